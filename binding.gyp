@@ -1,0 +1,31 @@
+{
+  "targets": [
+    {
+      "target_name": "parallel_r1",
+      "sources": [
+        "native/addon.cpp",
+        "native/cache.cpp",
+        "native/model.cpp",
+        "native/threads.cpp",
+        "native/worker.cpp",
+        "native/cpu/dispatch.cpp",
+        "native/cpu/isa_avx2.cpp",
+        "native/cpu/isa_avx512.cpp",
+        "native/cpu/isa_neon.cpp",
+        "native/cpu/isa_portable.cpp"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags!": ["-fno-exceptions"],
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17"],
+      "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-Wno-cast-function-type"],
+      "xcode_settings": {
+        "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+        "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+        "MACOSX_DEPLOYMENT_TARGET": "11.0",
+        "GCC_OPTIMIZATION_LEVEL": "3",
+        "OTHER_CPLUSPLUSFLAGS": ["-ffp-contract=off", "-fno-math-errno"]
+      }
+    }
+  ]
+}

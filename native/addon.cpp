@@ -1,0 +1,690 @@
+// The addon checks arguments and queues work; everything else is in model.cpp and the ops. Shapes and meanings are
+// those of src/engine/types.ts; src/engine/native/binding.ts describes this surface to TypeScript.
+#include <napi.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <unordered_set>
+
+#include "cache.h"
+#include "worker.h"
+
+namespace pr1 {
+namespace {
+
+[[noreturn]] void fail(Napi::Env env, const std::string& message, const char* code = "PR1_ARGUMENT") {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", code);
+  throw error;
+}
+
+template <class T>
+struct View {
+  const T* data;
+  size_t size;
+};
+
+template <class Array, class T>
+View<T> view(Napi::Env env, const Napi::Value& value, const char* name, napi_typedarray_type type) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
+    fail(env, std::string(name) + " has the wrong type.");
+  }
+  Array array = value.As<Array>();
+  return {array.Data(), array.ElementLength()};
+}
+View<int32_t> ints(Napi::Env env, const Napi::Value& value, const char* name) {
+  return view<Napi::Int32Array, int32_t>(env, value, name, napi_int32_array);
+}
+View<float> floats(Napi::Env env, const Napi::Value& value, const char* name) {
+  return view<Napi::Float32Array, float>(env, value, name, napi_float32_array);
+}
+View<double> doubles(Napi::Env env, const Napi::Value& value, const char* name) {
+  return view<Napi::Float64Array, double>(env, value, name, napi_float64_array);
+}
+
+double number(const Napi::Object& object, const char* key) {
+  Napi::Value value = object.Get(key);
+  if (!value.IsNumber()) fail(object.Env(), std::string(key) + " must be a number.");
+  return value.As<Napi::Number>().DoubleValue();
+}
+int integer(const Napi::Object& object, const char* key, double least, double most) {
+  double value = number(object, key);
+  if (!(value >= least && value <= most) || value != std::floor(value)) {
+    fail(object.Env(), std::string(key) + " must be an integer from " + std::to_string(static_cast<long long>(least)) +
+                           " to " + std::to_string(static_cast<long long>(most)) + ". Got " + std::to_string(value) +
+                           ".");
+  }
+  return static_cast<int>(value);
+}
+bool flag(const Napi::Object& object, const char* key) { return object.Get(key).ToBoolean().Value(); }
+
+void check_ids(Napi::Env env, View<int32_t> ids, View<int32_t> positions, const ModelConfig& c) {
+  if (positions.size != ids.size) fail(env, "ids and positions differ in length.");
+  for (size_t i = 0; i < ids.size; i++) {
+    if (ids.data[i] < 0 || ids.data[i] >= c.vocab) {
+      fail(env, "Token id " + std::to_string(ids.data[i]) + " at index " + std::to_string(i) +
+                    " is outside the vocabulary of " + std::to_string(c.vocab) + ".");
+    }
+    if (positions.data[i] < 0 || positions.data[i] >= c.max_positions) {
+      fail(env, "Position " + std::to_string(positions.data[i]) + " at index " + std::to_string(i) +
+                    " is outside the model's " + std::to_string(c.max_positions) + " positions.");
+    }
+  }
+}
+
+// ---- Engine ----
+
+/// Runs jobs on the engine's thread and settles their promises on this one.
+class JobQueue {
+ public:
+  JobQueue(Napi::Env env, std::shared_ptr<EngineCore> core) : core_(std::move(core)) {
+    settle_ = Napi::ThreadSafeFunction::New(env, Napi::Function(), "parallel-r1", 0, 1);
+    settle_.Unref(env);
+  }
+
+  using Result = std::function<Napi::Value(Napi::Env)>;
+
+  /// `work` runs on the engine's thread and returns what makes the promise's value on this thread.
+  Napi::Promise run(Napi::Env env, std::function<Result()> work) {
+    struct Job {
+      Napi::Promise::Deferred deferred;
+      Result result;
+      std::string error, code;
+      JobQueue* queue;
+    };
+    auto* job = new Job{Napi::Promise::Deferred::New(env), {}, {}, {}, this};
+    Napi::Promise promise = job->deferred.Promise();
+    if (pending_++ == 0) settle_.Ref(env);
+    Napi::ThreadSafeFunction settle = settle_;
+    core_->enqueue([job, work = std::move(work), settle] {
+      try {
+        job->result = work();
+      } catch (const std::bad_alloc&) {
+        job->error = "Out of memory.";
+        job->code = "PR1_OUT_OF_MEMORY";
+      } catch (const std::exception& e) {
+        job->error = e.what();
+        job->code = "PR1_FAILED";
+      }
+      settle.NonBlockingCall(job, [](Napi::Env env, Napi::Function, Job* job) {
+        if (env == nullptr) return;  // the process is going away
+        Napi::HandleScope scope(env);
+        if (--job->queue->pending_ == 0) job->queue->settle_.Unref(env);
+        if (job->error.empty()) {
+          try {
+            job->deferred.Resolve(job->result ? job->result(env) : env.Undefined());
+          } catch (const Napi::Error& e) {
+            job->deferred.Reject(e.Value());
+          }
+        } else {
+          Napi::Error error = Napi::Error::New(env, job->error);
+          error.Set("code", job->code);
+          job->deferred.Reject(error.Value());
+        }
+        delete job;
+      });
+    });
+    return promise;
+  }
+
+  EngineCore& core() { return *core_; }
+  std::shared_ptr<EngineCore> shared() { return core_; }
+  void close() {
+    core_->stop();
+    if (!closed_) settle_.Release();
+    closed_ = true;
+  }
+  bool closed() const { return closed_; }
+
+ private:
+  std::shared_ptr<EngineCore> core_;
+  Napi::ThreadSafeFunction settle_;
+  int pending_ = 0;
+  bool closed_ = false;
+};
+
+struct Constructors {
+  Napi::FunctionReference engine, model;
+};
+
+class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "NativeEngine",
+                       {InstanceAccessor<&EngineWrap::isa>("isa"), InstanceAccessor<&EngineWrap::threads>("threads"),
+                        InstanceMethod<&EngineWrap::create_model>("createModel"),
+                        InstanceMethod<&EngineWrap::dispose>("dispose")});
+  }
+
+  /// (threads: number, isa: string)
+  explicit EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
+    Napi::Env env = info.Env();
+    int threads = std::clamp(info[0].ToNumber().Int32Value(), 1, 1024);
+    std::string isa = info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
+    const char* why = "";
+    auto core = std::make_shared<EngineCore>(threads, isa.c_str(), &why);
+    if (!core->ok()) fail(env, "Instruction set \"" + isa + "\" cannot be used: " + why + ".", "PR1_ISA");
+    queue_ = std::make_shared<JobQueue>(env, core);
+    env_ = env;
+    napi_add_env_cleanup_hook(env, stop_core, queue_.get());
+  }
+
+  ~EngineWrap() override { close(); }
+
+  std::shared_ptr<JobQueue> queue() { return queue_; }
+
+ private:
+  static void stop_core(void* queue) { static_cast<JobQueue*>(queue)->core().stop(); }
+
+  void close() {
+    if (queue_ && !queue_->closed()) {
+      napi_remove_env_cleanup_hook(env_, stop_core, queue_.get());
+      queue_->close();
+    }
+  }
+
+  Napi::Value isa(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), queue_->core().ops().isa()); }
+  Napi::Value threads(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), queue_->core().threads());
+  }
+  Napi::Value create_model(const Napi::CallbackInfo& info);
+  /// Resolves after what was queued before.
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    close();
+    return info.Env().Undefined();
+  }
+
+  napi_env env_ = nullptr;
+  std::shared_ptr<JobQueue> queue_;
+};
+
+// ---- Model ----
+
+class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
+ public:
+  struct Parts {
+    std::shared_ptr<JobQueue> queue;
+    std::shared_ptr<Model> model;
+    int cache_tokens;
+  };
+
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(
+        env, "NativeModel",
+        {InstanceAccessor<&ModelWrap::parameters>("parameters"), InstanceAccessor<&ModelWrap::capacity>("cacheCapacity"),
+         InstanceAccessor<&ModelWrap::free_tokens>("cacheFree"),
+         InstanceAccessor<&ModelWrap::get_updates, &ModelWrap::set_updates>("updates"),
+         InstanceMethod<&ModelWrap::create>("create"), InstanceMethod<&ModelWrap::fork>("fork"),
+         InstanceMethod<&ModelWrap::join>("join"), InstanceMethod<&ModelWrap::release>("free"),
+         InstanceMethod<&ModelWrap::length>("length"), InstanceMethod<&ModelWrap::step>("step"),
+         InstanceMethod<&ModelWrap::forward>("forward"), InstanceMethod<&ModelWrap::backward>("backward"),
+         InstanceMethod<&ModelWrap::update>("update"), InstanceMethod<&ModelWrap::zero_gradients>("zeroGradients"),
+         InstanceMethod<&ModelWrap::plan>("plan"), InstanceMethod<&ModelWrap::read>("read"),
+         InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::dispose>("dispose")});
+  }
+
+  explicit ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWrap>(info) {
+    if (!info[0].IsExternal()) fail(info.Env(), "Models are made by createModel.");
+    Parts* parts = info[0].As<Napi::External<Parts>>().Data();
+    queue_ = parts->queue;
+    model_ = parts->model;
+    sequences_ = std::make_unique<SequenceTable>(parts->cache_tokens);
+  }
+
+ private:
+  Model& model(Napi::Env env) {
+    if (!model_) fail(env, "The model was disposed.", "PR1_DISPOSED");
+    return *model_;
+  }
+  Napi::Promise run(Napi::Env env, std::function<JobQueue::Result()> work) {
+    model(env);
+    if (queue_->closed()) fail(env, "The engine was disposed.", "PR1_DISPOSED");
+    return queue_->run(env, std::move(work));
+  }
+  int sequence(Napi::Env env, const Napi::Value& value) {
+    int id = value.IsNumber() ? value.As<Napi::Number>().Int32Value() : -1;
+    if (!sequences_->exists(id)) {
+      fail(env, "Sequence " + value.ToString().Utf8Value() + " does not exist: it was freed, joined or never created.");
+    }
+    return id;
+  }
+
+  Napi::Value parameters(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    Napi::Array list = Napi::Array::New(env);
+    uint32_t n = 0;
+    for (const Parameter& p : model(env).parameters()) {
+      Napi::Object spec = Napi::Object::New(env);
+      spec.Set("name", p.name);
+      Napi::Array shape = Napi::Array::New(env);
+      for (uint32_t i = 0; i < p.shape.size(); i++) shape.Set(i, p.shape[i]);
+      spec.Set("shape", shape);
+      list.Set(n++, spec);
+    }
+    return list;
+  }
+  Napi::Value capacity(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), sequences_->capacity());
+  }
+  Napi::Value free_tokens(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), sequences_->free_tokens());
+  }
+  Napi::Value get_updates(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(model(info.Env()).updates));
+  }
+  void set_updates(const Napi::CallbackInfo& info, const Napi::Value& value) {
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    model(info.Env()).updates = value.ToNumber().Int64Value();
+  }
+
+  Napi::Value create(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), sequences_->create()); }
+  Napi::Value fork(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    int id = sequence(env, info[0]);
+    double n = info[1].ToNumber().DoubleValue();
+    if (!(n >= 1 && n <= 65536)) fail(env, "fork needs a count of 1 or more. Got " + info[1].ToString().Utf8Value() + ".");
+    Napi::Array out = Napi::Array::New(env);
+    uint32_t i = 0;
+    for (int child : sequences_->fork(id, static_cast<int>(n))) out.Set(i++, child);
+    return out;
+  }
+  Napi::Value join(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    int parent = sequence(env, info[0]);
+    if (!info[1].IsArray()) fail(env, "join needs an array of children.");
+    Napi::Array list = info[1].As<Napi::Array>();
+    std::vector<int> children;
+    for (uint32_t i = 0; i < list.Length(); i++) {
+      int child = sequence(env, list.Get(i));
+      if (child == parent || std::count(children.begin(), children.end(), child)) {
+        fail(env, "join lists sequence " + std::to_string(child) + " twice.");
+      }
+      children.push_back(child);
+    }
+    if (!sequences_->join(parent, children)) {
+      fail(env, "A joined child does not start with the parent's tokens. Fork it from the parent and leave the parent alone until the join.");
+    }
+    return env.Undefined();
+  }
+  Napi::Value release(const Napi::CallbackInfo& info) {
+    sequences_->release(sequence(info.Env(), info[0]));
+    return info.Env().Undefined();
+  }
+  Napi::Value length(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), sequences_->length(sequence(info.Env(), info[0])));
+  }
+
+  /// (sequences (n), counts (n), ids (T), positions (T), sampling (n, 6), excludeOffsets, excludeIds)
+  /// sampling rows: temperature (below 0: none), topK, topP, seed, stream, index of the exclude set (−1: none).
+  Napi::Value step(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    const ModelConfig& c = model(env).config();
+    View<int32_t> list = ints(env, info[0], "sequences"), counts = ints(env, info[1], "counts");
+    View<int32_t> ids = ints(env, info[2], "ids"), positions = ints(env, info[3], "positions");
+    View<double> sampling = doubles(env, info[4], "sampling");
+    View<int32_t> offsets = ints(env, info[5], "excludeOffsets"), excluded = ints(env, info[6], "excludeIds");
+    if (counts.size != list.size || sampling.size != list.size * 6) fail(env, "step arrays differ in length.");
+    check_ids(env, ids, positions, c);
+    size_t total = 0;
+    int pages = 0;
+    std::unordered_set<int> seen;
+    for (size_t i = 0; i < list.size; i++) {
+      int id = list.data[i];
+      if (!sequences_->exists(id)) {
+        fail(env, "Sequence " + std::to_string(id) + " does not exist: it was freed, joined or never created.");
+      }
+      if (!seen.insert(id).second) fail(env, "Sequence " + std::to_string(id) + " is listed twice in one step.");
+      if (counts.data[i] < 1) fail(env, "Each input of a step needs at least one token.");
+      total += static_cast<size_t>(counts.data[i]);
+      pages += sequences_->pages_needed(id, counts.data[i]);
+      const double* row = sampling.data + i * 6;
+      if (row[0] >= 0 && row[5] >= 0 && row[5] + 1 >= static_cast<double>(offsets.size)) fail(env, "exclude set out of range.");
+    }
+    for (size_t i = 0; i < excluded.size; i++) {
+      if (excluded.data[i] < 0 || excluded.data[i] >= c.vocab) {
+        fail(env, "Excluded id " + std::to_string(excluded.data[i]) + " is outside the vocabulary.");
+      }
+    }
+    for (size_t i = 0; i + 1 < offsets.size; i++) {
+      if (offsets.data[i] < 0 || offsets.data[i] > offsets.data[i + 1] || offsets.data[i + 1] > static_cast<int>(excluded.size)) {
+        fail(env, "excludeOffsets out of range.");
+      }
+    }
+    if (total != ids.size) fail(env, "counts do not add up to the number of ids.");
+    if (pages * kPage > sequences_->free_tokens()) {
+      fail(env, "The KV cache holds " + std::to_string(sequences_->capacity()) + " tokens, " +
+                    std::to_string(sequences_->free_tokens()) + " are free and this step needs " +
+                    std::to_string(pages * kPage) + ". Free sequences or load the model with a larger cacheTokens.",
+           "PR1_CACHE_FULL");
+    }
+
+    auto step = std::make_shared<Step>();
+    step->ids.assign(ids.data, ids.data + ids.size);
+    step->positions.assign(positions.data, positions.data + positions.size);
+    step->slots.reserve(total);
+    step->runs.resize(list.size);
+    step->queries.reserve(total);
+    size_t at = 0;
+    for (size_t i = 0; i < list.size; i++) {
+      const int id = list.data[i], before = sequences_->length(id), n = counts.data[i];
+      sequences_->append(id, n, step->slots);
+      step->runs[i] = sequences_->runs(id);
+      for (int t = 0; t < n; t++) step->queries.push_back({step->runs[i].data(), before + t + 1});
+      at += static_cast<size_t>(n);
+      const double* row = sampling.data + i * 6;
+      if (row[0] < 0) continue;
+      SamplingRow s;
+      s.temperature = static_cast<float>(row[0]);
+      s.top_k = static_cast<int>(row[1]);
+      s.top_p = static_cast<float>(row[2]);
+      s.seed = static_cast<uint64_t>(static_cast<int64_t>(row[3]));
+      s.stream = static_cast<uint32_t>(row[4]);
+      s.position = static_cast<uint32_t>(positions.data[at - 1]);
+      step->rows.push_back(static_cast<int>(at) - 1);
+      step->sampling.push_back(s);
+      std::vector<int> set;
+      if (row[5] >= 0) {
+        const int k = static_cast<int>(row[5]);
+        set.assign(excluded.data + offsets.data[k], excluded.data + offsets.data[k + 1]);
+      }
+      step->excluded.push_back(std::move(set));
+    }
+    auto model = model_;
+    return run(env, [model, step]() -> JobQueue::Result {
+      auto result = std::make_shared<StepResult>(model->step(*step));
+      return [result](Napi::Env env) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        Napi::Int32Array ids = Napi::Int32Array::New(env, result->ids.size());
+        Napi::Float32Array logprobs = Napi::Float32Array::New(env, result->logprobs.size());
+        std::copy(result->ids.begin(), result->ids.end(), ids.Data());
+        std::copy(result->logprobs.begin(), result->logprobs.end(), logprobs.Data());
+        out.Set("ids", ids);
+        out.Set("logprobs", logprobs);
+        return out;
+      };
+    });
+  }
+
+  /// ({ids, positions, bounds, hidden, hiddenLevels, targets, exclusion, exclusionOffsets, exclusionIds, temperature}, keep, entropy)
+  Napi::Value forward(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    const ModelConfig& c = model(env).config();
+    if (!info[0].IsObject()) fail(env, "forward needs a batch.");
+    Napi::Object object = info[0].As<Napi::Object>();
+    View<int32_t> ids = ints(env, object.Get("ids"), "ids"), positions = ints(env, object.Get("positions"), "positions");
+    View<int32_t> bounds = ints(env, object.Get("bounds"), "bounds"), hidden = ints(env, object.Get("hidden"), "hidden");
+    View<int32_t> exclusion = ints(env, object.Get("exclusion"), "exclusion");
+    View<int32_t> offsets = ints(env, object.Get("exclusionOffsets"), "exclusionOffsets");
+    View<int32_t> excluded = ints(env, object.Get("exclusionIds"), "exclusionIds");
+    auto targets = view<Napi::Uint8Array, uint8_t>(env, object.Get("targets"), "targets", napi_uint8_array);
+    auto batch = std::make_shared<Batch>();
+    const size_t T = ids.size;
+    if (T == 0 || T > (1u << 28)) fail(env, "A batch needs at least one token.");
+    check_ids(env, ids, positions, c);
+    if (bounds.size < 2 || bounds.data[0] != 0 || bounds.data[bounds.size - 1] != static_cast<int>(T)) {
+      fail(env, "bounds must start with 0 and end with the number of tokens, " + std::to_string(T) + ".");
+    }
+    for (size_t s = 0; s + 1 < bounds.size; s++) {
+      if (bounds.data[s] >= bounds.data[s + 1]) fail(env, "bounds must ascend; sequence " + std::to_string(s) + " is empty.");
+    }
+    batch->T = static_cast<int>(T);
+    batch->hidden_levels = integer(object, "hiddenLevels", 0, 4096);
+    if (hidden.size != T * static_cast<size_t>(batch->hidden_levels) * 2) {
+      fail(env, "hidden must hold " + std::to_string(T * batch->hidden_levels * 2) + " numbers (tokens x levels x 2). Got " +
+                    std::to_string(hidden.size) + ".");
+    }
+    for (size_t s = 0; s + 1 < bounds.size; s++) {
+      for (int t = bounds.data[s]; t < bounds.data[s + 1]; t++) {
+        int at = bounds.data[s];
+        for (int level = 0; level < batch->hidden_levels; level++) {
+          const int* range = hidden.data + (static_cast<size_t>(t) * batch->hidden_levels + level) * 2;
+          if (range[0] == 0 && range[1] == 0) continue;
+          if (range[0] < at || range[1] < range[0] || range[1] > t) {
+            fail(env, "Hidden range [" + std::to_string(range[0]) + ", " + std::to_string(range[1]) + ") of token " +
+                          std::to_string(t) + " must lie between its sequence's start and itself, ascending and disjoint.");
+          }
+          at = range[1];
+        }
+      }
+    }
+    if (targets.size != 0 && targets.size != T) fail(env, "targets must have one entry a token.");
+    if (exclusion.size != 0 && exclusion.size != T) fail(env, "exclusion must have one entry a token.");
+    for (size_t i = 0; i + 1 < offsets.size; i++) {
+      if (offsets.data[i] < 0 || offsets.data[i] > offsets.data[i + 1] || offsets.data[i + 1] > static_cast<int>(excluded.size)) {
+        fail(env, "exclusionOffsets out of range.");
+      }
+      batch->exclusion_sets.emplace_back(excluded.data + offsets.data[i], excluded.data + offsets.data[i + 1]);
+    }
+    for (size_t i = 0; i < excluded.size; i++) {
+      if (excluded.data[i] < 0 || excluded.data[i] >= c.vocab) {
+        fail(env, "Excluded id " + std::to_string(excluded.data[i]) + " is outside the vocabulary.");
+      }
+    }
+    for (size_t s = 0; s + 1 < bounds.size; s++) {
+      for (int t = bounds.data[s]; t + 1 < bounds.data[s + 1] && exclusion.size; t++) {
+        const int k = exclusion.data[t];
+        if (k >= static_cast<int>(batch->exclusion_sets.size())) fail(env, "exclusion set " + std::to_string(k) + " does not exist.");
+        if (k < 0 || (targets.size && !targets.data[t])) continue;
+        const auto& set = batch->exclusion_sets[static_cast<size_t>(k)];
+        if (std::count(set.begin(), set.end(), ids.data[t + 1])) {
+          fail(env, "Token " + std::to_string(t + 1) + " (id " + std::to_string(ids.data[t + 1]) + ") is a target but was excluded when it was sampled.");
+        }
+      }
+    }
+    double temperature = number(object, "temperature");
+    if (!(temperature > 0) || !std::isfinite(temperature)) fail(env, "temperature of a forward must be above 0.");
+    batch->temperature = static_cast<float>(temperature);
+    batch->ids.assign(ids.data, ids.data + T);
+    batch->positions.assign(positions.data, positions.data + T);
+    batch->bounds.assign(bounds.data, bounds.data + bounds.size);
+    batch->hidden.assign(hidden.data, hidden.data + hidden.size);
+    batch->exclusion.assign(exclusion.data, exclusion.data + exclusion.size);
+    batch->targets.assign(targets.data, targets.data + targets.size);
+    const bool keep = info[1].ToBoolean(), entropy = info[2].ToBoolean();
+    tokens_ = T;
+    auto model = model_;
+    return run(env, [model, batch, keep, entropy]() -> JobQueue::Result {
+      auto result = std::make_shared<ForwardResult>(model->forward(batch, keep, entropy));
+      return [result, entropy](Napi::Env env) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        auto array = [&](const std::vector<float>& values) {
+          Napi::Float32Array a = Napi::Float32Array::New(env, values.size());
+          std::copy(values.begin(), values.end(), a.Data());
+          return a;
+        };
+        out.Set("logprobs", array(result->logprobs));
+        if (entropy) out.Set("entropies", array(result->entropies));
+        return out;
+      };
+    });
+  }
+
+  Napi::Value backward(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    View<float> weights = floats(env, info[0], "weights");
+    if (weights.size != tokens_) {
+      fail(env, "backward needs one weight a token of the last forward: expected " + std::to_string(tokens_) + ", got " +
+                    std::to_string(weights.size) + ".");
+    }
+    auto copy = std::make_shared<std::vector<float>>(weights.data, weights.data + weights.size);
+    auto model = model_;
+    return run(env, [model, copy]() -> JobQueue::Result {
+      model->backward(*copy);
+      return {};
+    });
+  }
+
+  Napi::Value update(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    if (!info[0].IsObject()) fail(env, "update needs options.");
+    Napi::Object object = info[0].As<Napi::Object>();
+    UpdateOptions o{};
+    const struct {
+      const char* key;
+      double* to;
+      double least, most;
+    } fields[] = {{"lr", &o.lr, 0, 1e6},           {"beta1", &o.beta1, 0, 0.9999999},          {"beta2", &o.beta2, 0, 0.9999999},
+                  {"eps", &o.eps, 0, 1},           {"weightDecay", &o.weight_decay, 0, 1e6},   {"clip", &o.clip, 0, 1e30},
+                  {"gradScale", &o.grad_scale, 0, 1e30}};
+    for (const auto& field : fields) {
+      double value = number(object, field.key);
+      if (!(value >= field.least && value <= field.most)) {
+        fail(env, std::string(field.key) + " is out of range. Got " + std::to_string(value) + ".");
+      }
+      *field.to = value;
+    }
+    auto model = model_;
+    return run(env, [model, o]() -> JobQueue::Result {
+      UpdateResult result = model->update(o);
+      return [result](Napi::Env env) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("gradNorm", result.grad_norm);
+        out.Set("skipped", result.skipped);
+        return out;
+      };
+    });
+  }
+
+  Napi::Value zero_gradients(const Napi::CallbackInfo& info) {
+    auto model = model_;
+    return run(info.Env(), [model]() -> JobQueue::Result {
+      model->zero_gradients();
+      return {};
+    });
+  }
+
+  Napi::Value plan(const Napi::CallbackInfo& info) {
+    MemoryPlan plan = model(info.Env()).plan(info[0].ToNumber().DoubleValue());
+    Napi::Object out = Napi::Object::New(info.Env());
+    out.Set("weights", plan.weights);
+    out.Set("gradients", plan.gradients);
+    out.Set("moments", plan.moments);
+    out.Set("cache", plan.cache);
+    out.Set("activations", plan.activations);
+    return out;
+  }
+
+  struct Slice {
+    size_t parameter;
+    Model::Kind kind;
+  };
+  Slice slice(Napi::Env env, const Napi::Value& index, const Napi::Value& kind) {
+    double i = index.ToNumber().DoubleValue(), k = kind.ToNumber().DoubleValue();
+    if (!(i >= 0 && i < static_cast<double>(model(env).parameters().size()))) fail(env, "No such parameter.");
+    if (!(k >= 0 && k <= 3)) fail(env, "No such kind of values.");
+    return {static_cast<size_t>(i), static_cast<Model::Kind>(static_cast<int>(k))};
+  }
+  /// (parameter index, kind: 0 weight, 1 gradient, 2 first moment, 3 second moment) → Float32Array
+  Napi::Value read(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    Slice s = slice(env, info[0], info[1]);
+    const size_t count = model_->parameters()[s.parameter].count;
+    Napi::Float32Array out = Napi::Float32Array::New(env, count);
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    model_->read(s.parameter, s.kind, out.Data(), 0, count);
+    return out;
+  }
+  Napi::Value write(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    Slice s = slice(env, info[0], info[1]);
+    View<float> values = floats(env, info[2], "values");
+    const size_t count = model_->parameters()[s.parameter].count;
+    if (s.kind == Model::Kind::gradient) fail(env, "Gradients cannot be written.");
+    if (values.size != count) {
+      fail(env, model_->parameters()[s.parameter].name + " holds " + std::to_string(count) + " values. Got " +
+                    std::to_string(values.size) + ".");
+    }
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    model_->write(s.parameter, s.kind, values.data, 0, count);
+    return env.Undefined();
+  }
+
+  /// Stops a running call between layers and releases the memory once the engine's thread is done with it.
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    if (!model_ || queue_->closed()) {
+      model_.reset();
+      Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
+      deferred.Resolve(env.Undefined());
+      return deferred.Promise();
+    }
+    auto held = std::make_shared<std::shared_ptr<Model>>(std::move(model_));
+    model_.reset();
+    (*held)->cancelled = true;
+    return queue_->run(env, [held]() -> JobQueue::Result {
+      held->reset();
+      return {};
+    });
+  }
+
+  std::shared_ptr<JobQueue> queue_;
+  std::shared_ptr<Model> model_;
+  std::unique_ptr<SequenceTable> sequences_;
+  size_t tokens_ = 0;
+};
+
+/// (config: ModelConfig, {cacheTokens, recompute}) → Promise<NativeModel>
+Napi::Value EngineWrap::create_model(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (queue_->closed()) fail(env, "The engine was disposed.", "PR1_DISPOSED");
+  if (!info[0].IsObject() || !info[1].IsObject()) fail(env, "createModel needs a config and options.");
+  Napi::Object c = info[0].As<Napi::Object>(), o = info[1].As<Napi::Object>();
+  ModelConfig config{};
+  const double big = 1 << 24;
+  config.vocab = integer(c, "vocabSize", 1, big);
+  config.hidden = integer(c, "hiddenSize", 1, big);
+  config.layers = integer(c, "layers", 1, 4096);
+  config.heads = integer(c, "heads", 1, 4096);
+  config.kv_heads = integer(c, "kvHeads", 1, 4096);
+  config.head_dim = integer(c, "headDim", 2, 65536);
+  config.intermediate = integer(c, "intermediateSize", 1, big);
+  config.max_positions = integer(c, "maxPositions", 1, 1 << 28);
+  if (config.heads % config.kv_heads != 0) fail(env, "heads must be a multiple of kvHeads.");
+  if (config.head_dim % 2 != 0) fail(env, "headDim must be even.");
+  config.eps = static_cast<float>(number(c, "rmsNormEps"));
+  config.tied = flag(c, "tiedEmbeddings");
+  config.qkv_bias = flag(c, "qkvBias");
+  config.qk_norm = flag(c, "qkNorm");
+  if (!c.Get("rope").IsObject()) fail(env, "rope is missing.");
+  Napi::Object rope = c.Get("rope").As<Napi::Object>();
+  config.rope_theta = number(rope, "theta");
+  if (rope.Get("scaling").IsObject()) {
+    Napi::Object scaling = rope.Get("scaling").As<Napi::Object>();
+    config.llama3 = true;
+    config.rope_factor = number(scaling, "factor");
+    config.rope_low = number(scaling, "lowFreqFactor");
+    config.rope_high = number(scaling, "highFreqFactor");
+    config.rope_original = integer(scaling, "originalMaxPositions", 1, 1 << 28);
+  }
+  const int cache_tokens = integer(o, "cacheTokens", 0, 1 << 28) / kPage * kPage;
+  const bool recompute = flag(o, "recompute");
+  auto queue = queue_;
+  Constructors* constructors = env.GetInstanceData<Constructors>();
+  return queue_->run(env, [=]() -> JobQueue::Result {
+    auto model = std::make_shared<Model>(config, queue->core().ops(), cache_tokens, recompute);
+    queue->core().track(model);
+    return [=](Napi::Env env) -> Napi::Value {
+      ModelWrap::Parts parts{queue, model, cache_tokens};
+      return constructors->model.New({Napi::External<ModelWrap::Parts>::New(env, &parts)});
+    };
+  });
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* constructors = new Constructors();
+  Napi::Function engine = EngineWrap::define(env), model = ModelWrap::define(env);
+  constructors->engine = Napi::Persistent(engine);
+  constructors->model = Napi::Persistent(model);
+  env.SetInstanceData(constructors);
+  exports.Set("NativeEngine", engine);
+  exports.Set("page", Napi::Number::New(env, kPage));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(parallel_r1, init)
+
+}  // namespace pr1

@@ -1,0 +1,36 @@
+// What the instruction-set files share and must not compile themselves: anything that would instantiate standard
+// library templates with instructions that another CPU lacks.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "../ops.h"
+#include "../threads.h"
+
+namespace pr1 {
+
+/// 64-byte aligned, uninitialised; throws std::bad_alloc.
+float* aligned_floats(size_t n);
+
+/// Ids 0 … n−1 by descending weight, the lower id first at a tie.
+void sort_by_weight(int* order, const float* weights, int n);
+
+[[noreturn]] void out_of_memory();
+
+namespace avx512 {
+Ops* make_ops(ThreadPool& pool);
+}
+namespace avx2 {
+Ops* make_ops(ThreadPool& pool);
+}
+namespace neon {
+Ops* make_ops(ThreadPool& pool);
+}
+namespace portable {
+Ops* make_ops(ThreadPool& pool);
+}
+
+}  // namespace pr1

@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <numeric>
+
+#include "common.h"
+
+namespace pr1 {
+
+float* aligned_floats(size_t n) {
+  void* p = nullptr;
+  if (n > SIZE_MAX / sizeof(float) / 2 || posix_memalign(&p, 64, n * sizeof(float) + 64) != 0) throw std::bad_alloc();
+  return static_cast<float*>(p);
+}
+
+void sort_by_weight(int* order, const float* weights, int n) {
+  std::iota(order, order + n, 0);
+  std::sort(order, order + n, [&](int a, int b) { return weights[a] != weights[b] ? weights[a] > weights[b] : a < b; });
+}
+
+namespace {
+
+bool has(const char* isa) {
+#if defined(__x86_64__)
+  if (std::strcmp(isa, "avx512") == 0) return __builtin_cpu_supports("avx512f");
+  if (std::strcmp(isa, "avx2") == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#if defined(__aarch64__)
+  if (std::strcmp(isa, "neon") == 0) return true;
+#endif
+  return std::strcmp(isa, "portable") == 0;
+}
+
+Ops* make(const char* isa, ThreadPool& pool) {
+#if defined(__x86_64__)
+  if (std::strcmp(isa, "avx512") == 0) return avx512::make_ops(pool);
+  if (std::strcmp(isa, "avx2") == 0) return avx2::make_ops(pool);
+#endif
+#if defined(__aarch64__)
+  if (std::strcmp(isa, "neon") == 0) return neon::make_ops(pool);
+#endif
+  return portable::make_ops(pool);
+}
+
+}  // namespace
+
+Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why) {
+  static const char* known[] = {"avx512", "avx2", "neon", "portable"};
+  if (!isa || !*isa) {
+    for (const char* name : known) {
+      if (has(name)) return make(name, pool);
+    }
+  }
+  for (const char* name : known) {
+    if (std::strcmp(isa, name) != 0) continue;
+    if (has(name)) return make(name, pool);
+    *why = "this CPU does not have it";
+    return nullptr;
+  }
+  *why = "known are avx512, avx2, neon, portable";
+  return nullptr;
+}
+
+}  // namespace pr1

@@ -1,0 +1,29 @@
+// avx2: compiled into every x86-64 build, run only where the CPU has it (dispatch.cpp).
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "common.h"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+#define PR1_SIMD_AVX2
+namespace pr1 {
+namespace avx2 {
+namespace {
+#include "kernels.h"
+}  // namespace
+Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "avx2"); }
+}  // namespace avx2
+}  // namespace pr1
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

@@ -1,0 +1,35 @@
+// avx512: compiled into every x86-64 build, run only where the CPU has it (dispatch.cpp).
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC's own avx512fintrin.h passes "undefined" values on purpose.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
+#include "common.h"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx2,fma")
+#endif
+
+#define PR1_SIMD_AVX512
+namespace pr1 {
+namespace avx512 {
+namespace {
+#include "kernels.h"
+}  // namespace
+Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "avx512"); }
+}  // namespace avx512
+}  // namespace pr1
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

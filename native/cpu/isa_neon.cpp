@@ -1,0 +1,16 @@
+// neon: every 64-bit Arm CPU has it.
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#include "common.h"
+
+#define PR1_SIMD_NEON
+namespace pr1 {
+namespace neon {
+namespace {
+#include "kernels.h"
+}  // namespace
+Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "neon"); }
+}  // namespace neon
+}  // namespace pr1
+#endif

@@ -1,0 +1,11 @@
+// portable: plain C++ for a CPU without the vector instructions above, and for comparison with them.
+#include "common.h"
+
+namespace pr1 {
+namespace portable {
+namespace {
+#include "kernels.h"
+}  // namespace
+Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "portable"); }
+}  // namespace portable
+}  // namespace pr1

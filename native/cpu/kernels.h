@@ -1,0 +1,459 @@
+// The CPU ops: which rows go to which thread. The arithmetic is in the headers below. Included once by each
+// cpu/isa_*.cpp inside its namespace, with the instruction set chosen by a PR1_SIMD_ macro.
+
+#include "simd.h"
+#include "gemm.h"
+#include "memory.h"
+#include "norm.h"
+#include "attention.h"
+#include "head.h"
+
+class CpuOps final : public Ops {
+ public:
+  CpuOps(ThreadPool& pool, const char* isa) : pool_(pool), isa_(isa), local_(new Scratch[pool.threads()]) {}
+  ~CpuOps() override { delete[] local_; }
+  const char* isa() const override { return isa_; }
+
+  float* allocate(size_t floats) override {
+    float* p = aligned_floats(floats);
+    std::memset(p, 0, floats * sizeof(float));
+    return p;
+  }
+  void release(float* p) override { std::free(p); }
+  void zero(float* p, size_t floats) override { std::memset(p, 0, floats * sizeof(float)); }
+
+  void pack(const Matrix& m) override {
+    const int out_panels = (m.out + 15) / 16, in_panels = m.backward ? (m.in + 15) / 16 : 0;
+    pool_.parallel(out_panels + in_panels, [&](int task, int) {
+      if (task < out_panels) {
+        pack_rows(m.forward, m.weight, m.out, m.in, task);
+      } else {
+        pack_columns(m.backward, m.weight, m.in, m.out, m.in, task - out_panels);
+      }
+    });
+  }
+
+  void embedding_forward(float* out, const float* table, const int* ids, int T, int C) override {
+    for (int t = 0; t < T; t++) {
+      std::memcpy(out + static_cast<size_t>(t) * C, table + static_cast<size_t>(ids[t]) * C, sizeof(float) * C);
+    }
+  }
+
+  void embedding_backward(float* dtable, const float* dout, const int* ids, int T, int C) override {
+    columns(C, [&](int c0, int n) {
+      for (int t = 0; t < T; t++) {
+        add_into(dtable + static_cast<size_t>(ids[t]) * C + c0, dout + static_cast<size_t>(t) * C + c0, n);
+      }
+    });
+  }
+
+  void rmsnorm_forward(float* out, float* rstd, const float* x, const float* w, int T, int C, float eps) override {
+    rows(T, C, [&](int t) {
+      float r = rmsnorm_row(out + static_cast<size_t>(t) * C, x + static_cast<size_t>(t) * C, w, C, eps);
+      if (rstd) rstd[t] = r;
+    });
+  }
+
+  void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, const float* w, const float* rstd, int T,
+                        int C) override {
+    columns(C, [&](int c0, int n) {
+      V acc = load_partial(dw + c0, n, 0.0f);
+      for (int t = 0; t < T; t++) {
+        const size_t at = static_cast<size_t>(t) * C + c0;
+        V r = set1(rstd[t]);
+        if (n == 16) {
+          acc = fma(mul(load(dy + at), load(x + at)), r, acc);
+        } else {
+          acc = fma(mul(load_partial(dy + at, n, 0.0f), load_partial(x + at, n, 0.0f)), r, acc);
+        }
+      }
+      store_partial(dw + c0, acc, n);
+    });
+    rows(T, C, [&](int t) {
+      const size_t at = static_cast<size_t>(t) * C;
+      rmsnorm_row_backward(dx + at, dy + at, x + at, w, rstd[t], C, true);
+    });
+  }
+
+  void linear_forward(float* y, const float* x, const Matrix& w, const float* bias, const float* residual,
+                      int M) override {
+    Gemm g{w.out, w.in, x, static_cast<size_t>(w.in), 1, w.forward, static_cast<size_t>(w.in) * 16,
+           y,     static_cast<size_t>(w.out), false, bias, residual, static_cast<size_t>(w.out)};
+    gemm_parallel(pool_, g, M);
+  }
+
+  void linear_backward_input(float* dx, const float* dy, const Matrix& w, int M) override {
+    Gemm g{w.in, w.out, dy, static_cast<size_t>(w.out), 1, w.backward, static_cast<size_t>(w.out) * 16,
+           dx,   static_cast<size_t>(w.in), false, nullptr, nullptr, 0};
+    gemm_parallel(pool_, g, M);
+  }
+
+  void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) override {
+    // Tokens are the reduction. Blocks of them keep the panels in cache; the gradient is read and written once a
+    // block, so the chain of additions stays in token order.
+    const int block = 256, rows_a_task = 48;
+    const int in_panels = (w.in + 15) / 16;
+    const int out_blocks = (w.out + rows_a_task - 1) / rows_a_task;
+    const int groups = out_blocks >= pool_.threads() * 3 || in_panels < 8 ? 1 : (in_panels + 7) / 8;
+    const int group = (in_panels + groups - 1) / groups;
+    float* panels = shared_.get(static_cast<size_t>(in_panels) * 16 * (M < block ? M : block));
+    for (int t0 = 0; t0 < M; t0 += block) {
+      const int n = M - t0 < block ? M - t0 : block;
+      const float* xt = x + static_cast<size_t>(t0) * w.in;
+      const float* dyt = dy + static_cast<size_t>(t0) * w.out;
+      pool_.parallel(in_panels, [&](int p, int) { pack_columns(panels, xt, w.in, n, w.in, p); });
+      pool_.parallel(out_blocks * groups, [&](int task, int thread) {
+        const int o0 = task / groups * rows_a_task;
+        const int outs = w.out - o0 < rows_a_task ? w.out - o0 : rows_a_task;
+        const int p0 = task % groups * group, p1 = p0 + group < in_panels ? p0 + group : in_panels;
+        // dy transposed: (outs, n), so that the kernel reads it along tokens.
+        float* a = local_[thread].get(static_cast<size_t>(outs) * n);
+        for (int t = 0; t < n; t++) {
+          const float* from = dyt + static_cast<size_t>(t) * w.out + o0;
+          for (int o = 0; o < outs; o++) a[static_cast<size_t>(t) * outs + o] = from[o];
+        }
+        Gemm g{w.in, n, a, 1, static_cast<size_t>(outs), panels, static_cast<size_t>(n) * 16,
+               w.gradient + static_cast<size_t>(o0) * w.in, static_cast<size_t>(w.in), true, nullptr, nullptr, 0};
+        gemm_block(g, 0, outs, p0, p1);
+      });
+    }
+    if (dbias) {
+      columns(w.out, [&](int c0, int n) {
+        for (int t = 0; t < M; t++) add_into(dbias + c0, dy + static_cast<size_t>(t) * w.out + c0, n);
+      });
+    }
+  }
+
+  void rope_forward(float* out, const float* qkv, const float* q_norm, const float* k_norm, const float* cos,
+                    const float* sin, const int* positions, int T, Heads h, float eps) override {
+    const int width = h.qkv_width(), half = h.dim / 2;
+    rows(T, width, [&](int t) {
+      const float* from = qkv + static_cast<size_t>(t) * width;
+      float* to = out + static_cast<size_t>(t) * width;
+      const float* c = cos + static_cast<size_t>(positions[t]) * half;
+      const float* s = sin + static_cast<size_t>(positions[t]) * half;
+      for (int head = 0; head < h.heads + h.kv_heads; head++) {
+        const float* norm = head < h.heads ? q_norm : k_norm;
+        const float* x = from + head * h.dim;
+        float* y = to + head * h.dim;
+        if (norm) {
+          rmsnorm_row(y, x, norm, h.dim, eps);
+        } else if (y != x) {
+          std::memcpy(y, x, sizeof(float) * h.dim);
+        }
+        rotate(y, c, s, half);
+      }
+      const int v = h.q_width() + h.kv_width();
+      if (to != from) std::memcpy(to + v, from + v, sizeof(float) * h.kv_width());
+    });
+  }
+
+  void rope_backward(float* dqkv, float* dq_norm, float* dk_norm, const float* dout, const float* qkv,
+                     const float* q_norm, const float* k_norm, const float* cos, const float* sin, const int* positions,
+                     int T, Heads h, float eps) override {
+    const int width = h.qkv_width(), half = h.dim / 2;
+    // The rotated-back gradients first; they are what the norms' weights need, too.
+    rows(T, width, [&](int t) {
+      const size_t at = static_cast<size_t>(t) * width;
+      const float* c = cos + static_cast<size_t>(positions[t]) * half;
+      const float* s = sin + static_cast<size_t>(positions[t]) * half;
+      if (dqkv != dout) std::memcpy(dqkv + at, dout + at, sizeof(float) * width);
+      for (int head = 0; head < h.heads + h.kv_heads; head++) rotate_back(dqkv + at + head * h.dim, c, s, half);
+    });
+    if (!q_norm && !k_norm) return;
+    for (int part = 0; part < 2; part++) {
+      float* dnorm = part == 0 ? dq_norm : dk_norm;
+      const float* norm = part == 0 ? q_norm : k_norm;
+      const int first = part == 0 ? 0 : h.heads, count = part == 0 ? h.heads : h.kv_heads;
+      float* rstd = shared_.get(static_cast<size_t>(T) * count);
+      rows(T, count * h.dim, [&](int t) {
+        for (int i = 0; i < count; i++) {
+          const float* x = qkv + static_cast<size_t>(t) * width + (first + i) * h.dim;
+          rstd[static_cast<size_t>(t) * count + i] =
+              1.0f / std::sqrt(dot(x, x, h.dim) / static_cast<float>(h.dim) + eps);
+        }
+      });
+      if (dnorm) {
+        columns(h.dim, [&](int c0, int n) {
+          V acc = load_partial(dnorm + c0, n, 0.0f);
+          for (int t = 0; t < T; t++) {
+            for (int i = 0; i < count; i++) {
+              const size_t at = static_cast<size_t>(t) * width + (first + i) * h.dim + c0;
+              V g = n == 16 ? mul(load(dqkv + at), load(qkv + at))
+                            : mul(load_partial(dqkv + at, n, 0.0f), load_partial(qkv + at, n, 0.0f));
+              acc = fma(g, set1(rstd[static_cast<size_t>(t) * count + i]), acc);
+            }
+          }
+          store_partial(dnorm + c0, acc, n);
+        });
+      }
+      rows(T, count * h.dim, [&](int t) {
+        for (int i = 0; i < count; i++) {
+          const size_t at = static_cast<size_t>(t) * width + (first + i) * h.dim;
+          rmsnorm_row_backward(dqkv + at, dqkv + at, qkv + at, norm, rstd[static_cast<size_t>(t) * count + i], h.dim,
+                               false);
+        }
+      });
+    }
+  }
+
+  void cache_store(float* k_cache, float* v_cache, const float* qkv, const int* slots, int T, Heads h) override {
+    const size_t kv = h.kv_width(), width = h.qkv_width();
+    for (int t = 0; t < T; t++) {
+      const float* k = qkv + t * width + h.q_width();
+      std::memcpy(k_cache + slots[t] * kv, k, sizeof(float) * kv);
+      std::memcpy(v_cache + slots[t] * kv, k + kv, sizeof(float) * kv);
+    }
+  }
+
+  void attention_forward(float* out, float* lse, const float* q, int q_stride, const float* k, const float* v,
+                         int kv_stride, const Query* queries, int T, Heads h) override {
+    const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
+    const int group = h.heads / h.kv_heads;
+    // A task is a few queries of one key/value head; its keys stay in cache from query to query.
+    const int block = T >= 64 ? 16 : (T >= 16 ? 4 : 1);
+    const int blocks = (T + block - 1) / block;
+    pool_.parallel(blocks * h.kv_heads, [&](int task, int thread) {
+      const int kv = task % h.kv_heads, t0 = task / h.kv_heads * block;
+      const int t1 = t0 + block < T ? t0 + block : T;
+      int most = 0;
+      for (int t = t0; t < t1; t++) most = queries[t].visible > most ? queries[t].visible : most;
+      float* scores = local_[thread].get(most);
+      for (int t = t0; t < t1; t++) {
+        for (int i = 0; i < group; i++) {
+          const int head = kv * group + i;
+          attention_row(out + static_cast<size_t>(t) * h.q_width() + head * h.dim,
+                        lse ? lse + static_cast<size_t>(t) * h.heads + head : nullptr, scores,
+                        q + static_cast<size_t>(t) * q_stride + head * h.dim, k + kv * h.dim, v + kv * h.dim, kv_stride,
+                        queries[t], h.dim, scale);
+        }
+      }
+    });
+  }
+
+  void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
+                          const Query* queries, const int* bounds, int sequences, int T, Heads h) override {
+    const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
+    const int group = h.heads / h.kv_heads, width = h.qkv_width();
+    std::memset(dqkv, 0, sizeof(float) * static_cast<size_t>(T) * width);
+    // One task owns the keys and values of one head in one sequence, so that their gradients add up in query order.
+    pool_.parallel(sequences * h.kv_heads, [&](int task, int thread) {
+      const int kv = task % h.kv_heads, s = task / h.kv_heads;
+      const int t0 = bounds[s], t1 = bounds[s + 1];
+      const size_t k_at = h.q_width() + kv * h.dim, v_at = k_at + h.kv_width();
+      float* p = local_[thread].get(2 * static_cast<size_t>(t1 - t0));
+      float* dp = p + (t1 - t0);
+      for (int t = t0; t < t1; t++) {
+        for (int i = 0; i < group; i++) {
+          const int head = kv * group + i;
+          const size_t at = static_cast<size_t>(t) * h.q_width() + head * h.dim;
+          const size_t q_at = static_cast<size_t>(t) * width + head * h.dim;
+          attention_row_backward(dqkv + q_at, dqkv + k_at, dqkv + v_at, p, dp, dout + at, out + at,
+                                 lse[static_cast<size_t>(t) * h.heads + head], qkv + q_at, qkv + k_at, qkv + v_at,
+                                 width, queries[t], h.dim, scale);
+        }
+      }
+    });
+  }
+
+  void swiglu_forward(float* act, const float* gate_up, int T, int F) override {
+    rows(T, F, [&](int t) {
+      const float* g = gate_up + static_cast<size_t>(t) * 2 * F;
+      float* y = act + static_cast<size_t>(t) * F;
+      for (int i = 0; i < F; i += 16) {
+        const int n = F - i;
+        V gate = n >= 16 ? load(g + i) : load_partial(g + i, n, 0.0f);
+        V up = n >= 16 ? load(g + F + i) : load_partial(g + F + i, n, 0.0f);
+        V r = mul(mul(gate, vsigmoid(gate)), up);
+        if (n >= 16) {
+          store(y + i, r);
+        } else {
+          store_partial(y + i, r, n);
+        }
+      }
+    });
+  }
+
+  void swiglu_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) override {
+    rows(T, F, [&](int t) {
+      const float* g = gate_up + static_cast<size_t>(t) * 2 * F;
+      float* dg = dgate_up + static_cast<size_t>(t) * 2 * F;
+      const float* dy = dact + static_cast<size_t>(t) * F;
+      const V one = set1(1.0f);
+      for (int i = 0; i < F; i += 16) {
+        const int n = F - i;
+        V gate = n >= 16 ? load(g + i) : load_partial(g + i, n, 0.0f);
+        V up = n >= 16 ? load(g + F + i) : load_partial(g + F + i, n, 0.0f);
+        V d = n >= 16 ? load(dy + i) : load_partial(dy + i, n, 0.0f);
+        V s = vsigmoid(gate);
+        V silu = mul(gate, s);
+        V dgate = mul(mul(d, up), mul(s, fma(gate, sub(one, s), one)));
+        V dup = mul(d, silu);
+        if (n >= 16) {
+          store(dg + i, dgate);
+          store(dg + F + i, dup);
+        } else {
+          store_partial(dg + i, dgate, n);
+          store_partial(dg + F + i, dup, n);
+        }
+      }
+    });
+  }
+
+  void gather_rows(float* out, const float* x, const int* index, int n, int C) override {
+    for (int i = 0; i < n; i++) {
+      std::memcpy(out + static_cast<size_t>(i) * C, x + static_cast<size_t>(index[i]) * C, sizeof(float) * C);
+    }
+  }
+
+  void scatter_rows(float* out, const float* x, const int* index, int n, int C) override {
+    for (int i = 0; i < n; i++) {
+      std::memcpy(out + static_cast<size_t>(index[i]) * C, x + static_cast<size_t>(i) * C, sizeof(float) * C);
+    }
+  }
+
+  void prepare_logits(float* logits, int n, int V_, const float* temperatures, const int* const* excluded,
+                      const int* excluded_counts) override {
+    rows(n, V_, [&](int r) {
+      float* row = logits + static_cast<size_t>(r) * V_;
+      const float temperature = temperatures[r];
+      if (temperature > 0.0f && temperature != 1.0f) {
+        V inverse = set1(1.0f / temperature);
+        int i = 0;
+        for (; i + 16 <= V_; i += 16) store(row + i, mul(load(row + i), inverse));
+        if (i < V_) store_partial(row + i, mul(load_partial(row + i, V_ - i, 0.0f), inverse), V_ - i);
+      }
+      for (int i = 0; i < excluded_counts[r]; i++) row[excluded[r][i]] = -INFINITY;
+    });
+  }
+
+  void score_rows(RowScore* scores, const float* logits, const int* targets, int n, int V_, bool entropy) override {
+    rows(n, V_, [&](int r) { scores[r] = score_row(logits + static_cast<size_t>(r) * V_, targets[r], V_, entropy); });
+  }
+
+  void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights, float temperature,
+                        int n, int V_) override {
+    rows(n, V_, [&](int r) {
+      logprob_row_backward(logits + static_cast<size_t>(r) * V_, lse[r], targets[r], weights[r], temperature, V_);
+    });
+  }
+
+  void sample_rows(int* ids, float* logits, const SamplingRow* sampling, int n, int V_) override {
+    pool_.parallel(n, [&](int r, int thread) {
+      ids[r] = sampling[r].temperature < 0.0f
+                   ? -1
+                   : sample_row(logits + static_cast<size_t>(r) * V_, sampling[r], V_,
+                                local_[thread].get(2 * static_cast<size_t>(V_)));
+    });
+  }
+
+  double sum_squares(const float* x, size_t n) override {
+    const size_t chunk = 1 << 14;
+    const int chunks = static_cast<int>((n + chunk - 1) / chunk);
+    double* part = reinterpret_cast<double*>(shared_.get(static_cast<size_t>(chunks) * 2));
+    pool_.parallel(chunks, [&](int task, int) {
+      const size_t i0 = task * chunk, i1 = i0 + chunk < n ? i0 + chunk : n;
+      double sum = 0.0;
+      for (size_t i = i0; i < i1; i++) sum += static_cast<double>(x[i]) * x[i];
+      part[task] = sum;
+    });
+    double sum = 0.0;
+    for (int i = 0; i < chunks; i++) sum += part[i];
+    return sum;
+  }
+
+  void adamw_step(float* weight, float* gradient, float* m, float* v, size_t n, const AdamW& o) override {
+    const size_t chunk = 1 << 14;
+    const int chunks = static_cast<int>((n + chunk - 1) / chunk);
+    const V decay = set1(1.0f - o.lr * o.weight_decay), b1 = set1(o.beta1), b2 = set1(o.beta2);
+    const V c1 = set1(1.0f - o.beta1), c2 = set1(1.0f - o.beta2), scale = set1(o.scale), eps = set1(o.eps);
+    const V step = set1(-o.lr / o.correction1), root = set1(1.0f / std::sqrt(o.correction2)), none = set1(0.0f);
+    pool_.parallel(chunks, [&](int task, int) {
+      const size_t i0 = task * chunk, i1 = i0 + chunk < n ? i0 + chunk : n;
+      for (size_t i = i0; i < i1; i += 16) {
+        const int left = i1 - i < 16 ? static_cast<int>(i1 - i) : 16;
+        auto get = [&](const float* p) { return left == 16 ? load(p + i) : load_partial(p + i, left, 0.0f); };
+        auto put = [&](float* p, V x) {
+          if (left == 16) {
+            store(p + i, x);
+          } else {
+            store_partial(p + i, x, left);
+          }
+        };
+        V g = mul(get(gradient), scale);
+        V m1 = fma(get(m), b1, mul(g, c1));
+        V v1 = fma(get(v), b2, mul(mul(g, g), c2));
+        V w = mul(get(weight), decay);
+        put(weight, fma(step, div(m1, add(mul(vsqrt(v1), root), eps)), w));
+        put(m, m1);
+        put(v, v1);
+        put(gradient, none);
+      }
+    });
+  }
+
+ private:
+  static void rotate(float* x, const float* c, const float* s, int half) {
+    for (int i = 0; i < half; i += 16) {
+      const int n = half - i;
+      V a = n >= 16 ? load(x + i) : load_partial(x + i, n, 0.0f);
+      V b = n >= 16 ? load(x + half + i) : load_partial(x + half + i, n, 0.0f);
+      V vc = n >= 16 ? load(c + i) : load_partial(c + i, n, 0.0f);
+      V vs = n >= 16 ? load(s + i) : load_partial(s + i, n, 0.0f);
+      V first = sub(mul(a, vc), mul(b, vs)), second = add(mul(b, vc), mul(a, vs));
+      if (n >= 16) {
+        store(x + i, first);
+        store(x + half + i, second);
+      } else {
+        store_partial(x + i, first, n);
+        store_partial(x + half + i, second, n);
+      }
+    }
+  }
+  /// The inverse rotation, which is the transposed one.
+  static void rotate_back(float* x, const float* c, const float* s, int half) {
+    for (int i = 0; i < half; i++) {
+      float a = x[i], b = x[half + i];
+      x[i] = a * c[i] + b * s[i];
+      x[half + i] = b * c[i] - a * s[i];
+    }
+  }
+
+  static void add_into(float* y, const float* x, int n) {
+    if (n == 16) {
+      store(y, add(load(y), load(x)));
+    } else {
+      for (int i = 0; i < n; i++) y[i] += x[i];
+    }
+  }
+
+  /// body(row) for rows of `width` floats; small work stays on this thread.
+  template <class F>
+  void rows(int T, int width, F&& body) {
+    const int block = width >= 4096 ? 1 : 4096 / (width > 0 ? width : 1) + 1;
+    const int blocks = (T + block - 1) / block;
+    auto run = [&](int task, int) {
+      const int t1 = (task + 1) * block < T ? (task + 1) * block : T;
+      for (int t = task * block; t < t1; t++) body(t);
+    };
+    if (blocks < 4) {
+      for (int task = 0; task < blocks; task++) run(task, 0);
+    } else {
+      pool_.parallel(blocks, run);
+    }
+  }
+
+  /// body(first column, count ≤ 16): sums over tokens own their columns, so that they run in token order.
+  template <class F>
+  void columns(int C, F&& body) {
+    pool_.parallel((C + 15) / 16, [&](int task, int) {
+      const int c0 = task * 16;
+      body(c0, C - c0 < 16 ? C - c0 : 16);
+    });
+  }
+
+  ThreadPool& pool_;
+  const char* isa_;
+  Scratch* local_;  // one a thread
+  Scratch shared_;
+};

@@ -1,0 +1,249 @@
+// One vector type of 16 float lanes for every instruction set, so that each kernel is written once.
+//
+// The lane count is the same everywhere (AVX-512 holds it in one register, AVX2 in two, NEON in four) and every
+// reduction folds the 16 lanes in one fixed tree. With fused multiply-add this makes the results of AVX2, AVX-512 and
+// NEON equal bit for bit; `portable` on x86 has no fused multiply-add and rounds twice, so its bits are its own.
+//
+// This header is included by cpu/isa_*.cpp only, once each, inside a namespace of the instruction set's name.
+
+struct V;
+
+#if defined(PR1_SIMD_AVX512)
+
+struct V {
+  __m512 r;
+};
+inline V load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, V a) { _mm512_storeu_ps(p, a.r); }
+inline V set1(float x) { return {_mm512_set1_ps(x)}; }
+inline V add(V a, V b) { return {_mm512_add_ps(a.r, b.r)}; }
+inline V sub(V a, V b) { return {_mm512_sub_ps(a.r, b.r)}; }
+inline V mul(V a, V b) { return {_mm512_mul_ps(a.r, b.r)}; }
+inline V div(V a, V b) { return {_mm512_div_ps(a.r, b.r)}; }
+inline V vsqrt(V a) { return {_mm512_sqrt_ps(a.r)}; }
+inline V vmax(V a, V b) { return {_mm512_max_ps(a.r, b.r)}; }
+inline V vmin(V a, V b) { return {_mm512_min_ps(a.r, b.r)}; }
+/// a * b + c, rounded once.
+inline V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.r, b.r, c.r)}; }
+/// value where x >= limit, else 0.
+inline V keep_ge(V x, V limit, V value) {
+  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.r, limit.r, _CMP_GE_OQ), value.r)};
+}
+/// 2^n for the integer n held in the low bits of (n + 1.5 * 2^23).
+inline V pow2_from_magic(V z) {
+  __m512i n = _mm512_slli_epi32(_mm512_castps_si512(z.r), 23);
+  return {_mm512_castsi512_ps(_mm512_add_epi32(n, _mm512_set1_epi32(0x3f800000)))};
+}
+struct Halves {
+  __m256 lo, hi;
+};
+inline Halves halves(V a) {
+  return {_mm512_castps512_ps256(a.r), _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a.r), 1))};
+}
+constexpr int kAccumulators = 24;
+
+#elif defined(PR1_SIMD_AVX2)
+
+struct V {
+  __m256 lo, hi;
+};
+inline V load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+inline void store(float* p, V a) {
+  _mm256_storeu_ps(p, a.lo);
+  _mm256_storeu_ps(p + 8, a.hi);
+}
+inline V set1(float x) {
+  __m256 r = _mm256_set1_ps(x);
+  return {r, r};
+}
+inline V add(V a, V b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
+inline V sub(V a, V b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
+inline V mul(V a, V b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+inline V div(V a, V b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
+inline V vsqrt(V a) { return {_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)}; }
+inline V vmax(V a, V b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+inline V vmin(V a, V b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
+/// a * b + c, rounded once.
+inline V fma(V a, V b, V c) { return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)}; }
+/// value where x >= limit, else 0.
+inline V keep_ge(V x, V limit, V value) {
+  return {_mm256_and_ps(_mm256_cmp_ps(x.lo, limit.lo, _CMP_GE_OQ), value.lo),
+          _mm256_and_ps(_mm256_cmp_ps(x.hi, limit.hi, _CMP_GE_OQ), value.hi)};
+}
+inline __m256 pow2_half(__m256 z) {
+  __m256i n = _mm256_slli_epi32(_mm256_castps_si256(z), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(n, _mm256_set1_epi32(0x3f800000)));
+}
+/// 2^n for the integer n held in the low bits of (n + 1.5 * 2^23).
+inline V pow2_from_magic(V z) { return {pow2_half(z.lo), pow2_half(z.hi)}; }
+struct Halves {
+  __m256 lo, hi;
+};
+inline Halves halves(V a) { return {a.lo, a.hi}; }
+constexpr int kAccumulators = 6;
+
+#elif defined(PR1_SIMD_NEON)
+
+struct V {
+  float32x4_t q[4];
+};
+#define PR1_EACH(expr)            \
+  V out;                          \
+  for (int i = 0; i < 4; i++) {   \
+    out.q[i] = (expr);            \
+  }                               \
+  return out
+inline V load(const float* p) { PR1_EACH(vld1q_f32(p + 4 * i)); }
+inline void store(float* p, V a) {
+  for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, a.q[i]);
+}
+inline V set1(float x) { PR1_EACH(vdupq_n_f32(x)); }
+inline V add(V a, V b) { PR1_EACH(vaddq_f32(a.q[i], b.q[i])); }
+inline V sub(V a, V b) { PR1_EACH(vsubq_f32(a.q[i], b.q[i])); }
+inline V mul(V a, V b) { PR1_EACH(vmulq_f32(a.q[i], b.q[i])); }
+inline V div(V a, V b) { PR1_EACH(vdivq_f32(a.q[i], b.q[i])); }
+inline V vsqrt(V a) { PR1_EACH(vsqrtq_f32(a.q[i])); }
+inline V vmax(V a, V b) { PR1_EACH(vmaxq_f32(a.q[i], b.q[i])); }
+inline V vmin(V a, V b) { PR1_EACH(vminq_f32(a.q[i], b.q[i])); }
+/// a * b + c, rounded once.
+inline V fma(V a, V b, V c) { PR1_EACH(vfmaq_f32(c.q[i], a.q[i], b.q[i])); }
+/// value where x >= limit, else 0.
+inline V keep_ge(V x, V limit, V value) {
+  PR1_EACH(vreinterpretq_f32_u32(vandq_u32(vcgeq_f32(x.q[i], limit.q[i]), vreinterpretq_u32_f32(value.q[i]))));
+}
+/// 2^n for the integer n held in the low bits of (n + 1.5 * 2^23).
+inline V pow2_from_magic(V z) {
+  PR1_EACH(vreinterpretq_f32_s32(
+      vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(z.q[i]), 23), vdupq_n_s32(0x3f800000))));
+}
+#undef PR1_EACH
+constexpr int kAccumulators = 6;
+
+#else  // portable
+
+struct V {
+  float v[16];
+};
+#define PR1_EACH(expr)             \
+  V out;                           \
+  for (int i = 0; i < 16; i++) {   \
+    out.v[i] = (expr);             \
+  }                                \
+  return out
+inline V load(const float* p) { PR1_EACH(p[i]); }
+inline void store(float* p, V a) {
+  for (int i = 0; i < 16; i++) p[i] = a.v[i];
+}
+inline V set1(float x) { PR1_EACH(x); }
+inline V add(V a, V b) { PR1_EACH(a.v[i] + b.v[i]); }
+inline V sub(V a, V b) { PR1_EACH(a.v[i] - b.v[i]); }
+inline V mul(V a, V b) { PR1_EACH(a.v[i] * b.v[i]); }
+inline V div(V a, V b) { PR1_EACH(a.v[i] / b.v[i]); }
+inline V vsqrt(V a) { PR1_EACH(std::sqrt(a.v[i])); }
+inline V vmax(V a, V b) { PR1_EACH(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
+inline V vmin(V a, V b) { PR1_EACH(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
+/// a * b + c; rounded twice where the target has no fused multiply-add.
+#if defined(__FP_FAST_FMAF)
+inline V fma(V a, V b, V c) { PR1_EACH(__builtin_fmaf(a.v[i], b.v[i], c.v[i])); }
+#else
+inline V fma(V a, V b, V c) { PR1_EACH(a.v[i] * b.v[i] + c.v[i]); }
+#endif
+/// value where x >= limit, else 0.
+inline V keep_ge(V x, V limit, V value) { PR1_EACH(x.v[i] >= limit.v[i] ? value.v[i] : 0.0f); }
+/// 2^n for the integer n held in the low bits of (n + 1.5 * 2^23).
+inline V pow2_from_magic(V z) {
+  V out;
+  for (int i = 0; i < 16; i++) {
+    uint32_t bits;
+    std::memcpy(&bits, &z.v[i], 4);
+    bits = (bits << 23) + 0x3f800000u;
+    std::memcpy(&out.v[i], &bits, 4);
+  }
+  return out;
+}
+#undef PR1_EACH
+constexpr int kAccumulators = 6;
+
+#endif
+
+// ---- Reductions: lanes i and i + 8, then neighbours, then neighbours of those, then the two quarters. ----
+
+#if defined(PR1_SIMD_AVX512) || defined(PR1_SIMD_AVX2)
+
+/// Sums of four vectors at once; each sum equals hsum of that vector bit for bit.
+inline void hsum4(V a, V b, V c, V d, float* out) {
+  Halves ha = halves(a), hb = halves(b), hc = halves(c), hd = halves(d);
+  __m256 ab = _mm256_hadd_ps(_mm256_add_ps(ha.lo, ha.hi), _mm256_add_ps(hb.lo, hb.hi));
+  __m256 cd = _mm256_hadd_ps(_mm256_add_ps(hc.lo, hc.hi), _mm256_add_ps(hd.lo, hd.hi));
+  __m256 r = _mm256_hadd_ps(ab, cd);
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1)));
+}
+inline float hsum(V a) {
+  Halves h = halves(a);
+  __m256 s = _mm256_add_ps(h.lo, h.hi);
+  s = _mm256_hadd_ps(s, s);
+  s = _mm256_hadd_ps(s, s);
+  return _mm_cvtss_f32(_mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+
+#else
+
+inline float hsum(V a) {
+  float x[16], y[8];
+  store(x, a);
+  for (int i = 0; i < 8; i++) y[i] = x[i] + x[i + 8];
+  float low = (y[0] + y[1]) + (y[2] + y[3]);
+  float high = (y[4] + y[5]) + (y[6] + y[7]);
+  return low + high;
+}
+inline void hsum4(V a, V b, V c, V d, float* out) {
+  out[0] = hsum(a);
+  out[1] = hsum(b);
+  out[2] = hsum(c);
+  out[3] = hsum(d);
+}
+
+#endif
+
+inline float hmax(V a) {
+  float x[16];
+  store(x, a);
+  float m = x[0];
+  for (int i = 1; i < 16; i++) m = x[i] > m ? x[i] : m;
+  return m;
+}
+
+/// First n of 16 lanes from memory, the rest filled.
+inline V load_partial(const float* p, int n, float fill) {
+  float x[16];
+  for (int i = 0; i < 16; i++) x[i] = i < n ? p[i] : fill;
+  return load(x);
+}
+inline void store_partial(float* p, V a, int n) {
+  float x[16];
+  store(x, a);
+  for (int i = 0; i < n; i++) p[i] = x[i];
+}
+
+/// e^x: range reduction by ln 2 in two parts, then a polynomial of degree 6 (relative error below 2e-7).
+/// 0 below -87.33, so that a logit of -infinity has probability 0 exactly.
+inline V vexp(V x) {
+  const V lowest = set1(-87.33f);
+  const V magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  V clamped = vmin(vmax(x, lowest), set1(88.37f));
+  V z = fma(clamped, set1(1.44269504088896341f), magic);
+  V n = sub(z, magic);
+  V r = fma(n, set1(-0.693359375f), clamped);
+  r = fma(n, set1(2.12194440e-4f), r);
+  V p = set1(1.9875691500e-4f);
+  p = fma(p, r, set1(1.3981999507e-3f));
+  p = fma(p, r, set1(8.3334519073e-3f));
+  p = fma(p, r, set1(4.1665795894e-2f));
+  p = fma(p, r, set1(1.6666665459e-1f));
+  p = fma(p, r, set1(5.0000001201e-1f));
+  p = fma(mul(p, r), r, add(r, set1(1.0f)));
+  return keep_ge(x, lowest, mul(p, pow2_from_magic(z)));
+}
+
+/// 1 / (1 + e^-x)
+inline V vsigmoid(V x) { return div(set1(1.0f), add(set1(1.0f), vexp(sub(set1(0.0f), x)))); }

@@ -1,0 +1,142 @@
+// The ops that a decoder needs, one interface for every device; the model is written once over them.
+//
+// Activations are row-major float arrays of T rows, one a token. What a row becomes depends on that row's inputs only,
+// never on T, on its place in the batch or on the number of threads: sampled and training log-probabilities are equal
+// bit for bit because both go through these same functions. Sums over tokens (gradients) run in token order and start
+// from what the gradient already holds, so that micro-batches give the same bits as one batch.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace pr1 {
+
+/// Half-open range of rows of K and V.
+struct Run {
+  int begin, end;
+};
+
+/// What one query sees: the first `visible` rows of its runs, in order.
+struct Query {
+  const Run* runs;
+  int visible;
+};
+
+/// A weight (out, in) with the copies that the products read. Repacked once per update.
+struct Matrix {
+  int out = 0, in = 0;
+  float* weight = nullptr;    // (out, in), the master
+  float* gradient = nullptr;  // (out, in) or null
+  float* forward = nullptr;   // panels of 16 outputs: (out/16, in, 16), zero padded
+  float* backward = nullptr;  // panels of 16 inputs: (in/16, out, 16), zero padded; null unless training
+};
+
+/// Shape of attention: query head h reads key/value head h / (heads / kv_heads).
+struct Heads {
+  int heads, kv_heads, dim;
+  int q_width() const { return heads * dim; }
+  int kv_width() const { return kv_heads * dim; }
+  int qkv_width() const { return q_width() + 2 * kv_width(); }
+};
+
+/// Scoring of one row of logits.
+struct RowScore {
+  float logprob, entropy, lse;
+};
+
+struct SamplingRow {
+  float temperature;  // 0: greedy; below 0: nothing is sampled
+  int top_k;          // 0: off
+  float top_p;        // 1: off
+  uint64_t seed;
+  uint32_t stream, position;
+};
+
+struct AdamW {
+  float lr, beta1, beta2, eps, weight_decay, scale;  // scale: gradient factor (gradScale and clipping)
+  float correction1, correction2;                    // 1 − beta^t
+};
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+  virtual const char* isa() const = 0;
+
+  // Memory. Zeroed, 64-byte aligned; throws std::bad_alloc.
+  virtual float* allocate(size_t floats) = 0;
+  virtual void release(float* p) = 0;
+  virtual void zero(float* p, size_t floats) = 0;
+
+  /// Fills m.forward, and m.backward where it is allocated, from m.weight.
+  virtual void pack(const Matrix& m) = 0;
+  static size_t forward_panel_floats(int out, int in) { return static_cast<size_t>((out + 15) / 16) * 16 * in; }
+  static size_t backward_panel_floats(int out, int in) { return static_cast<size_t>((in + 15) / 16) * 16 * out; }
+
+  virtual void embedding_forward(float* out, const float* table, const int* ids, int T, int C) = 0;
+  virtual void embedding_backward(float* dtable, const float* dout, const int* ids, int T, int C) = 0;
+
+  /// out = x / sqrt(mean(x^2) + eps) * w; rstd (T) may be null. eq. 4 of arXiv 1910.07467.
+  virtual void rmsnorm_forward(float* out, float* rstd, const float* x, const float* w, int T, int C, float eps) = 0;
+  /// dx += …, dw += …
+  virtual void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, const float* w,
+                                const float* rstd, int T, int C) = 0;
+
+  /// y (M, out) = x (M, in) W^T + bias + residual; the last two may be null, residual may be y.
+  virtual void linear_forward(float* y, const float* x, const Matrix& w, const float* bias, const float* residual,
+                              int M) = 0;
+  /// dx (M, in) = dy (M, out) W
+  virtual void linear_backward_input(float* dx, const float* dy, const Matrix& w, int M) = 0;
+  /// w.gradient += dy^T x; dbias (out) += column sums of dy, unless null.
+  virtual void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) = 0;
+
+  /// Per head of q and k: optional RMSNorm (q_norm, k_norm: (dim) or null), then rotation by the angles of the token's
+  /// position, cos and sin (positions, dim / 2) in the half-split order of transformers. v is copied.
+  virtual void rope_forward(float* out, const float* qkv, const float* q_norm, const float* k_norm, const float* cos,
+                            const float* sin, const int* positions, int T, Heads h, float eps) = 0;
+  /// dqkv = …; dq_norm and dk_norm (dim) += … unless null. qkv is the input of the forward.
+  virtual void rope_backward(float* dqkv, float* dq_norm, float* dk_norm, const float* dout, const float* qkv,
+                             const float* q_norm, const float* k_norm, const float* cos, const float* sin,
+                             const int* positions, int T, Heads h, float eps) = 0;
+
+  /// Copies the k and v parts of qkv rows to the rows `slots` of the cache.
+  virtual void cache_store(float* k_cache, float* v_cache, const float* qkv, const int* slots, int T, Heads h) = 0;
+
+  /// out (T, heads * dim): softmax(q k / sqrt(dim)) v over what each query sees; lse (T, heads) may be null.
+  /// Rows of q have stride q_stride, of k and v kv_stride.
+  virtual void attention_forward(float* out, float* lse, const float* q, int q_stride, const float* k, const float* v,
+                                 int kv_stride, const Query* queries, int T, Heads h) = 0;
+  /// dqkv (T, qkv_width) = …; all of it is written. bounds (sequences + 1): runs never leave their sequence.
+  virtual void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
+                                  const Query* queries, const int* bounds, int sequences, int T, Heads h) = 0;
+
+  /// act (T, F) = silu(gate) * up of gate_up (T, 2F).
+  virtual void swiglu_forward(float* act, const float* gate_up, int T, int F) = 0;
+  virtual void swiglu_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) = 0;
+
+  virtual void gather_rows(float* out, const float* x, const int* rows, int n, int C) = 0;
+  /// out row rows[i] = x row i; other rows are left alone.
+  virtual void scatter_rows(float* out, const float* x, const int* rows, int n, int C) = 0;
+
+  /// Divides by the temperature and sets the row's excluded ids to −infinity, in place.
+  virtual void prepare_logits(float* logits, int n, int V, const float* temperatures, const int* const* excluded,
+                              const int* excluded_counts) = 0;
+  /// Log-softmax of prepared logits at `targets`; entropies only if asked for.
+  virtual void score_rows(RowScore* scores, const float* logits, const int* targets, int n, int V, bool entropy) = 0;
+  /// Prepared logits become dLoss/dlogits: weight / temperature * (1[v = target] − p(v)).
+  virtual void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights,
+                                float temperature, int n, int V) = 0;
+  /// Draws ids from prepared logits; −1 where nothing is sampled. Counter-based: (seed, stream, position) → draw.
+  virtual void sample_rows(int* ids, float* logits, const SamplingRow* rows, int n, int V) = 0;
+
+  /// Sum of squares in double, in a fixed order.
+  virtual double sum_squares(const float* x, size_t n) = 0;
+  /// Decoupled weight decay, arXiv 1711.05101, in the order of operations of torch.optim.AdamW; clears the gradient.
+  virtual void adamw_step(float* weight, float* gradient, float* m, float* v, size_t n, const AdamW& options) = 0;
+};
+
+class ThreadPool;
+
+/// The best instruction set of this CPU, or the one named ("avx512", "avx2", "neon", "portable"); null with `why` set
+/// where that one is unknown or absent.
+Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why);
+
+}  // namespace pr1

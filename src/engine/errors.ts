@@ -1,0 +1,24 @@
+/** Base of this package's errors: what is wrong, the value got, the next step. */
+export class ParallelR1Error extends Error {
+  override name = 'ParallelR1Error'
+}
+
+/** A checkpoint folder that cannot be read: the message names file, tensor, expected and found. */
+export class CheckpointError extends ParallelR1Error {
+  override name = 'CheckpointError'
+}
+
+/** An option or configuration value that is wrong or unknown. */
+export class ConfigError extends ParallelR1Error {
+  override name = 'ConfigError'
+}
+
+/** The KV cache cannot hold the tokens of a step; nothing was changed. */
+export class CacheFullError extends ParallelR1Error {
+  override name = 'CacheFullError'
+}
+
+/** This device or precision is not available here. */
+export class UnavailableError extends ParallelR1Error {
+  override name = 'UnavailableError'
+}

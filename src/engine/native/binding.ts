@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { UnavailableError } from '../errors.ts'
+import type { ModelConfig, TensorSpec, UpdateResult } from '../types.ts'
+
+/** What native/addon.cpp exports. Arguments are checked there; shapes are those of ../types.ts. */
+export interface NativeAddon {
+  NativeEngine: new (threads: number, isa: string) => NativeEngineHandle
+  /** Tokens a page of the KV cache. */
+  page: number
+}
+
+export interface NativeEngineHandle {
+  readonly isa: string
+  readonly threads: number
+  createModel(config: ModelConfig, options: { cacheTokens: number; recompute: boolean }): Promise<NativeModelHandle>
+  dispose(): void
+}
+
+export interface NativeBatch {
+  ids: Int32Array
+  positions: Int32Array
+  bounds: Int32Array
+  hidden: Int32Array
+  hiddenLevels: number
+  targets: Uint8Array
+  exclusion: Int32Array
+  exclusionOffsets: Int32Array
+  exclusionIds: Int32Array
+  temperature: number
+}
+
+export interface NativeModelHandle {
+  readonly parameters: TensorSpec[]
+  readonly cacheCapacity: number
+  readonly cacheFree: number
+  updates: number
+  create(): number
+  fork(sequence: number, n: number): number[]
+  join(parent: number, children: readonly number[]): void
+  free(sequence: number): void
+  length(sequence: number): number
+  /** sampling: 6 numbers an input: temperature (below 0: none), topK, topP, seed, stream, exclude set (−1: none). */
+  step(
+    sequences: Int32Array,
+    counts: Int32Array,
+    ids: Int32Array,
+    positions: Int32Array,
+    sampling: Float64Array,
+    excludeOffsets: Int32Array,
+    excludeIds: Int32Array,
+  ): Promise<{ ids: Int32Array; logprobs: Float32Array }>
+  forward(batch: NativeBatch, keep: boolean, entropy: boolean): Promise<{ logprobs: Float32Array; entropies?: Float32Array }>
+  backward(weights: Float32Array): Promise<void>
+  update(options: {
+    lr: number
+    beta1: number
+    beta2: number
+    eps: number
+    weightDecay: number
+    clip: number
+    gradScale: number
+  }): Promise<UpdateResult>
+  zeroGradients(): Promise<void>
+  plan(tokens: number): { weights: number; gradients: number; moments: number; cache: number; activations: number }
+  /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */
+  read(parameter: number, kind: number): Float32Array
+  write(parameter: number, kind: number, values: Float32Array): void
+  dispose(): Promise<void>
+}
+
+// This file lies at src/engine/native or dist/engine/native: three levels below the package either way.
+const packageRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
+
+let loaded: NativeAddon | undefined
+
+/** Loads the addon: what `npm ci` compiled, or a prebuilt one. Throws `UnavailableError` with the way to build it. */
+export function loadAddon(): NativeAddon {
+  if (loaded) return loaded
+  const require = createRequire(import.meta.url)
+  try {
+    loaded = require('node-gyp-build')(packageRoot) as NativeAddon
+    return loaded
+  } catch (error) {
+    throw new UnavailableError(
+      `The native engine is not built for ${process.platform}-${process.arch}: ${firstLine(error)}. ` +
+        'Run `npm rebuild parallel-r1` (in a clone: `npm run build:native`); it needs a C++ compiler, make and Python 3.',
+    )
+  }
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error)
+    .split('\n', 1)[0]
+    .replace(/\.$/, '')
+}

@@ -1,0 +1,232 @@
+/**
+ * The two interfaces that every engine offers, decode and train, and the data they exchange.
+ *
+ * Everything that differs between devices sits below them; everything that is the method (who sees whom, when to fork,
+ * what a loss is) sits above. Arrays are flat and typed: T tokens, shapes in comments.
+ */
+
+export type Device = 'auto' | 'cpu' | 'cuda' | 'tfjs'
+
+/** `auto` takes the best the device has. CPU computes in float32 today; bf16 and int8 are refused with a reason where absent. */
+export type Precision = 'auto' | 'f32' | 'bf16' | 'int8'
+
+export type Family = 'qwen3' | 'qwen2' | 'llama'
+
+/** RoPE frequencies, `llama3` scaling as in transformers' `_compute_llama3_parameters`. */
+export interface RopeConfig {
+  theta: number
+  scaling?: {
+    type: 'llama3'
+    factor: number
+    lowFreqFactor: number
+    highFreqFactor: number
+    originalMaxPositions: number
+  }
+}
+
+/** What the arithmetic of a decoder needs to know, whatever spelling its `config.json` used. */
+export interface ModelConfig {
+  family: Family
+  vocabSize: number
+  hiddenSize: number
+  layers: number
+  heads: number
+  kvHeads: number
+  headDim: number
+  intermediateSize: number
+  rmsNormEps: number
+  rope: RopeConfig
+  tiedEmbeddings: boolean
+  /** Biases on q, k, v (qwen2, or `attention_bias`). */
+  qkvBias: boolean
+  /** RMSNorm over each head of q and k (qwen3). */
+  qkNorm: boolean
+  maxPositions: number
+}
+
+export interface TensorSpec {
+  /** Hugging Face name, e.g. `model.layers.0.self_attn.q_proj.weight`. */
+  name: string
+  /** Row-major; a linear layer is (out, in). */
+  shape: number[]
+}
+
+export interface EngineOptions {
+  device?: Device
+  precision?: Precision
+  /** Worker threads; default: the number of usable cores. */
+  threads?: number
+}
+
+export interface EngineInfo {
+  device: 'cpu' | 'cuda' | 'tfjs'
+  precision: 'f32' | 'bf16' | 'int8'
+  /** Vector instructions in use, e.g. `avx512`, `avx2`, `neon`, `portable`. */
+  isa: string
+  threads: number
+  /** Why this device and this precision, one line. */
+  reason: string
+}
+
+export interface LoadOptions {
+  /** Capacity of the KV cache in tokens, allocated at the first `create`. Default: 16384, less if memory is short. */
+  cacheTokens?: number
+  /** Allocate gradients and moments (at the first `forward` that keeps state if left out). */
+  train?: boolean
+  /** Keep only each layer's input in `forward` and compute the rest again in `backward`. */
+  recompute?: boolean
+}
+
+/** Weights for a model that is made rather than loaded: every tensor of {@link TensorSpec}, float32, row-major. */
+export type InitialWeights = (spec: TensorSpec) => Float32Array
+
+export interface Engine {
+  readonly info: EngineInfo
+  /** Opens a Hugging Face folder. Throws `CheckpointError` naming file, tensor, expected and found. */
+  load(folder: string, options?: LoadOptions): Promise<Model>
+  create(config: ModelConfig, weights: InitialWeights, options?: LoadOptions): Promise<Model>
+  /** Releases every model and the threads. Idempotent. */
+  dispose(): Promise<void>
+}
+
+/** Handle of a sequence in the KV cache. */
+export type Sequence = number
+
+export interface Sampling {
+  /** 0 is greedy (the lowest id wins a tie). */
+  temperature: number
+  /** 0 or absent: off. */
+  topK?: number
+  /** 1 or absent: off. */
+  topP?: number
+  /** Ids that may not be sampled; they also leave the log-softmax. */
+  exclude?: readonly number[]
+  /** Any safe integer. */
+  seed: number
+  /** Distinguishes sequences of one request (parent 0, then one number a path), 0 … 2^31−1. */
+  stream: number
+}
+
+/**
+ * New tokens of one sequence: a prompt, a chunk of one, or one token. The next token is sampled after the last of
+ * them if `sampling` is given. The generator is keyed by (seed, stream, last position), so the draw does not depend on
+ * what else is in the batch.
+ */
+export interface StepInput {
+  sequence: Sequence
+  ids: ArrayLike<number>
+  /** RoPE position of each id. */
+  positions: ArrayLike<number>
+  sampling?: Sampling
+}
+
+export interface StepOutput {
+  /** −1 where nothing was sampled. */
+  id: number
+  /**
+   * log p(id) under softmax(logits / temperature) without the excluded ids, before top-k and top-p; temperature 0
+   * reports at temperature 1. Equal bit for bit to what `forward` returns for the same context.
+   */
+  logprob: number
+}
+
+/** Packed sequences. All arrays have T entries unless said otherwise. */
+export interface TrainBatch {
+  ids: Int32Array
+  positions: Int32Array
+  /** Start of every packed sequence, then T. */
+  bounds: Int32Array
+  /** (T, hiddenLevels, 2): half-open ranges of packed indices that a token must not attend to, besides the causal rule. Empty: [0, 0). Ascending and disjoint per token. */
+  hidden?: Int32Array
+  hiddenLevels?: number
+  /** 1 where the log-probability of ids[i + 1] is wanted; absent: everywhere. Elsewhere 0 is returned and no head is computed. */
+  targets?: Uint8Array
+  /** Index into `exclusionSets` per token, −1 or absent: nothing excluded when ids[i + 1] was sampled. */
+  exclusion?: Int32Array
+  exclusionSets?: readonly (readonly number[])[]
+  /** Logits are divided by it before the log-softmax. Default 1. */
+  temperature?: number
+}
+
+export interface ForwardOptions {
+  /** Keep what `backward` needs. Default true; false for scoring only. */
+  keep?: boolean
+  /** Also return entropies. Default false. */
+  entropy?: boolean
+}
+
+export interface ForwardResult {
+  /** (T) log p(ids[i + 1] | what token i sees); 0 at the last token of a sequence and where not wanted. */
+  logprobs: Float32Array
+  /** (T) entropy of the same distribution in nats, if asked for. */
+  entropies?: Float32Array
+}
+
+export interface UpdateOptions {
+  lr: number
+  /** Default [0.9, 0.95]. */
+  betas?: readonly [number, number]
+  /** Default 1e-8. */
+  eps?: number
+  /** Decoupled, applied to every parameter. Default 0. */
+  weightDecay?: number
+  /** Maximum global gradient norm; 0 or absent: none. */
+  clip?: number
+  /** Gradients are multiplied by it first. Default 1. */
+  gradScale?: number
+}
+
+export interface UpdateResult {
+  /** Global L2 norm before clipping (after gradScale). */
+  gradNorm: number
+  /** True when a gradient was not finite: nothing changed and the gradients are cleared. */
+  skipped: boolean
+}
+
+export interface MemoryPlan {
+  weights: number
+  gradients: number
+  moments: number
+  cache: number
+  activations: number
+  total: number
+}
+
+export interface Model {
+  readonly config: ModelConfig
+  readonly parameters: readonly TensorSpec[]
+  readonly parameterCount: number
+  readonly cacheCapacity: number
+  /** Tokens that can still be stored. Slots are handed out in pages of {@link cachePage} tokens. */
+  readonly cacheFree: number
+  readonly cachePage: number
+
+  // Decode. The four below are bookkeeping and synchronous: no key or value moves.
+  create(): Sequence
+  /** n sequences that share everything `sequence` holds so far. */
+  fork(sequence: Sequence, n: number): Sequence[]
+  /** Appends to `parent`, in order, what each child holds beyond the parent; frees the children. */
+  join(parent: Sequence, children: readonly Sequence[]): void
+  free(sequence: Sequence): void
+  /** Tokens that a sequence holds. */
+  length(sequence: Sequence): number
+  /** Rejects with `CacheFullError` before any effect when the cache cannot hold the new tokens. */
+  step(inputs: readonly StepInput[]): Promise<StepOutput[]>
+
+  // Train.
+  forward(batch: TrainBatch, options?: ForwardOptions): Promise<ForwardResult>
+  /** weights (T): dLoss/dLogprob of the last kept forward. Accumulates gradients. */
+  backward(weights: Float32Array): Promise<void>
+  update(options: UpdateOptions): Promise<UpdateResult>
+  zeroGradients(): Promise<void>
+  /** Bytes that training on `tokens` packed tokens needs, by part. */
+  memoryPlan(tokens: number): MemoryPlan
+
+  // Parameters and optimizer state, copied.
+  read(name: string, what?: 'weight' | 'gradient' | 'moment1' | 'moment2'): Float32Array
+  write(name: string, values: Float32Array, what?: 'weight' | 'moment1' | 'moment2'): void
+  /** Number of AdamW updates applied so far (bias correction); set when a run is resumed. */
+  updates: number
+
+  dispose(): Promise<void>
+}
