@@ -1,0 +1,556 @@
+// Every op against a plain float64 statement of it, every backward against central differences of that statement.
+// Usage: ops_test [isa]. Prints a line an op, exits 1 on the first mismatch. Built and run by test/native/ops.test.ts.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../cache.h"
+#include "../ops.h"
+#include "../threads.h"
+
+using namespace pr1;
+using Doubles = std::vector<double>;
+using Floats = std::vector<float>;
+
+static std::mt19937 rng(7);
+static Floats random_floats(size_t n, double scale = 1.0) {
+  std::normal_distribution<double> normal(0.0, scale);
+  Floats x(n);
+  for (float& v : x) v = static_cast<float>(normal(rng));
+  return x;
+}
+static Doubles widen(const Floats& x) { return Doubles(x.begin(), x.end()); }
+
+static void expect_close(const std::string& what, const Floats& got, const Doubles& want, double tolerance) {
+  double scale = 1e-3, worst = 0;
+  size_t at = 0;
+  for (double w : want) scale = std::max(scale, std::fabs(w));
+  for (size_t i = 0; i < want.size(); i++) {
+    double error = std::fabs(got[i] - want[i]) / scale;
+    if (!(error <= worst)) worst = error, at = i;
+  }
+  if (!(worst <= tolerance)) {
+    std::printf("FAILED %s: element %zu is %.9g, expected %.9g (relative to the largest: %.3g, allowed %.3g)\n", what.c_str(), at,
+                got[at], want[at], worst, tolerance);
+    std::exit(1);
+  }
+  std::printf("ok %s (%.2g)\n", what.c_str(), worst);
+}
+
+/// Central differences of loss = Σ r · f(x) with respect to x.
+static Doubles differences(const Doubles& x, const Floats& r, const std::function<Doubles(const Doubles&)>& f) {
+  Doubles gradient(x.size());
+  Doubles point = x;
+  const double h = 1e-5;
+  for (size_t i = 0; i < x.size(); i++) {
+    double loss[2];
+    for (int side = 0; side < 2; side++) {
+      point[i] = x[i] + (side ? h : -h);
+      Doubles y = f(point);
+      loss[side] = 0;
+      for (size_t j = 0; j < y.size(); j++) loss[side] += r[j] * y[j];
+    }
+    point[i] = x[i];
+    gradient[i] = (loss[1] - loss[0]) / (2 * h);
+  }
+  return gradient;
+}
+
+static const double kForward = 3e-6, kBackward = 2e-5;
+
+// ---- float64 statements ----
+
+static Doubles rmsnorm64(const Doubles& x, const Doubles& w, int T, int C, double eps) {
+  Doubles y(x.size());
+  for (int t = 0; t < T; t++) {
+    double sum = 0;
+    for (int c = 0; c < C; c++) sum += x[t * C + c] * x[t * C + c];
+    double r = 1 / std::sqrt(sum / C + eps);
+    for (int c = 0; c < C; c++) y[t * C + c] = x[t * C + c] * r * w[c];
+  }
+  return y;
+}
+
+static Doubles linear64(const Doubles& x, const Doubles& w, const Doubles* bias, const Doubles* residual, int M, int N, int K) {
+  Doubles y(static_cast<size_t>(M) * N);
+  for (int m = 0; m < M; m++) {
+    for (int n = 0; n < N; n++) {
+      double sum = 0;
+      for (int k = 0; k < K; k++) sum += x[m * K + k] * w[n * K + k];
+      y[m * N + n] = sum + (bias ? (*bias)[n] : 0) + (residual ? (*residual)[m * N + n] : 0);
+    }
+  }
+  return y;
+}
+
+static Doubles rope64(const Doubles& qkv, const Doubles* qn, const Doubles* kn, const Floats& cos, const Floats& sin,
+                      const std::vector<int>& positions, Heads h, double eps) {
+  Doubles out = qkv;
+  const int width = h.qkv_width(), half = h.dim / 2;
+  for (size_t t = 0; t < positions.size(); t++) {
+    for (int head = 0; head < h.heads + h.kv_heads; head++) {
+      const Doubles* norm = head < h.heads ? qn : kn;
+      double* x = out.data() + t * width + head * h.dim;
+      if (norm) {
+        Doubles row(x, x + h.dim);
+        row = rmsnorm64(row, *norm, 1, h.dim, eps);
+        std::copy(row.begin(), row.end(), x);
+      }
+      for (int i = 0; i < half; i++) {
+        double c = cos[positions[t] * half + i], s = sin[positions[t] * half + i];
+        double a = x[i], b = x[half + i];
+        x[i] = a * c - b * s;
+        x[half + i] = b * c + a * s;
+      }
+    }
+  }
+  return out;
+}
+
+/// visible[t]: rows that token t sees.
+static Doubles attention64(const Doubles& qkv, const std::vector<std::vector<int>>& visible, Heads h) {
+  const int T = static_cast<int>(visible.size()), width = h.qkv_width(), group = h.heads / h.kv_heads;
+  Doubles out(static_cast<size_t>(T) * h.q_width());
+  for (int t = 0; t < T; t++) {
+    for (int head = 0; head < h.heads; head++) {
+      const double* q = qkv.data() + t * width + head * h.dim;
+      const int k_at = h.q_width() + head / group * h.dim, v_at = k_at + h.kv_width();
+      Doubles p;
+      double top = -1e300, sum = 0;
+      for (int j : visible[t]) {
+        double s = 0;
+        for (int d = 0; d < h.dim; d++) s += q[d] * qkv[j * width + k_at + d];
+        p.push_back(s / std::sqrt(static_cast<double>(h.dim)));
+        top = std::max(top, p.back());
+      }
+      for (double& s : p) sum += (s = std::exp(s - top));
+      for (size_t j = 0; j < p.size(); j++) {
+        for (int d = 0; d < h.dim; d++) {
+          out[t * h.q_width() + head * h.dim + d] += p[j] / sum * qkv[visible[t][j] * width + v_at + d];
+        }
+      }
+    }
+  }
+  return out;
+}
+
+static Doubles swiglu64(const Doubles& x, int T, int F) {
+  Doubles y(static_cast<size_t>(T) * F);
+  for (int t = 0; t < T; t++) {
+    for (int f = 0; f < F; f++) {
+      double g = x[t * 2 * F + f];
+      y[t * F + f] = g / (1 + std::exp(-g)) * x[t * 2 * F + F + f];
+    }
+  }
+  return y;
+}
+
+static Doubles logprob64(const Doubles& logits, const std::vector<int>& targets, const std::vector<std::vector<int>>& excluded,
+                         double temperature, int V, Doubles* entropy) {
+  Doubles out;
+  for (size_t r = 0; r < targets.size(); r++) {
+    Doubles row(logits.begin() + r * V, logits.begin() + (r + 1) * V);
+    for (double& l : row) l /= temperature;
+    for (int id : excluded[r]) row[id] = -INFINITY;
+    double top = -INFINITY, sum = 0, h = 0;
+    for (double l : row) top = std::max(top, l);
+    for (double l : row) sum += std::exp(l - top);
+    for (double l : row) {
+      double p = std::exp(l - top) / sum;
+      if (p > 0) h -= p * std::log(p);
+    }
+    out.push_back(row[targets[r]] - top - std::log(sum));
+    if (entropy) entropy->push_back(h);
+  }
+  return out;
+}
+
+// ---- The tests ----
+
+struct Test {
+  Ops& ops;
+
+  /// Op buffers that free themselves.
+  struct Held {
+    Ops& ops;
+    float* p;
+    ~Held() { ops.release(p); }
+  };
+  Held hold(size_t n) { return Held{ops, ops.allocate(n)}; }
+
+  void rmsnorm(int T, int C) {
+    Floats x = random_floats(T * C), w = random_floats(C), r = random_floats(T * C), y(T * C), rstd(T);
+    ops.rmsnorm_forward(y.data(), rstd.data(), x.data(), w.data(), T, C, 1e-6f);
+    std::string name = "rmsnorm " + std::to_string(T) + "x" + std::to_string(C);
+    expect_close(name, y, rmsnorm64(widen(x), widen(w), T, C, 1e-6), kForward);
+    Floats dx = random_floats(T * C), dw = random_floats(C), dx0 = dx, dw0 = dw;
+    ops.rmsnorm_backward(dx.data(), dw.data(), r.data(), x.data(), w.data(), rstd.data(), T, C);
+    Doubles want = differences(widen(x), r, [&](const Doubles& v) { return rmsnorm64(v, widen(w), T, C, 1e-6); });
+    for (size_t i = 0; i < want.size(); i++) want[i] += dx0[i];
+    expect_close(name + " dx", dx, want, kBackward);
+    want = differences(widen(w), r, [&](const Doubles& v) { return rmsnorm64(widen(x), v, T, C, 1e-6); });
+    for (size_t i = 0; i < want.size(); i++) want[i] += dw0[i];
+    expect_close(name + " dw", dw, want, kBackward);
+  }
+
+  void linear(int M, int N, int K) {
+    Floats x = random_floats(M * K), w = random_floats(N * K), bias = random_floats(N), residual = random_floats(M * N);
+    Floats y(M * N), r = random_floats(M * N), dx(M * K), dw = random_floats(N * K), dw0 = dw, db = random_floats(N), db0 = db;
+    Held forward = hold(Ops::forward_panel_floats(N, K)), backward = hold(Ops::backward_panel_floats(N, K));
+    Matrix m;
+    m.out = N, m.in = K, m.weight = w.data(), m.gradient = dw.data(), m.forward = forward.p, m.backward = backward.p;
+    ops.pack(m);
+    ops.linear_forward(y.data(), x.data(), m, bias.data(), residual.data(), M);
+    std::string name = "linear " + std::to_string(M) + "x" + std::to_string(N) + "x" + std::to_string(K);
+    Doubles b64 = widen(bias), r64 = widen(residual);
+    expect_close(name, y, linear64(widen(x), widen(w), &b64, &r64, M, N, K), kForward * std::sqrt(K));
+    // Any number of rows gives the same bits.
+    Floats single(N);
+    for (int row = 0; row < M; row += 3) {
+      ops.linear_forward(single.data(), x.data() + row * K, m, bias.data(), residual.data() + row * N, 1);
+      if (std::memcmp(single.data(), y.data() + row * N, sizeof(float) * N) != 0) {
+        std::printf("FAILED %s: row %d differs when computed alone\n", name.c_str(), row);
+        std::exit(1);
+      }
+    }
+    ops.linear_backward_input(dx.data(), r.data(), m, M);
+    ops.linear_backward_weight(m, db.data(), r.data(), x.data(), M);
+    // The statement is linear: its derivative is exact, no differences needed, but they are taken where they are cheap.
+    Doubles want(M * K), wantw(N * K), wantb(N);
+    for (int i = 0; i < M; i++) {
+      for (int n = 0; n < N; n++) {
+        wantb[n] += r[i * N + n];
+        for (int k = 0; k < K; k++) {
+          want[i * K + k] += static_cast<double>(r[i * N + n]) * w[n * K + k];
+          wantw[n * K + k] += static_cast<double>(r[i * N + n]) * x[i * K + k];
+        }
+      }
+    }
+    if (M * N * K < 20000) {
+      Doubles fd = differences(widen(x), r, [&](const Doubles& v) { return linear64(v, widen(w), &b64, &r64, M, N, K); });
+      Floats exact(want.begin(), want.end());
+      expect_close(name + " differences", exact, fd, 1e-6);
+    }
+    for (size_t i = 0; i < wantw.size(); i++) wantw[i] += dw0[i];
+    for (size_t i = 0; i < wantb.size(); i++) wantb[i] += db0[i];
+    expect_close(name + " dx", dx, want, kForward * std::sqrt(N));
+    expect_close(name + " dw", dw, wantw, kForward * std::sqrt(M) * 2);
+    expect_close(name + " dbias", db, wantb, kForward * std::sqrt(M));
+    // Gradients in two halves have the bits of the whole.
+    Floats dw2 = dw0, db2 = db0;
+    m.gradient = dw2.data();
+    int half = M / 2;
+    if (half > 0) ops.linear_backward_weight(m, db2.data(), r.data(), x.data(), half);
+    ops.linear_backward_weight(m, db2.data(), r.data() + half * N, x.data() + half * K, M - half);
+    if (std::memcmp(dw2.data(), dw.data(), sizeof(float) * dw.size()) != 0 || std::memcmp(db2.data(), db.data(), sizeof(float) * db.size()) != 0) {
+      std::printf("FAILED %s: two micro-batches differ from one\n", name.c_str());
+      std::exit(1);
+    }
+  }
+
+  void rope(int T, Heads h, bool norms) {
+    const int width = h.qkv_width(), half = h.dim / 2;
+    Floats qkv = random_floats(T * width), qn = random_floats(h.dim), kn = random_floats(h.dim), r = random_floats(T * width);
+    Floats cos(64 * half), sin(64 * half), out(T * width), d(T * width), dqn(h.dim), dkn(h.dim);
+    for (int p = 0; p < 64; p++) {
+      for (int i = 0; i < half; i++) {
+        double angle = p / std::pow(100.0, 2.0 * i / h.dim);
+        cos[p * half + i] = static_cast<float>(std::cos(angle));
+        sin[p * half + i] = static_cast<float>(std::sin(angle));
+      }
+    }
+    std::vector<int> positions(T);
+    for (int& p : positions) p = static_cast<int>(rng() % 64);
+    Doubles qn64 = widen(qn), kn64 = widen(kn);
+    auto statement = [&](const Doubles& x, const Doubles& a, const Doubles& b) {
+      return rope64(x, norms ? &a : nullptr, norms ? &b : nullptr, cos, sin, positions, h, 1e-6);
+    };
+    const float* q_norm = norms ? qn.data() : nullptr;
+    const float* k_norm = norms ? kn.data() : nullptr;
+    ops.rope_forward(out.data(), qkv.data(), q_norm, k_norm, cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
+    std::string name = "rope dim " + std::to_string(h.dim) + (norms ? " with norms" : "");
+    expect_close(name, out, statement(widen(qkv), qn64, kn64), kForward);
+    ops.rope_backward(d.data(), norms ? dqn.data() : nullptr, norms ? dkn.data() : nullptr, r.data(), qkv.data(), q_norm, k_norm,
+                      cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
+    expect_close(name + " dqkv", d, differences(widen(qkv), r, [&](const Doubles& v) { return statement(v, qn64, kn64); }), kBackward);
+    if (!norms) return;
+    expect_close(name + " dq_norm", dqn, differences(qn64, r, [&](const Doubles& v) { return statement(widen(qkv), v, kn64); }), kBackward);
+    expect_close(name + " dk_norm", dkn, differences(kn64, r, [&](const Doubles& v) { return statement(widen(qkv), qn64, v); }), kBackward);
+  }
+
+  /// Two packed sequences; from a third of the way on, tokens do not see a range in the middle.
+  void attention(int T, Heads h) {
+    const int width = h.qkv_width(), bounds[3] = {0, T / 3, T};
+    Floats qkv = random_floats(T * width, 0.7), r = random_floats(T * h.q_width());
+    std::vector<std::vector<int>> visible(T);
+    std::vector<std::vector<Run>> runs(T);
+    std::vector<Query> queries;
+    for (int s = 0; s < 2; s++) {
+      const int a = bounds[s], n = bounds[s + 1] - a, hide0 = a + n / 4, hide1 = a + n / 2;
+      for (int t = a; t < bounds[s + 1]; t++) {
+        for (int j = a; j <= t; j++) {
+          if (t < hide1 || j < hide0 || j >= hide1) visible[t].push_back(j);
+        }
+        if (t < hide1) {
+          runs[t] = {{a, t + 1}};
+        } else {
+          runs[t] = {{a, hide0}, {hide1, t + 1}};
+        }
+      }
+    }
+    for (int t = 0; t < T; t++) queries.push_back({runs[t].data(), static_cast<int>(visible[t].size())});
+    Floats out(T * h.q_width()), lse(T * h.heads), d(T * width);
+    const float* k = qkv.data() + h.q_width();
+    ops.attention_forward(out.data(), lse.data(), qkv.data(), width, k, k + h.kv_width(), width, queries.data(), T, h);
+    std::string name = "attention " + std::to_string(T) + " tokens, " + std::to_string(h.heads) + "/" + std::to_string(h.kv_heads) +
+                       " heads of " + std::to_string(h.dim);
+    expect_close(name, out, attention64(widen(qkv), visible, h), kForward * 2);
+    ops.attention_backward(d.data(), r.data(), out.data(), lse.data(), qkv.data(), queries.data(), bounds, 2, T, h);
+    expect_close(name + " dqkv", d, differences(widen(qkv), r, [&](const Doubles& v) { return attention64(v, visible, h); }), kBackward);
+    // Scattered rows, as a cache holds them, give the bits of contiguous ones.
+    std::vector<int> slot(T);
+    for (int t = 0; t < T; t++) slot[t] = (t / 5 % 2 == 0 ? t : T + t);
+    Floats kc(2 * T * h.kv_width()), vc(2 * T * h.kv_width()), again(T * h.q_width());
+    ops.cache_store(kc.data(), vc.data(), qkv.data(), slot.data(), T, h);
+    std::vector<std::vector<Run>> slots(T);
+    for (int t = 0; t < T; t++) {
+      for (int j : visible[t]) {
+        if (!slots[t].empty() && slots[t].back().end == slot[j]) {
+          slots[t].back().end++;
+        } else {
+          slots[t].push_back({slot[j], slot[j] + 1});
+        }
+      }
+      queries[t].runs = slots[t].data();
+    }
+    ops.attention_forward(again.data(), nullptr, qkv.data(), width, kc.data(), vc.data(), h.kv_width(), queries.data(), T, h);
+    if (std::memcmp(again.data(), out.data(), sizeof(float) * out.size()) != 0) {
+      std::printf("FAILED %s: cached keys give other bits than packed ones\n", name.c_str());
+      std::exit(1);
+    }
+  }
+
+  void swiglu(int T, int F) {
+    Floats x = random_floats(T * 2 * F, 3.0), y(T * F), r = random_floats(T * F), d(T * 2 * F);
+    ops.swiglu_forward(y.data(), x.data(), T, F);
+    std::string name = "swiglu " + std::to_string(T) + "x" + std::to_string(F);
+    expect_close(name, y, swiglu64(widen(x), T, F), kForward);
+    ops.swiglu_backward(d.data(), r.data(), x.data(), T, F);
+    expect_close(name + " d", d, differences(widen(x), r, [&](const Doubles& v) { return swiglu64(v, T, F); }), kBackward);
+  }
+
+  void logprobs(int n, int V, float temperature) {
+    Floats logits = random_floats(n * V, 4.0), weights = random_floats(n);
+    std::vector<int> targets(n), counts(n);
+    std::vector<std::vector<int>> excluded(n);
+    std::vector<const int*> sets(n);
+    for (int i = 0; i < n; i++) {
+      targets[i] = static_cast<int>(rng() % V);
+      if (i % 2) excluded[i] = {(targets[i] + 1) % V, (targets[i] + 3) % V};
+      sets[i] = excluded[i].data();
+      counts[i] = static_cast<int>(excluded[i].size());
+    }
+    Floats prepared = logits, temperatures(n, temperature);
+    ops.prepare_logits(prepared.data(), n, V, temperatures.data(), sets.data(), counts.data());
+    std::vector<RowScore> scores(n);
+    ops.score_rows(scores.data(), prepared.data(), targets.data(), n, V, true);
+    Doubles entropy64;
+    Doubles want = logprob64(widen(logits), targets, excluded, temperature, V, &entropy64);
+    Floats got, entropy, lse;
+    for (const RowScore& s : scores) got.push_back(s.logprob), entropy.push_back(s.entropy), lse.push_back(s.lse);
+    std::string name = "logprob of " + std::to_string(V) + " at temperature " + std::to_string(temperature).substr(0, 3);
+    expect_close(name, got, want, kForward * 2);
+    expect_close(name + " entropy", entropy, entropy64, 1e-5);
+    Floats d = prepared;
+    ops.logprob_backward(d.data(), lse.data(), targets.data(), weights.data(), temperature, n, V);
+    expect_close(name + " d", d, differences(widen(logits), weights, [&](const Doubles& v) {
+                   return logprob64(v, targets, excluded, temperature, V, nullptr);
+                 }), kBackward);
+  }
+
+  void embedding(int T, int C, int V) {
+    Floats table = random_floats(V * C), out(T * C), r = random_floats(T * C), d(V * C);
+    std::vector<int> ids(T);
+    for (int& id : ids) id = static_cast<int>(rng() % V);
+    ops.embedding_forward(out.data(), table.data(), ids.data(), T, C);
+    ops.embedding_backward(d.data(), r.data(), ids.data(), T, C);
+    auto statement = [&](const Doubles& t) {
+      Doubles y;
+      for (int id : ids) y.insert(y.end(), t.begin() + id * C, t.begin() + (id + 1) * C);
+      return y;
+    };
+    expect_close("embedding", out, statement(widen(table)), 0);
+    expect_close("embedding d", d, differences(widen(table), r, statement), kBackward);
+  }
+
+  void adamw(int n) {
+    Floats w = random_floats(n), m(n), v(n);
+    Doubles w64 = widen(w), m64(n), v64(n);
+    const double lr = 0.01, b1 = 0.9, b2 = 0.95, eps = 1e-8, decay = 0.1, scale = 0.5;
+    for (int step = 1; step <= 5; step++) {
+      Floats g = random_floats(n);
+      Doubles g64 = widen(g);
+      AdamW o{static_cast<float>(lr), static_cast<float>(b1), static_cast<float>(b2), static_cast<float>(eps), static_cast<float>(decay),
+              static_cast<float>(scale), static_cast<float>(1 - std::pow(b1, step)), static_cast<float>(1 - std::pow(b2, step))};
+      ops.adamw_step(w.data(), g.data(), m.data(), v.data(), n, o);
+      for (int i = 0; i < n; i++) {
+        double x = g64[i] * scale;
+        m64[i] = b1 * m64[i] + (1 - b1) * x;
+        v64[i] = b2 * v64[i] + (1 - b2) * x * x;
+        w64[i] = w64[i] * (1 - lr * decay) -
+                 lr * (m64[i] / (1 - std::pow(b1, step))) / (std::sqrt(v64[i] / (1 - std::pow(b2, step))) + eps);
+        if (g[i] != 0.0f) std::printf("FAILED adamw: gradient %d was not cleared\n", i), std::exit(1);
+      }
+    }
+    expect_close("adamw, five steps", w, w64, 1e-6);
+  }
+
+  void sampling() {
+    const int V = 50, draws = 20000;
+    Floats logits = random_floats(V, 1.5);
+    for (int mode = 0; mode < 3; mode++) {
+      SamplingRow row{1.0f, mode == 1 ? 5 : 0, mode == 2 ? 0.7f : 1.0f, 99, 3, 0};
+      Doubles p(V);
+      double sum = 0;
+      std::vector<int> order(V);
+      for (int i = 0; i < V; i++) sum += (p[i] = std::exp(static_cast<double>(logits[i]))), order[i] = i;
+      for (double& x : p) x /= sum;
+      std::sort(order.begin(), order.end(), [&](int a, int b) { return p[a] > p[b]; });
+      double mass = 0;
+      int kept = 0;
+      while (kept < V && (mode != 1 || kept < 5) && (mode != 2 || mass < 0.7)) mass += p[order[kept++]];
+      for (int i = kept; i < V; i++) p[order[i]] = 0;
+      Doubles counts(V);
+      for (int i = 0; i < draws; i++) {
+        Floats copy = logits;
+        row.position = static_cast<uint32_t>(i);
+        int id;
+        ops.sample_rows(&id, copy.data(), &row, 1, V);
+        counts[id]++;
+      }
+      double chi2 = 0;
+      int cells = 0;
+      for (int i = 0; i < V; i++) {
+        double expected = p[i] / mass * draws;
+        if (expected == 0 && counts[i] > 0) std::printf("FAILED sampling mode %d: id %d is cut off but was drawn\n", mode, i), std::exit(1);
+        if (expected < 5) continue;
+        chi2 += (counts[i] - expected) * (counts[i] - expected) / expected;
+        cells++;
+      }
+      // mean cells − 1, standard deviation √(2 cells): six of them
+      if (chi2 > cells + 6 * std::sqrt(2.0 * cells)) std::printf("FAILED sampling mode %d: chi2 %.1f of %d cells\n", mode, chi2, cells), std::exit(1);
+      std::printf("ok sampling mode %d (chi2 %.1f of %d cells)\n", mode, chi2, cells);
+    }
+  }
+};
+
+/// Random creates, forks, appends, joins and frees beside a table of plain lists.
+static void sequences() {
+  SequenceTable table(64 * kPage);
+  std::vector<std::pair<int, std::vector<int>>> mirror;
+  std::mt19937 random(11);
+  auto listed = [&](int id) {
+    std::vector<int> slots;
+    for (const Run& run : table.runs(id)) {
+      for (int s = run.begin; s < run.end; s++) slots.push_back(s);
+    }
+    return slots;
+  };
+  auto check = [](bool ok, const char* what) {
+    if (!ok) std::printf("FAILED sequences: %s\n", what), std::exit(1);
+  };
+  for (int round = 0; round < 20000; round++) {
+    int action = static_cast<int>(random() % 10);
+    if (mirror.empty() || action == 0) {
+      mirror.push_back({table.create(), {}});
+    } else {
+      size_t at = random() % mirror.size();
+      if (action <= 4) {
+        int n = 1 + static_cast<int>(random() % 20);
+        if (table.pages_needed(mirror[at].first, n) * kPage <= table.free_tokens()) {
+          std::vector<int> slots;
+          table.append(mirror[at].first, n, slots);
+          mirror[at].second.insert(mirror[at].second.end(), slots.begin(), slots.end());
+        }
+      } else if (action <= 6) {
+        int n = 1 + static_cast<int>(random() % 4);
+        std::vector<int> children = table.fork(mirror[at].first, n);
+        std::vector<int> joined = mirror[at].second;
+        size_t shared = joined.size();
+        for (int child : children) {
+          int m = static_cast<int>(random() % 9);
+          std::vector<int> slots;
+          if (table.pages_needed(child, m) * kPage <= table.free_tokens()) table.append(child, m, slots);
+          joined.insert(joined.end(), slots.begin(), slots.end());
+          check(table.length(child) == static_cast<int>(shared + slots.size()), "length of a child");
+        }
+        check(table.join(mirror[at].first, children), "join");
+        mirror[at].second = joined;
+      } else if (action <= 8) {
+        table.release(mirror[at].first);
+        mirror.erase(mirror.begin() + static_cast<long>(at));
+      }
+    }
+    if (round % 50 == 0) {
+      for (auto& entry : mirror) check(listed(entry.first) == entry.second, "slots");
+    }
+  }
+  for (auto& entry : mirror) table.release(entry.first);
+  check(table.free_tokens() == 64 * kPage, "every page is free in the end");
+  std::printf("ok sequences\n");
+}
+
+/// Many runs of uneven tasks: each task exactly once.
+static void pool() {
+  ThreadPool threads(3);
+  for (int round = 0; round < 3000; round++) {
+    int n = 1 + round % 37;
+    std::vector<std::atomic<int>> hits(n);
+    threads.parallel(n, [&](int task, int) { hits[task]++; });
+    for (auto& hit : hits) {
+      if (hit != 1) std::printf("FAILED pool: a task ran %d times\n", hit.load()), std::exit(1);
+    }
+  }
+  std::printf("ok pool\n");
+}
+
+int main(int argc, char** argv) {
+  ThreadPool threads(2);
+  const char* why = "";
+  std::unique_ptr<Ops> ops(make_cpu_ops(argc > 1 ? argv[1] : "", threads, &why));
+  if (!ops) {
+    std::printf("unavailable: %s\n", why);
+    return 2;
+  }
+  std::printf("isa %s\n", ops->isa());
+  Test t{*ops};
+  for (int C : {16, 24, 37, 64}) t.rmsnorm(5, C);
+  for (int M : {1, 2, 3, 4, 5, 6, 7, 13}) t.linear(M, 40, 24);
+  t.linear(61, 130, 50);
+  t.linear(600, 48, 80);
+  t.rope(4, {4, 2, 16}, true);
+  t.rope(4, {3, 3, 6}, true);
+  t.rope(4, {2, 1, 32}, false);
+  t.attention(14, {4, 2, 16});
+  t.attention(13, {2, 2, 6});
+  t.attention(70, {1, 1, 32});
+  t.swiglu(3, 16);
+  t.swiglu(2, 21);
+  t.logprobs(4, 33, 1.0f);
+  t.logprobs(4, 64, 0.7f);
+  t.embedding(9, 20, 5);
+  t.adamw(100);
+  t.sampling();
+  sequences();
+  pool();
+  std::printf("done\n");
+  return 0;
+}

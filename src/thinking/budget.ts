@@ -1,0 +1,182 @@
+/**
+ * Budgets: who may spend how many tokens. The one place of the allocation rule.
+ *
+ * Two accounts run along: `total` counts every token of the response, `critical` the tokens along the longest chain
+ * (outside the paths every token, in a block the longest path). `total` never passes `response`, `critical` never passes
+ * `criticalPath`, whatever the model samples. F = 3 + ids of "\n" is what closing a block costs: `</Parallel>`, "\n",
+ * `<Summary>`, `</Summary>`.
+ *
+ * Free text       spends from both accounts until one is empty. It may use the reserve.
+ * Opening         `<Parallel>` may be sampled while blocks remain (maxBlocks) and the smallest block, one token in each
+ *                 path and in the summary, fits beside the answer's reserve:
+ *                   response − total − answerReserve ≥ 1 + 3N + F + 1,  criticalPath − critical − answerReserve ≥ 1 + 3 + F + 1.
+ *                 Otherwise it is excluded.
+ * At the fork     t = min(response − total − answerReserve, block − 1) − F and c = criticalPath − critical − answerReserve − F
+ *                 are what the paths and the summary may take (`<Parallel>` already counted).
+ *                   The summary keeps back  s = min(t / (N + 1), c / 4, 64), at least 1, never so much that a path gets less than 3.
+ *                   Each path gets          min(path, (t − s) / N, c − s), its two tags counted: equal shares, whatever the siblings do.
+ *                 A path whose share is used up but for one token is closed by an injected `</Path>`.
+ * The summary     may take what is then left of the block beside the reserve: s at least, more where paths ended early.
+ *                 With one token left it is closed by an injected `</Summary>`.
+ * After a block   at least answerReserve tokens are left in both accounts.
+ */
+
+import { ConfigError } from '../engine/errors.ts'
+import type { ModelConfig } from '../engine/types.ts'
+import { checkTagIds, tagList } from './tags.ts'
+import type { ThinkRequest } from './types.ts'
+
+/** `<Path>`, one token, `</Path>`. */
+const MIN_PATH = 3
+const MAX_RESERVE = 64
+
+/** Budgets with every default filled in and the sizes that follow. */
+export interface Limits {
+  response: number
+  path: number
+  block: number
+  criticalPath: number
+  answerReserve: number
+  paths: number
+  maxBlocks: number
+  /** Tokens that close a block: F above. */
+  closing: number
+  /** The smallest block in tokens, and along the longest chain. */
+  minBlock: number
+  minBlockCritical: number
+}
+
+/**
+ * Checks a request against a model and fills in the budgets. Throws ConfigError with the value got and the smallest
+ * that would do. Defaults: path, block and criticalPath = response; answerReserve = a quarter of the smaller of response
+ * and criticalPath, 64 at most.
+ */
+export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits {
+  const { budgets, paths, maxBlocks, tags, promptIds } = request
+  whole('paths', paths, 1, 16)
+  whole('maxBlocks', maxBlocks, 0)
+  whole('budgets.response', budgets.response, 1)
+  const response = budgets.response
+  const criticalPath = whole('budgets.criticalPath', budgets.criticalPath ?? response, 1)
+  const closing = 3 + tags.newline.length
+  const minBlock = 1 + MIN_PATH * paths + closing + 1
+  const minBlockCritical = 1 + MIN_PATH + closing + 1
+  const path = whole('budgets.path', budgets.path ?? Math.max(response, MIN_PATH), MIN_PATH)
+  const block = whole('budgets.block', budgets.block ?? Math.max(response, minBlock), minBlock)
+  const shorter = Math.min(response, criticalPath)
+  const answerReserve = whole('budgets.answerReserve', budgets.answerReserve ?? Math.min(MAX_RESERVE, Math.floor(shorter / 4)), 0)
+  if (request.mode === 'parallel' && maxBlocks > 0) {
+    const blockOf = `one block of ${paths} paths and ${answerReserve} tokens for the answer (budgets.answerReserve)`
+    if (response - answerReserve < minBlock) {
+      throw new ConfigError(
+        `budgets.response must hold ${blockOf}: ${minBlock + answerReserve} or more. Got ${response}. Raise it or use maxBlocks: 0.`,
+      )
+    }
+    if (criticalPath - answerReserve < minBlockCritical) {
+      throw new ConfigError(
+        `budgets.criticalPath must hold ${blockOf}: ${minBlockCritical + answerReserve} or more. Got ${criticalPath}. Raise it or use maxBlocks: 0.`,
+      )
+    }
+  }
+  checkTagIds(tags)
+  for (const id of [...tagList(tags), ...tags.newline, ...tags.eos]) whole('tag, line break or end id', id, 0, model.vocabSize - 1)
+  if (promptIds.length === 0) throw new ConfigError('A prompt needs at least one token. Got none. Give a text or a start token.')
+  // Structured positions advance by the longest path only.
+  const reach = request.mode === 'parallel' && request.attention === 'causal' ? response : shorter
+  if (promptIds.length + reach > model.maxPositions) {
+    throw new ConfigError(
+      `Prompt and response must stay within the ${model.maxPositions} positions of the model. ` +
+        `Got ${promptIds.length} prompt tokens and a budget of ${reach}. Shorten the prompt or lower budgets.response.`,
+    )
+  }
+  return { response, path, block, criticalPath, answerReserve, paths, maxBlocks, closing, minBlock, minBlockCritical }
+}
+
+/** Most blocks that can open under the limits. */
+export function mostBlocks(limits: Limits): number {
+  // A block needs room for one token in each path and in the summary to open, but the model may leave all of them empty.
+  const shortest = 1 + (MIN_PATH - 1) * limits.paths + limits.closing
+  const shortestCritical = MIN_PATH + limits.closing
+  const byTotal = Math.floor((limits.response - limits.answerReserve - limits.minBlock) / shortest) + 1
+  const byCritical = Math.floor((limits.criticalPath - limits.answerReserve - limits.minBlockCritical) / shortestCritical) + 1
+  return Math.max(0, Math.min(limits.maxBlocks, byTotal, byCritical))
+}
+
+/**
+ * Pages of the KV cache that a request can take at worst: every stretch between forks and joins may leave its last page
+ * part-filled: N paths and one stretch of the parent a block, and the parent's first.
+ */
+export function worstCasePages(request: ThinkRequest, limits: Limits, pageTokens: number): number {
+  const tokens = request.promptIds.length + limits.response
+  if (request.mode === 'sequential') return Math.ceil(tokens / pageTokens)
+  const stretches = 1 + mostBlocks(limits) * (limits.paths + 1)
+  return Math.floor(tokens / pageTokens) + stretches
+}
+
+/** The two accounts of one request. */
+export class Ledger {
+  total = 0
+  critical = 0
+  blocks = 0
+  private blockUsed = 0
+  private readonly limits: Limits
+
+  constructor(limits: Limits) {
+    this.limits = limits
+  }
+
+  /** Tokens that free text may still take. */
+  get textLeft(): number {
+    return Math.min(this.limits.response - this.total, this.limits.criticalPath - this.critical)
+  }
+
+  /** Whether `<Parallel>` may be sampled next. */
+  get blockFits(): boolean {
+    const { limits } = this
+    return (
+      this.blocks < limits.maxBlocks &&
+      limits.response - this.total - limits.answerReserve >= limits.minBlock &&
+      limits.criticalPath - this.critical - limits.answerReserve >= limits.minBlockCritical
+    )
+  }
+
+  /** One token outside the paths. */
+  spend(): void {
+    this.total++
+    this.critical++
+    this.blockUsed++
+  }
+
+  /** Counts `<Parallel>` and returns the share of each path in tokens, tags counted: 3 or more. */
+  fork(): number {
+    const { limits } = this
+    this.blocks++
+    this.blockUsed = 0
+    this.spend()
+    const t = Math.min(limits.response - this.total - limits.answerReserve, limits.block - 1) - limits.closing
+    const c = limits.criticalPath - this.critical - limits.answerReserve - limits.closing
+    const wished = Math.min(Math.floor(t / (limits.paths + 1)), Math.floor(c / 4), MAX_RESERVE)
+    const summary = Math.max(1, Math.min(wished, t - MIN_PATH * limits.paths, c - MIN_PATH))
+    return Math.min(limits.path, Math.floor((t - summary) / limits.paths), c - summary)
+  }
+
+  /** Counts the paths and returns what may follow up to `</Summary>`, from `</Parallel>` on. */
+  join(lengths: readonly number[]): number {
+    const { limits } = this
+    const sum = lengths.reduce((all, length) => all + length, 0)
+    this.total += sum
+    this.blockUsed += sum
+    this.critical += Math.max(...lengths)
+    return Math.min(
+      limits.response - this.total - limits.answerReserve,
+      limits.block - this.blockUsed,
+      limits.criticalPath - this.critical - limits.answerReserve,
+    )
+  }
+}
+
+function whole(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`
+  throw new ConfigError(`${name} must be a whole number, ${range}. Got ${value}. Change it.`)
+}

@@ -1,0 +1,260 @@
+/**
+ * The decoder: one coroutine per request that forks at `<Parallel>`, decodes the paths side by side, joins them, has
+ * them summarised and goes on, within the budgets of budget.ts.
+ *
+ *   parent   prompt … <Parallel> ─┬─ <Path> … </Path> ─┬─ </Parallel> \n <Summary> … </Summary> … eos
+ *                                 ├─ <Path> … </Path> ─┤
+ *                                 └─ <Path> … </Path> ─┘
+ *
+ * structured: join appends every path's cache entries to the parent; nothing is computed again.
+ * causal: join takes path 1 as it is; the other paths are fed to the parent again at their linear positions.
+ *
+ * Tokens that the decoder writes itself (`<Path>`, `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget
+ * binds) are marked as not sampled. What may not be sampled is excluded in the engine and recorded per token: inside
+ * paths and summaries `<Parallel>` and the end ids, in free text `<Parallel>` once no block fits any more.
+ */
+
+import type { Model, Sampling, Sequence, StepInput, StepOutput } from '../engine/types.ts'
+import { Ledger, type Limits } from './budget.ts'
+import { parseThinkingIds } from './grammar.ts'
+import type { Stepper } from './scheduler.ts'
+import { emptyRun, pushInjected, pushSampled, responseIds, trajectoryCounts } from './trajectory.ts'
+import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
+
+/** Streams of the sampling generator: the parent is 0, path p of block b is this. */
+export function pathStream(block: number, path: number): number {
+  return 1 + 16 * block + path
+}
+
+/** Decodes one request. Every sequence it made is free when it returns or throws. */
+export async function decode(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits): Promise<Thought> {
+  const decoding = new Decoding(model, stepper, request, limits)
+  try {
+    return await decoding.run()
+  } finally {
+    decoding.freeAll()
+  }
+}
+
+/** A sequence being decoded; its one StepInput is filled anew for every step. */
+class Lane {
+  readonly sequence: Sequence
+  /** Position of the next token to be fed. */
+  position: number
+  private readonly ids: number[] = []
+  private readonly positions: number[] = []
+  private readonly input: StepInput
+  private readonly stepper: Stepper
+
+  constructor(stepper: Stepper, sequence: Sequence, position: number) {
+    this.stepper = stepper
+    this.sequence = sequence
+    this.position = position
+    this.input = { sequence, ids: this.ids, positions: this.positions }
+  }
+
+  /** Feeds ids at consecutive positions; samples the next token where sampling is given. */
+  feed(ids: readonly number[], sampling: Sampling | undefined): Promise<StepOutput> {
+    this.ids.length = ids.length
+    this.positions.length = ids.length
+    for (let k = 0; k < ids.length; k++) {
+      this.ids[k] = ids[k]
+      this.positions[k] = this.position++
+    }
+    this.input.sampling = sampling
+    return this.stepper.step(this.input)
+  }
+
+  feedOne(id: number, sampling: Sampling | undefined): Promise<StepOutput> {
+    this.ids.length = 1
+    this.positions.length = 1
+    this.ids[0] = id
+    this.positions[0] = this.position++
+    this.input.sampling = sampling
+    return this.stepper.step(this.input)
+  }
+}
+
+class Decoding {
+  private readonly model: Model
+  private readonly stepper: Stepper
+  private readonly request: ThinkRequest
+  private readonly ledger: Ledger
+  private readonly live = new Set<Sequence>()
+  private readonly trajectory: Trajectory
+  private readonly eos: ReadonlySet<number>
+  /** Indices into exclusionSets; the sets are fixed for a request. */
+  private readonly noBlock: { index: number; sampling: Sampling }
+  private readonly inside: { index: number; sampling: Sampling }
+  private readonly free: Sampling
+
+  constructor(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits) {
+    const { tags, temperature, topK, topP, seed } = request
+    this.model = model
+    this.stepper = stepper
+    this.request = request
+    this.ledger = new Ledger(limits)
+    this.eos = new Set(tags.eos)
+    this.free = { temperature, topK, topP, seed, stream: 0 }
+    const exclusionSets = request.mode === 'parallel' ? [[tags.parallel], [tags.parallel, ...tags.eos]] : []
+    this.noBlock = { index: 0, sampling: { ...this.free, exclude: exclusionSets[0] } }
+    this.inside = { index: 1, sampling: { ...this.free, exclude: exclusionSets[1] } }
+    // Greedy decoding reports its log-probabilities at temperature 1.
+    this.trajectory = { promptIds: [...request.promptIds], segments: [], exclusionSets, temperature: temperature === 0 ? 1 : temperature }
+  }
+
+  async run(): Promise<Thought> {
+    const sequence = this.model.create()
+    this.live.add(sequence)
+    const parent = new Lane(this.stepper, sequence, 0)
+    const finishReason = await this.text(parent)
+    return this.thought(finishReason)
+  }
+
+  freeAll(): void {
+    // Children before their parent.
+    for (const sequence of [...this.live].reverse()) this.model.free(sequence)
+    this.live.clear()
+  }
+
+  /** Free text from the prompt to the end, with a block wherever `<Parallel>` is sampled. */
+  private async text(parent: Lane): Promise<'stop' | 'length'> {
+    const { ledger } = this
+    const parallel = this.request.mode === 'parallel' ? this.request.tags.parallel : -1
+    let run = emptyRun()
+    let fed: readonly number[] = this.request.promptIds
+    while (ledger.textLeft > 0) {
+      const open = parallel < 0 || ledger.blockFits
+      const sampling = open ? this.free : this.noBlock.sampling
+      const { id, logprob } = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
+      const exclusion = open ? -1 : this.noBlock.index
+      if (id === parallel) {
+        run = this.endText(run)
+        fed = await this.block(parent, logprob)
+        continue
+      }
+      pushSampled(run, id, logprob, exclusion)
+      ledger.spend()
+      if (this.eos.has(id)) {
+        this.endText(run)
+        return 'stop'
+      }
+      fed = [id]
+    }
+    this.endText(run)
+    return 'length'
+  }
+
+  private endText(run: TokenRun): TokenRun {
+    if (run.ids.length > 0) this.trajectory.segments.push({ kind: 'text', tokens: run })
+    return emptyRun()
+  }
+
+  /** From a sampled `<Parallel>` to `</Summary>`; returns what the parent still has to be fed. */
+  private async block(parent: Lane, logprob: number): Promise<number[]> {
+    const { tags, attention } = this.request
+    const block = this.ledger.blocks
+    const open = emptyRun()
+    pushSampled(open, tags.parallel, logprob, -1)
+    const share = this.ledger.fork()
+    await parent.feedOne(tags.parallel, undefined)
+    const base = parent.position
+
+    const children = this.model.fork(parent.sequence, this.request.paths)
+    for (const child of children) this.live.add(child)
+    const lanes = children.map((child) => new Lane(this.stepper, child, base))
+    const keep = (k: number): boolean => attention === 'structured' || k === 0
+    // All lanes come to rest before anything is freed or joined, also when one fails.
+    const settled = await Promise.allSettled(lanes.map((lane, k) => this.path(lane, pathStream(block, k), share, keep(k))))
+    const paths = settled.map((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
+
+    const again: number[] = []
+    children.forEach((child, k) => {
+      if (keep(k)) return
+      for (const id of paths[k].ids) again.push(id)
+      this.model.free(child)
+      this.live.delete(child)
+    })
+    const joined = children.filter((_, k) => keep(k))
+    this.model.join(parent.sequence, joined)
+    for (const child of joined) this.live.delete(child)
+    const lengths = paths.map((path) => path.ids.length)
+    parent.position = base + (attention === 'structured' ? Math.max(...lengths) : lengths[0])
+
+    const close = emptyRun()
+    const segment: Segment = { kind: 'block', open, paths, close }
+    const rest = await this.summary(parent, again, close, this.ledger.join(lengths))
+    this.trajectory.segments.push(segment)
+    return rest
+  }
+
+  /** One path within its share; `keep`: its last tokens get cache entries too, because the parent takes it over. */
+  private async path(lane: Lane, stream: number, share: number, keep: boolean): Promise<TokenRun> {
+    const { tags } = this.request
+    const sampling: Sampling = { ...this.inside.sampling, stream }
+    const run = emptyRun()
+    pushInjected(run, tags.path)
+    let fed = tags.path
+    for (;;) {
+      const { id, logprob } = await lane.feedOne(fed, sampling)
+      pushSampled(run, id, logprob, this.inside.index)
+      if (id === tags.pathEnd) {
+        if (keep) await lane.feedOne(id, undefined)
+        return run
+      }
+      if (run.ids.length === share - 1) {
+        pushInjected(run, tags.pathEnd)
+        if (keep) await lane.feed([id, tags.pathEnd], undefined)
+        return run
+      }
+      fed = id
+    }
+  }
+
+  /** `</Parallel>` to `</Summary>` within `budget` tokens; `again` are paths that the parent has to read first. */
+  private async summary(parent: Lane, again: number[], close: TokenRun, budget: number): Promise<number[]> {
+    const { tags } = this.request
+    const { ledger } = this
+    for (const id of [tags.parallelEnd, ...tags.newline, tags.summary]) {
+      pushInjected(close, id)
+      again.push(id)
+      ledger.spend()
+    }
+    let output = await parent.feed(again, this.inside.sampling)
+    for (;;) {
+      const { id, logprob } = output
+      pushSampled(close, id, logprob, this.inside.index)
+      ledger.spend()
+      if (id === tags.summaryEnd) return [id]
+      if (close.ids.length === budget - 1) {
+        pushInjected(close, tags.summaryEnd)
+        ledger.spend()
+        return [id, tags.summaryEnd]
+      }
+      output = await parent.feedOne(id, this.inside.sampling)
+    }
+  }
+
+  private thought(finishReason: 'stop' | 'length'): Thought {
+    const { trajectory } = this
+    const { tags, mode } = this.request
+    const ids = responseIds(trajectory)
+    const counts = trajectoryCounts(trajectory, tags.newline.length)
+    // Plainly decoded blocks are text to the trajectory; they are counted as they read.
+    const blocks = mode === 'parallel' ? counts.blocks : blocksAsRead(ids, tags)
+    if (finishReason === 'stop') ids.pop()
+    return { trajectory, ids, finishReason, totalTokens: counts.total, criticalPathTokens: counts.criticalPath, blocks }
+  }
+}
+
+function blocksAsRead(ids: number[], tags: ThinkRequest['tags']): Thought['blocks'] {
+  const { tree } = parseThinkingIds(ids, tags)
+  return tree.parts.flatMap((part) => {
+    if (part.kind === 'text') return []
+    const paths = part.paths.map((path) => path.end - path.start)
+    return [{ paths, summary: part.summary ? part.summary.end - part.summary.start : 0 }]
+  })
+}

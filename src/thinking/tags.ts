@@ -1,0 +1,64 @@
+/** The six tags as a tokenizer knows them. */
+
+import { ConfigError } from '../engine/errors.ts'
+import { TAGS } from './grammar.ts'
+import type { TagIds } from './types.ts'
+
+/** The six strings that are added to a tokenizer, each as one token, in the order of their ids. */
+export const TAG_TOKENS: readonly string[] = [TAGS.parallel, TAGS.parallelEnd, TAGS.path, TAGS.pathEnd, TAGS.summary, TAGS.summaryEnd]
+
+/** What {@link tagIdsFrom} needs of a tokenizer. */
+export interface TagTokenizer {
+  idOf(token: string): number | undefined
+  encode(text: string): number[]
+}
+
+/**
+ * Ids of the tags in a tokenizer. Throws ConfigError where a tag is not exactly one id, where two tags share one, or
+ * where "\n" encodes to nothing or to a tag.
+ */
+export function tagIdsFrom(tokenizer: TagTokenizer, eosIds: readonly number[]): TagIds {
+  const one = (tag: string): number => {
+    const id = tokenizer.idOf(tag)
+    const ids = tokenizer.encode(tag)
+    if (id === undefined || ids.length !== 1 || ids[0] !== id) {
+      const got = id === undefined ? `no such token, text ids [${ids.join(', ')}]` : `token ${id}, text ids [${ids.join(', ')}]`
+      throw new ConfigError(`Each tag must be exactly one token. Got for ${tag}: ${got}. Add the six tags to the tokenizer first.`)
+    }
+    return id
+  }
+  const newline = tokenizer.encode('\n')
+  const tags: TagIds = {
+    parallel: one(TAGS.parallel),
+    parallelEnd: one(TAGS.parallelEnd),
+    path: one(TAGS.path),
+    pathEnd: one(TAGS.pathEnd),
+    summary: one(TAGS.summary),
+    summaryEnd: one(TAGS.summaryEnd),
+    newline,
+    eos: [...eosIds],
+  }
+  checkTagIds(tags)
+  return tags
+}
+
+/** The six tag ids in the order of {@link TAG_TOKENS}. */
+export function tagList(tags: TagIds): number[] {
+  return [tags.parallel, tags.parallelEnd, tags.path, tags.pathEnd, tags.summary, tags.summaryEnd]
+}
+
+/** Throws ConfigError unless the six ids are distinct, none ends a response, and the newline has ids that are no tag. */
+export function checkTagIds(tags: TagIds): void {
+  const six = tagList(tags)
+  if (new Set(six).size !== 6 || six.some((id) => !Number.isSafeInteger(id) || id < 0)) {
+    throw new ConfigError(`The six tags need six different ids. Got [${six.join(', ')}]. Add them to the tokenizer as special tokens.`)
+  }
+  if (tags.newline.length === 0 || tags.newline.some((id) => six.includes(id) || tags.eos.includes(id))) {
+    throw new ConfigError(`A line break needs ids of its own. Got [${tags.newline.join(', ')}] for "\\n". Use a tokenizer that encodes it.`)
+  }
+  if (tags.eos.length === 0 || tags.eos.some((id) => six.includes(id))) {
+    throw new ConfigError(
+      `A response needs an end id that is no tag. Got eos [${tags.eos.join(', ')}]. Set eos_token_id of the checkpoint.`,
+    )
+  }
+}

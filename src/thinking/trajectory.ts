@@ -1,0 +1,110 @@
+/** Trajectories: runs of tokens, the way from given ids to a trajectory (SFT) and back, and their lengths. */
+
+import { ParallelR1Error } from '../engine/errors.ts'
+import { parseThinkingIds, RULES } from './grammar.ts'
+import type { Segment, TagIds, TokenRun, Trajectory } from './types.ts'
+
+export function emptyRun(): TokenRun {
+  return { ids: [], sampled: [], logprobs: [], exclusions: [] }
+}
+
+export function pushSampled(run: TokenRun, id: number, logprob: number, exclusion: number): void {
+  run.ids.push(id)
+  run.sampled.push(true)
+  run.logprobs.push(logprob)
+  run.exclusions.push(exclusion)
+}
+
+export function pushInjected(run: TokenRun, id: number): void {
+  run.ids.push(id)
+  run.sampled.push(false)
+  run.logprobs.push(0)
+  run.exclusions.push(-1)
+}
+
+export interface TrajectoryOptions {
+  /** Fewest paths of a block. Default 1. */
+  minPaths?: number
+  /** Most paths of a block. Default 16. */
+  maxPaths?: number
+  /** What a block may say although the grammar objects; its shape is never negotiable. Default: nothing. */
+  allow?: readonly ('empty-path' | 'identical-paths' | 'empty-summary')[]
+}
+
+/**
+ * The trajectory that a response would have been, for supervised training: all tokens count as sampled, log-probabilities
+ * are NaN. Only the response is parsed for blocks; tags in the prompt are instruction. An end-of-response id may stand
+ * at the end and is kept as text.
+ *
+ * The response must be well-formed; blocks of one path are. Throws ParallelR1Error naming the rule and the token offset.
+ */
+export function trajectoryFromIds(
+  promptIds: readonly number[],
+  responseIds: readonly number[],
+  tags: TagIds,
+  options: TrajectoryOptions = {},
+): Trajectory {
+  if (promptIds.length === 0) {
+    throw new ParallelR1Error('A trajectory needs a prompt of at least one token. Got none. Nothing would predict the first token.')
+  }
+  const { tree, violations } = parseThinkingIds(responseIds, tags, { minPaths: 1, ...options })
+  if (violations.length > 0) {
+    const { rule, offset } = violations[0]
+    const near = responseIds.slice(Math.max(0, offset - 3), offset + 4).join(' ')
+    throw new ParallelR1Error(
+      `The response breaks the rule ${rule} at token ${offset} of ${responseIds.length}: ${RULES[rule].split('; ')[0]}. ` +
+        `Got … ${near} … (${violations.length} violations in all). Correct the text, or leave the row out.`,
+    )
+  }
+  const run = (start: number, end: number): TokenRun => {
+    const ids = responseIds.slice(start, end)
+    return { ids, sampled: ids.map(() => true), logprobs: ids.map(() => Number.NaN), exclusions: ids.map(() => -1) }
+  }
+  const segments = tree.parts.map((part): Segment => {
+    if (part.kind === 'text') return { kind: 'text', tokens: run(part.start, part.end) }
+    const paths = part.paths.map((path) => run(path.start, path.end))
+    return { kind: 'block', open: run(part.start, part.start + 1), paths, close: run(part.bodyEnd - 1, part.end) }
+  })
+  return { promptIds: [...promptIds], segments, exclusionSets: [], temperature: 1 }
+}
+
+/** Every run of a trajectory in reading order: in a block open, paths, close. */
+export function runsOf(trajectory: Trajectory): TokenRun[] {
+  return trajectory.segments.flatMap((segment) =>
+    segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close],
+  )
+}
+
+/** The response in reading order with everything in it, an end-of-response id too. */
+export function responseIds(trajectory: Trajectory): number[] {
+  const ids: number[] = []
+  for (const run of runsOf(trajectory)) for (const id of run.ids) ids.push(id)
+  return ids
+}
+
+export interface TrajectoryCounts {
+  /** Tokens of the response, all paths, tags and the end-of-response id counted. */
+  total: number
+  /** Tokens along the longest chain: all outside the paths, and the longest path of each block. */
+  criticalPath: number
+  /** Tokens of each path with its tags, and of the summary with its tags. */
+  blocks: { paths: number[]; summary: number }[]
+}
+
+/** Lengths of a trajectory in tokens. `newlineLength`: ids that "\n" takes, 1 unless the tokenizer is unusual. */
+export function trajectoryCounts(trajectory: Trajectory, newlineLength = 1): TrajectoryCounts {
+  const counts: TrajectoryCounts = { total: 0, criticalPath: 0, blocks: [] }
+  for (const segment of trajectory.segments) {
+    if (segment.kind === 'text') {
+      counts.total += segment.tokens.ids.length
+      counts.criticalPath += segment.tokens.ids.length
+      continue
+    }
+    const paths = segment.paths.map((path) => path.ids.length)
+    const outside = segment.open.ids.length + segment.close.ids.length
+    counts.total += outside + paths.reduce((sum, length) => sum + length, 0)
+    counts.criticalPath += outside + Math.max(...paths)
+    counts.blocks.push({ paths, summary: segment.close.ids.length - 1 - newlineLength })
+  }
+  return counts
+}

@@ -1,0 +1,143 @@
+/**
+ * Context parity with the real engine: the log-probability that sampling returned and the one that `forward` returns
+ * for the packed trajectory are the same float, bit for bit.
+ */
+
+import { describe, expect, it } from 'vitest'
+import { randomWeights } from '../../src/engine/checkpoint/init.ts'
+import { openEngine } from '../../src/engine/open.ts'
+import type { Engine, InitialWeights, Model, ModelConfig } from '../../src/engine/types.ts'
+import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
+import { Scheduler } from '../../src/thinking/scheduler.ts'
+import { runsOf } from '../../src/thinking/trajectory.ts'
+import type { AttentionMode, ThinkRequest, Thought } from '../../src/thinking/types.ts'
+import { TOY_TAGS } from './toy-model.ts'
+
+const CONFIG: ModelConfig = {
+  family: 'qwen3',
+  vocabSize: 64,
+  hiddenSize: 32,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 16,
+  intermediateSize: 64,
+  rmsNormEps: 1e-6,
+  rope: { theta: 10000 },
+  tiedEmbeddings: true,
+  qkvBias: false,
+  qkNorm: true,
+  maxPositions: 1024,
+}
+
+/** Larger than an initialisation, so that what a token sees matters to its log-probability. */
+const weights: InitialWeights = (spec) => {
+  const values = randomWeights(3)(spec)
+  return spec.shape.length > 1 ? values.map((value) => value * 8) : values
+}
+
+function request(seed: number, attention: AttentionMode, overrides: Partial<ThinkRequest> = {}): ThinkRequest {
+  return {
+    promptIds: Array.from({ length: 1 + ((seed * 13) % 45) }, (_, k) => 9 + ((seed * 31 + k * 7) % 55)),
+    mode: 'parallel',
+    attention,
+    tags: TOY_TAGS,
+    paths: [8, 2, 5, 3, 8, 1, 4, 7, 6][seed % 9],
+    maxBlocks: 3,
+    budgets: { response: 420, path: 8 + (seed % 9), answerReserve: 20 },
+    temperature: 1.5,
+    seed,
+    ...overrides,
+  }
+}
+
+async function withModel<R>(threads: number, use: (model: Model) => Promise<R>): Promise<R> {
+  const engine: Engine = await openEngine({ device: 'cpu', precision: 'f32', threads })
+  try {
+    return await use(await engine.create(CONFIG, weights, { cacheTokens: 1 << 15 }))
+  } finally {
+    await engine.dispose()
+  }
+}
+
+/** All requests at once, then each trajectory's forward: packed with all the others, and alone. */
+async function check(model: Model, requests: ThinkRequest[], maxStepTokens: number): Promise<Thought[]> {
+  const scheduler = new Scheduler(model, { maxStepTokens })
+  const thoughts = await Promise.all(requests.map((each) => scheduler.think(each)))
+  await scheduler.close()
+  expect(model.cacheFree).toBe(model.cacheCapacity)
+  const layouts = thoughts.map((thought, k) => layoutTrajectory(thought.trajectory, requests[k].attention, { loss: 'sampled' }))
+  const { temperature } = thoughts[0].trajectory
+  const { batch, starts } = packLayouts(layouts)
+  const together = await model.forward({ ...batch, temperature }, { keep: false })
+  for (let k = 0; k < thoughts.length; k++) {
+    const sampled = runsOf(thoughts[k].trajectory).flatMap((run) => run.logprobs.filter((_, j) => run.sampled[j]))
+    expect([...layouts[k].sampledIndex].map((i) => together.logprobs[starts[k] + i])).toEqual(sampled)
+    const alone = await model.forward({ ...packLayouts([layouts[k]]).batch, temperature }, { keep: false })
+    // toEqual compares numbers with Object.is.
+    expect([...layouts[k].sampledIndex].map((i) => alone.logprobs[i])).toEqual(sampled)
+    expect(sampled.every((logprob) => logprob < 0 && Number.isFinite(logprob))).toBe(true)
+  }
+  return thoughts
+}
+
+describe.each(['structured', 'causal'] as const)('sampled and trained log-probabilities, %s attention', (attention) => {
+  const seeds = Array.from({ length: 24 }, (_, k) => k + 1)
+  const requests = seeds.map((seed) => request(seed, attention))
+  let first: Thought[] | undefined
+
+  it.each([
+    { threads: 1, maxStepTokens: 512, beside: 24 },
+    { threads: 2, maxStepTokens: 16, beside: 6 },
+    { threads: 3, maxStepTokens: 40, beside: 1 },
+  ])('are equal bit for bit: %o', async ({ threads, maxStepTokens, beside }) => {
+    const thoughts = await withModel(threads, async (model) => {
+      const all: Thought[] = []
+      for (let k = 0; k < requests.length; k += beside) all.push(...(await check(model, requests.slice(k, k + beside), maxStepTokens)))
+      return all
+    })
+    // Threads, chunks and company change nothing, to the last bit.
+    first ??= thoughts
+    expect(thoughts).toEqual(first)
+    const blocks = thoughts.map((thought) => thought.blocks.length)
+    const paths = thoughts.flatMap((thought) => thought.blocks.map((block) => block.paths.length))
+    expect(Math.max(...blocks)).toBe(3)
+    expect(Math.max(...paths)).toBe(8)
+    expect(paths.length).toBeGreaterThan(12)
+  })
+
+  it('differ where the layout is not the one of the sampling', async () => {
+    // The comparison would be worth nothing if a wrong context went unnoticed.
+    await withModel(1, async (model) => {
+      const scheduler = new Scheduler(model)
+      const other = attention === 'structured' ? 'causal' : 'structured'
+      const thoughts = await Promise.all(requests.map((each) => scheduler.think(each)))
+      const forked = thoughts.filter((thought) => thought.blocks.some((block) => block.paths.length > 1))
+      expect(forked.length).toBeGreaterThan(5)
+      for (const { trajectory } of forked) {
+        const layout = layoutTrajectory(trajectory, other, { loss: 'sampled' })
+        const { temperature } = trajectory
+        const { logprobs } = await model.forward({ ...packLayouts([layout]).batch, temperature }, { keep: false })
+        const sampled = runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, j) => run.sampled[j]))
+        expect([...layout.sampledIndex].map((i) => logprobs[i])).not.toEqual(sampled)
+      }
+    })
+  })
+
+  it('are equal for other temperatures, cut-offs and plain decoding', async () => {
+    await withModel(2, async (model) => {
+      for (const overrides of [
+        { temperature: 0.7, topP: 0.9 },
+        { temperature: 2, topK: 20 },
+        { temperature: 0, budgets: { response: 60 } },
+        { temperature: 1, mode: 'sequential' as const },
+      ]) {
+        await check(
+          model,
+          [1, 2, 3, 4, 5, 6].map((seed) => request(seed + 100, attention, overrides)),
+          64,
+        )
+      }
+    })
+  })
+})

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../src/engine/errors.ts'
+import { TAG_TOKENS, type TagTokenizer, tagIdsFrom, tagList } from '../../src/thinking/tags.ts'
+
+/** A tokenizer of whole tags and single characters. */
+function tokenizer(tokens: Record<string, number>, splits: string[] = []): TagTokenizer {
+  const whole = new Map(Object.entries(tokens))
+  return {
+    idOf: (token) => whole.get(token),
+    encode: (text) =>
+      whole.has(text) && !splits.includes(text) ? [whole.get(text)!] : [...text].map((letter) => 100 + letter.charCodeAt(0)),
+  }
+}
+
+const tokens = Object.fromEntries(TAG_TOKENS.map((tag, k) => [tag, 10 + k]))
+
+describe('tagIdsFrom', () => {
+  it('finds the six ids, the line break and the end', () => {
+    const tags = tagIdsFrom(tokenizer(tokens), [1, 2])
+    expect(tagList(tags)).toEqual([10, 11, 12, 13, 14, 15])
+    expect(tags).toMatchObject({ parallel: 10, summaryEnd: 15, newline: [110], eos: [1, 2] })
+  })
+
+  it('refuses a tag that is missing, split, or shares its id', () => {
+    const { '<Path>': _, ...missing } = tokens
+    expect(() => tagIdsFrom(tokenizer(missing), [1])).toThrow(/exactly one token. Got for <Path>: no such token, text ids \[160, 180/)
+    expect(() => tagIdsFrom(tokenizer(tokens, ['</Path>']), [1])).toThrow(/Got for <\/Path>: token 13, text ids \[160/)
+    expect(() => tagIdsFrom(tokenizer({ ...tokens, '<Summary>': 10 }), [1])).toThrow(/six different ids. Got \[10, 11, 12, 13, 10, 15\]/)
+    expect(() => tagIdsFrom(tokenizer(missing), [1])).toThrow(ConfigError)
+  })
+
+  it('refuses an end id that is missing or a tag, and a line break that is one', () => {
+    expect(() => tagIdsFrom(tokenizer(tokens), [])).toThrow(/end id that is no tag. Got eos \[\]/)
+    expect(() => tagIdsFrom(tokenizer(tokens), [12])).toThrow(/Got eos \[12\]/)
+    expect(() => tagIdsFrom(tokenizer({ ...tokens, '\n': 1 }), [1])).toThrow(/line break needs ids of its own. Got \[1\]/)
+  })
+})

@@ -1,0 +1,263 @@
+/**
+ * A model that says what its script says: the decode half of the Model interface over plain lists. It keeps what every
+ * sequence sees, pages its cache as wastefully as the interface allows, and remembers the context of every draw.
+ */
+
+import { CacheFullError } from '../../src/engine/errors.ts'
+import type { Model, ModelConfig, Sampling, Sequence, StepInput, StepOutput } from '../../src/engine/types.ts'
+import type { TagIds } from '../../src/thinking/types.ts'
+
+export const TOY_TAGS: TagIds = { parallel: 2, parallelEnd: 3, path: 4, pathEnd: 5, summary: 6, summaryEnd: 7, newline: [8], eos: [1] }
+export const TOY_VOCABULARY = 64
+/** First id that is neither tag nor end. */
+export const FIRST_WORD = 9
+
+export interface Entry {
+  id: number
+  position: number
+}
+
+export interface Draw {
+  context: Entry[]
+  id: number
+  logprob: number
+  excluded: readonly number[]
+}
+
+/** What to say next; `attempt` counts up from 0 where the answer before was excluded. */
+export type Script = (context: readonly Entry[], sampling: Sampling, attempt: number) => number
+
+export interface ToyOptions {
+  cacheTokens?: number
+  page?: number
+  maxPositions?: number
+  /** Called with the inputs of every step before it is done; may wait or throw. */
+  onStep?: (inputs: readonly StepInput[]) => void | Promise<void>
+}
+
+interface Page {
+  owners: number
+}
+
+interface ToySequence {
+  entries: Entry[]
+  pages: Page[]
+  /** Free slots of the last page, if this sequence alone may write there. */
+  room: number
+}
+
+const CONFIG: ModelConfig = {
+  family: 'qwen3',
+  vocabSize: TOY_VOCABULARY,
+  hiddenSize: 8,
+  layers: 1,
+  heads: 1,
+  kvHeads: 1,
+  headDim: 8,
+  intermediateSize: 8,
+  rmsNormEps: 1e-6,
+  rope: { theta: 10000 },
+  tiedEmbeddings: true,
+  qkvBias: false,
+  qkNorm: true,
+  maxPositions: 4096,
+}
+
+export class ToyModel {
+  readonly config: ModelConfig
+  readonly cacheCapacity: number
+  readonly cachePage: number
+  /** Every draw by seed, stream and the position it was made after. */
+  readonly draws = new Map<string, Draw>()
+  /** Tokens ever fed, and those fed to each stream of draws in joins are counted too. */
+  fedTokens = 0
+  steps = 0
+  private readonly sequences = new Map<Sequence, ToySequence>()
+  private usedPages = 0
+  private next = 1
+  private stepping = false
+  private readonly script: Script
+  private readonly options: ToyOptions
+
+  constructor(script: Script, options: ToyOptions = {}) {
+    this.script = script
+    this.options = options
+    this.cachePage = options.page ?? 4
+    this.cacheCapacity = options.cacheTokens ?? 1 << 16
+    this.config = { ...CONFIG, maxPositions: options.maxPositions ?? CONFIG.maxPositions }
+  }
+
+  /** The same object as the engine's interface; training on a toy is an error. */
+  get model(): Model {
+    return this as unknown as Model
+  }
+
+  get cacheFree(): number {
+    return this.cacheCapacity - this.usedPages * this.cachePage
+  }
+
+  get liveSequences(): number {
+    return this.sequences.size
+  }
+
+  create(): Sequence {
+    this.sequences.set(this.next, { entries: [], pages: [], room: 0 })
+    return this.next++
+  }
+
+  fork(sequence: Sequence, n: number): Sequence[] {
+    const parent = this.get(sequence)
+    parent.room = 0
+    return Array.from({ length: n }, () => {
+      for (const page of parent.pages) page.owners++
+      this.sequences.set(this.next, { entries: [...parent.entries], pages: [...parent.pages], room: 0 })
+      return this.next++
+    })
+  }
+
+  join(parent: Sequence, children: readonly Sequence[]): void {
+    const target = this.get(parent)
+    const shared = target.entries.length
+    const before = target.pages.length
+    for (const child of children) {
+      const { entries, pages } = this.get(child)
+      target.entries.push(...entries.slice(shared))
+      for (const page of pages.slice(before)) {
+        page.owners++
+        target.pages.push(page)
+      }
+    }
+    target.room = 0
+    for (const child of children) this.free(child)
+  }
+
+  free(sequence: Sequence): void {
+    for (const page of this.get(sequence).pages) if (--page.owners === 0) this.usedPages--
+    this.sequences.delete(sequence)
+  }
+
+  length(sequence: Sequence): number {
+    return this.get(sequence).entries.length
+  }
+
+  async step(inputs: readonly StepInput[]): Promise<StepOutput[]> {
+    if (this.stepping) throw new Error('two steps at once')
+    if (new Set(inputs.map(({ sequence }) => sequence)).size !== inputs.length) throw new Error('a sequence twice in one step')
+    this.stepping = true
+    try {
+      await this.options.onStep?.(inputs)
+      let pages = 0
+      for (const { sequence, ids } of inputs) {
+        pages += Math.ceil(Math.max(0, ids.length - this.get(sequence).room) / this.cachePage)
+      }
+      if ((this.usedPages + pages) * this.cachePage > this.cacheCapacity) throw new CacheFullError('the toy cache is full')
+      this.steps++
+      return inputs.map((input) => this.advance(input))
+    } finally {
+      this.stepping = false
+    }
+  }
+
+  private advance({ sequence, ids, positions, sampling }: StepInput): StepOutput {
+    const state = this.get(sequence)
+    for (let k = 0; k < ids.length; k++) {
+      if (positions[k] >= this.config.maxPositions) throw new Error(`position ${positions[k]} beyond the model`)
+      if (state.room === 0) {
+        state.pages.push({ owners: 1 })
+        state.room = this.cachePage
+        this.usedPages++
+      }
+      state.room--
+      state.entries.push({ id: ids[k], position: positions[k] })
+      this.fedTokens++
+    }
+    if (!sampling) return { id: -1, logprob: 0 }
+    const excluded = sampling.exclude ?? []
+    let id = -1
+    for (let attempt = 0; attempt < 1000; attempt++) {
+      id = this.script(state.entries, sampling, attempt)
+      if (!excluded.includes(id)) break
+    }
+    const key = drawKey(sampling.seed, sampling.stream, positions[ids.length - 1])
+    if (this.draws.has(key)) throw new Error(`two draws with the key ${key}`)
+    const logprob = -hash(id, ...state.entries.flatMap((entry) => [entry.id, entry.position]), ...excluded) / 2 ** 32
+    this.draws.set(key, { context: [...state.entries], id, logprob, excluded })
+    return { id, logprob }
+  }
+
+  private get(sequence: Sequence): ToySequence {
+    const state = this.sequences.get(sequence)
+    if (!state) throw new Error(`no sequence ${sequence}`)
+    return state
+  }
+}
+
+export function drawKey(seed: number, stream: number, position: number): string {
+  return `${seed}/${stream}/${position}`
+}
+
+/** 32 mixed bits of whole numbers. */
+export function hash(...values: number[]): number {
+  let h = 0x9e3779b9
+  for (const value of values) {
+    h = Math.imul(h ^ value, 0x85ebca6b)
+    h ^= h >>> 13
+    h = Math.imul(h, 0xc2b2ae35)
+    h ^= h >>> 16
+  }
+  return h >>> 0
+}
+
+export interface Chances {
+  parallel: number
+  eos: number
+  pathEnd: number
+  summaryEnd: number
+  /** Of any id at all, tags too, in any place. */
+  stray: number
+}
+
+/** A script of chance: what comes next depends on seed, stream, attempt and everything in sight. */
+export function randomScript(chances: Chances): Script {
+  return (context, sampling, attempt) => {
+    const last = context[context.length - 1]
+    const draw = (k: number): number => hash(sampling.seed, sampling.stream, last.position, context.length, attempt, k) / 2 ** 32
+    if (draw(0) < chances.stray) return Math.floor(draw(1) * TOY_VOCABULARY)
+    const u = draw(2)
+    if (sampling.stream > 0) {
+      if (u < chances.pathEnd) return TOY_TAGS.pathEnd
+    } else if (sampling.exclude?.includes(TOY_TAGS.eos[0])) {
+      if (u < chances.summaryEnd) return TOY_TAGS.summaryEnd
+    } else {
+      if (u < chances.parallel) return TOY_TAGS.parallel
+      if (u < chances.parallel + chances.eos) return TOY_TAGS.eos[0]
+    }
+    return FIRST_WORD + Math.floor(draw(3) * (TOY_VOCABULARY - FIRST_WORD))
+  }
+}
+
+/**
+ * A script in words: what free text, the paths (by block, then path) and the summaries say, one token after the other.
+ * Free text goes on where it stopped when a block ends; whatever is past its end repeats the filler.
+ */
+export function fixedScript(says: { text: number[]; paths?: number[][][]; summaries?: number[][] }, filler = FIRST_WORD): Script {
+  const cursors = new Map<string, number>()
+  let summary = -1
+  let inSummary = false
+  return (_context, sampling, attempt) => {
+    const take = (key: string, list: readonly number[]): number => {
+      const at = cursors.get(key) ?? 0
+      cursors.set(key, at + 1)
+      return attempt > 3 ? filler : (list[at] ?? filler)
+    }
+    if (sampling.stream > 0) {
+      const block = Math.floor((sampling.stream - 1) / 16)
+      const path = (sampling.stream - 1) % 16
+      return take(`path ${block} ${path}`, says.paths?.[block]?.[path] ?? [])
+    }
+    const summarising = sampling.exclude?.includes(TOY_TAGS.eos[0]) ?? false
+    if (summarising && !inSummary) summary++
+    inSummary = summarising
+    return summarising ? take(`summary ${summary}`, says.summaries?.[summary] ?? []) : take('text', says.text)
+  }
+}
