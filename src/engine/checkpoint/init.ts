@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { ConfigError } from '../errors.ts'
+import type { InitialWeights, ModelConfig } from '../types.ts'
+import { elementCount } from './config.ts'
+
+/**
+ * Weights of a model that starts from nothing. Every number is a function of (seed, tensor name, index): tensors can be
+ * made in any order, and the result is the same on every platform. For the latter, logarithm and sine are computed here from
+ * additions, multiplications and divisions, which IEEE 754 fixes to the bit, unlike Math.log and Math.sin.
+ */
+
+/** Standard deviation of the initial weights (GPT-2, and `initializer_range` of the families here). */
+const deviation = 0.02
+
+/** High and low 32 bits of a · b, both unsigned 32-bit. */
+function multiply(a: number, b: number): [high: number, low: number] {
+  const aLow = a & 0xffff
+  const aHigh = a >>> 16
+  const bLow = b & 0xffff
+  const bHigh = b >>> 16
+  const low = aLow * bLow
+  const middle = aHigh * bLow + (low >>> 16)
+  const middleLow = (middle & 0xffff) + aLow * bHigh
+  const high = aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(middleLow / 0x10000)
+  return [high >>> 0, Math.imul(a, b) >>> 0]
+}
+
+export type Words4 = [number, number, number, number]
+
+/** Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four random words from a counter and a key. */
+export function philox([c0, c1, c2, c3]: Readonly<Words4>, key: readonly [number, number]): Words4 {
+  let [k0, k1] = key
+  let a = c0
+  let b = c1
+  let c = c2
+  let d = c3
+  for (let round = 0; round < 10; round++) {
+    const [high0, low0] = multiply(0xd2511f53, a)
+    const [high1, low1] = multiply(0xcd9e8d57, c)
+    a = (high1 ^ b ^ k0) >>> 0
+    b = low1
+    c = (high0 ^ d ^ k1) >>> 0
+    d = low0
+    k0 = (k0 + 0x9e3779b9) >>> 0
+    k1 = (k1 + 0xbb67ae85) >>> 0
+  }
+  return [a, b, c, d]
+}
+
+/** ln x for x in (0, 1]: x = m · 2^e with m in [√½, √2), ln m = 2 atanh((m − 1) / (m + 1)) as a series. */
+function logarithm(x: number): number {
+  let m = x
+  let e = 0
+  while (m < Math.SQRT1_2) {
+    m *= 2
+    e--
+  }
+  const s = (m - 1) / (m + 1)
+  const square = s * s
+  let sum = 0
+  for (let n = 23; n >= 1; n -= 2) sum = sum * square + 1 / n
+  return 2 * s * sum + e * Math.LN2
+}
+
+/** Cosine and sine of 2π·u for u in [0, 1): Taylor series within an eighth of a turn, then symmetry. */
+function turn(u: number): [cos: number, sin: number] {
+  const quarter = Math.floor(u * 4 + 0.5)
+  const x = (u - quarter / 4) * (2 * Math.PI)
+  const square = x * x
+  let cos = 1
+  let sin = 1
+  for (let n = 16; n >= 2; n -= 2) {
+    cos = 1 - (square / (n * (n - 1))) * cos
+    sin = 1 - (square / (n * (n + 1))) * sin
+  }
+  sin *= x
+  switch (quarter & 3) {
+    case 0:
+      return [cos, sin]
+    case 1:
+      return [-sin, cos]
+    case 2:
+      return [-cos, -sin]
+    default:
+      return [sin, -cos]
+  }
+}
+
+/**
+ * Standard normal numbers, a function of (seed, name, index), by Box and Muller's transformation.
+ * @param seed any safe integer
+ */
+export function fillNormal(target: Float32Array, seed: number, name: string, scale = 1): void {
+  const key: [number, number] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]
+  const digest = createHash('sha256').update(name).digest()
+  const nameLow = digest.readUInt32LE(0)
+  const nameHigh = digest.readUInt32LE(4)
+  for (let i = 0; i < target.length; i += 4) {
+    const block = i / 4
+    const words = philox([block >>> 0, Math.floor(block / 2 ** 32), nameLow, nameHigh], key)
+    for (let pair = 0; pair < 4; pair += 2) {
+      const radius = scale * Math.sqrt(-2 * logarithm((words[pair] + 1) / 2 ** 32))
+      const [cos, sin] = turn(words[pair + 1] / 2 ** 32)
+      // Writes beyond the end of a typed array are dropped.
+      target[i + pair] = radius * cos
+      target[i + pair + 1] = radius * sin
+    }
+  }
+}
+
+/**
+ * Initial weights: normal with deviation 0.02, norms 1, biases 0. With `config`, o_proj and down_proj are scaled by
+ * 1/√(2·layers), which keeps the variance of the residual stream independent of depth (GPT-2, §2.3).
+ * @throws ConfigError when the seed is no safe integer
+ */
+export function randomWeights(seed: number, config?: Pick<ModelConfig, 'layers'>): InitialWeights {
+  if (!Number.isSafeInteger(seed)) throw new ConfigError(`seed must be a whole number. Got seed: ${seed}. Use 1, for example.`)
+  const residual = config === undefined ? 1 : 1 / Math.sqrt(2 * config.layers)
+  return ({ name, shape }) => {
+    const data = new Float32Array(elementCount(shape))
+    if (name.endsWith('norm.weight')) data.fill(1)
+    else if (!name.endsWith('.bias')) fillNormal(data, seed, name, deviation * (/\.(o|down)_proj\.weight$/.test(name) ? residual : 1))
+    return data
+  }
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { freemem, totalmem } from 'node:os'
+import type { ModelConfig } from '../types.ts'
+import { parameterCount } from './config.ts'
+import { formatBytes, problem } from './problem.ts'
+
+/** Free memory, and the refusal of models that do not fit into it. */
+
+function readNumber(file: string, pattern = /^(\d+)/): number | undefined {
+  try {
+    const match = pattern.exec(readFileSync(file, 'utf8'))
+    return match === null ? undefined : Number(match[1])
+  } catch {
+    return undefined
+  }
+}
+
+/** What is left under the memory limit of this container, if it has one; the cache of files it read does not count as used. */
+function underContainerLimit(): number {
+  const version2 = ['memory.max', 'memory.current', 'memory.stat', /^inactive_file (\d+)/m] as const
+  const version1 = [
+    'memory/memory.limit_in_bytes',
+    'memory/memory.usage_in_bytes',
+    'memory/memory.stat',
+    /^total_inactive_file (\d+)/m,
+  ] as const
+  for (const [limitFile, usedFile, statFile, cached] of [version2, version1]) {
+    const limit = readNumber(`/sys/fs/cgroup/${limitFile}`)
+    const used = readNumber(`/sys/fs/cgroup/${usedFile}`)
+    if (limit !== undefined && used !== undefined)
+      return Math.max(0, limit - used + (readNumber(`/sys/fs/cgroup/${statFile}`, cached) ?? 0))
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+/** Bytes that this process can still get without swapping. */
+export function availableMemory(): number {
+  const kib = readNumber('/proc/meminfo', /^MemAvailable:\s+(\d+) kB/m)
+  // Elsewhere "free" leaves out what the system would give back when asked (caches, inactive pages).
+  const machine = kib === undefined ? Math.max(freemem(), totalmem() / 2) : kib * 1024
+  return Math.min(machine, underContainerLimit())
+}
+
+export interface MemoryCheck {
+  /** Bytes; default: {@link availableMemory}. */
+  available?: number
+  /** Gradients and the two moments must fit, too. */
+  train?: boolean
+}
+
+/**
+ * Refuses a model whose float32 weights (and, to train, gradients and moments) are larger than free memory.
+ * @throws CheckpointError with the numbers
+ */
+export function checkMemory(config: ModelConfig, where: string, { available = availableMemory(), train = false }: MemoryCheck = {}): void {
+  const weights = parameterCount(config) * 4
+  const training = weights * 3
+  if (weights + (train ? training : 0) <= available) return
+  const needs = `${formatBytes(weights)} as float32 (+ ${formatBytes(training)} to train)`
+  const next = 'Use a smaller model, or a machine with more memory.'
+  throw problem({ file: where }, `a model that fits into memory; it needs ${needs}`, `${formatBytes(available)} free on this machine`, next)
+}

@@ -1,0 +1,111 @@
+import { isObject, isTokenId, type JsonObject, own } from './files.ts'
+import { problem, show } from './problem.ts'
+
+/**
+ * `parallel_r1.json`: what a parallel-thinking checkpoint knows about itself besides its weights. Shapes are those of
+ * src/thinking/types.ts, declared again because the engine must not import the method.
+ */
+
+export const parallelInfoFile = 'parallel_r1.json'
+
+export interface ParallelInfo {
+  attention: 'structured' | 'causal'
+  tags: {
+    parallel: number
+    parallelEnd: number
+    path: number
+    pathEnd: number
+    summary: number
+    summaryEnd: number
+    newline: readonly number[]
+    eos: readonly number[]
+  }
+  budgets?: { response: number; path?: number; block?: number; criticalPath?: number; answerReserve?: number }
+  /** Paths a block that the checkpoint was trained with. */
+  paths?: number
+  maxBlocks?: number
+  /** Where it comes from. */
+  provenance?: {
+    base?: string
+    stage?: string
+    step?: number
+    configHash?: string
+    /** ISO 8601. */
+    created?: string
+    [key: string]: unknown
+  }
+}
+
+const tagNames = ['parallel', 'parallelEnd', 'path', 'pathEnd', 'summary', 'summaryEnd'] as const
+const budgetNames = ['response', 'path', 'block', 'criticalPath', 'answerReserve'] as const
+
+/**
+ * Reads a parsed `parallel_r1.json`. Keys that later versions may add are ignored.
+ * @throws CheckpointError naming key, expected and found
+ */
+export function parseParallelInfo(json: JsonObject, file: string, vocabSize: number): ParallelInfo {
+  const isId = (value: unknown): value is number => isTokenId(value, vocabSize)
+  const attention = own(json, 'attention')
+  if (attention !== 'structured' && attention !== 'causal')
+    throw problem({ file, key: 'attention' }, 'structured or causal', show(attention))
+  const given = own(json, 'tags')
+  if (!isObject(given)) throw problem({ file, key: 'tags' }, 'an object', show(given))
+  const id = (name: string): number => {
+    const value = own(given, name)
+    if (!isId(value)) throw problem({ file, key: `tags.${name}` }, `a token id below ${vocabSize}`, show(value))
+    return value
+  }
+  const ids = (name: string): number[] => {
+    const value = own(given, name)
+    if (!Array.isArray(value) || value.length > 64 || !value.every(isId))
+      throw problem({ file, key: `tags.${name}` }, `a list of token ids below ${vocabSize}`, show(value))
+    return value
+  }
+  const tags = {
+    parallel: id('parallel'),
+    parallelEnd: id('parallelEnd'),
+    path: id('path'),
+    pathEnd: id('pathEnd'),
+    summary: id('summary'),
+    summaryEnd: id('summaryEnd'),
+    newline: ids('newline'),
+    eos: ids('eos'),
+  }
+  if (new Set(tagNames.map((name) => tags[name])).size < tagNames.length)
+    throw problem({ file, key: 'tags' }, 'six different ids', show(tagNames.map((name) => tags[name])))
+  const budgets = parseBudgets(json, file)
+  const paths = count(json, 'paths', file)
+  const maxBlocks = count(json, 'maxBlocks', file)
+  const provenance = own(json, 'provenance')
+  if (provenance !== undefined && !isObject(provenance)) throw problem({ file, key: 'provenance' }, 'an object', show(provenance))
+  return {
+    attention,
+    tags,
+    ...(budgets && { budgets }),
+    ...(paths !== undefined && { paths }),
+    ...(maxBlocks !== undefined && { maxBlocks }),
+    ...(provenance && { provenance }),
+  }
+}
+
+function count(object: JsonObject, key: string, file: string, prefix = ''): number | undefined {
+  const value = own(object, key)
+  if (value === undefined) return undefined
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw problem({ file, key: prefix + key }, 'an integer of at least 0', show(value))
+  return value
+}
+
+function parseBudgets(json: JsonObject, file: string): ParallelInfo['budgets'] {
+  const given = own(json, 'budgets')
+  if (given === undefined) return undefined
+  if (!isObject(given)) throw problem({ file, key: 'budgets' }, 'an object', show(given))
+  const response = count(given, 'response', file, 'budgets.')
+  if (response === undefined) throw problem({ file, key: 'budgets.response' }, 'an integer of at least 0', 'nothing')
+  const budgets: NonNullable<ParallelInfo['budgets']> = { response }
+  for (const name of budgetNames) {
+    const value = count(given, name, file, 'budgets.')
+    if (value !== undefined) budgets[name] = value
+  }
+  return budgets
+}

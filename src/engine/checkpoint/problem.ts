@@ -1,0 +1,48 @@
+import { CheckpointError } from '../errors.ts'
+
+/** Where in a checkpoint something is wrong. */
+export interface Place {
+  file: string
+  /** Dotted path of a JSON key. */
+  key?: string
+  tensor?: string
+}
+
+/** A value as an error message shows it: JSON, cut at 80 characters. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  let text: string | undefined
+  try {
+    text = typeof value === 'bigint' || typeof value === 'number' ? `${value}` : JSON.stringify(value)
+  } catch {
+    text = undefined
+  }
+  text ??= String(value)
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+/** One sentence that names file, key or tensor, expected and found; `next` tells what to do about it. */
+export function problem(place: Place, expected: string, found: string, next = ''): CheckpointError {
+  const where = [place.file, place.tensor === undefined ? '' : `tensor ${show(place.tensor)}`, place.key ?? ''].filter(
+    (part) => part !== '',
+  )
+  return new CheckpointError(`${where.join(': ')}: expected ${expected}, found ${found}.${next === '' ? '' : ` ${next}`}`)
+}
+
+/** The code of a system error (`ENOENT`), else undefined. */
+export function errorCode(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : undefined
+}
+
+/** Bytes for people: `3.2 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
+}

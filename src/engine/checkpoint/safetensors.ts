@@ -1,0 +1,243 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import path from 'node:path'
+import { CheckpointError } from '../errors.ts'
+import { diskOps, type FileOps } from './atomic.ts'
+import { elementCount } from './config.ts'
+import { fileProblem, own, parseJsonObject, readTextIfPresent, refuseDuplicateKeys, statFile } from './files.ts'
+import { narrowBfloat16, widenBfloat16, widenFloat16 } from './floats.ts'
+import { formatBytes, problem, show } from './problem.ts'
+import { headerLength, parseHeader, prefixBytes, type TensorInfo } from './safetensors-header.ts'
+
+/** Reading and writing of safetensors files, in pieces: no file is held in memory as a whole. */
+
+export type { TensorInfo } from './safetensors-header.ts'
+
+export const singleFile = 'model.safetensors'
+export const indexFile = 'model.safetensors.index.json'
+
+/** Numbers converted at a time (16 MiB of float32): between two pieces the event loop gets its turn. */
+const piece = 2 ** 22
+
+export interface TensorSource {
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+  /** Files that hold the tensors: one, or the shards. */
+  readonly files: readonly string[]
+  /** The tensor as float32, row-major. Throws `CheckpointError` on a NaN or infinity, a dtype that is no float, a file that changed. */
+  read(name: string): Promise<Float32Array>
+  close(): Promise<void>
+}
+
+/** Opens the weights of a Hugging Face folder: `model.safetensors`, else the shards that its index names. All headers are checked. */
+export async function openSafetensors(folder: string): Promise<TensorSource> {
+  const single = path.join(folder, singleFile)
+  if (statFile(single) !== undefined) return openFiles([single])
+  const index = path.join(folder, indexFile)
+  const text = readTextIfPresent(index)
+  if (text === undefined) {
+    const next = 'Other formats (pytorch_model.bin, gguf) must be converted to safetensors first.'
+    throw problem({ file: folder }, `${singleFile} or ${indexFile}`, 'neither', next)
+  }
+  const shardOf = parseIndex(index, text)
+  const shards = [...new Set(shardOf.values())].sort().map((shard) => path.join(folder, shard))
+  for (const shard of shards)
+    if (statFile(shard) === undefined) throw problem({ file: shard }, `a shard that ${indexFile} names`, 'no such file')
+  const source = await openFiles(shards)
+  try {
+    for (const [name, shard] of shardOf) {
+      const file = path.join(folder, shard)
+      const info = source.tensors.get(name)
+      if (info?.file !== file)
+        throw problem(
+          { file, tensor: name },
+          `the tensor here, as ${indexFile} says`,
+          info === undefined ? 'it nowhere' : `it in ${info.file}`,
+        )
+    }
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+  return source
+}
+
+/** Opens one safetensors file of any name. */
+export function openSafetensorsFile(file: string): Promise<TensorSource> {
+  return openFiles([file])
+}
+
+/** tensor → file name of its shard */
+function parseIndex(index: string, text: string): Map<string, string> {
+  const json = parseJsonObject(text, index)
+  refuseDuplicateKeys(text, index)
+  const map = own(json, 'weight_map')
+  if (typeof map !== 'object' || map === null || Array.isArray(map))
+    throw problem({ file: index, key: 'weight_map' }, 'an object', show(map))
+  const shardOf = new Map<string, string>()
+  for (const [name, shard] of Object.entries(map)) {
+    // A plain name only: the index must not lead out of the folder, nor to a file that is no shard (itself, for one).
+    if (typeof shard !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(shard) || shard.length > 255)
+      throw problem(
+        { file: index, tensor: name, key: 'weight_map' },
+        'the plain name of a .safetensors file in the same folder',
+        show(shard),
+      )
+    shardOf.set(name, shard)
+  }
+  if (shardOf.size === 0) throw problem({ file: index, key: 'weight_map' }, 'at least one tensor', 'none')
+  return shardOf
+}
+
+async function openFiles(files: string[]): Promise<TensorSource> {
+  const handles = new Map<string, FileHandle>()
+  const close = async () => {
+    for (const handle of handles.values()) await handle.close()
+    handles.clear()
+  }
+  const tensors = new Map<string, TensorInfo>()
+  try {
+    for (const file of files) {
+      const size = statFile(file)?.size
+      if (size === undefined) throw problem({ file }, 'a safetensors file', 'no such file')
+      if (size < prefixBytes) throw problem({ file }, 'a safetensors file', size === 0 ? 'an empty file' : `a file of ${size} bytes`)
+      const handle = await open(file, 'r')
+      handles.set(file, handle)
+      const prefix = await readFully(handle, new Uint8Array(prefixBytes), 0, file)
+      const header = await readFully(handle, new Uint8Array(headerLength(file, prefix, size)), prefixBytes, file)
+      for (const info of parseHeader(file, header, size)) {
+        const other = tensors.get(info.name)
+        if (other !== undefined) throw problem({ file, tensor: info.name }, 'every tensor once', `it in ${other.file} too`)
+        tensors.set(info.name, info)
+      }
+    }
+  } catch (error) {
+    await close()
+    throw files.length === 1 ? fileProblem(files[0], error) : fileProblem(path.dirname(files[0]), error)
+  }
+  const read = async (name: string) => {
+    const info = tensors.get(name)
+    const handle = info && handles.get(info.file)
+    if (info === undefined || handle === undefined)
+      throw problem({ file: files[0], tensor: name }, 'a tensor of this name', info === undefined ? 'none' : 'a source that is closed')
+    return readTensor(handle, info)
+  }
+  return { tensors, files, read, close }
+}
+
+async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<Uint8Array> {
+  for (let at = 0; at < target.length; ) {
+    const { bytesRead } = await handle.read(target, at, target.length - at, position + at)
+    if (bytesRead === 0) throw problem({ file }, `${target.length} bytes at offset ${position}`, `the end of the file after ${at}`)
+    at += bytesRead
+  }
+  return target
+}
+
+const widen = { BF16: widenBfloat16, F16: widenFloat16 }
+
+async function readTensor(handle: FileHandle, info: TensorInfo): Promise<Float32Array> {
+  const { name, file, dtype, count, offset } = info
+  const place = { file, tensor: name }
+  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') throw problem({ ...place, key: 'dtype' }, 'F32, BF16 or F16', dtype)
+  let values: Float32Array
+  try {
+    values = new Float32Array(count)
+  } catch {
+    throw problem(place, 'room in memory', `none for ${formatBytes(count * 4)}`)
+  }
+  const narrow = new Uint16Array(dtype === 'F32' ? 0 : Math.min(piece, count))
+  let bad = 0
+  let firstBad = -1
+  for (let at = 0; at < count; at += piece) {
+    const part = values.subarray(at, at + piece)
+    try {
+      if (dtype === 'F32') await readFully(handle, new Uint8Array(part.buffer, part.byteOffset, part.byteLength), offset + at * 4, file)
+      else {
+        const source = narrow.subarray(0, part.length)
+        await readFully(handle, new Uint8Array(source.buffer, 0, source.byteLength), offset + at * 2, file)
+        widen[dtype](source, part)
+      }
+    } catch (error) {
+      throw fileProblem(file, error)
+    }
+    for (let i = 0; i < part.length; i++) {
+      if (Number.isFinite(part[i])) continue
+      if (bad++ === 0) firstBad = at + i
+    }
+  }
+  if (bad > 0) throw problem(place, 'finite numbers', `${values[firstBad]} at index ${firstBad} (${bad} of ${count} are not finite)`)
+  return values
+}
+
+export interface TensorToWrite {
+  name: string
+  shape: readonly number[]
+  /** Row-major. A function is called when its turn comes, so that one tensor at a time is in memory. */
+  data: Float32Array | (() => Float32Array)
+}
+
+/**
+ * Writes a new file with these tensors in this order, flushed to the disk. `metadata` goes into `__metadata__`;
+ * transformers wants `{ format: 'pt' }`, the default.
+ * @throws CheckpointError naming the tensor when a value is not finite or the data does not fit the shape
+ */
+export async function writeSafetensors(
+  file: string,
+  tensors: Iterable<TensorToWrite>,
+  dtype: 'float32' | 'bfloat16',
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+  ops: FileOps = diskOps,
+): Promise<void> {
+  const list = [...tensors]
+  const writer = await ops.create(file)
+  try {
+    await writer.write(encodeHeader(file, list, dtype, metadata))
+    for (const tensor of list) {
+      const data = typeof tensor.data === 'function' ? tensor.data() : tensor.data
+      const place = { file, tensor: tensor.name }
+      const count = elementCount(tensor.shape)
+      if (data.length !== count) throw problem(place, `${count} numbers (shape ${show(tensor.shape)})`, `${data.length}`)
+      for (let at = 0; at < count; at += piece) await writer.write(encodePiece(data, at, dtype, place))
+    }
+  } finally {
+    await writer.close()
+  }
+}
+
+function encodeHeader(
+  file: string,
+  tensors: readonly TensorToWrite[],
+  dtype: 'float32' | 'bfloat16',
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const entries: [string, unknown][] = [['__metadata__', metadata]]
+  const seen = new Set(['__metadata__'])
+  let offset = 0
+  for (const { name, shape } of tensors) {
+    if (seen.has(name)) throw problem({ file, tensor: name }, 'every name once', 'it twice')
+    seen.add(name)
+    const end = offset + elementCount(shape) * (dtype === 'float32' ? 4 : 2)
+    entries.push([name, { dtype: dtype === 'float32' ? 'F32' : 'BF16', shape, data_offsets: [offset, end] }])
+    offset = end
+  }
+  // Through entries, since a tensor may be called __proto__.
+  const json = Buffer.from(`{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`).join(',')}}`)
+  // Padded with spaces so that the data begins at a multiple of 8.
+  const length = Math.ceil(json.length / 8) * 8
+  const bytes = new Uint8Array(prefixBytes + length).fill(0x20)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true)
+  bytes.set(json, prefixBytes)
+  return bytes
+}
+
+function encodePiece(data: Float32Array, at: number, dtype: 'float32' | 'bfloat16', place: { file: string; tensor: string }): Uint8Array {
+  const part = data.subarray(at, at + piece)
+  const narrow = new Uint16Array(dtype === 'bfloat16' ? part.length : 0)
+  narrowBfloat16(dtype === 'bfloat16' ? part : part.subarray(0, 0), narrow)
+  for (let i = 0; i < part.length; i++) {
+    if (Number.isFinite(part[i]) && (dtype === 'float32' || (narrow[i] & 0x7f80) !== 0x7f80)) continue
+    const next = 'It was not saved: such weights could not be loaded again.'
+    throw new CheckpointError(`${problem(place, `finite numbers in ${dtype}`, `${part[i]} at index ${at + i}`).message} ${next}`)
+  }
+  const bytes = dtype === 'float32' ? part : narrow
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,262 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
+import { CheckpointError } from '../errors.ts'
+import { writeFileAtomic } from './atomic.ts'
+import {
+  isObject,
+  isTokenId,
+  type JsonObject,
+  own,
+  parseJsonObject,
+  readJsonIfPresent,
+  readTextIfPresent,
+  tokenizerLimit,
+} from './files.ts'
+import { problem, show } from './problem.ts'
+
+/**
+ * Text to token ids and back, by the rules of `tokenizer.json`; `tokenizer_config.json` is optional. The rules themselves
+ * are carried out by @huggingface/tokenizers. It believes what the file says, so the file is checked here first.
+ */
+
+export const tokenizerFile = 'tokenizer.json'
+export const tokenizerConfigFile = 'tokenizer_config.json'
+
+/** Above every vocabulary there is; keeps a hostile id from becoming the length of an array. */
+const idLimit = 2 ** 24
+
+interface Parts {
+  /** Names of the two files in messages. */
+  file: string
+  configFile: string
+  json: JsonObject
+  config: JsonObject | undefined
+  /** `tokenizer.json` as it was read, kept as long as nothing is changed: a copy of a checkpoint keeps its hash. */
+  text: string | undefined
+}
+
+export class Tokenizer {
+  readonly #parts: Parts
+  readonly #inner: HuggingFaceTokenizer
+  readonly #special: ReadonlySet<number>
+  /** One more than the largest id. */
+  readonly vocabSize: number
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+    const added = addedTokens(parts.json, parts.file)
+    this.#special = new Set(added.filter((token) => token.special === true).map(({ id }) => id))
+    this.vocabSize = Math.max(largestId(parts.json, parts.file), ...added.map(({ id }) => id)) + 1
+    try {
+      this.#inner = new HuggingFaceTokenizer(parts.json, parts.config ?? {})
+      // Many wrong rules only show when they are applied.
+      this.decode(this.encode('a 1\n'))
+    } catch (error) {
+      throw asProblem(parts.file, 'a tokenizer that @huggingface/tokenizers can carry out', error)
+    }
+  }
+
+  /**
+   * Reads `tokenizer.json` and, if present, `tokenizer_config.json` of a folder.
+   * @throws CheckpointError naming file, key, expected and found
+   */
+  static load(folder: string): Tokenizer {
+    const file = path.join(folder, tokenizerFile)
+    const text = readTextIfPresent(file, tokenizerLimit)
+    if (text === undefined) throw problem({ file }, 'a tokenizer', 'no such file')
+    const configFile = path.join(folder, tokenizerConfigFile)
+    return Tokenizer.#from({ file, configFile, json: parseJsonObject(text, file), config: readJsonIfPresent(configFile), text })
+  }
+
+  /** A tokenizer made in memory: the contents of `tokenizer.json` and `tokenizer_config.json`. */
+  static fromJson(json: JsonObject, config?: JsonObject): Tokenizer {
+    return Tokenizer.#from({ file: tokenizerFile, configFile: tokenizerConfigFile, json, config, text: undefined })
+  }
+
+  static #from(parts: Parts): Tokenizer {
+    const json: JsonObject = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [], ...parts.json }
+    const listed = listedInConfig(parts, json)
+    if (listed.length === 0) return new Tokenizer({ ...parts, json })
+    return new Tokenizer({ ...parts, json: { ...json, added_tokens: [...(json.added_tokens as unknown[]), ...listed] }, text: undefined })
+  }
+
+  /**
+   * Ids of a text. Special tokens written in the text count as such.
+   * @param options.addSpecial also put what the tokenizer puts around a text (llama: its BOS). Default false, as chat templates write it themselves.
+   */
+  encode(text: string, { addSpecial = false }: { addSpecial?: boolean } = {}): number[] {
+    let ids: unknown[]
+    try {
+      ids = this.#inner.encode(text, { add_special_tokens: addSpecial }).ids
+    } catch (error) {
+      throw asProblem(this.#parts.file, `rules that can encode ${show(text)}`, error)
+    }
+    if (!ids.every((id): id is number => Number.isInteger(id)))
+      throw problem({ file: this.#parts.file }, `a token for every part of ${show(text)}`, 'parts without a token (no unk_token, either)')
+    return ids
+  }
+
+  /**
+   * Text of ids, without any clean-up: what was encoded comes back. Ids that have no token (rows that pad the embedding)
+   * give nothing.
+   * @param options.keepSpecial also write special tokens. Default true.
+   */
+  decode(ids: Iterable<number>, { keepSpecial = true }: { keepSpecial?: boolean } = {}): string {
+    const known = [...ids].filter((id) => this.#inner.id_to_token(id) !== undefined && (keepSpecial || !this.#special.has(id)))
+    if (known.length === 0) return ''
+    try {
+      return this.#inner.decode(known, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
+    } catch (error) {
+      throw asProblem(this.#parts.file, `rules that can decode ${show(known)}`, error)
+    }
+  }
+
+  /** The id of a token as the vocabulary spells it, or of an added token. */
+  idOf(token: string): number | undefined {
+    return this.#inner.token_to_id(token)
+  }
+
+  /** The token of an id as the vocabulary spells it. */
+  tokenOf(id: number): string | undefined {
+    return this.#inner.id_to_token(id)
+  }
+
+  /** `tokenizer_config.json`, empty when there is none. */
+  get config(): Readonly<JsonObject> {
+    return this.#parts.config ?? {}
+  }
+
+  /** Special tokens by their role (`bos_token`, `eos_token`, …), as `tokenizer_config.json` names them. */
+  get specialTokens(): Record<string, string> {
+    return specialTokensIn(this.config)
+  }
+
+  /**
+   * A tokenizer that knows these tokens too: special, one id each, the next free ids in this order. Tokens that are known keep their id.
+   * @throws CheckpointError when one does not come out as a single id
+   */
+  withAddedTokens(tokens: readonly string[]): Tokenizer {
+    const { json, config } = this.#parts
+    const known = new Set(addedTokens(json, this.#parts.file).map(({ content }) => content))
+    const fresh: AddedToken[] = []
+    let next = this.vocabSize
+    for (const content of new Set(tokens)) {
+      if (content === '') throw new CheckpointError('An added token cannot be empty. Got "". Name a string such as "<Path>".')
+      if (known.has(content)) continue
+      const id = this.idOf(content) ?? next++
+      fresh.push({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })
+    }
+    const added = fresh.length === 0 ? this : new Tokenizer({ ...this.#parts, text: undefined, ...withEntries(json, config, fresh) })
+    for (const token of tokens) {
+      const ids = added.encode(token)
+      if (ids.length !== 1) throw problem({ file: this.#parts.file }, `one id for the added token ${show(token)}`, show(ids))
+    }
+    return added
+  }
+
+  /** The files of this tokenizer: name → content. */
+  files(): Record<string, string> {
+    const { json, config, text } = this.#parts
+    const files: Record<string, string> = { [tokenizerFile]: text ?? `${JSON.stringify(json)}\n` }
+    if (config !== undefined) files[tokenizerConfigFile] = `${JSON.stringify(config, null, 2)}\n`
+    return files
+  }
+
+  /** Writes its files into a folder, made if need be. */
+  async save(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true })
+    for (const [name, content] of Object.entries(this.files())) await writeFileAtomic(path.join(folder, name), content)
+  }
+}
+
+/** Special tokens of a `tokenizer_config.json` by their role. */
+export function specialTokensIn(config: Readonly<JsonObject>): Record<string, string> {
+  const found: [string, string][] = []
+  for (const [role, value] of Object.entries(config)) {
+    const content = isObject(value) ? own(value, 'content') : value
+    if (/^[a-z]+_token$/.test(role) && typeof content === 'string') found.push([role, content])
+  }
+  return Object.fromEntries(found)
+}
+
+interface AddedToken extends JsonObject {
+  id: number
+  content: string
+}
+
+function isId(value: unknown): value is number {
+  return isTokenId(value, idLimit)
+}
+
+/** The entries of `added_tokens`, checked: ids and contents, both unique. */
+function addedTokens(json: JsonObject, file: string): AddedToken[] {
+  const list = own(json, 'added_tokens') ?? []
+  if (!Array.isArray(list)) throw problem({ file, key: 'added_tokens' }, 'a list', show(list))
+  const ids = new Set<number>()
+  const contents = new Set<string>()
+  return list.map((token, i) => {
+    const key = `added_tokens[${i}]`
+    if (!isObject(token) || typeof token.content !== 'string' || token.content === '')
+      throw problem({ file, key }, 'an object with content and id', show(token))
+    if (!isId(token.id)) throw problem({ file, key: `${key}.id` }, `an integer from 0 to ${idLimit - 1}`, show(token.id))
+    if (ids.has(token.id)) throw problem({ file, key: `${key}.id` }, 'every id once', `${token.id} twice`)
+    if (contents.has(token.content)) throw problem({ file, key: `${key}.content` }, 'every token once', `${show(token.content)} twice`)
+    ids.add(token.id)
+    contents.add(token.content)
+    return token as AddedToken
+  })
+}
+
+/** Checks the ids of the model's own vocabulary and returns the largest, −1 when it is empty. */
+function largestId(json: JsonObject, file: string): number {
+  const model = own(json, 'model')
+  if (!isObject(model)) throw problem({ file, key: 'model' }, 'an object', show(model))
+  const vocab = own(model, 'vocab')
+  if (Array.isArray(vocab)) return vocab.length - 1
+  if (!isObject(vocab)) throw problem({ file, key: 'model.vocab' }, 'an object or list', show(vocab))
+  const ids = new Set<number>()
+  let largest = -1
+  for (const [token, id] of Object.entries(vocab)) {
+    if (!isId(id)) throw problem({ file, key: `model.vocab[${show(token)}]` }, `an integer from 0 to ${idLimit - 1}`, show(id))
+    if (ids.has(id)) throw problem({ file, key: `model.vocab[${show(token)}]` }, 'every id once', `${id} twice`)
+    ids.add(id)
+    largest = Math.max(largest, id)
+  }
+  return largest
+}
+
+/** Added tokens that only `tokenizer_config.json` lists; transformers takes them, too. */
+function listedInConfig({ file, configFile, config }: Parts, json: JsonObject): AddedToken[] {
+  const listed = config && own(config, 'added_tokens_decoder')
+  if (listed === undefined) return []
+  if (!isObject(listed)) throw problem({ file: configFile, key: 'added_tokens_decoder' }, 'an object', show(listed))
+  const present = new Set(addedTokens(json, file).map(({ content }) => content))
+  const fresh: AddedToken[] = []
+  for (const [id, token] of Object.entries(listed)) {
+    const key = `added_tokens_decoder.${id}`
+    if (!isObject(token) || typeof token.content !== 'string')
+      throw problem({ file: configFile, key }, 'an object with content', show(token))
+    if (!/^\d{1,8}$/.test(id) || !isId(Number(id))) throw problem({ file: configFile, key }, `an id from 0 to ${idLimit - 1}`, show(id))
+    if (!present.has(token.content)) fresh.push({ ...token, id: Number(id), content: token.content })
+  }
+  return fresh
+}
+
+/** Both files with these tokens added. */
+function withEntries(
+  json: JsonObject,
+  config: JsonObject | undefined,
+  fresh: readonly AddedToken[],
+): { json: JsonObject; config: typeof config } {
+  const added = { ...json, added_tokens: [...(json.added_tokens as unknown[]), ...fresh] }
+  const listed = config && own(config, 'added_tokens_decoder')
+  if (!isObject(listed)) return { json: added, config }
+  const entries = fresh.map(({ id, ...token }): [string, JsonObject] => [String(id), token])
+  return { json: added, config: { ...config, added_tokens_decoder: { ...listed, ...Object.fromEntries(entries) } } }
+}
+
+function asProblem(file: string, expected: string, error: unknown): CheckpointError {
+  if (error instanceof CheckpointError) return error
+  return problem({ file }, expected, `a failure (${error instanceof Error ? error.message : error})`)
+}
