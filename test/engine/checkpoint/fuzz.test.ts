@@ -1,0 +1,114 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { CheckpointError } from '../../../src/engine/errors.ts'
+import { openAll, rawSafetensors, splitSafetensors, tinyCheckpoint } from './build.ts'
+
+const jsonFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'parallel_r1.json']
+
+/** Opens the folder: 1 when it loads, 0 when it is refused as it should be; any other error is a failure. */
+async function opens(folder: string): Promise<number> {
+  try {
+    await openAll(folder)
+    return 1
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error
+    return 0
+  }
+}
+
+/** A place in something of any length. */
+const place = fc.nat(2 ** 30 - 1).map((n) => n / 2 ** 30)
+
+describe('damaged bytes', () => {
+  const mutation = fc.record({ kind: fc.constantFrom('flip', 'insert', 'cut'), at: place, value: fc.nat(255) })
+
+  it.each([...jsonFiles, 'model.safetensors'])('%s loads or is a CheckpointError', async (name) => {
+    const folder = await tinyCheckpoint()
+    const file = path.join(folder, name)
+    const original = readFileSync(file)
+    // Half of all damage to the weights goes into the header, where it matters.
+    const header = name === 'model.safetensors' ? Number(original.readBigUInt64LE(0)) + 8 : original.length
+    await fc.assert(
+      fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 3 }), fc.boolean(), async (mutations, inHeader) => {
+        let bytes = Buffer.from(original)
+        for (const { kind, at, value } of mutations) {
+          const i = Math.floor(at * (inHeader ? Math.min(header, bytes.length) : bytes.length))
+          if (kind === 'cut') bytes = bytes.subarray(0, i)
+          else bytes = Buffer.concat([bytes.subarray(0, i), Buffer.of(value), bytes.subarray(kind === 'flip' ? i + 1 : i)])
+        }
+        writeFileSync(file, bytes)
+        await opens(folder)
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+/** Every place in a JSON value, as the object that holds it and the key. */
+function places(json: unknown): [Record<string, unknown>, string][] {
+  if (typeof json !== 'object' || json === null) return []
+  const holder = json as Record<string, unknown>
+  return Object.keys(holder).flatMap((key) => [[holder, key] as [Record<string, unknown>, string], ...places(holder[key])])
+}
+
+/** Values that a check may forget. */
+const odd = fc.oneof(
+  fc.constantFrom<unknown>(null, -1, 0, 0.5, 2 ** 31, 2 ** 53, 1e308, '', '__proto__', true, [], {}, [[]], [0, 0], '\ud800'),
+  fc.jsonValue({ maxDepth: 2 }),
+)
+
+/** Puts `values` in the place of others, or removes what stands there where the value is undefined. */
+function replace(json: unknown, changes: readonly { at: number; value: unknown }[]): void {
+  for (const { at, value } of changes) {
+    const all = places(json)
+    if (all.length === 0) return
+    const [holder, key] = all[Math.floor(at * all.length)]
+    if (value === undefined) delete holder[key]
+    else holder[key] = structuredClone(value)
+  }
+}
+
+const changes = fc.array(fc.record({ at: place, value: fc.option(odd, { nil: undefined, freq: 8 }) }), { minLength: 1, maxLength: 2 })
+
+describe('wrong values', () => {
+  it.each(jsonFiles)('%s loads or is a CheckpointError', async (name) => {
+    const folder = await tinyCheckpoint()
+    const file = path.join(folder, name)
+    const json: { model?: { vocab?: unknown } } = JSON.parse(readFileSync(file, 'utf8'))
+    // Nine of ten places of the tokenizer are words; its rules are what should be hit.
+    if (json.model !== undefined) json.model.vocab = { '<|end|>': 0, a: 1, Ġ: 2, '1': 3, Ċ: 4, b: 5, the: 6 }
+    const original = JSON.stringify(json)
+    let loaded = 0
+    let refused = 0
+    await fc.assert(
+      fc.asyncProperty(changes, async (list) => {
+        const changed: unknown = JSON.parse(original)
+        replace(changed, list)
+        writeFileSync(file, JSON.stringify(changed))
+        if (await opens(folder)) loaded++
+        else refused++
+      }),
+      { numRuns: 200 },
+    )
+    // Both happen, or the test would show nothing.
+    expect(Math.min(loaded, refused)).toBeGreaterThan(0)
+  })
+
+  it('in the header of the weights are a CheckpointError or do not matter', async () => {
+    const folder = await tinyCheckpoint()
+    const file = path.join(folder, 'model.safetensors')
+    const { header, data } = splitSafetensors(file)
+    const original = JSON.stringify(header)
+    await fc.assert(
+      fc.asyncProperty(changes, async (list) => {
+        const changed: unknown = JSON.parse(original)
+        replace(changed, list)
+        writeFileSync(file, rawSafetensors(changed, data))
+        await opens(folder)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
