@@ -1,0 +1,250 @@
+/** Equality of typed answers. Symmetric: neither side is treated as the reference. */
+
+import { compare, rational } from '../rational.ts'
+import { exactValue } from './exact.ts'
+import { TooComplex, Work } from './limits.ts'
+import type { Answer, Node } from './node.ts'
+import { isNumeric } from './read.ts'
+import { isName, isRealSetOnly, realSet, sameSet } from './sets.ts'
+import { unitsContradict } from './units.ts'
+import { proportional, sameValue } from './values.ts'
+
+/** Longest lists whose items are compared in any order. */
+const UNORDERED = 100
+
+/** Whether two answers are the same. Beyond the work bound only the writing counts. */
+export function sameAnswer(a: Answer, b: Answer): boolean {
+  if (a.key !== '' && a.key === b.key) return true
+  try {
+    return same(a, b, new Work())
+  } catch (error) {
+    if (error instanceof TooComplex) return false
+    throw error
+  }
+}
+
+function same(first: Answer, second: Answer, work: Work): boolean {
+  work.spend(5)
+  if (first.key !== '' && first.key === second.key) return true
+  const a = expandSigns(first)
+  const b = expandSigns(second)
+  if (a.kind === 'expression' && b.kind === 'expression') return sameQuantity(a, b, work)
+  if (a.kind === 'text' && b.kind === 'text') return plainWords(a.text) !== '' && plainWords(a.text) === plainWords(b.text)
+  if (a.kind === 'tuple' && b.kind === 'tuple') {
+    return a.open === b.open && a.close === b.close && sameItems(a.items, b.items, work)
+  }
+  if (a.kind === 'matrix' && b.kind === 'matrix') {
+    return a.rows.length === b.rows.length && a.rows.every((row, i) => sameItems(row, b.rows[i], work))
+  }
+  if (a.kind === 'ratio' && b.kind === 'ratio') return sameItems(a.items, b.items, work)
+  if (a.kind === 'based' && b.kind === 'based') return sameBased(a, b)
+  if (a.kind === 'relation' && b.kind === 'relation') return sameRelation(a, b, work)
+  if (isCollection(a) && isCollection(b)) return sameCollection(a, b, work) || sameRealSet(a, b, work)
+  return sameMixed(a, b, work) || sameMixed(b, a, work)
+}
+
+/** Answers of different kinds; called both ways round. */
+function sameMixed(a: Answer, b: Answer, work: Work): boolean {
+  if (a.kind === 'relation' && b.kind !== 'relation') {
+    const value = bareValue(a, work)
+    if (value && same(value, b, work)) return true
+  }
+  if (a.kind === 'ratio' && a.items.length === 2 && b.kind === 'expression') {
+    const [left, right] = a.items
+    if (left.kind === 'expression' && right.kind === 'expression') {
+      return sameValue({ kind: 'binary', op: '/', left: left.node, right: right.node }, b.node, work)
+    }
+  }
+  if (a.kind === 'matrix' && b.kind === 'tuple' && b.open === '(' && b.close === ')') {
+    const entries = a.rows.length === 1 ? a.rows[0] : a.rows.every((row) => row.length === 1) ? a.rows.map(([entry]) => entry) : []
+    return entries.length > 0 && sameItems(entries, b.items, work)
+  }
+  if (a.kind === 'based' && b.kind === 'expression') return a.digits === b.key
+  if (a.kind === 'list' && b.kind === 'tuple' && b.open === '(' && b.close === ')') return sameAssignments(a.items, b.items, work)
+  if (a.kind === 'text' && b.kind !== 'text') return plainWords(a.key) !== '' && plainWords(a.key) === plainWords(b.key)
+  return (isRealSetOnly(a) || isRealSetOnly(b)) && sameRealSet(a, b, work)
+}
+
+function sameRealSet(a: Answer, b: Answer, work: Work): boolean {
+  if (!isRealSetOnly(a) && !isRealSetOnly(b)) return false
+  const left = realSet(a, work)
+  const right = left && realSet(b, work)
+  return left !== undefined && right !== undefined && sameSet(left, right)
+}
+
+const isCollection = (answer: Answer): answer is Extract<Answer, { kind: 'list' | 'set' }> =>
+  answer.kind === 'list' || answer.kind === 'set'
+
+function sameItems(a: readonly Answer[], b: readonly Answer[], work: Work): boolean {
+  return a.length === b.length && a.every((item, i) => same(item, b[i], work))
+}
+
+/** In any order, repetitions not counted. */
+function sameCollection(a: Extract<Answer, { kind: 'list' | 'set' }>, b: Extract<Answer, { kind: 'list' | 'set' }>, work: Work): boolean {
+  const left = flatten(a.items)
+  const right = flatten(b.items)
+  if (Math.max(left.length, right.length) > UNORDERED) return sameItems(left, right, work)
+  const within = (items: readonly Answer[], others: readonly Answer[]): boolean =>
+    items.every((item) => others.some((other) => same(item, other, work)))
+  return within(left, right) && within(right, left)
+}
+
+/** {1 ± √5, −2} has three elements. */
+function flatten(items: readonly Answer[]): Answer[] {
+  return items.flatMap((item) => {
+    const expanded = expandSigns(item)
+    return expanded.kind === 'list' && item.kind !== 'list' ? expanded.items : [expanded]
+  })
+}
+
+/** x = 1, y = −2 for (1, −2): names in alphabetical order. */
+function sameAssignments(list: readonly Answer[], items: readonly Answer[], work: Work): boolean {
+  if (list.length !== items.length) return false
+  const pairs: { name: string; value: Answer }[] = []
+  for (const item of list) {
+    if (item.kind !== 'relation' || item.sides.length !== 2 || item.ops[0] !== '=' || !isName(item.sides[0])) return false
+    pairs.push({ name: item.sides[0].key, value: item.sides[1] })
+  }
+  pairs.sort((x, y) => (x.name < y.name ? -1 : 1))
+  return sameItems(
+    pairs.map(({ value }) => value),
+    items,
+    work,
+  )
+}
+
+function sameQuantity(a: Extract<Answer, { kind: 'expression' }>, b: Extract<Answer, { kind: 'expression' }>, work: Work): boolean {
+  if (a.unit !== undefined && b.unit !== undefined && unitsContradict(a.unit, b.unit)) return false
+  const left = percentOf(a.node)
+  const right = percentOf(b.node)
+  if (left && right) return sameValue(left, right, work)
+  if (left) return samePercent(left, b.node, work)
+  if (right) return samePercent(right, a.node, work)
+  return sameValue(a.node, b.node, work)
+}
+
+/** 28 % is 0.28; written without the sign it may also be 28, but never 0.5 for 0.5 %. */
+function samePercent(percent: Node, plain: Node, work: Work): boolean {
+  const hundredth: Node = { kind: 'percent', of: percent }
+  if (sameValue(hundredth, plain, work)) return true
+  const value = exactValue(percent)
+  if (typeof value !== 'object' || (compare(value, rational(1n)) < 0 && compare(value, rational(-1n)) > 0)) return false
+  return sameValue(percent, plain, work)
+}
+
+function percentOf(node: Node): Node | undefined {
+  if (node.kind === 'percent') return node.of
+  if (node.kind !== 'negate') return undefined
+  const inner = percentOf(node.of)
+  return inner && { kind: 'negate', of: inner }
+}
+
+function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answer, { kind: 'relation' }>, work: Work): boolean {
+  if (a.sides.length === b.sides.length && a.ops.every((op, i) => op === b.ops[i]) && sameItems(a.sides, b.sides, work)) return true
+  if (a.sides.length === 2 && b.sides.length === 2 && a.ops[0] === b.ops[0]) {
+    const left = difference(a)
+    const right = difference(b)
+    const ordered = a.ops[0] === '<' || a.ops[0] === '<='
+    if (left && right && proportional(left, right, ordered, work)) return true
+  }
+  if (a.ops.every((op) => op === '=') && b.ops.every((op) => op === '=')) {
+    const names = (answer: Extract<Answer, { kind: 'relation' }>): string =>
+      answer.sides
+        .filter(isName)
+        .map(({ key }) => key)
+        .sort()
+        .join()
+    if (names(a) !== names(b)) return false
+    const left = bareValue(a, work)
+    const right = left && bareValue(b, work)
+    return left !== undefined && right !== undefined && same(left, right, work)
+  }
+  return sameRealSet(a, b, work)
+}
+
+/** Right side minus left side. */
+function difference({ sides: [left, right] }: Extract<Answer, { kind: 'relation' }>): Node | undefined {
+  if (left.kind !== 'expression' || right.kind !== 'expression') return undefined
+  return { kind: 'binary', op: '-', left: right.node, right: left.node }
+}
+
+/** The value of "x = 5" or "2^3 = 8": what all sides that are no name agree on. */
+function bareValue(relation: Extract<Answer, { kind: 'relation' }>, work: Work): Answer | undefined {
+  if (relation.ops.some((op) => op !== '=')) return undefined
+  const values = relation.sides.filter((side) => !isName(side))
+  const last = values.at(-1)
+  if (!last) return undefined
+  const numeric = values.length === relation.sides.length
+  if (numeric && values.some((value) => value.kind !== 'expression' || !isNumeric(value.node))) return undefined
+  return values.slice(0, -1).every((value) => same(value, last, work)) ? last : undefined
+}
+
+function sameBased(a: Extract<Answer, { kind: 'based' }>, b: Extract<Answer, { kind: 'based' }>): boolean {
+  const value = ({ digits, base }: { digits: string; base: string }): bigint | undefined => {
+    const radix = BigInt(base)
+    const size = digits.replace('-', '')
+    if (!/^\d{1,200}$/.test(size) || radix < 2n || [...size].some((digit) => BigInt(digit) >= radix)) return undefined
+    return [...size].reduce((sum, digit) => sum * radix + BigInt(digit), 0n) * (size === digits ? 1n : -1n)
+  }
+  const left = value(a)
+  return left !== undefined && left === value(b)
+}
+
+/** ± as the list of its two values, inside relations too. */
+function expandSigns(answer: Answer): Answer {
+  if (answer.kind === 'expression' && hasChoice(answer.node)) {
+    const items = [1, -1].map((sign): Answer => ({ ...answer, node: choose(answer.node, sign), key: '' }))
+    return { kind: 'list', items, key: answer.key }
+  }
+  if (answer.kind === 'relation' && answer.sides.some((side) => side.kind === 'expression' && hasChoice(side.node))) {
+    const items = [1, -1].map((sign): Answer => {
+      const sides = answer.sides.map((side) => (side.kind === 'expression' ? { ...side, node: choose(side.node, sign), key: '' } : side))
+      return { ...answer, sides, key: '' }
+    })
+    return { kind: 'list', items, key: answer.key }
+  }
+  return answer
+}
+
+function hasChoice(node: Node): boolean {
+  switch (node.kind) {
+    case 'binary':
+      return node.op === 'pm' || node.op === 'mp' || hasChoice(node.left) || hasChoice(node.right)
+    case 'call':
+      return node.args.some(hasChoice)
+    case 'negate':
+    case 'factorial':
+    case 'degrees':
+    case 'percent':
+      return hasChoice(node.of)
+    default:
+      return false
+  }
+}
+
+function choose(node: Node, sign: number): Node {
+  switch (node.kind) {
+    case 'binary': {
+      const op = node.op === 'pm' ? (sign > 0 ? '+' : '-') : node.op === 'mp' ? (sign > 0 ? '-' : '+') : node.op
+      return { ...node, op, left: choose(node.left, sign), right: choose(node.right, sign) }
+    }
+    case 'call':
+      return { ...node, args: node.args.map((arg) => choose(arg, sign)) }
+    case 'negate':
+    case 'factorial':
+    case 'degrees':
+    case 'percent':
+      return { ...node, of: choose(node.of, sign) }
+    default:
+      return node
+  }
+}
+
+/** Words without case, spaces and punctuation. */
+function plainWords(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/(\d)\s+(?=\d)/g, '$1_')
+    .replace(/\\(?:text|mathrm|mbox)|[\s{}!?"'`*$]|[.,;:](?!\d)/g, '')
+    .slice(0, 4096)
+}

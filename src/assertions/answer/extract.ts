@@ -1,0 +1,287 @@
+/** The one answer that a response states. */
+
+import { type Boxed, lastBoxed } from './boxed.ts'
+import { chosenLetter } from './choice.ts'
+import { LIMITS } from './limits.ts'
+import type { Answer } from './node.ts'
+import { stripDelimiters } from './normalize.ts'
+import { readAnswer } from './read.ts'
+
+/** How the answer is found. `whole`: the output is the answer. */
+export const EXTRACTIONS = ['auto', 'boxed', 'final-answer', 'whole'] as const
+export type Extraction = (typeof EXTRACTIONS)[number]
+
+export interface Extracted {
+  text: string
+  /** Where it was found, for the reason. */
+  source: string
+}
+
+/** `missing` says why there is no answer. */
+export type Extract = Extracted | { missing: string }
+
+/** Of the reference only its kind matters here: boxes are joined for a list, a letter or words count for a choice or a text. */
+export type Expected = 'list' | 'choice' | 'text' | 'other'
+
+/** Longest text in prose that is tried as a formula, and how many "answer" markers are tried from the end. */
+const FORMULA = 1000
+const MARKERS = 12
+
+/** Stands for \\$ while $ delimits formulas. */
+const DOLLAR = '\ue000'
+
+/** The one candidate of an output. */
+export function extractAnswer(output: string, how: Extraction, expected: Expected): Extract {
+  if (output.includes('\0')) return { missing: 'the output holds a NUL character' }
+  const bounded = output.length > LIMITS.output ? output.slice(-LIMITS.tail) : output
+  if (how === 'whole') return bounded.trim() === '' ? { missing: 'the output is empty' } : { text: bounded.trim(), source: 'whole output' }
+  const text = response(bounded)
+  if (text.trim() === '') return { missing: 'the output is empty' }
+  const box = how === 'final-answer' ? undefined : boxed(text, expected)
+  if (box) return box
+  if (how === 'boxed') return { missing: 'there is no \\boxed{}' }
+  const explicit = tagged(text) ?? hashes(text) ?? (how === 'auto' ? wholeAnswer(text, expected) : undefined)
+  if (explicit) return explicit
+  const tail = text.slice(-LIMITS.tail).replaceAll('\\$', DOLLAR)
+  const marked = markedAnswer(tail, expected)
+  if (marked) return restored(marked)
+  if (how === 'final-answer') return { missing: 'there is no "final answer" line' }
+  const last = trailing(tail, expected)
+  return last ? restored(last) : { missing: 'there is no box, no answer line, and no number or formula at the end' }
+}
+
+const restored = ({ text, source }: Extracted): Extracted => ({ text: text.replaceAll(DOLLAR, '\\$'), source })
+
+/** The text behind the thinking and before the next turn of a chat. */
+function response(output: string): string {
+  const thought = output.lastIndexOf('</think>')
+  const text = thought < 0 ? output : output.slice(thought + '</think>'.length)
+  const turn = text.search(/<\|(?:im_start|im_end|endoftext|eot_id|end)\|>/)
+  return turn > 0 ? text.slice(0, turn) : text
+}
+
+function boxed(text: string, expected: Expected): Extract | undefined {
+  const last = lastBoxed(text)
+  if (!last) return undefined
+  if (last.kind !== 'box') return { missing: last.kind === 'empty' ? 'the last \\boxed{} is empty' : 'the last \\boxed{ is not closed' }
+  if (expected !== 'list') return { text: last.content, source: '\\boxed{}' }
+  const contents = [last.content]
+  for (let start = last.start; contents.length < 50; ) {
+    const before: Boxed | undefined = lastBoxed(text, start)
+    if (before?.kind !== 'box' || before.end > start || !isGlue(text.slice(before.end, start))) break
+    contents.unshift(before.content)
+    start = before.start
+  }
+  if (contents.length === 1) return { text: last.content, source: '\\boxed{}' }
+  return { text: contents.join(', '), source: `${contents.length} boxes` }
+}
+
+/** What stands between boxes that belong together. */
+function isGlue(between: string): boolean {
+  if (between.length > 48) return false
+  const plain = between.replace(/\\(?:quad|qquad|text|mathrm|mbox|and|[()[\],;! ])|[\s${}]/g, ' ').trim()
+  return plain === '' || /^(?:[,;]|[\w()]+ ?)?(?:[\w()]+ ){0,4}(?:and|or|,|;|y_2 =|y_\w =)\s*(?:[\w=,]+ ?){0,2}$/i.test(plain)
+}
+
+function tagged(text: string): Extracted | undefined {
+  const close = text.lastIndexOf('</answer>')
+  const open = close < 0 ? -1 : text.lastIndexOf('<answer>', close)
+  return open < 0 ? undefined : { text: text.slice(open + '<answer>'.length, close).trim(), source: '<answer>' }
+}
+
+function hashes(text: string): Extracted | undefined {
+  const at = text.lastIndexOf('####')
+  if (at < 0 || (at > 0 && text[at - 1] !== '\n' && text[at - 1] !== ' ')) return undefined
+  const line = firstLine(text.slice(at + 4, at + 4 + LIMITS.candidate)).trim()
+  return line !== '' && isAnswer(line) ? { text: line, source: '####' } : undefined
+}
+
+/** The whole output where it is an answer and not prose. */
+function wholeAnswer(text: string, expected: Expected): Extracted | undefined {
+  const plain = text.trim()
+  if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
+  const words = expected === 'text' && plain.length <= 120 && !/answer/i.test(plain)
+  return words || isAnswer(plain) || (expected === 'choice' && chosenLetter(plain) !== undefined)
+    ? { text: plain, source: 'whole output' }
+    : undefined
+}
+
+/** It reads as mathematics throughout: no prose but a unit behind a number. */
+function isAnswer(text: string): boolean {
+  return text.length <= FORMULA && !/answer/i.test(text) && isMathematics(readAnswer(text.replaceAll(DOLLAR, '\\$')))
+}
+
+function isMathematics(answer: Answer): boolean {
+  switch (answer.kind) {
+    case 'text':
+      return false
+    case 'expression':
+      return (answer.unit ?? '').length < 24
+    case 'list':
+    case 'set':
+    case 'tuple':
+    case 'ratio':
+    case 'operation':
+      return answer.items.every(isMathematics)
+    case 'relation':
+      return answer.sides.every(isMathematics)
+    case 'matrix':
+      return answer.rows.every((row) => row.every(isMathematics))
+    default:
+      return true
+  }
+}
+
+/** "answer is 5", "Final Answer: 5", "**Answer** $$ 5 $$", "answer = 5". */
+const MARKER = /^s?[\s*_:]{0,8}(?:(?:is|are|=|[:：])|(?=\$|\\[([]))[\s*_]{0,8}(?:for sure |simply |just |therefore |thus |[:：]\s?)?/
+/** What ends the answer inside its sentence. */
+const SENTENCE_END = /\.(?=\s|$)|,? because |,? since |,? which |; |, (?:so|not|it|as|and (?:we|the|I)) |[,\s]*\(not /
+
+function markedAnswer(text: string, expected: Expected): Extracted | undefined {
+  const lower = text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  let at = lower.lastIndexOf('answer')
+  for (let tries = 0; at >= 0 && tries < MARKERS; tries++) {
+    const from = at + 'answer'.length
+    const marker = MARKER.exec(lower.slice(from, from + 60))
+    if (marker) {
+      const candidate = behindMarker(text.slice(from + marker[0].length), expected)
+      if (candidate && !/^not\b/i.test(candidate)) return { text: candidate, source: 'answer line' }
+    } else if (
+      /^\**\s*(?:#+\s*)?\n/.test(lower.slice(from, from + 12)) &&
+      /(?:^|\n)[#*\s]{0,8}(?:final )?$/.test(lower.slice(Math.max(0, at - 16), at))
+    ) {
+      // A heading "## Final Answer" with the answer below it.
+      const candidate = behindMarker(text.slice(from).replace(/^\**\s*/, ''), expected)
+      if (candidate) return { text: candidate, source: 'answer heading' }
+    }
+    at = at === 0 ? -1 : lower.lastIndexOf('answer', at - 1)
+  }
+  return undefined
+}
+
+function behindMarker(rest: string, expected: Expected): string | undefined {
+  const text = rest.replace(/^[\s*_]{0,40}/, '').slice(0, LIMITS.candidate)
+  const math = leadingMath(text)
+  if (math !== undefined && !/^\s*[-+*/=<>^,]?\s*(?:\$|\\[([])/.test(text.slice(math.length + 2, math.length + 8))) {
+    const behind = firstLine(text.slice(text.indexOf(math) + math.length).replace(/^(?:\$\$?|\\[)\]])/, ''))
+    return /^\s*(?:and|or|,)\s/.test(behind) ? refine(firstLine(text), expected) : math
+  }
+  const line = firstLine(text)
+  return line === '' ? undefined : refine(line, expected)
+}
+
+/** The inside of a math environment at the very start. */
+function leadingMath(text: string): string | undefined {
+  for (const [open, close] of [
+    ['$$', '$$'],
+    ['$', '$'],
+    ['\\[', '\\]'],
+    ['\\(', '\\)'],
+  ]) {
+    if (!text.startsWith(open)) continue
+    const end = text.indexOf(close, open.length)
+    if (end > 0) return text.slice(open.length, end)
+  }
+  return undefined
+}
+
+/** From the sentence that states the answer to the answer in it. */
+function refine(line: string, expected: Expected): string {
+  const whole = trimEnd(line)
+  const sentence = trimEnd(line.split(SENTENCE_END)[0])
+  for (const text of expected === 'choice' ? [whole, sentence] : []) {
+    if (chosenLetter(text) !== undefined) return text
+  }
+  if (isAnswer(whole)) return whole
+  if (expected === 'text') return sentence || whole
+  if (sentence !== '' && (isAnswer(sentence) || sentence.length <= 3)) return sentence
+  if (/(?:\$|\\[)\]])$/.test(sentence)) return lastMath(sentence) ?? sentence
+  return copula(sentence) ?? lastMath(sentence) ?? lastNumber(sentence) ?? (sentence || whole)
+}
+
+function trimEnd(text: string): string {
+  return text.trim().replace(/[\s.*_]{1,8}$/, '')
+}
+
+/** The last math environment or bold number, the last `= X` or `is X`, the last number: in this order, at the end of the text. */
+function trailing(text: string, expected: Expected): Extracted | undefined {
+  const end = text.trimEnd()
+  const block = /(?:\$\$|\\\])[.\s]{0,4}$/.test(end) ? lastMath(end) : undefined
+  if (block !== undefined) return { text: block.trim(), source: 'formula at the end' }
+  const line = end.slice(end.lastIndexOf('\n') + 1)
+  const bold = /\*\*([^*\n]{1,200})\*\*[^*\d]{0,60}$/.exec(line.slice(-300))?.[1]
+  if (bold !== undefined && /\d/.test(bold)) return { text: refine(bold, 'other'), source: 'bold text at the end' }
+  const sentence = lastSentence(line)
+  const math = lastMath(sentence)
+  if (math !== undefined) return { text: math.trim(), source: 'formula at the end' }
+  if (expected === 'text') {
+    const words = sentence.slice(-1000).split(/ (?:is|are) /)
+    return { text: trimEnd(words.at(-1)!), source: 'last line' }
+  }
+  const said = copula(sentence)
+  if (said !== undefined) return { text: said, source: 'last line' }
+  const chosen = /(?:^|[\s(])([A-Z])\)?\.?$/.exec(sentence.slice(-8))
+  if (chosen) return { text: chosen[1], source: 'last word' }
+  const number = lastNumber(sentence) ?? lastNumber(line)
+  return number === undefined ? undefined : { text: number, source: 'last number' }
+}
+
+function lastSentence(line: string): string {
+  const end = line.trimEnd().replace(/[.。।]$/, '')
+  const stop = Math.max(end.lastIndexOf('. '), end.lastIndexOf('。'), end.lastIndexOf('।'))
+  return stop < 0 ? end : end.slice(stop + 1)
+}
+
+/** The last $…$, \(…\) or \[…\] of a text. */
+function lastMath(text: string): string | undefined {
+  let best: { start: number; content: string } | undefined
+  for (const [open, close] of [
+    ['\\(', '\\)'],
+    ['\\[', '\\]'],
+    ['$$', '$$'],
+    ['$', '$'],
+  ]) {
+    const end = text.lastIndexOf(close)
+    const start = end <= 0 ? -1 : text.lastIndexOf(open, end - 1)
+    if (start < 0 || end < start + open.length) continue
+    const content = text.slice(start + open.length, end)
+    if (content.trim() === '' || content.includes('$')) continue
+    if (!best || start > best.start) best = { start, content }
+  }
+  return best?.content
+}
+
+/** X of the last "is X" or "= X", where X is an answer. */
+function copula(sentence: string): string | undefined {
+  const text = sentence.slice(-1000)
+  for (const word of [' is ', ' are ', ' equals ', "'s ", '=']) {
+    const at = text.lastIndexOf(word)
+    if (at < 0) continue
+    const rest = trimEnd(text.slice(at + word.length))
+    if (rest !== '' && isAnswer(rest)) return rest
+    const start = trimEnd(rest.split(SENTENCE_END)[0])
+    if (start !== rest && start !== '' && isAnswer(start)) return start
+    const relation = trimEnd(text.slice(at + word.length).split(/ is | as /)[0])
+    if (relation !== rest && relation !== '' && isAnswer(relation)) return relation
+  }
+  return relationIn(text)
+}
+
+/** "We find that x < 3" or "Thus x <= 2 is our answer". */
+function relationIn(text: string): string | undefined {
+  const match = /(?:^|\s)([a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{1,60})/.exec(text)
+  return match && isAnswer(match[1]) ? match[1] : undefined
+}
+
+/** The last number with its sign, separators, percent sign or currency. */
+function lastNumber(text: string): string | undefined {
+  let found: string | undefined
+  for (const match of text.slice(-2000).matchAll(/(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%)?(?:\/\d+)?/g))
+    found = match[0]
+  return found
+}
+
+function firstLine(text: string): string {
+  const end = text.indexOf('\n')
+  return end < 0 ? text : text.slice(0, end)
+}

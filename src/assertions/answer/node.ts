@@ -1,0 +1,32 @@
+/** What answers are parsed into. */
+
+import type { Rational } from '../rational.ts'
+
+/** An expression. */
+export type Node =
+  | { kind: 'number'; value: Rational /** Significant digits where it was written as a decimal. */; digits?: number }
+  | { kind: 'symbol'; name: string }
+  | { kind: 'constant'; name: 'pi' | 'e' | 'i' | 'infinity' }
+  | { kind: 'binary'; op: BinaryOp; left: Node; right: Node }
+  | { kind: 'negate' | 'factorial' | 'degrees' | 'percent'; of: Node }
+  | { kind: 'call'; name: string; args: Node[] }
+
+/** `pm` is ±, `mp` ∓ with the opposite sign of the same choice. */
+export type BinaryOp = '+' | '-' | '*' | '/' | '^' | 'mod' | 'pm' | 'mp'
+
+export type RelationOp = '=' | '<' | '<=' | '!='
+export type Bracket = '(' | '['
+
+/** A typed answer. `text` is the canonical writing of everything that could not be given a type. */
+export type Answer =
+  | { kind: 'expression'; node: Node; unit?: string; key: string }
+  | { kind: 'tuple'; open: Bracket; close: ')' | ']'; items: Answer[]; key: string }
+  | { kind: 'list' | 'set'; items: Answer[]; key: string }
+  | { kind: 'operation'; op: 'union' | 'intersection' | 'difference'; items: Answer[]; key: string }
+  | { kind: 'reals'; key: string }
+  | { kind: 'matrix'; rows: Answer[][]; key: string }
+  | { kind: 'relation'; sides: Answer[]; ops: RelationOp[]; key: string }
+  | { kind: 'ratio'; items: Answer[]; key: string }
+  | { kind: 'based'; digits: string; base: string; key: string }
+  | { kind: 'choice'; letter: string; rest: string; key: string }
+  | { kind: 'text'; text: string; key: string }

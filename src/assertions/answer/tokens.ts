@@ -1,0 +1,391 @@
+/** Tokens of an answer written in LaTeX or plainly. */
+
+import { parseRational, type Rational, rational } from '../rational.ts'
+import { closingBrace } from './boxed.ts'
+import { LIMITS, TooComplex } from './limits.ts'
+
+export type Token = { space: boolean } & (
+  | { kind: 'number'; value: Rational; text: string /** Written with a decimal point. */; decimal: boolean }
+  | { kind: 'name'; text: string }
+  /** A function or an operator with a name. */
+  | { kind: 'function'; text: string }
+  | { kind: 'word'; text: string }
+  | { kind: 'text'; text: string }
+  | { kind: 'sign'; text: string }
+)
+
+export const FUNCTIONS: ReadonlySet<string> = new Set(
+  (
+    'sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh cosh tanh coth sech csch ' +
+    'arcsinh arccosh arctanh asinh acosh atanh ln log lg exp sqrt cbrt abs floor ceil max min gcd lcm'
+  ).split(' '),
+)
+const LONGEST_FUNCTION = 7
+const TEXT_COMMANDS = new Set('text textbf textit textrm textsf texttt textnormal mbox hbox emph textsc'.split(' '))
+const STYLE_COMMANDS = new Set('mathrm mathbf mathit mathsf operatorname boldsymbol bm mathcal mathbb rm bf'.split(' '))
+const SILENT = new Set(
+  (
+    'left right bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle textstyle limits nolimits quad qquad ' +
+    'thinspace enspace enskip negthinspace hfill kern mathstrut strut null boxed fbox'
+  ).split(' '),
+)
+const ALIASES: Readonly<Record<string, string>> = {
+  dfrac: 'frac',
+  tfrac: 'frac',
+  cfrac: 'frac',
+  nicefrac: 'frac',
+  sfrac: 'frac',
+  dbinom: 'binom',
+  tbinom: 'binom',
+  leq: '<=',
+  le: '<=',
+  leqslant: '<=',
+  leqq: '<=',
+  geq: '>=',
+  ge: '>=',
+  geqslant: '>=',
+  geqq: '>=',
+  lt: '<',
+  gt: '>',
+  ne: '!=',
+  neq: '!=',
+  cdot: '*',
+  times: '*',
+  ast: '*',
+  div: '/',
+  lvert: '|',
+  rvert: '|',
+  vert: '|',
+  mid: '|',
+  langle: '(',
+  rangle: ')',
+  lbrace: '\\{',
+  rbrace: '\\}',
+  lbrack: '[',
+  rbrack: ']',
+  varnothing: '\\emptyset',
+  emptyset: '\\emptyset',
+  degree: '^\\circ',
+  degrees: '^\\circ',
+  bmod: 'mod',
+  mod: 'mod',
+  colon: ':',
+  ldots: '...',
+  dots: '...',
+  cdots: '...',
+  dotsc: '...',
+  infin: '\\infty',
+  varepsilon: '\\epsilon',
+  varphi: '\\phi',
+  backslash: '\\setminus',
+  land: '\\and',
+  wedge: '\\and',
+  lor: '\\or',
+  vee: '\\or',
+  arcsin: 'arcsin',
+}
+const WORD_NAMES: Readonly<Record<string, string>> = { pi: '\\pi', infinity: '\\infty', inf: '\\infty', theta: '\\theta' }
+/** Words that would otherwise be read as products of letters. */
+const SHORT_WORDS = new Set(['no', 'yes', 'odd', 'not', 'one', 'two', 'six', 'ten', 'red', 'all', 'any', 'the', 'for', 'if'])
+const TWO_CHARACTER_SIGNS = new Set(['<=', '>=', '!=', '**', '=='])
+
+/** Reads tokens. Throws TooComplex beyond the bounds. `thousands`: commas in 3-digit groups belong to the number. */
+export function tokenize(text: string, thousands = true): Token[] {
+  if (text.length > LIMITS.candidate) throw new TooComplex(`longer than ${LIMITS.candidate} characters`)
+  return new Tokenizer(text, thousands).run()
+}
+
+class Tokenizer {
+  private readonly text: string
+  private readonly thousands: boolean
+  private readonly tokens: Token[] = []
+  private at = 0
+  private space = false
+  /** Open ( [ \{: a comma inside them separates. */
+  private brackets = 0
+  private plainUntil = 0
+
+  constructor(text: string, thousands: boolean) {
+    this.text = text
+    this.thousands = thousands
+  }
+
+  run(): Token[] {
+    while (this.at < this.text.length) {
+      this.next()
+      if (this.tokens.length > LIMITS.tokens) throw new TooComplex(`more than ${LIMITS.tokens} tokens`)
+    }
+    return this.tokens
+  }
+
+  private next(): void {
+    const c = this.text[this.at]
+    if (/\s/.test(c) || c === '~' || c === '$') {
+      this.at++
+      this.space = true
+    } else if (isDigit(c) || (c === '.' && isDigit(this.text[this.at + 1]) && !isDigit(this.text[this.at - 1]))) this.number()
+    else if (c === '\\') this.command()
+    else if (/\p{L}/u.test(c)) this.letters()
+    else this.sign(c)
+  }
+
+  private push(token: Token): void {
+    this.tokens.push(token)
+    this.space = false
+  }
+
+  private sign(c: string): void {
+    const two = this.text.slice(this.at, this.at + 2)
+    let text = c
+    if (TWO_CHARACTER_SIGNS.has(two)) text = two === '**' ? '^' : two === '==' ? '=' : two
+    else if (this.text.startsWith('...', this.at)) text = '...'
+    else if (two === '=<' || two === '=>') text = two === '=<' ? '<=' : '>='
+    this.at += text === '^' && two === '**' ? 2 : text === '=' && two === '==' ? 2 : text.length
+    if (this.text.startsWith('^\\circ', this.at - 1) && text === '^') {
+      this.at += 5
+      text = '^\\circ'
+    }
+    this.bracket(text)
+    this.push({ kind: 'sign', text, space: this.space })
+  }
+
+  private bracket(text: string): void {
+    if (text === '(' || text === '[' || text === '\\{') this.brackets++
+    else if ((text === ')' || text === ']' || text === '\\}') && this.brackets > 0) this.brackets--
+  }
+
+  private letters(): void {
+    const start = this.at
+    while (this.at < this.text.length && /\p{L}/u.test(this.text[this.at])) this.at++
+    let run = this.text.slice(start, this.at)
+    if (Object.hasOwn(WORD_NAMES, run)) {
+      this.push({ kind: 'name', text: WORD_NAMES[run], space: this.space })
+      return
+    }
+    if (run === 'and' || run === 'or' || run === 'mod') {
+      this.push({ kind: 'sign', text: run, space: this.space })
+      return
+    }
+    if (FUNCTIONS.has(run)) {
+      this.push({ kind: 'function', text: run, space: this.space })
+      return
+    }
+    // "sinx": a function and a letter or two.
+    for (let length = Math.min(LONGEST_FUNCTION, run.length - 1); length >= 2 && run.length - length <= 2; length--) {
+      if (!FUNCTIONS.has(run.slice(0, length))) continue
+      this.push({ kind: 'function', text: run.slice(0, length), space: this.space })
+      run = run.slice(length)
+      break
+    }
+    if (run.length >= 4 || SHORT_WORDS.has(run.toLowerCase()) || !/^[A-Za-z]+$/.test(run))
+      this.push({ kind: 'word', text: run, space: this.space })
+    else for (const letter of run) this.push({ kind: 'name', text: letter, space: this.space })
+  }
+
+  private command(): void {
+    const start = this.at++
+    const c = this.text[this.at]
+    if (c === undefined) return
+    if (!/[a-zA-Z]/.test(c)) {
+      this.symbolCommand(c)
+      return
+    }
+    while (this.at < this.text.length && /[a-zA-Z]/.test(this.text[this.at])) this.at++
+    const name = this.text.slice(start + 1, this.at)
+    // "\quadx": a blank that runs into the next name.
+    const blank = /^q?quad(?=.)/.exec(name)
+    if (blank) this.at = start + 1 + blank[0].length
+    if (blank || SILENT.has(name)) {
+      this.space = true
+      return
+    }
+    if (TEXT_COMMANDS.has(name) || STYLE_COMMANDS.has(name)) {
+      this.styled(name)
+      return
+    }
+    if (name === 'begin' || name === 'end') {
+      const close = this.text.indexOf('}', this.at)
+      const environment = close < 0 ? '' : this.text.slice(this.at, close + 1).replace(/[{}*\s]/g, '')
+      this.at = close < 0 ? this.text.length : close + 1
+      // \begin{array}{cc}: the columns say nothing.
+      if (name === 'begin' && environment === 'array' && this.text[this.at] === '{') {
+        const end = closingBrace(this.text, this.at)
+        if (end > 0) this.at = end + 1
+      }
+      this.push({ kind: 'sign', text: `\\${name}{${environment}}`, space: this.space })
+      return
+    }
+    if (FUNCTIONS.has(name) && name !== 'sqrt') {
+      this.push({ kind: 'function', text: name, space: this.space })
+      return
+    }
+    if (name === 'sgn' || name === 'det') {
+      this.push({ kind: 'word', text: name, space: this.space })
+      return
+    }
+    if (name === 'cr') {
+      this.push({ kind: 'sign', text: '\\\\', space: this.space })
+      return
+    }
+    const alias = Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined
+    if (alias === undefined) {
+      const kind = GREEK.has(name) ? 'name' : 'sign'
+      this.push({ kind, text: `\\${name}`, space: this.space })
+      return
+    }
+    const text = alias === 'frac' || alias === 'binom' ? `\\${alias}` : alias
+    this.bracket(text)
+    this.push({ kind: 'sign', text, space: this.space })
+  }
+
+  private symbolCommand(c: string): void {
+    this.at++
+    if (c === '{' || c === '}') {
+      this.bracket(`\\${c}`)
+      this.push({ kind: 'sign', text: `\\${c}`, space: this.space })
+    } else if (c === '\\') this.push({ kind: 'sign', text: '\\\\', space: this.space })
+    else if (c === '%' || c === '$' || c === '&') this.push({ kind: 'sign', text: c, space: this.space })
+    else if (c === '|') this.push({ kind: 'sign', text: '|', space: this.space })
+    else this.space = true
+  }
+
+  /** `\text{…}` is prose, `\mathrm{…}` and the like may be a letter or a function. */
+  private styled(command: string): void {
+    while (this.text[this.at] === ' ') this.at++
+    let inner: string
+    if (this.text[this.at] === '{') {
+      const close = closingBrace(this.text, this.at)
+      if (close < 0) throw new TooComplex('a brace is not closed')
+      inner = this.text.slice(this.at + 1, close)
+      this.at = close + 1
+    } else if (this.at < this.text.length) inner = this.text[this.at++]
+    else return
+    const plain = inner.replace(/[{}$\\~]|\\[a-z]+/g, ' ').trim()
+    const prose = TEXT_COMMANDS.has(command)
+    if (/^(?:,?\s*and|,?\s*or),?$/i.test(plain)) this.push({ kind: 'sign', text: /and/i.test(plain) ? 'and' : 'or', space: true })
+    else if (command === 'mathbb' && plain === 'R') this.push({ kind: 'sign', text: '\\R', space: this.space })
+    else if (!prose && FUNCTIONS.has(plain)) this.push({ kind: 'function', text: plain, space: this.space })
+    else if (!prose && plain.length === 1) this.push({ kind: 'name', text: plain, space: this.space })
+    else if (/^[-+]?[\d.,\s]+$/.test(plain) || (inner.includes('\\') && !/[a-zA-Z]{2}/.test(plain))) this.splice(inner)
+    else if (plain !== '') this.push({ kind: 'text', text: plain, space: true })
+  }
+
+  /** Math inside a text command is read as if the command were not there. */
+  private splice(inner: string): void {
+    for (const token of tokenize(inner, this.thousands)) this.tokens.push(token)
+    this.space = true
+  }
+
+  private number(): void {
+    const start = this.at
+    while (isDigit(this.text[this.at])) this.at++
+    let digits = this.text.slice(start, this.at)
+    digits += this.groups(digits)
+    let fraction = ''
+    let decimal = false
+    if (this.text[this.at] === '.' && isDigit(this.text[this.at + 1])) {
+      const from = ++this.at
+      while (isDigit(this.text[this.at])) this.at++
+      fraction = this.text.slice(from, this.at)
+      decimal = true
+    } else if (this.text[this.at] === '.' && /^\.\s*\\(?:overline|bar|dot)\b/.test(this.text.slice(this.at, this.at + 16))) this.at++
+    const repeating = this.repeating()
+    const exponent = this.exponent()
+    if (digits.length + fraction.length > LIMITS.digits) throw new TooComplex(`a number of more than ${LIMITS.digits} digits`)
+    let value = parseRational(`${digits}.${fraction}`)!
+    if (repeating !== '') {
+      const below = 10n ** BigInt(fraction.length) * (10n ** BigInt(repeating.length) - 1n)
+      const extra = rational(BigInt(repeating), below)
+      value = rational(value.n * extra.d + extra.n * value.d, value.d * extra.d)
+    }
+    if (exponent > 0) value = rational(value.n * 10n ** BigInt(exponent), value.d)
+    else if (exponent < 0) value = rational(value.n, value.d * 10n ** BigInt(-exponent))
+    const text = this.text.slice(start, this.at).replace(/[^\d.eE+-]/g, '')
+    this.push({ kind: 'number', value, text, decimal: decimal && repeating === '', space: this.space })
+  }
+
+  /** Further 3-digit groups of a number (1,234 or 1\,234 or 1{,}234 or 1 234); their digits. */
+  private groups(first: string): string {
+    if (first.length > 3 || first.startsWith('0') || this.at < this.plainUntil) return ''
+    let more = ''
+    let end = this.at
+    for (;;) {
+      const separator = /^(?: ?\{, ?\}|,\\!|,|\\[,!; ]|[ \u00a0\u2009\u202f])\s?/.exec(this.text.slice(end, end + 8))?.[0]
+      if (separator === undefined) break
+      const comma = separator.includes(',') && !separator.startsWith('\\')
+      if (comma && (/^,\s/.test(separator) || (separator === ',' && (this.brackets > 0 || !this.thousands)))) break
+      const from = end + separator.length
+      let to = from
+      while (isDigit(this.text[to])) to++
+      if (to - from !== 3) {
+        if (to === from) break
+        // "27,54,108": one group that has not three digits makes it a list as a whole.
+        if (separator === ',') {
+          this.plainUntil = this.digitRunEnd(to)
+          return ''
+        }
+        if (!comma) return more === '' ? '' : this.commit(more, end)
+        break
+      }
+      more += this.text.slice(from, to)
+      end = to
+    }
+    return this.commit(more, end)
+  }
+
+  private commit(more: string, end: number): string {
+    this.at = end
+    return more
+  }
+
+  private digitRunEnd(from: number): number {
+    let to = from
+    while (isDigit(this.text[to]) || (this.text[to] === ',' && isDigit(this.text[to + 1]))) to++
+    return to
+  }
+
+  private repeating(): string {
+    const match = /^\s*\\(?:overline|bar|dot)\s*(?:\{(\d{1,60})\}|(\d))/.exec(this.text.slice(this.at, this.at + 90))
+    if (!match) return ''
+    this.at += match[0].length
+    return match[1] ?? match[2]
+  }
+
+  private exponent(): number {
+    const match = /^[eE]([+-]?\d{1,10})(?![\d.]|\^)/.exec(this.text.slice(this.at, this.at + 14))
+    if (!match) return 0
+    const exponent = Number(match[1])
+    if (Math.abs(exponent) > LIMITS.digits) throw new TooComplex(`an exponent beyond ${LIMITS.digits}`)
+    this.at += match[0].length
+    return exponent
+  }
+}
+
+const GREEK = new Set(
+  (
+    'alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega ' +
+    'Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega infty ell hbar'
+  ).split(' '),
+)
+
+function isDigit(c: string | undefined): boolean {
+  return c !== undefined && c >= '0' && c <= '9'
+}
+
+/** One writing for tokens that differ in spaces and in braces round a single token only. */
+export function canonical(tokens: readonly Token[]): string {
+  let out = ''
+  let number = false
+  for (let i = 0; i < tokens.length; i++) {
+    let token = tokens[i]
+    if (token.text === '{' && token.kind === 'sign' && tokens[i + 2]?.text === '}' && tokens[i + 2].kind === 'sign') {
+      token = tokens[i + 1]
+      i += 2
+    }
+    const text = token.kind === 'text' ? token.text.replace(/\s+/g, '') : token.text
+    if (number && token.kind === 'number') out += ' '
+    number = token.kind === 'number'
+    out += text
+  }
+  return out.replace(/\.$/, '')
+}

@@ -1,0 +1,162 @@
+/** Equality of expressions: exactly where they are rational, else at 256 bits, with variables at fixed points. */
+
+import { equals, type Rational } from '../rational.ts'
+import * as big from './bigfloat.ts'
+import { Undefined } from './bigfloat.ts'
+import type { Complex } from './complex.ts'
+import * as complex from './complex.ts'
+import { evaluate, type Scale, type Scope } from './evaluate.ts'
+import { exactValue } from './exact.ts'
+import { TooComplex, type Work } from './limits.ts'
+import type { Node } from './node.ts'
+
+/** Points tried, those behind the first 40 natural numbers only, and how many of them must be defined and agree. */
+const POINTS = 100
+const MIXED = 40
+const AGREEING = 10
+/** Bits two values must share, and how far below the largest summand a difference counts as rounding. */
+const RELATIVE_BITS = 150
+const CANCELLED_BITS = 185
+/** A decimal with this many digits may stand for an irrational number. */
+const APPROXIMATION_DIGITS = 10
+
+/** Whether two expressions have the same value wherever both are defined. */
+export function sameValue(a: Node, b: Node, work: Work): boolean {
+  const infinite = infinitySign(a)
+  if (infinite !== 0 || infinitySign(b) !== 0) return infinite === infinitySign(b)
+  const left = exactValue(a)
+  const right = exactValue(b)
+  if (typeof left === 'object' && typeof right === 'object') return equals(left, right)
+  // Beyond the bounds only the writing counts, and that has been compared.
+  if (left === 'huge' || right === 'huge' || left === 'undefined' || right === 'undefined') return false
+  const names = variables([a, b])
+  if (names.length === 0) return sameConstant(a, b, work)
+  let agreeing = 0
+  try {
+    for (let i = 0; i < MIXED || (i < POINTS && agreeing < AGREEING); i++) {
+      const close = closeAt(a, b, point(names, i), work)
+      if (close === false) return false
+      if (close === true) agreeing++
+    }
+  } catch (error) {
+    if (!(error instanceof TooComplex)) throw error
+  }
+  return agreeing >= AGREEING
+}
+
+/** Whether a and b are constant multiples of one another: sides of equations. `positive`: and the factor is positive. */
+export function proportional(a: Node, b: Node, positive: boolean, work: Work): boolean {
+  const names = variables([a, b])
+  if (names.length === 0 || variables([a]).length !== names.length || variables([b]).length !== names.length) return false
+  let ratio: Complex | undefined
+  let agreeing = 0
+  try {
+    for (let i = 0; i < MIXED && agreeing < 2 * AGREEING; i++) {
+      const scope = point(names, i)
+      const here = ratioAt(a, b, scope, work)
+      if (!here) continue
+      if (ratio && !isClose(ratio, here, 0)) return false
+      ratio = here
+      agreeing++
+    }
+  } catch (error) {
+    if (!(error instanceof TooComplex)) throw error
+  }
+  if (!ratio || agreeing < AGREEING) return false
+  return !positive || (complex.isReal(ratio) && big.sign(ratio.re) > 0)
+}
+
+/** The real value of a constant expression; undefined where it is none. */
+export function realValue(node: Node, work: Work): big.BigFloat | undefined {
+  try {
+    const value = evaluate(node, new Map(), work, { bits: 0 })
+    return complex.isReal(value) ? value.re : undefined
+  } catch (error) {
+    if (error instanceof Undefined) return undefined
+    throw error
+  }
+}
+
+/** Whether two reals are the same number as far as it can be told. */
+export const sameReal = (a: big.BigFloat, b: big.BigFloat): boolean => isClose(complex.real(a), complex.real(b), 0)
+
+/** 1 for ∞, −1 for −∞, 0 for everything else. */
+export function infinitySign(node: Node): number {
+  if (node.kind === 'constant' && node.name === 'infinity') return 1
+  return node.kind === 'negate' ? -infinitySign(node.of) : 0
+}
+
+/** Names of the variables, sorted. */
+export function variables(nodes: readonly Node[]): string[] {
+  const names = new Set<string>()
+  const visit = (node: Node): void => {
+    if (node.kind === 'symbol') names.add(node.name)
+    else if (node.kind === 'binary') {
+      visit(node.left)
+      visit(node.right)
+    } else if (node.kind === 'call') node.args.forEach(visit)
+    else if (node.kind !== 'number' && node.kind !== 'constant') visit(node.of)
+  }
+  nodes.forEach(visit)
+  return [...names].sort()
+}
+
+function sameConstant(a: Node, b: Node, work: Work): boolean {
+  const none: Scope = new Map()
+  const close = closeAt(a, b, none, work)
+  if (close !== false) return close === true
+  const decimal = approximation(a) ?? approximation(b)
+  return decimal !== undefined && closeAt(a, b, none, work, decimal) === true
+}
+
+/** Bits that a long decimal vouches for. */
+function approximation(node: Node): number | undefined {
+  if (node.kind === 'negate') return approximation(node.of)
+  if (node.kind !== 'number' || (node.digits ?? 0) < APPROXIMATION_DIGITS) return undefined
+  return Math.floor((node.digits! - 1) * Math.log2(10))
+}
+
+/** Undefined where a side has no value at the point. */
+function closeAt(a: Node, b: Node, scope: Scope, work: Work, bits = RELATIVE_BITS): boolean | undefined {
+  const scale: Scale = { bits: Number.NEGATIVE_INFINITY }
+  try {
+    return isClose(evaluate(a, scope, work, scale), evaluate(b, scope, work, scale), scale.bits, bits)
+  } catch (error) {
+    if (error instanceof Undefined) return undefined
+    throw error
+  }
+}
+
+function isClose(a: Complex, b: Complex, scale: number, bits = RELATIVE_BITS): boolean {
+  const difference = complex.magnitude(complex.subtract(a, b))
+  if (difference <= Math.max(complex.magnitude(a), complex.magnitude(b)) - bits) return true
+  return difference === Number.NEGATIVE_INFINITY || difference < scale - CANCELLED_BITS
+}
+
+function ratioAt(a: Node, b: Node, scope: Scope, work: Work): Complex | undefined {
+  const scale: Scale = { bits: Number.NEGATIVE_INFINITY }
+  try {
+    const left = evaluate(a, scope, work, scale)
+    const right = evaluate(b, scope, work, scale)
+    // Both vanish, or one does by rounding: the point says nothing.
+    if (Math.min(complex.magnitude(left), complex.magnitude(right)) < scale.bits - 60) return undefined
+    return complex.divide(left, right)
+  } catch (error) {
+    if (error instanceof Undefined) return undefined
+    throw error
+  }
+}
+
+/** The i-th point: positive fractions, natural numbers (for n! and binomials), negative fractions, small fractions. */
+function point(names: readonly string[], i: number): Scope {
+  const scope = new Map<string, Complex>()
+  names.forEach((name, j) => {
+    const random = ((i + 1) * 7_919 + (j + 1) * 104_729 + (i + 1) * (j + 3) * 611_953) % 99_991
+    let value: Rational
+    if (i % 4 === 1 || i >= MIXED) value = { n: BigInt(2 + ((random + 5 * j) % 11)), d: 1n }
+    else if (i % 4 === 0) value = { n: BigInt(random + 1), d: 33_331n }
+    else value = { n: BigInt(i % 4 === 2 ? -(random + 1) : random + 1), d: i % 4 === 2 ? 25_013n : 100_003n }
+    scope.set(name, complex.real(big.fromRational(value)))
+  })
+  return scope
+}

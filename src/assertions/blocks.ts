@@ -1,0 +1,82 @@
+/** The parallel blocks of a response, from its text or, where the tags are hidden, from the provider's metadata. */
+
+import { type BlockPart, type GrammarOptions, type Parsed, parseThinking } from '../thinking/grammar.ts'
+import type { AssertionContext } from './grading.ts'
+
+/** One block: what its paths and its summary say. */
+export interface Block {
+  paths: string[]
+  summary: string | undefined
+  /** It breaks no rule of the grammar. */
+  valid: boolean
+}
+
+/** These rules point at the next block but blame the one before. */
+const RULES_OF_THE_BLOCK_BEFORE = new Set<string>(['block-before-summary', 'block-in-summary'])
+
+/** Blocks of a parsed tree that some violation belongs to. */
+function brokenBlocks({ tree, violations }: Parsed): Set<BlockPart> {
+  const blocks = tree.parts.filter((part) => part.kind === 'block')
+  const broken = new Set<BlockPart>()
+  let next = 0
+  for (const { rule, offset } of violations) {
+    while (next < blocks.length && blocks[next].start <= offset) next++
+    const block = blocks[next - 1]
+    if (!block) continue
+    if (RULES_OF_THE_BLOCK_BEFORE.has(rule)) broken.add(block.start === offset && next > 1 ? blocks[next - 2] : block)
+    else if (offset < block.end || (block.summary === undefined && offset === block.bodyEnd)) broken.add(block)
+  }
+  return broken
+}
+
+/** Number of blocks that break no rule. */
+export function validBlocks(parsed: Parsed): number {
+  const blocks = parsed.tree.parts.filter(({ kind }) => kind === 'block').length
+  return blocks - brokenBlocks(parsed).size
+}
+
+/** Blocks of a response with their texts. Metadata counts only where the text shows no tag at all. */
+export function readBlocks(text: string, context: AssertionContext, options: GrammarOptions = {}): Block[] {
+  const parsed = parseThinking(text, options)
+  if (showsTags(parsed)) {
+    const broken = brokenBlocks(parsed)
+    return parsed.tree.parts
+      .filter((part) => part.kind === 'block')
+      .map((part) => ({
+        paths: part.paths.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd)),
+        summary: part.summary && text.slice(part.summary.contentStart, part.summary.contentEnd),
+        valid: !broken.has(part),
+      }))
+  }
+  const min = options.minPaths ?? 2
+  const max = options.maxPaths ?? 16
+  return hiddenBlocks(context).map(({ paths, summary }) => {
+    const said = paths.map((path) => path.trim())
+    const full = said.every((path) => path !== '') && (summary ?? '').trim() !== ''
+    return { paths, summary, valid: full && paths.length >= min && paths.length <= max && new Set(said).size === paths.length }
+  })
+}
+
+export function showsTags({ tree, violations }: Parsed): boolean {
+  return violations.length > 0 || tree.parts.some(({ kind }) => kind === 'block')
+}
+
+/** Blocks that the provider reports in `metadata.tree`. */
+export function hiddenBlocks(context: AssertionContext): { paths: string[]; summary: string | undefined }[] {
+  const blocks = (responseMetadata(context).tree as { blocks?: unknown } | undefined)?.blocks
+  if (!Array.isArray(blocks)) return []
+  return blocks.map((block: { paths?: unknown; summary?: unknown } | null) => ({
+    paths: Array.isArray(block?.paths) ? block.paths.map((path: unknown) => spanText(path) ?? '') : [],
+    summary: spanText(block?.summary),
+  }))
+}
+
+/** What the provider reported about the response. */
+export function responseMetadata(context: AssertionContext): Record<string, unknown> {
+  return { ...context.metadata, ...context.providerResponse?.metadata }
+}
+
+function spanText(span: unknown): string | undefined {
+  const text = typeof span === 'object' && span !== null ? (span as { text?: unknown }).text : span
+  return typeof text === 'string' ? text : undefined
+}

@@ -1,0 +1,92 @@
+import { type ConfigObject, readBoolean, readInt } from '../config-keys.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { parseThinking, type Rule } from '../thinking/grammar.ts'
+import { hiddenBlocks, showsTags, validBlocks } from './blocks.ts'
+import { type AssertionContext, type AssertionResult, runAssertion } from './grading.ts'
+
+const NAME = 'parallelStructure'
+const WHERE = `the config of ${NAME}`
+const KEYS = [
+  'minPaths',
+  'maxPaths',
+  'minBlocks',
+  'maxBlocks',
+  'distinctPaths',
+  'nonEmpty',
+  'requireSummary',
+  'graded',
+  'compatible',
+] as const
+
+/** Violations listed in a reason; the rest is counted. */
+const LISTED = 20
+
+/**
+ * Is every parallel block of the response well-formed? The reason lists each violation with its offset. A response
+ * without any block breaks no rule unless `minBlocks` asks for one. Metric: `structure`.
+ *
+ * Config:
+ * - `minPaths` (2), `maxPaths` (16): paths of a block;
+ * - `minBlocks` (0), `maxBlocks` (any): blocks of the response;
+ * - `distinctPaths` (true): no two paths of a block may say the same;
+ * - `nonEmpty` (true): paths and summaries must say something;
+ * - `requireSummary` (true): a summary must follow each block;
+ * - `graded` (false): score = valid blocks / (valid blocks + violations) instead of 0 or 1;
+ * - `compatible` (false): accept and reject as the checker of the Parallel-R1 code does.
+ */
+export function parallelStructure(output: unknown, context?: AssertionContext): AssertionResult {
+  return runAssertion(NAME, KEYS, output, context, grade)
+}
+
+function grade(text: string, config: ConfigObject, context: AssertionContext): AssertionResult {
+  const minPaths = readInt(config, 'minPaths', 2, WHERE, { min: 1, max: 16 })
+  const maxPaths = readInt(config, 'maxPaths', 16, WHERE, { min: 1 })
+  const minBlocks = readInt(config, 'minBlocks', 0, WHERE, { min: 0 })
+  const maxBlocks = readInt(config, 'maxBlocks', undefined, WHERE, { min: 0 })
+  if (minPaths > maxPaths) throw crossed('minPaths', minPaths, 'maxPaths', maxPaths)
+  if (maxBlocks !== undefined && minBlocks > maxBlocks) throw crossed('minBlocks', minBlocks, 'maxBlocks', maxBlocks)
+  const allow: Rule[] = []
+  if (!readBoolean(config, 'distinctPaths', true, WHERE)) allow.push('identical-paths')
+  if (!readBoolean(config, 'nonEmpty', true, WHERE)) allow.push('empty-path', 'empty-summary')
+  if (!readBoolean(config, 'requireSummary', true, WHERE)) allow.push('missing-summary', 'block-before-summary')
+  const graded = readBoolean(config, 'graded', false, WHERE)
+  const compatible = readBoolean(config, 'compatible', false, WHERE)
+
+  const parsed = parseThinking(text, { minPaths, maxPaths, allow, compatible })
+  const blocks = parsed.tree.parts.filter(({ kind }) => kind === 'block').length
+  if (!showsTags(parsed) && hiddenBlocks(context).length > 0) {
+    throw new ConfigError(
+      `${NAME} reads the tags in the output. Got an output without tags although the provider reports ${hiddenBlocks(context).length} block(s). Set showTags: true for the provider.`,
+    )
+  }
+  const problems = parsed.violations.map(({ message }) => message)
+  if (blocks < minBlocks) problems.push(`too-few-blocks at offset ${text.length}: ${blocks} block(s), at least ${minBlocks} wanted`)
+  if (maxBlocks !== undefined && blocks > maxBlocks) {
+    problems.push(`too-many-blocks at offset ${blockStart(parsed.tree.parts, maxBlocks)}: ${blocks} blocks, at most ${maxBlocks} wanted`)
+  }
+  const valid = validBlocks(parsed)
+  const pass = problems.length === 0
+  return {
+    pass,
+    score: pass ? 1 : graded ? valid / (valid + problems.length) : 0,
+    reason: pass ? wellFormed(blocks) : describe(problems),
+    metadata: { blocks, validBlocks: valid, violations: parsed.violations.slice(0, 50).map(({ rule, offset }) => ({ rule, offset })) },
+  }
+}
+
+function wellFormed(blocks: number): string {
+  return blocks === 0 ? 'No parallel block, so nothing is malformed.' : `${blocks} well-formed block${blocks === 1 ? '' : 's'}.`
+}
+
+function describe(problems: readonly string[]): string {
+  const more = problems.length > LISTED ? `\n… and ${problems.length - LISTED} more` : ''
+  return `${problems.length} violation${problems.length === 1 ? '' : 's'}:\n${problems.slice(0, LISTED).join('\n')}${more}`
+}
+
+function blockStart(parts: readonly { kind: string; start: number }[], index: number): number {
+  return parts.filter(({ kind }) => kind === 'block')[index]?.start ?? 0
+}
+
+function crossed(low: string, min: number, high: string, max: number): ConfigError {
+  return new ConfigError(`"${low}" must not exceed "${high}" in ${WHERE}. Got ${min} and ${max}. Swap them.`)
+}

@@ -1,0 +1,31 @@
+import { type ConfigObject, readInt } from '../config-keys.ts'
+import { readBlocks } from './blocks.ts'
+import { type AssertionContext, type AssertionResult, runAssertion } from './grading.ts'
+
+const NAME = 'parallelUsed'
+const KEYS = ['minBlocks', 'minPaths'] as const
+
+/**
+ * Does the response think in parallel: has it at least one valid block? Score 1 or 0, so its mean is the parallel
+ * ratio. A block counts when it breaks no rule itself; tags astray elsewhere do not matter. Metric: `parallel`.
+ *
+ * Config: `minBlocks` (1) valid blocks needed; `minPaths` (2) paths a block needs to be valid.
+ */
+export function parallelUsed(output: unknown, context?: AssertionContext): AssertionResult {
+  return runAssertion(NAME, KEYS, output, context, grade)
+}
+
+function grade(text: string, config: ConfigObject, context: AssertionContext): AssertionResult {
+  const minBlocks = readInt(config, 'minBlocks', 1, `the config of ${NAME}`, { min: 1 })
+  const minPaths = readInt(config, 'minPaths', 2, `the config of ${NAME}`, { min: 1, max: 16 })
+  const blocks = readBlocks(text, context, { minPaths })
+  const valid = blocks.filter((block) => block.valid).length
+  const pass = valid >= minBlocks
+  const count = `${valid} valid block${valid === 1 ? '' : 's'} of ${blocks.length}`
+  return {
+    pass,
+    score: pass ? 1 : 0,
+    reason: pass ? `${count}.` : `${count}; at least ${minBlocks} needed.`,
+    metadata: { blocks: blocks.length, validBlocks: valid },
+  }
+}

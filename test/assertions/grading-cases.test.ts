@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { mathAnswer } from '../../src/assertions/math-answer.ts'
+import { sharedPath } from '../shared.ts'
+
+interface Case {
+  id: string
+  tier: 'core' | 'hard' | 'hostile'
+  kind: 'pair' | 'output'
+  gold: string
+  pred?: string
+  pred_parts?: [string, number][]
+  expected: boolean
+}
+
+/** Least accuracy per tier, just under what is reached: it may only rise. Most false positives. Longest case. */
+const FLOORS = { core: 0.998, hard: 0.9, hostile: 1 } as const
+const FALSE_POSITIVES = { core: 0, hard: 0, hostile: 0 } as const
+const MAX_MS = 250
+
+const file = sharedPath('grading/public.jsonl')
+
+describe.skipIf(!file)('the public grading cases', () => {
+  const lines = file ? readFileSync(file, 'utf8').trim().split('\n') : []
+  const cases = lines.map((line) => JSON.parse(line) as Case)
+  const snapshot = JSON.stringify(Object.getOwnPropertyNames(Object.prototype))
+  const results = cases.map((one) => {
+    const output = one.pred ?? (one.pred_parts ?? []).map(([text, times]) => text.repeat(times)).join('')
+    const run = () => mathAnswer(output, { vars: { answer: one.gold }, config: { extract: one.kind === 'pair' ? 'whole' : 'auto' } })
+    let ms = Number.POSITIVE_INFINITY
+    let result = run()
+    // The fastest of a few runs: other work on the machine is not the grader's time.
+    for (let i = 0; i < 3 && ms > MAX_MS / 4; i++) {
+      const start = performance.now()
+      result = run()
+      ms = Math.min(ms, performance.now() - start)
+    }
+    return { one, result, ms }
+  })
+
+  it.each(['core', 'hard', 'hostile'] as const)('reach the floor of the %s tier', (tier) => {
+    const of = results.filter(({ one }) => one.tier === tier)
+    expect(of.length).toBeGreaterThan(80)
+    const wrong = of.filter(({ one, result }) => result.pass !== one.expected)
+    const accepted = wrong.filter(({ result }) => result.pass).map(({ one }) => one.id)
+    expect(accepted.length, `wrongly accepted: ${accepted.join(' ')}`).toBeLessThanOrEqual(FALSE_POSITIVES[tier])
+    expect(1 - wrong.length / of.length, `wrong: ${wrong.map(({ one }) => one.id).join(' ')}`).toBeGreaterThanOrEqual(FLOORS[tier])
+  })
+
+  it('never break down, take no longer than they may, and leave no trace', () => {
+    expect(results.filter(({ result }) => result.metadata.internalError).map(({ one }) => one.id)).toEqual([])
+    // An empty reference is a configuration error, not a wrong answer.
+    expect(results.filter(({ one, result }) => result.metadata.configError && one.gold.trim() !== '')).toEqual([])
+    expect(results.filter(({ ms }) => ms > MAX_MS).map(({ one, ms }) => `${one.id} ${ms}`)).toEqual([])
+    expect(JSON.stringify(Object.getOwnPropertyNames(Object.prototype))).toBe(snapshot)
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+})

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest'
+import { parallelEfficiency, parallelStructure, parallelUsed, pathDiversity } from '../../src/assertions/index.ts'
+
+const block = (paths: string[], summary = 'so s'): string =>
+  `<Parallel>${paths.map((path) => `<Path>${path}</Path>`).join('')}</Parallel>\n<Summary>${summary}</Summary>`
+const GOOD = `Let me think.\n\n${block(['11 + 1 = 12', '5 * 11 = 55'])}\n\nFinal Answer: 12`
+const tree = (...blocks: { paths: string[]; summary: string }[]) => ({
+  tree: {
+    blocks: blocks.map(({ paths, summary }) => ({
+      paths: paths.map((text) => ({ text, tokens: 3 })),
+      summary: { text: summary, tokens: 2 },
+    })),
+  },
+})
+
+describe('parallelStructure', () => {
+  it.each([
+    [GOOD, 'one block'],
+    ['plain text', 'no block'],
+    ['', 'nothing'],
+    [`${block(['a', 'b', 'c'])} and ${block(['d', 'e'])}`, 'two blocks'],
+  ])('accepts %j (%s)', (output) => {
+    expect(parallelStructure(output, {})).toMatchObject({ pass: true, score: 1 })
+  })
+
+  it.each<[string, string, number]>([
+    ['<Parallel><Path>a</Path></Parallel>\n<Summary>s</Summary>', 'too-few-paths', 0],
+    [block(['a', 'a']), 'identical-paths', 24],
+    [block(['a', ' ']), 'empty-path', 24],
+    [block(['a', 'b'], ''), 'empty-summary', 50],
+    ['<Parallel><Path>a</Path><Path>b</Path></Parallel>', 'missing-summary', 49],
+    ['<Parallel><Path>a</Path><Path>b</Path></Parallel><Summary>s</Summary>', 'summary-separator', 49],
+    ['x</Path>', 'stray-close', 1],
+    ['<Path>x</Path>', 'path-outside-block', 0],
+    [`${block(['a', 'b'])}<Parallel><Path>c`, 'unclosed-path', 83],
+  ])('lists in %j the violation %s at %i', (output, rule, offset) => {
+    const result = parallelStructure(output, {})
+    expect(result).toMatchObject({ pass: false, score: 0 })
+    expect(result.metadata.violations).toContainEqual({ rule, offset })
+    expect(result.reason).toContain(`${rule} at offset ${offset}`)
+  })
+
+  it('lists every violation', () => {
+    const result = parallelStructure('</Path><Parallel><Path>a</Path></Parallel>', {})
+    expect(result.reason).toMatch(/^3 violations:\nstray-close.*\ntoo-few-paths.*\nmissing-summary/)
+  })
+
+  it('bounds paths and blocks', () => {
+    expect(parallelStructure('plain', { config: { minBlocks: 1 } })).toMatchObject({ pass: false, score: 0 })
+    expect(parallelStructure('plain', { config: { minBlocks: 1 } }).reason).toContain('too-few-blocks')
+    const two = `${block(['a', 'b'])}${block(['c', 'd'])}`
+    expect(parallelStructure(two, { config: { maxBlocks: 1 } }).reason).toContain(`too-many-blocks at offset ${two.length / 2}`)
+    expect(parallelStructure(two, { config: { maxBlocks: 2, minBlocks: 2 } }).pass).toBe(true)
+    expect(parallelStructure(block(['a', 'b', 'c']), { config: { maxPaths: 2 } }).reason).toContain('too-many-paths')
+    expect(parallelStructure(block(['a', 'b']), { config: { minPaths: 3 } }).reason).toContain('too-few-paths')
+    expect(parallelStructure(block(['a']), { config: { minPaths: 1 } }).pass).toBe(true)
+  })
+
+  it('switches rules off', () => {
+    expect(parallelStructure(block(['a', 'a']), { config: { distinctPaths: false } }).pass).toBe(true)
+    expect(parallelStructure(block(['a', ''], ''), { config: { nonEmpty: false } }).pass).toBe(true)
+    const bare = '<Parallel><Path>a</Path><Path>b</Path></Parallel>'
+    expect(parallelStructure(bare, { config: { requireSummary: false } }).pass).toBe(true)
+  })
+
+  it('grades by the share of what is right', () => {
+    const config = { graded: true }
+    expect(parallelStructure(GOOD, { config }).score).toBe(1)
+    expect(parallelStructure(`${GOOD}</Path>`, { config })).toMatchObject({ pass: false, score: 0.5 })
+    expect(parallelStructure('</Path>', { config }).score).toBe(0)
+  })
+
+  it('reports wrong configuration apart from wrong structure', () => {
+    for (const config of [{ minPath: 2 }, { minPaths: 0 }, { minPaths: 5, maxPaths: 3 }, { minBlocks: 'x' }, { graded: 1 }]) {
+      const result = parallelStructure(GOOD, { config })
+      expect(result).toMatchObject({ pass: false, score: 0, metadata: { configError: true } })
+      expect(result.reason).toMatch(/^configuration error:/)
+    }
+    expect(parallelStructure(GOOD, { config: { minPath: 2 } }).reason).toContain('"minPaths"')
+    const hidden = parallelStructure('no tags shown', { metadata: tree({ paths: ['a', 'b'], summary: 's' }) })
+    expect(hidden.metadata.configError).toBe(true)
+    expect(hidden.reason).toContain('showTags')
+  })
+})
+
+describe('parallelUsed', () => {
+  it.each<[string, boolean, number]>([
+    [GOOD, true, 1],
+    ['plain', false, 0],
+    [block(['a', 'a']), false, 0],
+    [`</Path>${block(['a', 'b'])}</Summary>`, true, 1],
+    [`<Parallel><Path>a</Path><Path>b</Path></Parallel>${block(['c', 'd'])}`, true, 1],
+    [`<Parallel><Path>a</Path><Path>b</Path></Parallel>\n<Summary>s${block(['c', 'd'])}`, true, 1],
+    ['<Parallel><Path>a</Path><Path>b</Path></Parallel>', false, 0],
+    ['<Parallel><Path>a</Path><Path>b</Path></Parallel></Path>\n<Summary>s</Summary>', false, 0],
+  ])('of %j is %s', (output, pass, validBlocks) => {
+    expect(parallelUsed(output, {})).toMatchObject({ pass, score: pass ? 1 : 0, metadata: { validBlocks } })
+  })
+
+  it('asks for more blocks or paths', () => {
+    expect(parallelUsed(GOOD, { config: { minBlocks: 2 } }).pass).toBe(false)
+    expect(parallelUsed(GOOD, { config: { minPaths: 3 } }).pass).toBe(false)
+    expect(parallelUsed(block(['a']), { config: { minPaths: 1 } }).pass).toBe(true)
+    expect(parallelUsed(GOOD, { config: { minBlock: 2 } }).metadata.configError).toBe(true)
+  })
+
+  it('reads the tree of the provider where tags are hidden', () => {
+    expect(parallelUsed('12', { metadata: tree({ paths: ['a', 'b'], summary: 's' }) }).pass).toBe(true)
+    expect(parallelUsed('12', { metadata: tree({ paths: ['a', 'a'], summary: 's' }) }).pass).toBe(false)
+    expect(parallelUsed('12', { metadata: tree({ paths: ['a'], summary: 's' }) }).pass).toBe(false)
+    expect(parallelUsed('12', { metadata: { tree: 'broken' } }).pass).toBe(false)
+    expect(parallelUsed('12', { metadata: { tree: { blocks: [null, 1] } } }).pass).toBe(false)
+  })
+})
+
+describe('pathDiversity', () => {
+  it('is 0 without two paths, 0 for equal and 1 for disjoint ones', () => {
+    expect(pathDiversity('plain', {})).toMatchObject({ pass: true, score: 0, metadata: { bleu: 1, pairs: 0 } })
+    expect(pathDiversity(block(['a b c']), {}).score).toBe(0)
+    expect(pathDiversity(block(['a b c d e', 'a b c d e']), {}).score).toBeCloseTo(0, 12)
+    expect(pathDiversity(block(['a b c', 'd e f']), {})).toMatchObject({ score: 1, metadata: { bleu: 0, pairs: 2 } })
+  })
+
+  it('averages sentence-BLEU over all sibling pairs, not across blocks', () => {
+    // sacrebleu 2.6.0: 21.834177214239062 and, the other way round, by symmetry of lengths the same counts.
+    const paths = ['11 + 1 = 12; 5 + 12 = 17', '11 + 5 = 16; 16 + 1 = 17']
+    const one = pathDiversity(block(paths), {})
+    expect(one.score).toBeCloseTo(1 - 0.21834177214239062, 6)
+    const two = pathDiversity(block(paths) + block(['x y z', 'u v w']), {})
+    expect(two.metadata.pairs).toBe(4)
+    expect(two.score).toBeCloseTo((one.score + 1) / 2, 12)
+  })
+
+  it('passes within its bounds', () => {
+    const output = block(['a b c', 'd e f'])
+    expect(pathDiversity(output, { config: { min: 0.2 } })).toMatchObject({ pass: true, score: 1 })
+    expect(pathDiversity(output, { config: { max: 0.5 } })).toMatchObject({ pass: false, score: 1 })
+    expect(pathDiversity('plain', { config: { min: 0.2 } })).toMatchObject({ pass: false, score: 0 })
+    expect(pathDiversity('plain', { config: { minimum: 0.2 } }).metadata.configError).toBe(true)
+    expect(pathDiversity('plain', { config: { min: 1, max: 0 } }).metadata.configError).toBe(true)
+  })
+
+  it('reads the tree of the provider where tags are hidden', () => {
+    expect(pathDiversity('12', { metadata: tree({ paths: ['a b', 'c d'], summary: 's' }) }).score).toBe(1)
+  })
+})
+
+describe('parallelEfficiency', () => {
+  it('uses the token counts of the provider', () => {
+    const metadata = { totalTokens: 200, criticalPathTokens: 150 }
+    expect(parallelEfficiency(GOOD, { metadata })).toMatchObject({ pass: true, score: 0.25, metadata: { unit: 'tokens' } })
+    expect(parallelEfficiency(GOOD, { providerResponse: { metadata } })).toMatchObject({ score: 0.25 })
+    expect(parallelEfficiency(GOOD, { metadata: { totalTokens: 0, criticalPathTokens: 0 } }).score).toBe(0)
+  })
+
+  it('falls back to words where the counts are absent or impossible', () => {
+    // Words: 3 + (2 + 4) + 2 + 1 = 12, critical 3 + 4 + 2 + 1 = 10.
+    const output = `one two three ${block(['a b', 'c d e f'], 's t')} end`
+    for (const metadata of [undefined, { totalTokens: 1, criticalPathTokens: 2 }, { totalTokens: 'x', criticalPathTokens: 1 }]) {
+      expect(parallelEfficiency(output, { metadata })).toMatchObject({
+        score: 2 / 12,
+        metadata: { total: 12, critical: 10, unit: 'words' },
+      })
+    }
+    expect(parallelEfficiency('plain text', {}).score).toBe(0)
+    expect(parallelEfficiency('', {}).score).toBe(0)
+  })
+
+  it('passes within its bounds', () => {
+    const metadata = { totalTokens: 200, criticalPathTokens: 150 }
+    expect(parallelEfficiency('', { metadata, config: { min: 0.3 } })).toMatchObject({ pass: false, score: 0.25 })
+    expect(parallelEfficiency('', { metadata, config: { min: 0.2 } }).pass).toBe(true)
+    expect(parallelEfficiency('', { metadata, config: { mni: 0.2 } }).reason).toContain('"min"')
+  })
+})
+
+describe('all of them', () => {
+  it('stay bounded on hostile outputs', () => {
+    const hostile = ['<Parallel>', '</Path>', '<Path>', '<Parallel><Path>', block(['a', 'b']), 'a '].map((unit) =>
+      unit.repeat(Math.ceil(300_000 / unit.length)),
+    )
+    for (const output of hostile) {
+      for (const assertion of [parallelStructure, parallelUsed, pathDiversity, parallelEfficiency]) {
+        const start = performance.now()
+        expect(assertion(output, {}).metadata.internalError).toBeUndefined()
+        expect(performance.now() - start).toBeLessThan(2000)
+      }
+    }
+  })
+})
