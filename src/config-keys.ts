@@ -1,0 +1,168 @@
+import { ConfigError } from './engine/errors.ts'
+
+/**
+ * Reading of hand-written configuration: unknown keys and wrong values become one sentence that says where, what was
+ * got and what to write instead. Provider and trainer share it.
+ */
+
+/** A parsed YAML or JSON mapping. */
+export type ConfigObject = Readonly<Record<string, unknown>>
+
+/** Edit distance with insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
+export function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row[j] = Math.min(substitution, last[j] + 1, row[j - 1] + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) row[j] = Math.min(row[j], beforeLast[j - 2] + 1)
+    }
+    beforeLast = last
+    last = row
+  }
+  return last[b.length]
+}
+
+/** The candidate nearest to `name` when it is near enough to be a slip of the pen (case and separators do not count), else undefined. */
+export function nearestName(name: string, candidates: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[-_\s]/g, '')
+  let best: string | undefined
+  let bestDistance = Number.POSITIVE_INFINITY
+  for (const candidate of candidates) {
+    const distance = editDistance(plain(name), plain(candidate))
+    const near = distance <= Math.max(1, Math.floor(Math.min(name.length, candidate.length) * 0.4))
+    if (near && distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+/** Throws `ConfigError` unless `value` is a mapping; returns it typed. */
+export function readObject(value: unknown, where: string): ConfigObject {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ConfigObject
+  throw new ConfigError(`${where} must be a mapping of keys to values. Got ${show(value)}. Write it as "key: value" lines.`)
+}
+
+/** Throws `ConfigError` on the first key of `object` that is not in `allowed`, naming the nearest one. `where` says whose keys these are, e.g. `provider config`. */
+export function checkKeys(object: object, allowed: readonly string[], where: string): void {
+  for (const key of Object.keys(object)) {
+    if (allowed.includes(key)) continue
+    const nearest = nearestName(key, allowed)
+    const next = nearest ? `Did you mean "${nearest}"?` : `Known keys: ${allowed.join(', ')}.`
+    throw new ConfigError(`Unknown key "${key}" in ${where}. ${next}`)
+  }
+}
+
+export interface NumberBounds {
+  min?: number
+  max?: number
+  /** `min` itself is not allowed. */
+  above?: number
+}
+
+/** Integer at `key`, or `fallback` when the key is absent (undefined or null). Numeric strings count, as `{{env.X}}` renders to text. */
+export function readInt<F extends number | undefined>(
+  object: ConfigObject,
+  key: string,
+  fallback: F,
+  where: string,
+  bounds: NumberBounds = {},
+): number | F {
+  return readNumeric(object, key, fallback, where, bounds, true)
+}
+
+/** Finite number at `key`; otherwise as {@link readInt}. */
+export function readNumber<F extends number | undefined>(
+  object: ConfigObject,
+  key: string,
+  fallback: F,
+  where: string,
+  bounds: NumberBounds = {},
+): number | F {
+  return readNumeric(object, key, fallback, where, bounds, false)
+}
+
+/** One of `names` at `key`, or `fallback` when absent; the nearest name is suggested. */
+export function readEnum<const N extends string, F extends N | undefined>(
+  object: ConfigObject,
+  key: string,
+  fallback: F,
+  where: string,
+  names: readonly N[],
+): N | F {
+  const value = object[key]
+  if (value === undefined || value === null) return fallback
+  if (typeof value === 'string' && (names as readonly string[]).includes(value)) return value as N
+  const nearest = typeof value === 'string' ? nearestName(value, names) : undefined
+  const next = nearest ? `Did you mean "${nearest}"?` : `Use one of them.`
+  throw new ConfigError(`"${key}" in ${where} must be one of ${names.join(', ')}. Got ${show(value)}. ${next}`)
+}
+
+/** Boolean at `key`, or `fallback` when absent. The texts "true" and "false" count, as `{{env.X}}` renders to text. */
+export function readBoolean<F extends boolean | undefined>(object: ConfigObject, key: string, fallback: F, where: string): boolean | F {
+  const value = object[key]
+  if (value === undefined || value === null) return fallback
+  if (typeof value === 'boolean') return value
+  if (value === 'true') return true
+  if (value === 'false') return false
+  throw new ConfigError(`"${key}" in ${where} must be true or false. Got ${show(value)}. Write one of the two without quotes.`)
+}
+
+/** Text at `key`, or `fallback` when absent; empty text is refused unless `allowEmpty`. */
+export function readString<F extends string | undefined>(
+  object: ConfigObject,
+  key: string,
+  fallback: F,
+  where: string,
+  { allowEmpty = false }: { allowEmpty?: boolean } = {},
+): string | F {
+  const value = object[key]
+  if (value === undefined || value === null) return fallback
+  if (typeof value === 'string' && (allowEmpty || value.trim() !== '')) return value
+  throw new ConfigError(
+    `"${key}" in ${where} must be ${allowEmpty ? 'text' : 'text that is not empty'}. Got ${show(value)}. Put it in quotes or leave the key out.`,
+  )
+}
+
+function readNumeric<F extends number | undefined>(
+  object: ConfigObject,
+  key: string,
+  fallback: F,
+  where: string,
+  bounds: NumberBounds,
+  integer: boolean,
+): number | F {
+  const value = object[key]
+  if (value === undefined || value === null) return fallback
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  const ok =
+    typeof number === 'number' &&
+    (integer ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
+    (bounds.min === undefined || number >= bounds.min) &&
+    (bounds.max === undefined || number <= bounds.max) &&
+    (bounds.above === undefined || number > bounds.above)
+  if (ok) return number
+  const kind = integer ? 'an integer' : 'a number'
+  throw new ConfigError(
+    `"${key}" in ${where} must be ${kind}${range(bounds)}. Got ${show(value)}. Correct it, or leave the key out for its default${fallback === undefined ? '' : ` (${fallback})`}.`,
+  )
+}
+
+function range({ min, max, above }: NumberBounds): string {
+  const parts: string[] = []
+  if (above !== undefined) parts.push(`above ${above}`)
+  if (min !== undefined && max !== undefined) parts.push(`from ${min} to ${max}`)
+  else if (min !== undefined) parts.push(`of ${min} or more`)
+  else if (max !== undefined) parts.push(`of ${max} or less`)
+  return parts.length > 0 ? ` ${parts.join(', ')}` : ''
+}
+
+function show(value: unknown): string {
+  const text =
+    typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}

@@ -1,0 +1,154 @@
+/** What a run says: the step line, a progress bar on a terminal, one JSON object a step in metrics.jsonl. */
+
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { MemoryPlan } from '../engine/types.ts'
+import type { StepReport } from './recipe.ts'
+
+/** Where lines go: process.stdout, or a recorder in tests. */
+export interface Output {
+  write(text: string): unknown
+  isTTY?: boolean
+  columns?: number
+}
+
+/** Where a step stands in its run. */
+export interface StepPlace {
+  stage: string
+  kind: string
+  /** From 1. */
+  step: number
+  steps: number
+  seconds: number
+  /** Of the rest of the stage. */
+  etaSeconds: number
+}
+
+/** Steps whose mean time the ETA is made from. */
+const RECENT = 20
+
+export class RunLog {
+  private readonly output: Output
+  private readonly file: number
+  private position: number
+  private bar = ''
+  private readonly times: number[] = []
+
+  /** Opens `file` and cuts it to `keepBytes`: what was written after the save that a run resumes from is written again. */
+  constructor(file: string, keepBytes: number, output: Output) {
+    this.output = output
+    mkdirSync(dirname(file), { recursive: true })
+    this.file = openSync(file, keepBytes > 0 && existsSync(file) ? 'r+' : 'w')
+    // A shorter file was cut by hand: go on at its end rather than behind a gap.
+    this.position = Math.min(keepBytes, fstatSync(this.file).size)
+    ftruncateSync(this.file, this.position)
+  }
+
+  /** Bytes of metrics.jsonl so far, all on the disk when it returns. */
+  flushed(): number {
+    fsyncSync(this.file)
+    return this.position
+  }
+
+  say(line: string): void {
+    this.clearBar()
+    this.output.write(`${line}\n`)
+    this.drawBar()
+  }
+
+  /** Step line, bar and metrics.jsonl for one step that took `seconds`. */
+  step(place: Omit<StepPlace, 'etaSeconds'>, report: StepReport): void {
+    this.times.push(place.seconds)
+    if (this.times.length > RECENT) this.times.shift()
+    const mean = this.times.reduce((a, b) => a + b, 0) / this.times.length
+    const at: StepPlace = { ...place, etaSeconds: mean * (place.steps - place.step) }
+    const line = `${JSON.stringify(metricsRecord(at, report))}\n`
+    this.position += writeSync(this.file, line, this.position)
+    this.bar = progressBar(at, this.output.columns ?? 80)
+    this.say(stepLine(at, report))
+  }
+
+  close(): void {
+    this.clearBar()
+    this.bar = ''
+    closeSync(this.file)
+  }
+
+  private clearBar(): void {
+    if (this.output.isTTY && this.bar) this.output.write('\r\x1b[2K')
+  }
+
+  private drawBar(): void {
+    if (this.output.isTTY && this.bar) this.output.write(this.bar)
+  }
+}
+
+/** One line of metrics.jsonl. `seconds` and what follows from it are the only fields that differ between equal runs. */
+export function metricsRecord(place: StepPlace, report: StepReport): Record<string, unknown> {
+  const { rollouts, ...rest } = report
+  const { seconds, etaSeconds, ...at } = place
+  return { ...at, ...rest, ...rollouts, seconds, tokensPerSecond: report.tokens / Math.max(seconds, 1e-9), etaSeconds }
+}
+
+export function stepLine(place: StepPlace, report: StepReport): string {
+  const { rollouts } = report
+  const parts = [`${place.stage} ${place.step}/${place.steps}`]
+  if (rollouts) {
+    parts.push(`reward ${fixed(rollouts.reward)}`)
+    parts.push(...Object.entries(rollouts.metrics).map(([name, value]) => `${name} ${fixed(value)}`))
+    parts.push(`informative ${rollouts.informative}/${rollouts.groups}`)
+    parts.push(`parallel ${percent(rollouts.parallelRatio)}`)
+    parts.push(`tokens ${rollouts.responseTokens.toFixed(0)} critical ${rollouts.criticalPathTokens.toFixed(0)}`)
+    if (rollouts.truncated > 0) parts.push(`truncated ${percent(rollouts.truncated)}`)
+    parts.push(`entropy ${fixed(rollouts.entropy)}`, `clipped ${percent(rollouts.clipFraction)}`, `mismatch ${short(rollouts.mismatch)}`)
+  }
+  parts.push(`loss ${report.loss.toFixed(4)}`, `grad ${fixed(report.gradNorm)}`, `lr ${short(report.lr)}`)
+  if (report.skipped > 0) parts.push(`SKIPPED ${report.skipped} (gradient not finite)`)
+  parts.push(`${thousands(report.tokens / Math.max(place.seconds, 1e-9))} tok/s`, `ETA ${duration(place.etaSeconds)}`)
+  return parts.join('  ')
+}
+
+export function progressBar(place: StepPlace, columns: number): string {
+  const share = place.step / place.steps
+  const label = ` ${percent(share)} ${place.stage} ${place.step}/${place.steps}, ${duration(place.etaSeconds)} left`
+  const width = Math.max(10, Math.min(40, columns - label.length - 3))
+  const full = Math.round(share * width)
+  return `[${'='.repeat(full)}${' '.repeat(width - full)}]${label}`.slice(0, Math.max(0, columns - 1))
+}
+
+/** Two aligned columns. */
+export function table(rows: readonly (readonly [string, string])[]): string {
+  const width = rows.reduce((most, [key]) => Math.max(most, key.length), 0)
+  return rows.map(([key, value]) => `  ${key.padEnd(width)}  ${value}`).join('\n')
+}
+
+export function memoryTable(plan: MemoryPlan, tokens: number): [string, string][] {
+  return [
+    ['weights', bytes(plan.weights)],
+    ['gradients', bytes(plan.gradients)],
+    ['moments', bytes(plan.moments)],
+    ['KV cache', bytes(plan.cache)],
+    ['activations', `${bytes(plan.activations)} (${tokens} tokens a forward)`],
+    ['total', bytes(plan.total)],
+  ]
+}
+
+export function bytes(count: number): string {
+  if (count >= 2 ** 30) return `${(count / 2 ** 30).toFixed(2)} GiB`
+  return count >= 2 ** 20 ? `${(count / 2 ** 20).toFixed(1)} MiB` : `${(count / 1024).toFixed(1)} KiB`
+}
+
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds))
+  if (s < 60) return `${s}s`
+  if (s < 3600) return `${Math.floor(s / 60)}m${String(s % 60).padStart(2, '0')}s`
+  return `${Math.floor(s / 3600)}h${String(Math.floor((s % 3600) / 60)).padStart(2, '0')}m`
+}
+
+function thousands(value: number): string {
+  return value >= 1000 ? `${(value / 1000).toFixed(1)}k` : value.toFixed(0)
+}
+
+const fixed = (value: number): string => value.toFixed(3)
+const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)}%`
+const short = (value: number): string => (value === 0 ? '0' : value.toExponential(1))

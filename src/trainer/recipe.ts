@@ -1,0 +1,70 @@
+/** What the loop of a run (train.ts) and its stages (sft.ts, grpo.ts) say to each other. */
+
+import type { Checkpoint, ParallelInfo } from '../engine/checkpoint/folder.ts'
+import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
+import type { Model, UpdateOptions } from '../engine/types.ts'
+import type { OptimizerConfig } from './config.ts'
+
+/** The model in training with all that reading prompts and writing responses needs. */
+export interface Session {
+  model: Model
+  /** As the provider would have read it from a folder. */
+  checkpoint: Checkpoint & { tokenizer: Tokenizer; parallel: ParallelInfo }
+  seed: number
+}
+
+/** What one step reports: numbers for the step line and metrics.jsonl. */
+export interface StepReport {
+  /** Mean loss per token; for grpo the un-centred surrogate. */
+  loss: number
+  lr: number
+  /** Global gradient norm before clipping, of the last update. */
+  gradNorm: number
+  /** Updates left out because a gradient was not finite. */
+  skipped: number
+  /** Tokens that tokens/s counts: packed (sft), generated (grpo). */
+  tokens: number
+  rollouts?: RolloutReport
+}
+
+export interface RolloutReport {
+  /** Means over all samples of the step. */
+  reward: number
+  rewardStd: number
+  metrics: Record<string, number>
+  groups: number
+  /** Groups whose rewards differ; the others are dropped. */
+  informative: number
+  /** Share of responses with a block. */
+  parallelRatio: number
+  /** Means per response. */
+  responseTokens: number
+  criticalPathTokens: number
+  /** Share of responses ended by a budget. */
+  truncated: number
+  /** Mean over the tokens with loss, nats. */
+  entropy: number
+  /** Share of tokens at a clip bound, over all updates of the step. */
+  clipFraction: number
+  /** Largest |training − sampling| log-probability in the first update of the step. */
+  mismatch: number
+  /** Tokens with loss, all updates. */
+  lossTokens: number
+}
+
+/** A stage made ready: everything is checked and read, nothing is trained yet. */
+export interface Recipe {
+  steps: number
+  /** Packed tokens of the largest forward, for the memory plan. */
+  forwardTokens: number
+  /** One line on the data, for the plan. */
+  data: string
+  /** Budgets that the exported checkpoint tells its users. */
+  decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks'>
+  /** Step `step` (from 0) of the stage, update included. A pure function of the weights, the moments and `step`. */
+  step(step: number): Promise<StepReport>
+}
+
+export function updateOptions(stage: OptimizerConfig, lr: number): UpdateOptions {
+  return { lr, betas: stage.betas, eps: stage.eps, weightDecay: stage.weightDecay, clip: stage.clip }
+}

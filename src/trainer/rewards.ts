@@ -1,0 +1,135 @@
+/**
+ * The reward of a stage: one mathjs expression over metric names and `step`, compiled once. It can compute and compare
+ * and nothing else: no assignment, no function definition, no index, no string, no access to objects.
+ */
+
+import type { MathJsInstance, MathNode } from 'mathjs'
+import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+
+/** Functions an expression may call. */
+const FUNCTIONS = ['min', 'max', 'abs', 'exp', 'mod', 'floor'] as const
+
+/** Operators by mathjs' function names. */
+const OPERATORS = new Set(
+  'add subtract multiply divide pow mod unaryMinus unaryPlus equal unequal smaller smallerEq larger largerEq and or not xor'.split(' '),
+)
+
+const CONSTANTS = new Set(['true', 'false'])
+
+/** A compiled reward: metrics of one sample and the step (from 1) → a finite number; true is 1, false 0. */
+export interface Reward {
+  readonly expression: string
+  /** Metric names it uses, as the expression writes them. */
+  readonly symbols: readonly string[]
+  evaluate(metrics: Readonly<Record<string, number>>, step: number): number
+}
+
+/** A metric name as an expression can write it: `parallel-used` is `parallel_used`. */
+export function symbolOf(metric: string): string {
+  return metric.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=[0-9])/, '_')
+}
+
+/** Throws ConfigError when the expression does not parse or uses anything beyond arithmetic, comparison, logic and {@link FUNCTIONS}. */
+export async function compileReward(expression: string): Promise<Reward> {
+  const math = await restrictedMath()
+  let tree: MathNode
+  try {
+    tree = math.parse(expression)
+  } catch (error) {
+    throw new ConfigError(`The reward does not parse: ${(error as Error).message}. Got "${expression}". ${EXAMPLE}`)
+  }
+  const symbols = checkTree(tree, expression)
+  const code = tree.compile()
+  return {
+    expression,
+    symbols,
+    evaluate(metrics, step) {
+      const scope = scopeOf(metrics)
+      const missing = symbols.filter((name) => !scope.has(name))
+      if (missing.length > 0) {
+        const present = [...scope.keys()].join(', ') || 'none'
+        throw new ConfigError(
+          `The reward "${expression}" uses ${missing.map((m) => `"${m}"`).join(', ')}, which no assertion of this sample reported. Metrics present: ${present}. Correct the expression, or give an assertion \`metric: ${missing[0]}\`.`,
+        )
+      }
+      const value: unknown = code.evaluate(scope.set('step', step))
+      const number = typeof value === 'boolean' ? Number(value) : value
+      if (typeof number !== 'number' || !Number.isFinite(number)) {
+        throw new ParallelR1Error(
+          `The reward "${expression}" is ${String(value)} for ${JSON.stringify({ ...metrics, step })}. Guard it against division by zero and overflow.`,
+        )
+      }
+      return number
+    },
+  }
+}
+
+const EXAMPLE = 'Write for example "answer", "2 * answer - 1" or "mod(step - 1, 10) < 8 ? 2 * answer - 1 : answer * structure".'
+
+function scopeOf(metrics: Readonly<Record<string, number>>): Map<string, number> {
+  const scope = new Map<string, number>()
+  for (const [metric, value] of Object.entries(metrics)) {
+    const symbol = symbolOf(metric)
+    if (scope.has(symbol)) {
+      throw new ConfigError(`Two metrics are both "${symbol}" in a reward expression: "${metric}" is one of them. Rename one in the suite.`)
+    }
+    scope.set(symbol, value)
+  }
+  return scope
+}
+
+/** The symbols of a tree that holds nothing but what is allowed. */
+function checkTree(tree: MathNode, expression: string): string[] {
+  const symbols = new Set<string>()
+  const refuse = (what: string): never => {
+    throw new ConfigError(
+      `The reward may not hold ${what}. Got "${expression}". Allowed: numbers, metric names, step, + - * / ^ %, comparisons, and, or, not, condition ? a : b, ${FUNCTIONS.join(', ')}.`,
+    )
+  }
+  const visit = (node: MathNode): void => {
+    const parts = node as unknown as { value?: unknown; name?: string; fn?: string | { name?: string }; args?: MathNode[] }
+    switch (node.type) {
+      case 'ConstantNode':
+        if (typeof parts.value !== 'number' && typeof parts.value !== 'boolean')
+          refuse(parts.value === undefined ? 'nothing' : `the constant ${JSON.stringify(parts.value)}`)
+        return
+      case 'SymbolNode':
+        if (!CONSTANTS.has(parts.name!) && parts.name !== 'step') symbols.add(parts.name!)
+        return
+      case 'OperatorNode':
+        if (!OPERATORS.has(String(parts.fn))) refuse(`the operator "${String(parts.fn)}"`)
+        break
+      case 'FunctionNode': {
+        const name = typeof parts.fn === 'object' ? parts.fn.name : undefined
+        if (!(FUNCTIONS as readonly (string | undefined)[]).includes(name)) refuse(`the function "${name}"`)
+        // The name of the function is a child too, and no metric.
+        for (const argument of parts.args!) visit(argument)
+        return
+      }
+      case 'ParenthesisNode':
+      case 'ConditionalNode':
+      case 'RelationalNode':
+        break
+      default:
+        refuse(`"${node.toString()}" (${node.type.replace(/Node$/, '')})`)
+    }
+    node.forEach((child) => {
+      visit(child)
+    })
+  }
+  visit(tree)
+  return [...symbols]
+}
+
+let instance: Promise<Pick<MathJsInstance, 'parse'>> | undefined
+
+/** A private mathjs with plain numbers and only what {@link checkTree} allows; loaded when a reward is first compiled. */
+function restrictedMath(): Promise<Pick<MathJsInstance, 'parse'>> {
+  instance ??= import('mathjs/number').then((all) => {
+    const library = all as unknown as Record<string, unknown>
+    const names = ['parse', 'compile', 'true', 'false', ...OPERATORS, ...FUNCTIONS]
+    const factories = Object.fromEntries(names.map((name) => [`${name}Dependencies`, library[`${name}Dependencies`]]))
+    return all.create(factories as Parameters<typeof all.create>[0])
+  })
+  return instance
+}

@@ -1,0 +1,131 @@
+/**
+ * Samples of a step: each prompt `group` times through the decoder that evaluation uses, graded as they finish while
+ * others still decode. The seed of a sample is a hash of (run seed, stage, step, prompt, member): a resumed run draws
+ * the same ones, whatever runs beside them.
+ */
+
+import { ConfigError } from '../engine/errors.ts'
+import { toProviderResponse } from '../providers/response.ts'
+import { applyTestOptions, parseThinkingConfig, promptIds, type ThinkingConfig, toRequest } from '../providers/thinker.ts'
+import { Scheduler } from '../thinking/scheduler.ts'
+import type { Budgets, ThinkRequest, Thought } from '../thinking/types.ts'
+import type { GrpoStage } from './config.ts'
+import { derivedSeed } from './random.ts'
+import type { Session } from './recipe.ts'
+import type { Scorer } from './scoring.ts'
+import type { Suite, SuiteRow } from './suite.ts'
+
+export interface Rollout {
+  thought: Thought
+  /** Scores by metric name. */
+  metrics: Record<string, number>
+}
+
+interface Prompt {
+  config: ThinkingConfig
+  ids: number[]
+}
+
+export class Rollouts {
+  private readonly session: Session
+  private readonly stage: GrpoStage
+  private readonly suite: Suite
+  private readonly scorer: Scorer
+  private readonly prompts = new Map<SuiteRow, Prompt>()
+
+  constructor(session: Session, stage: GrpoStage, suite: Suite, scorer: Scorer) {
+    this.session = session
+    this.stage = stage
+    this.suite = suite
+    this.scorer = scorer
+    if (!suite.provider.ours) {
+      throw new ConfigError(
+        `"provider" of stage "${stage.name}" must be an entry of ParallelThinkingProvider. Got "${suite.provider.label}" of ${suite.file}.`,
+      )
+    }
+    for (const row of suite.rows) this.promptOf(row)
+  }
+
+  /** One group of rollouts a row, in the order of `rows`. The first error, of decoding or grading, ends them all. */
+  async sample(rows: readonly SuiteRow[], step: number): Promise<Rollout[][]> {
+    // A new scheduler a step: it never sees keys and values of older weights.
+    const scheduler = new Scheduler(this.session.model)
+    const stop = new AbortController()
+    try {
+      return await Promise.all(
+        rows.map((row, prompt) =>
+          Promise.all(
+            Array.from({ length: this.stage.group }, (_, member) => this.one(scheduler, row, [step, prompt, member], stop.signal)),
+          ),
+        ),
+      )
+    } finally {
+      stop.abort()
+      await scheduler.close()
+    }
+  }
+
+  /** Tokens of the longest prompt. */
+  get longestPrompt(): number {
+    let longest = 0
+    for (const { ids } of this.prompts.values()) longest = Math.max(longest, ids.length)
+    return longest
+  }
+
+  /** The request of the suite's first row, and its budgets as they were configured: without what its own prompt leaves room for. */
+  get first(): { request: ThinkRequest; budgets: Budgets } {
+    const { config, ids } = this.promptOf(this.suite.rows[0])
+    const request = toRequest(config, this.session.checkpoint, ids, 0)
+    const { maxTokens, pathTokens, blockTokens, criticalPathTokens, answerReserve } = config
+    const saved = this.session.checkpoint.parallel.budgets
+    const budgets = {
+      response: maxTokens ?? saved?.response ?? request.budgets.response,
+      path: pathTokens ?? saved?.path,
+      block: blockTokens ?? saved?.block,
+      criticalPath: criticalPathTokens ?? saved?.criticalPath,
+      answerReserve: answerReserve ?? saved?.answerReserve,
+    }
+    return { request, budgets }
+  }
+
+  private async one(scheduler: Scheduler, row: SuiteRow, address: [number, number, number], signal: AbortSignal): Promise<Rollout> {
+    const { session, stage } = this
+    const { config, ids } = this.promptOf(row)
+    const { tokenizer } = session.checkpoint
+    const request = toRequest(config, session.checkpoint, ids, derivedSeed(session.seed, 'rollout', stage.name, ...address))
+    const thought = await scheduler.think(request, signal)
+    const response = toProviderResponse(thought, {
+      request,
+      repeatIndex: address[2],
+      showTags: config.showTags,
+      decode: (part) => (part.length > 0 ? tokenizer.decode(part, { keepSpecial: true }) : ''),
+    })
+    return { thought, metrics: await this.scorer.score(row, response) }
+  }
+
+  private promptOf(row: SuiteRow): Prompt {
+    let prompt = this.prompts.get(row)
+    if (!prompt) {
+      const { suite, session, stage } = this
+      const where = `provider "${suite.provider.label}" of ${suite.file}`
+      const config = parseThinkingConfig(applyTestOptions(suite.provider.config, row.promptConfig), where)
+      checkSampling(config, `${where} (stage "${stage.name}")`)
+      prompt = { config, ids: promptIds(session.checkpoint, config, row.prompt) }
+      this.prompts.set(row, prompt)
+    }
+    return prompt
+  }
+}
+
+/** Truncated sampling draws from another distribution than the one whose log-probability is trained, so the ratio would be biased. */
+function checkSampling(config: ThinkingConfig, where: string): void {
+  if (config.temperature === 0) {
+    throw new ConfigError(`GRPO needs samples that differ. Got temperature: 0 in ${where}. Use 1, or another value above 0.`)
+  }
+  if ((config.topK ?? 0) > 0 || (config.topP ?? 1) < 1) {
+    const got = (config.topK ?? 0) > 0 ? `topK: ${config.topK}` : `topP: ${config.topP}`
+    throw new ConfigError(
+      `GRPO samples from the whole distribution; a truncated one biases the ratio. Got ${got} in ${where}. Remove it there.`,
+    )
+  }
+}

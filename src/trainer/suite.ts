@@ -1,0 +1,230 @@
+/**
+ * The rows of a promptfoo config, resolved by promptfoo itself: its CLI runs with capture.ts as an extension, and what
+ * would have been asked is read back. So templates, loaders, `$ref`, environment variables, filters and default tests
+ * mean in training exactly what they mean in `promptfoo eval`.
+ */
+
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { ConfigObject } from '../config-keys.ts'
+import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
+import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+
+/** A test as promptfoo resolved it: vars, assertions, options. */
+export interface SuiteTest {
+  assert?: SuiteAssertion[]
+  options?: Record<string, unknown>
+  [key: string]: unknown
+}
+
+export interface SuiteAssertion {
+  type: string
+  value?: unknown
+  metric?: string
+  weight?: number
+  /** Of an assert-set. */
+  assert?: SuiteAssertion[]
+  [key: string]: unknown
+}
+
+/** One prompt of one test. */
+export interface SuiteRow {
+  /** The prompt as promptfoo rendered it; chat messages are JSON. */
+  prompt: string
+  /** Config of the prompt and options of the test, merged by promptfoo. */
+  promptConfig: ConfigObject
+  vars: Record<string, unknown>
+  /** Empty where the tests were not asked for. */
+  test: SuiteTest
+}
+
+export interface Suite {
+  /** Absolute path of the promptfoo config. */
+  file: string
+  /** Its folder: references in it are relative to this. */
+  folder: string
+  provider: { label: string; config: ConfigObject; ours: boolean }
+  rows: SuiteRow[]
+}
+
+export interface SuiteOptions {
+  /** Label of the one provider to capture; absent: the first. */
+  provider?: string
+  /** Keep the assertions (grpo) or leave them out (sft). */
+  tests: boolean
+  /** Where the rows are kept for a resumed run. */
+  cache?: string
+  /** Take the rows from the cache if they are there; an altered cache is an error. */
+  reuse?: boolean
+  /** Write the cache. Default true. */
+  write?: boolean
+  signal?: AbortSignal
+}
+
+interface CaptureRecord {
+  kind: 'provider' | 'row' | 'error'
+  label?: string
+  id?: string
+  config?: ConfigObject
+  ours?: boolean
+  transform?: boolean
+  provider?: string
+  step?: string
+  prompt?: string
+  promptConfig?: ConfigObject
+  vars?: Record<string, unknown>
+  test?: SuiteTest
+  message?: string
+}
+
+/** Resolves a promptfoo config. Throws ConfigError with promptfoo's own log where it cannot. */
+export async function loadSuite(file: string, options: SuiteOptions): Promise<Suite> {
+  if (options.reuse && options.cache) {
+    const kept = await readCache(options.cache)
+    if (kept) return { ...kept, file, folder: dirname(file) }
+  }
+  if (!existsSync(file)) throw new ConfigError(`There is no promptfoo config ${file}. Correct "suite" in the training file.`)
+  const folder = mkdtempSync(join(tmpdir(), 'pr1-suite-'))
+  try {
+    const captured = join(folder, 'rows.jsonl')
+    const log = await runPromptfoo(file, captured, folder, options)
+    const suite = await readCapture(file, captured, log, options)
+    if (options.cache && options.write !== false) await writeCache(options.cache, suite)
+    return suite
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The folder of the installed promptfoo: beside the config, or beside this package. */
+export function promptfooFolder(near: string): string {
+  for (const base of [near, fileURLToPath(import.meta.url), resolve('package.json')]) {
+    try {
+      return resolve(dirname(createRequire(base).resolve('promptfoo')), '../..')
+    } catch {
+      // Not installed from there: look from the next place.
+    }
+  }
+  throw new ConfigError('promptfoo is not installed. pr1-train resolves its suites and scores with it: npm install promptfoo.')
+}
+
+async function runPromptfoo(file: string, captured: string, folder: string, options: SuiteOptions): Promise<string> {
+  const promptfoo = promptfooFolder(file)
+  const { bin } = JSON.parse(readFileSync(join(promptfoo, 'package.json'), 'utf8')) as { bin: { promptfoo: string } }
+  // In the sources this file is .ts and promptfoo loads TypeScript itself; in dist both are .js.
+  const own = fileURLToPath(import.meta.url)
+  const extension = join(dirname(own), `capture${extname(own)}`)
+  const args = [
+    join(promptfoo, bin.promptfoo),
+    ...['eval', '-c', file, '-x', `file://${extension}:beforeAll`, '-x', `file://${extension}:afterEach`],
+    ...['--no-write', '--no-cache', '--no-table', '--no-progress-bar', '--no-share', '--repeat', '1', '-j', '256'],
+  ]
+  if (options.provider) args.push('--filter-providers', `^${options.provider.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
+  const env = {
+    ...process.env,
+    PR1_CAPTURE: captured,
+    PR1_CAPTURE_TESTS: options.tests ? '1' : '0',
+    PROMPTFOO_CONFIG_DIR: folder,
+    PROMPTFOO_FAILED_TEST_EXIT_CODE: '0',
+    PROMPTFOO_PASS_RATE_THRESHOLD: '0',
+    PROMPTFOO_DISABLE_TELEMETRY: '1',
+    PROMPTFOO_DISABLE_UPDATE: '1',
+    PROMPTFOO_DISABLE_DEBUG_LOG: '1',
+    PROMPTFOO_DISABLE_ERROR_LOG: '1',
+    PROMPTFOO_DISABLE_ADAPTIVE_SCHEDULER: '1',
+  }
+  const child = spawn(process.execPath, args, { env, cwd: dirname(file), stdio: ['ignore', 'pipe', 'pipe'], signal: options.signal })
+  let log = ''
+  const collect = (data: Buffer): void => {
+    log = (log + data.toString()).slice(-20_000)
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  const code = await new Promise<number | null>((done, fail) => {
+    child.once('error', fail)
+    child.once('close', done)
+  })
+  if (code !== 0 || !existsSync(captured)) {
+    throw new ConfigError(`promptfoo could not resolve ${file} (exit ${code}). It said:\n${log.trim()}`)
+  }
+  return log
+}
+
+async function readCapture(file: string, captured: string, log: string, options: SuiteOptions): Promise<Suite> {
+  const providers: CaptureRecord[] = []
+  const errors: string[] = []
+  const rows: { order: number; prompt: number; row: SuiteRow }[] = []
+  for await (const line of lines(captured)) {
+    const record = JSON.parse(line) as CaptureRecord
+    if (record.kind === 'provider') providers.push(record)
+    else if (record.kind === 'error') errors.push(record.message ?? '')
+    else if (record.provider === providers[0]?.label) {
+      const [test, prompt, repeat] = record.step!.match(/\d+/g)!.map(Number)
+      // A test may ask for repeats of its own; training samples groups instead.
+      if (repeat > 0) continue
+      const { vars = {}, promptConfig = {}, test: data = {} } = record
+      rows.push({ order: test, prompt, row: { prompt: record.prompt!, promptConfig, vars, test: data } })
+    }
+  }
+  const provider = providers[0]
+  if (!provider) {
+    const wanted = options.provider ? `no provider labelled "${options.provider}"` : 'no provider'
+    throw new ConfigError(`${file} has ${wanted}. Name the label of one of its provider entries. promptfoo said:\n${log.trim()}`)
+  }
+  if (errors.length > 0) {
+    throw new ConfigError(`${errors.length} rows of ${file} could not be resolved; the first: ${errors[0]}. Correct the suite.`)
+  }
+  if (rows.length === 0) throw new ConfigError(`${file} gives no rows for "${provider.label}". promptfoo said:\n${log.trim()}`)
+  if (provider.transform) {
+    throw new ConfigError(
+      `The provider "${provider.label}" of ${file} has a transform, which training does not apply. Remove it or use another entry.`,
+    )
+  }
+  // Rows arrive as their templates finish; the order of the file is the same in every run.
+  rows.sort((a, b) => a.order - b.order || a.prompt - b.prompt)
+  const { basePath: _, ...config } = provider.config ?? {}
+  return {
+    file,
+    folder: dirname(file),
+    provider: { label: provider.label!, config, ours: provider.ours === true },
+    rows: rows.map(({ row }) => row),
+  }
+}
+
+/** A header with the hash of what follows, then one row a line. */
+async function writeCache(cache: string, suite: Suite): Promise<void> {
+  const hash = createHash('sha256')
+  const body = suite.rows.map((row) => `${JSON.stringify(row)}\n`)
+  for (const line of body) hash.update(line)
+  const header = { suite: basename(suite.file), provider: suite.provider, rows: suite.rows.length, sha256: hash.digest('hex') }
+  mkdirSync(dirname(cache), { recursive: true })
+  await writeFileAtomic(cache, `${JSON.stringify(header)}\n${body.join('')}`)
+}
+
+async function readCache(cache: string): Promise<Pick<Suite, 'provider' | 'rows'> | undefined> {
+  if (!existsSync(cache)) return undefined
+  const hash = createHash('sha256')
+  let header: { provider: Suite['provider']; rows: number; sha256: string } | undefined
+  const rows: SuiteRow[] = []
+  for await (const line of lines(cache)) {
+    if (!header) header = JSON.parse(line)
+    else {
+      hash.update(`${line}\n`)
+      rows.push(JSON.parse(line))
+    }
+  }
+  if (!header || rows.length !== header.rows || hash.digest('hex') !== header.sha256) {
+    throw new ParallelR1Error(`${cache} is not what this run wrote. Restore it, or delete it to resolve the suite again.`)
+  }
+  return { provider: header.provider, rows }
+}
+
+function lines(file: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })
+}

@@ -1,0 +1,270 @@
+/** A run from its configuration to its last checkpoint: resume, plan, stages, saves. */
+
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FileOps } from '../engine/checkpoint/atomic.ts'
+import { availableMemory } from '../engine/checkpoint/memory.ts'
+import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+import { openEngine } from '../engine/open.ts'
+import type { Engine, MemoryPlan } from '../engine/types.ts'
+import { parseThinkingConfig } from '../providers/thinker.ts'
+import { exportCheckpoint, latestState, restoreOptimizer, saveState, type TrainerState } from './checkpoint.ts'
+import { configHash, configTable, decisiveTable, type Stage, type TrainConfig } from './config.ts'
+import { grpoRecipe } from './grpo.ts'
+import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
+import { openModel } from './model.ts'
+import type { Recipe, Session } from './recipe.ts'
+import { GraderError } from './scoring.ts'
+import { sftRecipe } from './sft.ts'
+import { loadSuite, type Suite } from './suite.ts'
+
+export interface TrainOptions {
+  /** Go on from the newest saved state, from the beginning where there is none. */
+  resume?: boolean
+  /** This stage only, from the export of the one before it. */
+  stage?: string
+  /** Everything up to the plan, nothing written. */
+  dryRun?: boolean
+  /** Finishes the step under way, saves, and returns `interrupted`. */
+  signal?: AbortSignal
+  /** Where lines go. Default: standard output. */
+  output?: Output
+  /** For tests: what writes checkpoints. */
+  ops?: FileOps
+  /** For tests: take the rows that the folder of the run holds even where no step is saved yet. */
+  keptSuites?: boolean
+}
+
+export type Outcome = 'finished' | 'interrupted' | 'planned'
+
+export async function train(whole: TrainConfig, options: TrainOptions = {}): Promise<Outcome> {
+  const { config, run } = selectStage(whole, options.stage)
+  const output = options.output ?? process.stdout
+  const saved = await savedState(config, run, options)
+  const engine = await openEngine({ device: config.device, precision: config.precision, threads: config.threads })
+  try {
+    return await new Run(config, run, engine, output, options).go(saved)
+  } catch (error) {
+    if (options.signal?.aborted && (error as Error).name === 'AbortError') return 'interrupted'
+    throw diskFull(error)
+  } finally {
+    await engine.dispose()
+  }
+}
+
+type Saved = { folder: string; state: TrainerState }
+
+class Run {
+  private readonly config: TrainConfig
+  /** Folder of states, metrics and captured suites. */
+  private readonly run: string
+  private readonly engine: Engine
+  private readonly output: Output
+  private readonly options: TrainOptions
+  private log: RunLog | undefined
+  private state: TrainerState
+
+  constructor(config: TrainConfig, run: string, engine: Engine, output: Output, options: TrainOptions) {
+    this.config = config
+    this.run = run
+    this.engine = engine
+    this.output = output
+    this.options = options
+    const { seed } = config
+    this.state = { version: 1, stage: 0, step: 0, total: 0, updates: 0, seed, base: '', metricsBytes: 0, config: decisiveTable(config) }
+  }
+
+  async go(saved: Saved | undefined): Promise<Outcome> {
+    const { config, options } = this
+    if (saved) this.state = saved.state
+    this.printConfig(saved)
+    const stages = config.stages.slice(this.state.stage)
+    const suites: Suite[] = []
+    for (const stage of stages) suites.push(await this.resolveSuite(stage, saved !== undefined))
+    const session = await this.openSession(saved, stages, suites)
+    const recipes: Recipe[] = []
+    for (const [i, stage] of stages.entries()) {
+      recipes.push(await (stage.kind === 'sft' ? sftRecipe(session, stage, suites[i]) : grpoRecipe(session, stage, suites[i])))
+    }
+    this.printPlan(session, stages, recipes)
+    if (options.dryRun) return 'planned'
+    if (!saved) rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
+    this.log = new RunLog(join(this.run, 'metrics.jsonl'), this.state.metricsBytes, this.output)
+    try {
+      for (const [i, stage] of stages.entries()) {
+        if (!(await this.runStage(session, stage, recipes[i]))) return 'interrupted'
+      }
+      await this.finish(session)
+      return 'finished'
+    } finally {
+      this.log.close()
+    }
+  }
+
+  /** False when it was interrupted. */
+  private async runStage(session: Session, stage: Stage, recipe: Recipe): Promise<boolean> {
+    const { config, state, options } = this
+    while (state.step < recipe.steps) {
+      if (options.signal?.aborted) {
+        await this.save(session)
+        this.say(`Interrupted after step ${state.step} of stage "${stage.name}"; everything is saved. Go on with: ${this.resumeCommand()}`)
+        return false
+      }
+      const start = performance.now()
+      const report = await recipe.step(state.step).catch((error) => this.saveBefore(error, session))
+      state.step += 1
+      state.total += 1
+      state.updates = session.model.updates
+      const seconds = (performance.now() - start) / 1000
+      this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report)
+      if (state.step % config.save.every === 0 && state.step < recipe.steps) await this.save(session)
+    }
+    await this.export(session, stage, recipe, join(config.output, stage.name))
+    if (state.stage === config.stages.length - 1) await this.export(session, stage, recipe, join(config.output, 'final'))
+    state.stage += 1
+    state.step = 0
+    await this.save(session)
+    return true
+  }
+
+  /** Grading comes before any update, so a crashed grader leaves the weights of the last step: nothing is lost. */
+  private async saveBefore(error: unknown, session: Session): Promise<never> {
+    if (error instanceof GraderError && this.state.total > 0) await this.save(session)
+    throw error
+  }
+
+  private async save(session: Session): Promise<void> {
+    this.state.metricsBytes = this.log!.flushed()
+    await saveState(session, this.run, this.state, this.config.save.keep, this.options.ops)
+  }
+
+  private async export(session: Session, stage: Stage, recipe: Recipe, folder: string): Promise<void> {
+    const { config, state } = this
+    const provenance = { base: state.base, stage: stage.name, step: state.step, configHash: configHash(config), seed: config.seed }
+    await exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, provenance }, this.options.ops)
+    this.say(`Wrote ${folder}`)
+  }
+
+  private async finish(session: Session): Promise<void> {
+    await session.model.dispose()
+    this.say(`Finished: ${this.state.total} steps, ${this.state.updates} updates. The model is in ${join(this.config.output, 'final')}`)
+  }
+
+  /** A run that goes on keeps the rows it began with, whatever happened to the suite since; any other resolves them. */
+  private async resolveSuite(stage: Stage, goesOn: boolean): Promise<Suite> {
+    const { options } = this
+    this.say(`Resolving ${stage.suite} with promptfoo …`)
+    return loadSuite(stage.suite, {
+      provider: stage.provider,
+      tests: stage.kind === 'grpo',
+      cache: join(this.run, 'suites', `${stage.name}.jsonl`),
+      reuse: goesOn || options.keptSuites,
+      write: !options.dryRun,
+      signal: options.signal,
+    })
+  }
+
+  private async openSession(saved: Saved | undefined, stages: readonly Stage[], suites: readonly Suite[]): Promise<Session> {
+    const { config, state } = this
+    const wanted = suites.flatMap(({ provider }, i) =>
+      stages[i].kind === 'grpo' && provider.ours
+        ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? [])
+        : [],
+    )
+    const cacheTokens = config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)
+    const source = saved ? { checkpoint: saved.folder } : config.model
+    const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
+    if (saved) await restoreOptimizer(model, saved.folder, saved.state)
+    else state.base = base
+    return { model, checkpoint, seed: config.seed }
+  }
+
+  private printConfig(saved: Saved | undefined): void {
+    this.say(table(configTable(this.config)))
+    const { device, precision, isa, threads, reason } = this.engine.info
+    this.say(`\nEngine: ${device}, ${precision}, ${isa}, ${threads} threads (${reason})`)
+    if (saved) this.say(`Going on from ${saved.folder}`)
+    else if (this.options.resume) this.say('Nothing is saved yet: starting from the beginning')
+  }
+
+  private printPlan(session: Session, stages: readonly Stage[], recipes: readonly Recipe[]): void {
+    const { model } = session
+    this.say(`Parameters: ${model.parameterCount.toLocaleString('en')}`)
+    this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
+    const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
+    const plan = model.memoryPlan(tokens)
+    this.say(`\nMemory plan\n${table(memoryTable(plan, tokens))}\n`)
+    refuseTooLarge(plan)
+  }
+
+  private resumeCommand(): string {
+    const { options, config } = this
+    return `pr1-train -c ${config.file} --resume${options.stage ? ` --stage ${options.stage}` : ''} (with the same --output and --set)`
+  }
+
+  private say(line: string): void {
+    if (this.log) this.log.say(line)
+    else this.output.write(`${line}\n`)
+  }
+}
+
+/** With `--stage` the run has one stage and a folder of its own; it starts from the export of the stage before it. */
+function selectStage(config: TrainConfig, name: string | undefined): { config: TrainConfig; run: string } {
+  if (name === undefined) return { config, run: config.output }
+  const index = config.stages.findIndex((stage) => stage.name === name)
+  if (index < 0) {
+    throw new ConfigError(
+      `There is no stage "${name}" in ${config.file}. There are: ${config.stages.map((stage) => stage.name).join(', ')}.`,
+    )
+  }
+  const run = join(config.output, `only-${name}`)
+  if (index === 0) return { config: { ...config, stages: [config.stages[0]] }, run }
+  const before = join(config.output, config.stages[index - 1].name)
+  if (!existsSync(join(before, 'config.json'))) {
+    throw new ConfigError(
+      `Stage "${name}" starts from ${before}, which is not there yet. Train stage "${config.stages[index - 1].name}" first.`,
+    )
+  }
+  return { config: { ...config, model: { checkpoint: before }, stages: [config.stages[index]] }, run }
+}
+
+/** The state to go on from; refuses to write over a run, and to go on with another configuration. */
+async function savedState(config: TrainConfig, run: string, options: TrainOptions): Promise<Saved | undefined> {
+  const saved = await latestState(run)
+  if (!options.resume) {
+    if (saved && !options.dryRun) {
+      throw new ConfigError(
+        `${run} holds a run that stands at step ${saved.state.total}. Go on with --resume, choose another --output, or remove the folder.`,
+      )
+    }
+    return undefined
+  }
+  if (!saved) return undefined
+  const now = decisiveTable(config)
+  const then = saved.state.config
+  const changed = [...new Set([...Object.keys(now), ...Object.keys(then)])].filter((key) => now[key] !== then[key])
+  if (changed.length > 0) {
+    const list = changed.map((key) => `${key} was ${then[key] ?? 'absent'}, is ${now[key] ?? 'absent'}`).join('; ')
+    throw new ConfigError(
+      `A resumed run goes on as it began, but the configuration changed: ${list}. Change it back, or start a new run from ${saved.folder} as model.checkpoint.`,
+    )
+  }
+  return saved
+}
+
+function refuseTooLarge(plan: MemoryPlan): void {
+  // Weights and moments are there already: count them as free.
+  const room = availableMemory() + process.memoryUsage().rss
+  if (plan.total <= room) return
+  throw new ConfigError(
+    `Training needs ${bytes(plan.total)}, this machine has ${bytes(room)} to give. Lower microBatchTokens or cacheTokens, or set recompute: true.`,
+  )
+}
+
+function diskFull(error: unknown): unknown {
+  const { code, cause, message } = error as NodeJS.ErrnoException
+  if (![code, (cause as NodeJS.ErrnoException | undefined)?.code].some((c) => c === 'ENOSPC' || c === 'EDQUOT')) return error
+  return new ParallelR1Error(`The disk is full. The last saved state is whole: free some space, then go on with --resume. (${message})`, {
+    cause: error,
+  })
+}

@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { drawIndices, EpochPlan, packByBudget, splitEvenly } from '../../src/trainer/batches.ts'
+import { derivedSeed, permutation } from '../../src/trainer/random.ts'
+
+const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 80 })
+
+describe('random', () => {
+  it('is a function of the address', () => {
+    expect(derivedSeed(1, 'a', 2)).toBe(derivedSeed(1, 'a', 2))
+    expect(new Set([derivedSeed(1, 'a', 2), derivedSeed(1, 'a', 3), derivedSeed(2, 'a', 2), derivedSeed(1, 'a2')]).size).toBe(4)
+    expect(Number.isSafeInteger(derivedSeed('x'))).toBe(true)
+  })
+
+  it('permutes', () => {
+    const order = permutation(200, 7, 'x')
+    expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, i) => i))
+    expect([...order]).not.toEqual([...permutation(200, 8, 'x')])
+  })
+})
+
+describe('epochs', () => {
+  it('hold every sample once and no empty update, for any lengths', () => {
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: 1, max: 400 }), fc.integer({ min: 0, max: 3 }), (sizes, batchTokens, epoch) => {
+        const plan = new EpochPlan(sizes, batchTokens, 3, 'stage')
+        const updates = Array.from({ length: plan.updates }, (_, u) => [...plan.samples(epoch * plan.updates + u)])
+        expect(updates.every((update) => update.length > 0)).toBe(true)
+        expect(updates.flat().sort((a, b) => a - b)).toEqual(sizes.map((_, i) => i))
+      }),
+    )
+  })
+
+  it('give each update about its share of tokens', () => {
+    const sizes = Array.from({ length: 300 }, (_, i) => 10 + (i % 13))
+    const plan = new EpochPlan(sizes, 200, 3)
+    const total = sizes.reduce((a, b) => a + b, 0)
+    expect(plan.updates).toBe(Math.ceil(total / 200))
+    for (let u = 0; u < plan.updates; u++) {
+      const tokens = [...plan.samples(u)].reduce((sum, i) => sum + sizes[i], 0)
+      expect(Math.abs(tokens - total / plan.updates)).toBeLessThanOrEqual(23)
+    }
+  })
+
+  it('can be entered at any step', () => {
+    const sizes = Array.from({ length: 40 }, (_, i) => 3 + (i % 5))
+    const through = new EpochPlan(sizes, 30, 9, 'a')
+    const all = Array.from({ length: 17 }, (_, step) => [...through.samples(step)])
+    for (const step of [16, 5, 0, 11]) expect([...new EpochPlan(sizes, 30, 9, 'a').samples(step)]).toEqual(all[step])
+    expect(all[0]).not.toEqual(all[through.updates])
+  })
+})
+
+describe('prompts', () => {
+  it('are each drawn once before any is drawn again', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 40 }), (size, count) => {
+        const drawn = Array.from({ length: 7 }, (_, step) => drawIndices(size, count, step, 1, 'rl')).flat()
+        for (let start = 0; start + size <= drawn.length; start += size) {
+          expect(new Set(drawn.slice(start, start + size)).size).toBe(size)
+        }
+      }),
+    )
+  })
+})
+
+describe('packing', () => {
+  it('keeps the order and the budget', () => {
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: 1, max: 100 }), (sizes, budget) => {
+        const packs = packByBudget(sizes, (size) => size, budget)
+        expect(packs.flat()).toEqual(sizes)
+        for (const pack of packs) {
+          expect(pack.length).toBeGreaterThan(0)
+          if (pack.length > 1) expect(pack.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(budget)
+        }
+      }),
+    )
+  })
+
+  it('divides groups among updates without losing one', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer()), fc.integer({ min: 1, max: 6 }), (items, parts) => {
+        const runs = splitEvenly(items, parts)
+        expect(runs.flat()).toEqual(items)
+        expect(runs.length).toBe(Math.min(parts, items.length))
+      }),
+    )
+  })
+})

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest'
+import { compileReward, symbolOf } from '../../src/trainer/rewards.ts'
+
+/** c: correct, p: a block (the metric says 0 or 1), f: valid structure. */
+interface Case {
+  c: number
+  p: number
+  f: number
+  step: number
+  d: number
+  e: number
+}
+
+const cases: Case[] = []
+for (const c of [0, 1])
+  for (const p of [0, 1])
+    for (const f of [0, 1])
+      for (const step of [1, 8, 9, 10, 11, 18, 19])
+        for (const [d, e] of [
+          [1, 0],
+          [0.25, 0.6],
+        ])
+          cases.push({ c, p, f, step, d, e })
+
+const sign = (c: number): number => (c ? 1 : -1)
+
+/** The table of parallel-thinking.md §5: name, its one line, its formula. `diversity` is 1 − mean pairwise BLEU. */
+const TABLE: [string, string, (x: Case) => number][] = [
+  ['accuracy', '2 * answer - 1', ({ c }) => sign(c)],
+  [
+    'alternating',
+    'mod(step - 1, 10) < 8 ? 2 * answer - 1 : answer and not parallel ? 1 : answer and parallel and structure ? 1.2 : -1',
+    ({ c, p, f, step }) => {
+      if ((step - 1) % 10 < 8) return sign(c)
+      if (c && !p) return 1
+      return c && p && f ? 1.2 : -1
+    },
+  ],
+  ['strict', 'answer * parallel * structure', ({ c, p, f }) => (c && p && f ? 1 : 0)],
+  ['strict, −1', 'answer and parallel and structure ? 1 : -1', ({ c, p, f }) => (c && p && f ? 1 : -1)],
+  ['accuracy + structure', '(2 * answer - 1) + 0.5 * (parallel and structure)', ({ c, p, f }) => sign(c) + 0.5 * (p && f)],
+  [
+    'bonus every step',
+    'answer and not parallel ? 1 : answer and parallel and structure ? 1.2 : -1',
+    ({ c, p, f }) => (c && !p ? 1 : c && p && f ? 1.2 : -1),
+  ],
+  ['diversity', '(2 * answer - 1) - 0.3 * (1 - diversity)', ({ c, d }) => sign(c) - 0.3 * (1 - d)],
+  ['efficiency', 'answer ? 1 + 0.4 * efficiency : -1 + 0.1 * efficiency', ({ c, e }) => (c ? 1 + 0.4 * e : -1 + 0.1 * e)],
+  [
+    'efficiency, fading',
+    'answer ? 1 + 0.4 * efficiency * exp(-step / 50) : -1 + 0.1 * efficiency * exp(-step / 50)',
+    ({ c, e, step }) => (c ? 1 : -1) + (c ? 0.4 : 0.1) * e * Math.exp(-step / 50),
+  ],
+]
+
+describe('reward expressions', () => {
+  it.each(TABLE)('say the reference in one line: %s', async (_, expression, formula) => {
+    const reward = await compileReward(expression)
+    for (const x of cases) {
+      const metrics = { answer: x.c, parallel: x.p, structure: x.f, diversity: x.d, efficiency: x.e }
+      expect(reward.evaluate(metrics, x.step), JSON.stringify(x)).toBeCloseTo(formula(x), 12)
+    }
+  })
+
+  it('take metric names that are no identifiers', async () => {
+    expect(symbolOf('parallel-used')).toBe('parallel_used')
+    const reward = await compileReward('parallel_used + 1')
+    expect(reward.evaluate({ 'parallel-used': 0.5 }, 1)).toBe(1.5)
+    expect(() => reward.evaluate({ 'parallel-used': 1, parallel_used: 1 }, 1)).toThrow(/Two metrics are both "parallel_used"/)
+  })
+
+  it('name the metrics there are when one is missing', async () => {
+    const reward = await compileReward('anwser + step')
+    expect(() => reward.evaluate({ answer: 1, structure: 0 }, 1)).toThrow(/"anwser".*Metrics present: answer, structure/)
+  })
+
+  it('stop at a value that is no finite number', async () => {
+    const reward = await compileReward('1 / answer')
+    expect(reward.evaluate({ answer: 2 }, 1)).toBe(0.5)
+    expect(() => reward.evaluate({ answer: 0 }, 1)).toThrow(/Infinity/)
+  })
+
+  it.each([
+    'a = 3',
+    'f(x) = 2',
+    'cos(answer)',
+    '"text"',
+    '[1, 2]',
+    'answer[1]',
+    'answer.length',
+    '{a: 1}',
+    '1:3',
+    'answer; 2',
+    'answer!',
+    'answer | 1',
+    'import(1)',
+    'evaluate("1")',
+    'constructor("return 1")()',
+    '',
+    'answer +',
+  ])('refuse %j', async (expression) => {
+    await expect(compileReward(expression)).rejects.toThrow(/reward/)
+  })
+})

@@ -1,0 +1,110 @@
+/** Runs of the small training file of fixtures/, in this process or in one that can be killed. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readTrainConfig } from '../../src/trainer/config.ts'
+import { type Outcome, type TrainOptions, train } from '../../src/trainer/train.ts'
+
+const here = path.dirname(fileURLToPath(import.meta.url))
+
+export const fixture = (name: string): string => path.join(here, 'fixtures', name)
+
+export const root = path.resolve(here, '../..')
+
+export function newFolder(): string {
+  return mkdtempSync(path.join(tmpdir(), 'pr1-train-test-'))
+}
+
+/** A folder for a run that takes the suites as `from` resolved them: promptfoo takes seconds to start. */
+export function folderWithSuites(from: string, below = ''): string {
+  const folder = newFolder()
+  cpSync(path.join(from, 'suites'), path.join(folder, below, 'suites'), { recursive: true })
+  return folder
+}
+
+interface KeptRow {
+  test: { assert: { value: unknown }[] }
+  vars: Record<string, unknown>
+}
+
+/** Changes the rows that a folder keeps of a suite, and its provider's config, as if the suite had said so. */
+export function editSuite(folder: string, stage: string, edit: (rows: KeptRow[], config: Record<string, unknown>) => void): void {
+  const file = path.join(folder, 'suites', `${stage}.jsonl`)
+  const [first, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
+  const header = JSON.parse(first)
+  const rows = lines.map((line) => JSON.parse(line))
+  edit(rows, header.provider.config)
+  const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+  writeFileSync(file, `${JSON.stringify({ ...header, sha256: createHash('sha256').update(body).digest('hex') })}\n${body}`)
+}
+
+export interface RunOptions extends TrainOptions {
+  file?: string
+  sets?: string[]
+  /** Stops it, as a signal would, after so many step lines. */
+  stopAfter?: number
+}
+
+export interface RunResult {
+  outcome: Outcome
+  text: string
+}
+
+/** Runs the training file into `folder`, going on where it stands, with the suites that the folder holds. */
+export async function run(folder: string, options: RunOptions = {}): Promise<RunResult> {
+  const { file = 'train.yaml', sets, stopAfter, ...rest } = options
+  const stop = new AbortController()
+  let text = ''
+  let steps = 0
+  const output = {
+    write(line: string) {
+      text += line
+      if (/^\S+ \d+\/\d+ {2}/.test(line) && ++steps === stopAfter) stop.abort()
+    },
+  }
+  const config = readTrainConfig(fixture(file), { output: folder, sets })
+  const outcome = await train(config, { resume: true, keptSuites: true, output, signal: stop.signal, ...rest })
+  return { outcome, text }
+}
+
+/** metrics.jsonl without what depends on the clock. */
+export function metrics(folder: string): Record<string, unknown>[] {
+  const lines = readFileSync(path.join(folder, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
+  return lines.map((line) => {
+    const { seconds, tokensPerSecond, etaSeconds, ...rest } = JSON.parse(line)
+    return rest
+  })
+}
+
+/** Everything that a run computed: exported weights, newest training state, metrics. */
+export function results(folder: string): Record<string, unknown> {
+  const newest = states(folder).at(-1)!
+  const bytes = (...name: string[]): string => readFileSync(path.join(folder, ...name)).toString('base64')
+  return {
+    metrics: metrics(folder),
+    base: bytes('base', 'model.safetensors'),
+    final: bytes('final', 'model.safetensors'),
+    weights: bytes('checkpoints', newest, 'model.safetensors'),
+    moments: bytes('checkpoints', newest, 'trainer', 'moments.safetensors'),
+    state: { ...JSON.parse(readFileSync(path.join(folder, 'checkpoints', newest, 'trainer', 'state.json'), 'utf8')), metricsBytes: 0 },
+  }
+}
+
+export function states(folder: string): string[] {
+  const home = path.join(folder, 'checkpoints')
+  return existsSync(home)
+    ? readdirSync(home)
+        .filter((name) => name.startsWith('step-'))
+        .sort()
+    : []
+}
+
+/** `pr1-train` as a process of its own, from the sources. */
+export function spawnTrain(folder: string, args: string[] = [], file = 'train.yaml'): ChildProcess {
+  const cli = ['--import', 'tsx', path.join(root, 'src/trainer/cli.ts'), '-c', fixture(file), '-o', folder]
+  return spawn(process.execPath, [...cli, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+}

@@ -1,0 +1,95 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { Scorer } from '../../src/trainer/scoring.ts'
+import { loadSuite, type Suite, type SuiteAssertion } from '../../src/trainer/suite.ts'
+import { fixture, newFolder, root } from './runs.ts'
+
+describe('a suite, resolved by promptfoo', () => {
+  it('gives the rows of one provider in the order of the file, and keeps them', async () => {
+    const cache = path.join(newFolder(), 'suites', 'rl.jsonl')
+    const suite = await loadSuite(fixture('rl.yaml'), { provider: 'parallel', tests: true, cache })
+    expect(suite.provider).toMatchObject({ label: 'parallel', ours: true, config: { paths: 3, maxTokens: 24 } })
+    expect(suite.provider.config).not.toHaveProperty('basePath')
+    const source = readFileSync(fixture('sums.jsonl'), 'utf8').trimEnd().split('\n')
+    expect(suite.rows.map((row) => row.vars)).toEqual(source.map((line) => JSON.parse(line).vars))
+    expect(suite.rows[1].prompt).toBe(`${suite.rows[1].vars.question}=?`)
+    expect(suite.rows[0].test.assert?.map((a) => a.metric)).toEqual(['digits', 'blocks'])
+
+    // Taken from the cache: a file that is not there could not be resolved.
+    const again = await loadSuite('/nowhere/rl.yaml', { tests: true, cache, reuse: true })
+    expect(again.rows).toEqual(suite.rows)
+    writeFileSync(cache, readFileSync(cache, 'utf8').replace('digits', 'digitz'))
+    await expect(loadSuite('/nowhere/rl.yaml', { tests: true, cache, reuse: true })).rejects.toThrow(/not what this run wrote/)
+  })
+
+  it('names the row that does not render, the provider that is not there, the file that is not there', async () => {
+    await expect(loadSuite(fixture('broken.yaml'), { tests: false })).rejects.toThrow(/24 rows.*filter not found: nofilter/s)
+    await expect(loadSuite(fixture('rl.yaml'), { provider: 'paralel', tests: true })).rejects.toThrow(/no provider labelled "paralel"/)
+    await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
+  })
+})
+
+describe('scoring', () => {
+  const suiteOf = (assert: SuiteAssertion[], options?: Record<string, unknown>): Suite => ({
+    file: fixture('rl.yaml'),
+    folder: fixture(''),
+    provider: { label: 'p', config: {}, ours: true },
+    rows: [{ prompt: '1+1=?', promptConfig: {}, vars: { answer: '2' }, test: { assert, options } }],
+  })
+  const score = async (assert: SuiteAssertion[], output = '12ab') => {
+    const suite = suiteOf(assert)
+    const response = { output, metadata: { tree: { blocks: [{}] }, totalTokens: 4 } }
+    return (await Scorer.open(suite)).score(suite.rows[0], response)
+  }
+  const js = (value: string, more: object = {}): SuiteAssertion => ({ type: 'javascript', metric: 'm', value, ...more })
+
+  it('runs functions of files, packages, nested names, inline code and built-in assertions', async () => {
+    expect(await score([js('file://graders.ts:digits')])).toEqual({ m: 0.5 })
+    expect(await score([js('file://graders.ts:nested.deep')])).toEqual({ m: 0.5 })
+    expect(await score([js('file://graders.ts:blocks')])).toEqual({ m: 1 })
+    expect(await score([js('output.length / 8')])).toEqual({ m: 0.5 })
+    expect(await score([{ type: 'contains', metric: 'm', value: '12' }])).toEqual({ m: 1 })
+    expect(await score([js('context.vars.answer === "2"')])).toEqual({ m: 1 })
+  })
+
+  it('reports metrics of weight 0 and of assert-sets as they are', async () => {
+    expect(await score([js('file://graders.ts:digits', { weight: 0 }), js('true', { metric: 'n' })])).toEqual({ m: 0.5, n: 1 })
+    const set = { type: 'assert-set', metric: 's', assert: [js('0.25', { metric: 'a' }), js('0.75', { metric: 'b', weight: 3 })] }
+    expect(await score([set])).toMatchObject({ a: 0.25, b: 0.75, s: 0.625 })
+  })
+
+  it.each<[string, SuiteAssertion, RegExp]>([
+    ['a function that throws', js('file://crashes.mjs:throws'), /grader failed \(file:\/\/crashes\.mjs:throws\).*no ruler/s],
+    ['one that throws later', js('file://crashes.mjs:rejects'), /no ruler, later/],
+    ['inline code that throws', js('output.missing.field'), /Custom function threw error/],
+    ['one that returns nothing', js('file://crashes.mjs:nothing'), /must return a boolean, number/],
+    ['an internal error', js('file://crashes.mjs:internal'), /internal error: cannot parse the tree/],
+    ['a configuration error', js('file://crashes.mjs:configuration'), /min must be a number/],
+    ['Python that is not there', { type: 'python', metric: 'm', value: 'file://none.py' }, /Error running Python script|ENOENT|none\.py/],
+  ])('stops at %s, with its message and the row', async (_, assertion, message) => {
+    const failure = score([js('true', { metric: 'n' }), assertion])
+    await expect(failure).rejects.toThrow(message)
+    await expect(failure).rejects.toThrow(/"answer":"2"/)
+  })
+
+  it('refuses what it cannot do before the first step', async () => {
+    await expect(score([js('file://graders.ts:digitz')])).rejects.toThrow(/not exported; exported are: .*digits/)
+    await expect(score([js('file://none.ts:x')])).rejects.toThrow(/no function/)
+    await expect(Scorer.open(suiteOf([]))).rejects.toThrow(/no assertions/)
+    await expect(Scorer.open(suiteOf([js('true')], { transform: 'output.trim()' }))).rejects.toThrow(/options\.transform/)
+  })
+
+  it('grades quickly: well above a thousand responses a second', async () => {
+    const suite = suiteOf([js('file://graders.ts:digits'), js('file://graders.ts:blocks', { metric: 'b' })])
+    const scorer = await Scorer.open(suite)
+    const response = { output: '12ab', metadata: { tree: { blocks: [] } } }
+    const start = performance.now()
+    await Promise.all(Array.from({ length: 2000 }, () => scorer.score(suite.rows[0], response)))
+    expect(performance.now() - start).toBeLessThan(2000)
+  })
+
+  it('has not moved the working directory for the tests that follow', () => {
+    process.chdir(root)
+  })
+})

@@ -1,0 +1,329 @@
+import type { ChildProcess } from 'node:child_process'
+import { cpSync, existsSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { diskOps, type FileOps } from '../../src/engine/checkpoint/atomic.ts'
+import { readCheckpoint } from '../../src/engine/checkpoint/folder.ts'
+import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts'
+import { editSuite, folderWithSuites, metrics, newFolder, results, run, spawnTrain, states } from './runs.ts'
+
+/** The run that all others are compared with: 5 steps of SFT, 3 of GRPO, never interrupted. */
+let whole: string
+let plan: string
+
+beforeAll(async () => {
+  whole = newFolder()
+  plan = (await run(whole)).text
+})
+
+describe('a run', () => {
+  it('prints table, engine, parameters, memory and stages before step 0', () => {
+    const before = plan.slice(0, plan.indexOf('base 1/5'))
+    for (const part of [
+      'stages.rl.clipHigh',
+      '0.28',
+      'Engine: cpu, f32',
+      'Parameters: 5,680',
+      'activations',
+      '24 samples, 572 tokens',
+      '2 prompts x 4 samples',
+    ]) {
+      expect(before).toContain(part)
+    }
+  })
+
+  it('reports every step, and sampling and training agree bit for bit', () => {
+    const steps = metrics(whole)
+    expect(steps.map(({ stage, step }) => `${stage} ${step}`)).toEqual([
+      'base 1',
+      'base 2',
+      'base 3',
+      'base 4',
+      'base 5',
+      'rl 1',
+      'rl 2',
+      'rl 3',
+    ])
+    expect(steps[4].loss as number).toBeLessThan(steps[0].loss as number)
+    for (const step of steps.slice(5)) {
+      expect(step).toMatchObject({ mismatch: 0, clipFraction: 0, skipped: 0, groups: 2 })
+      expect(step.informative as number).toBeGreaterThan(0)
+      expect(Object.keys(step.metrics as object)).toEqual(['digits', 'blocks'])
+    }
+    // Some response held a block, else parallel training was not tried.
+    expect(Math.max(...steps.slice(5).map((step) => step.parallelRatio as number))).toBeGreaterThan(0)
+    expect(plan).toMatch(/rl 3\/3 {2}reward .* digits .* informative \d\/2 .* mismatch 0 .* tok\/s {2}ETA 0s/)
+  })
+
+  it('exports Hugging Face folders with provenance, and keeps the newest states', async () => {
+    const checkpoint = await readCheckpoint(path.join(whole, 'final'))
+    expect(checkpoint.parallel).toMatchObject({
+      attention: 'structured',
+      paths: 3,
+      maxBlocks: 2,
+      budgets: { response: 24, path: 6, answerReserve: 4 },
+      provenance: { base: 'scratch', stage: 'rl', step: 3, seed: 7, configHash: expect.stringMatching(/^[0-9a-f]{16}$/) },
+    })
+    expect(checkpoint.parallel?.budgets).not.toHaveProperty('criticalPath')
+    expect(existsSync(path.join(whole, 'final', 'trainer'))).toBe(false)
+    expect((await readCheckpoint(path.join(whole, 'base'))).parallel?.provenance).toMatchObject({ stage: 'base', step: 5 })
+    expect(states(whole)).toEqual(['step-00000007', 'step-00000008'])
+  })
+
+  it('is the same whatever the micro-batches', async () => {
+    for (const tokens of [1, 100000]) {
+      const folder = folderWithSuites(whole)
+      await run(folder, { sets: [`stages.base.microBatchTokens=${tokens}`, `stages.rl.microBatchTokens=${tokens}`] })
+      const [a, b] = await Promise.all([openSafetensors(path.join(whole, 'final')), openSafetensors(path.join(folder, 'final'))])
+      for (const name of a.tensors.keys()) {
+        const [x, y] = [await a.read(name), await b.read(name)]
+        const scale = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+        const gap = x.reduce((most, value, i) => Math.max(most, Math.abs(value - y[i])), 0)
+        expect(gap / scale, name).toBeLessThanOrEqual(1e-6)
+      }
+      await Promise.all([a.close(), b.close()])
+    }
+  })
+
+  it.each([
+    ['causal attention', ['model.attention=causal']],
+    ['Dr. GRPO', ['stages.rl.advantage=mean', 'stages.rl.reward=digits']],
+    ['recomputed activations', ['recompute=true']],
+  ])('samples and trains alike with %s', async (_, sets) => {
+    const folder = folderWithSuites(whole)
+    await run(folder, { sets })
+    for (const step of metrics(folder).slice(5)) expect(step.mismatch).toBe(0)
+  })
+
+  it('makes several updates a step, the later ones off policy', async () => {
+    const folder = folderWithSuites(whole)
+    const { text } = await run(folder, { sets: ['stages.rl.updates=2', 'stages.rl.lr=0.01'] })
+    expect(text).toContain('8 steps, 11 updates')
+    for (const step of metrics(folder).slice(5)) expect(step.mismatch).toBe(0)
+  })
+})
+
+describe('a run that is interrupted', () => {
+  it('goes on bit for bit, in the middle of either stage and at their border', async () => {
+    const folder = folderWithSuites(whole)
+    for (const stopAfter of [3, 2, 1]) {
+      const { outcome, text } = await run(folder, { stopAfter })
+      expect(outcome).toBe('interrupted')
+      expect(text).toContain('--resume')
+    }
+    expect(states(folder).at(-1)).toBe('step-00000006')
+    expect((await run(folder)).outcome).toBe('finished')
+    expect(results(folder)).toEqual(results(whole))
+    // Once more does nothing.
+    expect((await run(folder)).text).toContain('Finished: 8 steps')
+    expect(results(folder)).toEqual(results(whole))
+  })
+
+  it('is not written over, and not gone on with under another configuration', async () => {
+    await expect(run(whole, { resume: false })).rejects.toThrow(/stands at step 8.*--resume/)
+    await expect(run(whole, { sets: ['stages.rl.lr=0.5', 'seed=8'] })).rejects.toThrow(
+      /seed was 7, is 8; stages\.rl\.lr was 0\.001, is 0\.5/,
+    )
+  })
+
+  it('loses only work when it is killed, at any moment', async () => {
+    const folder = folderWithSuites(whole)
+    await run(folder, { stopAfter: 1, sets: ['save.every=1'] })
+    let kills = 0
+    for (const delay of [0, 8, undefined]) {
+      const child = spawnTrain(folder, ['--set', 'save.every=1', '--resume'])
+      // Somewhere in or after the first step of this attempt: an update, a save, an export.
+      let armed = delay !== undefined
+      child.stdout?.on('data', (data: Buffer) => {
+        if (!armed || !/\d+\/\d+ {2}/.test(data.toString())) return
+        armed = false
+        setTimeout(() => child.kill('SIGKILL'), delay)
+      })
+      const { code, signal, errors } = await ended(child)
+      if (signal === 'SIGKILL') kills += 1
+      else expect(code, errors).toBe(0)
+    }
+    expect(kills).toBeGreaterThan(0)
+    expect(results(folder)).toEqual(results(whole))
+    expect(hiddenNames(folder)).toEqual([])
+  }, 180_000)
+
+  it.each([2, 17, 31, 44, 58, 71, 90])('loses only work when it dies at write %i', async (last) => {
+    const folder = folderWithSuites(whole)
+    await expect(run(folder, { ops: dyingDisk(last) })).rejects.toThrow(/gone/)
+    expect((await run(folder)).outcome).toBe('finished')
+    expect(results(folder)).toEqual(results(whole))
+    expect(hiddenNames(folder)).toEqual([])
+  })
+
+  it('ends a step, saves and says how to go on at SIGTERM', async () => {
+    const folder = folderWithSuites(whole)
+    const sets = ['stages.base.steps=4000']
+    await run(folder, { sets, stopAfter: 1 })
+    const child = spawnTrain(folder, [...sets.flatMap((set) => ['--set', set]), '--resume'])
+    let text = ''
+    child.stdout?.on('data', (data: Buffer) => {
+      if (!text.includes('base 3/') && (text + data).includes('base 3/')) child.kill('SIGTERM')
+      text += data
+    })
+    const { code } = await ended(child)
+    expect(code).toBe(143)
+    expect(text).toMatch(/Interrupted after step \d+ of stage "base"; everything is saved\. Go on with: pr1-train .* --resume/)
+    expect(metrics(folder).length).toBe(Number(states(folder).at(-1)!.slice(5)))
+  }, 120_000)
+})
+
+describe('a run that fails', () => {
+  it('stops at a crashing grader with its message, and saves what was learnt before', async () => {
+    const folder = folderWithSuites(whole)
+    editSuite(folder, 'rl', (rows) => {
+      for (const row of rows) row.test.assert[0].value = 'file://graders.ts:crashing'
+    })
+    await expect(run(folder, { sets: ['stages.rl.steps=9'] })).rejects.toThrow(/the grader lost its ruler/)
+    // 20 grades of 8 a step work: 2 whole steps, and nothing of the third.
+    expect(metrics(folder).at(-1)).toMatchObject({ stage: 'rl', step: 2 })
+    expect(states(folder).at(-1)).toBe('step-00000007')
+  })
+
+  it('leaves the last state whole on a full disk, says so, and goes on when there is room', async () => {
+    for (const room of [120_000, 230_000]) {
+      const folder = folderWithSuites(whole)
+      await expect(run(folder, { ops: smallDisk(room) })).rejects.toThrow(/disk is full.*--resume/s)
+      expect(states(folder).length).toBeGreaterThan(0)
+      expect(hiddenNames(folder)).toEqual([])
+      expect(existsSync(path.join(folder, 'final'))).toBe(false)
+      expect((await run(folder)).outcome).toBe('finished')
+      expect(results(folder)).toEqual(results(whole))
+    }
+  })
+
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ['top-p', { topP: 0.9 }, /truncated one biases the ratio.*topP: 0.9/],
+    ['top-k', { topK: 5 }, /truncated one biases the ratio.*topK: 5/],
+    ['greedy decoding', { temperature: 0 }, /samples that differ.*temperature: 0/],
+    ['a wrong setting', { pahts: 3 }, /Did you mean "paths"/],
+  ])('refuses %s of the provider', async (_, settings, message) => {
+    const folder = folderWithSuites(whole)
+    editSuite(folder, 'rl', (_rows, config) => Object.assign(config, settings))
+    await expect(run(folder)).rejects.toThrow(message)
+    expect(existsSync(path.join(folder, 'metrics.jsonl'))).toBe(false)
+  })
+
+  it('names the row whose response does not follow the grammar or does not render', async () => {
+    const first = (response: string) => run(folderWithSuites(whole), { sets: [`stages.base.response=${response}`] })
+    await expect(first('"<Path>{{ answer }}"')).rejects.toThrow(/row 1 of .*sft\.yaml: The response breaks the rule/)
+    await expect(first('"{{ solution }}"')).rejects.toThrow(/does not render.*Vars of the row: question, answer, trajectory/s)
+    await expect(run(folderWithSuites(whole), { sets: ['model.init.architecture.maxPositions=20'] })).rejects.toThrow(
+      /positions, the model has 20/,
+    )
+  })
+
+  it('names metrics when the reward uses one that is not there', async () => {
+    await expect(run(folderWithSuites(whole), { sets: ['stages.rl.reward=answer'] })).rejects.toThrow(
+      /"answer".*Metrics present: digits, blocks/,
+    )
+  })
+})
+
+describe('one stage', () => {
+  it('starts from the export of the one before it', async () => {
+    const folder = folderWithSuites(whole, 'only-base')
+    cpSync(path.join(whole, 'suites'), path.join(folder, 'only-rl', 'suites'), { recursive: true })
+    await expect(run(folder, { stage: 'rl' })).rejects.toThrow(/Train stage "base" first/)
+    await run(folder, { stage: 'base' })
+    await run(folder, { stage: 'rl' })
+    // Float32 exports lose nothing, but the moments start anew.
+    expect(metrics(path.join(folder, 'only-base'))).toEqual(metrics(whole).slice(0, 5))
+    expect(metrics(path.join(folder, 'only-rl'))[0]).toMatchObject({ stage: 'rl', step: 1, reward: metrics(whole)[5].reward })
+    expect(existsSync(path.join(folder, 'final', 'config.json'))).toBe(true)
+    await expect(run(folder, { stage: 'rk' })).rejects.toThrow(/There are: base, rl/)
+  })
+
+  it('is planned by a dry run, which writes nothing', async () => {
+    const folder = folderWithSuites(whole)
+    const { outcome, text } = await run(folder, { dryRun: true })
+    expect(outcome).toBe('planned')
+    expect(text).toContain('Memory plan')
+    expect(readdirSync(folder)).toEqual(['suites'])
+  })
+
+  it('learns one sample for every element of a list with `each`', async () => {
+    const folder = folderWithSuites(whole)
+    editSuite(folder, 'base', (rows) => {
+      for (const row of rows) row.vars.tries = [{ text: '1' }, { text: '22' }]
+    })
+    const sets = ['stages.base.each=tries', 'stages.base.response="{{ question }}{{ item.text }}"']
+    expect((await run(folder, { sets, dryRun: true })).text).toContain('48 samples')
+    await expect(run(folder, { sets: ['stages.base.each=answer'] })).rejects.toThrow(/row 1 of .*needs a var that holds a list/)
+  })
+})
+
+/** A disk that is full after so many bytes; what is removed does not come back. */
+function smallDisk(bytes: number): FileOps {
+  let left = bytes
+  return {
+    ...diskOps,
+    async create(file) {
+      const writer = await diskOps.create(file)
+      return {
+        ...writer,
+        async write(data) {
+          left -= data.length
+          if (left < 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+          await writer.write(data)
+        },
+      }
+    },
+  }
+}
+
+/** A process that dies after so many effects on the disk: nothing it does later, cleaning up included, has one. */
+function dyingDisk(last: number): FileOps {
+  let effects = 0
+  const count = (): void => {
+    effects += 1
+    if (effects > last) throw new Error('gone')
+  }
+  return {
+    mkdir: async (folder) => {
+      count()
+      await diskOps.mkdir(folder)
+    },
+    create: async (file) => {
+      count()
+      const writer = await diskOps.create(file)
+      return {
+        write: async (data) => {
+          count()
+          await writer.write(data)
+        },
+        close: () => writer.close(),
+      }
+    },
+    rename: async (from, to) => {
+      count()
+      await diskOps.rename(from, to)
+    },
+    sync: async (file) => {
+      count()
+      await diskOps.sync(file)
+    },
+    remove: async (file) => {
+      count()
+      await diskOps.remove(file)
+    },
+  }
+}
+
+/** Names of unfinished writes anywhere in a run. */
+function hiddenNames(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => path.basename(name).startsWith('.'))
+}
+
+async function ended(child: ChildProcess): Promise<{ code: number | null; signal: string | null; errors: string }> {
+  let errors = ''
+  child.stderr?.on('data', (data: Buffer) => {
+    errors += data
+  })
+  return new Promise((done) => child.once('close', (code, signal) => done({ code, signal, errors })))
+}
