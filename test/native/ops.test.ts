@@ -35,13 +35,17 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('native ops', () => {
-  it.each(instructionSets)('%s: forwards equal float64, backwards equal finite differences', (isa) => {
-    const run = spawnSync(program, [isa], { encoding: 'utf8', env: { ...process.env, LSAN_OPTIONS: 'detect_leaks=0' } })
-    if (run.status === 2) {
-      console.warn(`skipped ${isa}: ${run.stdout.trim()}`)
-      return
-    }
-    expect(run.stdout + run.stderr).toMatch(/^done$/m)
-    expect(run.status).toBe(0)
-  }, 300_000)
+  it.each(instructionSets)(
+    '%s: forwards equal float64, backwards equal finite differences',
+    (isa) => {
+      const run = spawnSync(program, [isa], { encoding: 'utf8', env: { ...process.env, LSAN_OPTIONS: 'detect_leaks=0' } })
+      if (run.status === 2) {
+        console.warn(`skipped ${isa}: ${run.stdout.trim()}`)
+        return
+      }
+      expect(run.stdout + run.stderr).toMatch(/^done$/m)
+      expect(run.status).toBe(0)
+    },
+    300_000,
+  )
 })

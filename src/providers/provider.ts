@@ -1,0 +1,128 @@
+import { setMaxListeners } from 'node:events'
+import path from 'node:path'
+import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderResponse } from 'promptfoo'
+import { type ConfigObject, readObject } from '../config-keys.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
+import { toProviderResponse } from './response.ts'
+import {
+  applyTestOptions,
+  parseThinkingConfig,
+  promptIds,
+  requestSeed,
+  requireTokenizer,
+  type ThinkingConfig,
+  toRequest,
+} from './thinker.ts'
+
+/** What promptfoo hands to a provider's constructor. */
+export interface ProviderOptions {
+  id?: string
+  config?: unknown
+  env?: unknown
+}
+
+/**
+ * Runs a parallel-thinking checkpoint inside promptfoo's process: `package:parallel-r1:ParallelThinkingProvider`.
+ * Calls that promptfoo makes at the same time are decoded as one batch; each gets what it would get alone.
+ */
+export class ParallelThinkingProvider implements ApiProvider {
+  /** Given by promptfoo after construction. */
+  label?: string
+  readonly config: ConfigObject
+  readonly #id: string
+  readonly #settings: ModelSettings
+  readonly #pool: ModelPool
+
+  /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
+  constructor({ id, config = {} }: ProviderOptions = {}, pool: ModelPool = sharedPool()) {
+    this.config = readObject(config, 'the provider config')
+    const parsed = parseThinkingConfig(this.config, 'the provider config')
+    this.#settings = modelSettings(parsed, this.config.basePath)
+    this.#id = id && !/^(package|file):/.test(id) ? id : `parallel-r1:${path.basename(this.#settings.checkpoint)}:${parsed.mode}`
+    this.#pool = pool
+  }
+
+  id(): string {
+    return this.#id
+  }
+
+  /** Never throws except for cancellation: what is wrong comes back as `error` and becomes the row's error. */
+  async callApi(prompt: string, context?: CallApiContextParams, options?: CallApiOptionsParams): Promise<ProviderResponse> {
+    const signal = options?.abortSignal
+    // promptfoo gives one signal to all calls of a run; each listens while it runs.
+    if (signal) setMaxListeners(0, signal)
+    try {
+      const raw = applyTestOptions(this.config, readObject(context?.prompt?.config ?? {}, "the test's options"))
+      return await this.#think(prompt, parseThinkingConfig(raw, "the test's options"), context?.repeatIndex ?? 0, signal)
+    } catch (error) {
+      if (signal?.aborted) throw cancelled()
+      return { error: localError(error) }
+    }
+  }
+
+  /** promptfoo calls it at the end of a run (not of every run: see hooks.ts). */
+  async cleanup(): Promise<void> {
+    await this.#pool.leave(this)
+  }
+
+  async #think(prompt: string, config: ThinkingConfig, repeatIndex: number, signal?: AbortSignal): Promise<ProviderResponse> {
+    signal?.throwIfAborted()
+    const lease = await this.#pool.acquire(this.#settings, this)
+    try {
+      const { checkpoint, think } = lease.model
+      const tokenizer = requireTokenizer(checkpoint)
+      const ids = promptIds(checkpoint, config, prompt)
+      const request = toRequest(config, checkpoint, ids, requestSeed(config.seed, repeatIndex, ids))
+      const thought = await think(request, signal)
+      return toProviderResponse(thought, {
+        request,
+        repeatIndex,
+        showTags: config.showTags,
+        decode: (response) => (response.length > 0 ? tokenizer.decode(response, { keepSpecial: true }) : ''),
+      })
+    } finally {
+      lease.release()
+    }
+  }
+}
+
+function modelSettings(config: ThinkingConfig, basePath: unknown): ModelSettings {
+  if (config.checkpoint === undefined) {
+    throw new ConfigError(
+      'The provider config needs "checkpoint". Got none. Point it at a Hugging Face folder, relative to the config file.',
+    )
+  }
+  if (config.checkpoint.includes('{{')) {
+    throw new ConfigError(
+      `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable, or give it a default: {{ env.NAME | default('folder', true) }}.`,
+    )
+  }
+  const base = typeof basePath === 'string' && basePath !== '' ? basePath : '.'
+  const { device, precision, threads, cacheTokens } = config
+  return { checkpoint: path.resolve(base, config.checkpoint), device, precision, threads, cacheTokens }
+}
+
+/** Not the signal's reason: one that speaks of a timeout would make promptfoo call again. */
+function cancelled(): Error {
+  return new DOMException('Generation was cancelled.', 'AbortError')
+}
+
+/** The decoder's names of budgets, as this configuration calls them. */
+const CONFIG_NAMES: Readonly<Record<string, string>> = {
+  'budgets.response': 'maxTokens',
+  'budgets.path': 'pathTokens',
+  'budgets.block': 'blockTokens',
+  'budgets.criticalPath': 'criticalPathTokens',
+  'budgets.answerReserve': 'answerReserve',
+}
+
+/** promptfoo calls again, for minutes, on errors that read like a busy server; ours never are, whatever numbers and paths they name. */
+function localError(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const joiner = '\u2060' // invisible
+  return `parallel-r1: ${message}`
+    .replace(/budgets\.\w+/g, (name) => CONFIG_NAMES[name] ?? name)
+    .replaceAll('429', `4${joiner}29`)
+    .replace(/(rate) (limit)/gi, `$1 ${joiner}$2`)
+}

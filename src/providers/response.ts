@@ -1,0 +1,92 @@
+import type { ProviderResponse } from 'promptfoo'
+import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
+import type { ThinkRequest, Thought, TokenRun, Trajectory } from '../thinking/types.ts'
+
+/** Text and its tokens, tags counted in the tokens and left out of the text. */
+export interface Stretch {
+  text: string
+  tokens: number
+}
+
+/** `metadata` of a response; JSON-safe. Assertions read it as `context.providerResponse.metadata`. */
+export interface ThinkingMetadata {
+  mode: ThinkRequest['mode']
+  attention: ThinkRequest['attention']
+  repeatIndex: number
+  /** Seed of this request (not the configured one): the same seed and prompt decode the same. */
+  seed: number
+  promptTokens: number
+  /** Response tokens, all paths and tags counted. */
+  totalTokens: number
+  /** Response tokens along the longest chain. */
+  criticalPathTokens: number
+  tree: { blocks: { paths: Stretch[]; summary: Stretch }[] }
+  finishReason: Thought['finishReason']
+}
+
+export interface ResponseOptions {
+  request: ThinkRequest
+  repeatIndex: number
+  showTags: boolean
+  decode(ids: number[]): string
+}
+
+/** What promptfoo gets for one thought. */
+export function toProviderResponse(thought: Thought, options: ResponseOptions): ProviderResponse {
+  const { request, repeatIndex, showTags, decode } = options
+  const text = decode(thought.ids)
+  const prompt = request.promptIds.length
+  const metadata: ThinkingMetadata = {
+    mode: request.mode,
+    attention: request.attention,
+    repeatIndex,
+    seed: request.seed,
+    promptTokens: prompt,
+    totalTokens: thought.totalTokens,
+    criticalPathTokens: thought.criticalPathTokens,
+    tree: { blocks: treeBlocks(thought, request, decode) },
+    finishReason: thought.finishReason,
+  }
+  return {
+    output: showTags ? text : hideTags(text),
+    tokenUsage: { prompt, completion: thought.totalTokens, total: prompt + thought.totalTokens, numRequests: 1 },
+    logProbs: responseLogprobs(thought),
+    finishReason: thought.finishReason,
+    metadata: { ...metadata },
+  }
+}
+
+const TAG_RUN = new RegExp(`\\s*(?:(?:${Object.values(TAGS).join('|')})\\s*)+`, 'g')
+
+/** The text without tags: what stood between them on lines of its own. */
+export function hideTags(text: string): string {
+  return text.replace(TAG_RUN, '\n').trim()
+}
+
+/** The blocks as they were forked; of a sequential response, as it reads. */
+function treeBlocks(thought: Thought, { mode, tags }: ThinkRequest, decode: ResponseOptions['decode']): ThinkingMetadata['tree']['blocks'] {
+  const stretch = (ids: number[], tokens: number): Stretch => ({ text: ids.length > 0 ? decode(ids) : '', tokens })
+  if (mode === 'parallel') {
+    const blocks = thought.trajectory.segments.filter((segment) => segment.kind === 'block')
+    return blocks.map(({ paths, close }, i) => ({
+      paths: paths.map(({ ids }, k) => stretch(ids.slice(1, -1), thought.blocks[i].paths[k])),
+      summary: stretch(close.ids.slice(close.ids.indexOf(tags.summary) + 1, -1), thought.blocks[i].summary),
+    }))
+  }
+  const content = (span?: TaggedSpan): Stretch =>
+    span ? stretch(thought.ids.slice(span.contentStart, span.contentEnd), span.end - span.start) : stretch([], 0)
+  const { tree } = parseThinkingIds(thought.ids, tags)
+  return tree.parts.flatMap((part) => (part.kind === 'block' ? [{ paths: part.paths.map(content), summary: content(part.summary) }] : []))
+}
+
+/** One log-probability per response token in reading order; 0 where the decoder wrote the token itself. */
+function responseLogprobs(thought: Thought): number[] {
+  const all = tokenRuns(thought.trajectory).flatMap((run) => run.logprobs)
+  return all.slice(0, thought.ids.length)
+}
+
+function tokenRuns(trajectory: Trajectory): TokenRun[] {
+  return trajectory.segments.flatMap((segment) =>
+    segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close],
+  )
+}

@@ -1,0 +1,67 @@
+/**
+ * Countdown problems: reach the target with these numbers, each used exactly once, with + - * /.
+ *
+ * Numbers 1-20 and targets 10-99. Every problem has a solution whose steps are all whole numbers from 1 to 99 (moves.ts).
+ * A hash of the problem (numbers sorted, target) says whether it belongs to train or test, so that the two cannot meet,
+ * whatever the seed and however many are drawn.
+ */
+import { reachable } from './moves.ts'
+import { hash32, type Random } from './random.ts'
+
+export interface Problem {
+  /** In the order shown. */
+  numbers: number[]
+  target: number
+}
+
+export type Level = 'easy' | 'hard'
+export type Split = 'train' | 'test'
+
+/** How many numbers a problem of each level has. */
+export const LEVELS: Readonly<Record<Level, number>> = { easy: 3, hard: 4 }
+
+export const MAX_DRAWN = 20
+export const MIN_TARGET = 10
+export const MAX_TARGET = 99
+
+/** One problem in ten is a test problem. */
+const TEST_SHARE = 10
+
+/** The same for every order of the numbers. */
+export function problemKey(problem: Problem): string {
+  return `${problem.numbers.toSorted((x, y) => x - y).join(' ')} = ${problem.target}`
+}
+
+export function splitOf(problem: Problem): Split {
+  return hash32(problemKey(problem)) % TEST_SHARE === 0 ? 'test' : 'train'
+}
+
+/** `count` numbers from 1 to 20, repetition allowed. */
+export function drawNumbers(random: Random, count: number): number[] {
+  return Array.from({ length: count }, () => 1 + random.int(MAX_DRAWN))
+}
+
+/** One problem of the split: numbers first, then a target drawn evenly from those they reach. */
+export function drawProblem(random: Random, level: Level, split: Split): Problem {
+  for (;;) {
+    const numbers = drawNumbers(random, LEVELS[level])
+    const targets = [...reachable(numbers)].filter((target) => target >= MIN_TARGET && target <= MAX_TARGET).sort((x, y) => x - y)
+    if (targets.length === 0) continue
+    const problem = { numbers, target: random.pick(targets) }
+    if (splitOf(problem) === split) return problem
+  }
+}
+
+/** `count` problems, no two alike even with the numbers in another order. */
+export function drawProblems(random: Random, level: Level, split: Split, count: number): Problem[] {
+  const seen = new Set<string>()
+  const out: Problem[] = []
+  while (out.length < count) {
+    const problem = drawProblem(random, level, split)
+    const key = problemKey(problem)
+    if (seen.has(key)) continue
+    seen.add(key)
+    out.push(problem)
+  }
+  return out
+}

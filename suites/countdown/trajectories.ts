@@ -1,0 +1,167 @@
+/**
+ * What the models of this suite are shown.
+ *
+ * A *try* is one descent, its moves and a verdict: `11 + 5 = 16, 16 + 1 = 17 yes`. Its last move is the one that ends nearest
+ * to the target (moves.ts), so a try fails by the moves before it.
+ *
+ * base        a response is one random descent: legal moves, right arithmetic, a true verdict; no search, no tags.
+ * cold start  a seeded solver that tries and rejects, never the same try twice. Sequential: a try a line until one works.
+ *             Parallel: blocks of paths, a try each; the summary takes the one that works, naming its first move, or says none.
+ */
+import { apply, type Move, moves, nearestMove } from './moves.ts'
+import { drawProblem, type Problem } from './problems.ts'
+import type { Random } from './random.ts'
+
+/** One descent and its verdict: true when it ends on the target. */
+export interface Try {
+  moves: Move[]
+  hit: boolean
+}
+
+/** What the solver writes when no try worked. */
+export const NONE = 'none'
+
+export const ANSWER = 'Final Answer: '
+
+/** `11 + 5 = 16, 16 + 1 = 17` */
+export function writeChain(steps: readonly Move[]): string {
+  return steps.map(({ a, op, b, result }) => `${a} ${op} ${b} = ${result}`).join(', ')
+}
+
+/** `11 + 5 = 16, 16 + 1 = 17 yes` */
+export function writeTry(attempt: Try): string {
+  return `${writeChain(attempt.moves)} ${attempt.hit ? 'yes' : 'no'}`
+}
+
+function closeTry(before: Move[], state: readonly number[], target: number): Try {
+  const last = nearestMove(state[0], state[1], target)
+  return { moves: [...before, last], hit: last.result === target }
+}
+
+/** Random legal moves until two numbers are left, then the move that ends nearest to the target. */
+export function randomTry(random: Random, problem: Problem): Try {
+  const steps: Move[] = []
+  let state: readonly number[] = problem.numbers
+  while (state.length > 2) {
+    const move = random.pick(moves(state))
+    steps.push(move)
+    state = apply(state, move)
+  }
+  return closeTry(steps, state, problem.target)
+}
+
+/** Every try of a problem. */
+export function allTries(problem: Problem): Try[] {
+  const out: Try[] = []
+  const visit = (state: readonly number[], before: Move[]): void => {
+    if (state.length === 2) out.push(closeTry(before, state, problem.target))
+    else for (const move of moves(state)) visit(apply(state, move), [...before, move])
+  }
+  visit(problem.numbers, [])
+  return out
+}
+
+/**
+ * A single fact as a problem of two numbers: the operation is drawn first, so that products and quotients are as common
+ * as sums, and the target is its result in half of the cases, else any number.
+ */
+export function drawFact(random: Random): Problem {
+  const op = random.int(4)
+  let a: number
+  let b: number
+  if (op === 2) {
+    b = 2 + random.int(8)
+    a = 1 + random.int(Math.floor(99 / b))
+  } else if (op === 3) {
+    b = 2 + random.int(19)
+    a = b * (1 + random.int(Math.floor(99 / b)))
+  } else {
+    a = 1 + random.int(98)
+    b = 1 + random.int(random.next() < 0.6 ? 20 : 98)
+    if (op === 0 && a + b > 99) a = 1 + random.int(99 - b)
+  }
+  const high = Math.max(a, b)
+  const low = Math.min(a, b)
+  const result = [high + low, Math.max(high - low, 1), high * low, high / low][op]
+  const numbers = random.next() < 0.5 ? [a, b] : [b, a]
+  return { numbers, target: random.next() < 0.5 ? result : 1 + random.int(99) }
+}
+
+export interface BaseMix {
+  /** Shares of rows (not of responses: a fact has one only) with two and with three numbers; the rest has four. */
+  two: number
+  three: number
+}
+
+/** One row of the base stage: a problem (of train, where it has three or four numbers) and random descents. */
+export function drawBase(random: Random, mix: BaseMix, descents: number): { problem: Problem; texts: string[] } {
+  const kind = random.next()
+  // A fact has one descent only.
+  if (kind < mix.two) {
+    const problem = drawFact(random)
+    return { problem, texts: [writeTry(randomTry(random, problem))] }
+  }
+  const problem = drawProblem(random, kind < mix.two + mix.three ? 'easy' : 'hard', 'train')
+  return { problem, texts: Array.from({ length: descents }, () => writeTry(randomTry(random, problem))) }
+}
+
+export interface SolverOptions {
+  /** Tries before the solver gives up; in parallel form `paths` of them make a block. */
+  tries: number
+  /** How much likelier than another try one that works is drawn next: 1 is blind, a large number knows the answer. */
+  intuition: number
+}
+
+/** All tries in the order the solver makes them: drawn without repetition, those that work `intuition` times as likely. */
+export function searchOrder(random: Random, problem: Problem, intuition: number): Try[] {
+  const left = allTries(problem)
+  const out: Try[] = []
+  while (left.length > 0) {
+    let mark = random.next() * left.reduce((sum, attempt) => sum + (attempt.hit ? intuition : 1), 0)
+    let index = 0
+    for (; index < left.length - 1; index++) {
+      mark -= left[index].hit ? intuition : 1
+      if (mark < 0) break
+    }
+    out.push(left[index])
+    left.splice(index, 1)
+  }
+  return out
+}
+
+/** Tries a line each until one works, then the answer: the chain of the try that worked, or none. */
+export function sequentialSolution(random: Random, problem: Problem, { tries, intuition }: SolverOptions): string {
+  const made: Try[] = []
+  for (const attempt of searchOrder(random, problem, intuition).slice(0, tries)) {
+    made.push(attempt)
+    if (attempt.hit) break
+  }
+  const found = made.find((attempt) => attempt.hit)
+  return `${made.map(writeTry).join('\n')}\n${ANSWER}${found ? writeChain(found.moves) : NONE}`
+}
+
+/**
+ * Blocks of `paths` tries until one works, then the answer. A path cannot see its siblings, so their order is shuffled to
+ * carry no information. When fewer untried tries are left than a block has paths, it repeats some of earlier blocks.
+ */
+export function parallelSolution(random: Random, problem: Problem, { tries, intuition, paths }: SolverOptions & { paths: number }): string {
+  const order = searchOrder(random, problem, intuition)
+  const blocks: string[] = []
+  let found: Try | undefined
+  for (let start = 0; start < Math.min(tries, order.length) && !found; start += paths) {
+    const fresh = order.slice(start, start + paths)
+    const block = random.shuffle([...fresh, ...random.shuffle(order.slice(0, start)).slice(0, paths - fresh.length)])
+    found = block.find((attempt) => attempt.hit)
+    const inside = block.map((attempt) => `<Path>${writeTry(attempt)}</Path>`).join('')
+    blocks.push(`<Parallel>${inside}</Parallel>\n<Summary>${found ? writeChain(found.moves.slice(0, 1)) : NONE}</Summary>`)
+  }
+  return `${blocks.join('\n')}\n${ANSWER}${found ? writeChain(found.moves) : NONE}`
+}
+
+/** An easy problem of train with at least as many different tries as a block has paths. */
+export function drawColdStart(random: Random, paths: number): Problem {
+  for (;;) {
+    const problem = drawProblem(random, 'easy', 'train')
+    if (allTries(problem).length >= paths) return problem
+  }
+}

@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+
+interface Import {
+  file: string
+  /** File below src/ with forward slashes, or the name of a package. */
+  target: string
+  local: boolean
+  typeOnly: boolean
+}
+
+/** Every import, re-export and `import()` of a file. `import { type X }` counts as run time: it still loads the module. */
+function importsOf(file: string, text: string): Import[] {
+  const found: Import[] = []
+  const add = (specifier: ts.Expression | undefined, typeOnly: boolean) => {
+    if (!specifier || !ts.isStringLiteralLike(specifier)) return
+    const local = specifier.text.startsWith('.')
+    const target = local ? path.posix.join(path.posix.dirname(file), specifier.text) : specifier.text
+    found.push({ file, target, local, typeOnly })
+  }
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly ?? false)
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly)
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0], false)
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true)
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
+  return found
+}
+
+const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .map((name) => name.split(path.sep).join('/'))
+  .filter((name) => name.endsWith('.ts'))
+  .map((file) => ({ file, text: readFileSync(path.join(root, 'src', file), 'utf8') }))
+const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
+
+/** What each part may import of the others, as prefixes of paths below src/. */
+const MAY_IMPORT: Record<string, string[]> = {
+  engine: ['engine/'],
+  thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts'],
+  assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
+  providers: ['providers/', 'thinking/', 'engine/', 'config-keys.ts'],
+  trainer: ['trainer/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts'],
+  'config-keys.ts': ['engine/errors.ts'],
+  'index.ts': ['providers/', 'assertions/', 'engine/'],
+}
+
+const part = (file: string) => file.split('/')[0]
+
+function forbidden({ file, target, local, typeOnly }: Import): boolean {
+  if (local) return !MAY_IMPORT[part(file)]?.some((prefix) => target === prefix || (prefix.endsWith('/') && target.startsWith(prefix)))
+  if (target !== 'promptfoo' && !target.startsWith('promptfoo/')) return false
+  if (part(file) === 'trainer') return false
+  return !(typeOnly && ['providers', 'assertions'].includes(part(file)))
+}
+
+describe('import direction', () => {
+  it('sees imports of every form', () => {
+    const text = `import a from './a.ts'; import type { B } from 'b'; import { type C } from 'c'; export * from 'd'; export type { E } from 'e'
+      const f = () => import('f'); type G = import('g').G`
+    const seen = importsOf('x/y.ts', text).map(({ target, typeOnly }) => `${target}${typeOnly ? ' type' : ''}`)
+    expect(seen).toEqual(['x/a.ts', 'b type', 'c', 'd', 'e type', 'f', 'g type'])
+  })
+
+  it('tells allowed from forbidden', () => {
+    const at = (file: string, target: string, typeOnly = false): Import => ({ file, target, local: target.endsWith('.ts'), typeOnly })
+    expect(forbidden(at('engine/a.ts', 'thinking/types.ts', true))).toBe(true)
+    expect(forbidden(at('providers/a.ts', 'trainer/grpo.ts'))).toBe(true)
+    expect(forbidden(at('providers/a.ts', 'promptfoo'))).toBe(true)
+    expect(forbidden(at('providers/a.ts', 'promptfoo', true))).toBe(false)
+    expect(forbidden(at('engine/a.ts', 'promptfoo', true))).toBe(true)
+    expect(forbidden(at('trainer/a.ts', 'promptfoo'))).toBe(false)
+    expect(forbidden(at('assertions/a.ts', 'thinking/decoder.ts'))).toBe(true)
+  })
+
+  it('is kept by every file of src/', () => {
+    expect(imports.length).toBeGreaterThan(20)
+    const wrong = imports.filter(forbidden).map(({ file, target, typeOnly }) => `${file} -> ${target}${typeOnly ? ' (type)' : ''}`)
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('exports', () => {
+  it('are named everywhere: a default export would hide the names from promptfoo', () => {
+    const withDefault = sources.filter(({ file, text }) => {
+      const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+      return source.statements.some(
+        (statement) =>
+          ts.isExportAssignment(statement) ||
+          (ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword)) ||
+          (ts.isExportDeclaration(statement) &&
+            statement.exportClause !== undefined &&
+            ts.isNamedExports(statement.exportClause) &&
+            statement.exportClause.elements.some(({ name }) => name.text === 'default')),
+      )
+    })
+    expect(withDefault.map(({ file }) => file)).toEqual([])
+  })
+
+  it('of the package are the provider, the assertions and openEngine', async () => {
+    const names = Object.keys(await import('../../src/index.ts'))
+    expect(names).not.toContain('default')
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'ParallelThinkingProvider',
+        'countdownAnswer',
+        'mathAnswer',
+        'openEngine',
+        'parallelEfficiency',
+        'parallelStructure',
+        'parallelUsed',
+        'pathDiversity',
+      ]),
+    )
+  })
+})

@@ -1,0 +1,96 @@
+/** Builds and packs this package and lays it out as `npm install` would, without a network. */
+
+import { spawn, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+
+export interface PackedFile {
+  path: string
+  size: number
+}
+
+function run(command: string, args: string[], cwd: string): string {
+  const done = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${done.stdout}\n${done.stderr}`)
+  return done.stdout
+}
+
+/** Packs the package with an up-to-date dist/ into `folder`; the tarball and what it holds. */
+export function pack(folder: string): { tarball: string; files: PackedFile[] } {
+  run(process.execPath, [path.join(root, 'scripts/build.mjs'), '--if-needed'], root)
+  const output = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
+  const [{ filename, files }] = JSON.parse(output.slice(output.indexOf('['))) as [{ filename: string; files: PackedFile[] }]
+  return { tarball: path.join(folder, path.basename(filename)), files }
+}
+
+/** An empty folder with the tarball installed in it beside everything that the checkout has installed. */
+export function installTarball(): { folder: string; files: PackedFile[]; remove(): void } {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-route-'))
+  const { tarball, files } = pack(folder)
+  const modules = path.join(folder, 'node_modules')
+  const target = path.join(modules, 'parallel-r1')
+  mkdirSync(target, { recursive: true })
+  run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1'], folder)
+  for (const name of readdirSync(path.join(root, 'node_modules'))) {
+    if (name !== 'parallel-r1' && !name.startsWith('.')) symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name))
+  }
+  // What the install script would have compiled.
+  const addon = path.join('build', 'Release', 'parallel_r1.node')
+  if (existsSync(path.join(root, addon))) cpSync(path.join(root, addon), path.join(target, addon))
+  return { folder, files, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+export interface EvalRun {
+  code: number | null
+  log: string
+  /** Saved rows in the order of the tests. */
+  rows: EvalRow[]
+}
+
+export interface EvalRow {
+  testIdx: number
+  success: boolean
+  error?: string | null
+  failureReason: number
+  provider: { id: string; label?: string }
+  response?: { output?: string; metadata?: Record<string, unknown>; tokenUsage?: Record<string, number> }
+  namedScores: Record<string, number>
+}
+
+/** `promptfoo eval` as a user would call it, in `cwd`, with a home of its own. */
+export async function promptfooEval(cwd: string, config: string, args: string[] = []): Promise<EvalRun> {
+  const promptfooRoot = path.resolve(path.dirname(createRequire(import.meta.url).resolve('promptfoo')), '../..')
+  const { bin } = JSON.parse(readFileSync(path.join(promptfooRoot, 'package.json'), 'utf8'))
+  const home = mkdtempSync(path.join(os.tmpdir(), 'pr1-promptfoo-'))
+  const output = path.join(home, 'results.json')
+  const env = {
+    ...process.env,
+    PROMPTFOO_CONFIG_DIR: home,
+    PROMPTFOO_DISABLE_TELEMETRY: '1',
+    PROMPTFOO_DISABLE_UPDATE: '1',
+    PROMPTFOO_DISABLE_DEBUG_LOG: '1',
+    PROMPTFOO_DISABLE_ERROR_LOG: '1',
+    NODE_NO_WARNINGS: '1',
+  }
+  const common = ['--no-cache', '--no-table', '--no-progress-bar', '--no-share', '-o', output]
+  const child = spawn(process.execPath, [path.join(promptfooRoot, bin.promptfoo), 'eval', '-c', config, ...common, ...args], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let log = ''
+  child.stdout.on('data', (data) => (log += data))
+  child.stderr.on('data', (data) => (log += data))
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  const rows: EvalRow[] = existsSync(output) ? JSON.parse(readFileSync(output, 'utf8')).results.results : []
+  rmSync(home, { recursive: true, force: true })
+  return { code, log, rows: rows.sort((a, b) => a.testIdx - b.testIdx) }
+}

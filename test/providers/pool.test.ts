@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Engine } from '../../src/engine/types.ts'
+import { type LoadedModel, ModelPool, type ModelSettings, type Opener, sharedPool } from '../../src/providers/pool.ts'
+
+const root = mkdtempSync(path.join(os.tmpdir(), 'pr1-pool-'))
+const a = { checkpoint: path.join(root, 'a'), device: 'cpu', precision: 'f32' } as const satisfies ModelSettings
+const b = { ...a, checkpoint: path.join(root, 'b') } as const
+
+beforeAll(async () => {
+  const { mkdirSync } = await import('node:fs')
+  for (const { checkpoint } of [a, b]) {
+    mkdirSync(checkpoint)
+    writeFileSync(path.join(checkpoint, 'config.json'), '{}')
+  }
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+/** Counts what is opened and closed; `failures` loads fail first. */
+function counting(failures = 0) {
+  const log = { engines: 0, engineDisposals: 0, loads: 0, closes: 0 }
+  const opener: Opener = {
+    async openEngine() {
+      log.engines++
+      return { dispose: async () => void log.engineDisposals++ } as unknown as Engine
+    },
+    async loadModel() {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      if (log.loads++ < failures) throw new Error('disk on fire')
+      return { close: async () => void log.closes++ } as unknown as LoadedModel
+    },
+  }
+  return { log, opener }
+}
+
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+describe('ModelPool', () => {
+  it('loads once for calls that come together, and one engine for two checkpoints', async () => {
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener)
+    const leases = await Promise.all([a, a, b, a].map((settings) => pool.acquire(settings, {})))
+    expect(log).toMatchObject({ engines: 1, loads: 2 })
+    expect(leases[0].model).toBe(leases[3].model)
+    expect(leases[0].model).not.toBe(leases[2].model)
+    for (const lease of leases) lease.release()
+    await pool.releaseAll()
+    expect(log).toMatchObject({ closes: 2, engineDisposals: 1 })
+    expect(pool.size).toBe(0)
+  })
+
+  it('reports a failed load to every caller and tries again on the next call', async () => {
+    const { log, opener } = counting(1)
+    const pool = new ModelPool(opener)
+    const results = await Promise.allSettled([pool.acquire(a, {}), pool.acquire(a, {})])
+    expect(results.map((result) => result.status === 'rejected' && result.reason.message)).toEqual(['disk on fire', 'disk on fire'])
+    expect(log).toMatchObject({ loads: 1, engineDisposals: 1 })
+    const lease = await pool.acquire(a, {})
+    expect(log).toMatchObject({ loads: 2, engines: 2 })
+    lease.release()
+    await pool.releaseAll()
+  })
+
+  it('keeps a model for its other users, and one in use until the call is over', async () => {
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener)
+    const [one, two] = [{}, {}]
+    const first = await pool.acquire(a, one)
+    const second = await pool.acquire(a, two)
+    first.release()
+    await pool.leave(one)
+    expect(log.closes).toBe(0)
+    await pool.leave(two)
+    expect(log.closes).toBe(0)
+    second.release()
+    second.release()
+    await pool.releaseAll()
+    expect(log).toMatchObject({ closes: 1, engineDisposals: 1 })
+  })
+
+  it('releases a model that nobody called for a while', async () => {
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener, { idleMs: 30 })
+    const first = await pool.acquire(a, {})
+    await later(60)
+    expect(log.closes).toBe(0)
+    first.release()
+    await later(10)
+    const second = await pool.acquire(a, {})
+    await later(60)
+    expect(log).toMatchObject({ loads: 1, closes: 0 })
+    second.release()
+    await later(80)
+    expect(log).toMatchObject({ closes: 1, engineDisposals: 1 })
+  })
+
+  it('loads a checkpoint anew that was written anew', async () => {
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener)
+    const first = await pool.acquire(b, {})
+    utimesSync(path.join(b.checkpoint, 'config.json'), 1, 1)
+    const second = await pool.acquire(b, {})
+    expect(log.loads).toBe(2)
+    first.release()
+    second.release()
+    await pool.releaseAll()
+    expect(log.closes).toBe(2)
+  })
+
+  it('says what to do where no checkpoint is', async () => {
+    const pool = new ModelPool(counting().opener)
+    await expect(pool.acquire({ ...a, checkpoint: path.join(root, 'none') }, {})).rejects.toThrow(/No checkpoint at .*none.*pr1-train/)
+  })
+
+  it('is one in a process', () => {
+    expect(sharedPool()).toBe(sharedPool())
+    expect((globalThis as { [key: symbol]: unknown })[Symbol.for('parallel-r1.models')]).toBe(sharedPool())
+  })
+})

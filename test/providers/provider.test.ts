@@ -1,0 +1,201 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import type { CallApiContextParams, ProviderResponse } from 'promptfoo'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ConfigError } from '../../src/engine/errors.ts'
+import { ModelPool } from '../../src/providers/pool.ts'
+import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
+import type { ThinkingMetadata } from '../../src/providers/response.ts'
+import { TAG_TOKENS } from '../../src/thinking/tags.ts'
+import { writeTinyCheckpoint } from './tiny-checkpoint.ts'
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-provider-'))
+const pool = new ModelPool()
+const base = { basePath: folder, checkpoint: 'structured', device: 'cpu', seed: 5 }
+
+beforeAll(async () => {
+  await writeTinyCheckpoint(path.join(folder, 'structured'))
+  await writeTinyCheckpoint(path.join(folder, 'causal'), { attention: 'causal' })
+  await writeTinyCheckpoint(path.join(folder, 'chat'), {
+    chatTemplate:
+      "{% for message in messages %}{{ message.role + ': ' + message.content + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}",
+  })
+})
+afterAll(async () => {
+  await pool.releaseAll()
+  rmSync(folder, { recursive: true })
+})
+
+const provider = (config: object = {}, id?: string) => new ParallelThinkingProvider({ id, config: { ...base, ...config } }, pool)
+
+function context(repeatIndex = 0, options: object = {}): CallApiContextParams {
+  return { vars: {}, prompt: { raw: '', label: '', config: options }, repeatIndex }
+}
+
+const metadataOf = (response: ProviderResponse) => response.metadata as unknown as ThinkingMetadata
+const prompts = Array.from({ length: 16 }, (_, i) => `Use ${i + 1}, ${i + 2}, 5 once each with + - * / to make ${i + 20}.`)
+
+/** All prompts with four repeats each, at most `width` calls at a time. */
+async function sweep(target: ParallelThinkingProvider, width: number): Promise<ProviderResponse[]> {
+  const jobs = prompts.flatMap((prompt) => [0, 1, 2, 3].map((repeat) => ({ prompt, repeat })))
+  const results: ProviderResponse[] = []
+  let next = 0
+  const worker = async () => {
+    while (next < jobs.length) {
+      const i = next++
+      results[i] = await target.callApi(jobs[i].prompt, context(jobs[i].repeat))
+    }
+  }
+  await Promise.all(Array.from({ length: width }, worker))
+  return results
+}
+
+describe('ParallelThinkingProvider', () => {
+  it('thinks in blocks and reports what it did', async () => {
+    const responses = await sweep(provider(), 64)
+    expect(responses.map(({ error }) => error).filter(Boolean)).toEqual([])
+    const withBlocks = responses.filter((response) => metadataOf(response).tree.blocks.length > 0)
+    expect(withBlocks.length).toBeGreaterThan(10)
+    for (const response of responses) {
+      const metadata = metadataOf(response)
+      const ended = metadata.finishReason === 'stop' ? 1 : 0
+      expect(response.logProbs).toHaveLength(metadata.totalTokens - ended)
+      expect(response.tokenUsage).toEqual({
+        prompt: metadata.promptTokens,
+        completion: metadata.totalTokens,
+        total: metadata.promptTokens + metadata.totalTokens,
+        numRequests: 1,
+      })
+      expect(metadata.totalTokens).toBeLessThanOrEqual(120)
+      expect(metadata.criticalPathTokens).toBeLessThanOrEqual(metadata.totalTokens)
+      expect(metadata.tree.blocks.length).toBeLessThanOrEqual(2)
+      for (const { paths } of metadata.tree.blocks) {
+        expect(paths).toHaveLength(3)
+        for (const { tokens } of paths) expect(tokens).toBeLessThanOrEqual(20)
+        for (const { text } of paths) expect(text).not.toMatch(/<\/Path>|<Parallel>/)
+      }
+      expect(JSON.parse(JSON.stringify(response))).toEqual(response)
+    }
+  })
+
+  it('answers the same for any concurrency', async () => {
+    const one = await sweep(provider(), 1)
+    const many = await sweep(provider(), 64)
+    expect(many).toEqual(one)
+  })
+
+  it('gives repeats and prompts draws of their own, reproducibly', async () => {
+    const target = provider({ mode: 'sequential', maxTokens: 24 })
+    const outputs = await sweep(target, 64)
+    const texts = new Set(outputs.map(({ output }) => output))
+    expect(texts.size).toBeGreaterThan(60)
+    expect(new Set(outputs.map((response) => metadataOf(response).seed)).size).toBe(64)
+    expect(await sweep(target, 7)).toEqual(outputs)
+    const otherSeed = await provider({ mode: 'sequential', maxTokens: 24, seed: 6 }).callApi(prompts[0], context())
+    expect(otherSeed.output).not.toBe(outputs[0].output)
+  })
+
+  it('takes decoding settings from the options of a test', async () => {
+    const target = provider()
+    const [one, two] = await Promise.all(
+      [0, 1].map((repeat) =>
+        target.callApi(prompts[0], context(repeat, { mode: 'sequential', temperature: 0, maxTokens: 9, transform: 'output' })),
+      ),
+    )
+    expect(metadataOf(one)).toMatchObject({ mode: 'sequential', repeatIndex: 0 })
+    expect(metadataOf(one).totalTokens).toBeLessThanOrEqual(9)
+    expect(two.output).toBe(one.output)
+    const slip = await target.callApi(prompts[0], context(0, { temprature: 0 }))
+    expect(slip.error).toContain('Did you mean "temperature"?')
+    const model = await target.callApi(prompts[0], context(0, { checkpoint: 'causal' }))
+    expect(model.error).toContain('cannot be set for one test')
+  })
+
+  it('decodes a causal checkpoint as it was trained', async () => {
+    const responses = await sweep(provider({ checkpoint: 'causal' }), 64)
+    expect(responses.every((response) => metadataOf(response).attention === 'causal')).toBe(true)
+    expect(responses.some((response) => metadataOf(response).tree.blocks.length > 0)).toBe(true)
+    expect(await sweep(provider({ checkpoint: 'causal' }), 5)).toEqual(responses)
+  })
+
+  it('renders chats and hides tags on demand', async () => {
+    const chat = provider({ checkpoint: 'chat', system: 'Be brief.' })
+    const plain = provider({ checkpoint: 'chat', chatTemplate: false, system: 'Be brief.' })
+    const messages = JSON.stringify([{ role: 'user', content: 'Hello' }])
+    const [rendered, asMessages, unrendered] = await Promise.all([
+      chat.callApi('Hello', context()),
+      chat.callApi(messages, context()),
+      plain.callApi('Hello', context()),
+    ])
+    expect(asMessages).toEqual(rendered)
+    expect(metadataOf(rendered).promptTokens).toBeGreaterThan(metadataOf(unrendered).promptTokens)
+
+    const hidden = await sweep(provider({ showTags: false }), 64)
+    const shown = await sweep(provider(), 64)
+    expect(shown.some(({ output }) => String(output).includes('<Path>'))).toBe(true)
+    for (const { output } of hidden) for (const tag of TAG_TOKENS) expect(output).not.toContain(tag)
+    expect(hidden.map(({ metadata }) => metadata)).toEqual(shown.map(({ metadata }) => metadata))
+  })
+
+  it('stops when told to and goes on for others', async () => {
+    const target = provider({ mode: 'sequential', maxTokens: 400 })
+    const aborted = new AbortController()
+    aborted.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
+    await expect(target.callApi(prompts[0], context(), { abortSignal: aborted.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+      message: expect.not.stringMatching(/timeout/i),
+    })
+    const alone = await target.callApi(prompts[1], context())
+    const controller = new AbortController()
+    const running = prompts.map((prompt) => target.callApi(prompt, context(), { abortSignal: controller.signal }))
+    const other = target.callApi(prompts[1], context())
+    setTimeout(() => controller.abort(), 3)
+    const settled = await Promise.allSettled(running)
+    expect(settled.some((result) => result.status === 'rejected' && result.reason.name === 'AbortError')).toBe(true)
+    expect(await other).toEqual(alone)
+  })
+
+  it('shares one model between entries, keeps it for the rest and loads it again when needed', async () => {
+    const own = new ModelPool()
+    const [parallel, sequential] = ['parallel', 'sequential'].map(
+      (mode) => new ParallelThinkingProvider({ config: { ...base, mode } }, own),
+    )
+    expect(own.size).toBe(0)
+    await Promise.all([parallel.callApi(prompts[0], context()), sequential.callApi(prompts[0], context())])
+    expect(own.size).toBe(1)
+    await parallel.cleanup()
+    expect(own.size).toBe(1)
+    await sequential.cleanup()
+    expect(own.size).toBe(0)
+    expect((await parallel.callApi(prompts[0], context())).error).toBeUndefined()
+    await own.releaseAll()
+    expect(own.size).toBe(0)
+  })
+})
+
+describe('what goes wrong', () => {
+  it('in the configuration stops before the first row', () => {
+    expect(() => provider({ pathes: 3 })).toThrow(new ConfigError('Unknown key "pathes" in the provider config. Did you mean "paths"?'))
+    expect(() => new ParallelThinkingProvider({ config: {} }, pool)).toThrow('needs "checkpoint"')
+    expect(() => provider({ checkpoint: '{{ env.MODEL }}' })).toThrow('not filled in')
+  })
+
+  it('in a row becomes its error, and never one that promptfoo would try again', async () => {
+    const missing = await provider({ checkpoint: 'runs/step-429' }).callApi('x', context())
+    expect(missing.error).toMatch(/No checkpoint at .*pr1-train/)
+    expect(missing.error).not.toMatch(/429|rate limit/i)
+    mkdirSync(path.join(folder, 'empty'), { recursive: true })
+    expect((await provider({ checkpoint: 'empty' }).callApi('x', context())).error).toContain('no config.json')
+    const long = await provider().callApi('x '.repeat(600), context())
+    expect(long.error).toContain('leaves no room')
+    const tight = await provider({ maxTokens: 12 }).callApi('x', context())
+    expect(tight.error).toMatch(/maxTokens must hold one block/)
+  })
+
+  it('names itself by the checkpoint unless given a name', () => {
+    expect(provider().id()).toBe('parallel-r1:structured:parallel')
+    expect(provider({}, 'package:parallel-r1:ParallelThinkingProvider').id()).toBe('parallel-r1:structured:parallel')
+    expect(provider({}, 'my-model').id()).toBe('my-model')
+  })
+})

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest'
+import { hideTags, type ThinkingMetadata, toProviderResponse } from '../../src/providers/response.ts'
+import type { TagIds, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
+
+const TAGS: TagIds = { parallel: 1, parallelEnd: 2, path: 3, pathEnd: 4, summary: 5, summaryEnd: 6, newline: [10], eos: [0] }
+const NAMES = ['', '<Parallel>', '</Parallel>', '<Path>', '</Path>', '<Summary>', '</Summary>']
+const decode = (ids: number[]) => ids.map((id) => NAMES[id] ?? String.fromCharCode(id)).join('')
+
+/** Sampled ids get −their id / 100 as log-probability, negative ids were injected. */
+function run(...ids: number[]): TokenRun {
+  return {
+    ids: ids.map(Math.abs),
+    sampled: ids.map((id) => id > 0),
+    logprobs: ids.map((id) => (id > 0 ? -id / 100 : 0)),
+    exclusions: ids.map(() => -1),
+  }
+}
+
+const [A, B, C, D, E] = [...'ABCDE'].map((letter) => letter.charCodeAt(0))
+const segments: Thought['trajectory']['segments'] = [
+  { kind: 'text', tokens: run(A) },
+  { kind: 'block', open: run(1), paths: [run(-3, B, 4), run(-3, C, C, -4)], close: run(-2, -10, -5, D, 6) },
+  { kind: 'text', tokens: { ...run(E, 0), logprobs: [-0.5, -0.25] } },
+]
+const thought: Thought = {
+  trajectory: { promptIds: [50, 51], segments, exclusionSets: [], temperature: 1 },
+  ids: [A, 1, 3, B, 4, 3, C, C, 4, 2, 10, 5, D, 6, E],
+  finishReason: 'stop',
+  totalTokens: 16,
+  criticalPathTokens: 13,
+  blocks: [{ paths: [3, 4], summary: 3 }],
+}
+const request: ThinkRequest = {
+  promptIds: [50, 51],
+  mode: 'parallel',
+  attention: 'structured',
+  tags: TAGS,
+  paths: 2,
+  maxBlocks: 1,
+  budgets: { response: 100 },
+  temperature: 1,
+  seed: 99,
+}
+
+describe('toProviderResponse', () => {
+  const response = toProviderResponse(thought, { request, repeatIndex: 3, showTags: true, decode })
+  const metadata = response.metadata as unknown as ThinkingMetadata
+
+  it('keeps the tags in the output', () => {
+    expect(response.output).toBe('A<Parallel><Path>B</Path><Path>CC</Path></Parallel>\n<Summary>D</Summary>E')
+    expect(response.finishReason).toBe('stop')
+    expect(response.tokenUsage).toEqual({ prompt: 2, completion: 16, total: 18, numRequests: 1 })
+  })
+
+  it('gives one log-probability a token of the output, 0 where injected, none for the end', () => {
+    expect(response.logProbs).toHaveLength(thought.ids.length)
+    expect(response.logProbs?.slice(0, 5)).toEqual([-A / 100, -0.01, 0, -B / 100, -0.04])
+    expect(response.logProbs?.at(-1)).toBe(-0.5)
+  })
+
+  it('describes the tree in metadata that survives JSON', () => {
+    expect(metadata).toMatchObject({
+      mode: 'parallel',
+      attention: 'structured',
+      repeatIndex: 3,
+      seed: 99,
+      promptTokens: 2,
+      totalTokens: 16,
+    })
+    expect(metadata.criticalPathTokens).toBe(13)
+    expect(metadata.tree.blocks).toEqual([
+      {
+        paths: [
+          { text: 'B', tokens: 3 },
+          { text: 'CC', tokens: 4 },
+        ],
+        summary: { text: 'D', tokens: 3 },
+      },
+    ])
+    expect(JSON.parse(JSON.stringify(response))).toEqual(response)
+  })
+
+  it('agrees with the counts of the decoder', () => {
+    const counts = metadata.tree.blocks.map(({ paths, summary }) => ({ paths: paths.map(({ tokens }) => tokens), summary: summary.tokens }))
+    expect(counts).toEqual(thought.blocks)
+  })
+
+  it('hides tags on demand', () => {
+    const hidden = toProviderResponse(thought, { request, repeatIndex: 0, showTags: false, decode })
+    expect(hidden.output).toBe('A\nB\nCC\nD\nE')
+    expect(hidden.metadata?.tree).toEqual(metadata.tree)
+  })
+
+  it('describes blocks that a sequential response wrote itself', () => {
+    const ids = [A, 1, 3, B, 4, 3, C, 4, 2, 10, 5, D, 6]
+    const plain: Thought = { ...thought, ids, trajectory: { ...thought.trajectory, segments: [{ kind: 'text', tokens: run(...ids) }] } }
+    const response = toProviderResponse(plain, { request: { ...request, mode: 'sequential' }, repeatIndex: 0, showTags: true, decode })
+    expect((response.metadata as unknown as ThinkingMetadata).tree.blocks[0].paths.map(({ text }) => text)).toEqual(['B', 'C'])
+  })
+
+  it('copes with an empty response', () => {
+    const empty: Thought = {
+      ...thought,
+      ids: [],
+      blocks: [],
+      trajectory: { ...thought.trajectory, segments: [{ kind: 'text', tokens: run(0) }] },
+    }
+    const response = toProviderResponse(empty, { request, repeatIndex: 0, showTags: true, decode })
+    expect(response).toMatchObject({ output: '', logProbs: [], metadata: { tree: { blocks: [] } } })
+  })
+})
+
+describe('hideTags', () => {
+  it('leaves text without tags alone but for outer white space', () => {
+    expect(hideTags('1 < 2\n\nand <b>')).toBe('1 < 2\n\nand <b>')
+  })
+})

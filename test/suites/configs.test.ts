@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import nunjucks from 'nunjucks'
+import { describe, expect, it } from 'vitest'
+import { parameterCount } from '../../src/engine/checkpoint/config.ts'
+import { parseThinkingConfig } from '../../src/providers/thinker.ts'
+import { readTrainConfig } from '../../src/trainer/config.ts'
+import * as data from '../../suites/countdown/data.ts'
+import { byAnswer, criticalPathTokens, totalTokens } from '../../suites/countdown/scoring.ts'
+import { folder, loaderConfig, read, yaml } from './suite.ts'
+
+const evals = ['base', 'cold-start.sequential', 'cold-start.parallel', 'rl.sequential', 'rl.parallel', 'promptfooconfig'].map(
+  (n) => `${n}.yaml`,
+)
+
+describe('promptfoo configs', () => {
+  it('name the schema, files that exist, loaders and provider keys that are known', () => {
+    for (const name of evals) {
+      const config = yaml(name)
+      expect(read(name).startsWith('# yaml-language-server: $schema=https://promptfoo.dev/config-schema.json\n')).toBe(true)
+      for (const { id } of config.prompts) expect(existsSync(path.join(folder, id.replace('file://', '')))).toBe(true)
+      for (const provider of config.providers) {
+        if (typeof provider === 'string') expect(provider).toBe('echo')
+        else parseThinkingConfig(provider.config, `${name}, ${provider.label}`)
+      }
+      if (typeof config.tests === 'string') expect(existsSync(path.join(folder, config.tests.replace('file://', '')))).toBe(true)
+      else {
+        const [file, loader] = config.tests.path.replace('file://', '').split(':')
+        expect(file).toBe('data.ts')
+        const load = (data as unknown as Record<string, (config: unknown) => unknown[]>)[loader]
+        expect(load({ ...config.tests.config, count: 3 })).toHaveLength(3)
+      }
+    }
+  })
+
+  it('ask every model the same prompt', () => {
+    for (const name of evals) expect(yaml(name).prompts).toEqual(yaml('base.yaml').prompts)
+    const prompt = nunjucks.renderString(read('prompt.j2'), { numbers: '11 1 5', target: 17 })
+    expect(prompt).toBe('Use 11, 1, 5 once each with + - * / to make 17.\n')
+  })
+
+  it('give every form the same problems, budget and temperature', () => {
+    expect(yaml('rl.sequential.yaml').tests).toEqual(yaml('rl.parallel.yaml').tests)
+    expect(loaderConfig('cold-start.sequential.yaml')).toEqual(loaderConfig('cold-start.parallel.yaml'))
+    const settings = ['rl.sequential.yaml', 'rl.parallel.yaml', 'promptfooconfig.yaml'].flatMap((name) => yaml(name).providers)
+    for (const provider of settings) {
+      const { mode, maxTokens, temperature, paths, maxBlocks } = (provider as { config: Record<string, number | string> }).config
+      expect({ maxTokens, temperature }).toEqual({ maxTokens: 264, temperature: 1 })
+      // The decoder opens the blocks that the cold start has shown.
+      const shown = loaderConfig('cold-start.parallel.yaml')
+      if (mode === 'parallel') expect({ paths, maxBlocks }).toEqual({ paths: shown.paths, maxBlocks: shown.tries / shown.paths })
+    }
+  })
+})
+
+describe('train files', () => {
+  const files = ['sequential', 'parallel'].map((form) => readTrainConfig(path.join(folder, `train.${form}.yaml`)))
+
+  it('differ in nothing but the form', () => {
+    const [sequential, parallel] = files.map((config) =>
+      JSON.parse(JSON.stringify({ ...config, file: undefined, output: undefined }).replaceAll(/sequential|parallel/g, 'form')),
+    )
+    expect(sequential).toEqual(parallel)
+    expect(files[0].stages.map(({ name }) => name)).toEqual(['base', 'cold-start', 'rl'])
+  })
+
+  it('learn every response of every row: the loaders fill the list that each stage names', () => {
+    for (const config of files) {
+      const stages = config.stages.filter((stage) => stage.kind === 'sft')
+      expect(stages.map(({ name }) => name)).toEqual(['base', 'cold-start'])
+      for (const { suite, each, response } of stages) {
+        const { path: loader } = yaml(path.basename(suite)).tests as { path: string }
+        const settings = loaderConfig(path.basename(suite))
+        const load = (data as unknown as Record<string, (config: unknown) => data.CountdownTest[]>)[loader.split(':').at(-1)!]
+        const rows = load({ ...settings, count: 40 })
+        expect(Math.max(...rows.map(({ vars }) => vars.trajectories!.length))).toBe(settings.descents ?? settings.solutions)
+        for (const { vars } of rows) {
+          const items = (vars as unknown as Record<string, string[]>)[each!]
+          const rendered = items.map((item) =>
+            new nunjucks.Environment(null, { autoescape: false }).renderString(response, { ...vars, item }),
+          )
+          expect(rendered).toEqual(vars.trajectories)
+        }
+      }
+    }
+  })
+
+  it('describe a model of the size that the README says, with positions for any response', () => {
+    const { architecture } = files[0].model.init!
+    const { ropeTheta, ...sizes } = architecture
+    const vocabSize = 432
+    const config = { ...sizes, vocabSize, rope: { theta: ropeTheta }, qkvBias: false, qkNorm: true }
+    expect((parameterCount(config as Parameters<typeof parameterCount>[0]) / 1e6).toFixed(2)).toBe('1.18')
+    expect(read('README.md')).toContain('1.18 M parameters')
+    expect(sizes.maxPositions).toBeGreaterThanOrEqual(16 + 264)
+  })
+
+  it('name suites that exist and provider entries that decode', () => {
+    for (const config of files) {
+      for (const stage of config.stages) {
+        expect(existsSync(stage.suite), stage.suite).toBe(true)
+        if (stage.kind === 'grpo') {
+          const labels = yaml(path.basename(stage.suite)).providers.map((provider) => (provider as { label: string }).label)
+          expect(labels).toContain(stage.provider)
+          const metrics = yaml(path.basename(stage.suite)).defaultTest?.assert.map(({ metric }) => metric)
+          expect(metrics).toContain(stage.reward)
+        }
+      }
+    }
+  })
+})
+
+describe('scoring', () => {
+  it('passes a response by its answer alone', () => {
+    expect(byAnswer({ answer: 1, structure: 0 })).toMatchObject({ pass: true, score: 1 })
+    expect(byAnswer({ answer: 0, structure: 1, parallel: 1 })).toMatchObject({ pass: false, score: 0 })
+    expect(byAnswer({ structure: 1 })).toMatchObject({ pass: false })
+  })
+
+  it('reports the token counts that the provider measured', () => {
+    const metadata = { totalTokens: 200, criticalPathTokens: 80 }
+    expect(totalTokens('', { providerResponse: { metadata } })).toMatchObject({ pass: true, score: 200 })
+    expect(criticalPathTokens('', { metadata })).toMatchObject({ pass: true, score: 80 })
+    expect(totalTokens('', {})).toMatchObject({ pass: false, score: 0, reason: 'The provider reported no tokens.' })
+  })
+})

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
+import type { CountdownTest } from '../../suites/countdown/data.ts'
+
+/** The suite's folder. */
+export const folder = fileURLToPath(new URL('../../suites/countdown/', import.meta.url))
+
+export const read = (name: string): string => readFileSync(new URL(`../../suites/countdown/${name}`, import.meta.url), 'utf8')
+
+export interface EvalConfig {
+  prompts: { id: string; label: string }[]
+  providers: (string | { id: string; label: string; config: Record<string, unknown> })[]
+  tests: string | { path: string; config: Record<string, number> }
+  defaultTest?: { assert: { metric: string; value: string }[] }
+}
+
+export const yaml = (name: string): EvalConfig => parse(read(name)) as EvalConfig
+
+/** What a promptfoo config of the suite gives its loader, so that tests see what the models are trained on. */
+export function loaderConfig(name: string): Record<string, number> {
+  const { tests } = yaml(name)
+  if (typeof tests === 'string') throw new Error(`${name} has no loader.`)
+  return tests.config
+}
+
+/** Every response of SFT rows with the row it answers. */
+export function responsesOf(rows: readonly CountdownTest[]): { text: string; row: CountdownTest }[] {
+  return rows.flatMap((row) => (row.vars.trajectories ?? []).map((text) => ({ text, row })))
+}
+
+/** The committed tests of a level. */
+export const committedTests = (level: string): CountdownTest[] =>
+  read(`test.${level}.jsonl`)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as CountdownTest)
+
+/** The first cell of a row in a table of the README to the other cells. */
+export function readmeRow(title: string): string[] {
+  const line = read('README.md')
+    .split('\n')
+    .find((text) => text.startsWith(`| ${title} `))
+  if (line === undefined) throw new Error(`The README has no table row "${title}".`)
+  return line
+    .split('|')
+    .slice(2, -1)
+    .map((cell) => cell.trim())
+}

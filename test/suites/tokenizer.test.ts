@@ -1,0 +1,190 @@
+import path from 'node:path'
+import { Tokenizer } from '@huggingface/tokenizers'
+import fc from 'fast-check'
+import nunjucks from 'nunjucks'
+import { describe, expect, it } from 'vitest'
+import { Tokenizer as CheckpointTokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
+import { layoutTrajectory } from '../../src/thinking/layout.ts'
+import { tagIdsFrom } from '../../src/thinking/tags.ts'
+import { trajectoryFromIds } from '../../src/thinking/trajectory.ts'
+import { base, type CountdownTest, coldStartParallel, coldStartSequential, hardTrain } from '../../suites/countdown/data.ts'
+import { madeFiles } from '../../suites/countdown/make.ts'
+import { byteAlphabet, EOS, TAGS } from '../../suites/countdown/tokenizer/build.ts'
+import { folder, loaderConfig, read, readmeRow, responsesOf } from './suite.ts'
+
+const json = JSON.parse(read('tokenizer/tokenizer.json')) as {
+  model: { vocab: Record<string, number>; merges: string[] }
+  added_tokens: { id: number; content: string; special: boolean }[]
+}
+const tokenizer = new Tokenizer(json, JSON.parse(read('tokenizer/tokenizer_config.json')))
+const encode = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids
+const decode = (ids: number[]): string =>
+  ids.length === 0 ? '' : tokenizer.decode(ids, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
+const pieces = (text: string) => encode(text).map((id) => decode([id]))
+
+const prompt = ({ vars }: CountdownTest) => nunjucks.renderString(read('prompt.j2'), vars)
+
+describe('made files', () => {
+  it('are committed as make.ts writes them, byte for byte', () => {
+    for (const [name, content] of madeFiles()) expect(read(name) === content, `${name}: run npx tsx suites/countdown/make.ts`).toBe(true)
+  })
+})
+
+describe('tokenizer', () => {
+  it('has bytes, merges and special tokens with ids without gaps, a multiple of 16', () => {
+    const vocab = Object.values(json.model.vocab)
+    // An object lists keys that are numbers first, whatever their ids.
+    const ids = [...vocab, ...json.added_tokens.map(({ id }) => id)].sort((x, y) => x - y)
+    expect(ids).toEqual(ids.map((_, i) => i))
+    expect(vocab).toHaveLength(256 + json.model.merges.length)
+    expect(ids.length % 16).toBe(0)
+    expect(ids.length).toBeLessThanOrEqual(640)
+    expect(new Set(byteAlphabet()).size).toBe(256)
+  })
+
+  it('gives each tag, the end and the line break one id', () => {
+    for (const special of [...TAGS, EOS]) {
+      expect(encode(special)).toHaveLength(1)
+      expect(json.added_tokens.find(({ content }) => content === special)?.special).toBe(true)
+      expect(decode(encode(special))).toBe(special)
+    }
+    expect(encode('\n')).toHaveLength(1)
+    expect(pieces('</Parallel>\n<Summary>none</Summary>\n<Parallel>')).toEqual([
+      '</Parallel>',
+      '\n',
+      '<Summary>',
+      'none',
+      '</Summary>',
+      '\n',
+      '<Parallel>',
+    ])
+  })
+
+  it('comes back with any text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
+        // A lone half of a surrogate pair has no UTF-8.
+        fc.pre(!/\p{Surrogate}/u.test(text))
+        expect(decode(encode(text))).toBe(text)
+      }),
+      { numRuns: 500 },
+    )
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 60 }), (text) => {
+        expect(decode(encode(text))).toBe(text)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('comes back with mixtures of its own pieces', () => {
+    const piece = fc.constantFrom(
+      ...'11|5| + | - | = |, |\n| yes| no|none|Final |Answer|: | once |.|  |(|)|+| |\t|<Path>|</Path>|é|100'.split('|'),
+    )
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), (parts) => {
+        expect(decode(encode(parts.join('')))).toBe(parts.join(''))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('takes one token for each number from 0 to 99, the same one wherever it stands', () => {
+    for (let n = 0; n <= 99; n++) {
+      const [id, ...more] = encode(String(n))
+      expect(more).toEqual([])
+      for (const text of [`Use ${n}, `, `${n} + `, ` = ${n}\n`, `<Path>${n} - `, `make ${n}.\n`, `(${n})`]) {
+        expect(
+          encode(text).filter((other) => other === id),
+          text,
+        ).toHaveLength(1)
+      }
+    }
+  })
+
+  it('takes one token for each number, symbol and word of prompts and trajectories', () => {
+    expect(pieces('Use 11, 1, 5 once each with + - * / to make 17.\n')).toEqual(
+      'Use |11|, |1|, |5| once |each |with |+ - * / |to |make |17|.\n'.split('|'),
+    )
+    expect(pieces('11 + 5 = 16, 16 - 1 = 15 no\nFinal Answer: none')).toEqual(
+      '11| + |5| = |16|, |16| - |1| = |15| no|\n|Final |Answer|: |none'.split('|'),
+    )
+    const known = new Set([
+      '\n',
+      '.\n',
+      ...TAGS,
+      ...'Use |, | once |each |with |+ - * / |to |make | + | - | * | / | = | yes| no|none|Final |Answer|: '.split('|'),
+    ])
+    const rows = [...base({ count: 150, descents: 4 }), ...coldStartSequential({ count: 80 }), ...coldStartParallel({ count: 80 })]
+    const texts = [...rows.map(prompt), ...responsesOf(rows).map((response) => response.text)]
+    const unknown = texts.flatMap(pieces).filter((piece) => !known.has(piece) && !/^[1-9]?\d$/.test(piece))
+    expect([...new Set(unknown)]).toEqual([])
+  })
+})
+
+describe('in the project', () => {
+  const own = CheckpointTokenizer.load(path.join(folder, 'tokenizer'))
+
+  it('is read by the checkpoint tokenizer, which gives the same ids', () => {
+    const rows = [...base({ count: 50, descents: 2 }), ...coldStartParallel({ count: 20 })]
+    for (const text of [...rows.map(prompt), ...responsesOf(rows).map((response) => response.text)]) {
+      expect(own.encode(text)).toEqual(encode(text))
+      expect(own.decode(encode(text))).toBe(text)
+    }
+    expect(own.vocabSize % 16).toBe(0)
+  })
+
+  it('makes trajectories for SFT that overlap in position as paths do', () => {
+    const eos = own.idOf(EOS)!
+    const tags = tagIdsFrom(own, [eos])
+    for (const { text, row } of responsesOf(coldStartParallel({ count: 20 }))) {
+      const response = [...own.encode(text), eos]
+      const trajectory = trajectoryFromIds(own.encode(prompt(row)), response, tags)
+      expect(
+        trajectory.segments
+          .filter(({ kind }) => kind === 'block')
+          .every((block) => 'paths' in block && block.paths.length === loaderConfig('cold-start.parallel.yaml').paths),
+      ).toBe(true)
+      const { ids, positions } = layoutTrajectory(trajectory, 'structured', { loss: 'response' })
+      expect(ids).toHaveLength(own.encode(prompt(row)).length + response.length)
+      expect(Math.max(...positions)).toBeLessThan(0.7 * ids.length)
+    }
+  })
+})
+
+describe('token counts', () => {
+  const lengths = (texts: string[]) => texts.map((text) => encode(text).length)
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const responses = (rows: CountdownTest[]) => lengths(responsesOf(rows).map(({ text }) => text))
+  const solver = { ...loaderConfig('cold-start.parallel.yaml'), count: 400 }
+
+  it('are what the README says', () => {
+    const measured: [string, number[]][] = [
+      ['prompt', lengths([...hardTrain({ count: 50 }), ...coldStartSequential({ count: 50 })].map(prompt))],
+      ['base response', responses(base({ ...loaderConfig('base.yaml'), count: 300 }))],
+      ['cold start, sequential', responses(coldStartSequential(solver))],
+      ['cold start, parallel', responses(coldStartParallel(solver))],
+    ]
+    for (const [title, counts] of measured) {
+      const [said, longest] = readmeRow(title).map(Number)
+      // The README counts all rows.
+      expect(Math.abs(mean(counts) - said) / said, title).toBeLessThan(0.05)
+      expect(Math.max(...counts), title).toBe(longest)
+    }
+    for (const row of base({ count: 200, descents: 2 })) {
+      const size = row.vars.numbers.split(' ').length
+      expect(new Set(responses([row]))).toEqual(new Set([6 * (size - 1)]))
+    }
+  })
+
+  it('let all hard tries and an answer fit the budget of the configs in both forms', () => {
+    const { tries, paths } = loaderConfig('cold-start.parallel.yaml')
+    const attempt = '11 + 5 = 16, 16 + 1 = 17, 17 + 2 = 19 no'
+    const answer = `\nFinal Answer: ${attempt.replace(' no', '')}${EOS}`
+    const block = (summary: string) => `<Parallel>${`<Path>${attempt}</Path>`.repeat(paths)}</Parallel>\n<Summary>${summary}</Summary>`
+    const blocks = Array.from({ length: tries / paths }, (_, i) => block(i + 1 < tries / paths ? 'none' : attempt.split(', ')[0]))
+    const [sequential, parallel] = lengths([Array(tries).fill(attempt).join('\n') + answer, blocks.join('\n') + answer])
+    expect(readmeRow('hard, ten tries and the answer')[0]).toBe(`${sequential} sequential, ${parallel} parallel`)
+    expect(Math.max(sequential, parallel)).toBeLessThanOrEqual(264)
+  })
+})

@@ -1,0 +1,314 @@
+import { describe, expect, it } from 'vitest'
+import { countdownAnswer } from '../../src/assertions/countdown-answer.ts'
+import { parseThinking, writeThinking } from '../../src/thinking/grammar.ts'
+import {
+  base,
+  type CountdownTest,
+  coldStartParallel,
+  coldStartSequential,
+  easyTrain,
+  hardTrain,
+  mixedTrain,
+} from '../../suites/countdown/data.ts'
+import { apply, moves, nearestMove } from '../../suites/countdown/moves.ts'
+import { drawProblem, splitOf } from '../../suites/countdown/problems.ts'
+import { Random } from '../../suites/countdown/random.ts'
+import { allTries, randomTry, searchOrder, writeTry } from '../../suites/countdown/trajectories.ts'
+import { committedTests, loaderConfig, read, responsesOf } from './suite.ts'
+
+const COUNT = 1500
+const DESCENTS = 6
+/** Problems of the cold start, solved as in training. */
+const SOLVED = 300
+const SOLVER = { ...loaderConfig('cold-start.parallel.yaml'), count: SOLVED, seed: 5 }
+const { tries: TRIES, paths: PATHS, solutions: SOLUTIONS } = loaderConfig('cold-start.parallel.yaml')
+
+interface Reading {
+  numbers: number[]
+  target: number
+}
+
+const problemOf = ({ vars }: CountdownTest): Reading => ({ numbers: vars.numbers.split(' ').map(Number), target: vars.target })
+
+/** For what is checked in every move of thousands of tries, where `expect` would take most of the time. */
+function must(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(message)
+}
+
+/** Reads `11 + 5 = 16, 16 + 1 = 17` independently of the code that wrote it; returns where it ends. */
+function readChain(text: string, { numbers }: Reading): number {
+  const state = numbers.slice()
+  for (const step of text.split(', ')) {
+    const match = /^(\d+) ([-+*/]) (\d+) = (\d+)$/.exec(step)
+    must(match !== null, `"${step}" of "${text}" is no move.`)
+    const [a, b, result] = [match[1], match[3], match[4]].map(Number)
+    must({ '+': a + b, '-': a - b, '*': a * b, '/': a / b }[match[2]] === result, `${step} is wrong.`)
+    must(result >= 1 && result <= 99, `${step} leaves 1 to 99.`)
+    for (const used of [a, b]) {
+      must(state.includes(used), `"${text}" has no ${used} left of ${numbers}.`)
+      state.splice(state.indexOf(used), 1)
+    }
+    state.push(result)
+  }
+  must(state.length === 1, `"${text}" leaves ${state} of ${numbers}.`)
+  return state[0]
+}
+
+/** Checks a try and returns whether it claims success, which must be true. */
+function readTry(text: string, problem: Reading): boolean {
+  const match = /^(.*) (yes|no)$/.exec(text)
+  must(match !== null, `"${text}" has no verdict.`)
+  const hit = readChain(match[1], problem) === problem.target
+  must(match[2] === (hit ? 'yes' : 'no'), `"${text}" has the wrong verdict for ${problem.target}.`)
+  return hit
+}
+
+function checkAnswer(answer: string, found: boolean, row: CountdownTest): void {
+  expect(answer.startsWith('Final Answer: ')).toBe(true)
+  const chain = answer.slice('Final Answer: '.length)
+  expect(chain === 'none').toBe(!found)
+  if (found) expect(readChain(chain, problemOf(row))).toBe(row.vars.target)
+}
+
+describe('base', () => {
+  const rows = base({ count: COUNT, seed: 5, two: 0.3, three: 0.25, descents: DESCENTS })
+  const sizeOf = (row: CountdownTest) => problemOf(row).numbers.length
+
+  it('is right arithmetic, legal moves and a true verdict, without tags', () => {
+    const tries = [0, 0, 0, 0, 0]
+    const hits = [0, 0, 0, 0, 0]
+    for (const { text, row } of responsesOf(rows)) {
+      expect(text).not.toContain('<')
+      tries[sizeOf(row)]++
+      if (readTry(text, problemOf(row))) hits[sizeOf(row)]++
+    }
+    const share = hits.map((count, size) => count / tries[size])
+    expect(Math.abs(share[2] - 0.5)).toBeLessThan(0.1)
+    // Of three and of four numbers as blind as the README says of the tests.
+    expect(Math.abs(share[3] - 0.26)).toBeLessThan(0.06)
+    expect(Math.abs(share[4] - 0.06)).toBeLessThan(0.02)
+  })
+
+  it('has one descent of a fact and as many as asked for of another problem, drawn anew', () => {
+    const repeated = new Set<number>()
+    for (const row of rows) {
+      const texts = row.vars.trajectories!
+      expect(texts).toHaveLength(sizeOf(row) === 2 ? 1 : DESCENTS)
+      // Four numbers have dozens of descents: six that are all alike were not drawn.
+      if (new Set(texts).size === 1) repeated.add(sizeOf(row))
+    }
+    expect(repeated).toContain(2)
+    expect(repeated).not.toContain(4)
+  })
+
+  it('has the shares of two, three and four numbers asked for, and no test problem', () => {
+    const sizes = [0, 0, 0, 0, 0]
+    for (const row of rows) {
+      sizes[sizeOf(row)]++
+      if (sizeOf(row) > 2) expect(splitOf(problemOf(row))).toBe('train')
+    }
+    expect(Math.abs(sizes[2] / COUNT - 0.3)).toBeLessThan(0.05)
+    expect(Math.abs(sizes[3] / COUNT - 0.25)).toBeLessThan(0.05)
+    expect(Math.abs(sizes[4] / COUNT - 0.45)).toBeLessThan(0.05)
+  })
+
+  it('draws descents blindly: all first moves of a problem are equally common', () => {
+    const problem = { numbers: [3, 8, 14, 5], target: 42 }
+    const random = new Random(2, 'blind')
+    const counts = new Map<string, number>()
+    const draws = 8000
+    for (let i = 0; i < draws; i++) {
+      const { a, op, b } = randomTry(random, problem).moves[0]
+      counts.set(`${a}${op}${b}`, (counts.get(`${a}${op}${b}`) ?? 0) + 1)
+    }
+    const expected = draws / moves(problem.numbers).length
+    expect(counts.size).toBe(moves(problem.numbers).length)
+    for (const count of counts.values()) expect(Math.abs(count - expected)).toBeLessThan(5 * Math.sqrt(expected))
+  })
+})
+
+describe('cold start', () => {
+  const sequential = coldStartSequential(SOLVER)
+  const parallel = coldStartParallel(SOLVER)
+  /** With one block's tries only, so that the solver often gives up. */
+  const short = { sequential: coldStartSequential({ ...SOLVER, tries: PATHS }), parallel: coldStartParallel({ ...SOLVER, tries: PATHS }) }
+  const asked = (rows: CountdownTest[]) => rows.map(({ vars }) => `${vars.numbers} = ${vars.target}`)
+
+  it('asks the same easy train problems in both forms, in the same order, however often and long each is solved', () => {
+    expect(asked(sequential)).toEqual(asked(parallel))
+    expect(new Set(asked(sequential)).size).toBeGreaterThan(0.9 * SOLVED)
+    for (const config of [{ solutions: 1 }, { solutions: 7 }, { tries: PATHS }, { intuition: 1 }]) {
+      expect(asked(coldStartSequential({ ...SOLVER, count: 100, ...config }))).toEqual(asked(parallel).slice(0, 100))
+      expect(asked(coldStartParallel({ ...SOLVER, count: 100, ...config }))).toEqual(asked(sequential).slice(0, 100))
+    }
+    for (const row of sequential) {
+      expect(problemOf(row).numbers).toHaveLength(3)
+      expect(splitOf(problemOf(row))).toBe('train')
+    }
+  })
+
+  it('has as many runs of the solver a problem as asked for, drawn anew', () => {
+    for (const rows of [sequential, parallel]) {
+      for (const { vars } of rows) expect(vars.trajectories).toHaveLength(SOLUTIONS)
+      // Where tries work often, short sequential runs meet again.
+      expect(new Set(responsesOf(rows).map(({ text }) => text)).size).toBeGreaterThan(0.7 * SOLUTIONS * SOLVED)
+    }
+    for (const row of coldStartParallel({ count: 20, solutions: 2 })) expect(row.vars.trajectories).toHaveLength(2)
+  })
+
+  it.each([
+    { limit: TRIES, rows: sequential },
+    { limit: PATHS, rows: short.sequential },
+  ])('tries line by line, never the same twice, and stops at the first that works or after $limit', ({ limit, rows }) => {
+    for (const { text, row } of responsesOf(rows)) {
+      const lines = text.split('\n')
+      const answer = lines.pop()!
+      expect(new Set(lines).size).toBe(lines.length)
+      const hits = lines.map((line) => readTry(line, problemOf(row)))
+      expect(hits.slice(0, -1)).not.toContain(true)
+      expect(lines.length).toBeLessThanOrEqual(limit)
+      if (!hits.at(-1)) expect(lines.length).toBe(Math.min(limit, allTries(problemOf(row)).length))
+      checkAnswer(answer, hits.at(-1)!, row)
+    }
+  })
+
+  it.each([
+    { limit: TRIES, rows: parallel },
+    { limit: PATHS, rows: short.parallel },
+  ])('is grammatical in parallel form: different paths, a true summary, enough blocks for $limit tries', ({ limit, rows }) => {
+    for (const { text, row } of responsesOf(rows)) {
+      const { tree, violations } = parseThinking(text, { minPaths: PATHS, maxPaths: PATHS })
+      expect(violations, text).toEqual([])
+      const blocks = tree.parts.filter((part) => part.kind === 'block')
+      const most = Math.ceil(Math.min(limit, allTries(problemOf(row)).length) / PATHS)
+      expect(blocks.length).toBeGreaterThan(0)
+      expect(blocks.length).toBeLessThanOrEqual(most)
+      expect(text.startsWith('<Parallel>')).toBe(true)
+      const found = blocks.map((block) => {
+        const paths = block.paths.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd))
+        expect(new Set(paths).size).toBe(PATHS)
+        const hits = paths.filter((path) => readTry(path, problemOf(row)))
+        const summary = text.slice(block.summary!.contentStart, block.summary!.contentEnd)
+        // The first move of the first path that works.
+        expect(summary).toBe(hits.length > 0 ? hits[0].split(', ')[0] : 'none')
+        if (hits.length > 0) expect(text.endsWith(`\nFinal Answer: ${hits[0].replace(/ yes$/, '')}`)).toBe(true)
+        return hits.length > 0
+      })
+      expect(found.slice(0, -1)).not.toContain(true)
+      if (!found.at(-1)) expect(blocks.length).toBe(most)
+      checkAnswer(text.slice(tree.parts.at(-1)!.start).trimStart(), found.at(-1)!, row)
+      // What the decoder writes between tags is what the grammar's writer writes.
+      const parts = tree.parts.map((part) =>
+        part.kind === 'text'
+          ? { kind: 'text' as const, text: text.slice(part.start, part.end) }
+          : {
+              kind: 'block' as const,
+              paths: part.paths.map((path) => text.slice(path.contentStart, path.contentEnd)),
+              summary: text.slice(part.summary!.contentStart, part.summary!.contentEnd),
+            },
+      )
+      expect(writeThinking(parts)).toBe(text)
+    }
+  })
+
+  it('gives both forms the same number of tries to fail, and equal success', () => {
+    const none = (rows: CountdownTest[]) => {
+      const responses = responsesOf(rows)
+      return responses.filter(({ text }) => text.endsWith('none')).length / responses.length
+    }
+    expect(none(sequential)).toBeLessThan(0.02)
+    expect(none(parallel)).toBeLessThan(0.02)
+    expect(none(short.sequential)).toBeGreaterThan(0.02)
+    expect(Math.abs(none(short.sequential) - none(short.parallel))).toBeLessThan(0.03)
+  })
+
+  it('puts the path that works anywhere in its block', () => {
+    const places = new Array<number>(PATHS).fill(0)
+    for (const { text } of responsesOf(parallel)) {
+      const paths = [...text.split('</Parallel>')[0].matchAll(/<Path>.*? (yes|no)<\/Path>/g)].map((match) => match[1])
+      paths.forEach((verdict, i) => {
+        if (verdict === 'yes') places[i]++
+      })
+    }
+    const mean = places.reduce((sum, count) => sum + count) / PATHS
+    for (const count of places) expect(Math.abs(count - mean)).toBeLessThan(5 * Math.sqrt(mean))
+  })
+
+  it('is answered correctly by the assertion of the package', () => {
+    for (const { text, row } of responsesOf([...sequential, ...parallel, ...short.parallel])) {
+      const { pass } = countdownAnswer(text, { vars: { ...row.vars } } as never)
+      expect(pass, text).toBe(!text.endsWith('none'))
+    }
+  })
+
+  it('orders tries by intuition: blind at 1, what works first at a large one', () => {
+    const random = new Random(9, 'order')
+    let first = 0
+    let expected = 0
+    const draws = 2000
+    for (let i = 0; i < draws; i++) {
+      const problem = drawProblem(random, 'easy', 'train')
+      const tries = allTries(problem)
+      const order = searchOrder(random, problem, 1)
+      expect(order.map(writeTry).sort()).toEqual(tries.map(writeTry).sort())
+      if (order[0].hit) first++
+      expected += tries.filter((attempt) => attempt.hit).length / tries.length
+      expect(searchOrder(random, problem, 1e9)[0].hit).toBe(true)
+    }
+    expect(Math.abs(first - expected)).toBeLessThan(5 * Math.sqrt(expected))
+  })
+})
+
+describe('loaders', () => {
+  const loaders = { base, coldStartSequential, coldStartParallel, easyTrain, hardTrain, mixedTrain }
+
+  it('give the same rows for the same seed, a prefix for a smaller count, others for another seed', () => {
+    for (const [name, load] of Object.entries(loaders)) {
+      expect(load({ count: 60, seed: 2 }), name).toEqual(load({ count: 60, seed: 2 }))
+      expect(load({ count: 60, seed: 2 }), name).not.toEqual(load({ count: 60, seed: 3 }))
+      if (name !== 'mixedTrain') expect(load({ count: 60, seed: 2 }).slice(0, 30), name).toEqual(load({ count: 30, seed: 2 }))
+    }
+  })
+
+  it('give RL problems of train in the share asked for, no two alike', () => {
+    const rows = mixedTrain({ count: 400, seed: 1, hard: 0.75 })
+    expect(rows.filter((row) => row.vars.level === 'hard')).toHaveLength(300)
+    expect(rows.slice(0, 100).some((row) => row.vars.level === 'easy')).toBe(true)
+    expect(new Set(rows.map(({ vars }) => `${vars.numbers}=${vars.target}`)).size).toBe(400)
+    for (const row of [...rows, ...hardTrain({ count: 50 }), ...easyTrain({ count: 50 })]) expect(splitOf(problemOf(row))).toBe('train')
+  })
+
+  it('refuse what they do not know', () => {
+    expect(() => base({ cuont: 3 })).toThrow(/count.*Got cuont/)
+    expect(() => mixedTrain({ hard: -1 })).toThrow(/hard.*-1/)
+    expect(() => base({ count: 3, basePath: '/somewhere' })).not.toThrow()
+  })
+
+  it('share no problem with the committed tests', () => {
+    for (const level of ['easy', 'hard']) {
+      const tests = committedTests(level)
+      expect(tests).toHaveLength(200)
+      for (const test of tests) expect(splitOf(problemOf(test))).toBe('test')
+    }
+  })
+})
+
+describe('the README', () => {
+  /** How likely a random descent ends on the target. */
+  function luck(numbers: readonly number[], target: number): number {
+    if (numbers.length === 2) return nearestMove(numbers[0], numbers[1], target).result === target ? 1 : 0
+    const next = moves(numbers)
+    return next.reduce((sum, move) => sum + luck(apply(numbers, move), target), 0) / next.length
+  }
+
+  it('says what blind tries solve', () => {
+    const share = (level: string, count: number) => {
+      const tests = committedTests(level).map(problemOf)
+      const mean = tests.reduce((sum, { numbers, target }) => sum + 1 - (1 - luck(numbers, target)) ** count, 0) / tests.length
+      return `${Math.round(100 * mean)} %`
+    }
+    const one = `a try solves ${share('hard', 1)} of the hard test and ${share('easy', 1)} of the easy one`
+    expect(read('README.md')).toContain(`${one}, ten tries ${share('hard', 10)} and ${share('easy', 10)}.`)
+    expect(TRIES).toBe(10)
+  })
+})
