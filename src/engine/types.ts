@@ -37,7 +37,7 @@ export interface ModelConfig {
   rmsNormEps: number
   rope: RopeConfig
   tiedEmbeddings: boolean
-  /** Biases on q, k, v (qwen2, or `attention_bias`). */
+  /** Biases on q, k, v (qwen2). */
   qkvBias: boolean
   /** RMSNorm over each head of q and k (qwen3). */
   qkNorm: boolean

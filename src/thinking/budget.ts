@@ -78,8 +78,12 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
       )
     }
   }
-  checkTagIds(tags)
-  for (const id of [...tagList(tags), ...tags.newline, ...tags.eos]) whole('tag, line break or end id', id, 0, model.vocabSize - 1)
+  // Plain decoding needs no tags: any checkpoint can be asked.
+  if (request.mode === 'parallel') {
+    checkTagIds(tags)
+    for (const id of [...tagList(tags), ...tags.newline]) whole('tag or line break id', id, 0, model.vocabSize - 1)
+  }
+  for (const id of tags.eos) whole('end id', id, 0, model.vocabSize - 1)
   if (promptIds.length === 0) throw new ConfigError('A prompt needs at least one token. Got none. Give a text or a start token.')
   // Structured positions advance by the longest path only.
   const reach = request.mode === 'parallel' && request.attention === 'causal' ? response : shorter

@@ -73,7 +73,7 @@ export interface Budgets {
   block?: number
   /** Tokens along the longest chain (a block counts its longest path). Default: response. */
   criticalPath?: number
-  /** Tokens kept back for the text after the last block. Default: a quarter of `response`, 64 at most. */
+  /** Tokens kept back for the text after the last block. Default: a quarter of the smaller of `response` and `criticalPath`, 64 at most. */
   answerReserve?: number
 }
 

@@ -17,6 +17,7 @@ const base = { basePath: folder, checkpoint: 'structured', device: 'cpu', seed: 
 beforeAll(async () => {
   await writeTinyCheckpoint(path.join(folder, 'structured'))
   await writeTinyCheckpoint(path.join(folder, 'causal'), { attention: 'causal' })
+  await writeTinyCheckpoint(path.join(folder, 'untagged'), { tagged: false })
   await writeTinyCheckpoint(path.join(folder, 'chat'), {
     chatTemplate:
       "{% for message in messages %}{{ message.role + ': ' + message.content + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}",
@@ -117,6 +118,14 @@ describe('ParallelThinkingProvider', () => {
     expect(responses.every((response) => metadataOf(response).attention === 'causal')).toBe(true)
     expect(responses.some((response) => metadataOf(response).tree.blocks.length > 0)).toBe(true)
     expect(await sweep(provider({ checkpoint: 'causal' }), 5)).toEqual(responses)
+  })
+
+  it('decodes a checkpoint without tags plainly, and says why it cannot think in parallel', async () => {
+    const plain = await provider({ checkpoint: 'untagged', mode: 'sequential', maxTokens: 20 }).callApi(prompts[0], context())
+    expect(plain.error).toBeUndefined()
+    expect(metadataOf(plain)).toMatchObject({ mode: 'sequential', tree: { blocks: [] } })
+    const parallel = await provider({ checkpoint: 'untagged', maxTokens: 60 }).callApi(prompts[0], context())
+    expect(parallel.error).toMatch(/mode: parallel needs a checkpoint trained with the six tags/)
   })
 
   it('renders chats and hides tags on demand', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
@@ -13,6 +14,16 @@ export interface TinyOptions {
   seed?: number
   attention?: AttentionMode
   chatTemplate?: string
+  /** False: the tokenizer has no tags and there is no parallel_r1.json, as in any model from elsewhere. */
+  tagged?: boolean
+}
+
+function withoutTags(): Tokenizer {
+  const json = JSON.parse(readFileSync(path.join(tokenizerFolder, 'tokenizer.json'), 'utf8'))
+  const isTag = (content: string) => /^<\/?(Parallel|Path|Summary)>$/.test(content)
+  json.added_tokens = json.added_tokens.filter((token: { content: string }) => !isTag(token.content))
+  json.model.vocab = Object.fromEntries(Object.entries(json.model.vocab).filter(([token]) => !isTag(token)))
+  return Tokenizer.fromJson(json)
 }
 
 /**
@@ -21,7 +32,7 @@ export interface TinyOptions {
  */
 export async function writeTinyCheckpoint(
   folder: string,
-  { seed = 1, attention = 'structured', chatTemplate }: TinyOptions = {},
+  { seed = 1, attention = 'structured', chatTemplate, tagged = true }: TinyOptions = {},
 ): Promise<void> {
   const tokenizer = Tokenizer.load(tokenizerFolder)
   const eos = tokenizer.idOf('<|endoftext|>')!
@@ -62,9 +73,9 @@ export async function writeTinyCheckpoint(
     config,
     weights,
     dtype: 'float32',
-    tokenizer,
+    tokenizer: tagged ? tokenizer : withoutTags(),
     chatTemplate,
     generation: { eosTokenIds: [eos] },
-    parallel: { attention, tags, budgets: { response: 120, path: 20 }, paths: 3, maxBlocks: 2 },
+    parallel: !tagged ? undefined : { attention, tags, budgets: { response: 120, path: 20 }, paths: 3, maxBlocks: 2 },
   })
 }
