@@ -8,6 +8,7 @@
  * What a request returns does not depend on what else runs (the engine's promise per sequence).
  */
 
+import { setMaxListeners } from 'node:events'
 import { CacheFullError, ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, StepInput, StepOutput } from '../engine/types.ts'
 import { resolveLimits, worstCasePages } from './budget.ts'
@@ -121,6 +122,8 @@ export class Scheduler {
     }
     const run = new Run(this)
     const stop = (): void => this.stop(run, signal?.reason)
+    // Hundreds of requests may share one signal.
+    if (signal) setMaxListeners(0, signal)
     signal?.addEventListener('abort', stop, { once: true })
     this.runs.add(run)
     let admitted = false

@@ -12,6 +12,8 @@ export interface CountdownVars {
   numbers: string
   target: number
   level?: Level
+  /** `descents` where the prompt asks for random descents instead of a solution (prompt.j2). */
+  task?: 'descents'
   /** Responses to learn: several a problem, because promptfoo takes milliseconds to resolve a row. */
   trajectories?: string[]
 }
@@ -57,32 +59,37 @@ export function base(config?: Config): CountdownTest[] {
   const random = new Random(seed, 'base')
   return many(count, () => {
     const { problem, texts } = drawBase(random, { two, three }, descents)
-    return toTest(problem, { trajectories: texts })
+    return toTest(problem, { task: 'descents', trajectories: texts })
   })
 }
 
-const COLD_START = { count: 4000, seed: 1, solutions: 5, tries: 10, paths: 5, intuition: 2 }
+const COLD_START = { count: 4000, hard: 0.4, seed: 1, solutions: 5, tries: 10, paths: 5, intuition: 2 }
 
 type Solve = (solver: Random, problem: Problem, options: typeof COLD_START) => string
 
-/** The same problems in the same order in both forms: the solver draws from a stream of its own. Each has `solutions` runs of it. */
+/**
+ * The same problems in the same order in both forms: the solver draws from a stream of its own. Each has `solutions` runs of
+ * it. `hard` is the share of problems with four numbers, whose tries are blind: without them a model forgets that four
+ * numbers take three moves (docs/log.md).
+ */
 function coldStart(loader: string, config: Config | undefined, solve: Solve): CountdownTest[] {
   const options = read(loader, config, COLD_START)
   const problems = new Random(options.seed, 'cold start')
   const solver = new Random(options.seed, loader)
   return many(options.count, () => {
-    const problem = drawColdStart(problems, options.paths)
+    const level = problems.next() < options.hard ? 'hard' : 'easy'
+    const problem = drawColdStart(problems, level, options.paths)
     const trajectories = Array.from({ length: options.solutions }, () => solve(solver, problem, options))
-    return toTest(problem, { level: 'easy', trajectories })
+    return toTest(problem, { level, trajectories })
   })
 }
 
-/** Easy problems with the search written out line by line. */
+/** The search written out line by line. */
 export function coldStartSequential(config?: Config): CountdownTest[] {
   return coldStart('coldStartSequential', config, sequentialSolution)
 }
 
-/** Easy problems with the search written in blocks. */
+/** The search written in blocks. */
 export function coldStartParallel(config?: Config): CountdownTest[] {
   return coldStart('coldStartParallel', config, parallelSolution)
 }

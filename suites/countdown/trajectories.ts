@@ -9,7 +9,7 @@
  *             Parallel: blocks of paths, a try each; the summary takes the one that works, naming its first move, or says none.
  */
 import { apply, type Move, moves, nearestMove } from './moves.ts'
-import { drawProblem, type Problem } from './problems.ts'
+import { drawProblem, LEVELS, type Level, type Problem } from './problems.ts'
 import type { Random } from './random.ts'
 
 /** One descent and its verdict: true when it ends on the target. */
@@ -93,8 +93,13 @@ export interface BaseMix {
   three: number
 }
 
-/** One row of the base stage: a problem (of train, where it has three or four numbers) and random descents. */
-export function drawBase(random: Random, mix: BaseMix, descents: number): { problem: Problem; texts: string[] } {
+/** Random descents, one to three of them a line each: no search, the next does not depend on how the last one ended. */
+export function writeDescents(random: Random, problem: Problem): string {
+  return Array.from({ length: 1 + random.int(3) }, () => writeTry(randomTry(random, problem))).join('\n')
+}
+
+/** One row of the base stage: a problem (of train, where it has three or four numbers) and `count` responses. */
+export function drawBase(random: Random, mix: BaseMix, count: number): { problem: Problem; texts: string[] } {
   const kind = random.next()
   // A fact has one descent only.
   if (kind < mix.two) {
@@ -102,7 +107,7 @@ export function drawBase(random: Random, mix: BaseMix, descents: number): { prob
     return { problem, texts: [writeTry(randomTry(random, problem))] }
   }
   const problem = drawProblem(random, kind < mix.two + mix.three ? 'easy' : 'hard', 'train')
-  return { problem, texts: Array.from({ length: descents }, () => writeTry(randomTry(random, problem))) }
+  return { problem, texts: Array.from({ length: count }, () => writeDescents(random, problem)) }
 }
 
 export interface SolverOptions {
@@ -129,10 +134,25 @@ export function searchOrder(random: Random, problem: Problem, intuition: number)
   return out
 }
 
+/** Distinct random tries: no solver, no intuition. */
+export function blindOrder(random: Random, problem: Problem, tries: number): Try[] {
+  const out = new Map<string, Try>()
+  while (out.size < tries) {
+    const attempt = randomTry(random, problem)
+    out.set(writeTry(attempt), attempt)
+  }
+  return [...out.values()]
+}
+
+/** On easy problems the solver searches; on hard ones tries are blind, so that they show the form and teach no search. */
+function orderOf(random: Random, problem: Problem, { tries, intuition }: SolverOptions): Try[] {
+  return problem.numbers.length === LEVELS.easy ? searchOrder(random, problem, intuition) : blindOrder(random, problem, tries)
+}
+
 /** Tries a line each until one works, then the answer: the chain of the try that worked, or none. */
-export function sequentialSolution(random: Random, problem: Problem, { tries, intuition }: SolverOptions): string {
+export function sequentialSolution(random: Random, problem: Problem, options: SolverOptions): string {
   const made: Try[] = []
-  for (const attempt of searchOrder(random, problem, intuition).slice(0, tries)) {
+  for (const attempt of orderOf(random, problem, options).slice(0, options.tries)) {
     made.push(attempt)
     if (attempt.hit) break
   }
@@ -144,8 +164,9 @@ export function sequentialSolution(random: Random, problem: Problem, { tries, in
  * Blocks of `paths` tries until one works, then the answer. A path cannot see its siblings, so their order is shuffled to
  * carry no information. When fewer untried tries are left than a block has paths, it repeats some of earlier blocks.
  */
-export function parallelSolution(random: Random, problem: Problem, { tries, intuition, paths }: SolverOptions & { paths: number }): string {
-  const order = searchOrder(random, problem, intuition)
+export function parallelSolution(random: Random, problem: Problem, options: SolverOptions & { paths: number }): string {
+  const { tries, paths } = options
+  const order = orderOf(random, problem, options)
   const blocks: string[] = []
   let found: Try | undefined
   for (let start = 0; start < Math.min(tries, order.length) && !found; start += paths) {
@@ -158,10 +179,10 @@ export function parallelSolution(random: Random, problem: Problem, { tries, intu
   return `${blocks.join('\n')}\n${ANSWER}${found ? writeChain(found.moves) : NONE}`
 }
 
-/** An easy problem of train with at least as many different tries as a block has paths. */
-export function drawColdStart(random: Random, paths: number): Problem {
+/** A problem of train; an easy one has at least as many different tries as a block has paths. */
+export function drawColdStart(random: Random, level: Level, paths: number): Problem {
   for (;;) {
-    const problem = drawProblem(random, 'easy', 'train')
-    if (allTries(problem).length >= paths) return problem
+    const problem = drawProblem(random, level, 'train')
+    if (level === 'hard' || allTries(problem).length >= paths) return problem
   }
 }

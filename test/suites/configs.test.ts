@@ -7,7 +7,7 @@ import { parseThinkingConfig } from '../../src/providers/thinker.ts'
 import { readTrainConfig } from '../../src/trainer/config.ts'
 import * as data from '../../suites/countdown/data.ts'
 import { byAnswer, criticalPathTokens, totalTokens } from '../../suites/countdown/scoring.ts'
-import { folder, loaderConfig, read, yaml } from './suite.ts'
+import { committedTests, folder, loaderConfig, promptOf, read, yaml } from './suite.ts'
 
 const evals = ['base', 'cold-start.sequential', 'cold-start.parallel', 'rl.sequential', 'rl.parallel', 'promptfooconfig'].map(
   (n) => `${n}.yaml`,
@@ -35,8 +35,23 @@ describe('promptfoo configs', () => {
 
   it('ask every model the same prompt', () => {
     for (const name of evals) expect(yaml(name).prompts).toEqual(yaml('base.yaml').prompts)
-    const prompt = nunjucks.renderString(read('prompt.j2'), { numbers: '11 1 5', target: 17 })
-    expect(prompt).toBe('Use 11, 1, 5 once each with + - * / to make 17.\n')
+    const row = data.toTest({ numbers: [11, 1, 5], target: 17 })
+    expect(promptOf(row)).toBe('Use 11, 1, 5 once each with + - * / to make 17.\n')
+    expect(promptOf({ ...row, vars: { ...row.vars, task: 'descents' } })).toBe('11, 1, 5 to make 17.\n')
+  })
+
+  it('ask for a solution wherever one is learned, rewarded or scored, and for descents in the base task only', () => {
+    for (const row of data.base({ ...loaderConfig('base.yaml'), count: 30 })) {
+      expect(promptOf(row)).toMatch(/^[\d, ]+ to make \d+\.\n$/)
+      for (const text of row.vars.trajectories!) expect(text).not.toContain('Final Answer: ')
+    }
+    const cold = loaderConfig('cold-start.parallel.yaml')
+    const solved = [data.coldStartSequential, data.coldStartParallel].flatMap((load) => load({ ...cold, count: 30 }))
+    for (const row of solved) {
+      for (const text of row.vars.trajectories!) expect(text).toContain('Final Answer: ')
+    }
+    const asked = [data.easyTrain, data.hardTrain, data.mixedTrain].flatMap((load) => load({ count: 30 }))
+    for (const row of [...solved, ...asked, ...committedTests('easy'), ...committedTests('hard')]) expect(promptOf(row)).toMatch(/^Use /)
   })
 
   it('give every form the same problems, budget and temperature', () => {
@@ -75,6 +90,7 @@ describe('train files', () => {
         const rows = load({ ...settings, count: 40 })
         expect(Math.max(...rows.map(({ vars }) => vars.trajectories!.length))).toBe(settings.descents ?? settings.solutions)
         for (const { vars } of rows) {
+          expect(vars.trajectories!.length).toBeGreaterThan(0)
           const items = (vars as unknown as Record<string, string[]>)[each!]
           const rendered = items.map((item) =>
             new nunjucks.Environment(null, { autoescape: false }).renderString(response, { ...vars, item }),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import nunjucks from 'nunjucks'
 import { parse } from 'yaml'
 import type { CountdownTest } from '../../suites/countdown/data.ts'
 
@@ -8,9 +9,15 @@ export const folder = fileURLToPath(new URL('../../suites/countdown/', import.me
 
 export const read = (name: string): string => readFileSync(new URL(`../../suites/countdown/${name}`, import.meta.url), 'utf8')
 
+export interface EvalProvider {
+  id: string
+  label: string
+  config: Record<string, unknown>
+}
+
 export interface EvalConfig {
   prompts: { id: string; label: string }[]
-  providers: (string | { id: string; label: string; config: Record<string, unknown> })[]
+  providers: (string | EvalProvider)[]
   tests: string | { path: string; config: Record<string, number> }
   defaultTest?: { assert: { metric: string; value: string }[] }
 }
@@ -23,6 +30,10 @@ export function loaderConfig(name: string): Record<string, number> {
   if (typeof tests === 'string') throw new Error(`${name} has no loader.`)
   return tests.config
 }
+
+/** The suite's prompt as a model sees it for a row. */
+const template = new nunjucks.Environment(null, { autoescape: false })
+export const promptOf = ({ vars }: CountdownTest): string => template.renderString(read('prompt.j2'), vars)
 
 /** Every response of SFT rows with the row it answers. */
 export function responsesOf(rows: readonly CountdownTest[]): { text: string; row: CountdownTest }[] {

@@ -1,16 +1,15 @@
 import path from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import fc from 'fast-check'
-import nunjucks from 'nunjucks'
 import { describe, expect, it } from 'vitest'
 import { Tokenizer as CheckpointTokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { tagIdsFrom } from '../../src/thinking/tags.ts'
 import { trajectoryFromIds } from '../../src/thinking/trajectory.ts'
-import { base, type CountdownTest, coldStartParallel, coldStartSequential, hardTrain } from '../../suites/countdown/data.ts'
+import { base, type CountdownTest, coldStartParallel, coldStartSequential, easyTrain, hardTrain } from '../../suites/countdown/data.ts'
 import { madeFiles } from '../../suites/countdown/make.ts'
 import { byteAlphabet, EOS, TAGS } from '../../suites/countdown/tokenizer/build.ts'
-import { folder, loaderConfig, read, readmeRow, responsesOf } from './suite.ts'
+import { type EvalProvider, folder, loaderConfig, promptOf, read, readmeRow, responsesOf, yaml } from './suite.ts'
 
 const json = JSON.parse(read('tokenizer/tokenizer.json')) as {
   model: { vocab: Record<string, number>; merges: string[] }
@@ -21,8 +20,6 @@ const encode = (text: string): number[] => tokenizer.encode(text, { add_special_
 const decode = (ids: number[]): string =>
   ids.length === 0 ? '' : tokenizer.decode(ids, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
 const pieces = (text: string) => encode(text).map((id) => decode([id]))
-
-const prompt = ({ vars }: CountdownTest) => nunjucks.renderString(read('prompt.j2'), vars)
 
 describe('made files', () => {
   it('are committed as make.ts writes them, byte for byte', () => {
@@ -109,14 +106,17 @@ describe('tokenizer', () => {
     expect(pieces('11 + 5 = 16, 16 - 1 = 15 no\nFinal Answer: none')).toEqual(
       '11| + |5| = |16|, |16| - |1| = |15| no|\n|Final |Answer|: |none'.split('|'),
     )
+    // Only the space after the last number is a token of its own: in the question it belongs to the "/" before "to".
+    expect(pieces('11, 1, 5 to make 17.\n')).toEqual('11|, |1|, |5| |to |make |17|.\n'.split('|'))
     const known = new Set([
+      ' ',
       '\n',
       '.\n',
       ...TAGS,
       ...'Use |, | once |each |with |+ - * / |to |make | + | - | * | / | = | yes| no|none|Final |Answer|: '.split('|'),
     ])
     const rows = [...base({ count: 150, descents: 4 }), ...coldStartSequential({ count: 80 }), ...coldStartParallel({ count: 80 })]
-    const texts = [...rows.map(prompt), ...responsesOf(rows).map((response) => response.text)]
+    const texts = [...rows.map(promptOf), ...responsesOf(rows).map((response) => response.text)]
     const unknown = texts.flatMap(pieces).filter((piece) => !known.has(piece) && !/^[1-9]?\d$/.test(piece))
     expect([...new Set(unknown)]).toEqual([])
   })
@@ -127,7 +127,7 @@ describe('in the project', () => {
 
   it('is read by the checkpoint tokenizer, which gives the same ids', () => {
     const rows = [...base({ count: 50, descents: 2 }), ...coldStartParallel({ count: 20 })]
-    for (const text of [...rows.map(prompt), ...responsesOf(rows).map((response) => response.text)]) {
+    for (const text of [...rows.map(promptOf), ...responsesOf(rows).map((response) => response.text)]) {
       expect(own.encode(text)).toEqual(encode(text))
       expect(own.decode(encode(text))).toBe(text)
     }
@@ -139,14 +139,14 @@ describe('in the project', () => {
     const tags = tagIdsFrom(own, [eos])
     for (const { text, row } of responsesOf(coldStartParallel({ count: 20 }))) {
       const response = [...own.encode(text), eos]
-      const trajectory = trajectoryFromIds(own.encode(prompt(row)), response, tags)
+      const trajectory = trajectoryFromIds(own.encode(promptOf(row)), response, tags)
       expect(
         trajectory.segments
           .filter(({ kind }) => kind === 'block')
           .every((block) => 'paths' in block && block.paths.length === loaderConfig('cold-start.parallel.yaml').paths),
       ).toBe(true)
       const { ids, positions } = layoutTrajectory(trajectory, 'structured', { loss: 'response' })
-      expect(ids).toHaveLength(own.encode(prompt(row)).length + response.length)
+      expect(ids).toHaveLength(own.encode(promptOf(row)).length + response.length)
       expect(Math.max(...positions)).toBeLessThan(0.7 * ids.length)
     }
   })
@@ -160,7 +160,8 @@ describe('token counts', () => {
 
   it('are what the README says', () => {
     const measured: [string, number[]][] = [
-      ['prompt', lengths([...hardTrain({ count: 50 }), ...coldStartSequential({ count: 50 })].map(prompt))],
+      ['prompt', lengths([...hardTrain({ count: 50 }), ...easyTrain({ count: 50 })].map(promptOf))],
+      ['base prompt', lengths(base({ ...loaderConfig('base.yaml'), count: 300 }).map(promptOf))],
       ['base response', responses(base({ ...loaderConfig('base.yaml'), count: 300 }))],
       ['cold start, sequential', responses(coldStartSequential(solver))],
       ['cold start, parallel', responses(coldStartParallel(solver))],
@@ -173,7 +174,9 @@ describe('token counts', () => {
     }
     for (const row of base({ count: 200, descents: 2 })) {
       const size = row.vars.numbers.split(' ').length
-      expect(new Set(responses([row]))).toEqual(new Set([6 * (size - 1)]))
+      // A line break between descents.
+      for (const { text } of responsesOf([row]))
+        expect(encode(text)).toHaveLength(6 * (size - 1) * text.split('\n').length + text.split('\n').length - 1)
     }
   })
 
@@ -186,5 +189,9 @@ describe('token counts', () => {
     const [sequential, parallel] = lengths([Array(tries).fill(attempt).join('\n') + answer, blocks.join('\n') + answer])
     expect(readmeRow('hard, ten tries and the answer')[0]).toBe(`${sequential} sequential, ${parallel} parallel`)
     expect(Math.max(sequential, parallel)).toBeLessThanOrEqual(264)
+    // What is kept for the answer when the budget runs out is enough for one of three moves.
+    for (const { config } of ['rl.parallel.yaml', 'promptfooconfig.yaml'].flatMap((name) => yaml(name).providers as EvalProvider[])) {
+      if (config.mode === 'parallel') expect(config.answerReserve).toBeGreaterThanOrEqual(encode(answer).length)
+    }
   })
 })

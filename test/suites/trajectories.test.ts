@@ -13,7 +13,7 @@ import {
 import { apply, moves, nearestMove } from '../../suites/countdown/moves.ts'
 import { drawProblem, splitOf } from '../../suites/countdown/problems.ts'
 import { Random } from '../../suites/countdown/random.ts'
-import { allTries, randomTry, searchOrder, writeTry } from '../../suites/countdown/trajectories.ts'
+import { allTries, blindOrder, randomTry, searchOrder, writeDescents, writeTry } from '../../suites/countdown/trajectories.ts'
 import { committedTests, loaderConfig, read, responsesOf } from './suite.ts'
 
 const COUNT = 1500
@@ -70,17 +70,25 @@ function checkAnswer(answer: string, found: boolean, row: CountdownTest): void {
   if (found) expect(readChain(chain, problemOf(row))).toBe(row.vars.target)
 }
 
+const sizeOf = (row: CountdownTest) => problemOf(row).numbers.length
+
+/** How many of these rows have two, three and four numbers, as shares at these indices. */
+function sharesOf(rows: CountdownTest[]): number[] {
+  return [0, 1, 2, 3, 4].map((size) => rows.filter((row) => sizeOf(row) === size).length / rows.length)
+}
+
 describe('base', () => {
   const rows = base({ count: COUNT, seed: 5, two: 0.3, three: 0.25, descents: DESCENTS })
-  const sizeOf = (row: CountdownTest) => problemOf(row).numbers.length
 
-  it('is right arithmetic, legal moves and a true verdict, without tags', () => {
+  it('is right arithmetic, legal moves and a true verdict in each line, without tags', () => {
     const tries = [0, 0, 0, 0, 0]
     const hits = [0, 0, 0, 0, 0]
     for (const { text, row } of responsesOf(rows)) {
       expect(text).not.toContain('<')
-      tries[sizeOf(row)]++
-      if (readTry(text, problemOf(row))) hits[sizeOf(row)]++
+      for (const line of text.split('\n')) {
+        tries[sizeOf(row)]++
+        if (readTry(line, problemOf(row))) hits[sizeOf(row)]++
+      }
     }
     const share = hits.map((count, size) => count / tries[size])
     expect(Math.abs(share[2] - 0.5)).toBeLessThan(0.1)
@@ -89,11 +97,12 @@ describe('base', () => {
     expect(Math.abs(share[4] - 0.06)).toBeLessThan(0.02)
   })
 
-  it('has one descent of a fact and as many as asked for of another problem, drawn anew', () => {
+  it('has one descent of a fact and as many responses as asked for of another problem, drawn anew', () => {
     const repeated = new Set<number>()
     for (const row of rows) {
       const texts = row.vars.trajectories!
       expect(texts).toHaveLength(sizeOf(row) === 2 ? 1 : DESCENTS)
+      if (sizeOf(row) === 2) expect(texts[0]).not.toContain('\n')
       // Four numbers have dozens of descents: six that are all alike were not drawn.
       if (new Set(texts).size === 1) repeated.add(sizeOf(row))
     }
@@ -102,14 +111,42 @@ describe('base', () => {
   })
 
   it('has the shares of two, three and four numbers asked for, and no test problem', () => {
-    const sizes = [0, 0, 0, 0, 0]
-    for (const row of rows) {
-      sizes[sizeOf(row)]++
-      if (sizeOf(row) > 2) expect(splitOf(problemOf(row))).toBe('train')
+    for (const row of rows) if (sizeOf(row) > 2) expect(splitOf(problemOf(row))).toBe('train')
+    const shares = sharesOf(rows)
+    expect(Math.abs(shares[2] - 0.3)).toBeLessThan(0.05)
+    expect(Math.abs(shares[3] - 0.25)).toBeLessThan(0.05)
+    expect(Math.abs(shares[4] - 0.45)).toBeLessThan(0.05)
+  })
+
+  it('has one, two or three descents a response, equally often, and no search: a line does not depend on those before it', () => {
+    const random = new Random(3, 'lines')
+    const problem = drawProblem(random, 'easy', 'train')
+    const chance = allTries(problem).filter(({ hit }) => hit).length / allTries(problem).length
+    expect(chance).toBeGreaterThan(0)
+    const draws = 9000
+    const lengths = [0, 0, 0, 0]
+    /** Lines and hits among them: first ones, ones after a hit, ones after a miss. */
+    const tally = { first: [0, 0], yes: [0, 0], no: [0, 0] }
+    let repeated = 0
+    for (let i = 0; i < draws; i++) {
+      const lines = writeDescents(random, problem).split('\n')
+      lengths[lines.length]++
+      if (new Set(lines).size < lines.length) repeated++
+      let before: keyof typeof tally = 'first'
+      for (const line of lines) {
+        const hit = readTry(line, problem)
+        tally[before][0]++
+        if (hit) tally[before][1]++
+        before = hit ? 'yes' : 'no'
+      }
     }
-    expect(Math.abs(sizes[2] / COUNT - 0.3)).toBeLessThan(0.05)
-    expect(Math.abs(sizes[3] / COUNT - 0.25)).toBeLessThan(0.05)
-    expect(Math.abs(sizes[4] / COUNT - 0.45)).toBeLessThan(0.05)
+    for (const count of lengths.slice(1)) expect(Math.abs(count - draws / 3)).toBeLessThan(5 * Math.sqrt(draws / 3))
+    for (const [lines, hits] of Object.values(tally)) {
+      expect(lines).toBeGreaterThan(100)
+      expect(Math.abs(hits - chance * lines)).toBeLessThan(5 * Math.sqrt(chance * lines))
+    }
+    // A solver never tries the same twice.
+    expect(repeated).toBeGreaterThan(0)
   })
 
   it('draws descents blindly: all first moves of a problem are equally common', () => {
@@ -127,6 +164,13 @@ describe('base', () => {
   })
 })
 
+/** How likely a random descent ends on the target. */
+function luck(numbers: readonly number[], target: number): number {
+  if (numbers.length === 2) return nearestMove(numbers[0], numbers[1], target).result === target ? 1 : 0
+  const next = moves(numbers)
+  return next.reduce((sum, move) => sum + luck(apply(numbers, move), target), 0) / next.length
+}
+
 describe('cold start', () => {
   const sequential = coldStartSequential(SOLVER)
   const parallel = coldStartParallel(SOLVER)
@@ -134,7 +178,9 @@ describe('cold start', () => {
   const short = { sequential: coldStartSequential({ ...SOLVER, tries: PATHS }), parallel: coldStartParallel({ ...SOLVER, tries: PATHS }) }
   const asked = (rows: CountdownTest[]) => rows.map(({ vars }) => `${vars.numbers} = ${vars.target}`)
 
-  it('asks the same easy train problems in both forms, in the same order, however often and long each is solved', () => {
+  const ofLevel = (rows: CountdownTest[], level: string) => rows.filter(({ vars }) => vars.level === level)
+
+  it('asks the same train problems in both forms, in the same order, however often and long each is solved', () => {
     expect(asked(sequential)).toEqual(asked(parallel))
     expect(new Set(asked(sequential)).size).toBeGreaterThan(0.9 * SOLVED)
     for (const config of [{ solutions: 1 }, { solutions: 7 }, { tries: PATHS }, { intuition: 1 }]) {
@@ -142,9 +188,16 @@ describe('cold start', () => {
       expect(asked(coldStartParallel({ ...SOLVER, count: 100, ...config }))).toEqual(asked(sequential).slice(0, 100))
     }
     for (const row of sequential) {
-      expect(problemOf(row).numbers).toHaveLength(3)
+      expect(row.vars.level).toBe(sizeOf(row) === 3 ? 'easy' : 'hard')
       expect(splitOf(problemOf(row))).toBe('train')
     }
+  })
+
+  it('has the share of hard problems asked for', () => {
+    const share = (hard: number) => sharesOf(coldStartSequential({ ...SOLVER, solutions: 1, hard }))
+    expect(share(0)).toEqual([0, 0, 0, 1, 0])
+    expect(share(1)).toEqual([0, 0, 0, 0, 1])
+    expect(Math.abs(share(0.4)[4] - 0.4)).toBeLessThan(5 * Math.sqrt((0.4 * 0.6) / SOLVED))
   })
 
   it('has as many runs of the solver a problem as asked for, drawn anew', () => {
@@ -212,14 +265,44 @@ describe('cold start', () => {
   })
 
   it('gives both forms the same number of tries to fail, and equal success', () => {
-    const none = (rows: CountdownTest[]) => {
-      const responses = responsesOf(rows)
+    const none = (rows: CountdownTest[], level: string) => {
+      const responses = responsesOf(ofLevel(rows, level))
       return responses.filter(({ text }) => text.endsWith('none')).length / responses.length
     }
-    expect(none(sequential)).toBeLessThan(0.02)
-    expect(none(parallel)).toBeLessThan(0.02)
-    expect(none(short.sequential)).toBeGreaterThan(0.02)
-    expect(Math.abs(none(short.sequential) - none(short.parallel))).toBeLessThan(0.03)
+    expect(none(sequential, 'easy')).toBeLessThan(0.02)
+    expect(none(parallel, 'easy')).toBeLessThan(0.02)
+    expect(none(short.sequential, 'easy')).toBeGreaterThan(0.02)
+    expect(Math.abs(none(short.sequential, 'easy') - none(short.parallel, 'easy'))).toBeLessThan(0.04)
+    for (const rows of [short, { sequential, parallel }]) {
+      expect(none(rows.sequential, 'hard')).toBeGreaterThan(0.3)
+      expect(Math.abs(none(rows.sequential, 'hard') - none(rows.parallel, 'hard'))).toBeLessThan(0.1)
+    }
+  })
+
+  it('shows no search of four numbers: its tries there are as blind as random descents, whatever the intuition', () => {
+    const rows = coldStartSequential({ ...SOLVER, intuition: 1e9 })
+    for (const { text, row } of responsesOf(ofLevel(rows, 'easy'))) expect(readTry(text.split('\n')[0], problemOf(row))).toBe(true)
+    const hard = responsesOf(ofLevel(rows, 'hard'))
+    const hits = hard.filter(({ text, row }) => readTry(text.split('\n')[0], problemOf(row))).length
+    const expected = hard.reduce((sum, { row }) => sum + luck(problemOf(row).numbers, row.vars.target), 0)
+    expect(expected).toBeGreaterThan(10)
+    // Five runs a problem are drawn apart from one another, so that hits scatter as those of independent tries.
+    expect(Math.abs(hits - expected)).toBeLessThan(5 * Math.sqrt(expected))
+  })
+
+  it('draws blind tries without repetition, every first one as often as random descents', () => {
+    const random = new Random(4, 'blind order')
+    const problem = drawProblem(random, 'hard', 'train')
+    let hits = 0
+    const draws = 3000
+    for (let i = 0; i < draws; i++) {
+      const order = blindOrder(random, problem, TRIES)
+      expect(new Set(order.map(writeTry)).size).toBe(TRIES)
+      expect(order).toHaveLength(TRIES)
+      if (readTry(writeTry(order[0]), problem)) hits++
+    }
+    const chance = luck(problem.numbers, problem.target)
+    expect(Math.abs(hits - chance * draws)).toBeLessThan(5 * Math.sqrt(chance * draws) + 1)
   })
 
   it('puts the path that works anywhere in its block', () => {
@@ -294,13 +377,6 @@ describe('loaders', () => {
 })
 
 describe('the README', () => {
-  /** How likely a random descent ends on the target. */
-  function luck(numbers: readonly number[], target: number): number {
-    if (numbers.length === 2) return nearestMove(numbers[0], numbers[1], target).result === target ? 1 : 0
-    const next = moves(numbers)
-    return next.reduce((sum, move) => sum + luck(apply(numbers, move), target), 0) / next.length
-  }
-
   it('says what blind tries solve', () => {
     const share = (level: string, count: number) => {
       const tests = committedTests(level).map(problemOf)
