@@ -34,7 +34,16 @@ const count = (n) => Array.from({ length: n }, (_, i) => i)
 
 for (const name of names) {
   const shape = shapes[name]
-  const config = { family: 'qwen3', rmsNormEps: 1e-6, rope: { theta: 10000 }, tiedEmbeddings: true, qkvBias: false, qkNorm: true, maxPositions: 1024, ...shape }
+  const config = {
+    family: 'qwen3',
+    rmsNormEps: 1e-6,
+    rope: { theta: 10000 },
+    tiedEmbeddings: true,
+    qkvBias: false,
+    qkNorm: true,
+    maxPositions: 1024,
+    ...shape,
+  }
   const model = await engine.create(config, randomWeights(1), { cacheTokens: 40960 })
 
   const T = 8 * sequence

@@ -4,9 +4,9 @@
  * A *try* is one descent, its moves and a verdict: `11 + 5 = 16, 16 + 1 = 17 yes`. Its last move is the one that ends nearest
  * to the target (moves.ts), so a try fails by the moves before it.
  *
- * base        a response is one random descent: legal moves, right arithmetic, a true verdict; no search, no tags.
- * cold start  a seeded solver that tries and rejects, never the same try twice. Sequential: a try a line until one works.
- *             Parallel: blocks of paths, a try each; the summary takes the one that works, naming its first move, or says none.
+ * base        one to three random descents: legal moves, right arithmetic, true verdicts; no search, no tags.
+ * cold start  a seeded solver that tries and rejects, never the same try twice; on hard problems blind tries in the same
+ *             form. Sequential: a try a line until one works. Parallel: blocks of paths, a try each; the summary takes the one that works, naming its first move, or says none.
  */
 import { apply, type Move, moves, nearestMove } from './moves.ts'
 import { drawProblem, LEVELS, type Level, type Problem } from './problems.ts'
@@ -134,10 +134,11 @@ export function searchOrder(random: Random, problem: Problem, intuition: number)
   return out
 }
 
-/** Distinct random tries: no solver, no intuition. */
+/** Distinct random tries: no solver, no intuition. All of them where the problem has fewer. */
 export function blindOrder(random: Random, problem: Problem, tries: number): Try[] {
   const out = new Map<string, Try>()
-  while (out.size < tries) {
+  const most = Math.min(tries, new Set(allTries(problem).map(writeTry)).size)
+  while (out.size < most) {
     const attempt = randomTry(random, problem)
     out.set(writeTry(attempt), attempt)
   }

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { Tokenizer as CheckpointTokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { tagIdsFrom } from '../../src/thinking/tags.ts'
@@ -134,7 +135,7 @@ describe('in the project', () => {
     expect(own.vocabSize % 16).toBe(0)
   })
 
-  it('makes trajectories for SFT that overlap in position as paths do', () => {
+  it('makes trajectories for SFT of which every token is learned once, in positions that the model has, in either attention', () => {
     const eos = own.idOf(EOS)!
     const tags = tagIdsFrom(own, [eos])
     for (const { text, row } of responsesOf(coldStartParallel({ count: 20 }))) {
@@ -145,9 +146,17 @@ describe('in the project', () => {
           .filter(({ kind }) => kind === 'block')
           .every((block) => 'paths' in block && block.paths.length === loaderConfig('cold-start.parallel.yaml').paths),
       ).toBe(true)
-      const { ids, positions } = layoutTrajectory(trajectory, 'structured', { loss: 'response' })
-      expect(ids).toHaveLength(own.encode(promptOf(row)).length + response.length)
-      expect(Math.max(...positions)).toBeLessThan(0.7 * ids.length)
+      const length = own.encode(promptOf(row)).length + response.length
+      const [structured, causal] = (['structured', 'causal'] as const).map((attention) =>
+        layoutTrajectory(trajectory, attention, { loss: 'response' }),
+      )
+      for (const { targets } of [structured, causal]) expect(targets.reduce((sum, target) => sum + target, 0)).toBe(response.length)
+      // Paths overlap in position under structured attention; under causal they are read once more, one behind the other.
+      expect(structured.ids).toHaveLength(length)
+      expect(Math.max(...structured.positions)).toBeLessThan(0.7 * length)
+      expect(causal.ids.length).toBeGreaterThan(1.3 * length)
+      expect(Math.max(...causal.positions)).toBe(length - 1)
+      expect(length).toBeLessThanOrEqual(parse(read('train.parallel.yaml')).model.init.architecture.maxPositions)
     }
   })
 })
