@@ -6,11 +6,14 @@
 export type { AssertionContext, AssertionResult } from './assertions/index.ts'
 export {
   countdownAnswer,
+  lengthBudget,
   mathAnswer,
   parallelEfficiency,
   parallelStructure,
   parallelUsed,
+  pathAgreement,
   pathDiversity,
+  repetition,
 } from './assertions/index.ts'
 export * from './engine/errors.ts'
 export { openEngine } from './engine/open.ts'

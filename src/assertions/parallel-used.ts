@@ -1,15 +1,16 @@
-import { type ConfigObject, readInt } from '../config-keys.ts'
+import { type ConfigObject, readBoolean, readInt } from '../config-keys.ts'
 import { readBlocks } from './blocks.ts'
 import { type AssertionContext, type AssertionResult, runAssertion } from './grading.ts'
 
 const NAME = 'parallelUsed'
-const KEYS = ['minBlocks', 'minPaths'] as const
+const KEYS = ['minBlocks', 'minPaths', 'valid'] as const
 
 /**
  * Does the response think in parallel: has it at least one valid block? Score 1 or 0, so its mean is the parallel
  * ratio. A block counts when it breaks no rule itself; tags astray elsewhere do not matter. Metric: `parallel`.
  *
- * Config: `minBlocks` (1) valid blocks needed; `minPaths` (2) paths a block needs to be valid.
+ * Config: `minBlocks` (1) blocks needed; `minPaths` (2) paths a block needs to be valid; `valid` (true): false counts
+ * malformed blocks too, as the rewards of the Parallel-R1 code do, where a right answer with a broken block is punished.
  */
 export function parallelUsed(output: unknown, context?: AssertionContext): AssertionResult {
   return runAssertion(NAME, KEYS, output, context, grade)
@@ -20,7 +21,8 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   const minPaths = readInt(config, 'minPaths', 2, `the config of ${NAME}`, { min: 1, max: 16 })
   const blocks = readBlocks(text, context, { minPaths })
   const valid = blocks.filter((block) => block.valid).length
-  const pass = valid >= minBlocks
+  const validOnly = readBoolean(config, 'valid', true, `the config of ${NAME}`)
+  const pass = (validOnly ? valid : blocks.length) >= minBlocks
   const count = `${valid} valid block${valid === 1 ? '' : 's'} of ${blocks.length}`
   return {
     pass,

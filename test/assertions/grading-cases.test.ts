@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { mathAnswer } from '../../src/assertions/math-answer.ts'
 import { sharedPath } from '../shared.ts'
+import { fastest } from './cpu-time.ts'
 
 interface Case {
   id: string
@@ -14,9 +15,9 @@ interface Case {
 }
 
 /** Least accuracy per tier, just under what is reached: it may only rise. Most false positives. Longest case. */
-const FLOORS = { core: 0.998, hard: 0.9, hostile: 1 } as const
+const FLOORS = { core: 0.999, hard: 0.97, hostile: 1 } as const
 const FALSE_POSITIVES = { core: 0, hard: 0, hostile: 0 } as const
-const MAX_MS = 250
+const MAX_MS = 100
 
 const file = sharedPath('grading/public.jsonl')
 
@@ -27,14 +28,8 @@ describe.skipIf(!file)('the public grading cases', () => {
   const results = cases.map((one) => {
     const output = one.pred ?? (one.pred_parts ?? []).map(([text, times]) => text.repeat(times)).join('')
     const run = () => mathAnswer(output, { vars: { answer: one.gold }, config: { extract: one.kind === 'pair' ? 'whole' : 'auto' } })
-    let ms = Number.POSITIVE_INFINITY
-    let result = run()
-    // The fastest of a few runs: other work on the machine is not the grader's time.
-    for (let i = 0; i < 3 && ms > MAX_MS / 4; i++) {
-      const start = performance.now()
-      result = run()
-      ms = Math.min(ms, performance.now() - start)
-    }
+    const result = run()
+    const ms = fastest(run, MAX_MS / 2)
     return { one, result, ms }
   })
 
@@ -49,8 +44,9 @@ describe.skipIf(!file)('the public grading cases', () => {
 
   it('never break down, take no longer than they may, and leave no trace', () => {
     expect(results.filter(({ result }) => result.metadata.internalError).map(({ one }) => one.id)).toEqual([])
-    // An empty reference is a configuration error, not a wrong answer.
-    expect(results.filter(({ one, result }) => result.metadata.configError && one.gold.trim() !== '')).toEqual([])
+    // A reference that can't be read (empty, unmatched braces, a NUL) is a configuration error, not a wrong answer.
+    const unreadable = results.filter(({ result }) => result.metadata.configError)
+    expect(unreadable.filter(({ one }) => one.tier !== 'hostile').map(({ one }) => one.id)).toEqual([])
     expect(results.filter(({ ms }) => ms > MAX_MS).map(({ one, ms }) => `${one.id} ${ms}`)).toEqual([])
     expect(JSON.stringify(Object.getOwnPropertyNames(Object.prototype))).toBe(snapshot)
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()

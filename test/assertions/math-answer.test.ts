@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { sameAnswer } from '../../src/assertions/answer/equal.ts'
 import { readAnswer } from '../../src/assertions/answer/read.ts'
 import { mathAnswer } from '../../src/assertions/math-answer.ts'
+import { cpuTime, fastest } from './cpu-time.ts'
 
 const grade = (output: unknown, answer: unknown, config?: Record<string, unknown>) =>
   mathAnswer(output, { vars: { answer } as Record<string, string>, config })
@@ -96,6 +97,65 @@ const EQUAL: [kind: string, a: string, b: string][] = [
   ['functions', '\\lfloor 3.7 \\rfloor + \\max(1,2)', '5'],
   ['functions', '|{-3}|', '3'],
   ['approximations', '1.4142135623731', '\\sqrt{2}'],
+  ['decimals', '0.12121212\\ldots', '\\frac{4}{33}'],
+  ['decimals', '0.333...', '1/3'],
+  ['decimals', '0.(3)', '1/3'],
+  ['decimals', '1.234,56', '1234.56'],
+  ['decimals', '6.02 x 10^{23}', '6.02\\times10^{23}'],
+  ['fractions', '³⁄₄', '0.75'],
+  ['words', 'forty-two', '42'],
+  ['words', 'one hundred and five', '105'],
+  ['words', '10 (ten)', '10'],
+  ['words', '2.3 million dollars', '\\$2300000'],
+  ['words', '\\text{42 apples}', '42'],
+  ['factorials', '\\frac{4!}{2!2!}', '6'],
+  ['factorials', 'C(5,2)', '\\binom52'],
+  ['powers', '9^{9^{9}}+1', '1+9^{9^{9}}'],
+  ['percent', '\\frac12\\%', '0.005'],
+  ['units', '1\\text{ m}', '100\\text{ cm}'],
+  ['units', '2 hours', '120\\text{ minutes}'],
+  ['units', '36\\text{ km/h}', '10\\text{ m/s}'],
+  ['units', '1\\text{ m}^2', '10000\\text{ cm}^2'],
+  ['units', '350\\text{ cents}', '\\$3.50'],
+  ['units', 'Rs. 500', '500'],
+  ['ratios', '2:4:6', '1:2:3'],
+  ['ratios', '\\frac12:\\frac13', '3:2'],
+  ['intervals', '|x| < 2', '(-2,2)'],
+  ['intervals', '1 \\le |z| \\le 2', '[-2,-1]\\cup[1,2]'],
+  ['intervals', '\\text{all real numbers}', '(-\\infty,\\infty)'],
+  ['sets', '\\text{no solution}', '\\emptyset'],
+  ['sets', '\\{5\\}', '5'],
+  ['lists', '\\begin{cases} x = 1 \\\\ y = 2 \\end{cases}', 'x=1, y=2'],
+  ['lists', '2k\\pi, k \\in \\mathbb{Z}', '2k\\pi'],
+  ['assignments', 'f^{-1}(x) = 2x', '2x'],
+  ['assignments', '\\begin{aligned} x &= 1+1 \\\\ &= 2 \\end{aligned}', '2'],
+  ['logarithms', '\\ln(x^2)', '2\\ln x'],
+  ['algebra', '\\sqrt{x}\\sqrt{y}', '\\sqrt{xy}'],
+  ['matrices', '\\frac12\\begin{pmatrix}2\\\\4\\end{pmatrix}', '\\begin{pmatrix}1\\\\2\\end{pmatrix}'],
+  ['matrices', '\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}^T', '\\begin{pmatrix}1&3\\\\2&4\\end{pmatrix}'],
+  [
+    'matrices',
+    '\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}-\\begin{pmatrix}1&1\\\\1&1\\end{pmatrix}',
+    '\\begin{pmatrix}0&1\\\\2&3\\end{pmatrix}',
+  ],
+  ['matrices', '\\det\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}', '-2'],
+  ['bases', '1A_{16}', '26_{10}'],
+  ['bases', '12_{\\text{five}}', '12_5'],
+  ['sums', '\\sum_{k=1}^{10} k', '55'],
+  ['sums', '\\sum_{i=1}^n i', '\\frac{n(n+1)}{2}'],
+  ['sums', '\\sum_{n=0}^\\infty \\frac{1}{n!}', 'e'],
+  ['sums', '\\prod_{i=1}^{3} x', 'x^3'],
+  ['calculus', '\\int_0^1 x^2\\,dx', '\\frac13'],
+  ['calculus', '\\int_{-\\infty}^{\\infty} \\frac{1}{1+x^2} dx', '\\pi'],
+  ['calculus', '\\lim_{x\\to 0} \\frac{\\sin x}{x}', '1'],
+  ['calculus', '\\lim_{h\\to0}\\frac{(x+h)^2-x^2}{h}', '2x'],
+  ['calculus', '\\frac{d}{dx} x^2', '2x'],
+  ['text', '\\text{A and C}', 'C, A'],
+  ['text', 'DNE', '\\text{does not exist}'],
+  ['unicode', '2ˣ', '2^x'],
+  ['unicode', '∛8', '2'],
+  ['unicode', '45º', '45^\\circ'],
+  ['colours', '\\textcolor{red}{5}', '5'],
 ]
 
 const DIFFERENT: [kind: string, a: string, b: string][] = [
@@ -157,6 +217,34 @@ const DIFFERENT: [kind: string, a: string, b: string][] = [
   ['bases', '101_2', '101_3'],
   ['unicode', '²', '2'],
   ['unicode', 'x2', 'x^2'],
+  ['unicode', '2ˣ', '2x'],
+  ['decimals', '3.14159...', '3.14159'],
+  ['decimals', '0.333...', '0.333'],
+  ['decimals', '1,2', '1.2'],
+  ['decimals', '1.000.000', '1'],
+  ['words', 'one two', '12'],
+  ['words', 'twenty two hundred', '22'],
+  ['words', '5 million', '5'],
+  ['words', '10 (nine)', '10'],
+  ['factorials', 'C(5,2)', '(5,2)'],
+  ['units', '10\\text{ cm}', '1\\text{ m}'],
+  ['units', '60 mph', '60 km/h'],
+  ['units', '45\\text{ units}^2', '45\\text{ units}^3'],
+  ['ratios', '4:30', '2:15'],
+  ['ratios', '1:0', '2:1'],
+  ['intervals', '|x|<2', 'x<2'],
+  ['intervals', 'x<5', 'y<5'],
+  ['intervals', '[-\\infty,8)', '(-\\infty,8)'],
+  ['sets', '\\{5\\}', '6'],
+  ['sets', '\\{\\emptyset\\}', '\\emptyset'],
+  ['sums', '\\sum_{k=1}^{10} k', '54'],
+  ['sums', '\\sum_{k=1}^\\infty \\frac1k', '10'],
+  ['calculus', '\\int_0^1 x dx', '0.5000001'],
+  ['calculus', '\\lim_{x\\to0}\\frac{|x|}{x}', '1'],
+  ['matrices', '\\begin{pmatrix}1\\\\2\\end{pmatrix}+1', '\\begin{pmatrix}2\\\\3\\end{pmatrix}'],
+  ['bases', '1A_{16}', '1B_{16}'],
+  ['algebra', '\\sqrt{x^2}', 'x'],
+  ['text', '\\text{Alice and Bob}', 'Bob'],
 ]
 
 describe('equality of answers', () => {
@@ -207,6 +295,18 @@ describe('extraction', () => {
     ['So the sum is 42.', '42', 'last line'],
     ['They have 3 boys and 39 girls, altogether 42', '42', 'last number'],
     ['The price is thus \\$42.', '42', 'last number'],
+    ['He makes $100 - $58 = $42 a day.', '42', 'last number'],
+    ['The answer is 42!', '42', 'answer line'],
+    ['The answer is $\\frac{84}{2}$, i.e. 42.', '42', 'answer line'],
+    ["The answer isn't 41, it's 42.", '42', 'answer line'],
+    ['### Final Answer\n\n$$\n42\n$$', '42', 'answer line'],
+    ['<answer>The answer is 42</answer>', '42', '<answer>'],
+    ['The solutions are $x = 1$ and $x = 2$.', '1,2', 'formula at the end'],
+    ['Solutions: (1,2), (3,4)', '(3,4),(1,2)', 'last line'],
+    ['Option B is correct.', 'B', 'choice in the last line'],
+    ['boxed{42}', '42', '\\boxed{}'],
+    ['\boxed{42}', '42', '\\boxed{}'],
+    ['Total: 42', '42', 'last line'],
   ])('of %j finds the answer', (output, answer, source) => {
     const result = grade(output, answer)
     expect(result.reason).toContain('equals the reference')
@@ -219,10 +319,24 @@ describe('extraction', () => {
     ['', 'the output is empty'],
     ['I do not know.', 'there is no box'],
     ['42\0', 'NUL'],
+    ['<think>The answer is 42', 'the thinking is not closed'],
+    ['Is it 42?', 'there is no box'],
+    ['The answer is not 42.', 'there is no box'],
   ])('of %j finds none', (output, why) => {
     const result = grade(output, '42')
     expect(result).toMatchObject({ pass: false, score: 0, metadata: { extracted: null } })
     expect(result.reason).toContain(why)
+  })
+
+  it.each([
+    'The answer is at least 42',
+    'The answer is either 41 or 42',
+    'The answer is one of 41, 42',
+    'Final Answer: 42 is wrong',
+    'Final Answer: I cannot determine it, maybe 42',
+    'The values are 41 42',
+  ])('takes no number out of %j', (output) => {
+    expect(grade(output, '42').pass).toBe(false)
   })
 
   it('joins adjacent boxes for a reference with several answers only', () => {
@@ -251,18 +365,33 @@ describe('references and results', () => {
 
   it('says what was extracted and how it was read', () => {
     const result = grade('So \\boxed{41}.', '42')
-    expect(result.reason).toBe('"41" (\\boxed{}; read as number) is not the reference 42.')
-    expect(result.metadata).toEqual({ extracted: '41', source: '\\boxed{}', type: 'number' })
+    expect(result.reason).toBe('"41" (\\boxed{}), read as number, is not the reference 42: no rule makes them equal.')
+    expect(result.metadata).toEqual({ extracted: '41', source: '\\boxed{}', type: 'number', rule: 'no rule makes them equal' })
+    expect(grade('So \\boxed{\\frac{84}{2}}.', '42').reason).toBe(
+      '"\\frac{84}{2}" (\\boxed{}), read as expression, equals the reference 42: same exact value.',
+    )
   })
 
-  it.each([[undefined], [null], [''], ['  '], [[]], [[undefined]], [{}], ['9'.repeat(5000)]])(
-    'reports the reference %j as a configuration error',
-    (answer) => {
-      const result = grade('42', answer)
-      expect(result).toMatchObject({ pass: false, score: 0, metadata: { configError: true } })
-      expect(result.reason).toMatch(/^configuration error: mathAnswer needs a reference/)
-    },
-  )
+  it.each([
+    [undefined],
+    [null],
+    [''],
+    ['  '],
+    ['$$'],
+    [[]],
+    [[undefined]],
+    [{}],
+    ['9'.repeat(5000)],
+    ['\\frac{1}{'],
+    ['5}'],
+    ['5\0'],
+    ['1+'.repeat(900)],
+    [Number.NaN],
+  ])('reports the reference %j as a configuration error', (answer) => {
+    const result = grade('42', answer)
+    expect(result).toMatchObject({ pass: false, score: 0, metadata: { configError: true } })
+    expect(result.reason).toMatch(/^configuration error: mathAnswer needs a reference/)
+  })
 
   it('reports unknown keys and values with the nearest name', () => {
     expect(grade('42', '42', { extrat: 'auto' }).reason).toMatch(/^configuration error: .*"extract"/)
@@ -419,13 +548,8 @@ describe('hostile outputs', () => {
     for (const size of [30_000, 1_000_000]) {
       const flood = unit.repeat(Math.ceil(size / unit.length))
       for (const output of [flood, `The answer is ${flood.slice(0, 4000)}`, `\\boxed{${flood.slice(0, 4000)}}`]) {
-        let best = Number.POSITIVE_INFINITY
-        for (let run = 0; run < 3 && best > 100; run++) {
-          const start = performance.now()
-          expect(grade(output, '17').metadata.internalError).toBeUndefined()
-          best = Math.min(best, performance.now() - start)
-        }
-        expect(best).toBeLessThan(250)
+        expect(grade(output, '17').metadata.internalError).toBeUndefined()
+        expect(fastest(() => grade(output, '17'), 100)).toBeLessThan(250)
       }
     }
   })
@@ -449,10 +573,10 @@ describe('hostile outputs', () => {
     'toString',
     'hasOwnProperty(16)',
   ])('%s is neither 17 nor slow', (text) => {
-    const start = performance.now()
+    const start = cpuTime()
     expect(grade(text, '17')).toMatchObject({ pass: false })
     expect(grade(`\\boxed{${text}}`, '17')).toMatchObject({ pass: false })
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(cpuTime() - start).toBeLessThan(1000)
   })
 
   it('leave no trace', () => {

@@ -13,10 +13,13 @@ export interface Box {
 /** The last box before `before`, found in time linear in the distance. Undefined: there is none. */
 export function lastBoxed(text: string, before = text.length): Boxed | undefined {
   if (before <= 0) return undefined
-  const start = Math.max(text.lastIndexOf('\\boxed', before - 1), text.lastIndexOf('\\fbox', before - 1))
+  // "boxed{5}" has lost its backslash.
+  const name = text.lastIndexOf('boxed{', before - 1)
+  const bare = name > 0 && text[name - 1] === '\\' ? -1 : name
+  const start = Math.max(text.lastIndexOf('\\boxed', before - 1), text.lastIndexOf('\\fbox', before - 1), bare)
   if (start < 0) return undefined
   let at = start + (text.startsWith('\\boxed', start) ? 6 : 5)
-  while (text[at] === ' ') at++
+  while (text[at] === ' ' || text[at] === '\n') at++
   if (text[at] !== '{') {
     // `\boxed 5` puts one sign in the box.
     const word = /^[^\s\\{}$]+/.exec(text.slice(at, at + 200))

@@ -1,24 +1,30 @@
 /** Equality of typed answers. Symmetric: neither side is treated as the reference. */
 
-import { compare, rational } from '../rational.ts'
+import { compare, equals, rational } from '../rational.ts'
 import { exactValue } from './exact.ts'
-import { TooComplex, Work } from './limits.ts'
+import { type Policy, TooComplex, Work } from './limits.ts'
 import type { Answer, Node } from './node.ts'
-import { isNumeric } from './read.ts'
 import { isName, isRealSetOnly, realSet, sameSet } from './sets.ts'
-import { unitsContradict } from './units.ts'
-import { proportional, sameValue } from './values.ts'
+import { isMeasure, relateUnits } from './units.ts'
+import { infinitySign, isNumeric, proportional, sameValue } from './values.ts'
+import { plainWords } from './words.ts'
 
 /** Longest lists whose items are compared in any order. */
 const UNORDERED = 100
 
 /** Whether two answers are the same. Beyond the work bound only the writing counts. */
-export function sameAnswer(a: Answer, b: Answer): boolean {
-  if (a.key !== '' && a.key === b.key) return true
+export function sameAnswer(a: Answer, b: Answer, policy?: Policy): boolean {
+  return compareAnswers(a, b, policy).equal
+}
+
+/** Whether two answers are the same, and the rule that decided it. */
+export function compareAnswers(a: Answer, b: Answer, policy?: Policy): { equal: boolean; rule: string } {
+  const work = new Work(policy)
+  if (a.key !== '' && a.key === b.key) return { equal: true, rule: work.rule }
   try {
-    return same(a, b, new Work())
+    return same(a, b, work) ? { equal: true, rule: work.rule } : { equal: false, rule: 'no rule makes them equal' }
   } catch (error) {
-    if (error instanceof TooComplex) return false
+    if (error instanceof TooComplex) return { equal: false, rule: error.message }
     throw error
   }
 }
@@ -29,19 +35,55 @@ function same(first: Answer, second: Answer, work: Work): boolean {
   const a = expandSigns(first)
   const b = expandSigns(second)
   if (a.kind === 'expression' && b.kind === 'expression') return sameQuantity(a, b, work)
-  if (a.kind === 'text' && b.kind === 'text') return plainWords(a.text) !== '' && plainWords(a.text) === plainWords(b.text)
+  if (a.kind === 'text' && b.kind === 'text') return work.by('same words', sameText(a.text, b.text))
   if (a.kind === 'tuple' && b.kind === 'tuple') {
     return a.open === b.open && a.close === b.close && sameItems(a.items, b.items, work)
   }
   if (a.kind === 'matrix' && b.kind === 'matrix') {
     return a.rows.length === b.rows.length && a.rows.every((row, i) => sameItems(row, b.rows[i], work))
   }
-  if (a.kind === 'ratio' && b.kind === 'ratio') return sameItems(a.items, b.items, work)
-  if (a.kind === 'based' && b.kind === 'based') return sameBased(a, b)
+  if (a.kind === 'ratio' && b.kind === 'ratio') return sameRatio(a, b, work)
+  if (a.kind === 'based' && b.kind === 'based') return work.by('same number in its base', sameBased(a, b))
   if (a.kind === 'relation' && b.kind === 'relation') return sameRelation(a, b, work)
   if (isCollection(a) && isCollection(b)) return sameCollection(a, b, work) || sameRealSet(a, b, work)
   return sameMixed(a, b, work) || sameMixed(b, a, work)
 }
+
+function sameText(a: string, b: string): boolean {
+  const left = plainWords(a)
+  if (left === '') return false
+  if (left === plainWords(b)) return true
+  const items = textItems(a)
+  const others = textItems(b)
+  return items.length > 1 && items.length === others.length && items.sort().join() === others.sort().join()
+}
+
+/** "A and C", "A, C": words that are a list. */
+const textItems = (text: string): string[] =>
+  text
+    .split(/,|;|\band\b|&/)
+    .map(plainWords)
+    .filter((word) => word !== '')
+
+type Ratio = Extract<Answer, { kind: 'ratio' }>
+
+/** 2:4 is 1:2, but half past four is not a quarter past two. */
+function sameRatio(a: Ratio, b: Ratio, work: Work): boolean {
+  if (sameItems(a.items, b.items, work)) return true
+  if (a.items.length !== b.items.length || isClock(a) || isClock(b)) return false
+  const nodes = (ratio: Ratio): (Node | undefined)[] =>
+    ratio.items.map((item) => (item.kind === 'expression' && item.unit === undefined ? item.node : undefined))
+  const left = nodes(a)
+  const right = nodes(b)
+  if (![...left, ...right].every((node) => node !== undefined && infinitySign(node) === 0)) return false
+  const cross = (x: Node, y: Node): Node => ({ kind: 'binary', op: '*', left: x, right: y })
+  const zero: Node = { kind: 'number', value: rational(0n) }
+  if ([...left, ...right].every((node) => sameValue(node!, zero, work))) return false
+  const equal = left.every((node, i) => i === 0 || sameValue(cross(node!, right[0]!), cross(left[0]!, right[i]!), work))
+  return work.by('same ratio', equal && !sameValue(left[0]!, zero, work) === !sameValue(right[0]!, zero, work))
+}
+
+const isClock = ({ key, items }: Ratio): boolean => items.length <= 3 && /^\d{1,2}(?::[0-5]\d){1,2}$/.test(key)
 
 /** Answers of different kinds; called both ways round. */
 function sameMixed(a: Answer, b: Answer, work: Work): boolean {
@@ -59,17 +101,30 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
     const entries = a.rows.length === 1 ? a.rows[0] : a.rows.every((row) => row.length === 1) ? a.rows.map(([entry]) => entry) : []
     return entries.length > 0 && sameItems(entries, b.items, work)
   }
-  if (a.kind === 'based' && b.kind === 'expression') return a.digits === b.key
+  if (a.kind === 'based' && b.kind === 'expression') return work.by('base left out', a.digits === b.key.toLowerCase())
+  if (a.kind === 'reals' && b.kind === 'expression' && b.node.kind === 'symbol' && b.node.name === 'R')
+    return work.by('the real numbers', true)
+  if (a.kind === 'set' && a.items.length === 1 && (b.kind === 'expression' || b.kind === 'tuple')) {
+    return work.by('the one element of a set', isValue(a.items[0]) && same(a.items[0], b, work))
+  }
   if (a.kind === 'list' && b.kind === 'tuple' && b.open === '(' && b.close === ')') return sameAssignments(a.items, b.items, work)
-  if (a.kind === 'text' && b.kind !== 'text') return plainWords(a.key) !== '' && plainWords(a.key) === plainWords(b.key)
+  if (a.kind === 'text' && (b.kind === 'list' || b.kind === 'set')) {
+    const items = textItems(a.text)
+    const others = b.items.map((item) => plainWords(item.kind === 'text' ? item.text : item.key))
+    if (items.length > 1 && items.length === others.length && items.sort().join() === others.sort().join())
+      return work.by('same words', true)
+  }
+  if (a.kind === 'text' && b.kind !== 'text') return work.by('same words', /\p{L}/u.test(a.key) && plainWords(a.key) === plainWords(b.key))
   return (isRealSetOnly(a) || isRealSetOnly(b)) && sameRealSet(a, b, work)
 }
+
+const isValue = (answer: Answer): boolean => answer.kind === 'expression' || (answer.kind === 'tuple' && answer.items.every(isValue))
 
 function sameRealSet(a: Answer, b: Answer, work: Work): boolean {
   if (!isRealSetOnly(a) && !isRealSetOnly(b)) return false
   const left = realSet(a, work)
   const right = left && realSet(b, work)
-  return left !== undefined && right !== undefined && sameSet(left, right)
+  return work.by('same set of real numbers', left !== undefined && right !== undefined && sameSet(left, right))
 }
 
 const isCollection = (answer: Answer): answer is Extract<Answer, { kind: 'list' | 'set' }> =>
@@ -83,10 +138,12 @@ function sameItems(a: readonly Answer[], b: readonly Answer[], work: Work): bool
 function sameCollection(a: Extract<Answer, { kind: 'list' | 'set' }>, b: Extract<Answer, { kind: 'list' | 'set' }>, work: Work): boolean {
   const left = flatten(a.items)
   const right = flatten(b.items)
+  if (work.policy.lists === 'ordered' && a.kind === 'list' && b.kind === 'list')
+    return work.by('same items in order', sameItems(left, right, work))
   if (Math.max(left.length, right.length) > UNORDERED) return sameItems(left, right, work)
   const within = (items: readonly Answer[], others: readonly Answer[]): boolean =>
     items.every((item) => others.some((other) => same(item, other, work)))
-  return within(left, right) && within(right, left)
+  return work.by('same items in any order', within(left, right) && within(right, left))
 }
 
 /** {1 ± √5, −2} has three elements. */
@@ -114,7 +171,14 @@ function sameAssignments(list: readonly Answer[], items: readonly Answer[], work
 }
 
 function sameQuantity(a: Extract<Answer, { kind: 'expression' }>, b: Extract<Answer, { kind: 'expression' }>, work: Work): boolean {
-  if (a.unit !== undefined && b.unit !== undefined && unitsContradict(a.unit, b.unit)) return false
+  const { units } = work.policy
+  if (units === 'required' && hasMeasure(a) !== hasMeasure(b)) return false
+  const related = units === 'ignore' || a.unit === undefined || b.unit === undefined ? 'unknown' : relateUnits(a.unit, b.unit)
+  if (related === 'contradict') return false
+  if (typeof related === 'object' && !equals(related, rational(1n))) {
+    const converted: Node = { kind: 'binary', op: '*', left: a.node, right: { kind: 'number', value: related } }
+    return work.by('same quantity in another unit', sameValue(converted, b.node, work))
+  }
   const left = percentOf(a.node)
   const right = percentOf(b.node)
   if (left && right) return sameValue(left, right, work)
@@ -123,13 +187,17 @@ function sameQuantity(a: Extract<Answer, { kind: 'expression' }>, b: Extract<Ans
   return sameValue(a.node, b.node, work)
 }
 
+/** It says what it measures: a unit that converts, degrees or percent. */
+const hasMeasure = ({ unit, node }: Extract<Answer, { kind: 'expression' }>): boolean =>
+  (unit !== undefined && isMeasure(unit)) || node.kind === 'degrees' || node.kind === 'percent'
+
 /** 28 % is 0.28; written without the sign it may also be 28, but never 0.5 for 0.5 %. */
 function samePercent(percent: Node, plain: Node, work: Work): boolean {
   const hundredth: Node = { kind: 'percent', of: percent }
-  if (sameValue(hundredth, plain, work)) return true
+  if (sameValue(hundredth, plain, work)) return work.by('percent as a hundredth', true)
   const value = exactValue(percent)
   if (typeof value !== 'object' || (compare(value, rational(1n)) < 0 && compare(value, rational(-1n)) > 0)) return false
-  return sameValue(percent, plain, work)
+  return work.by('percent sign left out', sameValue(percent, plain, work))
 }
 
 function percentOf(node: Node): Node | undefined {
@@ -145,7 +213,7 @@ function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answe
     const left = difference(a)
     const right = difference(b)
     const ordered = a.ops[0] === '<' || a.ops[0] === '<='
-    if (left && right && proportional(left, right, ordered, work)) return true
+    if (left && right && proportional(left, right, ordered, work)) return work.by('sides are multiples', true)
   }
   if (a.ops.every((op) => op === '=') && b.ops.every((op) => op === '=')) {
     const names = (answer: Extract<Answer, { kind: 'relation' }>): string =>
@@ -159,7 +227,13 @@ function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answe
     const right = left && bareValue(b, work)
     return left !== undefined && right !== undefined && same(left, right, work)
   }
-  return sameRealSet(a, b, work)
+  const named = [a, b].map(({ sides }) =>
+    sides
+      .filter(isName)
+      .map(({ key }) => key.replace(/\|/g, ''))
+      .join(),
+  )
+  return named[0] === named[1] && sameRealSet(a, b, work)
 }
 
 /** Right side minus left side. */
@@ -183,8 +257,9 @@ function sameBased(a: Extract<Answer, { kind: 'based' }>, b: Extract<Answer, { k
   const value = ({ digits, base }: { digits: string; base: string }): bigint | undefined => {
     const radix = BigInt(base)
     const size = digits.replace('-', '')
-    if (!/^\d{1,200}$/.test(size) || radix < 2n || [...size].some((digit) => BigInt(digit) >= radix)) return undefined
-    return [...size].reduce((sum, digit) => sum * radix + BigInt(digit), 0n) * (size === digits ? 1n : -1n)
+    const value = (digit: string): bigint => BigInt(Number.parseInt(digit, 36))
+    if (!/^[\da-z]{1,200}$/.test(size) || radix < 2n || [...size].some((digit) => value(digit) >= radix)) return undefined
+    return [...size].reduce((sum, digit) => sum * radix + value(digit), 0n) * (size === digits ? 1n : -1n)
   }
   const left = value(a)
   return left !== undefined && left === value(b)
@@ -212,6 +287,8 @@ function hasChoice(node: Node): boolean {
       return node.op === 'pm' || node.op === 'mp' || hasChoice(node.left) || hasChoice(node.right)
     case 'call':
       return node.args.some(hasChoice)
+    case 'bound':
+      return hasChoice(node.body)
     case 'negate':
     case 'factorial':
     case 'degrees':
@@ -230,6 +307,8 @@ function choose(node: Node, sign: number): Node {
     }
     case 'call':
       return { ...node, args: node.args.map((arg) => choose(arg, sign)) }
+    case 'bound':
+      return { ...node, body: choose(node.body, sign) }
     case 'negate':
     case 'factorial':
     case 'degrees':
@@ -238,13 +317,4 @@ function choose(node: Node, sign: number): Node {
     default:
       return node
   }
-}
-
-/** Words without case, spaces and punctuation. */
-function plainWords(text: string): string {
-  return text
-    .toLowerCase()
-    .replace(/(\d)\s+(?=\d)/g, '$1_')
-    .replace(/\\(?:text|mathrm|mbox)|[\s{}!?"'`*$]|[.,;:](?!\d)/g, '')
-    .slice(0, 4096)
 }

@@ -3,11 +3,12 @@
 import { isInteger } from '../rational.ts'
 import * as big from './bigfloat.ts'
 import { Undefined } from './bigfloat.ts'
+import { boundValue, derivative } from './calculus.ts'
 import type { Complex } from './complex.ts'
 import * as complex from './complex.ts'
 import { exactValue } from './exact.ts'
 import type { Work } from './limits.ts'
-import type { Node } from './node.ts'
+import type { BoundNode, Node } from './node.ts'
 
 let euler: Complex | undefined
 
@@ -20,11 +21,17 @@ const ELEMENTARY = 100
 /** Largest exponent of two, over all numbers on the way: what cancels there is no more exact than that. */
 export interface Scale {
   bits: number
+  /** Nothing on the way may leave the real numbers: there the expression counts as undefined. */
+  real?: boolean
 }
+
+/** A difference that many bits below the scale counts as rounding. */
+export const CANCELLED_BITS = 185
 
 /** The value of an expression. Throws Undefined where there is none and TooComplex where the work is used up. */
 export function evaluate(node: Node, scope: Scope, work: Work, scale: Scale): Complex {
   const value = evaluateNode(node, scope, work, scale)
+  if (scale.real && !complex.isReal(value)) throw new Undefined('not real')
   const bits = complex.magnitude(value)
   if (bits > scale.bits) scale.bits = bits
   return value
@@ -59,7 +66,23 @@ function evaluateNode(node: Node, scope: Scope, work: Work, scale: Scale): Compl
       return binary(node, inner, work)
     case 'call':
       return call(node, inner, work)
+    case 'bound':
+      return bound(node, scope, work, scale)
   }
+}
+
+function bound(node: BoundNode, scope: Scope, work: Work, scale: Scale): Complex {
+  const at = (one: Node, value?: Complex): Complex => {
+    work.spend(10)
+    return evaluate(one, value ? new Map([...scope, [node.variable, value]]) : scope, work, scale)
+  }
+  const point = scope.get(node.variable)
+  if (node.op === 'derivative' && !point) throw new Undefined('a derivative at no point')
+  const { value, error } = work.inside(() =>
+    point && node.op === 'derivative' ? derivative((x) => at(node.body, x), point) : boundValue(node, at),
+  )
+  if (error + CANCELLED_BITS > scale.bits) scale.bits = error + CANCELLED_BITS
+  return value
 }
 
 function binary(node: Extract<Node, { kind: 'binary' }>, inner: (node: Node) => Complex, work: Work): Complex {
@@ -97,8 +120,15 @@ function power(base: Complex, exponent: Node, inner: (node: Node) => Complex, wo
       return complex.integerPower(complex.root(base, Number(exact.d)), Number(exact.n))
     }
   }
+  if (exact === 'huge' || exact === 'undefined') throw new Undefined('an exponent without a usable value')
+  const value = inner(exponent)
+  const whole = integerOf(value)
+  if (whole !== undefined && Math.abs(whole) <= 10_000) {
+    work.spend(20)
+    return complex.integerPower(base, whole)
+  }
   work.spend(3 * ELEMENTARY)
-  return complex.power(base, inner(exponent))
+  return complex.power(base, value)
 }
 
 const ONE_ARGUMENT: Readonly<Record<string, (x: Complex) => Complex>> = {

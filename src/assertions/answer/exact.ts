@@ -36,6 +36,7 @@ function value(node: Node): Rational {
       return node.value
     case 'symbol':
     case 'constant':
+    case 'bound':
       throw new NotExact('inexact')
     case 'negate':
       return negate(value(node.of))

@@ -10,6 +10,19 @@ export type Node =
   | { kind: 'binary'; op: BinaryOp; left: Node; right: Node }
   | { kind: 'negate' | 'factorial' | 'degrees' | 'percent'; of: Node }
   | { kind: 'call'; name: string; args: Node[] }
+  | BoundNode
+
+/** An operator that binds a variable: Σ and Π from `from` to `to`, ∫ likewise, a limit at `from`, a derivative. */
+export interface BoundNode {
+  kind: 'bound'
+  op: 'sum' | 'product' | 'integral' | 'limit' | 'derivative'
+  variable: string
+  from?: Node
+  to?: Node
+  /** A limit from one side: 1 from above, −1 from below. */
+  side?: 1 | -1
+  body: Node
+}
 
 /** `pm` is ±, `mp` ∓ with the opposite sign of the same choice. */
 export type BinaryOp = '+' | '-' | '*' | '/' | '^' | 'mod' | 'pm' | 'mp'

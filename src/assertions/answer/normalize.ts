@@ -1,9 +1,10 @@
 /** Unicode to the ASCII and LaTeX that the tokenizer knows. */
 
 const INVISIBLE = /\p{Cf}|\p{Variation_Selector}/gu
-const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ'
-const SUPERSCRIPT_VALUES = '0123456789+-()ni'
-const SUBSCRIPTS = '₀₁₂₃₄₅₆₇₈₉'
+const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱᵃᵇᶜᵈᵉᶠᵍʰʲᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ'
+const SUPERSCRIPT_VALUES = '0123456789+-()niabcdefghjklmoprstuvwxyz'
+const SUBSCRIPTS = '₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ'
+const SUBSCRIPT_VALUES = '0123456789+-()aehijklmnoprstuvx'
 const VULGAR: Readonly<Record<string, string>> = {
   '½': '1/2',
   '⅓': '1/3',
@@ -20,6 +21,10 @@ const VULGAR: Readonly<Record<string, string>> = {
   '⅜': '3/8',
   '⅝': '5/8',
   '⅞': '7/8',
+  '⅐': '1/7',
+  '⅑': '1/9',
+  '⅒': '1/10',
+  '↉': '0/3',
 }
 const SIGNS: Readonly<Record<string, string>> = {
   '−': '-',
@@ -37,6 +42,8 @@ const SIGNS: Readonly<Record<string, string>> = {
   '∕': '/',
   '⁄': '/',
   '√': '\\sqrt ',
+  '∛': '\\sqrt[3] ',
+  '∜': '\\sqrt[4] ',
   '∞': '\\infty ',
   '≤': '\\le ',
   '⩽': '\\le ',
@@ -53,6 +60,39 @@ const SIGNS: Readonly<Record<string, string>> = {
   '±': '\\pm ',
   '∓': '\\mp ',
   '°': '^\\circ ',
+  º: '^\\circ ',
+  '˚': '^\\circ ',
+  '∉': '\\notin ',
+  '→': '\\to ',
+  '⟶': '\\to ',
+  '⇒': '\\Rightarrow ',
+  '⟹': '\\Rightarrow ',
+  '⇔': '\\Leftrightarrow ',
+  '∴': '\\therefore ',
+  '∧': '\\land ',
+  '∨': '\\lor ',
+  '∠': '\\angle ',
+  '△': '\\triangle ',
+  '∑': '\\sum ',
+  '∏': '\\prod ',
+  '∫': '\\int ',
+  '⋯': '\\cdots ',
+  '∼': '\\sim ',
+  '≅': '\\cong ',
+  '∶': ':',
+  '✕': '\\times ',
+  '✖': '\\times ',
+  '⨯': '\\times ',
+  '•': '\\cdot ',
+  '٫': '.',
+  '٬': ',',
+  '“': '"',
+  '”': '"',
+  '‘': "'",
+  ℤ: '\\mathbb{Z}',
+  ℕ: '\\mathbb{N}',
+  ℚ: '\\mathbb{Q}',
+  ℂ: '\\mathbb{C}',
   '⌊': '\\lfloor ',
   '⌋': '\\rfloor ',
   '⌈': '\\lceil ',
@@ -80,6 +120,21 @@ const SIGNS: Readonly<Record<string, string>> = {
   τ: '\\tau ',
   φ: '\\phi ',
   ω: '\\omega ',
+  ζ: '\\zeta ',
+  η: '\\eta ',
+  κ: '\\kappa ',
+  ν: '\\nu ',
+  ξ: '\\xi ',
+  χ: '\\chi ',
+  ψ: '\\psi ',
+  Γ: '\\Gamma ',
+  Δ: '\\Delta ',
+  Θ: '\\Theta ',
+  Λ: '\\Lambda ',
+  Σ: '\\Sigma ',
+  Φ: '\\Phi ',
+  Ψ: '\\Psi ',
+  Ω: '\\Omega ',
 }
 const CHARACTER_RUN = /[^\u0000-\u007f]+/g
 
@@ -87,8 +142,24 @@ const CHARACTER_RUN = /[^\u0000-\u007f]+/g
 export function normalizeUnicode(text: string): string {
   return text
     .replace(INVISIBLE, '')
-    .replace(/√\s?(\d+(?:\.\d+)?)/g, '\\sqrt{$1}')
+    .replace(/[⁰¹²³⁴-⁹]+[⁄∕][₀-₉]+/g, superscriptFraction)
+    .replace(/([√∛∜])\s?(\d+(?:\.\d+)?)/g, '$1{$2}')
     .replace(CHARACTER_RUN, normalizeRun)
+}
+
+/** ³⁄₄ */
+function superscriptFraction(text: string): string {
+  const digits = [...text].map((c) => {
+    if (SUPERSCRIPTS.includes(c)) return SUPERSCRIPT_VALUES[SUPERSCRIPTS.indexOf(c)]
+    return SUBSCRIPTS.includes(c) ? SUBSCRIPT_VALUES[SUBSCRIPTS.indexOf(c)] : '}{'
+  })
+  return `\\frac{${digits.join('')}}`
+}
+
+/** LaTeX commands whose backslash a string literal swallowed: "\frac" read as form feed and "rac". */
+export function restoreCommands(text: string): string {
+  if (!/[\b\f]/.test(text)) return text
+  return text.replace(/[\b](?=oxed|egin|inom|ar\b)/g, '\\b').replace(/\f(?=rac|box)/g, '\\f')
 }
 
 function normalizeRun(run: string): string {
@@ -99,7 +170,8 @@ function normalizeRun(run: string): string {
     if (SUPERSCRIPTS.includes(c) || SUBSCRIPTS.includes(c)) {
       const from = SUPERSCRIPTS.includes(c) ? SUPERSCRIPTS : SUBSCRIPTS
       let inner = ''
-      for (; i < characters.length && from.includes(characters[i]); i++) inner += SUPERSCRIPT_VALUES[from.indexOf(characters[i])]
+      const values = from === SUPERSCRIPTS ? SUPERSCRIPT_VALUES : SUBSCRIPT_VALUES
+      for (; i < characters.length && from.includes(characters[i]); i++) inner += values[from.indexOf(characters[i])]
       i--
       out += `${from === SUPERSCRIPTS ? '^' : '_'}{${inner}}`
     } else if (Object.hasOwn(VULGAR, c)) out += `\\frac{${VULGAR[c].replace('/', '}{')}}`
@@ -131,6 +203,7 @@ const MARKERS: readonly [string, string][] = [
   ['\\[', '\\]'],
   ['**', '**'],
   ['`', '`'],
+  ['"', '"'],
 ]
 
 /** Text without the math delimiters, emphasis and end marks around it. */
@@ -144,7 +217,9 @@ export function stripDelimiters(text: string): string {
         if (!inner.includes(open)) out = inner.trim()
       }
     }
-    while (/[.,;:!]$/.test(out) && !/\\[,;:!]$/.test(out) && !/[\da-z\])}]!$/i.test(out)) out = out.slice(0, -1).trimEnd()
+    while (/[.,;:!]$/.test(out) && !/\\[,;:!]$/.test(out) && !/[\da-z\])}]!$/i.test(out) && !/\d\.\d{1,60}\.{3}$/.test(out.slice(-70)))
+      out = out.slice(0, -1).trimEnd()
+    if (/(?:^|[^\\])(?:\\\\)$/.test(out)) out = out.slice(0, -2).trimEnd()
     if (out === before) break
   }
   return out

@@ -1,11 +1,12 @@
 /**
  * Expressions from tokens, by recursive descent. Products, quotients and juxtaposition have one precedence, left to
  * right; −x² is −(x²); a function without parentheses takes the factors up to the next function, sign or end.
+ * One grammar in one class, which is why this file is longer than others.
  */
 
 import { add, isInteger, type Rational, rational } from '../rational.ts'
 import { LIMITS } from './limits.ts'
-import type { BinaryOp, Node } from './node.ts'
+import type { BinaryOp, BoundNode, Node } from './node.ts'
 import { canonical, type Token } from './tokens.ts'
 
 /** The tokens are no expression. */
@@ -27,8 +28,46 @@ const INVERSES: Readonly<Record<string, string>> = {
   arccosh: 'acosh',
   arctanh: 'atanh',
   lg: 'log',
+  ceiling: 'ceil',
 }
-const DECORATIONS = new Set(['\\overline', '\\bar', '\\vec', '\\hat', '\\tilde', '\\underline', '\\widehat', '\\overrightarrow'])
+/** Fewest and most arguments of functions that may have more than one. */
+const ARGUMENTS: Readonly<Record<string, readonly [number, number]>> = {
+  max: [1, 1000],
+  min: [1, 1000],
+  gcd: [1, 1000],
+  lcm: [1, 1000],
+  log: [1, 2],
+  sqrt: [1, 2],
+  binomial: [2, 2],
+}
+const DECORATIONS = new Set(['\\overline', '\\bar', '\\vec', '\\hat', '\\tilde', '\\widehat', '\\overrightarrow'])
+
+/** i and e are variables under an operator that binds them. */
+function bind(node: Node, name: string): Node {
+  if (name !== 'i' && name !== 'e') return node
+  switch (node.kind) {
+    case 'constant':
+      return node.name === name ? { kind: 'symbol', name } : node
+    case 'binary':
+      return { ...node, left: bind(node.left, name), right: bind(node.right, name) }
+    case 'call':
+      return { ...node, args: node.args.map((arg) => bind(arg, name)) }
+    case 'bound':
+      return { ...node, body: bind(node.body, name), from: node.from && bind(node.from, name), to: node.to && bind(node.to, name) }
+    case 'number':
+    case 'symbol':
+      return node
+    default:
+      return { ...node, of: bind(node.of, name) }
+  }
+}
+
+/** An expression that the tokens are from end to end. */
+function whole(tokens: readonly Token[]): Node {
+  const { node, used } = parseExpression(tokens)
+  if (used < tokens.length) throw new NoExpression('something stands behind it')
+  return node
+}
 
 /** The longest expression at the start of the tokens, and how many tokens it has. Throws NoExpression. */
 export function parseExpression(tokens: readonly Token[]): { node: Node; used: number } {
@@ -77,9 +116,19 @@ class ExpressionParser {
     for (;;) {
       const op = this.binaryOp({ '*': '*', '/': '/', mod: 'mod' })
       if (op) left = { kind: 'binary', op, left, right: this.signed() }
+      else if (this.timesTen()) left = { kind: 'binary', op: '*', left, right: this.power() }
       else if (this.startsFactor()) left = { kind: 'binary', op: '*', left, right: this.power() }
       else return left
     }
+  }
+
+  /** The letter x as a sign of multiplication: 6.02 x 10^23. */
+  private timesTen(): boolean {
+    const [x, ten, power] = this.tokens.slice(this.at, this.at + 3)
+    const found = x?.kind === 'name' && /^[xX]$/.test(x.text) && ten?.kind === 'number' && ten.text === '10' && power?.text === '^'
+    if (!found || this.tokens[this.at - 1]?.kind !== 'number') return false
+    this.at++
+    return true
   }
 
   private signed(): Node {
@@ -154,7 +203,17 @@ class ExpressionParser {
       case '\\ceil':
       case '\\lcm':
         return this.functionNode(token.text.slice(1))
+      case '\\sum':
+        return this.series('sum')
+      case '\\prod':
+        return this.series('product')
+      case '\\int':
+        return this.integral()
+      case '\\lim':
+        return this.limit()
       case '\\frac': {
+        const variable = this.derivedVariable()
+        if (variable !== undefined) return { kind: 'bound', op: 'derivative', variable, body: this.product() }
         this.at++
         const above = this.argument()
         return { kind: 'binary', op: '/', left: above, right: this.argument() }
@@ -167,7 +226,7 @@ class ExpressionParser {
       case '\\sqrt':
         return this.root()
       case '\\begin{vmatrix}':
-        return this.determinant()
+        return this.determinant('vmatrix')
       default:
         if (DECORATIONS.has(token.text)) return this.decorated(token.text)
         throw new NoExpression(`"${token.text}" is no expression`)
@@ -219,6 +278,10 @@ class ExpressionParser {
     this.at++
     if (name === '\\pi') return { kind: 'constant', name: 'pi' }
     if (name === '\\infty') return { kind: 'constant', name: 'infinity' }
+    if (name === 'C' && this.peek('(')) {
+      const chosen = this.combination()
+      if (chosen) return chosen
+    }
     const full = name + this.index()
     if (full === 'e' || full === 'i') return { kind: 'constant', name: full }
     return { kind: 'symbol', name: full }
@@ -244,6 +307,104 @@ class ExpressionParser {
     return index
   }
 
+  /** C(n, k). */
+  private combination(): Node | undefined {
+    const start = this.at++
+    const args = [this.sum()]
+    while (this.take(',')) args.push(this.sum())
+    if (args.length === 2 && this.take(')')) return { kind: 'call', name: 'binomial', args }
+    this.at = start
+    return undefined
+  }
+
+  /** Σ or Π: the variable and its bounds, then a product. */
+  private series(op: 'sum' | 'product'): Node {
+    this.at++
+    const { below, above } = this.bounds()
+    const [name, equals] = below ?? []
+    if (!below || !above || name?.kind !== 'name' || equals?.text !== '=') throw new NoExpression(`a ${op} without bounds`)
+    const bound: Omit<BoundNode, 'body'> = { kind: 'bound', op, variable: name.text, from: whole(below.slice(2)), to: whole(above) }
+    return this.deeper(() => ({ ...bound, body: bind(this.product(), name.text) }))
+  }
+
+  /** ∫ from a to b, up to its dx. */
+  private integral(): Node {
+    this.at++
+    const { below, above } = this.bounds()
+    if (!below || !above) throw new NoExpression('an integral without bounds')
+    let end = this.at
+    for (let depth = 0; end < this.tokens.length; end++) {
+      const { kind, text } = this.tokens[end]
+      if (kind === 'sign' && /^[([{]$/.test(text)) depth++
+      else if (kind === 'sign' && /^[)\]}]$/.test(text)) depth--
+      else if (depth === 0 && kind === 'name' && text === 'd' && this.tokens[end + 1]?.kind === 'name') break
+    }
+    const variable = this.tokens[end + 1]
+    if (!variable) throw new NoExpression('an integral without a differential')
+    const body: Node = end === this.at ? { kind: 'number', value: rational(1n) } : whole(this.tokens.slice(this.at, end))
+    this.at = end + 2
+    return { kind: 'bound', op: 'integral', variable: variable.text, from: whole(below), to: whole(above), body: bind(body, variable.text) }
+  }
+
+  private limit(): Node {
+    this.at++
+    const { below } = this.bounds()
+    const [name, arrow] = below ?? []
+    if (!below || name?.kind !== 'name' || !/^\\(?:to|rightarrow)$/.test(arrow?.text ?? '')) throw new NoExpression('a limit of nothing')
+    let point = below.slice(2)
+    let side: 1 | -1 | undefined
+    const last = point.at(-1)?.text === '}' ? point.at(-2) : point.at(-1)
+    const caret = point.findLastIndex(({ text }) => text === '^')
+    if (caret > 0 && (last?.text === '+' || last?.text === '-')) {
+      side = last.text === '+' ? 1 : -1
+      point = point.slice(0, caret)
+    }
+    const from = whole(point)
+    return this.deeper(() => ({ kind: 'bound', op: 'limit', variable: name.text, from, side, body: this.product() }))
+  }
+
+  /** The variable of \frac{d}{dx}, which is then behind us. */
+  private derivedVariable(): string | undefined {
+    const texts = this.tokens.slice(this.at + 1, this.at + 8).map(({ text }) => text)
+    const plain = texts.slice(0, 3).join('') === '{d}' && texts[3] === '{' && texts[4] === 'd' && texts[6] === '}'
+    if (!plain || this.tokens[this.at + 6]?.kind !== 'name') return undefined
+    this.at += 8
+    return texts[5]
+  }
+
+  /** Tokens of the group or sign behind _ and ^, in any order. */
+  private bounds(): { below?: Token[]; above?: Token[] } {
+    const found: { below?: Token[]; above?: Token[] } = {}
+    for (let round = 0; round < 2; round++) {
+      const key = this.take('_') ? 'below' : this.take('^') ? 'above' : undefined
+      if (!key) break
+      const grouped = this.peek('{')
+      const end = grouped ? this.matching(this.at) : this.at
+      if (end < 0 || end >= this.tokens.length) throw new NoExpression('a bound is missing')
+      const token = this.tokens[this.at]
+      if (!grouped && token.kind === 'number' && token.text.length > 1) found[key] = [this.digitToken()]
+      else {
+        found[key] = this.tokens.slice(grouped ? this.at + 1 : this.at, grouped ? end : end + 1)
+        this.at = end + 1
+      }
+    }
+    return found
+  }
+
+  /** The first digit of a number: what _ and ^ take without braces. */
+  private digitToken(): Token {
+    const node = this.singleDigit()
+    if (node?.kind !== 'number') throw new NoExpression('a bound is missing')
+    return { kind: 'number', value: node.value, text: String(node.value.n), decimal: false, space: false }
+  }
+
+  private deeper(parse: () => Node): Node {
+    if (++this.depth > LIMITS.depth) throw new NoExpression('too deep')
+    const node = parse()
+    this.depth--
+    return node
+  }
+
   private matching(open: number): number {
     let depth = 0
     for (let i = open; i < this.tokens.length; i++) {
@@ -258,6 +419,8 @@ class ExpressionParser {
     this.at++
     if (++this.depth > LIMITS.depth) throw new NoExpression('too deep')
     const name = INVERSES[written] ?? written
+    const environment = /^\\begin\{([pb]?matrix)\}$/.exec(this.tokens[this.at]?.text ?? '')
+    if (name === 'det' && environment) return this.determinant(environment[1])
     let base: Node | undefined
     let exponent: Node | undefined
     for (let round = 0; round < 2; round++) {
@@ -268,14 +431,18 @@ class ExpressionParser {
       }
     }
     const args = this.functionArguments()
+    const [fewest, most] = ARGUMENTS[name] ?? [1, 1]
+    if (args.length < fewest || args.length > most) throw new NoExpression(`${name} of ${args.length} arguments`)
     let call: Node
     if (name === 'log' && base) call = { kind: 'call', name: 'log', args: [args[0], base] }
     else if (base) throw new NoExpression('a function with an index')
-    else call = { kind: 'call', name: written === 'lg' ? 'log' : name, args }
+    else if (name === 'factorial' && args.length === 1) call = { kind: 'factorial', of: args[0] }
+    else call = { kind: 'call', name, args }
     if (exponent) {
       const inverse =
         exponent.kind === 'negate' && exponent.of.kind === 'number' && exponent.of.value.n === 1n && exponent.of.value.d === 1n
       if (inverse && /^(?:sin|cos|tan)h?$/.test(name)) call = { kind: 'call', name: `a${name}`, args }
+      else if (inverse && /^(?:sec|csc|cot)$/.test(name)) call = { kind: 'call', name: `arc${name}`, args }
       else call = { kind: 'binary', op: '^', left: call, right: exponent }
     }
     this.depth--
@@ -315,6 +482,13 @@ class ExpressionParser {
   private absolute(): Node {
     this.at++
     this.bars++
+    const environment = /^\\begin\{(matrix|array)\}$/.exec(this.tokens[this.at]?.text ?? '')?.[1]
+    if (environment) {
+      const determinant = this.determinant(environment)
+      this.bars--
+      if (!this.take('|')) throw new NoExpression('a bar is not closed')
+      return determinant
+    }
     const inner = this.sum()
     this.bars--
     if (!this.take('|')) throw new NoExpression('a bar is not closed')
@@ -344,16 +518,17 @@ class ExpressionParser {
     return { kind: 'number', value }
   }
 
-  private determinant(): Node {
+  private determinant(environment: string): Node {
+    const close = `\\end{${environment}}`
     this.at++
     const rows: Node[][] = [[this.sum()]]
     for (;;) {
       if (this.take('&')) rows.at(-1)!.push(this.sum())
       else if (this.take('\\\\')) {
-        if (!this.peek('\\end{vmatrix}')) rows.push([this.sum()])
+        if (!this.peek(close)) rows.push([this.sum()])
       } else break
     }
-    if (!this.take('\\end{vmatrix}')) throw new NoExpression('a determinant is not closed')
+    if (!this.take(close)) throw new NoExpression('a determinant is not closed')
     const size = rows.length
     if (size > 4 || rows.some((row) => row.length !== size)) throw new NoExpression('a determinant that is not square or too large')
     return { kind: 'call', name: 'det', args: rows.flat() }
@@ -373,10 +548,13 @@ class ExpressionParser {
     if (!token) return false
     if (token.kind === 'name' || token.kind === 'function') return true
     // (n − 2) 2^n, but not 2 3 or x 2.
-    if (token.kind === 'number') return this.tokens[this.at - 1]?.text === ')'
+    if (token.kind === 'number') return /^[)!]$/.test(this.tokens[this.at - 1]?.text ?? '')
     if (token.kind !== 'sign') return false
     if (token.text === '|') return this.bars === 0
-    return /^(?:[([{]|\\(?:frac|sqrt|binom|lfloor|lceil|floor|ceil|lcm|begin\{vmatrix\}))$/.test(token.text) || DECORATIONS.has(token.text)
+    return (
+      /^(?:[([{]|\\(?:sum|prod|int|lim|frac|sqrt|binom|lfloor|lceil|floor|ceil|lcm|begin\{vmatrix\}))$/.test(token.text) ||
+      DECORATIONS.has(token.text)
+    )
   }
 
   private binaryOp(ops: Readonly<Record<string, BinaryOp>>): BinaryOp | undefined {

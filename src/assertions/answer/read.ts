@@ -1,16 +1,19 @@
 /** From the text of an answer to a typed value. */
 
-import { rational } from '../rational.ts'
+import { equals, rational } from '../rational.ts'
 import { closingBrace } from './boxed.ts'
+import { exactValue } from './exact.ts'
 import { LIMITS, TooComplex } from './limits.ts'
-import type { Answer, Bracket, Node, RelationOp } from './node.ts'
+import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, scaleMatrix, transpose } from './matrix.ts'
+import type { Answer, Bracket, RelationOp } from './node.ts'
 import { normalizeUnicode, stripDelimiters } from './normalize.ts'
-import { NoExpression, parseExpression } from './parse.ts'
+import { readBased, readQuantity } from './quantity.ts'
+import { balanced, closes, isSign, matching, opens, split, trim, words } from './scan.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
-import { isHarmless, isPercent, isSymbolUnit } from './units.ts'
+import { isHarmless } from './units.ts'
+import { isNumeric } from './values.ts'
+import { numberInWords, setInWords } from './words.ts'
 
-const OPENING = new Set(['(', '[', '{', '\\{', '\\lfloor', '\\lceil'])
-const CLOSING = new Set([')', ']', '}', '\\}', '\\rfloor', '\\rceil'])
 const SEPARATORS = new Set([',', ';', 'and', 'or', '\\and', '\\or'])
 const SET_OPERATIONS: Readonly<Record<string, 'union' | 'intersection' | 'difference'>> = {
   '\\cup': 'union',
@@ -20,12 +23,17 @@ const SET_OPERATIONS: Readonly<Record<string, 'union' | 'intersection' | 'differ
 const RELATIONS = new Set(['=', '<', '>', '<=', '>=', '!=', '\\approx', '\\in', '\\equiv', '\\sim', '\\cong', '\\to', '\\rightarrow'])
 const IMPLICATIONS = new Set(['\\Rightarrow', '\\implies', '\\Longrightarrow', '\\therefore'])
 const MATRICES = /^\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}$/
-const CURRENCIES = new Set(['$', '€', '£', '¥'])
+const CURRENCY_WORDS = /^(?:US\s?\\?\$|(?:USD|EUR|GBP|INR|RMB|Rs\.?)\s)\s{0,3}(?=[-\d.])/i
+const LINES = /^\\begin\{(?:cases|aligned|align|alignedat|gathered|gather|split|equation)\}$/
 
 /** Reads an answer. What has no type becomes text; what is beyond the bounds too. `thousands` as in the tokenizer. */
 export function readAnswer(text: string, thousands = true): Answer {
   const plain = unwrap(normalizeUnicode(text))
+  const spelled = numberInWords(plain)
+  if (spelled !== undefined) return { kind: 'expression', node: { kind: 'number', value: rational(spelled) }, key: plain }
   try {
+    const money = CURRENCY_WORDS.exec(plain)
+    if (money) return withCurrency(readTokens(tokenize(plain.slice(money[0].length), thousands), 0), money[0], plain)
     return readTokens(tokenize(plain, thousands), 0)
   } catch (error) {
     if (error instanceof TooComplex) return { kind: 'text', text: plain, key: plain }
@@ -33,11 +41,17 @@ export function readAnswer(text: string, thousands = true): Answer {
   }
 }
 
+/** The currency in words before a number. */
+function withCurrency(answer: Answer, word: string, key: string): Answer {
+  const unit = /^us/i.test(word) ? 'usd' : word.replace(/[\s.]/g, '').toLowerCase()
+  return answer.kind === 'expression' ? { ...answer, unit } : { kind: 'text', text: key, key }
+}
+
 /** Text without delimiters and without a box around all of it. */
 function unwrap(text: string): string {
   let out = stripDelimiters(text)
   for (let round = 0; round < 4; round++) {
-    const command = /^\\(?:boxed|fbox)\s{0,4}\{/.exec(out)
+    const command = /^\\?(?:begin)?(?:boxed|fbox)\s{0,4}\{/.exec(out)
     if (!command || closingBrace(out, command[0].length - 1) !== out.length - 1) break
     out = stripDelimiters(out.slice(command[0].length, -1))
   }
@@ -51,48 +65,78 @@ function readTokens(all: readonly Token[], depth: number): Answer {
   const key = canonical(tokens)
   const text: Answer = { kind: 'text', text: words(tokens), key }
   if (depth > LIMITS.depth || tokens.length === 0) return text
-  if (tokens.every(({ kind }) => kind === 'text' || kind === 'word')) return text
+  if (tokens.every((token) => token.kind === 'text' || token.kind === 'word' || isSign(token, '-'))) return readWords(tokens, text, depth)
   const outer = outwardInterval(tokens)
   if (!balanced(outer)) return text
   return (
+    readRemark(outer, key, depth) ??
     readImplication(outer, depth) ??
+    readLines(outer, key, depth) ??
     readList(outer, key, depth) ??
     readOperation(outer, key, depth) ??
     readRelation(outer, key, depth) ??
     readRatio(outer, key, depth) ??
     readBracket(outer, key, depth) ??
     readMatrix(outer, key, depth) ??
+    readMatrixSum(outer, key, depth) ??
     readBased(outer, key) ??
     readQuantity(outer, key) ??
     text
   )
 }
 
-/** Words of text answers, for comparison without case and spaces. */
-function words(tokens: readonly Token[]): string {
-  return tokens.map(({ text, space }) => (space ? ` ${text}` : text)).join('')
+/** Numbers and sets in words; \\text{42 apples} as what is inside. */
+function readWords(tokens: readonly Token[], text: Extract<Answer, { kind: 'text' }>, depth: number): Answer {
+  const number = numberInWords(text.text.trim())
+  if (number !== undefined) return { kind: 'expression', node: { kind: 'number', value: rational(number) }, key: text.key }
+  const set = setInWords(text.text)
+  if (set === 'reals') return { kind: 'reals', key: text.key }
+  if (set === 'empty') return { kind: 'set', items: [], key: '\\emptyset' }
+  const [only] = tokens
+  if (tokens.length > 1 || only.kind !== 'text' || !/^\(?[-+]?[\d.]/.test(only.text)) return text
+  const inner = readTokens(tokenize(only.text), depth + 1)
+  return inner.kind === 'text' ? text : inner
 }
 
-function trim(tokens: readonly Token[]): readonly Token[] {
-  let start = 0
-  let end = tokens.length
-  const idle = (token: Token): boolean => token.kind === 'sign' && /^[,;.:]$/.test(token.text)
-  while (start < end && idle(tokens[start])) start++
-  while (end > start && idle(tokens[end - 1])) end--
-  return tokens.slice(start, end)
-}
-
-const isSign = (token: Token | undefined, text: string): boolean => token?.kind === 'sign' && token.text === text
-const opens = (token: Token): boolean => token.kind === 'sign' && (OPENING.has(token.text) || token.text.startsWith('\\begin{'))
-const closes = (token: Token): boolean => token.kind === 'sign' && (CLOSING.has(token.text) || token.text.startsWith('\\end{'))
-
-function balanced(tokens: readonly Token[]): boolean {
-  let depth = 0
-  for (const token of tokens) {
-    if (opens(token)) depth++
-    else if (closes(token) && --depth < 0) return false
+/** A remark in parentheses behind a value: 8 (eight), 5 (in cm), ten (10). */
+function readRemark(tokens: readonly Token[], key: string, depth: number): Answer | undefined {
+  if (!isSign(tokens.at(-1), ')')) return undefined
+  let open = tokens.length - 1
+  for (let nested = 0; open >= 0; open--) {
+    if (closes(tokens[open])) nested++
+    else if (opens(tokens[open]) && --nested === 0) break
   }
-  return depth === 0
+  const inner = tokens.slice(open + 1, -1)
+  const before = tokens.slice(0, open)
+  if (open <= 0 || before.length > 200 || inner.length === 0) return undefined
+  const wordy =
+    inner.every(({ kind }) => kind === 'word' || kind === 'text' || kind === 'name') && inner.some(({ kind }) => kind !== 'name')
+  const spelled = before.every((token) => token.kind === 'word' || isSign(token, '-')) ? numberInWords(words(before).trim()) : undefined
+  if (!wordy && spelled === undefined) return undefined
+  const value = readTokens(before, depth + 1)
+  if (value.kind !== 'expression' || !isNumeric(value.node)) return undefined
+  const remark = words(inner).trim()
+  const said = numberInWords(remark)
+  if (said === undefined && spelled === undefined) {
+    return isHarmless(remark) ? { ...value, key } : undefined
+  }
+  const other = readTokens(inner, depth + 1)
+  const [left, right] = [value, other].map((one) => (one.kind === 'expression' ? exactValue(one.node) : undefined))
+  return typeof left === 'object' && typeof right === 'object' && equals(left, right) ? { ...value, key } : undefined
+}
+
+/** Lines of a system (a list), or of one calculation that goes on with = on the next line. */
+function readLines(tokens: readonly Token[], key: string, depth: number): Answer | undefined {
+  if (!LINES.test(tokens[0].text) || matching(tokens) !== tokens.length - 1) return undefined
+  const inner = tokens.slice(1, -1)
+  const rows = (split(inner, ({ text }) => text === '\\\\')?.parts ?? [[...inner]])
+    .map((row) => trim(row.filter((token) => !isSign(token, '&'))))
+    .filter((row) => row.length > 0)
+  if (rows.length === 0) return undefined
+  const goesOn = rows.slice(1).some(([first]) => first.kind === 'sign' && RELATIONS.has(first.text))
+  if (goesOn || rows.length === 1) return readTokens(rows.flat(), depth + 1)
+  const items = rows.map((row) => readTokens(row, depth + 1))
+  return items.every(({ kind }) => kind === 'relation') ? { kind: 'list', items, key } : undefined
 }
 
 /** ]1, 2[ is (1, 2). */
@@ -102,22 +146,6 @@ function outwardInterval(tokens: readonly Token[]): readonly Token[] {
   if (isSign(out[0], ']')) out[0] = { ...out[0], text: '(' }
   if (isSign(out.at(-1), '[')) out[out.length - 1] = { ...out[out.length - 1], text: ')' }
   return out
-}
-
-/** Splits at signs outside all brackets. Undefined: there are none. */
-function split(tokens: readonly Token[], at: (token: Token) => boolean): { parts: Token[][]; signs: string[] } | undefined {
-  const parts: Token[][] = [[]]
-  const signs: string[] = []
-  let depth = 0
-  for (const token of tokens) {
-    if (opens(token)) depth++
-    else if (closes(token)) depth--
-    if (depth === 0 && token.kind === 'sign' && at(token)) {
-      signs.push(token.text)
-      parts.push([])
-    } else parts.at(-1)!.push(token)
-  }
-  return signs.length > 0 ? { parts, signs } : undefined
 }
 
 function readImplication(tokens: readonly Token[], depth: number): Answer | undefined {
@@ -132,12 +160,17 @@ function readList(tokens: readonly Token[], key: string, depth: number): Answer 
   // 1,2; 3,4: pairs.
   const pairs = found.signs.includes(';') && found.signs.includes(',')
   const parts = pairs ? split(tokens, ({ text }) => text === ';')!.parts : found.parts
-  const items = parts.filter((part) => part.length > 0).map((part) => readTokens(part, depth + 1))
+  const items = parts.filter((part) => part.length > 0 && !isQualifier(part)).map((part) => readTokens(part, depth + 1))
   if (items.length === 1) return items[0]
   if (items.length === 0) return undefined
   if (!pairs) return { kind: 'list', items, key }
   const tuples = items.map((item): Answer => (item.kind === 'list' ? { ...item, kind: 'tuple', open: '(', close: ')' } : item))
   return { kind: 'list', items: tuples, key }
+}
+
+/** "k \\in \\mathbb{Z}" beside an answer says what its letter ranges over. */
+function isQualifier([name, sign, set, ...rest]: readonly Token[]): boolean {
+  return name.kind === 'name' && isSign(sign, '\\in') && rest.length === 0 && (isSign(set, '\\R') || /^[ZNQC]$/.test(set?.text ?? ''))
 }
 
 function readOperation(tokens: readonly Token[], key: string, depth: number): Answer | undefined {
@@ -203,16 +236,6 @@ function readBracket(tokens: readonly Token[], key: string, depth: number): Answ
   return { kind: 'tuple', open: open.text as Bracket, close: close.text, items, key }
 }
 
-/** Index of the bracket that closes the first one, whatever its kind: [1, 2) is an interval. */
-function matching(tokens: readonly Token[]): number {
-  let depth = 0
-  for (let i = 0; i < tokens.length; i++) {
-    if (opens(tokens[i])) depth++
-    else if (closes(tokens[i]) && --depth === 0) return i
-  }
-  return -1
-}
-
 function readSet(inner: readonly Token[], key: string, depth: number): Answer {
   if (inner.length === 0) return { kind: 'set', items: [], key: '\\emptyset' }
   // {x : x > 2}
@@ -235,102 +258,91 @@ function readMatrix(tokens: readonly Token[], key: string, depth: number): Answe
   return { kind: 'matrix', rows: cells, key }
 }
 
-/** A number with a base: 204_5. */
-function readBased(tokens: readonly Token[], key: string): Answer | undefined {
-  const negative = isSign(tokens[0], '-')
-  const [digits, index, ...rest] = negative ? tokens.slice(1) : tokens
-  if (digits?.kind !== 'number' || !isSign(index, '_')) return undefined
-  const base = canonical(rest).replace(/[{}]/g, '')
-  return /^\d{1,2}$/.test(base) ? { kind: 'based', digits: (negative ? '-' : '') + digits.text, base, key } : undefined
+/** Matrices with + and − between them, scalars before them, powers and transposes behind them. */
+function readMatrixSum(tokens: readonly Token[], key: string, depth: number): Answer | undefined {
+  if (!tokens.some(({ text }) => MATRICES.test(text))) return undefined
+  const found = split(tokens, ({ text }) => text === '+' || text === '-')
+  const parts = found?.parts ?? [[...tokens]]
+  const signs = ['+', ...(found?.signs ?? [])]
+  let sum: Matrix | undefined
+  for (const [i, part] of parts.entries()) {
+    if (part.length === 0 && i === 0) continue
+    const term = readMatrixTerm(part, depth)
+    if (!term) return undefined
+    const sign = signs[i] === '-' ? '-' : '+'
+    sum = sum ? addMatrices(sum, term, sign) : sign === '-' ? scaleMatrix(MINUS_ONE, term) : term
+    if (!sum) return undefined
+  }
+  return sum && { ...sum, key }
 }
 
-/** An expression, with or without a unit. */
-function readQuantity(tokens: readonly Token[], key: string): Answer | undefined {
-  if (tokens.length === 1 && isSign(tokens[0], '\\emptyset')) return { kind: 'set', items: [], key: '\\emptyset' }
-  let body = tokens
-  let unit: string | undefined
-  if (isSignOf(body[0], CURRENCIES)) {
-    unit = currency(body[0].text)
-    body = body.slice(1)
-  } else if (isSign(body[0], '-') && isSignOf(body[1], CURRENCIES)) {
-    unit = currency(body[1].text)
-    body = [body[0], ...body.slice(2)]
+/** [scalar] matrix [^T or ^n] matrix … */
+function readMatrixTerm(tokens: readonly Token[], depth: number): Matrix | undefined {
+  const begin = tokens.findIndex(({ text }) => MATRICES.test(text))
+  const wrapped = begin > 0 && (isSign(tokens[begin - 1], '(') || isSign(tokens[begin - 1], '['))
+  let at = wrapped ? begin - 1 : begin
+  if (begin < 0) return undefined
+  let scalar = tokens.slice(0, at)
+  if (isSign(scalar.at(-1), '*')) scalar = scalar.slice(0, -1)
+  let product: Matrix | undefined
+  while (at < tokens.length) {
+    if (product && isSign(tokens[at], '*')) at++
+    const length = matching(tokens.slice(at)) + 1
+    if (length <= 0) return undefined
+    const block = tokens.slice(at, at + length)
+    let factor: Matrix | undefined
+    const inner = block[0].text.startsWith('\\begin') ? block : block.slice(1, -1)
+    const read = inner.length > 0 ? readMatrix(inner, '', depth + 1) : undefined
+    if (read?.kind === 'matrix') factor = read
+    at += length
+    if (factor && isSign(tokens[at], '^')) {
+      const braced = isSign(tokens[at + 1], '{') && isSign(tokens[at + 3], '}')
+      const exponent = tokens[at + (braced ? 2 : 1)]
+      at += braced ? 4 : 2
+      if (exponent?.text === 'T' || exponent?.text === '\\top') factor = transpose(factor)
+      else factor = exponent?.kind === 'number' && /^\d$/.test(exponent.text) ? matrixPower(factor, Number(exponent.text)) : undefined
+    }
+    if (!factor) return undefined
+    product = product ? multiplyMatrices(product, factor) : factor
+    if (!product) return undefined
   }
-  if (body.length > 1 && isSignOf(body.at(-1), CURRENCIES)) {
-    unit = currency(body.at(-1)!.text)
-    body = body.slice(0, -1)
-  }
-  const cut = symbolUnitStart(body)
+  if (!product || scalar.length === 0) return product
+  const factor = readTokens(scalar, depth + 1)
+  return factor.kind === 'expression' ? scaleMatrix(factor.node, product) : undefined
+}
+
+/** The reading of "0,5" or "1.234,56" as a decimal, where the text is one; "2,5" is two numbers. */
+export function readDecimalComma(text: string): Answer | undefined {
+  const plain = unwrap(normalizeUnicode(text))
+  const grouped = /^[+-]?\d{1,3}(?:\.\d{3}){1,10},/.test(plain) ? plain.replaceAll('.', '') : plain
+  const match = /^([+-]?)(\d{1,40}),(\d{1,30})$/.exec(grouped)
+  if (!match || /^[+-]?[1-9],\d$/.test(plain)) return undefined
+  const value = rational(BigInt(match[2] + match[3]) * (match[1] === '-' ? -1n : 1n), 10n ** BigInt(match[3].length))
+  return { kind: 'expression', node: { kind: 'number', value, digits: match[2].length + match[3].length }, key: match[0] }
+}
+
+/** Why a reference can't be read; undefined where it can. Words and unknown commands can: they are compared as text. */
+export function readProblem(text: string): string | undefined {
+  if (text.length > LIMITS.candidate) return `it has more than ${LIMITS.candidate} characters`
+  if (text.includes('\0')) return 'it holds a NUL character'
+  const plain = unwrap(normalizeUnicode(text))
+  if (plain === '') return 'it is empty'
+  if (braceProblem(plain)) return 'its braces do not match'
   try {
-    const { node, used } = parseExpression(cut > 0 ? body.slice(0, cut) : body)
-    if (used === 0 || (cut > 0 && used < cut)) return undefined
-    const rest = body.slice(used)
-    if (rest.length === 0) return { kind: 'expression', node, unit, key }
-    const behind = words(rest).trim()
-    if (isPercent(canonical(rest))) return { kind: 'expression', node: { kind: 'percent', of: node }, key }
-    if (cut > 0) return { kind: 'expression', node, unit: behind, key }
-    if (!isNumeric(node) || !rest.every(isProse) || !isHarmless(behind)) return undefined
-    return { kind: 'expression', node, unit: behind, key }
+    tokenize(plain)
+    return undefined
   } catch (error) {
-    if (error instanceof NoExpression) return undefined
+    if (error instanceof TooComplex) return `it is too complex: ${error.message}`
     throw error
   }
 }
 
-function isSignOf(token: Token | undefined, signs: ReadonlySet<string>): token is Token {
-  return token?.kind === 'sign' && signs.has(token.text)
-}
-
-function currency(sign: string): string {
-  return sign === '$' ? 'usd' : sign
-}
-
-/** Where letters behind a number begin that are a unit (10 cm, 5 m^2, 60 km/h); −1: nowhere. */
-function symbolUnitStart(tokens: readonly Token[]): number {
+function braceProblem(text: string): boolean {
   let depth = 0
-  for (let k = 0; k < tokens.length; k++) {
-    const token = tokens[k]
-    if (opens(token)) depth++
-    else if (closes(token)) depth--
-    if (token.kind !== 'name' || token.text.startsWith('\\')) continue
-    const rest = tokens
-      .slice(k)
-      .map(({ text }) => text)
-      .join('')
-    const before = tokens[k - 1]
-    const behindValue = k > 0 && depth === 0 && (before.kind === 'number' || closes(before))
-    return behindValue && isSymbolUnit(rest, token.space) ? k : -1
+  for (let i = 0; i < text.length && depth >= 0; i++) {
+    if (text[i] === '\\') i++
+    else if (text[i] === '{') depth++
+    else if (text[i] === '}') depth--
   }
-  return -1
-}
-
-function isProse(token: Token): boolean {
-  if (token.kind === 'text' || token.kind === 'word' || token.kind === 'name' || token.kind === 'function') return true
-  if (token.kind === 'number') return /^[23]$/.test(token.text)
-  return /^[\^{}.,'/()-]$/.test(token.text)
-}
-
-/** No variable in it. */
-export function isNumeric(node: Node): boolean {
-  switch (node.kind) {
-    case 'number':
-    case 'constant':
-      return true
-    case 'symbol':
-      return false
-    case 'binary':
-      return isNumeric(node.left) && isNumeric(node.right)
-    case 'call':
-      return node.args.every(isNumeric)
-    default:
-      return isNumeric(node.of)
-  }
-}
-
-/** The reading of "0,5" as a decimal, where the text is one. */
-export function readDecimalComma(text: string): Answer | undefined {
-  const match = /^([+-]?)(\d{1,30}),(\d{1,30})$/.exec(unwrap(normalizeUnicode(text)))
-  if (!match) return undefined
-  const value = rational(BigInt(match[2] + match[3]) * (match[1] === '-' ? -1n : 1n), 10n ** BigInt(match[3].length))
-  return { kind: 'expression', node: { kind: 'number', value, digits: match[2].length + match[3].length }, key: match[0] }
+  return depth !== 0
 }

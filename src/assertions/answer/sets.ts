@@ -67,7 +67,11 @@ function interval(answer: Extract<Answer, { kind: 'tuple' }>, work: Work): RealS
   const low = end(answer.items[0], -1, work)
   const high = end(answer.items[1], 1, work)
   if (low === undefined || high === undefined) return undefined
-  return { kind: 'interval', low, high, lowClosed: answer.open === '[', highClosed: answer.close === ']' }
+  const lowClosed = answer.open === '['
+  const highClosed = answer.close === ']'
+  // Infinity is no member of the real line.
+  if ((low === 'infinite' && lowClosed) || (high === 'infinite' && highClosed)) return undefined
+  return { kind: 'interval', low, high, lowClosed, highClosed }
 }
 
 function end(answer: Answer, sign: number, work: Work): End | undefined {
@@ -96,8 +100,28 @@ function described(answer: Extract<Answer, { kind: 'relation' }>, work: Work): R
   const low = at > 0 ? end(sides[at - 1], -1, work) : 'infinite'
   const high = at < sides.length - 1 ? end(sides[at + 1], 1, work) : 'infinite'
   if (low === undefined || high === undefined) return undefined
-  return { kind: 'interval', low, high, lowClosed: at > 0 && ops[at - 1] === '<=', highClosed: at < sides.length - 1 && ops[at] === '<=' }
+  const lowClosed = at > 0 && ops[at - 1] === '<='
+  const highClosed = at < sides.length - 1 && ops[at] === '<='
+  const set: RealSet = { kind: 'interval', low, high, lowClosed, highClosed }
+  if (!isMagnitude(names[0])) return set
+  // |x| in [1, 2]: x or −x there, and nothing below 0 counts.
+  const mirrored: RealSet = { kind: 'interval', low: negated(high), high: negated(low), lowClosed: highClosed, highClosed: lowClosed }
+  return {
+    kind: 'union',
+    parts: [
+      { kind: 'intersection', parts: [set, HALF] },
+      { kind: 'intersection', parts: [mirrored, OTHER_HALF] },
+    ],
+  }
 }
+
+const HALF: RealSet = { kind: 'interval', low: big.ZERO, high: 'infinite', lowClosed: true, highClosed: false }
+const OTHER_HALF: RealSet = { kind: 'interval', low: 'infinite', high: big.ZERO, lowClosed: false, highClosed: true }
+const negated = (end: End): End => (end === 'infinite' ? end : big.negate(end))
+
+/** |x| of a variable, not |AB|. */
+const isMagnitude = (answer: Answer): boolean =>
+  answer.kind === 'expression' && answer.node.kind === 'call' && answer.node.name === 'abs' && answer.node.args[0].kind === 'symbol'
 
 /** Something an equation or inequality is about: x, f(x), |AB|, AB/CD, (p, q), or a phrase. */
 export function isName(answer: Answer): boolean {
@@ -115,7 +139,8 @@ function isNameNode(node: Node): boolean {
   if (node.op !== '*') return false
   // AB is a segment, f(x) a function; xy is a product.
   const { left, right } = node
-  if (left.kind === 'symbol' && /^[a-zA-Z]'*$/.test(left.name) && /^[fghpqFGHPQT]/.test(left.name)) {
+  const head = left.kind === 'binary' && left.op === '^' ? left.left : left
+  if (head.kind === 'symbol' && /^[a-zA-Z]'*$/.test(head.name) && /^[fghpqFGHPQT]/.test(head.name)) {
     return right.kind === 'symbol' || right.kind === 'number' || isNameNode(right)
   }
   const capital = (one: Node): boolean => (one.kind === 'symbol' ? /^[A-Z]/.test(one.name) : one.kind === 'binary' && isNameNode(one))

@@ -3,6 +3,18 @@
 import { parseRational, type Rational, rational } from '../rational.ts'
 import { closingBrace } from './boxed.ts'
 import { LIMITS, TooComplex } from './limits.ts'
+import {
+  ALIASES,
+  FUNCTIONS,
+  GREEK,
+  LONGEST_FUNCTION,
+  SHORT_WORDS,
+  SILENT,
+  SKIPPED,
+  STYLE_COMMANDS,
+  TEXT_COMMANDS,
+  WORD_NAMES,
+} from './vocabulary.ts'
 
 export type Token = { space: boolean } & (
   | { kind: 'number'; value: Rational; text: string /** Written with a decimal point. */; decimal: boolean }
@@ -14,79 +26,7 @@ export type Token = { space: boolean } & (
   | { kind: 'sign'; text: string }
 )
 
-export const FUNCTIONS: ReadonlySet<string> = new Set(
-  (
-    'sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh cosh tanh coth sech csch ' +
-    'arcsinh arccosh arctanh asinh acosh atanh ln log lg exp sqrt cbrt abs floor ceil max min gcd lcm'
-  ).split(' '),
-)
-const LONGEST_FUNCTION = 7
-const TEXT_COMMANDS = new Set('text textbf textit textrm textsf texttt textnormal mbox hbox emph textsc'.split(' '))
-const STYLE_COMMANDS = new Set('mathrm mathbf mathit mathsf operatorname boldsymbol bm mathcal mathbb rm bf'.split(' '))
-const SILENT = new Set(
-  (
-    'left right bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle textstyle limits nolimits quad qquad ' +
-    'thinspace enspace enskip negthinspace hfill kern mathstrut strut null boxed fbox'
-  ).split(' '),
-)
-const ALIASES: Readonly<Record<string, string>> = {
-  dfrac: 'frac',
-  tfrac: 'frac',
-  cfrac: 'frac',
-  nicefrac: 'frac',
-  sfrac: 'frac',
-  dbinom: 'binom',
-  tbinom: 'binom',
-  leq: '<=',
-  le: '<=',
-  leqslant: '<=',
-  leqq: '<=',
-  geq: '>=',
-  ge: '>=',
-  geqslant: '>=',
-  geqq: '>=',
-  lt: '<',
-  gt: '>',
-  ne: '!=',
-  neq: '!=',
-  cdot: '*',
-  times: '*',
-  ast: '*',
-  div: '/',
-  lvert: '|',
-  rvert: '|',
-  vert: '|',
-  mid: '|',
-  langle: '(',
-  rangle: ')',
-  lbrace: '\\{',
-  rbrace: '\\}',
-  lbrack: '[',
-  rbrack: ']',
-  varnothing: '\\emptyset',
-  emptyset: '\\emptyset',
-  degree: '^\\circ',
-  degrees: '^\\circ',
-  bmod: 'mod',
-  mod: 'mod',
-  colon: ':',
-  ldots: '...',
-  dots: '...',
-  cdots: '...',
-  dotsc: '...',
-  infin: '\\infty',
-  varepsilon: '\\epsilon',
-  varphi: '\\phi',
-  backslash: '\\setminus',
-  land: '\\and',
-  wedge: '\\and',
-  lor: '\\or',
-  vee: '\\or',
-  arcsin: 'arcsin',
-}
-const WORD_NAMES: Readonly<Record<string, string>> = { pi: '\\pi', infinity: '\\infty', inf: '\\infty', theta: '\\theta' }
-/** Words that would otherwise be read as products of letters. */
-const SHORT_WORDS = new Set(['no', 'yes', 'odd', 'not', 'one', 'two', 'six', 'ten', 'red', 'all', 'any', 'the', 'for', 'if'])
+const REPEATING = /^\.\s*\\(?:overline|bar|dot)\b/
 const TWO_CHARACTER_SIGNS = new Set(['<=', '>=', '!=', '**', '=='])
 
 /** Reads tokens. Throws TooComplex beyond the bounds. `thousands`: commas in 3-digit groups belong to the number. */
@@ -124,6 +64,7 @@ class Tokenizer {
       this.at++
       this.space = true
     } else if (isDigit(c) || (c === '.' && isDigit(this.text[this.at + 1]) && !isDigit(this.text[this.at - 1]))) this.number()
+    else if (c === '.' && REPEATING.test(this.text.slice(this.at, this.at + 16))) this.number()
     else if (c === '\\') this.command()
     else if (/\p{L}/u.test(c)) this.letters()
     else this.sign(c)
@@ -158,6 +99,13 @@ class Tokenizer {
     const start = this.at
     while (this.at < this.text.length && /\p{L}/u.test(this.text[this.at])) this.at++
     let run = this.text.slice(start, this.at)
+    // 4:30 p.m.
+    const half = this.tokens.at(-1)?.kind === 'number' ? /^([ap])(\.?)\s?m\b\.?/i.exec(this.text.slice(start, start + 6)) : null
+    if (half && (half[2] !== '' || this.tokens.at(-2)?.text === ':')) {
+      this.at = start + half[0].length
+      this.push({ kind: 'word', text: `${half[1].toLowerCase()}m`, space: true })
+      return
+    }
     if (Object.hasOwn(WORD_NAMES, run)) {
       this.push({ kind: 'name', text: WORD_NAMES[run], space: this.space })
       return
@@ -199,6 +147,13 @@ class Tokenizer {
       this.space = true
       return
     }
+    if (SKIPPED.has(name)) {
+      if (this.text[this.at] === '*') this.at++
+      const end = this.text[this.at] === '{' ? closingBrace(this.text, this.at) : -1
+      if (end > 0) this.at = end + 1
+      this.space = true
+      return
+    }
     if (TEXT_COMMANDS.has(name) || STYLE_COMMANDS.has(name)) {
       this.styled(name)
       return
@@ -219,7 +174,11 @@ class Tokenizer {
       this.push({ kind: 'function', text: name, space: this.space })
       return
     }
-    if (name === 'sgn' || name === 'det') {
+    if (name === 'det') {
+      this.push({ kind: 'function', text: name, space: this.space })
+      return
+    }
+    if (name === 'sgn') {
       this.push({ kind: 'word', text: name, space: this.space })
       return
     }
@@ -288,11 +247,19 @@ class Tokenizer {
       while (isDigit(this.text[this.at])) this.at++
       fraction = this.text.slice(from, this.at)
       decimal = true
-    } else if (this.text[this.at] === '.' && /^\.\s*\\(?:overline|bar|dot)\b/.test(this.text.slice(this.at, this.at + 16))) this.at++
-    const repeating = this.repeating()
+    } else if (this.text[this.at] === '.' && REPEATING.test(this.text.slice(this.at, this.at + 16))) this.at++
+    let repeating = this.repeating()
+    if (repeating === '' && decimal) {
+      const ellipsis = /^\s?(?:\.\.\.|\\(?:ldots|dots|cdots)(?![a-zA-Z]))/.exec(this.text.slice(this.at, this.at + 8))
+      const period = ellipsis ? periodOf(fraction) : 0
+      if (ellipsis && period > 0) {
+        repeating = fraction.slice(-period)
+        this.at += ellipsis[0].length
+      }
+    }
     const exponent = this.exponent()
     if (digits.length + fraction.length > LIMITS.digits) throw new TooComplex(`a number of more than ${LIMITS.digits} digits`)
-    let value = parseRational(`${digits}.${fraction}`)!
+    let value = parseRational(`${digits === '' ? '0' : digits}.${fraction}`)!
     if (repeating !== '') {
       const below = 10n ** BigInt(fraction.length) * (10n ** BigInt(repeating.length) - 1n)
       const extra = rational(BigInt(repeating), below)
@@ -310,10 +277,10 @@ class Tokenizer {
     let more = ''
     let end = this.at
     for (;;) {
-      const separator = /^(?: ?\{, ?\}|,\\!|,|\\[,!; ]|[ \u00a0\u2009\u202f])\s?/.exec(this.text.slice(end, end + 8))?.[0]
+      const separator = /^(?: ?\{, ?\}|, ?\\!|,|\\[,!; ]|[ \u00a0\u2009\u202f])\s?/.exec(this.text.slice(end, end + 8))?.[0]
       if (separator === undefined) break
       const comma = separator.includes(',') && !separator.startsWith('\\')
-      if (comma && (/^,\s/.test(separator) || (separator === ',' && (this.brackets > 0 || !this.thousands)))) break
+      if (comma && (/^,\s+$/.test(separator) || (separator === ',' && (this.brackets > 0 || !this.thousands)))) break
       const from = end + separator.length
       let to = from
       while (isDigit(this.text[to])) to++
@@ -345,10 +312,10 @@ class Tokenizer {
   }
 
   private repeating(): string {
-    const match = /^\s*\\(?:overline|bar|dot)\s*(?:\{(\d{1,60})\}|(\d))/.exec(this.text.slice(this.at, this.at + 90))
+    const match = /^(?:\s*\\(?:overline|bar|dot)\s*(?:\{(\d{1,60})\}|(\d))|\.\((\d{1,60})\))/.exec(this.text.slice(this.at, this.at + 90))
     if (!match) return ''
     this.at += match[0].length
-    return match[1] ?? match[2]
+    return match[1] ?? match[2] ?? match[3]
   }
 
   private exponent(): number {
@@ -361,12 +328,16 @@ class Tokenizer {
   }
 }
 
-const GREEK = new Set(
-  (
-    'alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega ' +
-    'Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega infty ell hbar'
-  ).split(' '),
-)
+/** Length of the period of digits that an ellipsis follows: three equal ones or a group twice; 0 where nothing repeats. */
+function periodOf(digits: string): number {
+  for (let period = 1; period <= 12; period++) {
+    const least = period === 1 ? 3 : 2 * period
+    if (digits.length < least) return 0
+    const tail = digits.slice(-least)
+    if (tail.slice(0, -period) === tail.slice(period)) return period
+  }
+  return 0
+}
 
 function isDigit(c: string | undefined): boolean {
   return c !== undefined && c >= '0' && c <= '9'

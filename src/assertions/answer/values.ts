@@ -5,7 +5,7 @@ import * as big from './bigfloat.ts'
 import { Undefined } from './bigfloat.ts'
 import type { Complex } from './complex.ts'
 import * as complex from './complex.ts'
-import { evaluate, type Scale, type Scope } from './evaluate.ts'
+import { CANCELLED_BITS, evaluate, type Scale, type Scope } from './evaluate.ts'
 import { exactValue } from './exact.ts'
 import { TooComplex, type Work } from './limits.ts'
 import type { Node } from './node.ts'
@@ -14,9 +14,8 @@ import type { Node } from './node.ts'
 const POINTS = 100
 const MIXED = 40
 const AGREEING = 10
-/** Bits two values must share, and how far below the largest summand a difference counts as rounding. */
+/** Bits two values must share. */
 const RELATIVE_BITS = 150
-const CANCELLED_BITS = 185
 /** A decimal with this many digits may stand for an irrational number. */
 const APPROXIMATION_DIGITS = 10
 
@@ -26,15 +25,26 @@ export function sameValue(a: Node, b: Node, work: Work): boolean {
   if (infinite !== 0 || infinitySign(b) !== 0) return infinite === infinitySign(b)
   const left = exactValue(a)
   const right = exactValue(b)
-  if (typeof left === 'object' && typeof right === 'object') return equals(left, right)
-  // Beyond the bounds only the writing counts, and that has been compared.
-  if (left === 'huge' || right === 'huge' || left === 'undefined' || right === 'undefined') return false
+  if (typeof left === 'object' && typeof right === 'object') {
+    if (equals(left, right)) return work.by('same exact value', true)
+    return work.by('within the tolerance', withinTolerance(a, b, work))
+  }
+  if (left === 'undefined' || right === 'undefined') return false
+  // Beyond the bounds only the writing counts.
+  if (left === 'huge' || right === 'huge') return work.by('same writing', shape(a) === shape(b))
+  if (hasInfinity(a) || hasInfinity(b)) return work.by('same writing', shape(a) === shape(b))
   const names = variables([a, b])
   if (names.length === 0) return sameConstant(a, b, work)
+  if (samePoints(a, b, names, work, false) || samePoints(a, b, names, work, true)) return work.by('same values at sample points', true)
+  return work.by('same writing', (isBound(a) || isBound(b)) && shape(a) === shape(b))
+}
+
+/** Whether two expressions agree at sample points. `real`: only where nothing leaves the real numbers, as ln xy = ln x + ln y. */
+function samePoints(a: Node, b: Node, names: readonly string[], work: Work, real: boolean): boolean {
   let agreeing = 0
   try {
     for (let i = 0; i < MIXED || (i < POINTS && agreeing < AGREEING); i++) {
-      const close = closeAt(a, b, point(names, i), work)
+      const close = closeAt(a, b, point(names, i), work, RELATIVE_BITS, real)
       if (close === false) return false
       if (close === true) agreeing++
     }
@@ -42,6 +52,72 @@ export function sameValue(a: Node, b: Node, work: Work): boolean {
     if (!(error instanceof TooComplex)) throw error
   }
   return agreeing >= AGREEING
+}
+
+const isBound = (node: Node): boolean =>
+  node.kind === 'bound' ||
+  (node.kind === 'binary'
+    ? isBound(node.left) || isBound(node.right)
+    : node.kind === 'call'
+      ? node.args.some(isBound)
+      : 'of' in node && isBound(node.of))
+
+/** Infinity as a value, which no arithmetic has; as a bound of a sum or an integral it is fine. */
+function hasInfinity(node: Node): boolean {
+  switch (node.kind) {
+    case 'constant':
+      return node.name === 'infinity'
+    case 'binary':
+      return hasInfinity(node.left) || hasInfinity(node.right)
+    case 'call':
+      return node.args.some(hasInfinity)
+    case 'number':
+    case 'symbol':
+      return false
+    case 'bound':
+      return hasInfinity(node.body)
+    default:
+      return hasInfinity(node.of)
+  }
+}
+
+/** The writing of an expression whatever the order of its terms and factors, with its exact parts worked out. */
+function shape(node: Node): string {
+  const exact = exactValue(node)
+  if (typeof exact === 'object') return `${exact.n}/${exact.d}`
+  switch (node.kind) {
+    case 'number':
+      return `${node.value.n}/${node.value.d}`
+    case 'symbol':
+    case 'constant':
+      return node.name
+    case 'call':
+      return `${node.name}(${node.args.map(shape).join()})`
+    case 'bound': {
+      const parts = [node.from, node.to].map((one) => (one ? shape(one) : ''))
+      return `${node.op}(${node.variable},${parts.join()},${node.side ?? ''},${shape(node.body)})`
+    }
+    case 'binary':
+      if (node.op === '+' || node.op === '-' || node.op === '*' || node.op === '/') return flat(node, node.op === '+' || node.op === '-')
+      return `(${shape(node.left)})${node.op}(${shape(node.right)})`
+    default:
+      return `${node.kind}(${shape(node.of)})`
+  }
+}
+
+/** Terms or factors in sorted order. */
+function flat(node: Node, sum: boolean): string {
+  const parts: string[] = []
+  const visit = (one: Node, inverse: boolean): void => {
+    const op = one.kind === 'binary' ? one.op : undefined
+    if (one.kind === 'binary' && (sum ? op === '+' || op === '-' : op === '*' || op === '/')) {
+      visit(one.left, inverse)
+      visit(one.right, inverse !== (op === '-' || op === '/'))
+    } else if (sum && one.kind === 'negate') visit(one.of, !inverse)
+    else parts.push(`${inverse ? '~' : ''}${shape(one)}`)
+  }
+  visit(node, false)
+  return `${sum ? 'sum' : 'product'}(${parts.sort().join()})`
 }
 
 /** Whether a and b are constant multiples of one another: sides of equations. `positive`: and the factor is positive. */
@@ -95,18 +171,64 @@ export function variables(nodes: readonly Node[]): string[] {
       visit(node.left)
       visit(node.right)
     } else if (node.kind === 'call') node.args.forEach(visit)
-    else if (node.kind !== 'number' && node.kind !== 'constant') visit(node.of)
+    else if (node.kind === 'bound') {
+      for (const name of variables([node.body])) if (name !== node.variable || node.op === 'derivative') names.add(name)
+      if (node.op === 'derivative') names.add(node.variable)
+      if (node.from) visit(node.from)
+      if (node.to) visit(node.to)
+    } else if (node.kind !== 'number' && node.kind !== 'constant') visit(node.of)
   }
   nodes.forEach(visit)
   return [...names].sort()
 }
 
+/** No variable in it. */
+export function isNumeric(node: Node): boolean {
+  switch (node.kind) {
+    case 'number':
+    case 'constant':
+      return true
+    case 'symbol':
+      return false
+    case 'binary':
+      return isNumeric(node.left) && isNumeric(node.right)
+    case 'call':
+      return node.args.every(isNumeric)
+    case 'bound':
+      return variables([node]).length === 0
+    default:
+      return isNumeric(node.of)
+  }
+}
+
 function sameConstant(a: Node, b: Node, work: Work): boolean {
   const none: Scope = new Map()
   const close = closeAt(a, b, none, work)
-  if (close !== false) return close === true
+  if (close !== false) return work.by('same value at high precision', close === true)
   const decimal = approximation(a) ?? approximation(b)
-  return decimal !== undefined && closeAt(a, b, none, work, decimal) === true
+  if (decimal !== undefined && closeAt(a, b, none, work, decimal) === true) return work.by('same to the digits written', true)
+  return work.by('within the tolerance', withinTolerance(a, b, work))
+}
+
+/** Both are constants and differ by no more than the policy allows. */
+function withinTolerance(a: Node, b: Node, work: Work): boolean {
+  const { tolerance } = work.policy
+  if (!tolerance) return false
+  try {
+    const none: Scope = new Map()
+    const scale: Scale = { bits: 0 }
+    const left = evaluate(a, none, work, scale)
+    const right = evaluate(b, none, work, scale)
+    const difference = complex.absolute(complex.subtract(left, right))
+    const size = [complex.absolute(left), complex.absolute(right)].reduce((x, y) => (big.sign(big.subtract(x, y)) >= 0 ? x : y))
+    const allowed = big.add(big.fromNumber(tolerance.absolute), big.multiply(big.fromNumber(tolerance.relative), size))
+    // A hair more, so that 0.01 allows what differs by exactly 0.01.
+    const hair = big.multiply(allowed, { m: (1n << 60n) + 1n, e: -60 })
+    return big.sign(big.subtract(hair, difference)) >= 0
+  } catch (error) {
+    if (error instanceof Undefined) return false
+    throw error
+  }
 }
 
 /** Bits that a long decimal vouches for. */
@@ -117,8 +239,8 @@ function approximation(node: Node): number | undefined {
 }
 
 /** Undefined where a side has no value at the point. */
-function closeAt(a: Node, b: Node, scope: Scope, work: Work, bits = RELATIVE_BITS): boolean | undefined {
-  const scale: Scale = { bits: Number.NEGATIVE_INFINITY }
+function closeAt(a: Node, b: Node, scope: Scope, work: Work, bits = RELATIVE_BITS, real = false): boolean | undefined {
+  const scale: Scale = { bits: Number.NEGATIVE_INFINITY, real }
   try {
     return isClose(evaluate(a, scope, work, scale), evaluate(b, scope, work, scale), scale.bits, bits)
   } catch (error) {
