@@ -25,7 +25,7 @@ void Buffer::clear() {
 
 Model::Model(const ModelConfig& config, Ops& ops, int cache_tokens, bool recompute)
     : config_(config), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute), cos_(ops), sin_(ops), xs_(ops),
-      saved_(ops), norm_rstd_(ops), x_(ops), h_(ops), act_(ops), dx_(ops), dh_(ops), dqkv_(ops), dqkv2_(ops),
+      saved_(ops), norm_rstd_(ops), x_(ops), h_(ops), act_(ops), dx_(ops), dh_(ops), dqkv_(ops),
       datt_(ops), dgate_up_(ops), head_rows_(ops), logits_(ops), dhead_(ops) {
   lay_out_parameters();
 }

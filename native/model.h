@@ -163,7 +163,7 @@ class Model {
   Buffer cos_, sin_;
   int positions_ready_ = 0;
   // Activations kept for backward, and work space.
-  Buffer xs_, saved_, norm_rstd_, x_, h_, act_, dx_, dh_, dqkv_, dqkv2_, datt_, dgate_up_, head_rows_, logits_, dhead_;
+  Buffer xs_, saved_, norm_rstd_, x_, h_, act_, dx_, dh_, dqkv_, datt_, dgate_up_, head_rows_, logits_, dhead_;
 
   // The last forward.
   std::shared_ptr<Batch> batch_;

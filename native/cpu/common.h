@@ -18,8 +18,6 @@ float* aligned_floats(size_t n);
 /// Ids 0 … n−1 by descending weight, the lower id first at a tie.
 void sort_by_weight(int* order, const float* weights, int n);
 
-[[noreturn]] void out_of_memory();
-
 namespace avx512 {
 Ops* make_ops(ThreadPool& pool);
 }

@@ -13,6 +13,7 @@
 
 import { referenceViolations } from './compatible.ts'
 import { RULES, type Rule, type Violation, violation } from './rules.ts'
+import type { TagIds } from './types.ts'
 
 export { RULES, type Rule, type Violation }
 
@@ -74,18 +75,6 @@ export interface Parsed {
   violations: Violation[]
 }
 
-/** The six tags' ids and what else the grammar needs to know of them; `TagIds` of types.ts fits. */
-export interface GrammarIds {
-  parallel: number
-  parallelEnd: number
-  path: number
-  pathEnd: number
-  summary: number
-  summaryEnd: number
-  newline: readonly number[]
-  eos: readonly number[]
-}
-
 /** What the automaton asks of its input besides the tags. */
 interface Source {
   length: number
@@ -125,7 +114,7 @@ export function parseThinking(text: string, options: GrammarOptions = {}): Parse
 }
 
 /** Parses response ids; offsets count tokens. One end-of-response id may stand at the end. */
-export function parseThinkingIds(ids: ArrayLike<number>, tags: GrammarIds, options: GrammarOptions = {}): Parsed {
+export function parseThinkingIds(ids: ArrayLike<number>, tags: TagIds, options: GrammarOptions = {}): Parsed {
   const nameOf = new Map<number, TagName>(TAG_NAMES.map((name) => [tags[name], name]))
   const eos = new Set(tags.eos)
   const events: TagEvent[] = []
