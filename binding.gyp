@@ -8,6 +8,7 @@
         "native/model.cpp",
         "native/threads.cpp",
         "native/worker.cpp",
+        "native/cuda/loader.cpp",
         "native/cpu/dispatch.cpp",
         "native/cpu/isa_avx2.cpp",
         "native/cpu/isa_avx512.cpp",
@@ -15,7 +16,7 @@
         "native/cpu/isa_portable.cpp"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "PR1_OPS_HASH=<!(node scripts/ops-hash.mjs)"],
       "cflags!": ["-fno-exceptions"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17"],
       "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-Wno-cast-function-type"],

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "cache.h"
+#include "cuda/loader.h"
 #include "worker.h"
 
 namespace pr1 {
@@ -101,8 +102,8 @@ class JobQueue {
     core_->enqueue([job, work = std::move(work), settle] {
       try {
         job->result = work();
-      } catch (const std::bad_alloc&) {
-        job->error = "Out of memory.";
+      } catch (const std::bad_alloc& e) {
+        job->error = std::strcmp(e.what(), std::bad_alloc().what()) == 0 ? "Out of memory." : e.what();
         job->code = "PR1_OUT_OF_MEMORY";
       } catch (const std::exception& e) {
         job->error = e.what();
@@ -154,17 +155,28 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "NativeEngine",
                        {InstanceAccessor<&EngineWrap::isa>("isa"), InstanceAccessor<&EngineWrap::threads>("threads"),
+                        InstanceAccessor<&EngineWrap::gpu>("gpu"), InstanceMethod<&EngineWrap::memory>("memory"),
                         InstanceMethod<&EngineWrap::create_model>("createModel"),
                         InstanceMethod<&EngineWrap::dispose>("dispose")});
   }
 
-  /// (threads: number, isa: string)
+  /// (threads: number, isa: string, CUDA library: string or undefined, numerics: string or undefined)
   explicit EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
     Napi::Env env = info.Env();
     int threads = std::clamp(info[0].ToNumber().Int32Value(), 1, 1024);
     std::string isa = info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
     const char* why = "";
-    auto core = std::make_shared<EngineCore>(threads, isa.c_str(), &why);
+    std::shared_ptr<EngineCore> core;
+    if (info[2].IsString()) {
+      std::string reason;
+      if (!load_cuda(info[2].As<Napi::String>().Utf8Value(), info[3].IsString() ? info[3].As<Napi::String>().Utf8Value() : "exact",
+                     cuda_, reason)) {
+        fail(env, reason, "PR1_CUDA");
+      }
+      core = std::make_shared<EngineCore>(std::move(cuda_.ops));
+    } else {
+      core = std::make_shared<EngineCore>(threads, isa.c_str(), &why);
+    }
     if (!core->ok()) fail(env, "Instruction set \"" + isa + "\" cannot be used: " + why + ".", "PR1_ISA");
     queue_ = std::make_shared<JobQueue>(env, core);
     env_ = env;
@@ -189,6 +201,31 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value threads(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), queue_->core().threads());
   }
+  /// What the GPU is; undefined on the CPU.
+  Napi::Value gpu(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    if (!cuda_.memory) return env.Undefined();
+    Napi::Object out = Napi::Object::New(env);
+    out.Set("name", Napi::String::New(env, cuda_.info.device));
+    out.Set("products", Napi::String::New(env, cuda_.info.products));
+    out.Set("multiprocessors", cuda_.info.multiprocessors);
+    out.Set("totalBytes", cuda_.info.total_bytes);
+    return out;
+  }
+  /// Bytes of the GPU: used, most, held by this engine, free on the device.
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    if (!cuda_.memory) return env.Undefined();
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    cuda::MemoryUse use{};
+    cuda_.memory(&queue_->core().ops(), &use);
+    Napi::Object out = Napi::Object::New(env);
+    out.Set("used", use.used);
+    out.Set("most", use.most);
+    out.Set("held", use.held);
+    out.Set("free", use.free);
+    return out;
+  }
   Napi::Value create_model(const Napi::CallbackInfo& info);
   /// Resolves after what was queued before.
   Napi::Value dispose(const Napi::CallbackInfo& info) {
@@ -197,6 +234,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   }
 
   napi_env env_ = nullptr;
+  CudaEngine cuda_;  // its ops belong to the queue's core
   std::shared_ptr<JobQueue> queue_;
 };
 

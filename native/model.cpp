@@ -27,10 +27,17 @@ Model::Model(const ModelConfig& config, Ops& ops, int cache_tokens, bool recompu
     : config_(config), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute), cos_(ops), sin_(ops), xs_(ops),
       saved_(ops), norm_rstd_(ops), x_(ops), h_(ops), act_(ops), dx_(ops), dh_(ops), dqkv_(ops),
       datt_(ops), dgate_up_(ops), head_rows_(ops), logits_(ops), dhead_(ops) {
-  lay_out_parameters();
+  try {
+    lay_out_parameters();
+  } catch (...) {
+    release_memory();
+    throw;
+  }
 }
 
-Model::~Model() {
+Model::~Model() { release_memory(); }
+
+void Model::release_memory() {
   for (float* panel : panels_) ops_.release(panel);
   for (float* p : {weights_, gradients_, moment1_, moment2_, k_cache_, v_cache_}) ops_.release(p);
 }
@@ -100,7 +107,7 @@ void Model::lay_out_parameters() {
     m.out = out;
     m.in = in;
     m.weight = weights_ + offset;
-    m.forward = ops_.allocate(Ops::forward_panel_floats(out, in));
+    m.forward = ops_.allocate(ops_.forward_floats(out, in));
     panels_.push_back(m.forward);
     return m;
   };
@@ -135,7 +142,7 @@ void Model::read(size_t parameter, Kind kind, float* to, size_t offset, size_t c
     std::memset(to, 0, count * sizeof(float));
     return;
   }
-  std::memcpy(to, from + parameters_[parameter].offset + offset, count * sizeof(float));
+  ops_.download(to, from + parameters_[parameter].offset + offset, count);
 }
 
 void Model::write(size_t parameter, Kind kind, const float* from, size_t offset, size_t count) {
@@ -146,7 +153,7 @@ void Model::write(size_t parameter, Kind kind, const float* from, size_t offset,
     prepare_training();
   }
   float* to = kind == Kind::weight ? weights_ : kind == Kind::moment1 ? moment1_ : moment2_;
-  std::memcpy(to + parameters_[parameter].offset + offset, from, count * sizeof(float));
+  ops_.upload(to + parameters_[parameter].offset + offset, from, count);
 }
 
 void Model::prepare() {
@@ -158,16 +165,19 @@ void Model::prepare() {
   packed_ = true;
 }
 
+/// Each part is allocated once: where memory runs out midway, a later call goes on from there.
 void Model::prepare_training() {
-  if (gradients_) return;
+  if (training_ready_) return;
+  for (float** p : {&gradients_, &moment1_, &moment2_}) {
+    if (!*p) *p = ops_.allocate(total_);
+  }
   auto backward_panels = [&](Matrix& m) {
-    m.backward = ops_.allocate(Ops::backward_panel_floats(m.out, m.in));
-    panels_.push_back(m.backward);
     m.gradient = gradients_ + (m.weight - weights_);
+    if (m.backward) return;
+    panels_.reserve(panels_.size() + 1);
+    m.backward = ops_.allocate(ops_.backward_floats(m.out, m.in));
+    panels_.push_back(m.backward);
   };
-  gradients_ = ops_.allocate(total_);
-  moment1_ = ops_.allocate(total_);
-  moment2_ = ops_.allocate(total_);
   for (Layer& layer : layers_) {
     for (Matrix* m : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) backward_panels(*m);
     layer.d_qkv_bias = config_.qkv_bias ? gradients_ + layer.at_qkv_bias : nullptr;
@@ -178,6 +188,7 @@ void Model::prepare_training() {
   }
   backward_panels(head_);
   packed_ = false;
+  training_ready_ = true;
 }
 
 void Model::check_cancelled() const {
@@ -205,8 +216,8 @@ void Model::ensure_positions(int last) {
     }
     inverse[i] = static_cast<float>(f);
   }
-  float* c = cos_.get(static_cast<size_t>(n) * half);
-  float* s = sin_.get(static_cast<size_t>(n) * half);
+  const size_t count = static_cast<size_t>(n) * half;
+  std::vector<float> c(count), s(count);
   for (int p = 0; p < n; p++) {
     for (int i = 0; i < half; i++) {
       const double angle = static_cast<float>(p) * inverse[i];
@@ -214,6 +225,8 @@ void Model::ensure_positions(int last) {
       s[static_cast<size_t>(p) * half + i] = static_cast<float>(std::sin(angle));
     }
   }
+  ops_.upload(cos_.get(count), c.data(), count);
+  ops_.upload(sin_.get(count), s.data(), count);
   positions_ready_ = n;
 }
 
@@ -252,7 +265,7 @@ void Model::layer_forward(int l, const float* x, float* out, int T, const int* p
   ops_.linear_forward(s.raw, normed, layer.qkv, layer.qkv_bias, nullptr, T);
   ops_.rope_forward(s.qkv, s.raw, layer.q_norm, layer.k_norm, cos_.data(), sin_.data(), positions, T, h, config_.eps);
   if (slots) {
-    const size_t at = static_cast<size_t>(l) * cache_tokens_ * h.kv_width();
+    const size_t at = static_cast<size_t>(l) * cache_tokens_ * ops_.cache_row_floats(h);
     ops_.cache_store(k_cache_ + at, v_cache_ + at, s.qkv, slots, T, h);
     ops_.attention_forward(s.att, nullptr, s.qkv, h.qkv_width(), k_cache_ + at, v_cache_ + at, h.kv_width(), queries, T,
                            h);
@@ -339,7 +352,7 @@ void Model::build_queries(const Batch& b) {
 template <class F>
 void Model::head_chunks(const std::vector<int>& rows, F&& body) {
   const size_t V = config_.vocab;
-  const int most = static_cast<int>(std::min<size_t>(512, std::max<size_t>(16, (size_t{1} << 22) / V)));
+  const int most = ops_.head_rows(config_.vocab);
   const int total = static_cast<int>(rows.size());
   float* logits = logits_.get(static_cast<size_t>(std::min(most, std::max(total, 1))) * V);
   for (int r = 0; r < total; r += most) {
@@ -357,6 +370,7 @@ ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entro
   batch_ = batch;
   kept_ = false;
   build_queries(b);
+  ops_.begin_pass();
 
   const size_t n = static_cast<size_t>(T), per_layer = saved_floats() * n;
   const bool every_layer = keep && !recompute_;
@@ -422,6 +436,7 @@ void Model::backward(const std::vector<float>& weights) {
         "backward needs the activations of a forward. Call forward with keep: true (the default) first; an update, a "
         "write of weights or another forward discards them.");
   }
+  ops_.begin_pass();
   const Batch& b = *batch_;
   const int T = b.T, C = config_.hidden;
   const size_t n = static_cast<size_t>(T), per_layer = saved_floats() * n;
@@ -523,7 +538,7 @@ StepResult Model::step(const Step& step) {
   const int T = static_cast<int>(step.ids.size()), C = config_.hidden;
   const size_t n = static_cast<size_t>(T);
   if (!k_cache_) {
-    const size_t floats = static_cast<size_t>(config_.layers) * cache_tokens_ * h.kv_width();
+    const size_t floats = static_cast<size_t>(config_.layers) * cache_tokens_ * ops_.cache_row_floats(h);
     k_cache_ = ops_.allocate(floats);
     v_cache_ = ops_.allocate(floats);
   }
@@ -533,11 +548,14 @@ StepResult Model::step(const Step& step) {
   kept_ = false;  // the work space is shared with training
   float* xs = xs_.get(n * C * 2);
   Saved s = saved_at(saved_.get(saved_floats() * n), T);
-  ops_.embedding_forward(xs, embedding_.weight, step.ids.data(), T, C);
-  for (int l = 0; l < config_.layers; l++) {
-    layer_forward(l, xs + n * C * (l & 1), xs + n * C * (~l & 1), T, step.positions.data(), s, step.queries.data(),
-                  step.slots.data());
+  if (ops_.begin_step(this, h, step.ids.data(), step.positions.data(), step.slots.data(), step.queries.data(), T)) {
+    ops_.embedding_forward(xs, embedding_.weight, step.ids.data(), T, C);
+    for (int l = 0; l < config_.layers; l++) {
+      layer_forward(l, xs + n * C * (l & 1), xs + n * C * (~l & 1), T, step.positions.data(), s, step.queries.data(),
+                    step.slots.data());
+    }
   }
+  ops_.end_step();
   const int rows = static_cast<int>(step.rows.size());
   result.ids.assign(rows, -1);
   result.logprobs.assign(rows, 0.0f);
@@ -574,8 +592,8 @@ MemoryPlan Model::plan(double tokens) const {
   const double C = config_.hidden, F = config_.intermediate, V = config_.vocab;
   double panels = 0;
   auto add = [&](const Matrix& m, bool both) {
-    panels += static_cast<double>(Ops::forward_panel_floats(m.out, m.in));
-    if (both) panels += static_cast<double>(Ops::backward_panel_floats(m.out, m.in));
+    panels += static_cast<double>(ops_.forward_floats(m.out, m.in));
+    if (both) panels += static_cast<double>(ops_.backward_floats(m.out, m.in));
   };
   for (const Layer& layer : layers_) {
     for (const Matrix* m : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) add(*m, tokens > 0);
@@ -583,13 +601,13 @@ MemoryPlan Model::plan(double tokens) const {
   add(head_, tokens > 0);
   MemoryPlan plan{};
   plan.weights = 4.0 * (static_cast<double>(total_) + panels);
-  plan.cache = 8.0 * config_.layers * static_cast<double>(cache_tokens_) * h.kv_width();
+  plan.cache = 8.0 * config_.layers * static_cast<double>(cache_tokens_) * static_cast<double>(ops_.cache_row_floats(h));
   if (tokens > 0) {
     plan.gradients = 4.0 * static_cast<double>(total_);
     plan.moments = 8.0 * static_cast<double>(total_);
     const double saved = static_cast<double>(saved_floats()) * (recompute_ ? 1 : config_.layers);
     const double work = C * 5 + F * 3 + h.qkv_width() + h.q_width();
-    const double chunk = std::min(512.0, std::max(16.0, 4194304.0 / V));
+    const double chunk = ops_.head_rows(config_.vocab);
     plan.activations = 4.0 * (tokens * (saved + work + C * (config_.layers + 1)) + chunk * (V + 2 * C));
   }
   return plan;

@@ -130,6 +130,7 @@ class Model {
 
   size_t add_parameter(const std::string& name, std::vector<int> shape);
   void align_parameters();
+  void release_memory();
   void lay_out_parameters();
   void bind_gradients();
   void prepare();
@@ -156,7 +157,7 @@ class Model {
   std::vector<Layer> layers_;
   Matrix embedding_, head_;
   size_t at_norm_ = 0;
-  bool packed_ = false;
+  bool packed_ = false, training_ready_ = false;
   std::vector<float*> panels_;
   float *k_cache_ = nullptr, *v_cache_ = nullptr;
 

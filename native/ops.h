@@ -7,6 +7,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace pr1 {
 
@@ -65,6 +66,36 @@ class Ops {
   virtual float* allocate(size_t floats) = 0;
   virtual void release(float* p) = 0;
   virtual void zero(float* p, size_t floats) = 0;
+
+  // What a device with memory of its own overrides. Pointers to float are what `allocate` gave; all else (ids, positions,
+  // slots, queries, rows, scores, sampling) lies in the host's memory on every device.
+
+  /// Copies between the host's memory and what `allocate` gave.
+  virtual void upload(float* to, const float* from, size_t floats) { std::memcpy(to, from, floats * sizeof(float)); }
+  virtual void download(float* to, const float* from, size_t floats) { std::memcpy(to, from, floats * sizeof(float)); }
+  /// Floats that one row of the K (or V) cache takes, in the form that cache_store writes.
+  virtual size_t cache_row_floats(Heads h) const { return static_cast<size_t>(h.kv_width()); }
+  /// Floats of m.forward and m.backward.
+  virtual size_t forward_floats(int out, int in) const { return forward_panel_floats(out, in); }
+  virtual size_t backward_floats(int out, int in) const { return backward_panel_floats(out, in); }
+  /// Rows of logits that exist at a time.
+  virtual int head_rows(int V) const {
+    const int rows = (1 << 22) / V;
+    return rows < 16 ? 16 : rows > 512 ? 512 : rows;
+  }
+  /// A forward or backward begins: host arrays may hold other values than before at the same address. Until the next
+  /// call positions, slots and queries at one address stay as they are.
+  virtual void begin_pass() {}
+  /// The same for a decode step of `owner`. False: the layers of this step have been queued already (a recording of an
+  /// earlier one with as many tokens), from the embedding to the last layer's output; they are not to be called.
+  virtual bool begin_step(const void* owner, Heads h, const int* ids, const int* positions, const int* slots,
+                          const Query* queries, int T) {
+    (void)owner, (void)h, (void)ids, (void)positions, (void)slots, (void)queries, (void)T;
+    begin_pass();
+    return true;
+  }
+  /// The last layer's output has been queued.
+  virtual void end_step() {}
 
   /// Fills m.forward, and m.backward where it is allocated, from m.weight.
   virtual void pack(const Matrix& m) = 0;

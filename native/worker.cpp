@@ -7,6 +7,10 @@ EngineCore::EngineCore(int threads, const char* isa, const char** why)
   if (ops_) thread_ = std::thread([this] { work(); });
 }
 
+EngineCore::EngineCore(std::unique_ptr<Ops> ops) : pool_(1), ops_(std::move(ops)) {
+  thread_ = std::thread([this] { work(); });
+}
+
 EngineCore::~EngineCore() { stop(); }
 
 void EngineCore::enqueue(std::function<void()> job) {

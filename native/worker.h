@@ -16,6 +16,8 @@ namespace pr1 {
 class EngineCore {
  public:
   EngineCore(int threads, const char* isa, const char** why);
+  /// On ops of another device.
+  explicit EngineCore(std::unique_ptr<Ops> ops);
   ~EngineCore();
 
   bool ok() const { return ops_ != nullptr; }

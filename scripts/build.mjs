@@ -1,7 +1,18 @@
-// src/ → dist/ (JavaScript and declarations), replaced as a whole. --if-needed: only where a source is newer than the last build.
+// src/ → dist/ (JavaScript, declarations, and the style and script of the report page), replaced as a whole. --if-needed: only where a source is newer than the last build.
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +31,9 @@ const tsc = spawnSync(process.execPath, [compiler(), '-p', path.join(root, 'tsco
 if (tsc.status !== 0) {
   rmSync(next, { recursive: true, force: true })
   process.exit(tsc.status ?? 1)
+}
+for (const asset of readdirSync(path.join(root, 'src'), { recursive: true })) {
+  if (/\.(css|js)$/.test(asset)) copyFileSync(path.join(root, 'src', asset), path.join(next, asset))
 }
 const { bin } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
 for (const file of Object.values(bin)) chmodSync(path.join(next, path.relative('dist', file)), 0o755)

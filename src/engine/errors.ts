@@ -22,3 +22,8 @@ export class CacheFullError extends ParallelR1Error {
 export class UnavailableError extends ParallelR1Error {
   override name = 'UnavailableError'
 }
+
+/** The device cannot hold what a call needs; the model is as it was before, and smaller calls go on. */
+export class OutOfMemoryError extends ParallelR1Error {
+  override name = 'OutOfMemoryError'
+}

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { ConfigError, UnavailableError } from './errors.ts'
 import type { Engine, EngineOptions } from './types.ts'
 
@@ -5,7 +6,9 @@ const devices = ['auto', 'cpu', 'cuda', 'tfjs']
 const precisions = ['auto', 'f32', 'bf16', 'int8']
 
 /**
- * Opens an engine. `auto` takes the best device that is there: the native CPU engine today.
+ * Opens an engine. `auto` takes the best device that is there: the native engine on an NVIDIA GPU, TensorFlow.js where its
+ * addon is built and uses a GPU, else the native CPU engine. TensorFlow.js without a GPU runs only where `device: tfjs` asks
+ * for it.
  * Throws `UnavailableError` where the device, the precision or the addon is missing, `ConfigError` on a bad option.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -14,9 +17,47 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   if (options.precision && !precisions.includes(options.precision)) {
     throw new ConfigError(`precision must be one of ${precisions.join(', ')}. Got ${options.precision}.`)
   }
-  if (device === 'cuda' || device === 'tfjs') {
-    throw new UnavailableError(`device: ${device} is not built into this version. Use auto or cpu.`)
+  if (device === 'tfjs') {
+    const { TfjsEngine } = await import('./tfjs/engine.ts')
+    return TfjsEngine.open(options)
   }
   const { NativeEngine } = await import('./native/engine.ts')
-  return new NativeEngine(options)
+  if (device === 'cuda') return new NativeEngine(options, 'cuda')
+  const cuda = device === 'auto' ? await cudaOnGpu(options) : undefined
+  if (typeof cuda === 'object') return cuda
+  const gpu = device === 'auto' ? await tfjsOnGpu(options) : undefined
+  if (typeof gpu === 'object') return gpu
+  const engine = new NativeEngine(options)
+  if (cuda !== undefined) engine.info.reason += `; ${cuda}`
+  if (gpu !== undefined) engine.info.reason += `; ${gpu}`
+  return engine
+}
+
+/** The native engine on a GPU; a line that says why not, where the CUDA library or a driver is there; undefined elsewhere. */
+async function cudaOnGpu(options: EngineOptions): Promise<Engine | string | undefined> {
+  const { cudaLibrary } = await import('./native/binding.ts')
+  if (!existsSync(cudaLibrary()) && !existsSync('/dev/nvidiactl')) return undefined
+  const { NativeEngine } = await import('./native/engine.ts')
+  try {
+    return new NativeEngine(options, 'cuda')
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error
+    return `CUDA is not used: ${error.message}`
+  }
+}
+
+/** TensorFlow.js on a GPU; a line that says why not, where there is one and the addon too; undefined, nothing loaded, elsewhere. */
+async function tfjsOnGpu(options: EngineOptions): Promise<Engine | string | undefined> {
+  const { addonIsBuilt, gpuDriverIsThere } = await import('./tfjs/backend.ts')
+  if (!gpuDriverIsThere() || !addonIsBuilt()) return undefined
+  const { TfjsEngine } = await import('./tfjs/engine.ts')
+  try {
+    const engine = await TfjsEngine.open(options)
+    if (engine.gpu) return engine
+    await engine.dispose()
+    return `tfjs finds no GPU (${engine.info.reason})`
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error
+    return `tfjs is not used: ${error.message}`
+  }
 }

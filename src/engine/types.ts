@@ -56,6 +56,11 @@ export interface EngineOptions {
   precision?: Precision
   /** Worker threads; default: the number of usable cores. */
   threads?: number
+  /**
+   * On CUDA. `exact` (default): a token's arithmetic does not depend on its batch, so sampled and training log-probabilities are
+   * equal; `fast`: large products may be computed by cuBLASLt in forward passes, too.
+   */
+  numerics?: 'exact' | 'fast'
 }
 
 export interface EngineInfo {

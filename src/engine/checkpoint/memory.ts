@@ -4,7 +4,9 @@ import type { ModelConfig } from '../types.ts'
 import { parameterCount } from './config.ts'
 import { formatBytes, problem } from './problem.ts'
 
-/** Free memory, and the refusal of models that do not fit into it. */
+/** Free memory, the refusal of models that do not fit into it, and the KV cache that does. */
+
+const defaultCacheTokens = 16384
 
 function readNumber(file: string, pattern = /^(\d+)/): number | undefined {
   try {
@@ -59,4 +61,12 @@ export function checkMemory(config: ModelConfig, where: string, { available = av
   const needs = `${formatBytes(weights)} as float32 (+ ${formatBytes(training)} to train)`
   const next = 'Use a smaller model, or a machine with more memory.'
   throw problem({ file: where }, `a model that fits into memory; it needs ${needs}`, `${formatBytes(available)} free on this machine`, next)
+}
+
+/** Tokens of the default KV cache, halved until it takes at most a quarter of the memory that is free. */
+export function affordableCache(config: ModelConfig, available = availableMemory()): number {
+  const bytesPerToken = 8 * config.layers * config.kvHeads * config.headDim
+  let tokens = defaultCacheTokens
+  while (tokens > 1024 && tokens * bytesPerToken > available / 4) tokens /= 2
+  return tokens
 }

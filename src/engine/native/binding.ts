@@ -6,7 +6,13 @@ import type { ModelConfig, TensorSpec, UpdateResult } from '../types.ts'
 
 /** What native/addon.cpp exports. Arguments are checked there; shapes are those of ../types.ts. */
 export interface NativeAddon {
-  NativeEngine: new (threads: number, isa: string) => NativeEngineHandle
+  /** With a library: on the GPU that it finds; throws with code PR1_CUDA and the reason where there is none. */
+  NativeEngine: new (
+    threads: number,
+    isa: string,
+    cudaLibrary?: string,
+    numerics?: string,
+  ) => NativeEngineHandle
   /** Tokens a page of the KV cache. */
   page: number
 }
@@ -14,6 +20,9 @@ export interface NativeAddon {
 export interface NativeEngineHandle {
   readonly isa: string
   readonly threads: number
+  readonly gpu?: { name: string; products: string; multiprocessors: number; totalBytes: number }
+  /** Bytes on the GPU: held by the engine's arrays now and at most, taken from the device, free on it. */
+  memory(): { used: number; most: number; held: number; free: number } | undefined
   createModel(config: ModelConfig, options: { cacheTokens: number; recompute: boolean }): Promise<NativeModelHandle>
   dispose(): void
 }
@@ -72,6 +81,11 @@ export interface NativeModelHandle {
 
 // This file lies at src/engine/native or dist/engine/native: three levels below the package either way.
 const packageRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
+
+/** Where `npm run build:cuda` puts the CUDA library; PR1_CUDA names another. */
+export function cudaLibrary(): string {
+  return process.env.PR1_CUDA || path.join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`, 'parallel_r1_cuda.so')
+}
 
 let loaded: NativeAddon | undefined
 

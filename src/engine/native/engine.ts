@@ -1,15 +1,14 @@
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { loadTensors, readCheckpoint } from '../checkpoint/folder.ts'
-import { availableMemory, checkMemory } from '../checkpoint/memory.ts'
+import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
 import { ConfigError, UnavailableError } from '../errors.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig } from '../types.ts'
-import { loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
+import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
 import { NativeModel } from './model.ts'
 
-const defaultCacheTokens = 16384
-
-/** The C++ engine on the CPU: float32, its own threads, arithmetic that does not depend on the batch. */
+/** The C++ engine, on the CPU (float32) or on an NVIDIA GPU (bfloat16 products); arithmetic that does not depend on the batch. */
 export class NativeEngine implements Engine {
   readonly info: EngineInfo
   private readonly models = new Set<NativeModel>()
@@ -17,8 +16,19 @@ export class NativeEngine implements Engine {
   private readonly addon: NativeAddon
   private readonly handle: NativeEngineHandle
 
-  constructor(options: EngineOptions = {}) {
+  /** Throws `UnavailableError` with the reason where `device` is cuda and the library, the driver or a GPU is missing. */
+  constructor(options: EngineOptions = {}, device: 'cpu' | 'cuda' = 'cpu') {
     const precision = options.precision ?? 'auto'
+    if (device === 'cuda') {
+      if (precision !== 'auto' && precision !== 'bf16') {
+        throw new UnavailableError(`precision: ${precision} is not available on device: cuda. Use auto or bf16, or device: cpu.`)
+      }
+      this.addon = loadAddon()
+      const opened = openCuda(this.addon, options)
+      this.handle = opened.handle
+      this.info = opened.info
+      return
+    }
     if (precision !== 'auto' && precision !== 'f32') {
       throw new UnavailableError(`precision: ${precision} is not available on the CPU engine yet. Use auto or f32.`)
     }
@@ -44,7 +54,7 @@ export class NativeEngine implements Engine {
 
   async load(folder: string, options: LoadOptions = {}): Promise<Model> {
     const { config } = await readCheckpoint(folder)
-    checkMemory(config, folder, { train: options.train })
+    checkMemory(config, folder, { train: options.train, available: this.available() })
     const model = await this.empty(config, options)
     try {
       for await (const { spec, data } of loadTensors(folder, config)) model.write(spec.name, data)
@@ -57,7 +67,7 @@ export class NativeEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    checkMemory(config, 'the new model', { train: options.train })
+    checkMemory(config, 'the new model', { train: options.train, available: this.available() })
     const model = await this.empty(config, options)
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
@@ -65,7 +75,7 @@ export class NativeEngine implements Engine {
 
   private async empty(config: ModelConfig, options: LoadOptions): Promise<NativeModel> {
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
-    const cacheTokens = options.cacheTokens ?? affordableCache(config)
+    const cacheTokens = options.cacheTokens ?? affordableCache(config, this.available())
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
@@ -73,6 +83,11 @@ export class NativeEngine implements Engine {
     const model = new NativeModel(config, handle, this.addon.page, () => this.models.delete(model))
     this.models.add(model)
     return model
+  }
+
+  /** Free bytes on the GPU; undefined on the CPU: what the machine has. */
+  private available(): number | undefined {
+    return this.handle.memory()?.free
   }
 
   async dispose(): Promise<void> {
@@ -83,10 +98,23 @@ export class NativeEngine implements Engine {
   }
 }
 
-/** The default cache, halved until it takes at most a quarter of the memory that is free. */
-function affordableCache(config: ModelConfig): number {
-  const bytesPerToken = 8 * config.layers * config.kvHeads * config.headDim
-  let tokens = defaultCacheTokens
-  while (tokens > 1024 && tokens * bytesPerToken > availableMemory() / 4) tokens /= 2
-  return tokens
+/** The addon's engine on the GPU, and what it says of itself. */
+function openCuda(addon: NativeAddon, options: EngineOptions): { handle: NativeEngineHandle; info: EngineInfo } {
+  const library = cudaLibrary()
+  if (!existsSync(library)) {
+    throw new UnavailableError(
+      `device: cuda needs the CUDA library, ${library}, which is not there. Run npm run build:cuda (it needs nvcc) or set PR1_CUDA.`,
+    )
+  }
+  const numerics = options.numerics ?? 'exact'
+  if (numerics !== 'exact' && numerics !== 'fast') throw new ConfigError(`numerics must be exact or fast. Got ${numerics}.`)
+  let handle: NativeEngineHandle
+  try {
+    handle = new addon.NativeEngine(1, '', library, numerics)
+  } catch (error) {
+    throw new UnavailableError(`device: cuda cannot be used: ${(error as Error).message}. Use device: cpu.`)
+  }
+  const { name, products } = handle.gpu!
+  const reason = `${name}, bfloat16 products with float32 sums, ${numerics} numerics, ${products}`
+  return { handle, info: { device: 'cuda', precision: 'bf16', isa: handle.isa, threads: handle.threads, reason } }
 }

@@ -1,4 +1,5 @@
-import { CacheFullError, ConfigError, ParallelR1Error, UnavailableError } from '../errors.ts'
+import { formatBytes } from '../checkpoint/problem.ts'
+import { CacheFullError, ConfigError, OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
 import type {
   ForwardOptions,
   ForwardResult,
@@ -29,6 +30,7 @@ export class NativeModel implements Model {
   private readonly index: Map<string, number>
   private readonly onDispose: () => void
   private disposing: Promise<void> | undefined
+  private tokens = 0
 
   constructor(config: ModelConfig, handle: NativeModelHandle, page: number, onDispose: () => void) {
     this.config = config
@@ -125,7 +127,8 @@ export class NativeModel implements Model {
 
   forward(batch: TrainBatch, options: ForwardOptions = {}): Promise<ForwardResult> {
     const { offsets, values } = flattenSets(batch.exclusionSets ?? [])
-    return translatedAsync(() =>
+    this.tokens = batch.ids.length
+    return this.planned(() =>
       this.handle.forward(
         {
           ids: batch.ids,
@@ -146,7 +149,7 @@ export class NativeModel implements Model {
   }
 
   backward(weights: Float32Array): Promise<void> {
-    return translatedAsync(() => this.handle.backward(weights))
+    return this.planned(() => this.handle.backward(weights))
   }
 
   update(options: UpdateOptions): Promise<UpdateResult> {
@@ -180,6 +183,17 @@ export class NativeModel implements Model {
     translated(() => this.handle.write(this.parameter(name), kinds[what], values))
   }
 
+  /** Out of memory names the plan of the batch at hand. */
+  private async planned<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await translatedAsync(call)
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error
+      const parts = Object.entries(this.memoryPlan(this.tokens)).map(([part, bytes]) => `${part} ${formatBytes(bytes)}`)
+      throw new OutOfMemoryError(`${error.message} The plan for ${this.tokens} tokens: ${parts.join(', ')}.`)
+    }
+  }
+
   dispose(): Promise<void> {
     this.disposing ??= this.handle.dispose().finally(this.onDispose)
     return this.disposing
@@ -208,8 +222,8 @@ function translate(error: unknown): unknown {
     case 'PR1_DISPOSED':
       return new UnavailableError(error.message)
     case 'PR1_OUT_OF_MEMORY':
-      return new ParallelR1Error(
-        'The engine ran out of memory. Use smaller batches (microBatchTokens), recompute: true or a smaller cacheTokens; memoryPlan() gives the numbers.',
+      return new OutOfMemoryError(
+        `${error.message} Use smaller batches (microBatchTokens), recompute: true or a smaller cacheTokens; memoryPlan() gives the numbers.`,
       )
     case 'PR1_FAILED':
       return new ParallelR1Error(error.message)

@@ -1,0 +1,63 @@
+// npm run build:cuda: native/cuda as one shared library, prebuilds/<platform>/parallel_r1_cuda.so.
+//   --arch 90       machine code for one target only (quick); default: all targets and PTX of the last
+//   --out FILE      another place
+//   --host          compiled by the C++ compiler with the device emulated (PR1_EMULATE): for tests
+// Needs nvcc 12.8 or later (13 for sm_100 and 120 without warnings) and a C++17 compiler; no GPU and no cuBLAS headers.
+
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, renameSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
+const targets = ['80', '86', '89', '90', '100', '120']
+const { values } = parseArgs({ options: { arch: { type: 'string' }, out: { type: 'string' }, host: { type: 'boolean' } } })
+if (values.arch && !targets.includes(values.arch)) fail(`--arch must be one of ${targets.join(', ')}. Got ${values.arch}.`)
+const out = path.resolve(values.out ?? path.join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'parallel_r1_cuda.so'))
+
+const hash = spawnSync(process.execPath, [path.join(root, 'scripts/ops-hash.mjs')], { encoding: 'utf8' }).stdout.trim()
+const source = path.join(root, 'native/cuda/ops.cu')
+const next = `${out}.${process.pid}.tmp`
+mkdirSync(path.dirname(out), { recursive: true })
+const run = values.host ? host() : nvcc()
+if (run.status !== 0) fail(`${values.host ? 'c++' : 'nvcc'} failed (${run.error?.message ?? `exit code ${run.status}`}).`)
+renameSync(next, out)
+console.log(`${path.relative(process.cwd(), out)}: ${(statSync(out).size / 2 ** 20).toFixed(1)} MiB, interface ${hash}`)
+
+/** Products and sums are fused only where the source says so (-fmad=false): kernels that must agree to the last bit do. */
+function nvcc() {
+  const compiler = process.env.NVCC ?? 'nvcc'
+  if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status !== 0) {
+    fail(`${compiler} was not found. Install the CUDA toolkit (12.8 or later), or set NVCC to its compiler.`)
+  }
+  const list = values.arch ? [values.arch] : targets
+  const code = list.map((n) => `-gencode=arch=compute_${n},code=sm_${n}`)
+  if (!values.arch) code.push(`-gencode=arch=compute_${targets.at(-1)},code=compute_${targets.at(-1)}`)
+  const flags = ['-std=c++17', '-O3', '-fmad=false', '-Werror', 'all-warnings', '-cudart', 'static', '-shared', `-DPR1_OPS_HASH=${hash}`]
+  const hostFlags = ['-Xcompiler', '-fPIC,-Wall,-Wextra,-fvisibility=hidden']
+  return spawnSync(compiler, [...flags, ...hostFlags, ...code, source, '-o', next, '-ldl'], { stdio: 'inherit' })
+}
+
+function host() {
+  const flags = [
+    '-x',
+    'c++',
+    '-std=c++17',
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-ffp-contract=off',
+    '-U_FORTIFY_SOURCE',
+    '-fPIC',
+    '-shared',
+  ]
+  const defines = ['-DPR1_EMULATE', `-DPR1_OPS_HASH=${hash}`]
+  return spawnSync(process.env.CXX ?? 'c++', [...flags, ...defines, source, '-o', next, '-ldl'], { stdio: 'inherit' })
+}
+
+function fail(message) {
+  console.error(`build:cuda: ${message}`)
+  process.exit(1)
+}

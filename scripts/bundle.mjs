@@ -1,0 +1,118 @@
+// npm run bundle: Node, the addon, the CUDA library, the compiled JavaScript, what it needs of node_modules, and the checks
+// and benchmarks of bundle/ as one archive, parallel-r1-linux-x64.tar.xz. It runs on a GPU host without Node and network:
+//   tar -xf parallel-r1-linux-x64.tar.xz && parallel-r1/run check
+//   --node FILE      a Node binary for the target; default: the one that runs this
+//   --cuda FILE      the CUDA library; default: what npm run build:cuda made
+//   --fixtures DIR   checkpoints with reference values for `check` (one folder a family, with cases.json)
+//   --out FILE       another archive
+// promptfoo is not inside: it is several times the limit. Training from a config needs it installed on the host.
+
+import { spawnSync } from 'node:child_process'
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const limit = 60 * 2 ** 20
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
+const { values } = parseArgs({
+  options: {
+    node: { type: 'string', default: process.execPath },
+    cuda: { type: 'string', default: path.join(root, 'prebuilds/linux-x64/parallel_r1_cuda.so') },
+    fixtures: { type: 'string' },
+    out: { type: 'string', default: path.join(root, 'parallel-r1-linux-x64.tar.xz') },
+  },
+})
+if (process.platform !== 'linux' || process.arch !== 'x64') fail('the bundle is made on Linux x64, for Linux x64.')
+for (const [file, next] of [
+  [path.join(root, 'dist/.built'), 'npm run build:ts'],
+  [path.join(root, 'build/Release/parallel_r1.node'), 'npm run build:native'],
+  [values.cuda, 'npm run build:cuda, or name one with --cuda'],
+]) {
+  if (!existsSync(file)) fail(`${file} is missing. Run ${next}.`)
+}
+
+const work = mkdtempSync(path.join(os.tmpdir(), 'pr1-bundle-'))
+try {
+  const top = path.join(work, 'parallel-r1')
+  const place = (from, to) => {
+    mkdirSync(path.dirname(path.join(top, to)), { recursive: true })
+    copyFileSync(from, path.join(top, to))
+  }
+  place(values.node, 'bin/node')
+  run('strip', [path.join(top, 'bin/node')])
+  chmodSync(path.join(top, 'bin/node'), 0o755)
+  place(path.join(root, 'build/Release/parallel_r1.node'), 'build/Release/parallel_r1.node')
+  place(values.cuda, 'prebuilds/linux-x64/parallel_r1_cuda.so')
+  for (const name of ['run', 'check.mjs', 'bench.mjs']) place(path.join(root, 'bundle', name), name)
+  chmodSync(path.join(top, 'run'), 0o755)
+  for (const name of ['package.json', 'LICENSE', 'docs/cuda.md']) place(path.join(root, name), name)
+  const compiled = (source) => !/\.(d\.ts|map)$/.test(source)
+  cpSync(path.join(root, 'dist'), path.join(top, 'dist'), { recursive: true, filter: compiled })
+  for (const folder of packages()) {
+    cpSync(folder, path.join(top, path.relative(root, folder)), {
+      recursive: true,
+      filter: (source) => compiled(source) && !/\.(md|ts)$/.test(source),
+    })
+  }
+  if (values.fixtures) cpSync(path.resolve(values.fixtures), path.join(top, 'fixtures'), { recursive: true })
+  compileCheck(path.join(top, 'bin/ops_check'))
+  const env = { ...process.env, XZ_OPT: '-6 -T0' }
+  run('tar', ['-C', work, '--owner=0', '--group=0', '-cJf', path.resolve(values.out), 'parallel-r1'], env)
+  const size = statSync(values.out).size
+  console.log(`${values.out}: ${(size / 2 ** 20).toFixed(1)} MiB`)
+  if (size > limit) fail(`the bundle is larger than ${limit / 2 ** 20} MiB.`)
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
+
+/** Folders below node_modules that the dependencies of this package resolve to; headers and what is only for reports in HTML stay behind. */
+function packages() {
+  const left = new Set(['node-addon-api', '@observablehq/plot', 'linkedom'])
+  const found = new Set()
+  const visit = (name, from) => {
+    const folder = resolvePackage(name, from)
+    if (!folder || found.has(folder)) return
+    found.add(folder)
+    const { dependencies = {} } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'))
+    for (const next of Object.keys(dependencies)) visit(next, folder)
+  }
+  const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  for (const name of Object.keys(dependencies)) if (!left.has(name)) visit(name, root)
+  return found
+}
+
+function resolvePackage(name, from) {
+  for (const folder of createRequire(path.join(from, 'package.json')).resolve.paths(name) ?? []) {
+    const place = path.join(folder, name)
+    if (existsSync(path.join(place, 'package.json')) && place.startsWith(root)) return place
+  }
+  return undefined
+}
+
+/** The program that compares ops. */
+function compileCheck(out) {
+  const hash = spawnSync(process.execPath, [path.join(root, 'scripts/ops-hash.mjs')], { encoding: 'utf8' }).stdout.trim()
+  const native = path.join(root, 'native')
+  const isas = ['avx2', 'avx512', 'neon', 'portable'].map((isa) => path.join(native, `cpu/isa_${isa}.cpp`))
+  const flags = ['-std=c++17', '-O2', '-ffp-contract=off', '-fno-math-errno', `-DPR1_OPS_HASH=${hash}`]
+  const files = [
+    path.join(root, 'test/cuda/ops_check.cpp'),
+    path.join(native, 'threads.cpp'),
+    path.join(native, 'cpu/dispatch.cpp'),
+    ...isas,
+  ]
+  run(process.env.CXX ?? 'c++', [...flags, ...files, '-o', out, '-ldl', '-lpthread'])
+}
+
+function run(command, args, env = process.env) {
+  const result = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env })
+  if (result.status !== 0) fail(`${command} failed (${result.error?.message ?? `exit code ${result.status}`}).`)
+}
+
+function fail(message) {
+  console.error(`bundle: ${message}`)
+  process.exit(1)
+}

@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The CUDA library and its check programs for tests on machines without a GPU: kernels run on the host (native/cuda/emulate.h). */
+export const root = path.resolve(fileURLToPath(import.meta.url), '../../..')
+const native = path.join(root, 'native')
+
+function sources(): string[] {
+  const files = ['native', 'native/cuda', 'native/cpu', 'test/cuda'].flatMap((folder) =>
+    readdirSync(path.join(root, folder)).map((name) => path.join(root, folder, name)),
+  )
+  return files.filter((file) => /\.(h|cpp|cu)$/.test(file)).sort()
+}
+
+/** A folder named after the sources: what one test file built serves the others and the next run. */
+function folder(): string {
+  const hash = createHash('sha256')
+  for (const file of sources()) hash.update(file).update(readFileSync(file))
+  const place = path.join(os.tmpdir(), `pr1-cuda-${os.userInfo().username}-${hash.digest('hex').slice(0, 16)}`)
+  mkdirSync(place, { recursive: true })
+  return place
+}
+
+function make(name: string, command: string, args: (out: string) => string[]): string {
+  const out = path.join(folder(), name)
+  if (existsSync(out)) return out
+  const next = `${out}.${process.pid}`
+  const run = spawnSync(command, args(next), { cwd: native, encoding: 'utf8' })
+  if (run.status !== 0) throw new Error(`${command} failed:\n${run.stdout}${run.stderr}${run.error?.message ?? ''}`)
+  renameSync(next, out)
+  return out
+}
+
+const compiler = process.env.CXX ?? 'c++'
+const opsHash = () => spawnSync(process.execPath, [path.join(root, 'scripts/ops-hash.mjs')], { encoding: 'utf8' }).stdout.trim()
+
+export const emulatedLibrary = () =>
+  make('emulated.so', process.execPath, (out) => [path.join(root, 'scripts/build-cuda.mjs'), '--host', '--out', out])
+
+export const hostTest = () =>
+  make('host_test', compiler, (out) => [
+    '-std=c++17',
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '../test/cuda/host_test.cpp',
+    'cache.cpp',
+    '-o',
+    out,
+  ])
+
+export const opsCheck = () =>
+  make('ops_check', compiler, (out) => [
+    ...['-std=c++17', '-O1', '-ffp-contract=off', '-fno-math-errno', '-DPR1_PORTABLE_TWIN', `-DPR1_OPS_HASH=${opsHash()}`],
+    ...['../test/cuda/ops_check.cpp', 'threads.cpp', 'cpu/dispatch.cpp', 'cpu/isa_portable.cpp'],
+    ...['-o', out, '-ldl', '-lpthread'],
+  ])

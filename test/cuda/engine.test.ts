@@ -1,0 +1,189 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { randomWeights } from '../../src/engine/checkpoint/init.ts'
+import { OutOfMemoryError, UnavailableError } from '../../src/engine/errors.ts'
+import { openEngine } from '../../src/engine/open.ts'
+import type { Engine, Model, ModelConfig, TrainBatch } from '../../src/engine/types.ts'
+import { emulatedLibrary, root } from './build.ts'
+
+const config: ModelConfig = {
+  family: 'qwen3',
+  vocabSize: 61,
+  hiddenSize: 40,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 16,
+  intermediateSize: 72,
+  rmsNormEps: 1e-6,
+  rope: { theta: 10000 },
+  tiedEmbeddings: false,
+  qkvBias: false,
+  qkNorm: true,
+  maxPositions: 512,
+}
+const families: ModelConfig[] = [config, { ...config, family: 'qwen2', qkNorm: false, qkvBias: true, tiedEmbeddings: true }]
+
+function batchOf(lengths: number[], round = 0): TrainBatch {
+  const bounds = [0]
+  for (const n of lengths) bounds.push(bounds.at(-1)! + n)
+  const ids = lengths.flatMap((n, s) =>
+    Array.from({ length: n }, (_, i) => (i * 31 + s * 17 + round * 5 + ((i * i) % 7)) % config.vocabSize),
+  )
+  const positions = lengths.flatMap((n) => Array.from({ length: n }, (_, i) => i))
+  return { ids: Int32Array.from(ids), positions: Int32Array.from(positions), bounds: Int32Array.from(bounds) }
+}
+
+const saved = { ...process.env }
+afterEach(() => {
+  process.env.PR1_CUDA = saved.PR1_CUDA
+  if (saved.PR1_CUDA === undefined) delete process.env.PR1_CUDA
+  delete process.env.PR1_EMULATE_MEMORY
+})
+
+describe('device: cuda where it cannot be', () => {
+  it.each([
+    ['a library that is not there', path.join(root, 'no-such-library.so'), /needs the CUDA library.*build:cuda/],
+    ['a file that is no library', path.join(root, 'package.json'), /cannot be used: .*package\.json/],
+  ])('is refused with a reason: %s', async (_, library, reason) => {
+    process.env.PR1_CUDA = library
+    await expect(openEngine({ device: 'cuda' })).rejects.toThrow(UnavailableError)
+    await expect(openEngine({ device: 'cuda' })).rejects.toThrow(reason)
+    if (!existsSync(library)) return
+    const engine = await openEngine({ threads: 1 })
+    expect(engine.info.device).toBe('cpu')
+    expect(engine.info.reason).toMatch(/CUDA is not used: /)
+    await engine.dispose()
+  })
+
+  it('refuses float32, and numerics it does not know', async () => {
+    await expect(openEngine({ device: 'cuda', precision: 'f32' })).rejects.toThrow(/precision: f32 is not available on device: cuda/)
+    process.env.PR1_CUDA = path.join(root, 'package.json')
+    await expect(openEngine({ device: 'cuda', numerics: 'loose' as 'fast' })).rejects.toThrow(/numerics must be exact or fast. Got loose/)
+  })
+})
+
+describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the model over the CUDA ops, emulated', () => {
+  let cuda: Engine
+  let cpu: Engine
+  beforeAll(async () => {
+    process.env.PR1_CUDA = emulatedLibrary()
+    process.env.PR1_CUBLASLT = 'off'
+    cuda = await openEngine({ device: 'cuda' })
+    cpu = await openEngine({ device: 'cpu', threads: 1 })
+  })
+  afterAll(async () => {
+    await cuda.dispose()
+    await cpu.dispose()
+    delete process.env.PR1_CUBLASLT
+  })
+
+  it('says what it is', () => {
+    expect(cuda.info).toMatchObject({ device: 'cuda', precision: 'bf16' })
+    expect(cuda.info.reason).toMatch(/bfloat16 products with float32 sums, exact numerics/)
+  })
+
+  it('trains beside the CPU', async () => {
+    for (const shape of families) {
+      const [a, b] = [await cuda.create(shape, randomWeights(4), { recompute: true }), await cpu.create(shape, randomWeights(4))]
+      for (let step = 0; step < 6; step++) {
+        const batch = batchOf([40, 25], step)
+        const weights = new Float32Array(65).fill(-1 / 65)
+        const results: { loss: number; norm: number }[] = []
+        for (const model of [a, b]) {
+          const { logprobs } = await model.forward(batch)
+          await model.backward(weights)
+          const { gradNorm } = await model.update({ lr: 3e-3, clip: 1 })
+          results.push({ loss: -logprobs.reduce((sum, l) => sum + l, 0) / 65, norm: gradNorm })
+        }
+        expect(Math.abs(results[0].loss - results[1].loss), `loss of step ${step}`).toBeLessThan(0.01)
+        expect(Math.abs(results[0].norm / results[1].norm - 1), `gradient norm of step ${step}`).toBeLessThan(0.03)
+      }
+      await a.dispose()
+      await b.dispose()
+    }
+  })
+
+  /** Scores one sequence of the tree as a training batch does. */
+  async function scored(model: Model, ids: number[], at: number): Promise<number> {
+    const { logprobs } = await model.forward(
+      { ids: Int32Array.from(ids), positions: Int32Array.from(ids, (_, i) => i), bounds: Int32Array.of(0, ids.length) },
+      { keep: false },
+    )
+    return logprobs[at]
+  }
+
+  it('decodes what forward scores, bit for bit: prompts in pieces, forks, a join, recorded steps', async () => {
+    const model = await cuda.create(config, randomWeights(7), { cacheTokens: 2048 })
+    const prompt = Array.from({ length: 83 }, (_, i) => (i * 13 + 5) % config.vocabSize)
+    const parent = model.create()
+    for (const [from, to] of [
+      [0, 50],
+      [50, 51],
+      [51, 83],
+    ]) {
+      const ids = prompt.slice(from, to)
+      await model.step([{ sequence: parent, ids, positions: ids.map((_, i) => from + i) }])
+    }
+    const children = model.fork(parent, 3)
+    const paths = children.map((_, i) => [3 + i])
+    const logprobs: number[][] = children.map(() => [])
+    for (let round = 0; round < 6; round++) {
+      const outputs = await model.step(
+        children.map((sequence, i) => ({
+          sequence,
+          ids: [paths[i].at(-1)!],
+          positions: [82 + paths[i].length],
+          sampling: { temperature: 1, seed: 5, stream: i },
+        })),
+      )
+      for (const [i, { id, logprob }] of outputs.entries()) {
+        paths[i].push(id)
+        logprobs[i].push(logprob)
+      }
+    }
+    const before = []
+    for (const [i, path] of paths.entries()) {
+      const ids = [...prompt, ...path]
+      for (let j = 0; j < 6; j++) before.push([await scored(model, ids, 83 + j), logprobs[i][j]])
+    }
+    for (const [forward, decoded] of before) expect(Object.is(forward, decoded), `${forward} and ${decoded}`).toBe(true)
+    const other = model.create()
+    await model.step([{ sequence: other, ids: [1, 2, 3], positions: [0, 1, 2] }])
+    model.join(parent, children)
+    expect(model.length(parent)).toBe(83 + 18)
+    model.free(parent)
+    model.free(other)
+    expect(model.cacheFree).toBe(model.cacheCapacity)
+    await model.dispose()
+  })
+
+  it('survives a thousand create, fork, join and free', async () => {
+    const model = await cuda.create(config, randomWeights(7), { cacheTokens: 512 })
+    for (let i = 0; i < 1000; i++) {
+      const parent = model.create()
+      if (i % 250 === 0) await model.step([{ sequence: parent, ids: [1, 2], positions: [0, 1] }])
+      model.join(parent, model.fork(parent, 1 + (i % 5)))
+      model.free(parent)
+    }
+    expect(model.cacheFree).toBe(model.cacheCapacity)
+    await model.dispose()
+  })
+
+  it('names the plan where memory is short, and goes on', async () => {
+    const model = await cuda.create(config, randomWeights(2))
+    process.env.PR1_EMULATE_MEMORY = '2e6'
+    const failed = model.forward(batchOf([200, 200, 200]))
+    await expect(failed).rejects.toThrow(OutOfMemoryError)
+    await expect(model.forward(batchOf([200, 200, 200]))).rejects.toThrow(
+      /MiB more were asked for.*The plan for 600 tokens: weights .*activations/,
+    )
+    delete process.env.PR1_EMULATE_MEMORY
+    const { logprobs } = await model.forward(batchOf([9, 5]))
+    expect(logprobs.every(Number.isFinite)).toBe(true)
+    await model.backward(new Float32Array(14).fill(-1))
+    expect((await model.update({ lr: 1e-3 })).skipped).toBe(false)
+    await model.dispose()
+  })
+})

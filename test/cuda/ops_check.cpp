@@ -1,0 +1,583 @@
+// Every op of the CUDA library against its CPU twin and float64, on random inputs, into outputs poisoned with NaNs.
+// Usage: ops_check LIBRARY [brief | small | full | ceilings]. `small` and the shorter `brief` are for the emulated library,
+// `full` adds the shapes of Qwen3; `ceilings` prints copy bandwidth and matrix rates as JSON instead.
+// Prints a line a check and exits 1 if any failed. Built and run by test/cuda/ops.test.ts and by the bundle's `check`.
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../../native/cuda/library.h"
+#include "../../native/threads.h"
+
+using namespace pr1;
+
+#if defined(PR1_PORTABLE_TWIN)
+// Tests link the portable twin alone: it compiles in a fraction of the time.
+namespace pr1 {
+namespace portable {
+Ops* make_ops(ThreadPool& pool);
+}
+namespace avx512 {
+Ops* make_ops(ThreadPool& pool) { return portable::make_ops(pool); }
+}
+namespace avx2 {
+Ops* make_ops(ThreadPool& pool) { return portable::make_ops(pool); }
+}
+namespace neon {
+Ops* make_ops(ThreadPool& pool) { return portable::make_ops(pool); }
+}
+}  // namespace pr1
+#endif
+
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
+using Ints = std::vector<int>;
+
+static std::mt19937 rng(5);
+static int failures = 0;
+static bool full = false, brief = false;
+
+static Floats normal(size_t n, double scale = 1.0) {
+  std::normal_distribution<double> draw(0.0, scale);
+  Floats x(n);
+  for (float& v : x) v = static_cast<float>(draw(rng));
+  return x;
+}
+static float rounded(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+static Floats rounded(Floats x) {
+  for (float& v : x) v = rounded(v);
+  return x;
+}
+
+static void report(const std::string& what, bool ok, const std::string& detail) {
+  std::printf("%s %s (%s)\n", ok ? "ok" : "FAILED", what.c_str(), detail.c_str());
+  if (!ok) failures++;
+}
+static std::string number(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g", x);
+  return text;
+}
+
+/// Norm of the difference over the norm of what is expected; NaNs never pass.
+template <class Want>
+static void close(const std::string& what, const Floats& got, const Want& want, double allowed) {
+  double difference = 0, size = 0;
+  bool finite = true;
+  for (size_t i = 0; i < want.size(); i++) {
+    const double d = static_cast<double>(got[i]) - want[i];
+    finite = finite && std::isfinite(got[i]);
+    difference += d * d;
+    size += static_cast<double>(want[i]) * want[i];
+  }
+  const double error = std::sqrt(difference) / std::sqrt(std::max(size, 1e-30));
+  report(what, finite && error <= allowed, finite ? number(error) + " of " + number(allowed) : "not finite");
+}
+static void same(const std::string& what, const Floats& a, const Floats& b) {
+  const bool equal = a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  report(what, equal, "bits");
+}
+
+static ThreadPool pool(2);
+static Ops* cpu = nullptr;
+
+struct Checks {
+  Ops& ops;
+
+  /// A device array that frees itself.
+  struct Device {
+    Ops& ops;
+    float* p;
+    size_t n;
+    Device(Ops& o, size_t count) : ops(o), p(o.allocate(count)), n(count) {
+      const Floats poison(count, std::numeric_limits<float>::quiet_NaN());
+      ops.upload(p, poison.data(), n);
+    }
+    Device(Ops& o, const Floats& values) : ops(o), p(o.allocate(values.size())), n(values.size()) { ops.upload(p, values.data(), n); }
+    Device(const Device&) = delete;
+    ~Device() { ops.release(p); }
+    Floats get() const {
+      Floats out(n);
+      ops.download(out.data(), p, n);
+      return out;
+    }
+  };
+
+  void rmsnorm(int T, int C) {
+    ops.begin_pass();
+    const size_t n = static_cast<size_t>(T) * C;
+    Floats x = normal(n), w = normal(C), dy = normal(n), dx = normal(n), dw = normal(C), y(n), rstd(T);
+    Device dx_d(ops, dx), dw_d(ops, dw), x_d(ops, x), w_d(ops, w), dy_d(ops, dy), y_d(ops, n), r_d(ops, static_cast<size_t>(T));
+    cpu->rmsnorm_forward(y.data(), rstd.data(), x.data(), w.data(), T, C, 1e-6f);
+    cpu->rmsnorm_backward(dx.data(), dw.data(), dy.data(), x.data(), w.data(), rstd.data(), T, C);
+    ops.rmsnorm_forward(y_d.p, r_d.p, x_d.p, w_d.p, T, C, 1e-6f);
+    ops.rmsnorm_backward(dx_d.p, dw_d.p, dy_d.p, x_d.p, w_d.p, r_d.p, T, C);
+    const std::string name = "rmsnorm " + std::to_string(T) + " x " + std::to_string(C);
+    close(name, y_d.get(), y, 2e-6);
+    close(name + " dx", dx_d.get(), dx, 4e-6);
+    close(name + " dw", dw_d.get(), dw, 4e-6);
+  }
+
+  /// A weight on the device with its packed copies.
+  struct Weight {
+    Device weight, gradient, forward, backward;
+    Matrix m;
+    Weight(Ops& ops, const Floats& w, const Floats& g, int out, int in)
+        : weight(ops, w), gradient(ops, g), forward(ops, ops.forward_floats(out, in)), backward(ops, ops.backward_floats(out, in)) {
+      m.out = out, m.in = in, m.weight = weight.p, m.gradient = gradient.p, m.forward = forward.p, m.backward = backward.p;
+      ops.pack(m);
+    }
+  };
+
+  void linear(int M, int N, int K) {
+    ops.begin_pass();
+    Floats x = normal(static_cast<size_t>(M) * K), w = normal(static_cast<size_t>(N) * K, 0.1), dw = normal(w.size()), bias = normal(N), db = normal(N);
+    Floats residual = normal(static_cast<size_t>(M) * N), dy = normal(residual.size());
+    Weight weight(ops, w, dw, N, K);
+    Device x_d(ops, x), bias_d(ops, bias), residual_d(ops, residual), dy_d(ops, dy), db_d(ops, db), y_d(ops, residual.size()), dx_d(ops, x.size());
+    ops.linear_forward(y_d.p, x_d.p, weight.m, bias_d.p, residual_d.p, M);
+    ops.linear_backward_weight(weight.m, db_d.p, dy_d.p, x_d.p, M);
+    ops.linear_backward_input(dx_d.p, dy_d.p, weight.m, M);
+    const std::string name = "linear " + std::to_string(M) + " x " + std::to_string(N) + " x " + std::to_string(K);
+    const Floats y = y_d.get();
+    const Floats xr = rounded(x), wr = rounded(w), dyr = rounded(dy);
+    if (static_cast<double>(M) * N * K < 3e8) {
+      Doubles want(y.size()), want_dx(x.size()), want_dw(w.size()), want_db(db.begin(), db.end());
+      for (size_t i = 0; i < w.size(); i++) want_dw[i] = dw[i];
+      for (int m = 0; m < M; m++) {
+        for (int n = 0; n < N; n++) {
+          const size_t at = static_cast<size_t>(m) * N + n;
+          const float* xm = xr.data() + static_cast<size_t>(m) * K;
+          const float* wn = wr.data() + static_cast<size_t>(n) * K;
+          double sum = 0;
+          for (int k = 0; k < K; k++) sum += static_cast<double>(xm[k]) * wn[k];
+          want[at] = sum + bias[n] + residual[at];
+          want_db[n] += dy[at];
+          double* to_x = want_dx.data() + static_cast<size_t>(m) * K;
+          double* to_w = want_dw.data() + static_cast<size_t>(n) * K;
+          for (int k = 0; k < K; k++) {
+            to_x[k] += static_cast<double>(dyr[at]) * wn[k];
+            to_w[k] += static_cast<double>(dyr[at]) * xm[k];
+          }
+        }
+      }
+      close(name, y, want, 2e-6);
+      close(name + " dx", dx_d.get(), want_dx, 2e-6);
+      close(name + " dw", weight.gradient.get(), want_dw, 2e-6);
+      close(name + " dbias", db_d.get(), want_db, 2e-6);
+    }
+    // A row computed with others has the bits it has alone, and among other numbers of rows.
+    for (int rows : {1, 7, 20, 50}) {
+      if (rows >= M) continue;
+      const int first = (M - rows) / 2;
+      Device part(ops, static_cast<size_t>(rows) * N);
+      ops.linear_forward(part.p, x_d.p + static_cast<size_t>(first) * K, weight.m, bias_d.p, residual_d.p + static_cast<size_t>(first) * N, rows);
+      const auto begin = y.begin() + static_cast<int64_t>(first) * N;
+      same(name + ": " + std::to_string(rows) + " rows alone", part.get(), Floats(begin, begin + static_cast<int64_t>(rows) * N));
+    }
+  }
+
+  /// The product reads the copy that the op before wrote; the same product from a plain copy must have the same bits.
+  void shadows(int T, int C, int N) {
+    ops.begin_pass();
+    Floats x = normal(static_cast<size_t>(T) * C), w = normal(C), weights = normal(static_cast<size_t>(N) * C, 0.1), gate = normal(static_cast<size_t>(T) * 2 * C);
+    Weight weight(ops, weights, weights, N, C);
+    Device x_d(ops, x), w_d(ops, w), out(ops, x.size()), gate_d(ops, gate), y(ops, static_cast<size_t>(T) * N), again(ops, static_cast<size_t>(T) * N);
+    for (int which = 0; which < 2; which++) {
+      if (which) {
+        ops.swiglu_forward(out.p, gate_d.p, T, C);
+      } else {
+        ops.rmsnorm_forward(out.p, nullptr, x_d.p, w_d.p, T, C, 1e-6f);
+      }
+      ops.linear_forward(y.p, out.p, weight.m, nullptr, nullptr, T);
+      Device copy(ops, out.get());
+      ops.linear_forward(again.p, copy.p, weight.m, nullptr, nullptr, T);
+      same(std::string(which ? "swiglu" : "rmsnorm") + " beside its bfloat16 copy, " + std::to_string(T) + " x " + std::to_string(C), y.get(), again.get());
+    }
+    // A buffer that was written again is not taken for what it was.
+    ops.rmsnorm_forward(out.p, nullptr, x_d.p, w_d.p, T, C, 1e-6f);
+    const Floats other = normal(x.size());
+    ops.upload(out.p, other.data(), other.size());
+    ops.linear_forward(y.p, out.p, weight.m, nullptr, nullptr, T);
+    Device copy(ops, other);
+    ops.linear_forward(again.p, copy.p, weight.m, nullptr, nullptr, T);
+    same("a copy of what was overwritten is not used", y.get(), again.get());
+  }
+
+  void rope(int T, Heads h, bool norms) {
+    ops.begin_pass();
+    const int half = h.dim / 2;
+    const size_t n = static_cast<size_t>(T) * h.qkv_width();
+    Floats qkv = normal(n), qn = normal(h.dim), kn = normal(h.dim), dout = normal(n), cos(64 * half), sin(64 * half);
+    Floats out(n), d(n), dqn = normal(h.dim), dkn = normal(h.dim);
+    for (int p = 0; p < 64; p++) {
+      for (int i = 0; i < half; i++) {
+        const double angle = p / std::pow(100.0, 2.0 * i / h.dim);
+        cos[p * half + i] = static_cast<float>(std::cos(angle)), sin[p * half + i] = static_cast<float>(std::sin(angle));
+      }
+    }
+    Ints positions(T);
+    for (int& p : positions) p = static_cast<int>(rng() % 64);
+    Device qkv_d(ops, qkv), qn_d(ops, qn), kn_d(ops, kn), dout_d(ops, dout), cos_d(ops, cos), sin_d(ops, sin), out_d(ops, n), dqn_d(ops, dqn), dkn_d(ops, dkn);
+    cpu->rope_forward(out.data(), qkv.data(), norms ? qn.data() : nullptr, norms ? kn.data() : nullptr, cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
+    cpu->rope_backward(d.data(), norms ? dqn.data() : nullptr, norms ? dkn.data() : nullptr, dout.data(), qkv.data(), norms ? qn.data() : nullptr,
+                       norms ? kn.data() : nullptr, cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
+    float *q = norms ? qn_d.p : nullptr, *k = norms ? kn_d.p : nullptr;
+    ops.rope_forward(out_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h, 1e-6f);
+    ops.rope_backward(dout_d.p, norms ? dqn_d.p : nullptr, norms ? dkn_d.p : nullptr, dout_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h, 1e-6f);
+    const std::string name = "rope dim " + std::to_string(h.dim) + (norms ? " with norms" : "");
+    close(name, out_d.get(), out, 2e-6);
+    close(name + " d", dout_d.get(), d, 4e-6);
+    if (norms) close(name + " dq_norm", dqn_d.get(), dqn, 4e-6), close(name + " dk_norm", dkn_d.get(), dkn, 4e-6);
+    if (!norms) {
+      ops.rope_forward(qkv_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h, 1e-6f);
+      same(name + " in place", qkv_d.get(), out_d.get());
+    }
+  }
+
+  /// Packed sequences with a block of paths each: a prompt, paths that do not see each other, a summary that sees all or
+  /// only the first path. Then the same tokens through a cache: the prompt in pieces, paths side by side.
+  void attention(int sequences, int prompt, int paths, int path, int summary, Heads h) {
+    ops.begin_pass();
+    const int length = prompt + paths * path + summary, T = sequences * length, width = h.qkv_width();
+    std::vector<std::vector<Run>> runs(T);
+    std::vector<Query> queries(T);
+    Ints bounds{0};
+    for (int s = 0; s < sequences; s++) {
+      const int base = s * length, first = base + prompt, end = first + paths * path;
+      for (int i = 0; i < length; i++) {
+        const int t = base + i;
+        if (t < first) {
+          runs[t] = {{base, t + 1}};
+        } else if (t < end) {
+          const int start = first + (t - first) / path * path;
+          runs[t] = {{base, first}, {start, t + 1}};
+        } else if (s % 2 == 0) {
+          runs[t] = {{base, t + 1}};
+        } else {
+          runs[t] = {{base, first + path}, {end, t + 1}};
+        }
+        int visible = 0;
+        for (const Run& run : runs[t]) visible += run.end - run.begin;
+        queries[t] = {runs[t].data(), visible};
+      }
+      bounds.push_back(base + length);
+    }
+    const size_t rows = static_cast<size_t>(T);
+    Floats qkv = rounded(normal(rows * width, 0.8)), dout = rounded(normal(rows * h.q_width()));
+    Floats out(rows * h.q_width()), lse(rows * h.heads), d(rows * width);
+    const float* k = qkv.data() + h.q_width();
+    cpu->attention_forward(out.data(), lse.data(), qkv.data(), width, k, k + h.kv_width(), width, queries.data(), T, h);
+    cpu->attention_backward(d.data(), dout.data(), out.data(), lse.data(), qkv.data(), queries.data(), bounds.data(), sequences, T, h);
+    Device qkv_d(ops, qkv), dout_d(ops, dout), out_d(ops, out.size()), lse_d(ops, lse.size()), d_d(ops, d.size());
+    const float* k_d = qkv_d.p + h.q_width();
+    ops.attention_forward(out_d.p, lse_d.p, qkv_d.p, width, k_d, k_d + h.kv_width(), width, queries.data(), T, h);
+    ops.attention_backward(d_d.p, dout_d.p, out_d.p, lse_d.p, qkv_d.p, queries.data(), bounds.data(), sequences, T, h);
+    const std::string name = "attention of " + std::to_string(T) + " tokens, " + std::to_string(h.heads) + "/" + std::to_string(h.kv_heads) +
+                             " heads of " + std::to_string(h.dim);
+    // Weights are rounded to bfloat16 before they meet the values: 2^-9 each.
+    close(name, out_d.get(), out, 3e-3);
+    close(name + " log-sums", lse_d.get(), lse, 1e-5);
+    const Floats got = d_d.get();
+    for (int part = 0; part < 3; part++) {
+      Floats a, b;
+      const int from = part == 0 ? 0 : h.q_width() + (part - 1) * h.kv_width(), n = part == 0 ? h.q_width() : h.kv_width();
+      for (int t = 0; t < T; t++) {
+        a.insert(a.end(), got.begin() + static_cast<int64_t>(t) * width + from, got.begin() + static_cast<int64_t>(t) * width + from + n);
+        b.insert(b.end(), d.begin() + static_cast<int64_t>(t) * width + from, d.begin() + static_cast<int64_t>(t) * width + from + n);
+      }
+      close(name + (part == 0 ? " dq" : part == 1 ? " dk" : " dv"), a, b, 6e-3);
+    }
+
+    // The cache: token t in slot slots[t], scattered in pieces of 5.
+    Ints slots(T);
+    for (int t = 0; t < T; t++) slots[t] = t / 5 % 2 == 0 ? t : T + t;
+    Device kc(ops, 2 * rows * ops.cache_row_floats(h)), vc(ops, 2 * rows * ops.cache_row_floats(h)), again(ops, out.size());
+    ops.cache_store(kc.p, vc.p, qkv_d.p, slots.data(), T, h);
+    std::vector<std::vector<Run>> cached(T);
+    for (int t = 0; t < T; t++) {
+      for (const Run& run : runs[t]) {
+        for (int j = run.begin; j < run.end; j++) {
+          if (!cached[t].empty() && cached[t].back().end == slots[j]) {
+            cached[t].back().end++;
+          } else {
+            cached[t].push_back({slots[j], slots[j] + 1});
+          }
+        }
+      }
+      queries[t].runs = cached[t].data();
+    }
+    const Floats whole = out_d.get();
+    ops.begin_pass();
+    ops.attention_forward(again.p, nullptr, qkv_d.p, width, kc.p, vc.p, h.kv_width(), queries.data(), T, h);
+    same(name + " from a cache", again.get(), whole);
+    // One token each of several paths and sequences: decoding. Rows are gathered so that neighbours are not in one tile.
+    Ints picked;
+    for (int t = T - 1; t >= 0; t -= std::max(1, T / 37)) picked.push_back(t);
+    std::vector<Query> few;
+    for (int t : picked) few.push_back(queries[t]);
+    const int n = static_cast<int>(picked.size());
+    Device q(ops, static_cast<size_t>(n) * width), result(ops, static_cast<size_t>(n) * h.q_width()), expected(ops, static_cast<size_t>(n) * h.q_width());
+    ops.begin_pass();
+    ops.gather_rows(q.p, qkv_d.p, picked.data(), n, width);
+    ops.gather_rows(expected.p, out_d.p, picked.data(), n, h.q_width());
+    ops.attention_forward(result.p, nullptr, q.p, width, kc.p, vc.p, h.kv_width(), few.data(), n, h);
+    same(name + " decoded side by side", result.get(), expected.get());
+  }
+
+  void swiglu(int T, int F) {
+    ops.begin_pass();
+    const size_t n = static_cast<size_t>(T) * F;
+    Floats x = normal(2 * n, 2.0), d = normal(n), y(n), dx(2 * n);
+    Device x_d(ops, x), d_d(ops, d), y_d(ops, n), dx_d(ops, 2 * n);
+    cpu->swiglu_forward(y.data(), x.data(), T, F);
+    cpu->swiglu_backward(dx.data(), d.data(), x.data(), T, F);
+    ops.swiglu_forward(y_d.p, x_d.p, T, F);
+    ops.swiglu_backward(dx_d.p, d_d.p, x_d.p, T, F);
+    const std::string name = "swiglu " + std::to_string(T) + " x " + std::to_string(F);
+    close(name, y_d.get(), y, 2e-6);
+    close(name + " d", dx_d.get(), dx, 2e-6);
+  }
+
+  void embedding(int T, int C, int V) {
+    ops.begin_pass();
+    Floats table = normal(static_cast<size_t>(V) * C), dout = normal(static_cast<size_t>(T) * C), out(dout.size()), d = normal(table.size()), moved(dout.size());
+    Ints ids(T), index(T);
+    for (int& id : ids) id = static_cast<int>(rng() % V);
+    for (int t = 0; t < T; t++) index[t] = (t * 7 + 3) % T;
+    Device table_d(ops, table), dout_d(ops, dout), out_d(ops, out.size()), d_d(ops, d), moved_d(ops, dout.size());
+    cpu->embedding_forward(out.data(), table.data(), ids.data(), T, C);
+    cpu->embedding_backward(d.data(), dout.data(), ids.data(), T, C);
+    ops.embedding_forward(out_d.p, table_d.p, ids.data(), T, C);
+    ops.embedding_backward(d_d.p, dout_d.p, ids.data(), T, C);
+    same("embedding", out_d.get(), out);
+    same("embedding d", d_d.get(), d);
+    cpu->gather_rows(moved.data(), dout.data(), index.data(), T, C);
+    ops.gather_rows(moved_d.p, dout_d.p, index.data(), T, C);
+    same("gather", moved_d.get(), moved);
+    cpu->scatter_rows(moved.data(), out.data(), index.data(), T, C);
+    ops.scatter_rows(moved_d.p, out_d.p, index.data(), T, C);
+    same("scatter", moved_d.get(), moved);
+  }
+
+  void head(int n, int V, float temperature) {
+    ops.begin_pass();
+    Floats logits = normal(static_cast<size_t>(n) * V, 3.0), weights = normal(n), temperatures(n, temperature);
+    Ints targets(n), counts(n);
+    std::vector<Ints> sets(n);
+    std::vector<const int*> excluded(n);
+    for (int i = 0; i < n; i++) {
+      targets[i] = static_cast<int>(rng() % V);
+      if (i % 2) sets[i] = {(targets[i] + 1) % V, (targets[i] + 3) % V};
+      excluded[i] = sets[i].data();
+      counts[i] = static_cast<int>(sets[i].size());
+    }
+    Device logits_d(ops, logits);
+    std::vector<RowScore> want(n), got(n);
+    cpu->prepare_logits(logits.data(), n, V, temperatures.data(), excluded.data(), counts.data());
+    cpu->score_rows(want.data(), logits.data(), targets.data(), n, V, true);
+    ops.prepare_logits(logits_d.p, n, V, temperatures.data(), excluded.data(), counts.data());
+    ops.score_rows(got.data(), logits_d.p, targets.data(), n, V, true);
+    Floats a, b, lse;
+    for (int i = 0; i < n; i++) {
+      a.insert(a.end(), {got[i].logprob, got[i].entropy, got[i].lse});
+      b.insert(b.end(), {want[i].logprob, want[i].entropy, want[i].lse});
+      lse.push_back(want[i].lse);
+    }
+    const std::string name = "head of " + std::to_string(V) + " at temperature " + number(temperature);
+    close(name, a, b, 3e-6);
+    cpu->logprob_backward(logits.data(), lse.data(), targets.data(), weights.data(), temperature, n, V);
+    ops.logprob_backward(logits_d.p, lse.data(), targets.data(), weights.data(), temperature, n, V);
+    close(name + " d", logits_d.get(), logits, 1e-5);
+  }
+
+  void sampling(int n, int V) {
+    ops.begin_pass();
+    for (int mode = 0; mode < 5; mode++) {
+      Floats logits = normal(static_cast<size_t>(n) * V, 2.0);
+      for (int i = 0; i < n; i++) logits[static_cast<size_t>(i) * V + i % V] = logits[static_cast<size_t>(i) * V + (i + 1) % V];  // ties
+      std::vector<SamplingRow> rows(n);
+      for (int i = 0; i < n; i++) {
+        rows[i] = SamplingRow{mode == 0 ? 0.0f : 1.0f, mode == 2 || mode == 4 ? 5 : 0, mode >= 3 ? 0.7f : 1.0f, static_cast<uint64_t>(i % 3) * 77777777777ull, 3,
+                              static_cast<uint32_t>(i)};
+      }
+      rows[n / 2].temperature = -1.0f;
+      Device logits_d(ops, logits);
+      Ints got(n), want(n);
+      ops.sample_rows(got.data(), logits_d.p, rows.data(), n, V);
+      cpu->sample_rows(want.data(), logits.data(), rows.data(), n, V);
+      int different = 0;
+      for (int i = 0; i < n; i++) different += got[i] != want[i];
+      // A draw that falls on a boundary to the last bit may go either way.
+      report("sampling of " + std::to_string(V) + (mode == 0 ? ", greedy" : mode == 1 ? "" : mode == 2 ? ", top-k" : mode == 3 ? ", top-p" : ", both"),
+             different <= n / 100, std::to_string(different) + " of " + std::to_string(n) + " differ");
+      Ints targets(n);
+      for (int i = 0; i < n; i++) targets[i] = got[i] < 0 ? 0 : got[i];
+      std::vector<RowScore> scores(n), again(n);
+      ops.score_rows(scores.data(), logits_d.p, got.data(), n, V, false);  // kept by sample_rows
+      ops.score_rows(again.data(), logits_d.p, targets.data(), n, V, false);
+      Floats a, b;
+      for (int i = 0; i < n; i++) a.push_back(scores[i].logprob), b.push_back(again[i].logprob);
+      if (mode < 2) same("scores beside the draws", a, b);
+    }
+  }
+
+  void optimizer(int n) {
+    ops.begin_pass();
+    Floats w = normal(n), m(n), v(n);
+    Device w_d(ops, w), m_d(ops, m), v_d(ops, v);
+    for (int step = 1; step <= 5; step++) {
+      Floats g = normal(n);
+      Device g_d(ops, g);
+      const double a = cpu->sum_squares(g.data(), g.size()), b = ops.sum_squares(g_d.p, g.size());
+      if (step == 1) report("sum of squares of " + std::to_string(n), std::fabs(a - b) <= 1e-12 * a, number(std::fabs(a - b) / a));
+      AdamW o{0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, static_cast<float>(1 - std::pow(0.9, step)), static_cast<float>(1 - std::pow(0.95, step))};
+      cpu->adamw_step(w.data(), g.data(), m.data(), v.data(), g.size(), o);
+      ops.adamw_step(w_d.p, g_d.p, m_d.p, v_d.p, g.size(), o);
+      if (step == 5) same("adamw clears the gradient", g_d.get(), g);
+    }
+    close("adamw, five steps", w_d.get(), w, 1e-6);
+    close("adamw, second moment", v_d.get(), v, 1e-6);
+  }
+
+  void memory(void (*use)(Ops*, cuda::MemoryUse*)) {
+    cuda::MemoryUse before{}, after{};
+    use(&ops, &before);
+    bool refused = false;
+    std::string message;
+    try {
+      ops.release(ops.allocate(size_t{1} << 44));
+    } catch (const std::bad_alloc& e) {
+      refused = true;
+      message = e.what();
+    }
+    report("too much memory is refused", refused && message.find("MiB") != std::string::npos, message);
+    for (int i = 0; i < 1000; i++) {
+      float* a = ops.allocate(1000 + static_cast<size_t>(i) * 7);
+      float* b = ops.allocate(300);
+      ops.release(a);
+      ops.release(b);
+    }
+    use(&ops, &after);
+    report("1000 allocations leave nothing behind", before.used == after.used, number(after.used - before.used) + " bytes");
+    Device works(ops, Floats{1, 2, 3});
+    report("and work goes on", works.get() == Floats({1, 2, 3}), "read back");
+  }
+};
+
+int main(int argc, char** argv) {
+  if (argc < 2) return std::printf("usage: ops_check LIBRARY [brief | small | full | ceilings]\n"), 2;
+  const std::string mode = argc > 2 ? argv[2] : "small";
+  full = mode == "full";
+  brief = mode == "brief";
+  void* library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+  if (!library) return std::printf("unavailable: %s\n", dlerror()), 2;
+  auto abi = reinterpret_cast<decltype(&pr1_cuda_abi)>(dlsym(library, "pr1_cuda_abi"));
+  auto make = reinterpret_cast<decltype(&pr1_cuda_make_ops)>(dlsym(library, "pr1_cuda_make_ops"));
+  auto use = reinterpret_cast<decltype(&pr1_cuda_memory)>(dlsym(library, "pr1_cuda_memory"));
+  auto describe = reinterpret_cast<decltype(&pr1_cuda_info)>(dlsym(library, "pr1_cuda_info"));
+  auto measure = reinterpret_cast<decltype(&pr1_cuda_measure)>(dlsym(library, "pr1_cuda_measure"));
+  if (!abi || !make || !use || !describe || !measure) return std::printf("unavailable: not the CUDA library\n"), 2;
+  if (abi() != PR1_OPS_HASH) return std::printf("FAILED: the library was built from another ops.h\n"), 1;
+  char why[512] = "";
+  if (mode == "ceilings") {
+    std::unique_ptr<Ops> ops(make("fast", why, sizeof why));
+    if (!ops) return std::printf("unavailable: %s\n", why), 2;
+    cuda::Ceilings c{};
+    const bool emulated = std::string(ops->isa()) == "sm_00";
+    measure(ops.get(), emulated ? 1 << 16 : size_t{2} << 30, emulated ? 128 : 8192, &c);
+    std::printf("{\"copyBytesPerSecond\":%.4g,\"ownFlops\":%.4g,\"libraryFlops\":%.4g}\n", c.copy_bytes, c.own_flops, c.library_flops);
+    return 0;
+  }
+  const char* cpu_why = "";
+  std::unique_ptr<Ops> twin(make_cpu_ops("", pool, &cpu_why));
+  cpu = twin.get();
+  for (const char* numerics : {"exact", "fast"}) {
+    std::unique_ptr<Ops> ops(make(numerics, why, sizeof why));
+    if (!ops) return std::printf("unavailable: %s\n", why), 2;
+    cuda::LibraryInfo info{};
+    describe(ops.get(), &info);
+    std::printf("%s, %s, %s: %s\n", info.device, ops->isa(), numerics, info.products);
+    Checks c{*ops};
+    const bool exact = std::string(numerics) == "exact";
+    if (!exact) {
+      // What differs is who computes large products; rows need not have the same bits there.
+      for (int M : {65, 130}) c.linear(M, 72, 64);
+      if (full) c.linear(512, 2560, 1024);
+      continue;
+    }
+    if (brief) {
+      c.rmsnorm(70, 300);
+      for (int M : {5, 20, 65}) c.linear(M, 40, 600);
+      c.shadows(70, 100, 24);
+      c.rope(70, {3, 3, 6}, true);
+      c.attention(2, 40, 2, 40, 6, {4, 2, 16});
+      c.attention(1, 70, 2, 20, 10, {4, 1, 128});
+      c.head(3, 700, 0.7f);
+      c.sampling(6, 700);
+      c.optimizer(70000);
+      continue;
+    }
+    for (int C : {16, 37, 160, 1030}) c.rmsnorm(5, C);
+    c.rmsnorm(150, 64);
+    for (int M : {1, 8, 9, 17, 33, 64, 65, 130}) c.linear(M, 40, 24);
+    c.linear(70, 130, 50);
+    c.linear(66, 24, 1100);
+    c.linear(5, 200, 5000);
+    c.linear(300, 300, 72);
+    c.shadows(3, 40, 24);
+    c.shadows(70, 100, 24);
+    c.rope(5, {4, 2, 16}, true);
+    c.rope(70, {3, 3, 6}, true);
+    c.rope(5, {2, 1, 128}, true);
+    c.rope(5, {2, 1, 64}, false);
+    c.attention(2, 20, 3, 9, 6, {4, 2, 16});
+    c.attention(2, 70, 2, 40, 6, {2, 2, 6});
+    c.attention(1, 130, 4, 20, 10, {4, 1, 128});
+    c.attention(3, 7, 2, 5, 3, {8, 2, 64});
+    c.attention(1, 60, 1, 10, 3, {20, 1, 32});
+    c.swiglu(3, 16);
+    c.swiglu(70, 37);
+    c.embedding(90, 20, 12);
+    c.head(5, 33, 1.0f);
+    c.head(4, 3000, 0.7f);
+    c.sampling(full ? 400 : 60, 50);
+    c.sampling(full ? 400 : 10, 3001);
+    c.optimizer(100);
+    c.optimizer(140000);
+    if (full) {
+      for (int C : {1024, 2560}) c.rmsnorm(4096, C);
+      for (int M : {1, 8, 16, 32, 64, 128, 256}) c.linear(M, 2560, 9728);
+      c.linear(1000, 1000, 1000);
+      c.linear(2048, 6144, 2560);
+      c.rope(2048, {32, 8, 128}, true);
+      c.attention(1, 2000, 8, 60, 50, {32, 8, 128});
+      c.attention(4, 300, 4, 100, 50, {16, 8, 128});
+      c.swiglu(1000, 9728);
+      c.embedding(4000, 2560, 5000);
+      c.head(30, 151936, 1.0f);
+      c.sampling(64, 151936);
+      c.optimizer(50000000);
+    }
+    c.memory(use);
+  }
+  std::printf(failures ? "%d FAILED\n" : "done\n", failures);
+  return failures ? 1 : 0;
+}
