@@ -1,0 +1,140 @@
+/** Checks of what callers hand in, before anything is queued. The native addon makes the same ones in C++. */
+
+import { CacheFullError, ConfigError, UnavailableError } from '../errors.ts'
+import type { ModelConfig, Sequence, StepInput, TrainBatch, UpdateOptions } from '../types.ts'
+import { cachePage, type SequenceTable } from './sequences.ts'
+
+export function checkSequence(table: SequenceTable, id: Sequence): void {
+  if (!table.exists(id)) throw new ConfigError(`Sequence ${id} does not exist: it was freed, joined or never created.`)
+}
+
+export function checkAlive(disposed: boolean): void {
+  if (disposed) throw new UnavailableError('The model was disposed.')
+}
+
+function checkIds(ids: ArrayLike<number>, positions: ArrayLike<number>, { vocabSize, maxPositions }: ModelConfig): void {
+  if (positions.length !== ids.length) throw new ConfigError('ids and positions differ in length.')
+  for (let i = 0; i < ids.length; i++) {
+    if (!Number.isInteger(ids[i]) || ids[i] < 0 || ids[i] >= vocabSize) {
+      throw new ConfigError(`Token id ${ids[i]} at index ${i} is outside the vocabulary of ${vocabSize}.`)
+    }
+    if (!Number.isInteger(positions[i]) || positions[i] < 0 || positions[i] >= maxPositions) {
+      throw new ConfigError(`Position ${positions[i]} at index ${i} is outside the model's ${maxPositions} positions.`)
+    }
+  }
+}
+
+/** @throws CacheFullError where the cache cannot hold the new tokens, ConfigError on anything else that is wrong */
+export function checkStep(inputs: readonly StepInput[], table: SequenceTable, config: ModelConfig): void {
+  const seen = new Set<Sequence>()
+  let pages = 0
+  for (const [i, { sequence, ids, positions, sampling }] of inputs.entries()) {
+    if (positions.length !== ids.length) {
+      throw new ConfigError(`Input ${i} of a step has ${ids.length} ids and ${positions.length} positions.`)
+    }
+    checkSequence(table, sequence)
+    if (seen.has(sequence)) throw new ConfigError(`Sequence ${sequence} is listed twice in one step.`)
+    seen.add(sequence)
+    if (ids.length < 1) throw new ConfigError('Each input of a step needs at least one token.')
+    checkIds(ids, positions, config)
+    if (sampling && !(sampling.temperature >= 0)) throw new ConfigError(`temperature must be 0 or above. Got ${sampling.temperature}.`)
+    checkExcluded(sampling?.exclude ?? [], config)
+    pages += table.pagesNeeded(sequence, ids.length)
+  }
+  if (pages * cachePage > table.free) {
+    throw new CacheFullError(
+      `The KV cache holds ${table.capacity} tokens, ${table.free} are free and this step needs ${pages * cachePage}. ` +
+        'Free sequences or load the model with a larger cacheTokens.',
+    )
+  }
+}
+
+function checkExcluded(ids: readonly number[], { vocabSize }: ModelConfig): void {
+  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize)
+  if (wrong !== undefined) throw new ConfigError(`Excluded id ${wrong} is outside the vocabulary.`)
+}
+
+/** @throws ConfigError */
+export function checkBatch(batch: TrainBatch, config: ModelConfig): void {
+  for (const name of ['ids', 'positions', 'bounds', 'hidden', 'exclusion'] as const) {
+    const array: unknown = batch[name]
+    const optional = name === 'hidden' || name === 'exclusion'
+    if (!(array instanceof Int32Array) && !(optional && array === undefined)) throw new ConfigError(`${name} has the wrong type.`)
+  }
+  const { ids, positions, bounds, targets, exclusion, temperature = 1 } = batch
+  const T = ids.length
+  if (T === 0) throw new ConfigError('A batch needs at least one token.')
+  checkIds(ids, positions, config)
+  if (bounds.length < 2 || bounds[0] !== 0 || bounds.at(-1) !== T) {
+    throw new ConfigError(`bounds must start with 0 and end with the number of tokens, ${T}.`)
+  }
+  for (let s = 0; s + 1 < bounds.length; s++) {
+    if (bounds[s] >= bounds[s + 1]) throw new ConfigError(`bounds must ascend; sequence ${s} is empty.`)
+  }
+  checkHidden(batch)
+  if (targets && targets.length !== 0 && targets.length !== T) throw new ConfigError('targets must have one entry a token.')
+  if (exclusion && exclusion.length !== 0 && exclusion.length !== T) throw new ConfigError('exclusion must have one entry a token.')
+  checkExclusion(batch, config)
+  if (!(temperature > 0) || !Number.isFinite(temperature)) throw new ConfigError('temperature of a forward must be above 0.')
+}
+
+function checkHidden({ ids, bounds, hidden, hiddenLevels = 1 }: TrainBatch): void {
+  if (!hidden) return
+  if (hidden.length !== ids.length * hiddenLevels * 2) {
+    const expected = ids.length * hiddenLevels * 2
+    throw new ConfigError(`hidden must hold ${expected} numbers (tokens x levels x 2). Got ${hidden.length}.`)
+  }
+  for (let s = 0; s + 1 < bounds.length; s++) {
+    for (let t = bounds[s]; t < bounds[s + 1]; t++) {
+      let at = bounds[s]
+      for (let level = 0; level < hiddenLevels; level++) {
+        const [from, to] = hidden.subarray((t * hiddenLevels + level) * 2)
+        if (from === 0 && to === 0) continue
+        if (from < at || to < from || to > t) {
+          throw new ConfigError(
+            `Hidden range [${from}, ${to}) of token ${t} must lie between its sequence's start and itself, ascending and disjoint.`,
+          )
+        }
+        at = to
+      }
+    }
+  }
+}
+
+function checkExclusion({ ids, bounds, targets, exclusion, exclusionSets = [] }: TrainBatch, config: ModelConfig): void {
+  for (const set of exclusionSets) checkExcluded(set, config)
+  if (!exclusion || exclusion.length === 0) return
+  for (let s = 0; s + 1 < bounds.length; s++) {
+    for (let t = bounds[s]; t + 1 < bounds[s + 1]; t++) {
+      const k = exclusion[t]
+      if (k >= exclusionSets.length) throw new ConfigError(`exclusion set ${k} does not exist.`)
+      if (k < 0 || (targets?.length && !targets[t])) continue
+      if (exclusionSets[k].includes(ids[t + 1])) {
+        throw new ConfigError(`Token ${t + 1} (id ${ids[t + 1]}) is a target but was excluded when it was sampled.`)
+      }
+    }
+  }
+}
+
+/** The options of an update with the defaults of {@link UpdateOptions} filled in. */
+export interface FullUpdate {
+  lr: number
+  beta1: number
+  beta2: number
+  eps: number
+  weightDecay: number
+  clip: number
+  gradScale: number
+}
+
+/** @throws ConfigError */
+export function checkUpdate(options: UpdateOptions): FullUpdate {
+  const [beta1, beta2] = options.betas ?? [0.9, 0.95]
+  const { lr, eps = 1e-8, weightDecay = 0, clip = 0, gradScale = 1 } = options
+  const full = { lr, beta1, beta2, eps, weightDecay, clip, gradScale }
+  const most = { lr: 1e6, beta1: 0.9999999, beta2: 0.9999999, eps: 1, weightDecay: 1e6, clip: 1e30, gradScale: 1e30 }
+  for (const [key, value] of Object.entries(full)) {
+    if (!(value >= 0 && value <= most[key as keyof FullUpdate])) throw new ConfigError(`${key} is out of range. Got ${value}.`)
+  }
+  return full
+}

@@ -1,0 +1,101 @@
+import { checkModelConfig } from '../checkpoint/config.ts'
+import { readCheckpoint } from '../checkpoint/folder.ts'
+import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
+import { ConfigError, UnavailableError } from '../errors.ts'
+import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig } from '../types.ts'
+import { type BackendChoice, backendChoices } from './backend.ts'
+import { Host } from './host.ts'
+import { TfjsModel } from './model.ts'
+
+/** TensorFlow.js in a worker thread of its own: float32, gradients by automatic differentiation. */
+export class TfjsEngine implements Engine {
+  readonly info: EngineInfo
+  /** TensorFlow found a GPU and uses it. */
+  readonly gpu: boolean
+  private readonly host: Host
+  private readonly models = new Set<TfjsModel>()
+  private nextModel = 1
+  private disposing: Promise<void> | undefined
+
+  private constructor(host: Host, info: EngineInfo, gpu: boolean) {
+    this.host = host
+    this.info = info
+    this.gpu = gpu
+  }
+
+  /**
+   * Starts the worker and loads TensorFlow.js there: the addon of tfjs-node-gpu if it loads, else the backend in JavaScript.
+   * PR1_TFJS=tensorflow or javascript forces one.
+   * @throws UnavailableError where neither, or not the one asked for, can be had; ConfigError on a bad option
+   */
+  static async open(options: EngineOptions = {}): Promise<TfjsEngine> {
+    const { precision = 'auto', threads } = options
+    if (precision !== 'auto' && precision !== 'f32') {
+      throw new UnavailableError(
+        `precision: ${precision} is not available with device: tfjs (TensorFlow.js has no such numbers). Use auto or f32.`,
+      )
+    }
+    if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 1024)) {
+      throw new ConfigError(`threads must be an integer from 1 to 1024. Got ${threads}. Leave it out to use every core.`)
+    }
+    const choice = (process.env.PR1_TFJS || 'auto') as BackendChoice
+    if (!backendChoices.includes(choice)) {
+      throw new ConfigError(`PR1_TFJS must be one of ${backendChoices.join(', ')}. Got ${choice}.`)
+    }
+    const host = new Host()
+    try {
+      const { backend, gpu, threads: used, reason } = await host.call('open', choice, threads)
+      const isa = backend === 'javascript' ? backend : `${backend}-${gpu ? 'gpu' : 'cpu'}`
+      return new TfjsEngine(host, { device: 'tfjs', precision: 'f32', isa, threads: used, reason }, gpu)
+    } catch (error) {
+      await host.close()
+      throw error
+    }
+  }
+
+  async load(folder: string, options: LoadOptions = {}): Promise<Model> {
+    const { config } = await readCheckpoint(folder)
+    checkMemory(config, folder, { train: options.train })
+    const model = await this.empty(config, options)
+    try {
+      await model.load(folder)
+    } catch (error) {
+      await model.dispose()
+      throw error
+    }
+    return model
+  }
+
+  async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
+    checkModelConfig(config, 'the model configuration')
+    checkMemory(config, 'the new model', { train: options.train })
+    const model = await this.empty(config, options)
+    for (const spec of model.parameters) model.write(spec.name, weights(spec))
+    return model
+  }
+
+  /** What TensorFlow.js holds at the moment, all models together. */
+  memory(): Promise<{ numTensors: number; numBytes: number }> {
+    return this.host.call('memory')
+  }
+
+  /** A call under way ends between two layers. */
+  dispose(): Promise<void> {
+    this.disposing ??= Promise.all([...this.models].map((model) => model.dispose())).then(() => this.host.close())
+    return this.disposing
+  }
+
+  private async empty(config: ModelConfig, options: LoadOptions): Promise<TfjsModel> {
+    if (this.disposing) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
+    const cacheTokens = options.cacheTokens ?? affordableCache(config)
+    if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
+      throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
+    }
+    const id = this.nextModel++
+    const cancelled = new Int32Array(new SharedArrayBuffer(4))
+    const model = new TfjsModel(config, this.host, id, cacheTokens, cancelled, () => this.models.delete(model))
+    this.models.add(model)
+    await this.host.call('createModel', id, config, cancelled)
+    return model
+  }
+}

@@ -1,0 +1,325 @@
+/** A model in the worker: its parameters as tensors, and the calls on it. Every call leaves as many tensors as it promises to keep, no more. */
+
+import { elementCount, tensorSpecs } from '../checkpoint/config.ts'
+import { ParallelR1Error } from '../errors.ts'
+import type { ForwardResult, ModelConfig, TensorSpec, TrainBatch, UpdateResult } from '../types.ts'
+import { planAttention, type Stretch } from './attention.ts'
+import { KeyValueCache } from './cache.ts'
+import type { FullUpdate } from './checks.ts'
+import { entropies, logits, pick, piecesOf, type Targets } from './head.ts'
+import { adamw, sumSquares } from './optimizer.ts'
+import type { Kind, StepAnswer, StepRequest } from './protocol.ts'
+import { inverseFrequencies, rotations } from './rope.ts'
+import { sample } from './sampling.ts'
+import type { Tensor, Tf } from './tensors.ts'
+import { decoderLayer, embed, embeddingName, finalNormName, headName, type KeepKeys, layerPrefix, type Tokens } from './transformer.ts'
+
+/** What a forward leaves for its backward: the input of every layer, then the last layer's output. */
+interface Kept {
+  batch: TrainBatch
+  xs: Tensor[]
+}
+
+export class Network {
+  private readonly tf: Tf
+  private readonly config: ModelConfig
+  private readonly specs: Map<string, TensorSpec>
+  /** Names of each layer's tensors. */
+  private readonly layers: string[][]
+  private readonly held: Record<Kind, Map<string, Tensor>> = {
+    weight: new Map(),
+    gradient: new Map(),
+    moment1: new Map(),
+    moment2: new Map(),
+  }
+  private readonly inverse: Float32Array
+  private readonly cancelled: Int32Array
+  private cache: KeyValueCache | undefined
+  private kept: Kept | undefined
+  private updates = 0
+
+  constructor(tf: Tf, config: ModelConfig, cancelled: Int32Array) {
+    this.tf = tf
+    this.config = config
+    this.cancelled = cancelled
+    this.specs = new Map(tensorSpecs(config).map((spec) => [spec.name, spec]))
+    this.layers = Array.from({ length: config.layers }, (_, l) => [...this.specs.keys()].filter((name) => name.startsWith(layerPrefix(l))))
+    this.inverse = inverseFrequencies(config)
+  }
+
+  // Decode.
+
+  step({ ids, positions, counts, lengths, slots, extent, rows }: StepRequest): StepAnswer {
+    const { tf } = this
+    this.discard()
+    this.cache ??= new KeyValueCache(tf, this.config)
+    const cache = this.cache
+    cache.fit(extent)
+    const stretches: Stretch[] = []
+    const fresh = new Int32Array(ids.length)
+    const lastToken: number[] = []
+    for (let i = 0, first = 0, at = 0; i < counts.length; i++) {
+      const own = slots.subarray(at, at + lengths[i])
+      fresh.set(own.subarray(lengths[i] - counts[i]), first)
+      stretches.push({ first, count: counts[i], rows: own })
+      at += lengths[i]
+      first += counts[i]
+      lastToken.push(first - 1)
+    }
+    const answer: StepAnswer = { ids: new Int32Array(rows.length), logprobs: new Float32Array(rows.length) }
+    tf.tidy(() => {
+      const tokens = this.tokens(ids, positions, stretches, cache.size)
+      const places = tf.tensor2d(fresh, [fresh.length, 1], 'int32')
+      let x = embed(tf, this.weight(embeddingName), tokens)
+      for (let l = 0; l < this.config.layers; l++) x = this.layer(l, x, tokens, (k, v) => cache.store(l, places, k, v))
+      const last = Int32Array.from(rows, ({ input }) => lastToken[input])
+      let done = 0
+      for (const piece of piecesOf({ rows: last, ids: last, excluded: rows.map(({ exclude }) => exclude) }, this.config.vocabSize)) {
+        const some = rows.slice(done, done + piece.rows.length)
+        tf.tidy(() => this.draw(x, piece, some, answer, done))
+        done += some.length
+      }
+    })
+    return answer
+  }
+
+  /** Samples one id for each of the rows and scores it. */
+  private draw(x: Tensor, { rows, excluded }: Targets, drawn: StepRequest['rows'], answer: StepAnswer, from: number): void {
+    const { tf } = this
+    const { vocabSize, rmsNormEps } = this.config
+    const temperatures = drawn.map(({ sampling }) => 1 / (Math.fround(sampling.temperature) || 1))
+    const inverse = tf.tensor2d(temperatures, [drawn.length, 1])
+    const chosen = tf.gather(x, tf.tensor1d(rows, 'int32'))
+    const all = logits(tf, chosen, this.weight(finalNormName), this.weight(headName(this.config)), rmsNormEps, inverse, excluded)
+    const ids = tf.argMax(all, -1).dataSync() as Int32Array
+    if (drawn.some(({ sampling }) => sampling.temperature > 0)) {
+      const weights = tf.exp(tf.sub(all, tf.max(all, -1, true))).dataSync() as Float32Array
+      for (const [i, { sampling }] of drawn.entries()) {
+        const own = weights.slice(i * vocabSize, (i + 1) * vocabSize)
+        const id = sampling.temperature > 0 ? sample(own, sampling) : -1
+        answer.ids[from + i] = id < 0 ? ids[i] : id
+      }
+    } else {
+      answer.ids.set(ids, from)
+    }
+    const sampled = answer.ids.slice(from, from + drawn.length)
+    answer.logprobs.set(pick(tf, tf.logSoftmax(all), sampled).dataSync(), from)
+  }
+
+  // Train.
+
+  forward(batch: TrainBatch, keep: boolean, entropy: boolean): ForwardResult {
+    const { tf } = this
+    this.discard()
+    const T = batch.ids.length
+    const result: ForwardResult = { logprobs: new Float32Array(T), ...(entropy && { entropies: new Float32Array(T) }) }
+    const xs = tf.tidy(() => {
+      const tokens = this.trainTokens(batch)
+      const inputs = [embed(tf, this.weight(embeddingName), tokens)]
+      for (let l = 0; l < this.config.layers; l++) {
+        const x = inputs.at(-1)!
+        inputs.push(this.layer(l, x, tokens))
+        if (!keep) {
+          inputs.shift()
+          x.dispose()
+        }
+      }
+      for (const piece of piecesOf(targetsOf(batch), this.config.vocabSize)) {
+        tf.tidy(() => {
+          const all = tf.logSoftmax(this.rowLogits(inputs.at(-1)!, piece, batch))
+          scatter(pick(tf, all, piece.ids).dataSync() as Float32Array, piece.rows, result.logprobs)
+          if (result.entropies) scatter(entropies(tf, all).dataSync() as Float32Array, piece.rows, result.entropies)
+        })
+      }
+      return keep ? inputs : []
+    })
+    if (keep) this.kept = { batch, xs }
+    return result
+  }
+
+  /** Head, layers and embedding in turn, backwards: tf derives the gradient of each, whose inside it computes again. */
+  backward(weights: Float32Array): void {
+    const { tf, config, kept } = this
+    if (!kept) {
+      throw new ParallelR1Error(
+        'backward needs the activations of a forward. Call forward with keep: true (the default) first; an update, a ' +
+          'write of weights or another forward discards them.',
+      )
+    }
+    const { batch, xs } = kept
+    const targets = targetsOf(batch, weights)
+    tf.tidy(() => {
+      const tokens = this.trainTokens(batch)
+      const head = headName(config)
+      let dx: Tensor = tf.zerosLike(xs[config.layers])
+      for (const piece of piecesOf(targets, config.vocabSize)) {
+        const loss = (x: Tensor, norm: Tensor, matrix: Tensor) => {
+          const logprobs = pick(tf, tf.logSoftmax(this.rowLogits(x, piece, batch, norm, matrix)), piece.ids)
+          return tf.sum(tf.mul(logprobs, tf.tensor1d(Float32Array.from(piece.rows, (t) => weights[t]))))
+        }
+        const [own, norm, matrix] = tf.tidy(() => tf.grads(loss)([xs[config.layers], this.weight(finalNormName), this.weight(head)]))
+        dx = tf.add(dx, own)
+        this.accumulate(finalNormName, norm)
+        this.accumulate(head, matrix)
+      }
+      for (let l = config.layers - 1; l >= 0; l--) {
+        const names = this.layers[l]
+        const run = (x: Tensor, ...own: Tensor[]) => decoderLayer(tf, config, namedWithin(l, names, own), x, tokens)
+        this.checkCancelled()
+        const [below, ...own] = tf.tidy(() => tf.grads(run)([xs[l], ...names.map((name) => this.weight(name))], dx))
+        for (const [i, name] of names.entries()) this.accumulate(name, own[i])
+        dx.dispose()
+        dx = below
+      }
+      const [table] = tf.tidy(() => tf.grads((table: Tensor) => embed(tf, table, tokens))([this.weight(embeddingName)], dx))
+      this.accumulate(embeddingName, table)
+    })
+    this.discard()
+  }
+
+  update(options: FullUpdate): UpdateResult & { updates: number } {
+    const { tf, held } = this
+    const gradNorm = Math.sqrt(sumSquares(tf, held.gradient.values())) * options.gradScale
+    if (!Number.isFinite(gradNorm)) {
+      this.zeroGradients()
+      return { gradNorm, skipped: true, updates: this.updates }
+    }
+    this.updates++
+    this.discard()
+    const clip = options.clip > 0 && gradNorm > options.clip ? options.clip / (gradNorm + 1e-6) : 1
+    for (const { name } of this.specs.values()) {
+      tf.tidy(() => {
+        const state = { weight: this.weight(name), moment1: this.values('moment1', name), moment2: this.values('moment2', name) }
+        const next = adamw(tf, state, this.values('gradient', name), options, options.gradScale * clip, this.updates)
+        for (const kind of ['weight', 'moment1', 'moment2'] as const) this.hold(kind, name, next[kind])
+      })
+    }
+    this.zeroGradients()
+    return { gradNorm, skipped: false, updates: this.updates }
+  }
+
+  zeroGradients(): void {
+    for (const gradient of this.held.gradient.values()) gradient.dispose()
+    this.held.gradient.clear()
+  }
+
+  setUpdates(updates: number): void {
+    this.updates = updates
+  }
+
+  // Parameters.
+
+  read(name: string, kind: Kind): Float32Array {
+    const tensor = this.held[kind].get(name)
+    // A copy: the backend in JavaScript hands out the array that it goes on using.
+    return tensor ? (tensor.dataSync() as Float32Array).slice() : new Float32Array(elementCount(this.specs.get(name)!.shape))
+  }
+
+  write(name: string, kind: Kind, values: Float32Array): void {
+    if (kind === 'weight') this.discard()
+    this.hold(kind, name, this.tf.tensor(values, this.specs.get(name)!.shape, 'float32'))
+  }
+
+  dispose(): void {
+    this.discard()
+    this.cache?.dispose()
+    for (const tensors of Object.values(this.held)) {
+      for (const tensor of tensors.values()) tensor.dispose()
+      tensors.clear()
+    }
+  }
+
+  private weight(name: string): Tensor {
+    return this.held.weight.get(name)!
+  }
+
+  /** Zeros where there is nothing yet; those belong to the tidy around the call. */
+  private values(kind: Kind, name: string): Tensor {
+    return this.held[kind].get(name) ?? this.tf.zeros(this.specs.get(name)!.shape)
+  }
+
+  private hold(kind: Kind, name: string, tensor: Tensor): void {
+    this.held[kind].get(name)?.dispose()
+    this.held[kind].set(name, this.tf.keep(tensor))
+  }
+
+  private accumulate(name: string, gradient: Tensor): void {
+    const before = this.held.gradient.get(name)
+    this.hold('gradient', name, before ? this.tf.add(before, gradient) : gradient)
+  }
+
+  /** Drops what the last forward kept. */
+  private discard(): void {
+    for (const x of this.kept?.xs ?? []) x.dispose()
+    this.kept = undefined
+  }
+
+  private checkCancelled(): void {
+    if (Atomics.load(this.cancelled, 0) !== 0) throw new ParallelR1Error('The model was disposed while it was working.')
+  }
+
+  private layer(l: number, x: Tensor, tokens: Tokens, keepKeys?: KeepKeys): Tensor {
+    this.checkCancelled()
+    const names = this.layers[l]
+    const own = names.map((name) => this.weight(name))
+    return this.tf.tidy(() => decoderLayer(this.tf, this.config, namedWithin(l, names, own), x, tokens, keepKeys))
+  }
+
+  private rowLogits(
+    x: Tensor,
+    { rows, excluded }: Targets,
+    { temperature = 1 }: TrainBatch,
+    norm = this.weight(finalNormName),
+    head = this.weight(headName(this.config)),
+  ): Tensor {
+    const { tf } = this
+    const chosen = tf.gather(x, tf.tensor1d(rows, 'int32'))
+    return logits(tf, chosen, norm, head, this.config.rmsNormEps, tf.scalar(1 / Math.fround(temperature)), excluded)
+  }
+
+  private tokens(ids: Int32Array, positions: Int32Array, stretches: Stretch[], available: number, batch?: TrainBatch): Tokens {
+    const { tf } = this
+    const { cos, sin } = rotations(positions, this.inverse)
+    const shape: [number, number, number] = [positions.length, 1, this.inverse.length]
+    const hidden = batch?.hidden && { ranges: batch.hidden, levels: batch.hiddenLevels ?? 1 }
+    return {
+      ids: tf.tensor1d(ids, 'int32'),
+      cos: tf.tensor3d(cos, shape),
+      sin: tf.tensor3d(sin, shape),
+      plan: planAttention(tf, stretches, available, hidden),
+    }
+  }
+
+  private trainTokens(batch: TrainBatch): Tokens {
+    const { ids, positions, bounds } = batch
+    const stretches = Array.from({ length: bounds.length - 1 }, (_, s): Stretch => {
+      const [first, count] = [bounds[s], bounds[s + 1] - bounds[s]]
+      return { first, count, rows: Int32Array.from({ length: count }, (_, i) => first + i) }
+    })
+    return this.tokens(ids, positions, stretches, ids.length, batch)
+  }
+}
+
+/** A layer's tensors by their names behind its prefix. */
+function namedWithin(layer: number, names: readonly string[], tensors: readonly Tensor[]): Map<string, Tensor> {
+  return new Map(names.map((name, i) => [name.slice(layerPrefix(layer).length), tensors[i]]))
+}
+
+/** Tokens whose next one is to be scored: all but the last of each sequence, those in `targets`, those with a weight. */
+function targetsOf({ ids, bounds, targets, exclusion, exclusionSets = [] }: TrainBatch, weights?: Float32Array): Targets {
+  const rows: number[] = []
+  for (let s = 0; s + 1 < bounds.length; s++) {
+    for (let t = bounds[s]; t + 1 < bounds[s + 1]; t++) {
+      if ((!targets?.length || targets[t]) && weights?.[t] !== 0) rows.push(t)
+    }
+  }
+  return {
+    rows: Int32Array.from(rows),
+    ids: Int32Array.from(rows, (t) => ids[t + 1]),
+    excluded: rows.map((t) => (exclusion?.length && exclusion[t] >= 0 ? exclusionSets[exclusion[t]] : undefined)),
+  }
+}
+
+function scatter(values: Float32Array, rows: Int32Array, into: Float32Array): void {
+  for (let i = 0; i < rows.length; i++) into[rows[i]] = values[i]
+}

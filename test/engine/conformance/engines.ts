@@ -1,0 +1,118 @@
+/** Every engine and backend that is present here, and what the suite expects of each. */
+
+import { expect } from 'vitest'
+import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
+import { openEngine } from '../../../src/engine/open.ts'
+import { addonIsBuilt, type BackendChoice } from '../../../src/engine/tfjs/backend.ts'
+import { TfjsEngine } from '../../../src/engine/tfjs/engine.ts'
+import type { Engine, InitialWeights, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+
+export interface Candidate {
+  name: string
+  open(): Promise<Engine>
+  /** A token's arithmetic does not depend on the batch: equal contexts give equal bits. */
+  exact: boolean
+  /** Orders of magnitude slower than the others: fewer and smaller cases. */
+  slow: boolean
+}
+
+/** TensorFlow.js on one of its backends, whatever the environment says. */
+export async function openTfjs(backend: BackendChoice): Promise<TfjsEngine> {
+  const before = process.env.PR1_TFJS
+  process.env.PR1_TFJS = backend
+  try {
+    return await TfjsEngine.open({ threads: 2 })
+  } finally {
+    if (before === undefined) delete process.env.PR1_TFJS
+    else process.env.PR1_TFJS = before
+  }
+}
+
+const native: Candidate = { name: 'native', open: () => openEngine({ device: 'cpu', threads: 2 }), exact: true, slow: false }
+const javascript: Candidate = { name: 'tfjs, JavaScript', open: () => openTfjs('javascript'), exact: false, slow: true }
+const tensorflow: Candidate = { name: 'tfjs, TensorFlow', open: () => openTfjs('tensorflow'), exact: false, slow: false }
+
+if (!addonIsBuilt()) {
+  console.warn('skipped: the addon of @tensorflow/tfjs-node-gpu is not built here; scripts/tfjs-link.mjs builds it, see docs/tfjs.md')
+}
+
+export const candidates: Candidate[] = [native, javascript, ...(addonIsBuilt() ? [tensorflow] : [])]
+
+/** Those that the native engine's hand-written gradients are judged by. */
+export const judges: Candidate[] = candidates.filter(({ name }) => name !== 'native')
+
+export const tiny: ModelConfig = {
+  family: 'qwen3',
+  vocabSize: 41,
+  hiddenSize: 24,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 8,
+  intermediateSize: 40,
+  rmsNormEps: 1e-6,
+  rope: { theta: 10000 },
+  tiedEmbeddings: false,
+  qkvBias: false,
+  qkNorm: true,
+  maxPositions: 512,
+}
+
+/** Larger than an initialisation, so that what a token sees matters to its log-probability. */
+export function lively(seed: number): InitialWeights {
+  const random = randomWeights(seed)
+  return (spec) => {
+    const values = random(spec)
+    if (spec.name.endsWith('.bias')) return values.map((_, i) => Math.sin(seed + i) / 4)
+    if (spec.name.endsWith('norm.weight')) return values.map((_, i) => 1 + Math.sin(seed * 3 + i) / 4)
+    return values.map((value) => value * 8)
+  }
+}
+
+/** Sequences of the given lengths; ids and lengths are all that differ. */
+export function batchOf(lengths: readonly number[], vocabSize = tiny.vocabSize): TrainBatch {
+  const bounds = [0]
+  for (const n of lengths) bounds.push(bounds.at(-1)! + n)
+  const total = bounds.at(-1)!
+  const ids = new Int32Array(total)
+  const positions = new Int32Array(total)
+  for (const [s, n] of lengths.entries()) {
+    for (let i = 0; i < n; i++) {
+      ids[bounds[s] + i] = (i * 31 + s * 17 + ((i * i) % 7)) % vocabSize
+      positions[bounds[s] + i] = i
+    }
+  }
+  return { ids, positions, bounds: Int32Array.from(bounds) }
+}
+
+export const weightsFor = (batch: TrainBatch): Float32Array => Float32Array.from(batch.ids, (_, i) => Math.sin(i + 1) / batch.ids.length)
+
+export function norm(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+}
+
+/** ‖a − b‖ / ‖b‖ */
+export function relativeDistance(a: Float32Array, b: Float32Array, floor = 1e-6): number {
+  return norm(a.map((value, i) => value - b[i])) / Math.max(norm(b), floor)
+}
+
+export function expectSameBits(a: Float32Array, b: Float32Array, what: string): void {
+  expect(Buffer.compare(Buffer.from(a.buffer, a.byteOffset, a.byteLength), Buffer.from(b.buffer, b.byteOffset, b.byteLength)), what).toBe(0)
+}
+
+/** Equal bits where the engine promises them, else equal to float32 rounding. */
+export function expectEqual(found: Float32Array, expected: Float32Array, { exact }: Candidate, what: string): void {
+  if (exact) {
+    expectSameBits(found, expected, what)
+    return
+  }
+  for (const [i, value] of expected.entries()) expect(Math.abs(found[i] - value), `${what}, ${i}`).toBeLessThan(1e-4)
+}
+
+/** Weights, moments and the number of updates, from one model to another. */
+export function copyState(from: Model, to: Model): void {
+  for (const { name } of from.parameters) {
+    for (const what of ['weight', 'moment1', 'moment2'] as const) to.write(name, from.read(name, what), what)
+  }
+  to.updates = from.updates
+}
