@@ -41,7 +41,7 @@ export interface TrainConfig {
 }
 
 export interface ModelSource {
-  /** A Hugging Face folder, or … */
+  /** A Hugging Face folder (`{{ env.NAME }}` in the file takes it from the environment), or … */
   checkpoint?: string
   /** … a model from scratch. */
   init?: { tokenizer: string; architecture: Architecture }
@@ -176,7 +176,7 @@ function parseModel(raw: unknown, folder: string, where: string): ModelSource {
   const model = readObject(raw, where)
   checkKeys(model, ['init', 'checkpoint', 'attention'], where)
   const attention = readEnum(model, 'attention', undefined, where, ['structured', 'causal'])
-  const checkpoint = readString(model, 'checkpoint', undefined, where)
+  const checkpoint = fromEnvironment(readString(model, 'checkpoint', undefined, where), where)
   if ((checkpoint === undefined) === (model.init === undefined)) {
     throw new ConfigError(
       `${where} must hold either "checkpoint" (a Hugging Face folder) or "init" (a model from scratch). Got ${checkpoint ? 'both' : 'neither'}.`,
@@ -195,6 +195,15 @@ function parseModel(raw: unknown, folder: string, where: string): ModelSource {
     init: { tokenizer: resolve(folder, tokenizer), architecture: parseArchitecture(init.architecture, `"architecture" in ${where}`) },
     attention: attention ?? 'structured',
   }
+}
+
+/** "{{ env.NAME }}" stands for that variable, as in the promptfoo configs beside the training file. */
+function fromEnvironment(checkpoint: string | undefined, where: string): string | undefined {
+  const name = /^\{\{\s*env\.(\w+)\s*\}\}$/.exec(checkpoint ?? '')?.[1]
+  if (!name) return checkpoint
+  const value = process.env[name]
+  if (value) return value
+  throw new ConfigError(`"checkpoint" in ${where} needs the environment variable ${name}, which is not set. Set it to a checkpoint folder.`)
 }
 
 function parseArchitecture(raw: unknown, where: string): Architecture {

@@ -51,6 +51,8 @@ describe('the tarball', () => {
       'dist/index.d.ts',
       'dist/providers/hooks.js',
       'dist/trainer/cli.js',
+      'dist/data/loaders.js',
+      'dist/data/cli.js',
       'binding.gyp',
       'scripts/install.mjs',
       'LICENSE',
@@ -58,6 +60,10 @@ describe('the tarball', () => {
       'suites/countdown/promptfooconfig.yaml',
       'suites/countdown/train.parallel.yaml',
       'suites/countdown/test.hard.jsonl',
+      'suites/prompts/parallel.j2',
+      'suites/math/promptfooconfig.yaml',
+      'suites/math/test.sums',
+      'suites/dapo/train.parallel.yaml',
     ]) {
       expect(names).toContain(needed)
     }

@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+/** `pr1-data`: fetches, lists and compares the problem sets. */
+
+import { parseArgs } from 'node:util'
+import { ParallelR1Error } from '../engine/errors.ts'
+import { overlaps } from './contamination.ts'
+import { loadProblems } from './load.ts'
+import { writeManifest } from './manifest.ts'
+import { SETS, setNamed } from './sets.ts'
+
+const USAGE = `pr1-data <command>
+
+  list                            the problem sets and where they come from
+  fetch [set …]                   brings sets (default: all of the hub's) into the cache, for use offline
+  check <test set> [train set …]  test problems that occur in train sets (default: in all)
+  fingerprints <set>              what a set holds, as the manifests in suites/ have it
+
+  --fresh                         fetch: ask the hub again
+  --strict                        a set that differs from its manifest is an error
+  -h, --help                      this text
+
+Environment: PR1_DATA (a folder with the sets), PR1_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.`
+
+const print = (line: string) => process.stdout.write(`${line}\n`)
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { fresh: { type: 'boolean' }, strict: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  })
+  const [command, ...names] = positionals
+  const { fresh, strict } = values
+  if (!values.help && command === 'list' && names.length === 0) list()
+  else if (!values.help && command === 'fetch') await fetchSets(names, { fresh, strict })
+  else if (!values.help && command === 'check' && names.length > 0) await check(names, { strict })
+  else if (!values.help && command === 'fingerprints' && names.length === 1) {
+    const set = setNamed(names[0])
+    process.stdout.write(writeManifest(set, await loadProblems(set.name, { strict })))
+  } else {
+    print(USAGE)
+    return values.help ? 0 : 2
+  }
+  return 0
+}
+
+function list(): void {
+  const lines = SETS.map((set) => {
+    const source = 'hub' in set ? `${set.hub.dataset}, ${set.hub.config}, ${set.hub.split}` : 'data folder only'
+    return [set.name, set.file, source]
+  })
+  const width = (column: number) => Math.max(...lines.map((line) => line[column].length))
+  for (const [name, file, source] of lines) print(`${name.padEnd(width(0))}  ${file.padEnd(width(1))}  ${source}`)
+}
+
+async function fetchSets(names: string[], options: { fresh?: boolean; strict?: boolean }): Promise<void> {
+  const sets = names.length > 0 ? names.map(setNamed) : SETS.filter((set) => 'hub' in set)
+  // The folder is what the sets are fetched to do without.
+  const { PR1_DATA: _, ...env } = process.env
+  for (const set of sets) print(`${set.name}: ${(await loadProblems(set.name, { ...options, env })).length} problems`)
+}
+
+async function check([test, ...others]: string[], options: { strict?: boolean }): Promise<void> {
+  const { name } = setNamed(test)
+  const trains = others.length > 0 ? others.map(setNamed) : SETS.filter((set) => set.name.endsWith('-train') && set.name !== name)
+  const problems = await loadProblems(name, options)
+  for (const train of trains) {
+    const found = overlaps(problems, await loadProblems(train.name, options))
+    const equal = found.filter(({ sameAnswer }) => sameAnswer).length
+    print(`${found.length} of ${problems.length} problems of ${name} occur in ${train.name}, ${equal} of them with the same answer`)
+    for (const overlap of found) {
+      print(`  ${overlap.test.id}  ${overlap.train.id}  ${overlap.sameAnswer ? 'same answer' : 'another answer'}`)
+    }
+  }
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: unknown) => {
+    const known = error instanceof ParallelR1Error || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')
+    process.stderr.write(`pr1-data: ${known ? (error as Error).message : ((error as Error).stack ?? error)}\n`)
+    process.exitCode = 1
+  },
+)

@@ -1,0 +1,160 @@
+/**
+ * Rows of a data set on the Hugging Face hub, through the `/rows` endpoint of its dataset server: plain JSON, a hundred rows
+ * a page. Pages are cached as they arrive, so a download that was cut short goes on; a complete split is read from the
+ * cache for good (delete the cache, or `pr1-data fetch --fresh`, to ask again).
+ * https://huggingface.co/docs/dataset-viewer/rows
+ */
+
+import { rm } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import path from 'node:path'
+import { cacheFolder, seal, sourceFolder, unseal } from './cache.ts'
+import { DataError, excerpt } from './problem.ts'
+import { getJson, type RequestOptions } from './request.ts'
+import type { HubRow, HubSource } from './sets.ts'
+
+/** What the environment says about the hub. */
+export interface HubSettings {
+  /** URL of the dataset server, without a slash at the end. */
+  server: string
+  token?: string
+  offline: boolean
+  cache: string
+}
+
+export interface FetchOptions extends Omit<RequestOptions, 'token'> {
+  /** Ask again although the split is in the cache. */
+  fresh?: boolean
+}
+
+interface Page {
+  rows: HubRow[]
+  total: number
+  /** Commit of the data set, where the server says. */
+  revision?: string
+}
+
+const PAGE_ROWS = 100
+const CONNECTIONS = 4
+/** Splits of more rows are announced: they take a while. */
+const LARGE = 2000
+
+/** Reads HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and PR1_CACHE. Throws DataError where they cannot be used. */
+export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
+  const token = env.HF_TOKEN?.trim() || undefined
+  if (token && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new DataError('HF_TOKEN holds characters that no token has, such as spaces. Copy it again, or unset it: the sets are public.')
+  }
+  return {
+    server: datasetServer(env.HF_ENDPOINT?.trim() || 'https://huggingface.co'),
+    token,
+    offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE?.trim() ?? ''),
+    cache: cacheFolder(env),
+  }
+}
+
+/** The dataset server of a hub is its subdomain `datasets-server`; a bare address or localhost serves both. */
+function datasetServer(endpoint: string): string {
+  let url: URL
+  try {
+    url = new URL(endpoint)
+  } catch {
+    throw new DataError(`HF_ENDPOINT must be a URL. Got ${excerpt(endpoint)}. For example https://huggingface.co; or unset it.`)
+  }
+  const address = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0 || url.hostname === 'localhost'
+  return `${url.protocol}//${address ? '' : 'datasets-server.'}${url.host}${url.pathname.replace(/\/+$/, '')}`
+}
+
+/** All rows of a split, from the cache or the hub. Throws DataError. */
+export async function fetchRows(source: HubSource, settings: HubSettings, options: FetchOptions = {}): Promise<HubRow[]> {
+  const complete = path.join(sourceFolder(settings.cache, source), 'rows.json')
+  const name = `${source.dataset} (${source.config}, ${source.split})`
+  const kept = options.fresh ? undefined : await unseal(complete)
+  if (kept?.state === 'good') return (kept.value as { rows: HubRow[] }).rows
+  if (settings.offline) {
+    const why = kept?.state === 'damaged' ? 'is damaged in the cache' : 'is not in the cache'
+    throw new DataError(
+      `${name} ${why}, and HF_HUB_OFFLINE forbids to fetch it. Unset HF_HUB_OFFLINE once, or set PR1_DATA to a folder with the problem sets.`,
+    )
+  }
+  if (kept?.state === 'damaged') options.notify?.(`${complete} is damaged and is fetched again`)
+  const { rows, revision } = await download(source, settings, options)
+  await seal(complete, { source, revision, fetched: new Date().toISOString(), rows })
+  await rm(pagesFolder(source, settings), { recursive: true, force: true })
+  return rows
+}
+
+/** A data set that changes between two pages is read once more from the start. */
+async function download(source: HubSource, settings: HubSettings, options: FetchOptions): Promise<{ rows: HubRow[]; revision?: string }> {
+  if (options.fresh) await rm(pagesFolder(source, settings), { recursive: true, force: true })
+  for (const lastTry of [false, true]) {
+    const pages = await allPages(source, settings, options)
+    const [{ total, revision }] = pages
+    if (pages.every((page) => page.total === total && page.revision === revision)) {
+      return { rows: pages.flatMap((page) => page.rows), revision }
+    }
+    await rm(pagesFolder(source, settings), { recursive: true, force: true })
+    if (lastTry) throw new DataError(`${source.dataset} changed while it was read. Run again later.`)
+  }
+  throw new Error('unreachable')
+}
+
+async function allPages(source: HubSource, settings: HubSettings, options: FetchOptions): Promise<Page[]> {
+  const first = await page(source, settings, 0, options)
+  if (first.total > LARGE) options.notify?.(`fetching ${first.total} rows of ${source.dataset} (${source.split})`)
+  const offsets = Array.from({ length: Math.ceil(first.total / PAGE_ROWS) }, (_, i) => i * PAGE_ROWS)
+  const pages: Page[] = [first]
+  const failures: unknown[] = []
+  let next = 1
+  const connection = async () => {
+    while (failures.length === 0 && next < offsets.length) {
+      const index = next++
+      try {
+        pages[index] = await page(source, settings, offsets[index], options)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, connection))
+  if (failures.length > 0) throw failures[0]
+  return pages
+}
+
+const pagesFolder = (source: HubSource, settings: HubSettings) => path.join(sourceFolder(settings.cache, source), 'pages')
+
+async function page(source: HubSource, settings: HubSettings, offset: number, options: FetchOptions): Promise<Page> {
+  const file = path.join(pagesFolder(source, settings), `${offset}.json`)
+  const kept = await unseal(file)
+  if (kept.state === 'good') return kept.value as Page
+  const { dataset, config, split } = source
+  const query = new URLSearchParams({ dataset, config, split, offset: String(offset), length: String(PAGE_ROWS) })
+  const { body, headers } = await getJson(`${settings.server}/rows?${query}`, { ...options, token: settings.token })
+  const read = readPage(body, source, offset)
+  const fetched: Page = { ...read, revision: headers.get('x-revision') ?? undefined }
+  await seal(file, fetched)
+  return fetched
+}
+
+/** Checks that a body is the page asked for, whole. */
+function readPage(body: unknown, { dataset, split }: HubSource, offset: number): Page {
+  const wrong = (what: string) =>
+    new DataError(
+      `The hub's page of ${dataset} (${split}) from row ${offset} ${what}. Use a data folder (PR1_DATA), or try again when the hub has mended it.`,
+    )
+  const { rows, num_rows_total: total, partial } = (body ?? {}) as { rows?: unknown; num_rows_total?: unknown; partial?: unknown }
+  if (!Array.isArray(rows) || !Number.isSafeInteger(total) || (total as number) < 1) {
+    throw wrong(`is no page of rows. Got ${excerpt(body)}`)
+  }
+  if (partial === true) throw wrong('belongs to a set of which the hub serves a part only')
+  const expected = Math.min(PAGE_ROWS, Math.max(0, (total as number) - offset))
+  if (rows.length !== expected) throw wrong(`has ${rows.length} rows, not ${expected}`)
+  const read = rows.map((entry: { row_idx?: unknown; row?: unknown; truncated_cells?: unknown } | null, index) => {
+    const { row_idx: at, row, truncated_cells: cut } = entry ?? {}
+    if (at !== offset + index) throw wrong(`has row ${excerpt(at)} in the place of row ${offset + index}`)
+    if (typeof row !== 'object' || row === null) throw wrong(`has no content in row ${at}. Got ${excerpt(row)}`)
+    if (Array.isArray(cut) && cut.length > 0) throw wrong(`is cut in column ${cut.join(', ')} of row ${at}`)
+    return row as HubRow
+  })
+  return { rows: read, total: total as number }
+}

@@ -1,0 +1,9 @@
+/** Problem sets for evaluation and training: `import { loadProblems } from 'parallel-r1/data'`. */
+
+export { tidyTrace, usableTraces } from './cold-start.ts'
+export { normalForm, type Overlap, overlaps } from './contamination.ts'
+export { type LoadOptions, loadProblems } from './load.ts'
+export { DataError, fingerprint, type Problem } from './problem.ts'
+export { type Selection, select } from './sample.ts'
+export { type HubSource, type ProblemSet, SETS, type SetName } from './sets.ts'
+export { plainText, verbatim } from './verbatim.ts'

@@ -1,0 +1,120 @@
+/**
+ * Test loaders for promptfoo:
+ *
+ *   tests: { path: 'file://…/parallel-r1/dist/data/loaders.js:mathTest', config: { count: 100, seed: 1, level: [4, 5] } }
+ *
+ * Every loader takes the same keys and returns the same rows for the same config.
+ */
+
+import { type ConfigObject, checkKeys, readBoolean, readInt, readObject } from '../config-keys.ts'
+import { usableTraces } from './cold-start.ts'
+import { overlaps } from './contamination.ts'
+import { loadProblems, notice } from './load.ts'
+import { DataError, excerpt, type Problem } from './problem.ts'
+import { select } from './sample.ts'
+import { type SetName, setNamed } from './sets.ts'
+import { verbatim } from './verbatim.ts'
+
+/** The part of promptfoo's TestCase that the suites use. */
+export interface ProblemTest {
+  vars: {
+    id: string
+    /** A list of one text where promptfoo would alter the text; `{{ problem }}` prints it exactly in either form. */
+    problem: string | [string]
+    /** Reference for mathAnswer. */
+    answer: string | [string]
+    /** With `solution: true`. */
+    solution?: string | [string]
+    /** Of cold-start sets. */
+    trace?: string | [string]
+  }
+  /** For `--filter-metadata level=5`. */
+  metadata: { set: SetName; level?: number; subject?: string }
+  options: { disableVarExpansion: true }
+}
+
+/** A loader as promptfoo calls it, with the `config` of the YAML file. */
+export type Loader = (config?: ConfigObject) => Promise<ProblemTest[]>
+
+const KEYS = ['count', 'seed', 'level', 'subject', 'exclude', 'solution', 'strict']
+
+/** Rows of a set: selected, decontaminated, as promptfoo tests. Throws DataError and ConfigError. */
+export async function problemTests(name: SetName, raw: ConfigObject = {}): Promise<ProblemTest[]> {
+  const where = `the loader config of ${name}`
+  // promptfoo adds the folder of the YAML file.
+  const { basePath: _, ...config } = readObject(raw, where)
+  checkKeys(config, KEYS, where)
+  const strict = readBoolean(config, 'strict', false, where)
+  const withSolution = readBoolean(config, 'solution', false, where)
+  const selection = {
+    levels: listOf(config, 'level', where, Number, (value) => Number.isInteger(value)),
+    subjects: listOf(config, 'subject', where, String, (value) => value !== ''),
+    count: readInt(config, 'count', undefined, where, { min: 1 }),
+    seed: readInt(config, 'seed', 1, where),
+  }
+  const others = listOf(config, 'exclude', where, String, () => true)?.map((other) => setNamed(other).name) ?? []
+  let problems = await loadProblems(name, { strict })
+  for (const other of others) problems = await without(problems, name, other, strict)
+  if (problems.some(({ trace }) => trace !== undefined)) problems = usableTraces(problems)
+  const chosen = select(problems, selection, name)
+  if (chosen.length === 0) throw new DataError(`No problem of ${name} is left. Got ${excerpt(config)}. Ask for less.`)
+  return chosen.map((problem) => toTest(problem, name, withSolution))
+}
+
+/** Problems that do not occur in `other`; what is left out is said. */
+async function without(problems: Problem[], name: SetName, other: SetName, strict: boolean): Promise<Problem[]> {
+  if (other === name) throw new DataError(`"exclude" of ${name} names the set itself. Name the sets that the model was trained on.`)
+  const found = overlaps(problems, await loadProblems(other, { strict }))
+  if (found.length === 0) return problems
+  const out = new Set(found.map(({ test }) => test.id))
+  notice(`${out.size} problems of ${name} occur in ${other} and are left out: ${[...out].join(', ')}`)
+  return problems.filter(({ id }) => !out.has(id))
+}
+
+/** A problem as a promptfoo test. */
+export function toTest({ id, problem, answer, level, subject, solution, trace }: Problem, set: SetName, withSolution = false): ProblemTest {
+  return {
+    vars: {
+      id,
+      problem: verbatim(problem),
+      answer: verbatim(answer),
+      ...(withSolution && solution !== undefined && { solution: verbatim(solution) }),
+      ...(trace !== undefined && { trace: verbatim(trace) }),
+    },
+    metadata: { set, ...(level !== undefined && { level }), ...(subject !== undefined && { subject }) },
+    options: { disableVarExpansion: true },
+  }
+}
+
+/** One value or a list of them at `key`. */
+function listOf<T>(
+  config: ConfigObject,
+  key: string,
+  where: string,
+  convert: (value: unknown) => T,
+  valid: (value: T) => boolean,
+): T[] | undefined {
+  const value = config[key]
+  if (value === undefined || value === null) return undefined
+  const list = (Array.isArray(value) ? value : [value]).map((one) => (typeof one === 'object' ? undefined : convert(one)))
+  if (list.length === 0 || !list.every((one): one is T => one !== undefined && valid(one))) {
+    throw new DataError(`"${key}" in ${where} must be one value or a list of them. Got ${excerpt(value)}. Leave it out to take all.`)
+  }
+  return list
+}
+
+const loader =
+  (name: SetName): Loader =>
+  (config) =>
+    problemTests(name, config)
+
+export const gsm8kTrain: Loader = loader('gsm8k-train')
+export const gsm8kTest: Loader = loader('gsm8k-test')
+export const mathTrain: Loader = loader('math-train')
+export const mathTest: Loader = loader('math-test')
+export const amc23: Loader = loader('amc23')
+export const aime24: Loader = loader('aime24')
+export const aime25: Loader = loader('aime25')
+export const dapoTrain: Loader = loader('dapo-train')
+/** Cold-start trajectories with parallel blocks, in `trace`; those that are not well-formed are left out. */
+export const parallelGsm8k: Loader = loader('parallel-gsm8k')

@@ -1,0 +1,86 @@
+/**
+ * What a set should hold: one fingerprint a problem, in order. Sources change without notice; with the manifest a
+ * change is reported, ids and order are the same wherever a set comes from, and a selection needs no copy of the texts.
+ *
+ * A manifest is a text file with one fingerprint a line; `-` is a number that no problem has; `#` begins a comment.
+ */
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { DataError, fingerprint, type Problem, type SourceProblem } from './problem.ts'
+import type { ProblemSet } from './sets.ts'
+
+const NO_PROBLEM = '-'
+
+/** How a source differs from the manifest. */
+export interface Difference {
+  expected: number
+  /** Expected problems that are absent or altered: ids, or numbers where the source has ids of its own. */
+  missing: string[]
+  /** Problems that were not expected, the altered ones among them. */
+  unexpected: number
+}
+
+/** Expected fingerprints of a set, in order; undefined where it has no manifest. Works from src/ and from dist/. */
+export function readManifest(set: ProblemSet): string[] | undefined {
+  if (!set.manifest) return undefined
+  const file = fileURLToPath(new URL(`../../suites/${set.manifest}`, import.meta.url))
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new DataError(
+      `The fingerprints of ${set.name} cannot be read from ${file}: ${(error as Error).message}. Install the package again.`,
+    )
+  }
+  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+/** The manifest of problems with ids `prefix-number`; ids of another form are numbered as they come. */
+export function writeManifest(set: ProblemSet, problems: readonly Problem[]): string {
+  const lines: string[] = []
+  const numbered = new RegExp(`^${set.prefix}-(\\d+)$`)
+  for (const problem of problems) {
+    const number = numbered.exec(problem.id)?.[1]
+    while (number !== undefined && lines.length < Number(number)) lines.push(NO_PROBLEM)
+    lines.push(fingerprint(problem))
+  }
+  return `# ${set.title}: what it should hold, a fingerprint a problem. Made by: npx pr1-data fingerprints ${set.name}\n${lines.join('\n')}\n`
+}
+
+/**
+ * Brings the rows of a source into the order of the manifest and gives them their ids. Rows that the manifest does not
+ * know come last (`prefix-x-fingerprint`), or are left out where the set is a selection.
+ */
+export function align(rows: readonly SourceProblem[], manifest: readonly string[], set: ProblemSet): [Problem[], Difference] {
+  // A few problems differ in white space alone: they are told apart by their order.
+  const byPrint = new Map<string, SourceProblem[]>()
+  for (const row of rows) {
+    const print = fingerprint(row)
+    const same = byPrint.get(print)
+    if (same) same.push(row)
+    else byPrint.set(print, [row])
+  }
+  const problems: Problem[] = []
+  const missing: string[] = []
+  let expected = 0
+  for (const [index, print] of manifest.entries()) {
+    if (print === NO_PROBLEM) continue
+    expected++
+    const row = byPrint.get(print)?.shift()
+    const id = row?.id ?? `${set.prefix}-${index}`
+    if (row) problems.push({ ...row, id })
+    else missing.push(id)
+  }
+  const rest = [...byPrint].flatMap(([print, same]) =>
+    same.map((row, i) => ({ row, id: `${set.prefix}-x-${print}${i > 0 ? `-${i}` : ''}` })),
+  )
+  if (!set.selection) for (const { row, id } of rest) problems.push({ ...row, id: row.id ?? id })
+  return [problems, { expected, missing, unexpected: rest.length }]
+}
+
+/** Compares problems that have ids and order of their own with the manifest. */
+export function compare(problems: readonly Problem[], manifest: readonly string[], set: ProblemSet): Difference {
+  const [, difference] = align(problems, manifest, set)
+  return difference
+}
