@@ -1,14 +1,14 @@
 /**
- * Loaded models, one for each checkpoint and way of loading it, shared by every provider entry of the process. A model is
- * loaded by the first call that needs it and released after the run: by the afterAll hook, by `cleanup()`, after a while
+ * Loaded models, one for each checkpoint and way of loading it, shared by every provider entry of the process. Configuration and
+ * tokenizer are read by the first call, weights by the first that has to generate. A model is released after the run: by the afterAll hook, by `cleanup()`, after a while
  * without calls (hosts that use `evaluate()` announce no end), and before the process ends.
  */
 
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
-import { ConfigError } from '../engine/errors.ts'
-import type { Device, Engine, EngineOptions, Precision } from '../engine/types.ts'
+import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+import type { Device, Engine, EngineInfo, EngineOptions, Precision } from '../engine/types.ts'
 import type { ThinkRequest, Thought } from '../thinking/types.ts'
 
 /** What makes two requests share a model. */
@@ -21,9 +21,8 @@ export interface ModelSettings {
   cacheTokens?: number
 }
 
-/** A model ready to think, with what the provider needs of its checkpoint. */
+/** A model ready to think. */
 export interface LoadedModel {
-  checkpoint: Checkpoint
   think(request: ThinkRequest, signal?: AbortSignal): Promise<Thought>
   close(): Promise<void>
 }
@@ -31,17 +30,26 @@ export interface LoadedModel {
 /** How the pool opens engines and models; tests give their own. */
 export interface Opener {
   openEngine(options: EngineOptions): Promise<Engine>
+  readCheckpoint(folder: string): Promise<Checkpoint>
   loadModel(engine: Engine, settings: ModelSettings): Promise<LoadedModel>
 }
 
-/** A model in use; `release` once, when the call is over. */
+/** A checkpoint in use; `release` once, when the call is over. */
 export interface Lease {
-  readonly model: LoadedModel
+  readonly checkpoint: Checkpoint
+  readonly engine: EngineInfo
+  /** Changes whenever the folder is written anew. */
+  readonly version: string
+  /** The model, its weights loaded if need be. Calls that come while it loads wait for the same load; a failure reaches all of them and the next lease tries again. */
+  model(): Promise<LoadedModel>
   release(): void
 }
 
 interface Entry {
-  model: Promise<LoadedModel>
+  version: string
+  /** What is known without the weights. */
+  opened: Promise<{ checkpoint: Checkpoint; info: EngineInfo }>
+  model?: Promise<LoadedModel>
   engine: EngineEntry
   leases: number
   /** Provider entries that have used it. */
@@ -54,7 +62,7 @@ interface Entry {
 interface EngineEntry {
   key: string
   engine: Promise<Engine>
-  models: number
+  entries: number
 }
 
 const IDLE_MS = 60_000
@@ -73,16 +81,20 @@ export class ModelPool {
 
   /** Number of models loaded or being loaded. */
   get size(): number {
-    return this.#models.size
+    let loaded = 0
+    for (const { model } of this.#models.values()) if (model) loaded++
+    return loaded
   }
 
-  /** The model for `settings`, loaded if need be. Calls that come while it loads wait for the same load; a failure reaches all of them and the next call tries again. */
+  /** The checkpoint of `settings` and the engine for it, without weights as long as nobody asks for the model. */
   async acquire(settings: ModelSettings, user: object): Promise<Lease> {
-    const key = JSON.stringify([settings, await fingerprint(settings.checkpoint)])
+    const version = await fingerprint(settings.checkpoint)
+    const key = JSON.stringify([settings, version])
     let entry = this.#models.get(key)
     if (!entry) {
       const engine = this.#engineFor(settings)
-      entry = { model: this.#load(engine, settings), engine, leases: 0, users: new Set(), leaving: false }
+      const opened = this.#open(engine, settings)
+      entry = { version, opened, engine, leases: 0, users: new Set(), leaving: false }
       this.#models.set(key, entry)
     }
     const held = entry
@@ -91,17 +103,21 @@ export class ModelPool {
     held.leaving = false
     clearTimeout(held.idleTimer)
     try {
-      const model = await held.model
+      const { checkpoint, info } = await held.opened
       let open = true
       const release = () => {
         if (!open) return
         open = false
         this.#giveBack(key, held)
       }
-      return { model, release }
+      const model = () => {
+        held.model ??= this.#load(key, held, settings)
+        return held.model
+      }
+      return { checkpoint, engine: info, version, model, release }
     } catch (error) {
       held.leases--
-      if (this.#models.get(key) === held) this.#models.delete(key)
+      this.#drop(key, held)
       throw error
     }
   }
@@ -121,7 +137,7 @@ export class ModelPool {
   }
 
   #giveBack(key: string, entry: Entry): void {
-    if (--entry.leases > 0) return
+    if (--entry.leases > 0 || this.#models.get(key) !== entry) return
     if (entry.leaving) this.#dispose(key, entry)
     else {
       entry.idleTimer = setTimeout(() => this.#retire(key, entry), this.#idleMs)
@@ -138,8 +154,8 @@ export class ModelPool {
     clearTimeout(entry.idleTimer)
     if (this.#models.get(key) !== entry) return
     this.#models.delete(key)
-    const closing = entry.model
-      .then((model) => model.close())
+    const closing = Promise.resolve(entry.model)
+      .then((model) => model?.close())
       .finally(() => this.#releaseEngine(entry.engine))
       .catch((error: unknown) => console.error(`parallel-r1: a model was not released cleanly: ${String(error)}`))
       .finally(() => this.#closing.delete(closing))
@@ -150,24 +166,43 @@ export class ModelPool {
     const key = JSON.stringify([device, precision, threads ?? null])
     let entry = this.#engines.get(key)
     if (!entry) {
-      entry = { key, engine: this.#opener.openEngine({ device, precision, threads }), models: 0 }
+      entry = { key, engine: this.#opener.openEngine({ device, precision, threads }), entries: 0 }
       this.#engines.set(key, entry)
     }
-    entry.models++
+    entry.entries++
     return entry
   }
 
-  async #load(engine: EngineEntry, settings: ModelSettings): Promise<LoadedModel> {
+  async #open(engine: EngineEntry, settings: ModelSettings): Promise<{ checkpoint: Checkpoint; info: EngineInfo }> {
     try {
-      return await this.#opener.loadModel(await engine.engine, settings)
+      const [checkpoint, { info }] = await Promise.all([this.#opener.readCheckpoint(settings.checkpoint), engine.engine])
+      return { checkpoint, info }
     } catch (error) {
       await this.#releaseEngine(engine)
       throw error
     }
   }
 
+  async #load(key: string, entry: Entry, settings: ModelSettings): Promise<LoadedModel> {
+    try {
+      const model = await this.#opener.loadModel(await entry.engine.engine, settings)
+      if ((await fingerprint(settings.checkpoint)) === entry.version) return model
+      await model.close()
+      throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
+    } catch (error) {
+      this.#drop(key, entry)
+      await this.#releaseEngine(entry.engine)
+      throw error
+    }
+  }
+
+  /** Forgets an entry that failed, so that the next call begins anew. */
+  #drop(key: string, entry: Entry): void {
+    if (this.#models.get(key) === entry) this.#models.delete(key)
+  }
+
   async #releaseEngine(entry: EngineEntry): Promise<void> {
-    if (--entry.models > 0) return
+    if (--entry.entries > 0) return
     if (this.#engines.get(entry.key) === entry) this.#engines.delete(entry.key)
     const engine = await entry.engine.catch(() => undefined)
     await engine?.dispose()
@@ -224,16 +259,15 @@ const defaultOpener: Opener = {
     const { openEngine } = await import('../engine/open.ts')
     return openEngine(options)
   },
+  async readCheckpoint(folder) {
+    const { readCheckpoint } = await import('../engine/checkpoint/folder.ts')
+    return readCheckpoint(folder)
+  },
   async loadModel(engine, settings) {
-    const [{ readCheckpoint }, { Scheduler }] = await Promise.all([
-      import('../engine/checkpoint/folder.ts'),
-      import('../thinking/scheduler.ts'),
-    ])
-    const checkpoint = await readCheckpoint(settings.checkpoint)
+    const { Scheduler } = await import('../thinking/scheduler.ts')
     const model = await engine.load(settings.checkpoint, { cacheTokens: settings.cacheTokens })
     const scheduler = new Scheduler(model)
     return {
-      checkpoint,
       think: (request, signal) => scheduler.think(request, signal),
       async close() {
         await scheduler.close()

@@ -3,7 +3,12 @@ import path from 'node:path'
 import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderResponse } from 'promptfoo'
 import { type ConfigObject, readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
+import { samplesFile } from '../store/location.ts'
+import { sampleKey } from '../store/sample.ts'
+import { type SampleStore, sharedSamples } from '../store/samples.ts'
+import type { ThinkRequest } from '../thinking/types.ts'
+import { wantsNewSample } from './no-cache.ts'
+import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
 import { toProviderResponse } from './response.ts'
 import {
   applyTestOptions,
@@ -24,7 +29,8 @@ export interface ProviderOptions {
 
 /**
  * Runs a parallel-thinking checkpoint inside promptfoo's process: `package:parallel-r1:ParallelThinkingProvider`.
- * Calls that promptfoo makes at the same time are decoded as one batch; each gets what it would get alone.
+ * Calls that promptfoo makes at the same time are decoded as one batch; each gets what it would get alone. Samples are stored as
+ * they finish, and what is stored already is not generated again: a run that was stopped goes on where it stopped.
  */
 export class ParallelThinkingProvider implements ApiProvider {
   /** Given by promptfoo after construction. */
@@ -33,14 +39,18 @@ export class ParallelThinkingProvider implements ApiProvider {
   readonly #id: string
   readonly #settings: ModelSettings
   readonly #pool: ModelPool
+  readonly #samples: SampleStore | undefined
 
   /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
-  constructor({ id, config = {} }: ProviderOptions = {}, pool: ModelPool = sharedPool()) {
+  constructor({ id, config = {}, env }: ProviderOptions = {}, pool: ModelPool = sharedPool()) {
     this.config = readObject(config, 'the provider config')
     const parsed = parseThinkingConfig(this.config, 'the provider config')
-    this.#settings = modelSettings(parsed, this.config.basePath)
+    this.#settings = modelSettings(parsed, basePath(this.config))
     this.#id = id && !/^(package|file):/.test(id) ? id : `parallel-r1:${path.basename(this.#settings.checkpoint)}:${parsed.mode}`
     this.#pool = pool
+    // An `env` block of the config comes before the process's.
+    const file = samplesFile({ configured: parsed.samples, basePath: basePath(this.config), env: { ...process.env, ...(env ?? {}) } })
+    this.#samples = file === undefined ? undefined : sharedSamples(file)
   }
 
   id(): string {
@@ -54,7 +64,7 @@ export class ParallelThinkingProvider implements ApiProvider {
     if (signal) setMaxListeners(0, signal)
     try {
       const raw = applyTestOptions(this.config, readObject(context?.prompt?.config ?? {}, "the test's options"))
-      return await this.#think(prompt, parseThinkingConfig(raw, "the test's options"), context?.repeatIndex ?? 0, signal)
+      return await this.#think(prompt, parseThinkingConfig(raw, "the test's options"), context, signal)
     } catch (error) {
       if (signal?.aborted) throw cancelled()
       return { error: localError(error) }
@@ -63,42 +73,65 @@ export class ParallelThinkingProvider implements ApiProvider {
 
   /** promptfoo calls it at the end of a run (not of every run: see hooks.ts). */
   async cleanup(): Promise<void> {
-    await this.#pool.leave(this)
+    await Promise.all([this.#pool.leave(this), this.#samples?.flush()])
   }
 
-  async #think(prompt: string, config: ThinkingConfig, repeatIndex: number, signal?: AbortSignal): Promise<ProviderResponse> {
+  async #think(
+    prompt: string,
+    config: ThinkingConfig,
+    context: CallApiContextParams | undefined,
+    signal?: AbortSignal,
+  ): Promise<ProviderResponse> {
     signal?.throwIfAborted()
+    const repeatIndex = context?.repeatIndex ?? 0
     const lease = await this.#pool.acquire(this.#settings, this)
     try {
-      const { checkpoint, think } = lease.model
-      const tokenizer = requireTokenizer(checkpoint)
-      const ids = promptIds(checkpoint, config, prompt)
-      const request = toRequest(config, checkpoint, ids, requestSeed(config.seed, repeatIndex, ids))
-      const thought = await think(request, signal)
+      const tokenizer = requireTokenizer(lease.checkpoint)
+      const ids = promptIds(lease.checkpoint, config, prompt)
+      const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids))
+      const key = await this.#keyOf(lease, request)
+      const found = key && (await this.#samples?.get(key, ids))
+      const stored = found && !wantsNewSample(context) ? found : undefined
+      signal?.throwIfAborted()
+      const thought = stored ?? (await (await lease.model()).think(request, signal))
+      if (key && !stored) this.#samples?.put(key, thought)
       return toProviderResponse(thought, {
         request,
         repeatIndex,
         showTags: config.showTags,
+        cached: stored !== undefined,
         decode: (response) => (response.length > 0 ? tokenizer.decode(response, { keepSpecial: true }) : ''),
       })
     } finally {
       lease.release()
     }
   }
+
+  /** Key of the sample in the store; undefined where there is no store. */
+  async #keyOf(lease: Lease, request: ThinkRequest): Promise<string | undefined> {
+    // A folder whose weights cannot be read is reported by the load that follows.
+    const hash = await this.#samples?.checkpointHash(this.#settings.checkpoint, lease.version).catch(() => undefined)
+    return hash && sampleKey(hash, lease.engine, request)
+  }
 }
 
-function modelSettings(config: ThinkingConfig, basePath: unknown): ModelSettings {
+/** Folder of the config file, which relative paths start from. */
+function basePath(config: ConfigObject): string {
+  return typeof config.basePath === 'string' && config.basePath !== '' ? config.basePath : '.'
+}
+
+function modelSettings(config: ThinkingConfig, base: string): ModelSettings {
   if (config.checkpoint === undefined) {
     throw new ConfigError(
       'The provider config needs "checkpoint". Got none. Point it at a Hugging Face folder, relative to the config file.',
     )
   }
   if (config.checkpoint.includes('{{')) {
+    const variable = /\benv\.(\w+)/.exec(config.checkpoint)?.[1]
     throw new ConfigError(
-      `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable, or give it a default: {{ env.NAME | default('folder', true) }}.`,
+      `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable${variable ? ` ${variable} to a checkpoint folder` : ''}, or give it a default: {{ env.NAME | default('folder', true) }}.`,
     )
   }
-  const base = typeof basePath === 'string' && basePath !== '' ? basePath : '.'
   const { device, precision, threads, cacheTokens } = config
   return { checkpoint: path.resolve(base, config.checkpoint), device, precision, threads, cacheTokens }
 }

@@ -1,6 +1,6 @@
 import type { ProviderResponse } from 'promptfoo'
 import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
-import type { ThinkRequest, Thought, TokenRun, Trajectory } from '../thinking/types.ts'
+import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from '../thinking/types.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
 export interface Stretch {
@@ -20,7 +20,8 @@ export interface ThinkingMetadata {
   totalTokens: number
   /** Response tokens along the longest chain. */
   criticalPathTokens: number
-  tree: { blocks: { paths: Stretch[]; summary: Stretch }[] }
+  /** `start`: response tokens before `<Parallel>`, in reading order. */
+  tree: { blocks: { start: number; paths: Stretch[]; summary: Stretch }[] }
   finishReason: Thought['finishReason']
 }
 
@@ -28,14 +29,17 @@ export interface ResponseOptions {
   request: ThinkRequest
   repeatIndex: number
   showTags: boolean
+  /** The thought was stored: nothing was generated for this response. */
+  cached?: boolean
   decode(ids: number[]): string
 }
 
-/** What promptfoo gets for one thought. */
+/** What promptfoo gets for one thought: the same whether it was just generated or stored, but for `cached` and `tokenUsage`. */
 export function toProviderResponse(thought: Thought, options: ResponseOptions): ProviderResponse {
-  const { request, repeatIndex, showTags, decode } = options
+  const { request, repeatIndex, showTags, cached = false, decode } = options
   const text = decode(thought.ids)
   const prompt = request.promptIds.length
+  const total = prompt + thought.totalTokens
   const metadata: ThinkingMetadata = {
     mode: request.mode,
     attention: request.attention,
@@ -49,7 +53,9 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
   }
   return {
     output: showTags ? text : hideTags(text),
-    tokenUsage: { prompt, completion: thought.totalTokens, total: prompt + thought.totalTokens, numRequests: 1 },
+    // As promptfoo's own providers count: what a run costs is told from what it reuses.
+    ...(cached && { cached }),
+    tokenUsage: cached ? { cached: total, total, numRequests: 0 } : { prompt, completion: thought.totalTokens, total, numRequests: 1 },
     logProbs: responseLogprobs(thought),
     finishReason: thought.finishReason,
     metadata: { ...metadata },
@@ -67,8 +73,11 @@ export function hideTags(text: string): string {
 function treeBlocks(thought: Thought, { mode, tags }: ThinkRequest, decode: ResponseOptions['decode']): ThinkingMetadata['tree']['blocks'] {
   const stretch = (ids: number[], tokens: number): Stretch => ({ text: ids.length > 0 ? decode(ids) : '', tokens })
   if (mode === 'parallel') {
-    const blocks = thought.trajectory.segments.filter((segment) => segment.kind === 'block')
-    return blocks.map(({ paths, close }, i) => ({
+    const { segments } = thought.trajectory
+    const starts = segments.map((_, i) => segments.slice(0, i).reduce((sum, segment) => sum + segmentLength(segment), 0))
+    const blocks = segments.flatMap((segment, i) => (segment.kind === 'block' ? [{ ...segment, start: starts[i] }] : []))
+    return blocks.map(({ start, paths, close }, i) => ({
+      start,
       paths: paths.map(({ ids }, k) => stretch(ids.slice(1, -1), thought.blocks[i].paths[k])),
       summary: stretch(close.ids.slice(close.ids.indexOf(tags.summary) + 1, -1), thought.blocks[i].summary),
     }))
@@ -76,7 +85,13 @@ function treeBlocks(thought: Thought, { mode, tags }: ThinkRequest, decode: Resp
   const content = (span?: TaggedSpan): Stretch =>
     span ? stretch(thought.ids.slice(span.contentStart, span.contentEnd), span.end - span.start) : stretch([], 0)
   const { tree } = parseThinkingIds(thought.ids, tags)
-  return tree.parts.flatMap((part) => (part.kind === 'block' ? [{ paths: part.paths.map(content), summary: content(part.summary) }] : []))
+  return tree.parts.flatMap((part) =>
+    part.kind === 'block' ? [{ start: part.start, paths: part.paths.map(content), summary: content(part.summary) }] : [],
+  )
+}
+
+function segmentLength(segment: Segment): number {
+  return segmentRuns(segment).reduce((sum, { ids }) => sum + ids.length, 0)
 }
 
 /** One log-probability per response token in reading order; 0 where the decoder wrote the token itself. */
@@ -86,7 +101,9 @@ function responseLogprobs(thought: Thought): number[] {
 }
 
 function tokenRuns(trajectory: Trajectory): TokenRun[] {
-  return trajectory.segments.flatMap((segment) =>
-    segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close],
-  )
+  return trajectory.segments.flatMap(segmentRuns)
+}
+
+function segmentRuns(segment: Segment): TokenRun[] {
+  return segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close]
 }

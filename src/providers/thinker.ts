@@ -39,8 +39,8 @@ export const DECODING_KEYS = [
   'showTags',
 ] as const
 
-/** Settings that choose the model and how it is loaded. */
-export const MODEL_KEYS = ['checkpoint', 'attention', 'device', 'precision', 'threads', 'cacheTokens'] as const
+/** Settings that choose the model, how it is loaded and where its samples are kept. */
+export const MODEL_KEYS = ['checkpoint', 'attention', 'device', 'precision', 'threads', 'cacheTokens', 'samples'] as const
 
 /** Keys of a test's `options` that promptfoo itself reads. */
 const PROMPTFOO_OPTION_KEYS: readonly string[] = [
@@ -85,6 +85,8 @@ export interface ThinkingConfig {
   precision: Precision
   threads?: number
   cacheTokens?: number
+  /** File that keeps samples, relative to the config file, or `off`. Default: beside promptfoo's data (store/location.ts). */
+  samples?: string
   /** System message; without a chat template it stands before the prompt. */
   system?: string
   /** Render prompts with the checkpoint's chat template where it has one. */
@@ -119,6 +121,8 @@ export function parseThinkingConfig(raw: unknown, where: string): ThinkingConfig
     precision: readEnum(object, 'precision', 'auto', where, ['auto', 'f32', 'bf16', 'int8']),
     threads: readInt(object, 'threads', undefined, where, { min: 1 }),
     cacheTokens: readInt(object, 'cacheTokens', undefined, where, { min: 1 }),
+    // YAML 1.1 readers make `off` a boolean.
+    samples: object.samples === false ? 'off' : readString(object, 'samples', undefined, where),
     system: readString(object, 'system', undefined, where, { allowEmpty: true }),
     chatTemplate: readBoolean(object, 'chatTemplate', true, where),
     showTags: readBoolean(object, 'showTags', true, where),

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Checkpoint } from '../../src/engine/checkpoint/folder.ts'
 import type { Engine } from '../../src/engine/types.ts'
 import { type LoadedModel, ModelPool, type ModelSettings, type Opener, sharedPool } from '../../src/providers/pool.ts'
 
@@ -20,11 +21,15 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 /** Counts what is opened and closed; `failures` loads fail first. */
 function counting(failures = 0) {
-  const log = { engines: 0, engineDisposals: 0, loads: 0, closes: 0 }
+  const log = { engines: 0, engineDisposals: 0, reads: 0, loads: 0, closes: 0 }
   const opener: Opener = {
     async openEngine() {
       log.engines++
-      return { dispose: async () => void log.engineDisposals++ } as unknown as Engine
+      return { info: { isa: 'counted' }, dispose: async () => void log.engineDisposals++ } as unknown as Engine
+    },
+    async readCheckpoint(folder) {
+      log.reads++
+      return { folder } as Checkpoint
     },
     async loadModel() {
       await new Promise((resolve) => setTimeout(resolve, 5))
@@ -35,16 +40,58 @@ function counting(failures = 0) {
   return { log, opener }
 }
 
+/** A lease whose model is loaded. */
+async function loaded(pool: ModelPool, settings: ModelSettings, user: object = {}) {
+  const lease = await pool.acquire(settings, user)
+  await lease.model()
+  return lease
+}
+
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe('ModelPool', () => {
+  it('reads a checkpoint and names its engine without loading the model', async () => {
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener)
+    const user = {}
+    const [one, two] = await Promise.all([pool.acquire(a, user), pool.acquire(a, user)])
+    expect(one.checkpoint.folder).toBe(a.checkpoint)
+    expect(one.engine.isa).toBe('counted')
+    expect(log).toMatchObject({ engines: 1, reads: 1, loads: 0 })
+    expect(pool.size).toBe(0)
+    expect(await one.model()).toBe(await two.model())
+    expect(log.loads).toBe(1)
+    expect(pool.size).toBe(1)
+    one.release()
+    two.release()
+    await pool.leave(user)
+    const unloaded = await pool.acquire(a, user)
+    unloaded.release()
+    await pool.releaseAll()
+    expect(log).toMatchObject({ reads: 2, loads: 1, closes: 1, engineDisposals: 2 })
+  })
+
+  it('refuses a model whose checkpoint was written anew while it was loaded', async () => {
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener)
+    const lease = await pool.acquire(b, {})
+    utimesSync(path.join(b.checkpoint, 'config.json'), 2, 2)
+    await expect(lease.model()).rejects.toThrow(/written anew while it was loaded/)
+    lease.release()
+    const next = await loaded(pool, b)
+    expect(next.version).not.toBe(lease.version)
+    next.release()
+    await pool.releaseAll()
+    expect(log).toMatchObject({ loads: 2, closes: 2, engineDisposals: 2 })
+  })
+
   it('loads once for calls that come together, and one engine for two checkpoints', async () => {
     const { log, opener } = counting()
     const pool = new ModelPool(opener)
-    const leases = await Promise.all([a, a, b, a].map((settings) => pool.acquire(settings, {})))
+    const leases = await Promise.all([a, a, b, a].map((settings) => loaded(pool, settings)))
     expect(log).toMatchObject({ engines: 1, loads: 2 })
-    expect(leases[0].model).toBe(leases[3].model)
-    expect(leases[0].model).not.toBe(leases[2].model)
+    expect(await leases[0].model()).toBe(await leases[3].model())
+    expect(await leases[0].model()).not.toBe(await leases[2].model())
     for (const lease of leases) lease.release()
     await pool.releaseAll()
     expect(log).toMatchObject({ closes: 2, engineDisposals: 1 })
@@ -54,10 +101,10 @@ describe('ModelPool', () => {
   it('reports a failed load to every caller and tries again on the next call', async () => {
     const { log, opener } = counting(1)
     const pool = new ModelPool(opener)
-    const results = await Promise.allSettled([pool.acquire(a, {}), pool.acquire(a, {})])
+    const results = await Promise.allSettled([loaded(pool, a), loaded(pool, a)])
     expect(results.map((result) => result.status === 'rejected' && result.reason.message)).toEqual(['disk on fire', 'disk on fire'])
     expect(log).toMatchObject({ loads: 1, engineDisposals: 1 })
-    const lease = await pool.acquire(a, {})
+    const lease = await loaded(pool, a)
     expect(log).toMatchObject({ loads: 2, engines: 2 })
     lease.release()
     await pool.releaseAll()
@@ -67,8 +114,8 @@ describe('ModelPool', () => {
     const { log, opener } = counting()
     const pool = new ModelPool(opener)
     const [one, two] = [{}, {}]
-    const first = await pool.acquire(a, one)
-    const second = await pool.acquire(a, two)
+    const first = await loaded(pool, a, one)
+    const second = await loaded(pool, a, two)
     first.release()
     await pool.leave(one)
     expect(log.closes).toBe(0)
@@ -83,12 +130,12 @@ describe('ModelPool', () => {
   it('releases a model that nobody called for a while', async () => {
     const { log, opener } = counting()
     const pool = new ModelPool(opener, { idleMs: 30 })
-    const first = await pool.acquire(a, {})
+    const first = await loaded(pool, a)
     await later(60)
     expect(log.closes).toBe(0)
     first.release()
     await later(10)
-    const second = await pool.acquire(a, {})
+    const second = await loaded(pool, a)
     await later(60)
     expect(log).toMatchObject({ loads: 1, closes: 0 })
     second.release()
@@ -99,9 +146,9 @@ describe('ModelPool', () => {
   it('loads a checkpoint anew that was written anew', async () => {
     const { log, opener } = counting()
     const pool = new ModelPool(opener)
-    const first = await pool.acquire(b, {})
+    const first = await loaded(pool, b)
     utimesSync(path.join(b.checkpoint, 'config.json'), 1, 1)
-    const second = await pool.acquire(b, {})
+    const second = await loaded(pool, b)
     expect(log.loads).toBe(2)
     first.release()
     second.release()

@@ -12,7 +12,7 @@ import { writeTinyCheckpoint } from './tiny-checkpoint.ts'
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-provider-'))
 const pool = new ModelPool()
-const base = { basePath: folder, checkpoint: 'structured', device: 'cpu', seed: 5 }
+const base = { basePath: folder, checkpoint: 'structured', device: 'cpu', seed: 5, samples: 'off' }
 
 beforeAll(async () => {
   await writeTinyCheckpoint(path.join(folder, 'structured'))

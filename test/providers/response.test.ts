@@ -70,6 +70,7 @@ describe('toProviderResponse', () => {
     expect(metadata.criticalPathTokens).toBe(13)
     expect(metadata.tree.blocks).toEqual([
       {
+        start: 1,
         paths: [
           { text: 'B', tokens: 3 },
           { text: 'CC', tokens: 4 },
@@ -95,7 +96,9 @@ describe('toProviderResponse', () => {
     const ids = [A, 1, 3, B, 4, 3, C, 4, 2, 10, 5, D, 6]
     const plain: Thought = { ...thought, ids, trajectory: { ...thought.trajectory, segments: [{ kind: 'text', tokens: run(...ids) }] } }
     const response = toProviderResponse(plain, { request: { ...request, mode: 'sequential' }, repeatIndex: 0, showTags: true, decode })
-    expect((response.metadata as unknown as ThinkingMetadata).tree.blocks[0].paths.map(({ text }) => text)).toEqual(['B', 'C'])
+    const [block] = (response.metadata as unknown as ThinkingMetadata).tree.blocks
+    expect(block.paths.map(({ text }) => text)).toEqual(['B', 'C'])
+    expect(block.start).toBe(1)
   })
 
   it('copes with an empty response', () => {

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto'
+import { deserialize, serialize } from 'node:v8'
+import type { EngineInfo } from '../engine/types.ts'
+import type { ThinkRequest, Thought } from '../thinking/types.ts'
+
+/**
+ * What a stored sample is: a key that names everything its tokens depend on, and the thought as bytes. Tokens and
+ * log-probabilities are kept, not text: what is shown and measured is made anew from them at every run.
+ */
+
+/** Part of every key. Raise it when the decoder, the sampler or the engine come to answer the same request differently, or when `Thought` changes. */
+export const SAMPLE_FORMAT = 1
+
+/**
+ * Key of the sample that `request` draws from a checkpoint, 43 characters. Two requests share it exactly when they would
+ * be answered alike: same weights and tokenizer (`checkpointHash`), same arithmetic (device, precision and instruction set; the number of
+ * threads and the rest of the batch do not matter on the CPU), same prompt ids, mode, paths, budgets, sampling and seed.
+ */
+export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device' | 'precision' | 'isa'>, request: ThinkRequest): string {
+  const { attention, tags, budgets } = request
+  // One entry a field, so that a new field of the request cannot be forgotten here.
+  const fields: { [K in keyof Required<ThinkRequest>]: unknown } = {
+    promptIds: request.promptIds,
+    mode: request.mode,
+    attention,
+    tags: [tags.parallel, tags.parallelEnd, tags.path, tags.pathEnd, tags.summary, tags.summaryEnd, tags.newline, tags.eos],
+    paths: request.paths,
+    maxBlocks: request.maxBlocks,
+    budgets: [budgets.response, budgets.path, budgets.block, budgets.criticalPath, budgets.answerReserve],
+    temperature: request.temperature,
+    topK: request.topK ?? 0,
+    topP: request.topP ?? 1,
+    seed: request.seed,
+  }
+  const named = Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))
+  const identity = JSON.stringify([SAMPLE_FORMAT, checkpointHash, info.device, info.precision, info.isa, named])
+  return createHash('sha256').update(identity).digest('base64url')
+}
+
+/** Bytes of a thought, without the prompt: the request that finds it has that. */
+export function encodeThought(thought: Thought): Uint8Array {
+  return serialize({ ...thought, trajectory: { ...thought.trajectory, promptIds: [] } })
+}
+
+/** Inverse of {@link encodeThought}; undefined where another version of Node wrote what this one cannot read. */
+export function decodeThought(bytes: Uint8Array, promptIds: readonly number[]): Thought | undefined {
+  try {
+    const thought = deserialize(bytes) as Thought
+    thought.trajectory.promptIds = promptIds
+    return thought
+  } catch {
+    return undefined
+  }
+}
