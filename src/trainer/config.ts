@@ -61,6 +61,8 @@ export interface Architecture {
   ropeTheta: number
   maxPositions: number
   rmsNormEps: number
+  /** Standard deviation of the initial weights; 1/√hiddenSize suits small models. Default 0.02. */
+  initializerRange: number
   /** Absent: what the tokenizer needs. */
   vocabSize?: number
 }
@@ -133,7 +135,7 @@ const STAGE_KEYS = ['name', 'kind', 'suite', 'provider', 'microBatchTokens', ...
 const SFT_KEYS = [...STAGE_KEYS, 'response', 'each', 'epochs', 'steps', 'batchTokens']
 const GRPO_KEYS = [...STAGE_KEYS, 'steps', 'prompts', 'group', 'reward', 'clipLow', 'clipHigh', 'dualClip', 'advantage', 'updates']
 const ARCHITECTURE_KEYS =
-  'family hiddenSize layers heads kvHeads headDim intermediateSize tiedEmbeddings ropeTheta maxPositions rmsNormEps vocabSize'.split(' ')
+  'family hiddenSize layers heads kvHeads headDim intermediateSize tiedEmbeddings ropeTheta maxPositions rmsNormEps initializerRange vocabSize'.split(' ')
 
 /** `sets`: `key.path=value` overrides, applied before anything is checked; stages are named by index or name. */
 export function readTrainConfig(file: string, overrides: { output?: string; device?: string; sets?: readonly string[] } = {}): TrainConfig {
@@ -232,6 +234,7 @@ function parseArchitecture(raw: unknown, where: string): Architecture {
     ropeTheta: readNumber(a, 'ropeTheta', 10000, where, { above: 0 }),
     maxPositions: size('maxPositions', 1024),
     rmsNormEps: readNumber(a, 'rmsNormEps', 1e-6, where, { above: 0 }),
+    initializerRange: readNumber(a, 'initializerRange', 0.02, where, { above: 0 }),
     vocabSize: readInt(a, 'vocabSize', undefined, where, { min: 1 }),
   }
 }

@@ -38,7 +38,7 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
   }
   const config = modelConfig(architecture, tokenizer)
   const bos = idOfSpecial(tokenizer, 'bos_token')
-  const model = await engine.create(config, randomWeights(seed, config), options)
+  const model = await engine.create(config, randomWeights(seed, config, architecture.initializerRange), options)
   const checkpoint = {
     folder,
     config,
@@ -99,7 +99,7 @@ function initialiseTag(model: Model, id: number, pieces: readonly number[]): voi
 }
 
 function modelConfig(architecture: Architecture, tokenizer: Tokenizer): ModelConfig {
-  const { ropeTheta, vocabSize = tokenizer.vocabSize, ...sizes } = architecture
+  const { ropeTheta, initializerRange: _, vocabSize = tokenizer.vocabSize, ...sizes } = architecture
   if (vocabSize < tokenizer.vocabSize) {
     throw new ConfigError(
       `vocabSize ${vocabSize} is too small for the tokenizer with its tags. Use ${tokenizer.vocabSize}, or leave it out.`,

@@ -76,7 +76,7 @@ describe('a model from scratch', () => {
       tokenizer: fixture('tokenizer'),
       architecture: {
         ...{ family: 'qwen2' as const, hiddenSize: 16, layers: 2, heads: 2, kvHeads: 2, headDim: 8, intermediateSize: 24 },
-        ...{ tiedEmbeddings: false, ropeTheta: 5000, maxPositions: 32, rmsNormEps: 1e-5 },
+        ...{ tiedEmbeddings: false, ropeTheta: 5000, maxPositions: 32, rmsNormEps: 1e-5, initializerRange: 0.1 },
       },
     }
     const { model, checkpoint, base } = await openModel(engine, { init }, 5, {})
@@ -88,6 +88,8 @@ describe('a model from scratch', () => {
     const name = 'model.layers.1.mlp.down_proj.weight'
     expect(same.model.read(name)).toEqual(model.read(name))
     expect(other.model.read(name)).not.toEqual(model.read(name))
+    const embedding = model.read('model.embed_tokens.weight')
+    expect(Math.sqrt(embedding.reduce((sum, x) => sum + x * x, 0) / embedding.length)).toBeCloseTo(0.1, 2)
     const small = { ...init, architecture: { ...init.architecture, vocabSize: 10 } }
     await expect(openModel(engine, { init: small }, 5, {})).rejects.toThrow(/vocabSize 10 is too small/)
     await Promise.all([model, same.model, other.model].map((m) => m.dispose()))

@@ -9,8 +9,8 @@ import { elementCount } from './config.ts'
  * additions, multiplications and divisions, which IEEE 754 fixes to the bit, unlike Math.log and Math.sin.
  */
 
-/** Standard deviation of the initial weights (GPT-2, and `initializer_range` of the families here). */
-const deviation = 0.02
+/** Standard deviation of the initial weights where nothing else is asked for (GPT-2, and `initializer_range` of the families here). */
+const DEVIATION = 0.02
 
 /** High and low 32 bits of a · b, both unsigned 32-bit. */
 function multiply(a: number, b: number): [high: number, low: number] {
@@ -109,11 +109,11 @@ export function fillNormal(target: Float32Array, seed: number, name: string, sca
 }
 
 /**
- * Initial weights: normal with deviation 0.02, norms 1, biases 0. With `config`, o_proj and down_proj are scaled by
+ * Initial weights: normal with the given deviation, norms 1, biases 0. With `config`, o_proj and down_proj are scaled by
  * 1/√(2·layers), which keeps the variance of the residual stream independent of depth (GPT-2, §2.3).
  * @throws ConfigError when the seed is no safe integer
  */
-export function randomWeights(seed: number, config?: Pick<ModelConfig, 'layers'>): InitialWeights {
+export function randomWeights(seed: number, config?: Pick<ModelConfig, 'layers'>, deviation = DEVIATION): InitialWeights {
   if (!Number.isSafeInteger(seed)) throw new ConfigError(`seed must be a whole number. Got seed: ${seed}. Use 1, for example.`)
   const residual = config === undefined ? 1 : 1 / Math.sqrt(2 * config.layers)
   return ({ name, shape }) => {
