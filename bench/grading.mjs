@@ -1,22 +1,25 @@
-// node bench/grading.mjs [shared folder]: mathAnswer on the public grading cases. Accuracy, false positives and false
-// negatives by tier and category, latency, throughput on typical outputs; a table, then one JSON line. Run npm run build:ts first.
+// node bench/grading.mjs [shared folder]: mathAnswer on the public grading cases and our own. Accuracy, false positives
+// and false negatives by tier and category, latency, rollouts a second through the trainer's own scoring; tables, then one
+// JSON line. Run npm run build:ts first.
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mathAnswer } from '../dist/assertions/index.js'
+import { Scorer } from '../dist/trainer/scoring.js'
 
-const shared = process.argv[2] ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../shared')
-const file = path.join(shared, 'grading/public.jsonl')
-if (!existsSync(file)) {
-  console.log(`No cases: ${path.join(shared, 'grading/public.jsonl')} is absent. Give the folder that holds grading/ as argument.`)
-  process.exit(0)
-}
-const rows = (name) =>
-  readFileSync(path.join(shared, name), 'utf8')
+const here = path.dirname(fileURLToPath(import.meta.url))
+const shared = process.argv[2] ?? path.resolve(here, '../../shared')
+const PASSES = 5
+const GROUP = 8
+const AT_ONCE = 64
+
+function rows(file) {
+  if (!existsSync(file)) return []
+  return readFileSync(file, 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-const cases = rows('grading/public.jsonl')
+}
 const textOf = ({ pred, pred_parts: parts }) => pred ?? parts.map(([text, times]) => text.repeat(times)).join('')
 const percent = (n, of) => (of === 0 ? '–' : `${((100 * n) / of).toFixed(1)} %`)
 
@@ -26,74 +29,153 @@ function clock() {
   return (user + system) / 1000
 }
 
-/** The fastest of a few runs. */
-function timed(run) {
-  let best = Number.POSITIVE_INFINITY
-  let result
-  for (let i = 0; i < 5; i++) {
-    const start = clock()
-    result = run()
-    best = Math.min(best, clock() - start)
-    if (best > 50 && i > 1) break
+/**
+ * Verdict and time of each case. All cases in turn, several times, the fastest counts: by the time a reference comes
+ * again, more others have been read than the grader keeps.
+ */
+function grade(cases) {
+  const graded = cases.map((one) => ({ ...one, output: textOf(one), pass: false, ms: Number.POSITIVE_INFINITY }))
+  for (let pass = 0; pass < PASSES; pass++) {
+    for (const one of graded) {
+      const start = performance.now()
+      one.pass = mathAnswer(one.output, { vars: { answer: one.gold }, config: { extract: one.kind === 'pair' ? 'whole' : 'auto' } }).pass
+      one.ms = Math.min(one.ms, performance.now() - start)
+    }
   }
-  return { result, ms: best }
+  return graded
 }
-
-const graded = cases.map((one) => {
-  const output = textOf(one)
-  const config = { extract: one.kind === 'pair' ? 'whole' : 'auto' }
-  const { result, ms } = timed(() => mathAnswer(output, { vars: { answer: one.gold }, config }))
-  return { ...one, pass: result.pass, ms }
-})
 
 function summary(of) {
   const right = of.filter(({ pass, expected }) => pass === expected).length
   const accepted = of.filter(({ pass, expected }) => pass && !expected).length
   const refused = of.filter(({ pass, expected }) => !pass && expected).length
   const negatives = of.filter(({ expected }) => !expected).length
-  const times = of.map(({ ms }) => ms).sort((a, b) => a - b)
-  return { cases: of.length, right, accepted, refused, negatives, worstMs: times.at(-1) }
+  return { cases: of.length, right, accepted, refused, negatives, worstMs: Math.max(...of.map(({ ms }) => ms)) }
 }
 
 const line = (name, s) =>
   `| ${name} | ${s.cases} | ${percent(s.right, s.cases)} | ${s.accepted}/${s.negatives} | ${s.refused}/${s.cases - s.negatives} | ${s.worstMs.toFixed(1)} |`
 const head = (name) => `| ${name} | cases | right | false positives | false negatives | worst ms |\n|---|---|---|---|---|---|`
 
-console.log(head('tier'))
-const tiers = {}
-for (const tier of ['core', 'hard', 'hostile']) {
-  tiers[tier] = summary(graded.filter((one) => one.tier === tier))
-  console.log(line(tier, tiers[tier]))
+function report(name, graded) {
+  console.log(head(name))
+  const tiers = {}
+  for (const tier of ['core', 'hard', 'hostile']) {
+    tiers[tier] = summary(graded.filter((one) => one.tier === tier))
+    console.log(line(tier, tiers[tier]))
+  }
+  const times = graded.map(({ ms }) => ms).sort((a, b) => a - b)
+  const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))]
+  const latency = { medianMs: at(0.5), p99Ms: at(0.99), worstMs: at(1) }
+  console.log(
+    `latency: median ${latency.medianMs.toFixed(3)} ms, p99 ${latency.p99Ms.toFixed(1)} ms, worst ${latency.worstMs.toFixed(1)} ms\n`,
+  )
+  return { tiers, latency }
 }
-console.log(`\n${head('category')}`)
-const categories = [...new Set(graded.map(({ tier, category }) => `${tier}: ${category}`))].sort()
-for (const name of categories) console.log(line(name, summary(graded.filter(({ tier, category }) => `${tier}: ${category}` === name))))
 
-const times = graded.map(({ ms }) => ms).sort((a, b) => a - b)
-const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))]
-const latency = { medianMs: at(0.5), p99Ms: at(0.99), worstMs: at(1) }
+const result = {}
+const cases = rows(path.join(shared, 'grading/public.jsonl'))
+if (cases.length > 0) {
+  const graded = grade(cases)
+  result.public = report('public cases', graded)
+  console.log(head('category'))
+  const categories = [...new Set(graded.map(({ tier, category }) => `${tier}: ${category}`))].sort()
+  for (const name of categories) console.log(line(name, summary(graded.filter(({ tier, category }) => `${tier}: ${category}` === name))))
+  console.log('')
+} else
+  console.log(`No public cases: ${path.join(shared, 'grading/public.jsonl')} is absent. Give the folder that holds grading/ as argument.\n`)
 
-const mean = (name, limit, of) => {
-  if (!existsSync(path.join(shared, name))) return undefined
-  const outputs = rows(name).slice(0, limit).map(of)
+const own = ['core', 'hard', 'hostile'].flatMap((tier) => rows(path.join(here, `../test/assertions/cases/${tier}.jsonl`)))
+if (own.length > 0) result.own = report('our cases', grade(own))
+
+/** A solution of 300 to 1,500 characters, then its answer in a box. */
+function typical({ solution, answer }) {
+  const prose = solution.replaceAll('\\boxed', '').replace(/#+/g, '').slice(0, 1400)
+  return { prose: prose.padStart(300, 'Let us think about this step by step. '), answer: String(answer) }
+}
+
+/** Every other sample is wrong in one digit, where there is one. */
+const said = (answer, member) => (member % 2 === 0 ? answer : answer.replace(/\d/, (digit) => (Number(digit) + 1) % 10))
+
+/**
+ * Rollouts a second of CPU time through what pr1-train scores with: promptfoo's runAssertions with mathAnswer as a
+ * function value, a group of samples a row, as many at once as a scheduler finishes together.
+ */
+async function rollouts(file) {
+  const problems = rows(path.join(shared, file)).slice(0, 1000).map(typical)
+  if (problems.length === 0) return undefined
+  const value = `file://${path.resolve(here, '../dist/assertions/index.js')}:mathAnswer`
+  const suite = {
+    file: path.join(here, 'grading.mjs'),
+    folder: here,
+    provider: { label: 'bench', config: {}, ours: true },
+    rows: problems.map(({ answer }) => ({
+      prompt: 'Solve the problem.',
+      promptConfig: {},
+      vars: { answer },
+      test: { assert: [{ type: 'javascript', metric: 'answer', value }] },
+    })),
+  }
+  const scorer = await Scorer.open(suite)
+  const samples = suite.rows.flatMap((row, i) =>
+    Array.from({ length: GROUP }, (_, member) => ({
+      row,
+      output: `${problems[i].prose}\n\nTherefore, the final answer is $\\boxed{${said(problems[i].answer, member)}}$.`,
+    })),
+  )
   let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < 3; round++) {
+  for (let pass = 0; pass < 3; pass++) {
     const start = clock()
-    for (const { output, answer } of outputs) mathAnswer(output, { vars: { answer } })
+    for (let i = 0; i < samples.length; i += AT_ONCE) {
+      await Promise.all(samples.slice(i, i + AT_ONCE).map(({ row, output }) => scorer.score(row, { output })))
+    }
     best = Math.min(best, clock() - start)
   }
-  return Math.round((outputs.length / best) * 1000)
+  return Math.round((samples.length / best) * 1000)
 }
-const throughput = {
-  'GSM8K solutions': mean('data/gsm8k_test.jsonl', 1319, ({ solution, answer }) => ({ output: solution, answer: String(answer) })),
-  'MATH solutions': mean('data/math_test.jsonl', 2000, ({ solution, answer }) => ({ output: solution, answer: String(answer) })),
-  'MATH answers, wrong by one digit': mean('data/math_test.jsonl', 2000, ({ solution, answer }) => ({
-    output: `${solution.slice(0, 600)}\n\nFinal Answer: ${String(answer).replace(/\d/, (digit) => (Number(digit) + 1) % 10)}`,
-    answer: String(answer),
-  })),
+
+/** The same without promptfoo. */
+function bare(file) {
+  const problems = rows(path.join(shared, file)).slice(0, 1000).map(typical)
+  if (problems.length === 0) return undefined
+  const samples = problems.flatMap(({ prose, answer }) =>
+    Array.from({ length: GROUP }, (_, member) => ({
+      answer,
+      output: `${prose}\n\nTherefore, the final answer is $\\boxed{${said(answer, member)}}$.`,
+    })),
+  )
+  let best = Number.POSITIVE_INFINITY
+  for (let pass = 0; pass < 3; pass++) {
+    const start = clock()
+    for (const { answer, output } of samples) mathAnswer(output, { vars: { answer } })
+    best = Math.min(best, clock() - start)
+  }
+  return Math.round((samples.length / best) * 1000)
 }
-console.log(
-  `\nlatency: median ${latency.medianMs.toFixed(3)} ms, p99 ${latency.p99Ms.toFixed(1)} ms, worst ${latency.worstMs.toFixed(1)} ms`,
-)
-for (const [name, rate] of Object.entries(throughput)) if (rate) console.log(`${name}: ${rate.toLocaleString('en')} a second of CPU time`)
-console.log(JSON.stringify({ bench: 'grading', node: process.version, tiers, latency, throughput }))
+
+/** GSM8K solutions without their answer line and the notes of their calculator: the last sentence has to be understood. */
+const told = ['gsm8k_train', 'gsm8k_test'].flatMap((name) => rows(path.join(shared, `data/${name}.jsonl`)))
+if (told.length > 0) {
+  const understood = told.filter(({ solution, answer }) => {
+    const prose = solution.replace(/\n?####.*$/s, '').replace(/<<[^>]*>>/g, '')
+    return mathAnswer(prose, { vars: { answer: String(answer) } }).pass
+  })
+  result.prose = { solutions: told.length, understood: understood.length }
+  console.log(`GSM8K solutions without their answer line: ${percent(understood.length, told.length)} of ${told.length} understood\n`)
+}
+
+result.rollouts = {}
+for (const [name, file] of [
+  ['GSM8K', 'data/gsm8k_test.jsonl'],
+  ['MATH', 'data/math_test.jsonl'],
+]) {
+  const rates = { trainer: await rollouts(file), mathAnswer: bare(file) }
+  if (!rates.trainer) continue
+  result.rollouts[name] = rates
+  console.log(
+    `${name}, groups of ${GROUP}: ${rates.trainer.toLocaleString('en')} rollouts a second of CPU time through the trainer's scoring, ${rates.mathAnswer.toLocaleString('en')} by mathAnswer alone`,
+  )
+}
+console.log(JSON.stringify({ bench: 'grading', node: process.version, ...result }))
+// promptfoo keeps timers of its own.
+process.exit(0)

@@ -1,7 +1,7 @@
 /** Reference answers, checked. */
 
 import { ConfigError } from '../engine/errors.ts'
-import { readProblem } from './answer/read.ts'
+import { referenceOf } from './answer/reference.ts'
 import { excerpt } from './grading.ts'
 
 /** What a reference may be. */
@@ -21,7 +21,7 @@ export function readReferences(value: unknown, name: string): string[] {
     if (one === undefined || one === null) throw wrong('there is none')
     if (!isReference(one)) throw wrong('it is no text and no finite number')
     const text = String(one).trim()
-    const problem = readProblem(text)
+    const problem = referenceOf(text).problem
     if (problem !== undefined) throw wrong(problem)
     return text
   })

@@ -295,7 +295,7 @@ describe('extraction', () => {
     ['So the sum is 42.', '42', 'last line'],
     ['They have 3 boys and 39 girls, altogether 42', '42', 'last number'],
     ['The price is thus \\$42.', '42', 'last number'],
-    ['He makes $100 - $58 = $42 a day.', '42', 'last number'],
+    ['He makes $100 - $58 = $42 a day.', '42', 'last line'],
     ['The answer is 42!', '42', 'answer line'],
     ['The answer is $\\frac{84}{2}$, i.e. 42.', '42', 'answer line'],
     ["The answer isn't 41, it's 42.", '42', 'answer line'],

@@ -19,13 +19,33 @@ export interface BigFloat {
   readonly e: number
 }
 
-/** The value does not exist or is beyond the exponent bound. */
-export class Undefined extends Error {}
+/** The value does not exist or is beyond the exponent bound. No Error: recording a stack costs more than most of the arithmetic here. */
+export class Undefined {
+  readonly why: string
+
+  constructor(why: string) {
+    this.why = why
+  }
+}
 
 export const ZERO: BigFloat = { m: 0n, e: 0 }
 export const ONE: BigFloat = { m: 1n, e: 0 }
 
+const double = new Float64Array(1)
+const halves = new Uint32Array(double.buffer)
+/** Which half of a double holds its exponent. */
+const HIGH = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0
+
+/** Bits of |m|, from the exponent of the nearest double where there is one. */
 function bitLength(m: bigint): number {
+  double[0] = Number(m)
+  const exponent = (halves[HIGH] >>> 20) & 0x7ff
+  if (exponent < 0x7ff && exponent > 0) {
+    // A power of two may be what m was rounded up to.
+    const length = exponent - 1022
+    const power = (halves[HIGH] & 0xfffff) === 0 && halves[1 - HIGH] === 0
+    return power && length > 53 && (m < 0n ? -m : m) >> BigInt(length - 1) === 0n ? length - 1 : length
+  }
   const hex = (m < 0n ? -m : m).toString(16)
   return hex.length * 4 - Math.clz32(Number.parseInt(hex[0], 16)) + 28
 }

@@ -19,17 +19,21 @@ const NEGLIGIBLE = 200
 /** Evaluates a node with the bound variable at a value (undefined: outside of it). */
 export type At = (node: Node, value?: Complex) => Complex
 
-/** A value and the exponent of two of its error; −Infinity where rounding is all there is. */
+/**
+ * A value; the exponent of two of the error of the method, −Infinity where it has none; and by how many bits the error
+ * of what was evaluated on the way grows.
+ */
 export interface Approximate {
   value: Complex
   error: number
+  growth: number
 }
 
 export function boundValue(node: BoundNode, at: At): Approximate {
   switch (node.op) {
     case 'sum':
     case 'product':
-      return { value: series(node, at), error: Number.NEGATIVE_INFINITY }
+      return { value: series(node, at), error: Number.NEGATIVE_INFINITY, growth: 0 }
     case 'integral':
       return integral(node, at)
     case 'limit':
@@ -44,7 +48,7 @@ export function derivative(body: (x: Complex) => Complex, x: Complex): Approxima
   const h = power2(-70)
   const difference = complex.subtract(body(complex.add(x, h)), body(complex.subtract(x, h)))
   const value = complex.divide(difference, complex.add(h, h))
-  return { value, error: Math.max(complex.magnitude(value), 0) - 110 }
+  return { value, error: Math.max(complex.magnitude(value), 0) - 110, growth: 70 }
 }
 
 const power2 = (e: number): Complex => complex.real({ m: 1n, e })
@@ -134,14 +138,15 @@ function integral(node: BoundNode, at: At): Approximate {
   if (isInfinite(from) && isInfinite(to)) {
     const left = toInfinity(complex.real(big.ZERO), -1)
     const right = toInfinity(complex.real(big.ZERO), 1)
-    return { value: complex.add(left.value, right.value), error: Math.max(left.error, right.error) + 1 }
+    return { value: complex.add(left.value, right.value), error: Math.max(left.error, right.error) + 1, growth: 1 }
   }
   if (isInfinite(to)) return toInfinity(at(from!), 1)
   if (isInfinite(from)) return toInfinity(at(to!), -1)
   const two = complex.real(big.fromNumber(2))
   const middle = complex.divide(complex.add(at(from!), at(to!)), two)
   const half = complex.divide(complex.subtract(at(to!), at(from!)), two)
-  return quadrature(tanhSinh(), (x) => complex.multiply(f(complex.add(middle, complex.multiply(half, x))), half))
+  const area = quadrature(tanhSinh(), (x) => complex.multiply(f(complex.add(middle, complex.multiply(half, x))), half))
+  return { ...area, growth: Math.max(0, complex.magnitude(half)) }
 }
 
 function quadrature(rule: Rule, f: (x: Complex) => Complex): Approximate {
@@ -163,7 +168,7 @@ function quadrature(rule: Rule, f: (x: Complex) => Complex): Approximate {
   const rough = complex.divide(coarse, complex.real(big.fromNumber(rule.steps / 2)))
   const size = Math.max(complex.magnitude(value), 0)
   if (complex.magnitude(complex.subtract(value, rough)) > size - 22) throw new Undefined('an integral that does not settle')
-  return { value, error: size - 40 }
+  return { value, error: size - 40, growth: 0 }
 }
 
 /** Values close to the point, from both sides unless one is asked for. */
@@ -179,5 +184,5 @@ function limit(node: BoundNode, at: At): Approximate {
   const value = values[0]
   const size = Math.max(complex.magnitude(value), 0)
   if (values.some((other) => complex.magnitude(complex.subtract(value, other)) > size - 40)) throw new Undefined('no limit')
-  return { value, error: size - 44 }
+  return { value, error: size - 44, growth: 0 }
 }

@@ -5,10 +5,14 @@ import { normalizeUnicode, stripDelimiters } from './normalize.ts'
 /** `auto`: a reference that is one capital letter is a choice; true: every one-letter reference; or what the letters stand for. */
 export type Choices = 'auto' | boolean | ReadonlyMap<string, string>
 
-/** The letter of a reference that is nothing but a choice: B, (B), \text{B}, \textbf{(B)}; or the text of a choice. */
-export function choiceReference(text: string, choices: Choices = 'auto'): string | undefined {
+/** The letter of a text that is nothing else: B, (B), \text{B}, \textbf{(B)}. */
+export function singleLetter(text: string): string | undefined {
+  return /^\(?([A-Za-z])[).:]?$/.exec(plain(text))?.[1]
+}
+
+/** The letter of a reference that is nothing but a choice; or the text of a choice. */
+export function choiceReference({ text, letter }: { text: string; letter?: string }, choices: Choices = 'auto'): string | undefined {
   if (choices === false) return undefined
-  const letter = /^\(?([A-Za-z])[).:]?$/.exec(plain(text))?.[1]
   if (typeof choices === 'object') {
     if (letter && choices.has(letter.toUpperCase())) return letter.toUpperCase()
     return [...choices].find(([, option]) => plain(option) === plain(text))?.[0]
@@ -34,5 +38,6 @@ function plain(text: string): string {
     .replace(/\( /g, '(')
     .replace(/ \)/g, ')')
     .trim()
+    .replace(/^(?:the )?(?:option|choice|answer)\s+(?=\(?[A-Z]\)?(?![A-Za-z]))/i, '')
     .replace(/[.,;]$/, '')
 }

@@ -42,6 +42,7 @@ function same(first: Answer, second: Answer, work: Work): boolean {
   if (a.kind === 'matrix' && b.kind === 'matrix') {
     return a.rows.length === b.rows.length && a.rows.every((row, i) => sameItems(row, b.rows[i], work))
   }
+  if (a.kind === 'operation' && b.kind === 'operation' && a.op === b.op && sameOperands(a, b, work)) return true
   if (a.kind === 'ratio' && b.kind === 'ratio') return sameRatio(a, b, work)
   if (a.kind === 'based' && b.kind === 'based') return work.by('same number in its base', sameBased(a, b))
   if (a.kind === 'relation' && b.kind === 'relation') return sameRelation(a, b, work)
@@ -101,6 +102,13 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
     const entries = a.rows.length === 1 ? a.rows[0] : a.rows.every((row) => row.length === 1) ? a.rows.map(([entry]) => entry) : []
     return entries.length > 0 && sameItems(entries, b.items, work)
   }
+  if (a.kind === 'matrix' && b.kind === 'tuple' && b.items.every(isRow)) {
+    return a.rows.length === b.items.length && a.rows.every((row, i) => sameItems(row, (b.items[i] as Row).items, work))
+  }
+  if (b.kind === 'list' && /^[A-H]{2,6}$/.test(a.key) && [...a.key].sort().join('') === a.key) {
+    const letters = b.items.map(({ key }) => key).sort()
+    return work.by('same letters', letters.join('') === a.key && letters.length === a.key.length)
+  }
   if (a.kind === 'based' && b.kind === 'expression') return work.by('base left out', a.digits === b.key.toLowerCase())
   if (a.kind === 'reals' && b.kind === 'expression' && b.node.kind === 'symbol' && b.node.name === 'R')
     return work.by('the real numbers', true)
@@ -117,6 +125,18 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
   if (a.kind === 'text' && b.kind !== 'text') return work.by('same words', /\p{L}/u.test(a.key) && plainWords(a.key) === plainWords(b.key))
   return (isRealSetOnly(a) || isRealSetOnly(b)) && sameRealSet(a, b, work)
 }
+
+type Operation = Extract<Answer, { kind: 'operation' }>
+
+/** A ∪ B is B ∪ A. */
+function sameOperands(a: Operation, b: Operation, work: Work): boolean {
+  if (sameItems(a.items, b.items, work)) return true
+  return a.op !== 'difference' && sameItems(a.items, [...b.items].reverse(), work)
+}
+
+type Row = Extract<Answer, { kind: 'tuple' }>
+/** A row of a matrix written as lists in brackets: [[1, 2], [3, 4]]. */
+const isRow = (answer: Answer): answer is Row => answer.kind === 'tuple' && answer.open === '[' && answer.close === ']'
 
 const isValue = (answer: Answer): boolean => answer.kind === 'expression' || (answer.kind === 'tuple' && answer.items.every(isValue))
 
@@ -162,6 +182,7 @@ function sameAssignments(list: readonly Answer[], items: readonly Answer[], work
     if (item.kind !== 'relation' || item.sides.length !== 2 || item.ops[0] !== '=' || !isName(item.sides[0])) return false
     pairs.push({ name: item.sides[0].key, value: item.sides[1] })
   }
+  if (new Set(pairs.map(({ name }) => name)).size < pairs.length) return false
   pairs.sort((x, y) => (x.name < y.name ? -1 : 1))
   return sameItems(
     pairs.map(({ value }) => value),
@@ -170,9 +191,16 @@ function sameAssignments(list: readonly Answer[], items: readonly Answer[], work
   )
 }
 
-function sameQuantity(a: Extract<Answer, { kind: 'expression' }>, b: Extract<Answer, { kind: 'expression' }>, work: Work): boolean {
+type Quantity = Extract<Answer, { kind: 'expression' }>
+
+function sameQuantity(a: Quantity, b: Quantity, work: Work): boolean {
   const { units } = work.policy
   if (units === 'required' && hasMeasure(a) !== hasMeasure(b)) return false
+  if (units === 'optional' && (a.unit === undefined) !== (b.unit === undefined)) {
+    const [measured, plain] = a.unit === undefined ? [b, a] : [a, b]
+    const letter = unitLetter(plain, measured.unit!)
+    if (letter) return sameQuantity(measured, letter, work)
+  }
   const related = units === 'ignore' || a.unit === undefined || b.unit === undefined ? 'unknown' : relateUnits(a.unit, b.unit)
   if (related === 'contradict') return false
   if (typeof related === 'object' && !equals(related, rational(1n))) {
@@ -182,13 +210,22 @@ function sameQuantity(a: Extract<Answer, { kind: 'expression' }>, b: Extract<Ans
   const left = percentOf(a.node)
   const right = percentOf(b.node)
   if (left && right) return sameValue(left, right, work)
+  if ((left && hasMeasure(b)) || (right && hasMeasure(a))) return false
   if (left) return samePercent(left, b.node, work)
   if (right) return samePercent(right, a.node, work)
   return sameValue(a.node, b.node, work)
 }
 
+/** 45 s beside 45 seconds: a letter that is a variable alone and a unit where the other side has such a one. */
+function unitLetter(plain: Quantity, unit: string): Quantity | undefined {
+  const { node } = plain
+  if (node.kind !== 'binary' || node.op !== '*' || node.right.kind !== 'symbol' || !/^[shlLNJW]$/.test(node.right.name)) return undefined
+  const factor = relateUnits(node.right.name, unit)
+  return isNumeric(node.left) && typeof factor === 'object' ? { ...plain, node: node.left, unit: node.right.name, key: '' } : undefined
+}
+
 /** It says what it measures: a unit that converts, degrees or percent. */
-const hasMeasure = ({ unit, node }: Extract<Answer, { kind: 'expression' }>): boolean =>
+const hasMeasure = ({ unit, node }: Quantity): boolean =>
   (unit !== undefined && isMeasure(unit)) || node.kind === 'degrees' || node.kind === 'percent'
 
 /** 28 % is 0.28; written without the sign it may also be 28, but never 0.5 for 0.5 %. */

@@ -18,50 +18,65 @@ export type Scope = ReadonlyMap<string, Complex>
 /** Cost of an elementary function in units of work. */
 const ELEMENTARY = 100
 
-/** Largest exponent of two, over all numbers on the way: what cancels there is no more exact than that. */
+/**
+ * How exact the value evaluated last is: as exact as a number of that exponent of two. A difference of two numbers of 80
+ * bits has 80 however small it is, their quotient has what it has itself.
+ */
 export interface Scale {
   bits: number
   /** Nothing on the way may leave the real numbers: there the expression counts as undefined. */
   real?: boolean
 }
 
-/** A difference that many bits below the scale counts as rounding. */
+/** What is that many bits below the scale counts as rounding. */
 export const CANCELLED_BITS = 185
+
+/** A value and how exact it is, as {@link Scale}. */
+interface Inexact {
+  value: Complex
+  bits: number
+}
 
 /** The value of an expression. Throws Undefined where there is none and TooComplex where the work is used up. */
 export function evaluate(node: Node, scope: Scope, work: Work, scale: Scale): Complex {
-  const value = evaluateNode(node, scope, work, scale)
+  const { value, bits } = evaluateNode(node, scope, work, scale)
   if (scale.real && !complex.isReal(value)) throw new Undefined('not real')
-  const bits = complex.magnitude(value)
-  if (bits > scale.bits) scale.bits = bits
+  scale.bits = Math.max(bits, complex.magnitude(value))
   return value
 }
 
-function evaluateNode(node: Node, scope: Scope, work: Work, scale: Scale): Complex {
+function evaluateNode(node: Node, scope: Scope, work: Work, scale: Scale): Inexact {
   work.spend(1)
-  const inner = (one: Node): Complex => evaluate(one, scope, work, scale)
+  const inner = (one: Node): Inexact => {
+    const value = evaluate(one, scope, work, scale)
+    return { value, bits: scale.bits }
+  }
   switch (node.kind) {
     case 'number':
-      return complex.real(big.fromRational(node.value))
+      return exactly(complex.real(big.fromRational(node.value)))
     case 'symbol': {
       const value = scope.get(node.name)
       if (!value) throw new Undefined(`no value for ${node.name}`)
-      return value
+      return exactly(value)
     }
     case 'constant':
-      if (node.name === 'pi') return complex.real(big.pi())
-      if (node.name === 'i') return complex.I
+      if (node.name === 'pi') return exactly(complex.real(big.pi()))
+      if (node.name === 'i') return exactly(complex.I)
       if (node.name === 'infinity') throw new Undefined('infinity')
       euler ??= complex.exp(complex.ONE)
-      return euler
-    case 'negate':
-      return complex.negate(inner(node.of))
+      return exactly(euler)
+    case 'negate': {
+      const { value, bits } = inner(node.of)
+      return { value: complex.negate(value), bits }
+    }
     case 'degrees':
       return inner(node.of)
-    case 'percent':
-      return complex.divide(inner(node.of), complex.real(big.fromNumber(100)))
+    case 'percent': {
+      const { value, bits } = inner(node.of)
+      return { value: complex.divide(value, complex.real(big.fromNumber(100))), bits: bits - 6 }
+    }
     case 'factorial':
-      return factorial(inner(node.of), work)
+      return exactly(factorial(inner(node.of).value, work))
     case 'binary':
       return binary(node, inner, work)
     case 'call':
@@ -71,64 +86,88 @@ function evaluateNode(node: Node, scope: Scope, work: Work, scale: Scale): Compl
   }
 }
 
-function bound(node: BoundNode, scope: Scope, work: Work, scale: Scale): Complex {
+const exactly = (value: Complex): Inexact => ({ value, bits: Number.NEGATIVE_INFINITY })
+
+/** How much less exact than its size a value is, in bits: 0 where only rounding blurs it. */
+const loss = ({ value, bits }: Inexact): number => {
+  const size = complex.magnitude(value)
+  return size === Number.NEGATIVE_INFINITY ? 0 : Math.max(0, bits - size)
+}
+
+/** A value with the losses of what it was computed from. */
+const blurred = (value: Complex, by: number): Inexact => ({ value, bits: complex.magnitude(value) + by })
+
+function bound(node: BoundNode, scope: Scope, work: Work, scale: Scale): Inexact {
+  let worst = Number.NEGATIVE_INFINITY
   const at = (one: Node, value?: Complex): Complex => {
     work.spend(10)
-    return evaluate(one, value ? new Map([...scope, [node.variable, value]]) : scope, work, scale)
+    const result = evaluate(one, value ? new Map([...scope, [node.variable, value]]) : scope, work, scale)
+    worst = Math.max(worst, node.op === 'product' ? loss({ value: result, bits: scale.bits }) : scale.bits)
+    return result
   }
   const point = scope.get(node.variable)
   if (node.op === 'derivative' && !point) throw new Undefined('a derivative at no point')
-  const { value, error } = work.inside(() =>
+  const { value, error, growth } = work.inside(() =>
     point && node.op === 'derivative' ? derivative((x) => at(node.body, x), point) : boundValue(node, at),
   )
-  if (error + CANCELLED_BITS > scale.bits) scale.bits = error + CANCELLED_BITS
-  return value
+  const carried = node.op === 'product' ? complex.magnitude(value) + worst : worst + growth
+  return { value, bits: Math.max(error + CANCELLED_BITS, carried) }
 }
 
-function binary(node: Extract<Node, { kind: 'binary' }>, inner: (node: Node) => Complex, work: Work): Complex {
+function binary(node: Extract<Node, { kind: 'binary' }>, inner: (node: Node) => Inexact, work: Work): Inexact {
   const left = inner(node.left)
+  if (node.op === '^') return power(left, node.right, inner, work)
+  const right = inner(node.right)
   switch (node.op) {
     case '+':
-      return complex.add(left, inner(node.right))
+      return { value: complex.add(left.value, right.value), bits: Math.max(left.bits, right.bits) }
     case '-':
-      return complex.subtract(left, inner(node.right))
-    case '*':
-      return complex.multiply(left, inner(node.right))
-    case '/':
-      return complex.divide(left, inner(node.right))
-    case '^':
-      return power(left, node.right, inner, work)
+      return { value: complex.subtract(left.value, right.value), bits: Math.max(left.bits, right.bits) }
+    case '*': {
+      const bits = Math.max(left.bits + complex.magnitude(right.value), right.bits + complex.magnitude(left.value))
+      return { value: complex.multiply(left.value, right.value), bits }
+    }
+    case '/': {
+      const size = complex.magnitude(right.value)
+      const bits = Math.max(left.bits - size, complex.magnitude(left.value) + right.bits - 2 * size) + 2
+      return { value: complex.divide(left.value, right.value), bits }
+    }
     case 'mod': {
-      const right = inner(node.right)
-      return complex.subtract(left, complex.multiply(right, floor(complex.divide(left, right))))
+      const quotient = floor(complex.divide(left.value, right.value))
+      const value = complex.subtract(left.value, complex.multiply(right.value, quotient))
+      return { value, bits: Math.max(left.bits, right.bits + complex.magnitude(quotient)) }
     }
     default:
       throw new Undefined('a choice of signs')
   }
 }
 
-function power(base: Complex, exponent: Node, inner: (node: Node) => Complex, work: Work): Complex {
+function power(base: Inexact, exponent: Node, inner: (node: Node) => Inexact, work: Work): Inexact {
   const exact = exactValue(exponent)
+  const times = (n: number): number => loss(base) + Math.ceil(Math.log2(Math.abs(n) + 1))
   if (typeof exact === 'object') {
     if (isInteger(exact) && exact.n >= -1_000_000n && exact.n <= 1_000_000n) {
       work.spend(20)
-      return complex.integerPower(base, Number(exact.n))
+      return blurred(complex.integerPower(base.value, Number(exact.n)), times(Number(exact.n)))
     }
     // x^(2/3) of a negative real x is the real one.
     if (!isInteger(exact) && exact.d < 100n && exact.n > -1000n && exact.n < 1000n) {
       work.spend(2 * ELEMENTARY)
-      return complex.integerPower(complex.root(base, Number(exact.d)), Number(exact.n))
+      return blurred(complex.integerPower(complex.root(base.value, Number(exact.d)), Number(exact.n)), times(Number(exact.n)))
     }
   }
   if (exact === 'huge' || exact === 'undefined') throw new Undefined('an exponent without a usable value')
-  const value = inner(exponent)
+  const { value, bits } = inner(exponent)
   const whole = integerOf(value)
   if (whole !== undefined && Math.abs(whole) <= 10_000) {
     work.spend(20)
-    return complex.integerPower(base, whole)
+    return blurred(complex.integerPower(base.value, whole), times(whole))
   }
   work.spend(3 * ELEMENTARY)
-  return complex.power(base, value)
+  // a^b is exp(b ln a): what b lacks counts by ln a, what a lacks by b.
+  const logarithm = 1 + Math.log2(1 + Math.abs(complex.magnitude(base.value)))
+  const by = Math.max(0, complex.magnitude(value) + loss(base), Math.max(bits, complex.magnitude(value)) + logarithm)
+  return blurred(complex.power(base.value, value), by)
 }
 
 const ONE_ARGUMENT: Readonly<Record<string, (x: Complex) => Complex>> = {
@@ -155,46 +194,103 @@ const ONE_ARGUMENT: Readonly<Record<string, (x: Complex) => Complex>> = {
   atanh: complex.atanh,
   ln: complex.ln,
   exp: complex.exp,
+  cis: (x) => complex.exp(complex.multiply(complex.I, x)),
   abs: (x) => complex.real(complex.absolute(x)),
   cbrt: (x) => complex.root(x, 3),
   floor: (x) => floor(x),
   ceil: (x) => complex.negate(floor(complex.negate(x))),
 }
-const TRIGONOMETRIC = new Set(['sin', 'cos', 'tan', 'cot', 'sec', 'csc'])
+const TRIGONOMETRIC = new Set(['cis', 'sin', 'cos', 'tan', 'cot', 'sec', 'csc'])
 
-function call(node: Extract<Node, { kind: 'call' }>, inner: (node: Node) => Complex, work: Work): Complex {
+/** Bits of f(x): the error of x times the slope of f there. */
+function carried(name: string, x: Inexact, value: Complex): number {
+  const size = complex.magnitude(x.value)
+  const out = Math.max(0, complex.magnitude(value))
+  switch (name) {
+    case 'floor':
+    case 'ceil':
+      return Number.NEGATIVE_INFINITY
+    case 'tan':
+    case 'cot':
+    case 'sec':
+    case 'csc':
+      return x.bits + 2 * out + 1
+    case 'ln':
+    case 'arccot':
+    case 'arcsec':
+    case 'arccsc':
+      return x.bits - size + 2
+    case 'cbrt':
+      return complex.magnitude(value) + loss(x)
+    case 'asin':
+    case 'acos':
+    case 'acosh':
+    case 'atanh': {
+      // The slope grows without end towards ±1; there half of the bits go.
+      const rest = complex.magnitude(complex.subtract(complex.ONE, complex.multiply(x.value, x.value)))
+      if (rest === Number.NEGATIVE_INFINITY) return 0
+      return x.bits + Math.min(name === 'atanh' ? -rest : Math.ceil(-rest / 2), CANCELLED_BITS / 2) + 1
+    }
+    case 'sinh':
+    case 'cosh':
+    case 'exp':
+    case 'cis':
+      return Math.max(x.bits, 0) + out
+    default:
+      return x.bits + (complex.isReal(x.value) ? 0 : out)
+  }
+}
+
+function call(node: Extract<Node, { kind: 'call' }>, inner: (node: Node) => Inexact, work: Work): Inexact {
   const { name, args } = node
   work.spend(name === 'abs' || name === 'floor' || name === 'ceil' ? 4 : 2 * ELEMENTARY)
   const first = inner(args[0])
   if (Object.hasOwn(ONE_ARGUMENT, name)) {
     if (args.length !== 1) throw new Undefined(`${name} of ${args.length} arguments`)
-    return ONE_ARGUMENT[name](TRIGONOMETRIC.has(name) && args[0].kind === 'degrees' ? radians(first) : first)
+    const inDegrees = TRIGONOMETRIC.has(name) && args[0].kind === 'degrees'
+    const x = inDegrees ? { value: radians(first.value), bits: first.bits - 5 } : first
+    const value = ONE_ARGUMENT[name](x.value)
+    return { value, bits: carried(name, { value: x.value, bits: Math.max(x.bits, complex.magnitude(x.value)) }, value) }
   }
   switch (name) {
     case 'sqrt':
-      return args.length === 1 ? complex.squareRoot(first) : rootOf(first, args[1], inner)
-    case 'log':
+      return args.length === 1 ? blurred(complex.squareRoot(first.value), loss(first)) : rootOf(first, args[1], inner)
+    case 'log': {
       // log without a base: 10, as in school; ln is written ln.
-      return complex.divide(complex.ln(first), complex.ln(args[1] ? inner(args[1]) : complex.real(big.fromNumber(10))))
+      const base = args[1] ? inner(args[1]) : exactly(complex.real(big.fromNumber(10)))
+      const below = complex.ln(base.value)
+      const value = complex.divide(complex.ln(first.value), below)
+      const by = Math.max(loss(first) - complex.magnitude(below), complex.magnitude(value) + loss(base) - complex.magnitude(below))
+      return { value, bits: by + 2 }
+    }
     case 'max':
     case 'min': {
-      const values = args.map((arg) => realPart(inner(arg)))
+      const values = [first, ...args.slice(1).map(inner)]
       const better = name === 'max' ? 1 : -1
-      return complex.real(values.reduce((best, one) => (big.sign(big.subtract(one, best)) === better ? one : best)))
+      const best = values.map(({ value }) => realPart(value)).reduce((a, b) => (big.sign(big.subtract(b, a)) === better ? b : a))
+      return { value: complex.real(best), bits: Math.max(...values.map(({ bits }) => bits)) }
     }
     case 'binomial':
-      return binomial(first, inner(args[1]), work)
-    case 'det':
-      return determinant(args.map(inner))
+      return exactly(binomial(first.value, inner(args[1]).value, work))
+    case 'det': {
+      const entries = [first, ...args.slice(1).map(inner)]
+      const size = Math.sqrt(entries.length)
+      const row = (i: number): number => Math.max(...entries.slice(i * size, (i + 1) * size).map(({ value }) => complex.magnitude(value)))
+      const product = Array.from({ length: size }, (_, i) => row(i)).reduce((sum, bits) => sum + bits, 0)
+      return { value: determinant(entries.map(({ value }) => value)), bits: product + Math.max(...entries.map(loss)) + size }
+    }
     default:
       throw new Undefined(`no function ${name}`)
   }
 }
 
-function rootOf(x: Complex, degree: Node, inner: (node: Node) => Complex): Complex {
+function rootOf(x: Inexact, degree: Node, inner: (node: Node) => Inexact): Inexact {
   const exact = exactValue(degree)
-  if (typeof exact === 'object' && isInteger(exact) && exact.n > 0n && exact.n < 1000n) return complex.root(x, Number(exact.n))
-  return complex.power(x, complex.divide(complex.ONE, inner(degree)))
+  if (typeof exact === 'object' && isInteger(exact) && exact.n > 0n && exact.n < 1000n)
+    return blurred(complex.root(x.value, Number(exact.n)), loss(x))
+  const index = inner(degree)
+  const value = complex.power(x.value, complex.divide(complex.ONE, index.value))
+  return blurred(value, loss(x) + loss(index) + Math.max(0, complex.magnitude(index.value)) + 8)
 }
 
 function radians(degrees: Complex): Complex {

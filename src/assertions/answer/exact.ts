@@ -10,12 +10,11 @@ import type { Node } from './node.ts'
  */
 export type Exact = Rational | 'inexact' | 'huge' | 'undefined'
 
-/** Thrown inside; the value of the whole is then this. */
-class NotExact extends Error {
+/** Thrown inside; the value of the whole is then this. No Error: every root and variable throws it, and needs no stack. */
+class NotExact {
   readonly why: 'inexact' | 'huge' | 'undefined'
 
   constructor(why: 'inexact' | 'huge' | 'undefined') {
-    super(why)
     this.why = why
   }
 }

@@ -5,6 +5,7 @@ import { chosenLetter } from './choice.ts'
 import { LIMITS } from './limits.ts'
 import type { Answer } from './node.ts'
 import { restoreCommands, stripDelimiters } from './normalize.ts'
+import { resultAt, statedNumber, statement } from './prose.ts'
 import { readAnswer } from './read.ts'
 
 /** How the answer is found. `whole`: the output is the answer. */
@@ -119,12 +120,19 @@ function hashes(text: string): Extracted | undefined {
 
 /** The whole output where it is an answer and not prose. */
 function wholeAnswer(text: string, expected: Expected): Extracted | undefined {
-  const plain = joinLines(text.trim())
+  const plain = joinLines(unfenced(text.trim()))
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
   const words = expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are) /i.test(plain)
   return words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)
     ? { text: plain, source: 'whole output' }
     : undefined
+}
+
+/** The inside of a code block that is everything. */
+function unfenced(text: string): string {
+  if (!text.startsWith('```') || !text.endsWith('```')) return text
+  const inner = /^```[a-z]{0,12}\n([^`]{1,1000})```$/.exec(text.slice(0, 1100))
+  return inner ? inner[1].trim() : text
 }
 
 /** Line breaks inside braces and environments are blanks. */
@@ -166,6 +174,8 @@ const MARKER = /^s?[\s*_:]{0,8}(?:(?:is|are|=|[:：])|(?=\$|\\[([]))[\s*_]{0,8}(
 /** What ends the answer inside its sentence. */
 const SENTENCE_END =
   /\.(?=\s|$)|, but |,? because |,? since |,? which |; |, (?:so|not|it|as|or (?:about|approximately|exactly|equivalently)|i\.e|e\.g|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
+/** What says the same once more. */
+const APPOSITION = /,? \(?(?:i\.e\.|that is,|in other words|or equivalently)[ ,]/
 /** A statement that leaves the answer open, or takes it back. */
 const HEDGED =
   /^(?:not|never|either|at (?:least|most)|(?:more|less|greater|fewer|larger|smaller|bigger|lower|higher) than|between|one of|neither|none of|unknown|cannot|I (?:can(?:not|'t)?|do|am)|we can(?:not|'t)?)\b/i
@@ -225,7 +235,7 @@ function leadingMath(text: string): { content: string; end: number } | undefined
 /** From the sentence that states the answer to the answer in it. */
 function refine(line: string, expected: Expected): string {
   const calm = expected.factorial || /\$\W*$/.test(line) ? line : line.replace(/(\d[\s*_]{0,4})!+[\s*_]{0,4}$/, '$1')
-  const whole = trimEnd(calm)
+  const whole = trimEnd(calm.split(APPOSITION)[0]) || trimEnd(calm)
   const sentence = trimEnd(calm.split(SENTENCE_END)[0])
   for (const text of expected.kind === 'choice' ? [whole, sentence] : []) {
     if (chosenLetter(text) !== undefined) return text
@@ -236,7 +246,7 @@ function refine(line: string, expected: Expected): string {
   if (HEDGED.test(whole)) return whole
   if (sentence !== '' && (isAnswer(sentence) || sentence.length <= 3)) return sentence
   if (/(?:\$|\\[)\]])$/.test(sentence)) return lastMath(sentence) ?? sentence
-  return copula(sentence) ?? lastMath(sentence) ?? lastNumber(sentence) ?? (sentence || whole)
+  return copula(sentence) ?? lastMath(sentence) ?? statedNumber(sentence) ?? (sentence || whole)
 }
 
 function trimEnd(text: string): string {
@@ -245,7 +255,7 @@ function trimEnd(text: string): string {
 
 /** The last math environment or bold number, the last `= X` or `is X`, the last number: in this order, at the end of the text. */
 function trailing(text: string, expected: Expected): Extracted | undefined {
-  const trimmed = text.trimEnd()
+  const trimmed = withoutChatter(text.trimEnd())
   const end = trimmed.slice(0, -FORMULA) + joinLines(trimmed.slice(-FORMULA))
   if (end.endsWith('?')) return undefined
   const block = /(?:\$\$|\\\])[.\s]{0,4}$/.test(end) || /\n\s*(?:\$|\\\))[.\s]{0,4}$/.test(end.slice(-40)) ? lastMath(end) : undefined
@@ -253,7 +263,7 @@ function trailing(text: string, expected: Expected): Extracted | undefined {
   const line = end.slice(end.lastIndexOf('\n') + 1)
   const bold = /\*\*([^*\n]{1,200})\*\*[^*\d]{0,60}$/.exec(line.slice(-300))?.[1]
   if (bold !== undefined && /\d/.test(bold)) return { text: refine(bold, { ...expected, kind: 'other' }), source: 'bold text at the end' }
-  const sentence = lastSentence(line)
+  const sentence = statement(lastSentence(line))
   const math = lastMath(sentence)
   if (math !== undefined) return { text: math.trim(), source: 'formula at the end' }
   const letter = expected.kind === 'choice' ? CHOICE.exec(sentence.slice(-200)) : null
@@ -268,9 +278,27 @@ function trailing(text: string, expected: Expected): Extracted | undefined {
   if (NEGATED.test(sentence.slice(-400))) return undefined
   if (chosen && !/(?:\b(?:and|or|nor|both|not)|[,/&])\s*\(?[A-Z]\)?\.?$/.test(sentence.slice(-16)))
     return { text: chosen[1], source: 'last word' }
-  const number = lastNumber(sentence) ?? lastNumber(line)
+  const number = statedNumber(sentence) ?? statedNumber(line)
   if (number !== undefined && /\d[\s,;.]+$/.test(sentence.slice(-2000, sentence.lastIndexOf(number)))) return undefined
   return number === undefined ? undefined : { text: number, source: 'last number' }
+}
+
+/** What takes the answer before it back, or leaves it open. */
+const DOUBT = /\b(?:not|no|never|cannot|can't|don't|unsure|doubt|wrong|mistake|incorrect|however|but|give up|wait|check|actually|guess)\b/i
+
+/** A text without closing paragraphs that hold no number, formula or capital letter alone: "Let me know if you have questions!" */
+function withoutChatter(text: string): string {
+  let out = text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, '')
+  for (let round = 0; round < 2; round++) {
+    const start = out.lastIndexOf('\n\n')
+    const last = start < 0 ? '' : out.slice(start)
+    const rest = start < 0 ? '' : out.slice(0, start).trimEnd()
+    const chatter =
+      last.length <= 400 && /[!?.]\s*$/.test(last) && !/[\d$\\*=`|]|\b[A-Z]\b(?!')/.test(last.replaceAll('I', '')) && !DOUBT.test(last)
+    if (!chatter || !/[\d$)\]*.]$/.test(rest) || !/[\d$]/.test(rest.slice(-200))) break
+    out = rest
+  }
+  return out
 }
 
 /** "Option B is correct", "(B) is the answer", "B is right". */
@@ -279,7 +307,7 @@ const CHOICE = /^(?:.*\s)?(?:(?:option|choice)\s+\(?([A-Z])\)?|\(?([A-Z])\)?)\s+
 /** What $ encloses is no formula but what stands between two prices: "$100 - $58 = $42", "how many $? about $42". */
 function isMoney(open: string, content: string): boolean {
   if (open !== '$' || content.includes('\\')) return false
-  return /[-+*/=]\s*$/.test(content) || (/^[\d?]/.test(content) && /[a-z]{3,}\s/i.test(content))
+  return /[-+*/=]\s*$/.test(content) || (/^[\d?]/.test(content) && /[a-z]{2,}\s/i.test(content))
 }
 
 function lastSentence(line: string): string {
@@ -323,12 +351,13 @@ function lastEnvironment(text: string): { start: number; end: number; content: s
   return best
 }
 
-/** X of the last "is X" or "= X", where X is an answer. */
+const COPULAS = [' is ', ' are ', ' equals ', "'s ", '=', ': ', ' get ', ' gives ', ' obtain ', ' be ']
+
+/** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
 function copula(sentence: string): string | undefined {
   const text = sentence.slice(-1000)
-  for (const word of [' is ', ' are ', ' equals ', "'s ", '=', ': ', ' get ', ' gives ', ' obtain ', ' be ']) {
-    const at = text.lastIndexOf(word)
-    if (at < 0) continue
+  const found = COPULAS.map((word) => ({ word, at: text.lastIndexOf(word) })).filter(({ at }) => at >= 0)
+  for (const { word, at } of found.sort((a, b) => b.at - a.at)) {
     const rest = trimEnd(text.slice(at + word.length))
     if (word === '=' && /^[a-z]$/i.test(rest)) {
       const value = trimEnd(text.slice(0, at).slice(text.slice(0, at).trimEnd().lastIndexOf(' ') + 1))
@@ -339,22 +368,16 @@ function copula(sentence: string): string | undefined {
     if (start !== rest && start !== '' && isAnswer(start)) return start
     const relation = trimEnd(text.slice(at + word.length).split(/ is | as /)[0])
     if (relation !== rest && relation !== '' && isAnswer(relation)) return relation
+    const result = word === '=' && !TAKEN_BACK.test(text) ? resultAt(text, at) : undefined
+    if (result !== undefined) return result
   }
   return relationIn(text)
 }
 
 /** "We find that x < 3" or "Thus x <= 2 is our answer". */
 function relationIn(text: string): string | undefined {
-  const match = /(?:^|\s)([a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{1,60})/.exec(text)
+  const match = /(?:^|\s)([a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{1,60})(?=\s|$)(?!\s{1,3}[-+*/=])/.exec(text)
   return match && isAnswer(match[1]) ? match[1] : undefined
-}
-
-/** The last number with its sign, separators, percent sign or currency. */
-function lastNumber(text: string): string | undefined {
-  let found: string | undefined
-  for (const match of text.slice(-2000).matchAll(/(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%)?(?:\/\d+)?/g))
-    found = match[0]
-  return found
 }
 
 function firstLine(text: string): string {

@@ -4,8 +4,10 @@ import { type Choices, choiceReference, chosenLetter } from './choice.ts'
 import { compareAnswers } from './equal.ts'
 import { type Expected, type Extraction, extractAnswer } from './extract.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
-import type { Answer } from './node.ts'
+import type { Answer, Node } from './node.ts'
 import { readAnswer, readDecimalComma } from './read.ts'
+import { type Reference, referenceOf } from './reference.ts'
+import { isNumeric } from './values.ts'
 import { plainWords } from './words.ts'
 
 export interface Judgement {
@@ -32,18 +34,18 @@ export const DEFAULT_MANNER: Manner = { extract: 'auto', policy: DEFAULT_POLICY,
 export function judgeAnswer(output: string, references: readonly string[], manner: Manner = DEFAULT_MANNER): Judgement {
   let last: Judgement = { pass: false, rule: 'there is no reference' }
   for (const reference of references) {
-    last = judgeOne(output, reference, manner)
+    last = judgeOne(output, referenceOf(reference), manner)
     if (last.pass) break
   }
   return last
 }
 
-function judgeOne(output: string, reference: string, { extract, policy, choices }: Manner): Judgement {
-  const wanted = readAnswer(reference)
+function judgeOne(output: string, reference: Reference, { extract, policy, choices }: Manner): Judgement {
+  const wanted = reference.answer
   const choice = choiceReference(reference, choices)
-  const expected: Expected = { kind: choice === undefined ? expectedKind(wanted) : 'choice', factorial: reference.includes('!') }
+  const expected: Expected = { kind: choice === undefined ? expectedKind(wanted) : 'choice', factorial: reference.text.includes('!') }
   const spoken = wanted.kind === 'text' && extract === 'auto' && output.length < 2 * LIMITS.candidate
-  if (spoken && plainWords(output) === plainWords(reference)) {
+  if (spoken && plainWords(output) === plainWords(reference.text)) {
     return { pass: true, extracted: output.trim(), source: 'whole output', type: 'text', rule: 'same words' }
   }
   const extracted = extractAnswer(output, extract, expected)
@@ -55,27 +57,63 @@ function judgeOne(output: string, reference: string, { extract, policy, choices 
     const letter = chosenLetter(text, choices)
     if (letter !== undefined) return { ...found, pass: letter === choice, type: 'choice', rule: `choice ${letter}` }
     const option = typeof choices === 'object' && choices.get(choice)
-    if (option) return { ...found, ...agree(text, option, policy), type: 'choice' }
+    if (option) return { ...found, ...agree(text, referenceOf(option), policy), type: 'choice' }
   }
-  return { ...found, ...agree(text, reference, policy) }
+  const verdict = agree(text, reference, policy)
+  if (!verdict.pass && extract !== 'whole' && wanted.kind === 'expression') {
+    const value = valueOfSum(readAnswer(text))
+    if (value && compareAnswers(value, wanted, policy).equal)
+      return { ...found, ...verdict, pass: true, rule: 'value of the sum asked for' }
+  }
+  return { ...found, ...verdict }
+}
+
+/** The 25 of "so m + n = 25": a sum of different letters that problems ask for, stated with its value. */
+function valueOfSum(answer: Answer): Answer | undefined {
+  if (answer.kind !== 'relation' || answer.ops.some((op) => op !== '=')) return undefined
+  const [sum, ...values] = answer.sides
+  const terms = sum.kind === 'expression' ? letters(sum.node) : undefined
+  if (!terms || terms.length < 2 || new Set(terms).size < terms.length) return undefined
+  if (!values.every((value) => value.kind === 'expression' && isNumeric(value.node))) return undefined
+  return values.slice(1).every((value) => compareAnswers(value, values[0]).equal) ? values[0] : undefined
+}
+
+/** The letters of a sum of letters alone. */
+function letters(node: Node): string[] | undefined {
+  if (node.kind === 'symbol') return [node.name]
+  if (node.kind !== 'binary' || node.op !== '+') return undefined
+  const left = letters(node.left)
+  const right = left && letters(node.right)
+  return right && [...left, ...right]
+}
+
+const POINT = /\d\.\d/
+
+/** The reading in which 27,108,135 is a list; 1,000 never is. */
+function separated(text: string): Answer | undefined {
+  if (!/\d,\d{3}/.test(text) || /\d,0\d\d(?!\d)/.test(text)) return undefined
+  const list = readAnswer(text, false)
+  return list.kind === 'list' ? list : undefined
 }
 
 /** The plain readings first, then commas the other way: as separators of a list, or as decimal commas. */
-function agree(text: string, reference: string, policy: Policy): { pass: boolean; type: string; rule: string } {
+function agree(text: string, reference: Reference, policy: Policy): { pass: boolean; type: string; rule: string } {
   const answer = readAnswer(text)
-  const wanted = readAnswer(reference)
+  const wanted = reference.answer
   const type = describe(answer)
   const { equal, rule } = compareAnswers(answer, wanted, policy)
   if (equal) return { pass: true, type, rule }
-  if (/\d,\d{3}/.test(text) || /\d,\d{3}/.test(reference)) {
-    const lists = [readAnswer(text, false), readAnswer(reference, false)]
-    const other = compareAnswers(lists[0], lists[1], policy)
-    if (lists.some(({ kind }) => kind === 'list') && other.equal) return { pass: true, type: describe(lists[0]), rule: other.rule }
-  }
-  const decimals = [readDecimalComma(text), readDecimalComma(reference)]
+  const list = separated(text)
+  const other = list && compareAnswers(list, wanted, policy)
+  if (list && other?.equal) return { pass: true, type: describe(list), rule: other.rule }
+  const wantedList = separated(reference.text)
+  const way = wantedList && compareAnswers(answer, wantedList, policy)
+  if (way?.equal) return { pass: true, type, rule: way.rule }
+  const decimal = POINT.test(reference.text) ? readDecimalComma(text) : undefined
+  const decimalReference = POINT.test(text) ? reference.decimal : undefined
   const comma =
-    (decimals[0] && /\d\.\d/.test(reference) && compareAnswers(decimals[0], wanted, policy).equal) ||
-    (decimals[1] && /\d\.\d/.test(text) && compareAnswers(answer, decimals[1], policy).equal)
+    (decimal && compareAnswers(decimal, wanted, policy).equal) ||
+    (decimalReference && compareAnswers(answer, decimalReference, policy).equal)
   return comma ? { pass: true, type: 'number', rule: 'decimal comma' } : { pass: false, type, rule }
 }
 

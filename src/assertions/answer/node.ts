@@ -34,7 +34,7 @@ export type Bracket = '(' | '['
 export type Answer =
   | { kind: 'expression'; node: Node; unit?: string; key: string }
   | { kind: 'tuple'; open: Bracket; close: ')' | ']'; items: Answer[]; key: string }
-  | { kind: 'list' | 'set'; items: Answer[]; key: string }
+  | { kind: 'list' | 'set'; items: Answer[] /** Inequalities that hold together. */; joint?: boolean; key: string }
   | { kind: 'operation'; op: 'union' | 'intersection' | 'difference'; items: Answer[]; key: string }
   | { kind: 'reals'; key: string }
   | { kind: 'matrix'; rows: Answer[][]; key: string }

@@ -137,9 +137,11 @@ const SIGNS: Readonly<Record<string, string>> = {
   Ω: '\\Omega ',
 }
 const CHARACTER_RUN = /[^\u0000-\u007f]+/g
+const ASCII = /^[\u0000-\u007f]*$/
 
 /** Normalises text: invisible characters go; superscripts are read before NFKC would turn x² into x2. */
 export function normalizeUnicode(text: string): string {
+  if (ASCII.test(text)) return text
   return text
     .replace(INVISIBLE, '')
     .replace(/[⁰¹²³⁴-⁹]+[⁄∕][₀-₉]+/g, superscriptFraction)
@@ -206,9 +208,13 @@ const MARKERS: readonly [string, string][] = [
   ['"', '"'],
 ]
 
+/** What begins or ends with something that {@link stripDelimiters} might take away. */
+const DELIMITED = /^[$\\*`"]|[.,;:!\\]$/
+
 /** Text without the math delimiters, emphasis and end marks around it. */
 export function stripDelimiters(text: string): string {
   let out = text.trim()
+  if (!DELIMITED.test(out)) return out
   for (let round = 0; round < 8; round++) {
     const before = out
     for (const [open, close] of MARKERS) {

@@ -9,8 +9,14 @@ import { LIMITS } from './limits.ts'
 import type { BinaryOp, BoundNode, Node } from './node.ts'
 import { canonical, type Token } from './tokens.ts'
 
-/** The tokens are no expression. */
-export class NoExpression extends Error {}
+/** The tokens are no expression, and why. No Error: much text is tried, and a stack would cost more than the trying. */
+export class NoExpression {
+  readonly why: string
+
+  constructor(why: string) {
+    this.why = why
+  }
+}
 
 const CLOSING: Readonly<Record<string, string>> = {
   '(': ')',
@@ -27,6 +33,9 @@ const INVERSES: Readonly<Record<string, string>> = {
   arcsinh: 'asinh',
   arccosh: 'acosh',
   arctanh: 'atanh',
+  arsinh: 'asinh',
+  arcosh: 'acosh',
+  artanh: 'atanh',
   lg: 'log',
   ceiling: 'ceil',
 }
@@ -451,7 +460,7 @@ class ExpressionParser {
 
   private functionArguments(): Node[] {
     const open = this.tokens[this.at]
-    if (open?.kind === 'sign' && (open.text === '(' || open.text === '[' || open.text === '{')) {
+    if (open?.kind === 'sign' && (open.text === '(' || open.text === '[' || open.text === '{' || open.text === '\\{')) {
       this.at++
       const args = [this.sum()]
       while (this.take(',')) args.push(this.sum())

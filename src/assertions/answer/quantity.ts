@@ -27,7 +27,7 @@ export function readBased(tokens: readonly Token[], key: string): Answer | undef
 /** An expression, with or without a unit. */
 export function readQuantity(tokens: readonly Token[], key: string): Answer | undefined {
   if (tokens.length === 1 && isSign(tokens[0], '\\emptyset')) return { kind: 'set', items: [], key: '\\emptyset' }
-  let body = tokens
+  let body = flatUnit(tokens)
   let unit: string | undefined
   if (isSignOf(body[0], CURRENCIES)) {
     unit = currency(body[0].text)
@@ -67,6 +67,23 @@ export function readQuantity(tokens: readonly Token[], key: string): Answer | un
     if (error instanceof NoExpression) return undefined
     throw error
   }
+}
+
+/** 72\\frac{\\text{km}}{\\text{h}} with its unit on one line: 72 km/h. */
+function flatUnit(tokens: readonly Token[]): readonly Token[] {
+  const at = tokens.findLastIndex((token) => isSign(token, '\\frac'))
+  if (at < 1 || !isSign(tokens[at + 1], '{') || !isSign(tokens.at(-1), '}')) return tokens
+  const middle = tokens.findIndex((token, i) => i > at && isSign(token, '}') && isSign(tokens[i + 1], '{'))
+  if (middle < 0) return tokens
+  const above = tokens.slice(at + 2, middle)
+  const below = tokens.slice(middle + 2, -1)
+  if (above.length === 0 || below.length === 0 || above.length + below.length > 12) return tokens
+  const slash: Token = { kind: 'sign', text: '/', space: false }
+  const upright = [...above, ...below].some(({ kind }) => kind === 'text' || kind === 'word')
+  const line = [...above, slash, ...below]
+  const unit = line.map(({ text }) => text).join('')
+  if (!isSymbolUnit(unit, true) || (!upright && tokens[at - 1].kind !== 'number')) return tokens
+  return [...tokens.slice(0, at), { kind: 'text', text: unit.replace(/[{}]/g, ''), space: true }]
 }
 
 function isSignOf(token: Token | undefined, signs: ReadonlySet<string>): token is Token {

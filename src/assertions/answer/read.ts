@@ -12,7 +12,7 @@ import { balanced, closes, isSign, matching, opens, split, trim, words } from '.
 import { canonical, type Token, tokenize } from './tokens.ts'
 import { isHarmless } from './units.ts'
 import { isNumeric } from './values.ts'
-import { numberInWords, setInWords } from './words.ts'
+import { rationalInWords, setInWords } from './words.ts'
 
 const SEPARATORS = new Set([',', ';', 'and', 'or', '\\and', '\\or'])
 const SET_OPERATIONS: Readonly<Record<string, 'union' | 'intersection' | 'difference'>> = {
@@ -26,11 +26,22 @@ const MATRICES = /^\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}$/
 const CURRENCY_WORDS = /^(?:US\s?\\?\$|(?:USD|EUR|GBP|INR|RMB|Rs\.?)\s)\s{0,3}(?=[-\d.])/i
 const LINES = /^\\begin\{(?:cases|aligned|align|alignedat|gathered|gather|split|equation)\}$/
 
-/** Reads an answer. What has no type becomes text; what is beyond the bounds too. `thousands` as in the tokenizer. */
+let last: { text: string; answer: Answer } | undefined
+
+/**
+ * Reads an answer. What has no type becomes text; what is beyond the bounds too. `thousands` as in the tokenizer. The
+ * last reading is kept: extraction reads a candidate to see whether it is an answer, and then it is compared.
+ */
 export function readAnswer(text: string, thousands = true): Answer {
-  const plain = unwrap(normalizeUnicode(text))
-  const spelled = numberInWords(plain)
-  if (spelled !== undefined) return { kind: 'expression', node: { kind: 'number', value: rational(spelled) }, key: plain }
+  if (!thousands) return readAnew(text, false)
+  if (last?.text !== text) last = { text, answer: readAnew(text, true) }
+  return last.answer
+}
+
+function readAnew(text: string, thousands: boolean): Answer {
+  const plain = withSigns(unwrap(normalizeUnicode(text)))
+  const spelled = rationalInWords(plain)
+  if (spelled) return { kind: 'expression', node: { kind: 'number', value: spelled }, key: plain }
   try {
     const money = CURRENCY_WORDS.exec(plain)
     if (money) return withCurrency(readTokens(tokenize(plain.slice(money[0].length), thousands), 0), money[0], plain)
@@ -39,6 +50,14 @@ export function readAnswer(text: string, thousands = true): Answer {
     if (error instanceof TooComplex) return { kind: 'text', text: plain, key: plain }
     throw error
   }
+}
+
+/** "negative 5" is −5, and y^{\\prime} is y'. */
+function withSigns(text: string): string {
+  const signed = text.replace(/^(?:negative|minus)\s{1,3}(?=[\d.\\])/i, '-')
+  return signed.includes('\\prime')
+    ? signed.replace(/\^\s?\{?\s?\\prime(\s?\\prime)?\s?\}?/g, (_, second) => (second ? "''" : "'"))
+    : signed
 }
 
 /** The currency in words before a number. */
@@ -63,6 +82,7 @@ function unwrap(text: string): string {
 function readTokens(all: readonly Token[], depth: number): Answer {
   const tokens = trim(all)
   const key = canonical(tokens)
+  if (tokens.length === 1 && tokens[0].kind === 'number') return readQuantity(tokens, key)!
   const text: Answer = { kind: 'text', text: words(tokens), key }
   if (depth > LIMITS.depth || tokens.length === 0) return text
   if (tokens.every((token) => token.kind === 'text' || token.kind === 'word' || isSign(token, '-'))) return readWords(tokens, text, depth)
@@ -81,14 +101,24 @@ function readTokens(all: readonly Token[], depth: number): Answer {
     readMatrixSum(outer, key, depth) ??
     readBased(outer, key) ??
     readQuantity(outer, key) ??
+    readLabelled(outer, depth) ??
     text
   )
 }
 
+/** What stands behind words that announce it, \\text{The answer is }42, or behind the name of a point, P(3, -4). */
+function readLabelled([label, ...rest]: readonly Token[], depth: number): Answer | undefined {
+  if (label.kind === 'text')
+    return /(?:\s(?:is|are|equals)|:)$/i.test(label.text) && rest.length > 0 ? readTokens(rest, depth + 1) : undefined
+  if (label.kind !== 'name' || !/^[A-Z]$/.test(label.text) || !isSign(rest[0], '(') || matching(rest) !== rest.length - 1) return undefined
+  const point = readTokens(rest, depth + 1)
+  return point.kind === 'tuple' ? point : undefined
+}
+
 /** Numbers and sets in words; \\text{42 apples} as what is inside. */
 function readWords(tokens: readonly Token[], text: Extract<Answer, { kind: 'text' }>, depth: number): Answer {
-  const number = numberInWords(text.text.trim())
-  if (number !== undefined) return { kind: 'expression', node: { kind: 'number', value: rational(number) }, key: text.key }
+  const number = rationalInWords(text.text.trim())
+  if (number) return { kind: 'expression', node: { kind: 'number', value: number }, key: text.key }
   const set = setInWords(text.text)
   if (set === 'reals') return { kind: 'reals', key: text.key }
   if (set === 'empty') return { kind: 'set', items: [], key: '\\emptyset' }
@@ -111,12 +141,12 @@ function readRemark(tokens: readonly Token[], key: string, depth: number): Answe
   if (open <= 0 || before.length > 200 || inner.length === 0) return undefined
   const wordy =
     inner.every(({ kind }) => kind === 'word' || kind === 'text' || kind === 'name') && inner.some(({ kind }) => kind !== 'name')
-  const spelled = before.every((token) => token.kind === 'word' || isSign(token, '-')) ? numberInWords(words(before).trim()) : undefined
+  const spelled = before.every((token) => token.kind === 'word' || isSign(token, '-')) ? rationalInWords(words(before).trim()) : undefined
   if (!wordy && spelled === undefined) return undefined
   const value = readTokens(before, depth + 1)
   if (value.kind !== 'expression' || !isNumeric(value.node)) return undefined
   const remark = words(inner).trim()
-  const said = numberInWords(remark)
+  const said = rationalInWords(remark)
   if (said === undefined && spelled === undefined) {
     return isHarmless(remark) ? { ...value, key } : undefined
   }
@@ -163,10 +193,13 @@ function readList(tokens: readonly Token[], key: string, depth: number): Answer 
   const items = parts.filter((part) => part.length > 0 && !isQualifier(part)).map((part) => readTokens(part, depth + 1))
   if (items.length === 1) return items[0]
   if (items.length === 0) return undefined
-  if (!pairs) return { kind: 'list', items, key }
+  const joint = found.signs.every((sign) => sign === 'and' || sign === '\\and') && items.every(isInequality)
+  if (!pairs) return joint ? { kind: 'list', items, joint, key } : { kind: 'list', items, key }
   const tuples = items.map((item): Answer => (item.kind === 'list' ? { ...item, kind: 'tuple', open: '(', close: ')' } : item))
   return { kind: 'list', items: tuples, key }
 }
+
+const isInequality = (answer: Answer): boolean => answer.kind === 'relation' && answer.ops.some((op) => op === '<' || op === '<=')
 
 /** "k \\in \\mathbb{Z}" beside an answer says what its letter ranges over. */
 function isQualifier([name, sign, set, ...rest]: readonly Token[]): boolean {
@@ -311,12 +344,12 @@ function readMatrixTerm(tokens: readonly Token[], depth: number): Matrix | undef
   return factor.kind === 'expression' ? scaleMatrix(factor.node, product) : undefined
 }
 
-/** The reading of "0,5" or "1.234,56" as a decimal, where the text is one; "2,5" is two numbers. */
+/** The reading of "0,5" or "1.234,56" as a decimal, where the text is one; "2,5" is two numbers, "1,234" a thousand and more. */
 export function readDecimalComma(text: string): Answer | undefined {
   const plain = unwrap(normalizeUnicode(text))
   const grouped = /^[+-]?\d{1,3}(?:\.\d{3}){1,10},/.test(plain) ? plain.replaceAll('.', '') : plain
   const match = /^([+-]?)(\d{1,40}),(\d{1,30})$/.exec(grouped)
-  if (!match || /^[+-]?[1-9],\d$/.test(plain)) return undefined
+  if (!match || /^[+-]?[1-9],\d$/.test(plain) || /^[+-]?[1-9]\d{0,2},\d{3}$/.test(plain)) return undefined
   const value = rational(BigInt(match[2] + match[3]) * (match[1] === '-' ? -1n : 1n), 10n ** BigInt(match[3].length))
   return { kind: 'expression', node: { kind: 'number', value, digits: match[2].length + match[3].length }, key: match[0] }
 }

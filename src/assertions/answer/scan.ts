@@ -34,6 +34,7 @@ export function balanced(tokens: readonly Token[]): boolean {
 
 /** Splits at signs outside all brackets. Undefined: there are none. */
 export function split(tokens: readonly Token[], at: (token: Token) => boolean): { parts: Token[][]; signs: string[] } | undefined {
+  if (!tokens.some((token) => token.kind === 'sign' && at(token))) return undefined
   const parts: Token[][] = [[]]
   const signs: string[] = []
   let depth = 0

@@ -14,6 +14,8 @@ export type RealSet =
 
 const ALL: RealSet = { kind: 'interval', low: 'infinite', high: 'infinite', lowClosed: false, highClosed: false }
 
+const NOTHING: RealSet = { kind: 'union', parts: [] }
+
 /** The set an answer stands for; undefined where it is none. */
 export function realSet(answer: Answer, work: Work): RealSet | undefined {
   work.spend(10)
@@ -24,8 +26,13 @@ export function realSet(answer: Answer, work: Work): RealSet | undefined {
       return answer.items.length === 2 ? interval(answer, work) : undefined
     case 'set':
       return all(answer.items.map((item) => point(item, work)))
-    case 'list':
-      return all(answer.items.map((item) => realSet(item, work)))
+    case 'list': {
+      const union = all(answer.items.map((item) => realSet(item, work)))
+      if (!answer.joint || union?.kind !== 'union') return union
+      // "x < -3 and x > 3" that no number satisfies is meant as "or".
+      const common: RealSet = { kind: 'intersection', parts: union.parts }
+      return sameSet(common, NOTHING) ? union : common
+    }
     case 'operation': {
       const parts = answer.items.map((item) => realSet(item, work))
       return parts.every((part) => part !== undefined) ? { kind: answer.op, parts } : undefined
@@ -71,6 +78,8 @@ function interval(answer: Extract<Answer, { kind: 'tuple' }>, work: Work): RealS
   const highClosed = answer.close === ']'
   // Infinity is no member of the real line.
   if ((low === 'infinite' && lowClosed) || (high === 'infinite' && highClosed)) return undefined
+  // (3, -4) is a point and no interval.
+  if (low !== 'infinite' && high !== 'infinite' && big.sign(big.subtract(high, low)) < 0) return undefined
   return { kind: 'interval', low, high, lowClosed, highClosed }
 }
 

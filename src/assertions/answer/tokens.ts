@@ -8,6 +8,7 @@ import {
   FUNCTIONS,
   GREEK,
   LONGEST_FUNCTION,
+  NO_FUNCTIONS,
   SHORT_WORDS,
   SILENT,
   SKIPPED,
@@ -27,6 +28,10 @@ export type Token = { space: boolean } & (
 )
 
 const REPEATING = /^\.\s*\\(?:overline|bar|dot)\b/
+/** With what a separator of thousands may begin. */
+const SEPARATOR_STARTS = ' {,\\\u00a0\u2009\u202f'
+const BLANK = /\s/
+const LETTER = /\p{L}/u
 const TWO_CHARACTER_SIGNS = new Set(['<=', '>=', '!=', '**', '=='])
 
 /** Reads tokens. Throws TooComplex beyond the bounds. `thousands`: commas in 3-digit groups belong to the number. */
@@ -60,13 +65,13 @@ class Tokenizer {
 
   private next(): void {
     const c = this.text[this.at]
-    if (/\s/.test(c) || c === '~' || c === '$') {
+    if (c === ' ' || BLANK.test(c) || c === '~' || c === '$') {
       this.at++
       this.space = true
     } else if (isDigit(c) || (c === '.' && isDigit(this.text[this.at + 1]) && !isDigit(this.text[this.at - 1]))) this.number()
     else if (c === '.' && REPEATING.test(this.text.slice(this.at, this.at + 16))) this.number()
     else if (c === '\\') this.command()
-    else if (/\p{L}/u.test(c)) this.letters()
+    else if (LETTER.test(c)) this.letters()
     else this.sign(c)
   }
 
@@ -97,7 +102,7 @@ class Tokenizer {
 
   private letters(): void {
     const start = this.at
-    while (this.at < this.text.length && /\p{L}/u.test(this.text[this.at])) this.at++
+    while (this.at < this.text.length && LETTER.test(this.text[this.at])) this.at++
     let run = this.text.slice(start, this.at)
     // 4:30 p.m.
     const half = this.tokens.at(-1)?.kind === 'number' ? /^([ap])(\.?)\s?m\b\.?/i.exec(this.text.slice(start, start + 6)) : null
@@ -115,17 +120,19 @@ class Tokenizer {
       return
     }
     if (FUNCTIONS.has(run)) {
-      this.push({ kind: 'function', text: run, space: this.space })
+      // 90 min
+      const minutes = run === 'min' && this.tokens.at(-1)?.kind === 'number' && !/^\s?[({_\\]/.test(this.text.slice(this.at, this.at + 2))
+      this.push({ kind: minutes ? 'word' : 'function', text: run, space: this.space })
       return
     }
     // "sinx": a function and a letter or two.
     for (let length = Math.min(LONGEST_FUNCTION, run.length - 1); length >= 2 && run.length - length <= 2; length--) {
-      if (!FUNCTIONS.has(run.slice(0, length))) continue
+      if (!FUNCTIONS.has(run.slice(0, length)) || NO_FUNCTIONS.has(run)) continue
       this.push({ kind: 'function', text: run.slice(0, length), space: this.space })
       run = run.slice(length)
       break
     }
-    if (run.length >= 4 || SHORT_WORDS.has(run.toLowerCase()) || !/^[A-Za-z]+$/.test(run))
+    if (run.length >= 4 || SHORT_WORDS.has(run.toLowerCase()) || !/^[A-Za-z]+$/.test(run) || /^[A-Z]{2}s$/.test(run))
       this.push({ kind: 'word', text: run, space: this.space })
     else for (const letter of run) this.push({ kind: 'name', text: letter, space: this.space })
   }
@@ -224,9 +231,19 @@ class Tokenizer {
     if (/^(?:,?\s*and|,?\s*or),?$/i.test(plain)) this.push({ kind: 'sign', text: /and/i.test(plain) ? 'and' : 'or', space: true })
     else if (command === 'mathbb' && plain === 'R') this.push({ kind: 'sign', text: '\\R', space: this.space })
     else if (!prose && FUNCTIONS.has(plain)) this.push({ kind: 'function', text: plain, space: this.space })
+    else if (prose && FUNCTIONS.has(plain) && (plain === 'cis' || this.text[this.at] === '('))
+      this.push({ kind: 'function', text: plain, space: this.space })
+    else if (!prose && this.isUprightUnit(command, inner, plain)) this.push({ kind: 'text', text: plain, space: true })
     else if (!prose && plain.length === 1) this.push({ kind: 'name', text: plain, space: this.space })
     else if (/^[-+]?[\d.,\s]+$/.test(plain) || (inner.includes('\\') && !/[a-zA-Z]{2}/.test(plain))) this.splice(inner)
     else if (plain !== '') this.push({ kind: 'text', text: plain, space: true })
+  }
+
+  /** The letter of a unit: behind a blank as in 100\\mathrm{~m}, or upright behind a number. */
+  private isUprightUnit(command: string, inner: string, plain: string): boolean {
+    if (plain.length !== 1 || (command !== 'mathrm' && command !== 'rm')) return false
+    const before = this.tokens.at(-1)
+    return /^(?:~|\s|\\[ ,;:])/.test(inner) || (before?.kind === 'number' && /[mgshLlNJWVK]/.test(plain))
   }
 
   /** Math inside a text command is read as if the command were not there. */
@@ -259,7 +276,7 @@ class Tokenizer {
     }
     const exponent = this.exponent()
     if (digits.length + fraction.length > LIMITS.digits) throw new TooComplex(`a number of more than ${LIMITS.digits} digits`)
-    let value = parseRational(`${digits === '' ? '0' : digits}.${fraction}`)!
+    let value = fraction === '' ? rational(BigInt(digits)) : parseRational(`${digits === '' ? '0' : digits}.${fraction}`)!
     if (repeating !== '') {
       const below = 10n ** BigInt(fraction.length) * (10n ** BigInt(repeating.length) - 1n)
       const extra = rational(BigInt(repeating), below)
@@ -273,6 +290,8 @@ class Tokenizer {
 
   /** Further 3-digit groups of a number (1,234 or 1\,234 or 1{,}234 or 1 234); their digits. */
   private groups(first: string): string {
+    const next = this.text[this.at]
+    if (next === undefined || !SEPARATOR_STARTS.includes(next)) return ''
     if (first.length > 3 || first.startsWith('0') || this.at < this.plainUntil) return ''
     let more = ''
     let end = this.at
@@ -312,6 +331,8 @@ class Tokenizer {
   }
 
   private repeating(): string {
+    const next = this.text[this.at]
+    if (next === undefined || (next !== '\\' && next !== '.' && !BLANK.test(next))) return ''
     const match = /^(?:\s*\\(?:overline|bar|dot)\s*(?:\{(\d{1,60})\}|(\d))|\.\((\d{1,60})\))/.exec(this.text.slice(this.at, this.at + 90))
     if (!match) return ''
     this.at += match[0].length
@@ -319,6 +340,8 @@ class Tokenizer {
   }
 
   private exponent(): number {
+    const next = this.text[this.at]
+    if (next !== 'e' && next !== 'E') return 0
     const match = /^[eE]([+-]?\d{1,10})(?![\d.]|\^)/.exec(this.text.slice(this.at, this.at + 14))
     if (!match) return 0
     const exponent = Number(match[1])

@@ -5,16 +5,16 @@ import { divide, multiply, type Rational, rational } from '../rational.ts'
 /** Name, spellings; then what it measures and how much of its base unit it is. Without these it converts to nothing. */
 const UNITS: readonly [spellings: string, dimension?: string, numerator?: bigint, denominator?: bigint][] = [
   ['m meter metre', 'length', 1n],
-  ['km kilometer kilometre', 'length', 1000n],
+  ['km kms kilometer kilometre', 'length', 1000n],
   ['dm decimeter decimetre', 'length', 1n, 10n],
-  ['cm centimeter centimetre', 'length', 1n, 100n],
+  ['cm cms centimeter centimetre', 'length', 1n, 100n],
   ['mm millimeter millimetre', 'length', 1n, 1000n],
   ['in inch inches', 'length', 254n, 10_000n],
   ['ft foot feet', 'length', 3048n, 10_000n],
   ['yd yard', 'length', 9144n, 10_000n],
   ['mi mile', 'length', 1_609_344n, 1000n],
-  ['kg kilogram kilo', 'mass', 1n],
-  ['g gram', 'mass', 1n, 1000n],
+  ['kg kgs kilogram kilo', 'mass', 1n],
+  ['g gm gms gram', 'mass', 1n, 1000n],
   ['mg milligram', 'mass', 1n, 1_000_000n],
   ['lb lbs pound', 'mass', 45_359_237n, 100_000_000n],
   ['oz ounce', 'mass', 45_359_237n, 1_600_000_000n],
@@ -45,6 +45,11 @@ const UNITS: readonly [spellings: string, dimension?: string, numerator?: bigint
   ['kw'],
   ['hz hertz'],
   ['pa'],
+  ['kb'],
+  ['mb'],
+  ['gb'],
+  ['tb'],
+  ['kwh'],
   ['unit units'],
   ['sq'],
   ['pm p.m.'],
@@ -71,8 +76,15 @@ const COMPOUND: Readonly<Record<string, string>> = { mph: 'mi/h', kmh: 'km/h' }
 const PERCENT = new Set(['%', 'percent', 'pct', 'percentage', 'percents', 'percentagepoints', 'percentagepoint', 'percents'])
 /** Words that say that the number before them is not the answer as it stands. */
 const CHANGING =
-  /(?:^|[^a-z])(?:not|than|to|plus|minus|times|dozen|hundred|thousand|million|billion|half|squared|cubed|least|most|mod|factorial|between|over|by|wrong|incorrect|false)(?:[^a-z]|$)/
-const MAGNITUDES: Readonly<Record<string, number>> = { hundred: 2, thousand: 3, million: 6, billion: 9, trillion: 12 }
+  /(?:^|[^a-z])(?:not|than|to|plus|minus|times|hundred|thousand|million|billion|half|squared|cubed|least|most|mod|factorial|between|over|by|wrong|incorrect|false)(?:[^a-z]|$)/
+const MAGNITUDES: Readonly<Record<string, bigint>> = {
+  dozen: 12n,
+  hundred: 100n,
+  thousand: 1000n,
+  million: 10n ** 6n,
+  billion: 10n ** 9n,
+  trillion: 10n ** 12n,
+}
 
 /** Whether a word means percent. */
 export const isPercent = (unit: string): boolean =>
@@ -87,7 +99,7 @@ export const isPercent = (unit: string): boolean =>
 export function magnitudeWord(prose: string): { factor: Rational; rest: string } | undefined {
   const match = /^([a-z]+)(?:\s+(.*))?$/s.exec(prose.trim().toLowerCase())
   if (!match || !Object.hasOwn(MAGNITUDES, match[1])) return undefined
-  return { factor: rational(10n ** BigInt(MAGNITUDES[match[1]])), rest: match[2] ?? '' }
+  return { factor: rational(MAGNITUDES[match[1]]), rest: match[2] ?? '' }
 }
 
 /** Lengths, which may be squared or cubed without a blank before them. */

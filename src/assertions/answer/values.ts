@@ -16,6 +16,8 @@ const MIXED = 40
 const AGREEING = 10
 /** Bits two values must share. */
 const RELATIVE_BITS = 150
+/** Bits that must be known of the larger of two values, or behind the point beside 0, for a comparison to tell anything. */
+const TELLING_BITS = 30
 /** A decimal with this many digits may stand for an irrational number. */
 const APPROXIMATION_DIGITS = 10
 
@@ -154,7 +156,7 @@ export function realValue(node: Node, work: Work): big.BigFloat | undefined {
 }
 
 /** Whether two reals are the same number as far as it can be told. */
-export const sameReal = (a: big.BigFloat, b: big.BigFloat): boolean => isClose(complex.real(a), complex.real(b), 0)
+export const sameReal = (a: big.BigFloat, b: big.BigFloat): boolean => isClose(complex.real(a), complex.real(b), 0) === true
 
 /** 1 for ∞, −1 for −∞, 0 for everything else. */
 export function infinitySign(node: Node): number {
@@ -242,26 +244,34 @@ function approximation(node: Node): number | undefined {
 function closeAt(a: Node, b: Node, scope: Scope, work: Work, bits = RELATIVE_BITS, real = false): boolean | undefined {
   const scale: Scale = { bits: Number.NEGATIVE_INFINITY, real }
   try {
-    return isClose(evaluate(a, scope, work, scale), evaluate(b, scope, work, scale), scale.bits, bits)
+    const left = evaluate(a, scope, work, scale)
+    const leftBits = scale.bits
+    const right = evaluate(b, scope, work, scale)
+    return isClose(left, right, Math.max(leftBits, scale.bits), bits)
   } catch (error) {
     if (error instanceof Undefined) return undefined
     throw error
   }
 }
 
-function isClose(a: Complex, b: Complex, scale: number, bits = RELATIVE_BITS): boolean {
+/** Undefined: they differ by less than their error, but that is so large that it says nothing. */
+function isClose(a: Complex, b: Complex, scale: number, bits = RELATIVE_BITS): boolean | undefined {
   const difference = complex.magnitude(complex.subtract(a, b))
-  if (difference <= Math.max(complex.magnitude(a), complex.magnitude(b)) - bits) return true
-  return difference === Number.NEGATIVE_INFINITY || difference < scale - CANCELLED_BITS
+  const size = Math.max(complex.magnitude(a), complex.magnitude(b))
+  const error = scale - CANCELLED_BITS
+  const isZero = Math.min(complex.magnitude(a), complex.magnitude(b)) === Number.NEGATIVE_INFINITY
+  if (error > (isZero ? 0 : size) - TELLING_BITS) return difference === Number.NEGATIVE_INFINITY || difference >= error ? false : undefined
+  return difference <= size - bits || difference < error
 }
 
 function ratioAt(a: Node, b: Node, scope: Scope, work: Work): Complex | undefined {
   const scale: Scale = { bits: Number.NEGATIVE_INFINITY }
   try {
     const left = evaluate(a, scope, work, scale)
+    const leftBits = scale.bits
     const right = evaluate(b, scope, work, scale)
     // Both vanish, or one does by rounding: the point says nothing.
-    if (Math.min(complex.magnitude(left), complex.magnitude(right)) < scale.bits - 60) return undefined
+    if (complex.magnitude(left) < leftBits - 60 || complex.magnitude(right) < scale.bits - 60) return undefined
     return complex.divide(left, right)
   } catch (error) {
     if (error instanceof Undefined) return undefined

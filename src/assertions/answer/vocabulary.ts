@@ -3,7 +3,7 @@
 export const FUNCTIONS: ReadonlySet<string> = new Set(
   (
     'sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc asin acos atan sinh cosh tanh coth sech csch ' +
-    'arcsinh arccosh arctanh asinh acosh atanh ln log lg exp sqrt cbrt abs floor ceil ceiling max min gcd lcm binomial factorial'
+    'arcsinh arccosh arctanh asinh acosh atanh ln log lg exp sqrt cbrt abs floor ceil ceiling cis arsinh arcosh artanh max min gcd lcm binomial factorial'
   ).split(' '),
 )
 export const LONGEST_FUNCTION = 7
@@ -65,6 +65,7 @@ export const ALIASES: Readonly<Record<string, string>> = {
   infin: '\\infty',
   varepsilon: '\\epsilon',
   varphi: '\\phi',
+  surd: '\\sqrt',
   backslash: '\\setminus',
   land: '\\and',
   wedge: '\\and',
@@ -73,11 +74,13 @@ export const ALIASES: Readonly<Record<string, string>> = {
   arcsin: 'arcsin',
 }
 export const WORD_NAMES: Readonly<Record<string, string>> = { pi: '\\pi', infinity: '\\infty', inf: '\\infty', theta: '\\theta' }
+/** Words that begin like a function. */
+export const NO_FUNCTIONS = new Set('mins secs logs sins tans tanks tank floors minus mint mind mine sink sing sine maxi'.split(' '))
 /** Words that would otherwise be read as products of letters. */
 export const SHORT_WORDS = new Set(
   (
     'no yes odd not so we is one two six ten red all any the for if of to per day way man men cow car box egg dog cat hat cup pen bag toy bus ' +
-    'job are was has had can but you our out who how its may get use new now old see did put end few own too big hrs'
+    'job are was has had can but you our out who how its may get use new now old see did put end few own too big hrs on he if us'
   ).split(' '),
 )
 export const GREEK = new Set(

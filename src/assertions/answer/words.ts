@@ -1,5 +1,7 @@
 /** Answers in words: numbers ("forty-two"), sets ("no solution"), and texts without case and punctuation. */
 
+import { type Rational, rational } from '../rational.ts'
+
 const ONES =
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'
 const SMALL = new Map(ONES.split(' ').map((word, i) => [word, BigInt(i)]))
@@ -47,6 +49,30 @@ export function numberInWords(text: string): bigint | undefined {
   return negative ? -(total + group) : total + group
 }
 
+/** Names of the parts of a whole, after how many there are of them. */
+const PARTS = new Map(
+  'half third quarter fifth sixth seventh eighth ninth tenth eleventh twelfth'.split(' ').map((word, i) => [word, BigInt(i + 2)]),
+)
+PARTS.set('halve', 2n)
+PARTS.set('fourth', 4n)
+PARTS.set('hundredth', 100n)
+PARTS.set('thousandth', 1000n)
+
+/** The number that English words spell, a fraction too: "two thirds", "three and a half". Undefined for anything else. */
+export function rationalInWords(text: string): Rational | undefined {
+  const whole = numberInWords(text)
+  if (whole !== undefined) return rational(whole)
+  const match = /^(?:(.{1,60}?) and )?(.{1,60})[ -]([a-z]{4,12})$/i.exec(text.trim())
+  if (!match) return undefined
+  const part = match[3].toLowerCase()
+  const below = PARTS.get(part) ?? PARTS.get(part.replace(/s$/, ''))
+  const above = /^an?$/i.test(match[2]) ? 1n : numberInWords(match[2])
+  const before = match[1] === undefined ? 0n : numberInWords(match[1])
+  if (below === undefined || above === undefined || before === undefined) return undefined
+  if (above < 1n || before < 0n || (before > 0n && above >= below)) return above < 0n && before === 0n ? rational(above, below) : undefined
+  return rational(before * below + above, below)
+}
+
 const REALS = new Set([
   'allrealnumbers',
   'allreals',
@@ -77,12 +103,15 @@ export function setInWords(text: string): 'reals' | 'empty' | undefined {
   return REALS.has(plain) ? 'reals' : NOTHING.has(plain) ? 'empty' : undefined
 }
 
+const ARTICLE = /^((?:\s|[{$]|\\text\{){0,4})(?:an?|the)\s+(?=[a-z])/
 const SAME: Readonly<Record<string, string>> = { dne: 'doesnotexist' }
 
-/** Words without case, spaces and punctuation. */
+/** Words without case, spaces, punctuation and an article before them. */
 export function plainWords(text: string): string {
   const plain = text
     .toLowerCase()
+    .replace(ARTICLE, '$1')
+    .replace(/(?<=[a-z]{2})-(?=[a-z]{2})/g, '')
     .replace(/(\d)\s+(?=\d)/g, '$1_')
     .replace(/\\(?:text|mathrm|mbox)|[\s{}!?"'`*$]|[.,;:](?!\d)/g, '')
     .slice(0, 4096)

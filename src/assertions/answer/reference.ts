@@ -1,0 +1,61 @@
+/** Reference answers, read once: all samples of a group, and all rules of one comparison, use the same reading. */
+
+import { singleLetter } from './choice.ts'
+import type { Answer } from './node.ts'
+import { readAnswer, readDecimalComma, readProblem } from './read.ts'
+
+/** How many references are kept read; the least recently used one makes room. */
+const KEPT = 256
+
+const kept = new Map<string, Reference>()
+
+interface Findings {
+  problem?: string
+  letter?: string
+  decimal?: Answer
+}
+
+/** A reference and what was read from it, each part when it is first asked for. */
+export class Reference {
+  readonly text: string
+  private reading: Answer | undefined
+  private readonly found: Findings = {}
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  get answer(): Answer {
+    this.reading ??= readAnswer(this.text)
+    return this.reading
+  }
+
+  /** Why it can't be read; undefined where it can. */
+  get problem(): string | undefined {
+    return this.once('problem', readProblem)
+  }
+
+  /** The letter it consists of: B, (B), \textbf{(B)}. */
+  get letter(): string | undefined {
+    return this.once('letter', singleLetter)
+  }
+
+  /** Its reading with a decimal comma. */
+  get decimal(): Answer | undefined {
+    return this.once('decimal', readDecimalComma)
+  }
+
+  private once<K extends keyof Findings>(key: K, read: (text: string) => Findings[K]): Findings[K] {
+    if (!(key in this.found)) this.found[key] = read(this.text)
+    return this.found[key]
+  }
+}
+
+/** The reference with this text. */
+export function referenceOf(text: string): Reference {
+  const reference = kept.get(text) ?? new Reference(text)
+  kept.delete(text)
+  kept.set(text, reference)
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
+  return reference
+}
