@@ -254,31 +254,45 @@ Model::Saved Model::saved_at(float* base, int T) const {
   return s;
 }
 
+/// body(first row, rows) over blocks of rows that stay in the device's cache from op to op.
+template <class F>
+static void row_blocks(const Ops& ops, int T, F&& body) {
+  const int block = ops.row_block();
+  for (int t = 0; t < T; t += std::min(block, T - t)) body(static_cast<size_t>(t), std::min(block, T - t));
+}
+
 void Model::layer_forward(int l, const float* x, float* out, int T, const int* positions, const Saved& s,
                           const Query* queries, const int* slots) {
   check_cancelled();
   const Layer& layer = layers_[l];
   const Heads h = config_.attention();
-  const int C = config_.hidden, F = config_.intermediate;
-  float* normed = h_.get(static_cast<size_t>(T) * C);
-  ops_.rmsnorm_forward(normed, s.rstd1, x, layer.norm1, T, C, config_.eps);
-  ops_.linear_forward(s.raw, normed, layer.qkv, layer.qkv_bias, nullptr, T);
-  ops_.rope_forward(s.qkv, s.raw, layer.q_norm, layer.k_norm, cos_.data(), sin_.data(), positions, T, h, config_.eps);
+  const int C = config_.hidden, F = config_.intermediate, block = std::min(T, ops_.row_block());
+  const size_t qkv = h.qkv_width(), width = h.q_width();
+  float* normed = h_.get(static_cast<size_t>(block) * C);
+  float* act = act_.get(static_cast<size_t>(block) * F);
+  row_blocks(ops_, T, [&](size_t t, int n) {
+    ops_.rmsnorm_forward(normed, s.rstd1 + t, x + t * C, layer.norm1, n, C, config_.eps);
+    ops_.linear_forward(s.raw + t * qkv, normed, layer.qkv, layer.qkv_bias, nullptr, n);
+    ops_.rope_forward(s.qkv + t * qkv, s.raw + t * qkv, layer.q_norm, layer.k_norm, cos_.data(), sin_.data(),
+                      positions + t, n, h, config_.eps);
+  });
   if (slots) {
     const size_t at = static_cast<size_t>(l) * cache_tokens_ * ops_.cache_row_floats(h);
     ops_.cache_store(k_cache_ + at, v_cache_ + at, s.qkv, slots, T, h);
-    ops_.attention_forward(s.att, nullptr, s.qkv, h.qkv_width(), k_cache_ + at, v_cache_ + at, h.kv_width(), queries, T,
-                           h);
+    ops_.attention_cached(s.att, s.qkv, h.qkv_width(), k_cache_ + at, v_cache_ + at, queries, T, h);
   } else {
     const float* k = s.qkv + h.q_width();
     ops_.attention_forward(s.att, s.lse, s.qkv, h.qkv_width(), k, k + h.kv_width(), h.qkv_width(), queries, T, h);
   }
-  ops_.linear_forward(s.x2, s.att, layer.o, nullptr, x, T);
-  ops_.rmsnorm_forward(normed, s.rstd2, s.x2, layer.norm2, T, C, config_.eps);
-  ops_.linear_forward(s.gate_up, normed, layer.gate_up, nullptr, nullptr, T);
-  float* act = act_.get(static_cast<size_t>(T) * F);
-  ops_.swiglu_forward(act, s.gate_up, T, F);
-  ops_.linear_forward(out, act, layer.down, nullptr, s.x2, T);
+  row_blocks(ops_, T, [&](size_t t, int n) {
+    float* x2 = s.x2 + t * C;
+    float* gate_up = s.gate_up + t * 2 * F;
+    ops_.linear_forward(x2, s.att + t * width, layer.o, nullptr, x + t * C, n);
+    ops_.rmsnorm_forward(normed, s.rstd2 + t, x2, layer.norm2, n, C, config_.eps);
+    ops_.linear_forward(gate_up, normed, layer.gate_up, nullptr, nullptr, n);
+    ops_.swiglu_forward(act, gate_up, n, F);
+    ops_.linear_forward(out + t * C, act, layer.down, nullptr, x2, n);
+  });
 }
 
 /// dx: gradient of the layer's output, becomes the gradient of its input x.
@@ -287,35 +301,40 @@ void Model::layer_backward(int l, const float* x, float* dx, int T, const Saved&
   const Layer& layer = layers_[l];
   const Heads h = config_.attention();
   const int C = config_.hidden, F = config_.intermediate;
-  const size_t n = static_cast<size_t>(T);
-  float* normed = h_.get(n * C);
-  float* act = act_.get(n * F);
-  float* dh = dh_.get(n * C);
+  const size_t block = std::min(T, ops_.row_block()), qkv = h.qkv_width(), width = h.q_width();
+  float* normed = h_.get(block * C);
+  float* act = act_.get(block * F);
+  float* dh = dh_.get(block * C);
+  float* dgate_up = dgate_up_.get(block * 2 * F);
+  float* datt = datt_.get(T * width);
+  float* dqkv = dqkv_.get(T * qkv);
 
-  // x3 = x2 + down(silu(gate) * up)
-  ops_.swiglu_forward(act, s.gate_up, T, F);
-  ops_.linear_backward_weight(layer.down, nullptr, dx, act, T);
-  ops_.linear_backward_input(act, dx, layer.down, T);
-  float* dgate_up = dgate_up_.get(n * 2 * F);
-  ops_.swiglu_backward(dgate_up, act, s.gate_up, T, F);
-  ops_.rmsnorm_forward(normed, nullptr, s.x2, layer.norm2, T, C, config_.eps);
-  ops_.linear_backward_weight(layer.gate_up, nullptr, dgate_up, normed, T);
-  ops_.linear_backward_input(dh, dgate_up, layer.gate_up, T);
-  ops_.rmsnorm_backward(dx, layer.d_norm2, dh, s.x2, layer.norm2, s.rstd2, T, C);
-
-  // x2 = x + o(attention(rope(qkv(norm(x)))))
-  float* datt = datt_.get(n * h.q_width());
-  ops_.linear_backward_weight(layer.o, nullptr, dx, s.att, T);
-  ops_.linear_backward_input(datt, dx, layer.o, T);
-  float* dqkv = dqkv_.get(n * h.qkv_width());
+  row_blocks(ops_, T, [&](size_t t, int n) {
+    // x3 = x2 + down(silu(gate) * up)
+    float* d = dx + t * C;
+    ops_.linear_backward_input(act, d, layer.down, n);
+    ops_.swiglu_backward_recompute(dgate_up, act, act, s.gate_up + t * 2 * F, n, F);
+    ops_.linear_backward_weight(layer.down, nullptr, d, act, n);
+    const float* x2 = s.x2 + t * C;
+    ops_.rmsnorm_forward(normed, nullptr, x2, layer.norm2, n, C, config_.eps);
+    ops_.linear_backward_weight(layer.gate_up, nullptr, dgate_up, normed, n);
+    ops_.linear_backward_input(dh, dgate_up, layer.gate_up, n);
+    ops_.rmsnorm_backward(d, layer.d_norm2, dh, x2, layer.norm2, s.rstd2 + t, n, C);
+    // x2 = x + o(attention(rope(qkv(norm(x)))))
+    ops_.linear_backward_weight(layer.o, nullptr, d, s.att + t * width, n);
+    ops_.linear_backward_input(datt + t * width, d, layer.o, n);
+  });
   ops_.attention_backward(dqkv, datt, s.att, s.lse, s.qkv, queries_.data(), batch_->bounds.data(),
                           static_cast<int>(batch_->bounds.size()) - 1, T, h);
-  ops_.rope_backward(dqkv, layer.d_q_norm, layer.d_k_norm, dqkv, s.raw, layer.q_norm, layer.k_norm, cos_.data(),
-                     sin_.data(), batch_->positions.data(), T, h, config_.eps);
-  ops_.rmsnorm_forward(normed, nullptr, x, layer.norm1, T, C, config_.eps);
-  ops_.linear_backward_weight(layer.qkv, layer.d_qkv_bias, dqkv, normed, T);
-  ops_.linear_backward_input(dh, dqkv, layer.qkv, T);
-  ops_.rmsnorm_backward(dx, layer.d_norm1, dh, x, layer.norm1, s.rstd1, T, C);
+  row_blocks(ops_, T, [&](size_t t, int n) {
+    float* d = dqkv + t * qkv;
+    ops_.rope_backward(d, layer.d_q_norm, layer.d_k_norm, d, s.raw + t * qkv, layer.q_norm, layer.k_norm, cos_.data(),
+                       sin_.data(), batch_->positions.data() + t, n, h, config_.eps);
+    ops_.rmsnorm_forward(normed, nullptr, x + t * C, layer.norm1, n, C, config_.eps);
+    ops_.linear_backward_weight(layer.qkv, layer.d_qkv_bias, d, normed, n);
+    ops_.linear_backward_input(dh, d, layer.qkv, n);
+    ops_.rmsnorm_backward(dx + t * C, layer.d_norm1, dh, x + t * C, layer.norm1, s.rstd1 + t, n, C);
+  });
 }
 
 // ---- Training ----

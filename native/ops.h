@@ -61,6 +61,8 @@ class Ops {
  public:
   virtual ~Ops() = default;
   virtual const char* isa() const = 0;
+  /// Rows that the model takes through a chain of ops at a time, so that they stay in a cache; changes no result.
+  virtual int row_block() const { return 1 << 30; }
 
   // Memory. Zeroed, 64-byte aligned; throws std::bad_alloc.
   virtual float* allocate(size_t floats) = 0;
@@ -128,13 +130,19 @@ class Ops {
                              const float* q_norm, const float* k_norm, const float* cos, const float* sin,
                              const int* positions, int T, Heads h, float eps) = 0;
 
-  /// Copies the k and v parts of qkv rows to the rows `slots` of the cache.
+  /// Copies the k and v parts of qkv rows to the `slots` of the cache, whose layout is the device's own: kv_width floats
+  /// a slot for keys and as many for values, slots in whole pages of 16.
   virtual void cache_store(float* k_cache, float* v_cache, const float* qkv, const int* slots, int T, Heads h) = 0;
 
   /// out (T, heads * dim): softmax(q k / sqrt(dim)) v over what each query sees; lse (T, heads) may be null.
   /// Rows of q have stride q_stride, of k and v kv_stride.
   virtual void attention_forward(float* out, float* lse, const float* q, int q_stride, const float* k, const float* v,
                                  int kv_stride, const Query* queries, int T, Heads h) = 0;
+  /// The same, bit for bit, over the slots of a cache that cache_store filled.
+  virtual void attention_cached(float* out, const float* q, int q_stride, const float* k_cache, const float* v_cache,
+                                const Query* queries, int T, Heads h) {
+    attention_forward(out, nullptr, q, q_stride, k_cache, v_cache, h.kv_width(), queries, T, h);
+  }
   /// dqkv (T, qkv_width) = …; all of it is written. bounds (sequences + 1): runs never leave their sequence.
   virtual void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
                                   const Query* queries, const int* bounds, int sequences, int T, Heads h) = 0;
@@ -142,6 +150,13 @@ class Ops {
   /// act (T, F) = silu(gate) * up of gate_up (T, 2F).
   virtual void swiglu_forward(float* act, const float* gate_up, int T, int F) = 0;
   virtual void swiglu_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) = 0;
+
+  /// swiglu_backward and, from the same exponentials, swiglu_forward; act may be dact.
+  virtual void swiglu_backward_recompute(float* dgate_up, float* act, const float* dact, const float* gate_up, int T,
+                                         int F) {
+    swiglu_backward(dgate_up, dact, gate_up, T, F);
+    swiglu_forward(act, gate_up, T, F);
+  }
 
   virtual void gather_rows(float* out, const float* x, const int* rows, int n, int C) = 0;
   /// out row rows[i] = x row i; other rows are left alone.

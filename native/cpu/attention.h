@@ -1,156 +1,394 @@
-// Attention of one query over the rows its runs name. Training and decoding call the same function: the row numbers
-// differ (packed tokens there, cache slots here), the sequence of visible rows and hence the arithmetic does not.
-// Included by kernels.h.
+// Attention. Every score is one chain of multiply-adds over the head's dimensions, every output one chain over the
+// visible keys in order, and so is the sum of exponentials: which queries or keys are computed side by side changes no
+// bit, and a hidden key inside a tile adds an exact zero. Hence training (tiles of 16 queries), prefill (the same tiles
+// over keys gathered from the cache) and decoding (one token, 16 keys side by side) agree. Included by kernels.h.
 
-/// Calls body(first row, count, ordinal of the first row) for each stretch of visible rows.
+constexpr int kLanes = 16;
+
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+
+/// Consecutive queries that are computed together: all share one list of runs, or their runs ascend and start together.
+struct QueryChunk {
+  int first, count;
+  bool list;   // key positions count along the shared list; else they are rows minus `low`
+  int low, keys;
+};
+
+/// Key positions that some query of a block sees; `at`: where their scores start.
+struct Span {
+  int begin, end, at;
+};
+
+/// Calls body(begin, end, ordinal of begin) for each stretch of visible rows.
 template <class F>
 inline void for_runs(const Query& query, F&& body) {
   int seen = 0;
   for (const Run* run = query.runs; seen < query.visible; run++) {
     int n = run->end - run->begin;
     if (n > query.visible - seen) n = query.visible - seen;
-    body(run->begin, n, seen);
+    body(run->begin, run->begin + n, seen);
     seen += n;
   }
 }
 
-/// scores[ordinal] = scale * (q · k_row) for all visible rows of one key/value head.
-inline void attention_scores(float* scores, const float* q, const float* k, size_t stride, const Query& query, int dim,
-                             float scale) {
-  for_runs(query, [&](int row, int n, int ordinal) {
-    float out[4];
-    for (int i = 0; i < n; i += 4) {
-      const int left = n - i < 4 ? n - i : 4;
-      const float* k0 = k + (static_cast<size_t>(row) + i) * stride;
-      const float* k1 = left > 1 ? k0 + stride : k0;
-      const float* k2 = left > 2 ? k1 + stride : k0;
-      const float* k3 = left > 3 ? k2 + stride : k0;
-      V a0 = set1(0.0f), a1 = a0, a2 = a0, a3 = a0;
-      int d = 0;
-      for (; d + 16 <= dim; d += 16) {
-        V x = load(q + d);
-        a0 = fma(x, load(k0 + d), a0);
-        a1 = fma(x, load(k1 + d), a1);
-        a2 = fma(x, load(k2 + d), a2);
-        a3 = fma(x, load(k3 + d), a3);
-      }
-      if (d < dim) {
-        V x = load_partial(q + d, dim - d, 0.0f);
-        a0 = fma(x, load_partial(k0 + d, dim - d, 0.0f), a0);
-        a1 = fma(x, load_partial(k1 + d, dim - d, 0.0f), a1);
-        a2 = fma(x, load_partial(k2 + d, dim - d, 0.0f), a2);
-        a3 = fma(x, load_partial(k3 + d, dim - d, 0.0f), a3);
-      }
-      hsum4(a0, a1, a2, a3, out);
-      for (int j = 0; j < left; j++) scores[ordinal + i + j] = out[j] * scale;
-    }
+/// Rows behind the last one that the query sees; −1 where its runs do not ascend.
+inline int ascending_end(const Query& query) {
+  int end = 0;
+  bool ascends = true;
+  for_runs(query, [&](int begin, int stop, int) {
+    if (begin < end) ascends = false;
+    end = stop;
   });
+  return ascends ? end : -1;
 }
 
-/// In place softmax without the division: scores become exp(s − max); returns their sum, max through `top`.
-inline float exponentials(float* scores, int n, float* top) {
-  V m = set1(scores[0]);
-  int i = 0;
-  for (; i + 16 <= n; i += 16) m = vmax(m, load(scores + i));
-  if (i < n) m = vmax(m, load_partial(scores + i, n - i, scores[0]));
-  float max = hmax(m);
-  V vm = set1(max), sum = set1(0.0f);
-  i = 0;
-  for (; i + 16 <= n; i += 16) {
-    V e = vexp(sub(load(scores + i), vm));
+/// Cuts the queries into chunks; `chunks` has room for T. Returns their number. Only queries of one list share a chunk
+/// unless `by_rows`.
+inline int chunk_queries(QueryChunk* chunks, const Query* queries, int T, int most, bool by_rows) {
+  int n = 0;
+  for (int t = 0; t < T;) {
+    const Query& first = queries[t];
+    int end = by_rows ? ascending_end(first) : -1;
+    QueryChunk c{t, 1, end < 0, first.runs->begin, first.visible};
+    for (t++; t < T && c.count < most; t++, c.count++) {
+      const Query& q = queries[t];
+      if (c.list) {
+        if (q.runs != first.runs) break;
+        if (q.visible > c.keys) c.keys = q.visible;
+      } else {
+        const int e = q.runs->begin == c.low ? ascending_end(q) : -1;
+        if (e < 0) break;
+        if (e > end) end = e;
+      }
+    }
+    if (!c.list) c.keys = end - c.low;
+    chunks[n++] = c;
+  }
+  return n;
+}
+
+/// Merges [begin, end) into ascending, disjoint spans; returns their new number.
+inline int merge_span(Span* spans, int n, int begin, int end) {
+  int i = n;
+  while (i > 0 && spans[i - 1].begin > begin) i--;
+  if (i > 0 && spans[i - 1].end >= begin) {
+    i--;
+    if (end > spans[i].end) spans[i].end = end;
+  } else {
+    for (int j = n; j > i; j--) spans[j] = spans[j - 1];
+    spans[i] = {begin, end, 0};
+    n++;
+  }
+  int next = i + 1;
+  for (; next < n && spans[next].begin <= spans[i].end; next++) {
+    if (spans[next].end > spans[i].end) spans[i].end = spans[next].end;
+  }
+  const int gone = next - i - 1;
+  if (gone > 0) {
+    for (; next < n; next++) spans[next - gone] = spans[next];
+  }
+  return n - gone;
+}
+
+/// Up to 16 queries of a chunk: the key positions that any of them sees.
+struct QueryBlock {
+  const Query* queries;
+  int lanes, low;
+  bool list;
+  Span* spans;
+  int count, keys;
+
+  /// Spans that finding and hiding need room for, for any block of these queries.
+  static size_t room(const Query* queries, int n) {
+    size_t total = 0;
+    for (int i = 0; i < n; i++) for_runs(queries[i], [&](int, int, int) { total++; });
+    return 2 * total + 2;
+  }
+
+  int gather(Span* to, int n, const Query& q) const {
+    if (list) return merge_span(to, n, 0, q.visible);
+    for_runs(q, [&](int begin, int end, int) { n = merge_span(to, n, begin - low, end - low); });
+    return n;
+  }
+
+  void find(Span* room) {
+    spans = room;
+    count = keys = 0;
+    for (int i = 0; i < lanes; i++) count = gather(spans, count, queries[i]);
+    for (int i = 0; i < count; i++) {
+      spans[i].at = keys;
+      keys += spans[i].end - spans[i].begin;
+    }
+  }
+
+  /// Scores (keys, 16) of keys that a lane does not see become −infinity.
+  void hide(float* scores) const {
+    for (int lane = 0; lane < lanes; lane++) {
+      Span* seen = spans + count;
+      const int n = gather(seen, 0, queries[lane]);
+      int s = 0;
+      for (int i = 0; i < count; i++) {
+        int at = spans[i].begin;
+        const int end = spans[i].end;
+        while (at < end) {
+          while (s < n && seen[s].end <= at) s++;
+          const int stop = s < n && seen[s].begin < end ? seen[s].begin : end;
+          float* to = scores + static_cast<size_t>(spans[i].at - spans[i].begin) * kLanes + lane;
+          for (; at < stop; at++) to[static_cast<ptrdiff_t>(at) * kLanes] = -INFINITY;
+          if (at < end) at = seen[s].end < end ? seen[s].end : end;
+        }
+      }
+    }
+  }
+};
+
+/// rows (lanes, dim) become (dim, 16), absent lanes 0.
+inline void lanes_from_rows(float* to, const float* from, size_t stride, int lanes, int dim) {
+  if (lanes < kLanes) std::memset(to, 0, sizeof(float) * static_cast<size_t>(dim) * kLanes);
+  transpose(to, kLanes, from, stride, lanes, dim);
+}
+
+/// scores (keys, 16) = rows · lanes for the keys of the block's spans.
+inline void key_products(float* scores, const QueryBlock& block, const float* rows, const float* lanes, int dim) {
+  for (int i = 0; i < block.count; i++) {
+    const Span& s = block.spans[i];
+    Gemm g{kLanes, dim, rows + static_cast<size_t>(s.begin) * dim, static_cast<size_t>(dim), 1, lanes, 0,
+           scores + static_cast<size_t>(s.at) * kLanes, kLanes, false, nullptr, nullptr, 0};
+    gemm_block(g, 0, s.end - s.begin, 0, 1);
+  }
+}
+
+/// out (dim, 16) = Σ over keys, in order, of row · weight (keys, 16).
+inline void key_sums(float* out, const QueryBlock& block, const float* rows, const float* weights, int dim) {
+  for (int i = 0; i < block.count; i++) {
+    const Span& s = block.spans[i];
+    Gemm g{kLanes, s.end - s.begin, rows + static_cast<size_t>(s.begin) * dim, 1, static_cast<size_t>(dim),
+           weights + static_cast<size_t>(s.at) * kLanes, 0, out, kLanes, i > 0, nullptr, nullptr, 0};
+    gemm_block(g, 0, dim, 0, 1);
+  }
+}
+
+/// rows (keys, dim) += weights (keys, 16) · panels of the lanes' rows, in the order of the lanes.
+inline void lane_sums(float* rows, const QueryBlock& block, const float* weights, const float* panels, int dim) {
+  for (int i = 0; i < block.count; i++) {
+    const Span& s = block.spans[i];
+    Gemm g{dim, kLanes, weights + static_cast<size_t>(s.at) * kLanes, kLanes, 1, panels, kLanes * 16,
+           rows + static_cast<size_t>(s.begin) * dim, static_cast<size_t>(dim), true, nullptr, nullptr, 0};
+    gemm_block(g, 0, s.end - s.begin, 0, (dim + 15) / 16);
+  }
+}
+
+/// One query head of a block. k, v: (keys of the chunk, dim). lse may be null.
+inline void attention_block(float* out, float* lse, size_t out_stride, size_t lse_stride, const float* q,
+                            size_t q_stride, const float* k, const float* v, const QueryBlock& block, int dim,
+                            float scale, float* lanes, float* mixed, float* scores) {
+  lanes_from_rows(lanes, q, q_stride, block.lanes, dim);
+  key_products(scores, block, k, lanes, dim);
+  block.hide(scores);
+  const size_t n = static_cast<size_t>(block.keys) * kLanes;
+  V top = set1(-INFINITY), vs = set1(scale), sum = set1(0.0f);
+  for (size_t i = 0; i < n; i += kLanes) top = vmax(load(scores + i), top);
+  top = mul(top, vs);
+  const V shift = sub(set1(0.0f), top);
+  for (size_t i = 0; i < n; i += kLanes) {
+    V e = vexp(fma(load(scores + i), vs, shift));
     store(scores + i, e);
     sum = add(sum, e);
   }
-  if (i < n) {
-    V e = vexp(sub(load_partial(scores + i, n - i, -INFINITY), vm));
-    store_partial(scores + i, e, n - i);
-    sum = add(sum, e);
+  key_sums(mixed, block, v, scores, dim);
+  const V factor = div(set1(1.0f), sum);
+  for (int d = 0; d < dim; d++) store(mixed + d * kLanes, mul(load(mixed + d * kLanes), factor));
+  transpose(out, out_stride, mixed, kLanes, dim, block.lanes);
+  if (lse) {
+    float tops[kLanes], sums[kLanes];
+    store(tops, top);
+    store(sums, sum);
+    for (int i = 0; i < block.lanes; i++) {
+      lse[i * lse_stride] = tops[i] + static_cast<float>(std::log(static_cast<double>(sums[i])));
+    }
   }
-  *top = max;
-  return hsum(sum);
 }
 
-/// out (dim) = Σ scores[ordinal] * v_row, in order; BLOCKS of 16 lanes are held in registers.
-template <int BLOCKS>
-inline void attention_mix_blocks(float* out, const float* scores, const float* v, size_t stride, const Query& query,
-                                 float factor) {
-  V acc[BLOCKS];
-#pragma GCC unroll 8
-  for (int b = 0; b < BLOCKS; b++) acc[b] = set1(0.0f);
-  for_runs(query, [&](int row, int n, int ordinal) {
-    for (int i = 0; i < n; i++) {
-      const float* from = v + (static_cast<size_t>(row) + i) * stride;
-      V p = set1(scores[ordinal + i]);
-#pragma GCC unroll 8
-      for (int b = 0; b < BLOCKS; b++) acc[b] = fma(p, load(from + b * 16), acc[b]);
+/// Scratch of one sequence's backward, carved by attention_backward_floats.
+struct BackwardScratch {
+  float *k, *v, *dk, *dv;                     // (keys, dim)
+  float *p, *ds;                              // (keys, 16)
+  float *lanes, *mixed, *q_panels, *d_panels;
+};
+
+/// One query head of a block: its part of dk and dv, and dq.
+inline void attention_block_backward(float* dq, size_t dq_stride, const float* dout, const float* out,
+                                     size_t out_stride, const float* lse, size_t lse_stride, const float* q,
+                                     size_t q_stride, const QueryBlock& block, int dim, float scale,
+                                     const BackwardScratch& w) {
+  float lses[kLanes], deltas[kLanes];
+  for (int i = 0; i < kLanes; i++) {
+    const bool there = i < block.lanes;
+    lses[i] = there ? -lse[i * lse_stride] : -INFINITY;
+    deltas[i] = there ? dot(dout + i * out_stride, out + i * out_stride, dim) : 0.0f;
+  }
+  lanes_from_rows(w.lanes, q, q_stride, block.lanes, dim);
+  key_products(w.p, block, w.k, w.lanes, dim);
+  block.hide(w.p);
+  lanes_from_rows(w.lanes, dout, out_stride, block.lanes, dim);
+  key_products(w.ds, block, w.v, w.lanes, dim);
+  const V vs = set1(scale), shift = load(lses), delta = load(deltas);
+  const size_t n = static_cast<size_t>(block.keys) * kLanes;
+  // p = exp(s − lse), ds = p (dp − Σ dout · out) scale
+  for (size_t i = 0; i < n; i += kLanes) {
+    V p = vexp(fma(load(w.p + i), vs, shift));
+    store(w.p + i, p);
+    store(w.ds + i, mul(mul(p, sub(load(w.ds + i), delta)), vs));
+  }
+  key_sums(w.mixed, block, w.k, w.ds, dim);
+  transpose(dq, dq_stride, w.mixed, kLanes, dim, block.lanes);
+  const int panels = (dim + 15) / 16;
+  if (block.lanes < kLanes) {
+    std::memset(w.q_panels, 0, sizeof(float) * static_cast<size_t>(panels) * kLanes * 16);
+    std::memset(w.d_panels, 0, sizeof(float) * static_cast<size_t>(panels) * kLanes * 16);
+  }
+  for (int i = 0; i < block.lanes; i++) {
+    for (int p = 0; p < panels; p++) {
+      const int left = dim - p * 16;
+      const float *from_q = q + i * q_stride + p * 16, *from_d = dout + i * out_stride + p * 16;
+      store(w.q_panels + (p * kLanes + i) * 16, left >= 16 ? load(from_q) : load_partial(from_q, left, 0.0f));
+      store(w.d_panels + (p * kLanes + i) * 16, left >= 16 ? load(from_d) : load_partial(from_d, left, 0.0f));
+    }
+  }
+  lane_sums(w.dk, block, w.ds, w.q_panels, dim);
+  lane_sums(w.dv, block, w.p, w.d_panels, dim);
+}
+
+// ---- One token over the cache ----
+//
+// The cache lies in pages of 16 slots: keys transposed, (page, kv head, dim, 16), values (page, kv head, 16, dim).
+
+/// scores[g * stride + i] = q_g · key for the P pages from `page`, G query heads side by side.
+template <int G, int P>
+inline void page_products(float* scores, size_t stride, const float* q, const float* page, const float* v_page,
+                          size_t page_floats, int dim) {
+  V acc[G][P];
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) acc[g][p] = set1(0.0f);
+  }
+  for (int d = 0; d < dim; d++) {
+    V k[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      k[p] = load(page + p * page_floats + d * kLanes);
+      // A line of the values that follow, and of the keys of the next pages.
+      PR1_PREFETCH(v_page + p * page_floats + d * kLanes);
+      PR1_PREFETCH(page + (P + p) * page_floats + d * kLanes);
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++) {
+      V x = set1(q[g * dim + d]);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) acc[g][p] = fma(x, k[p], acc[g][p]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) store(scores + g * stride + p * kLanes, acc[g][p]);
+  }
+}
+
+/// out[g * dim + 0 … B * 16) of G query heads: Σ over keys in order; sums of the weights where `sums` is given.
+template <int G, int B>
+inline void value_sums(float* out, int dim, float* sums, const float* scores, size_t stride, const float* v,
+                       size_t page_floats, const Query& query, const float* factors, int columns) {
+  V acc[G][B];
+  float total[G];
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+    total[g] = 0.0f;
+#pragma GCC unroll 4
+    for (int b = 0; b < B; b++) acc[g][b] = set1(0.0f);
+  }
+  const bool whole = columns >= B * 16;
+  for_runs(query, [&](int begin, int end, int ordinal) {
+    for (int i = begin; i < end; i++) {
+      const float* from = v + static_cast<size_t>(i / kLanes) * page_floats + i % kLanes * dim;
+      V row[B];
+#pragma GCC unroll 4
+      for (int b = 0; b < B; b++) row[b] = whole ? load(from + b * 16) : load_partial(from, columns, 0.0f);
+#pragma GCC unroll 4
+      for (int g = 0; g < G; g++) {
+        const float p = scores[g * stride + ordinal + (i - begin)];
+        if (sums) total[g] += p;
+        V x = set1(p);
+#pragma GCC unroll 4
+        for (int b = 0; b < B; b++) acc[g][b] = fma(x, row[b], acc[g][b]);
+      }
     }
   });
-  V f = set1(factor);
-#pragma GCC unroll 8
-  for (int b = 0; b < BLOCKS; b++) store(out + b * 16, mul(acc[b], f));
-}
-
-inline void attention_mix(float* out, const float* scores, const float* v, size_t stride, const Query& query, int dim,
-                          float factor) {
-  int d = 0;
-  for (; d + 64 <= dim; d += 64) attention_mix_blocks<4>(out + d, scores, v + d, stride, query, factor);
-  for (; d + 32 <= dim; d += 32) attention_mix_blocks<2>(out + d, scores, v + d, stride, query, factor);
-  for (; d + 16 <= dim; d += 16) attention_mix_blocks<1>(out + d, scores, v + d, stride, query, factor);
-  for (; d < dim; d++) {
-    float sum = 0.0f;
-    for_runs(query, [&](int row, int n, int ordinal) {
-      for (int i = 0; i < n; i++) sum += scores[ordinal + i] * v[(static_cast<size_t>(row) + i) * stride + d];
-    });
-    out[d] = sum * factor;
-  }
-}
-
-/// One query head. lse may be null.
-inline void attention_row(float* out, float* lse, float* scores, const float* q, const float* k, const float* v,
-                          size_t stride, const Query& query, int dim, float scale) {
-  attention_scores(scores, q, k, stride, query, dim, scale);
-  float top;
-  float sum = exponentials(scores, query.visible, &top);
-  attention_mix(out, scores, v, stride, query, dim, 1.0f / sum);
-  if (lse) *lse = top + static_cast<float>(std::log(static_cast<double>(sum)));
-}
-
-/// y (dim) += a * x
-inline void axpy(float* y, float a, const float* x, int dim) {
-  V va = set1(a);
-  int d = 0;
-  for (; d + 16 <= dim; d += 16) store(y + d, fma(va, load(x + d), load(y + d)));
-  for (; d < dim; d++) y[d] += a * x[d];
-}
-
-/// One query head's part of dq, dk and dv; p and dp are scratch of `visible` floats.
-inline void attention_row_backward(float* dq, float* dk, float* dv, float* p, float* dp, const float* dout,
-                                   const float* out, float lse, const float* q, const float* k, const float* v,
-                                   size_t stride, const Query& query, int dim, float scale) {
-  const int n = query.visible;
-  attention_scores(p, q, k, stride, query, dim, scale);
-  attention_scores(dp, dout, v, stride, query, dim, 1.0f);
-  V vl = set1(lse), delta = set1(dot(dout, out, dim)), vs = set1(scale);
-  // p = exp(s − lse); dp becomes ds = p (dp − Σ dout·out) * scale
-  for (int i = 0; i < n; i += 16) {
-    const int left = n - i;
-    V e = vexp(sub(left >= 16 ? load(p + i) : load_partial(p + i, left, -INFINITY), vl));
-    V g = left >= 16 ? load(dp + i) : load_partial(dp + i, left, 0.0f);
-    g = mul(mul(e, sub(g, delta)), vs);
-    if (left >= 16) {
-      store(p + i, e);
-      store(dp + i, g);
-    } else {
-      store_partial(p + i, e, left);
-      store_partial(dp + i, g, left);
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+    if (sums) sums[g] = total[g];
+    V f = set1(sums ? 1.0f / total[g] : 1.0f / factors[g]);
+#pragma GCC unroll 4
+    for (int b = 0; b < B; b++) {
+      if (whole) {
+        store(out + g * dim + b * 16, mul(acc[g][b], f));
+      } else {
+        store_partial(out + g * dim, mul(acc[g][b], f), columns);
+      }
     }
   }
-  attention_mix(dq, dp, k, stride, query, dim, 1.0f);
-  for_runs(query, [&](int row, int count, int ordinal) {
-    for (int i = 0; i < count; i++) {
-      const size_t at = (static_cast<size_t>(row) + i) * stride;
-      axpy(dk + at, dp[ordinal + i], q, dim);
-      axpy(dv + at, p[ordinal + i], dout, dim);
+}
+
+/// G query heads of one token that share a key/value head. scores: G rows of `stride` floats, 48 more than it sees.
+template <int G>
+inline void attention_token(float* out, const float* q, const float* k_head, const float* v_head, size_t page_floats,
+                            const Query& query, int dim, float scale, float* scores, size_t stride) {
+  for_runs(query, [&](int begin, int end, int ordinal) {
+    while (begin < end) {
+      const int lane = begin % kLanes;
+      const size_t at = static_cast<size_t>(begin / kLanes) * page_floats;
+      const float *page = k_head + at, *v_page = v_head + at;
+      int n;
+      if (lane > 0) {
+        float part[G * kLanes];
+        page_products<G, 1>(part, kLanes, q, page, v_page, page_floats, dim);
+        n = end - begin < kLanes - lane ? end - begin : kLanes - lane;
+        for (int g = 0; g < G; g++) std::memcpy(scores + g * stride + ordinal, part + g * kLanes + lane, sizeof(float) * n);
+      } else if (end - begin > kLanes) {
+        // What lies behind the last key is overwritten or ignored.
+        page_products<G, 2>(scores + ordinal, stride, q, page, v_page, page_floats, dim);
+        n = end - begin < 2 * kLanes ? end - begin : 2 * kLanes;
+      } else {
+        page_products<G, 1>(scores + ordinal, stride, q, page, v_page, page_floats, dim);
+        n = end - begin;
+      }
+      begin += n;
+      ordinal += n;
     }
   });
+  const V vs = set1(scale);
+  for (int g = 0; g < G; g++) {
+    float* row = scores + g * stride;
+    const int n = (query.visible + kLanes - 1) / kLanes * kLanes;
+    for (int i = query.visible; i < n; i++) row[i] = -INFINITY;
+    V m = set1(-INFINITY);
+    for (int i = 0; i < n; i += kLanes) m = vmax(load(row + i), m);
+    const V shift = set1(0.0f - hmax(m) * scale);
+    for (int i = 0; i < n; i += kLanes) store(row + i, vexp(fma(load(row + i), vs, shift)));
+  }
+  float sums[G];
+  constexpr int kWideRow = G > 1 ? 2 : 4;
+  int d = 0;
+  auto part = [&](auto blocks, int columns) {
+    constexpr int B = decltype(blocks)::value;
+    value_sums<G, B>(out + d, dim, d == 0 ? sums : nullptr, scores, stride, v_head + d, page_floats, query, sums, columns);
+    d += B * 16;
+  };
+  while (dim - d >= kWideRow * 16) part(Count<kWideRow>{}, kWideRow * 16);
+  while (dim - d >= 16) part(Count<1>{}, 16);
+  if (d < dim) part(Count<1>{}, dim - d);
 }

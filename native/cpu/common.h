@@ -10,6 +10,14 @@
 #include "../ops.h"
 #include "../threads.h"
 
+#if defined(__GNUC__)
+#define PR1_INLINE inline __attribute__((always_inline))
+#define PR1_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define PR1_INLINE inline
+#define PR1_PREFETCH(p) ((void)(p))
+#endif
+
 namespace pr1 {
 
 /// 64-byte aligned, uninitialised; throws std::bad_alloc.

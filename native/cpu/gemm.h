@@ -157,3 +157,44 @@ inline void pack_rows(float* out, const float* x, int R, int C, int p) {
     for (int c = 0; c < C; c++) to[static_cast<size_t>(c) * 16 + lane] = 0.0f;
   }
 }
+
+/// x (n, outs) with stride → tiles of kRows columns: (outs / kRows, n, kRows), the last one as narrow as what is left.
+inline void pack_row_tiles(float* out, const float* x, size_t stride, int n, int outs) {
+  for (int o = 0; o < outs; o += kRows) {
+    const int rows = outs - o < kRows ? outs - o : kRows;
+    float* to = out + static_cast<size_t>(o) * n;
+    if (rows == kRows) {
+      for (int t = 0; t < n; t++) std::memcpy(to + t * kRows, x + t * stride + o, sizeof(float) * kRows);
+    } else {
+      for (int t = 0; t < n; t++) {
+        for (int i = 0; i < rows; i++) to[t * rows + i] = x[t * stride + o + i];
+      }
+    }
+  }
+}
+
+/// c (outs, columns) += the product of pack_row_tiles and panels p0 … p1, both along n.
+inline void row_tiles_block(const float* a, int outs, int n, const float* panels, float* c, int columns, int p0,
+                            int p1) {
+  const size_t panel = static_cast<size_t>(n) * 16, ldc = columns;
+  const int full = outs / kRows * kRows;
+  for (int p = p0; p < p1; p += kWide) {
+    for (int o = 0; o < full; o += kRows) {
+      const float* at = a + static_cast<size_t>(o) * n;
+      float* to = c + o * ldc + p * 16;
+      if (p + kWide <= p1) {
+        gemm_tile<kRows, kWide>(n, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
+                                nullptr, 0);
+      } else {
+        gemm_tile<kRows, 1>(n, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
+                            nullptr, 0);
+      }
+    }
+  }
+  if (full < outs) {
+    const int left = outs - full;
+    Gemm g{columns, n, a + static_cast<size_t>(full) * n, 1, static_cast<size_t>(left), panels, panel,
+           c + full * ldc, ldc, true, nullptr, nullptr, 0};
+    gemm_block(g, 0, left, p0, p1);
+  }
+}

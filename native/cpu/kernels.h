@@ -13,6 +13,7 @@ class CpuOps final : public Ops {
   CpuOps(ThreadPool& pool, const char* isa) : pool_(pool), isa_(isa), local_(new Scratch[pool.threads()]) {}
   ~CpuOps() override { delete[] local_; }
   const char* isa() const override { return isa_; }
+  int row_block() const override { return 256; }
 
   float* allocate(size_t floats) override {
     float* p = aligned_floats(floats);
@@ -106,15 +107,10 @@ class CpuOps final : public Ops {
         const int o0 = task / groups * rows_a_task;
         const int outs = w.out - o0 < rows_a_task ? w.out - o0 : rows_a_task;
         const int p0 = task % groups * group, p1 = p0 + group < in_panels ? p0 + group : in_panels;
-        // dy transposed: (outs, n), so that the kernel reads it along tokens.
         float* a = local_[thread].get(static_cast<size_t>(outs) * n);
-        for (int t = 0; t < n; t++) {
-          const float* from = dyt + static_cast<size_t>(t) * w.out + o0;
-          for (int o = 0; o < outs; o++) a[static_cast<size_t>(t) * outs + o] = from[o];
-        }
-        Gemm g{w.in, n, a, 1, static_cast<size_t>(outs), panels, static_cast<size_t>(n) * 16,
-               w.gradient + static_cast<size_t>(o0) * w.in, static_cast<size_t>(w.in), true, nullptr, nullptr, 0};
-        gemm_block(g, 0, outs, p0, p1);
+        pack_row_tiles(a, dyt + o0, w.out, n, outs);
+        float* c = w.gradient + static_cast<size_t>(o0) * w.in;
+        row_tiles_block(a, outs, n, panels, c, w.in, p0, p1);
       });
     }
     if (dbias) {
@@ -199,33 +195,79 @@ class CpuOps final : public Ops {
 
   void cache_store(float* k_cache, float* v_cache, const float* qkv, const int* slots, int T, Heads h) override {
     const size_t kv = h.kv_width(), width = h.qkv_width();
-    for (int t = 0; t < T; t++) {
+    rows(T, static_cast<int>(kv) * 8, [&](int t) {
       const float* k = qkv + t * width + h.q_width();
-      std::memcpy(k_cache + slots[t] * kv, k, sizeof(float) * kv);
-      std::memcpy(v_cache + slots[t] * kv, k + kv, sizeof(float) * kv);
-    }
+      float* page = k_cache + static_cast<size_t>(slots[t] / kLanes) * kLanes * kv + slots[t] % kLanes;
+      for (size_t i = 0; i < kv; i++) page[i * kLanes] = k[i];
+      float* v = v_cache + static_cast<size_t>(slots[t] / kLanes) * kLanes * kv + slots[t] % kLanes * h.dim;
+      for (int head = 0; head < h.kv_heads; head++) {
+        copy_floats(v + static_cast<size_t>(head) * kLanes * h.dim, k + kv + head * h.dim, h.dim);
+      }
+    });
   }
 
   void attention_forward(float* out, float* lse, const float* q, int q_stride, const float* k, const float* v,
                          int kv_stride, const Query* queries, int T, Heads h) override {
-    const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
-    const int group = h.heads / h.kv_heads;
-    // A task is a few queries of one key/value head; its keys stay in cache from query to query.
-    const int block = T >= 64 ? 16 : (T >= 16 ? 4 : 1);
-    const int blocks = (T + block - 1) / block;
-    pool_.parallel(blocks * h.kv_heads, [&](int task, int thread) {
-      const int kv = task % h.kv_heads, t0 = task / h.kv_heads * block;
-      const int t1 = t0 + block < T ? t0 + block : T;
-      int most = 0;
-      for (int t = t0; t < t1; t++) most = queries[t].visible > most ? queries[t].visible : most;
-      float* scores = local_[thread].get(most);
-      for (int t = t0; t < t1; t++) {
-        for (int i = 0; i < group; i++) {
-          const int head = kv * group + i;
-          attention_row(out + static_cast<size_t>(t) * h.q_width() + head * h.dim,
-                        lse ? lse + static_cast<size_t>(t) * h.heads + head : nullptr, scores,
-                        q + static_cast<size_t>(t) * q_stride + head * h.dim, k + kv * h.dim, v + kv * h.dim, kv_stride,
-                        queries[t], h.dim, scale);
+    QueryChunk* chunks = reinterpret_cast<QueryChunk*>(shared_.get(sizeof(QueryChunk) / sizeof(float) * T));
+    const int n = chunk_queries(chunks, queries, T, kChunk, true);
+    pool_.parallel(n * h.kv_heads, [&](int task, int thread) {
+      const QueryChunk& c = chunks[task / h.kv_heads];
+      const int kv = task % h.kv_heads;
+      attention_chunk(out, lse, q, q_stride, queries, c, kv, h, thread, [&](float* kc, float* vc) {
+        auto copy = [&](int row, int at) {
+          const size_t from = static_cast<size_t>(row) * kv_stride + static_cast<size_t>(kv) * h.dim;
+          copy_floats(kc + static_cast<size_t>(at) * h.dim, k + from, h.dim);
+          copy_floats(vc + static_cast<size_t>(at) * h.dim, v + from, h.dim);
+        };
+        if (!c.list) {
+          for (int i = 0; i < c.keys; i++) copy(c.low + i, i);
+        } else {
+          for_runs({queries[c.first].runs, c.keys}, [&](int begin, int end, int at) {
+            for (int row = begin; row < end; row++) copy(row, at + row - begin);
+          });
+        }
+      });
+    });
+  }
+
+  void attention_cached(float* out, const float* q, int q_stride, const float* k_cache, const float* v_cache,
+                        const Query* queries, int T, Heads h) override {
+    const int group = h.heads / h.kv_heads, dim = h.dim;
+    const size_t page_floats = static_cast<size_t>(h.kv_width()) * kLanes;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+    QueryChunk* chunks = reinterpret_cast<QueryChunk*>(shared_.get(sizeof(QueryChunk) / sizeof(float) * T));
+    const int n = chunk_queries(chunks, queries, T, kChunk, false);
+    pool_.parallel(n * h.kv_heads, [&](int task, int thread) {
+      const QueryChunk& c = chunks[task / h.kv_heads];
+      const int kv = task % h.kv_heads;
+      const float* k_head = k_cache + static_cast<size_t>(kv) * dim * kLanes;
+      const float* v_head = v_cache + static_cast<size_t>(kv) * dim * kLanes;
+      if (c.count >= 4) {
+        attention_chunk(out, nullptr, q, q_stride, queries, c, kv, h, thread, [&](float* kc, float* vc) {
+          for_runs({queries[c.first].runs, c.keys}, [&](int begin, int end, int at) {
+            for (int slot = begin; slot < end; slot++, at++) {
+              const size_t page = static_cast<size_t>(slot / kLanes) * page_floats;
+              const float* key = k_head + page + slot % kLanes;
+              for (int d = 0; d < dim; d++) kc[static_cast<size_t>(at) * dim + d] = key[d * kLanes];
+              copy_floats(vc + static_cast<size_t>(at) * dim, v_head + page + slot % kLanes * dim, dim);
+            }
+          });
+        });
+        return;
+      }
+      for (int t = c.first; t < c.first + c.count; t++) {
+        const size_t stride = static_cast<size_t>(queries[t].visible) + 48;
+        float* scores = local_[thread].get(2 * stride);
+        const float* qt = q + static_cast<size_t>(t) * q_stride + static_cast<size_t>(kv) * group * dim;
+        float* to = out + static_cast<size_t>(t) * h.q_width() + static_cast<size_t>(kv) * group * dim;
+        int i = 0;
+        for (; i + 2 <= group; i += 2) {
+          attention_token<2>(to + i * dim, qt + i * dim, k_head, v_head, page_floats, queries[t], dim, scale, scores,
+                             stride);
+        }
+        if (i < group) {
+          attention_token<1>(to + i * dim, qt + i * dim, k_head, v_head, page_floats, queries[t], dim, scale, scores,
+                             stride);
         }
       }
     });
@@ -234,24 +276,46 @@ class CpuOps final : public Ops {
   void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
                           const Query* queries, const int* bounds, int sequences, int T, Heads h) override {
     const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
-    const int group = h.heads / h.kv_heads, width = h.qkv_width();
-    std::memset(dqkv, 0, sizeof(float) * static_cast<size_t>(T) * width);
-    // One task owns the keys and values of one head in one sequence, so that their gradients add up in query order.
+    const int group = h.heads / h.kv_heads, dim = h.dim;
+    const size_t width = h.qkv_width();
+    (void)T;
+    // One task owns the keys and values of one head in one sequence, so that their gradients add up in one order.
     pool_.parallel(sequences * h.kv_heads, [&](int task, int thread) {
       const int kv = task % h.kv_heads, s = task / h.kv_heads;
-      const int t0 = bounds[s], t1 = bounds[s + 1];
-      const size_t k_at = h.q_width() + kv * h.dim, v_at = k_at + h.kv_width();
-      float* p = local_[thread].get(2 * static_cast<size_t>(t1 - t0));
-      float* dp = p + (t1 - t0);
-      for (int t = t0; t < t1; t++) {
+      const int t0 = bounds[s], n = bounds[s + 1] - t0;
+      const size_t k_at = t0 * width + h.q_width() + static_cast<size_t>(kv) * dim, v_at = k_at + h.kv_width();
+      const size_t keys = static_cast<size_t>(n) * dim, scores = static_cast<size_t>(n) * kLanes;
+      const size_t panel = static_cast<size_t>(dim + 15) / 16 * 16 * kLanes;
+      const size_t room = QueryBlock::room(queries + t0, n);
+      BackwardScratch w;
+      float* at = local_[thread].get(4 * keys + 2 * scores + 4 * panel + room * (sizeof(Span) / sizeof(float)));
+      auto carve = [&](size_t floats) {
+        float* p = at;
+        at += floats;
+        return p;
+      };
+      w.p = carve(scores), w.ds = carve(scores);
+      w.lanes = carve(panel), w.mixed = carve(panel), w.q_panels = carve(panel), w.d_panels = carve(panel);
+      w.k = carve(keys), w.v = carve(keys), w.dk = carve(keys), w.dv = carve(keys);
+      Span* spans = reinterpret_cast<Span*>(at);
+      std::memset(w.dk, 0, sizeof(float) * 2 * keys);
+      for (int i = 0; i < n; i++) {
+        copy_floats(w.k + static_cast<size_t>(i) * dim, qkv + k_at + i * width, dim);
+        copy_floats(w.v + static_cast<size_t>(i) * dim, qkv + v_at + i * width, dim);
+      }
+      for (int b = 0; b < n; b += kLanes) {
+        QueryBlock block{queries + t0 + b, n - b < kLanes ? n - b : kLanes, t0, false, nullptr, 0, 0};
+        block.find(spans);
         for (int i = 0; i < group; i++) {
-          const int head = kv * group + i;
-          const size_t at = static_cast<size_t>(t) * h.q_width() + head * h.dim;
-          const size_t q_at = static_cast<size_t>(t) * width + head * h.dim;
-          attention_row_backward(dqkv + q_at, dqkv + k_at, dqkv + v_at, p, dp, dout + at, out + at,
-                                 lse[static_cast<size_t>(t) * h.heads + head], qkv + q_at, qkv + k_at, qkv + v_at,
-                                 width, queries[t], h.dim, scale);
+          const size_t head = static_cast<size_t>(kv) * group + i, t = static_cast<size_t>(t0) + b;
+          const size_t out_at = t * h.q_width() + head * dim, q_at = t * width + head * dim;
+          attention_block_backward(dqkv + q_at, width, dout + out_at, out + out_at, h.q_width(),
+                                   lse + t * h.heads + head, h.heads, qkv + q_at, width, block, dim, scale, w);
         }
+      }
+      for (int i = 0; i < n; i++) {
+        copy_floats(dqkv + k_at + i * width, w.dk + static_cast<size_t>(i) * dim, dim);
+        copy_floats(dqkv + v_at + i * width, w.dv + static_cast<size_t>(i) * dim, dim);
       }
     });
   }
@@ -275,29 +339,12 @@ class CpuOps final : public Ops {
   }
 
   void swiglu_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) override {
-    rows(T, F, [&](int t) {
-      const float* g = gate_up + static_cast<size_t>(t) * 2 * F;
-      float* dg = dgate_up + static_cast<size_t>(t) * 2 * F;
-      const float* dy = dact + static_cast<size_t>(t) * F;
-      const V one = set1(1.0f);
-      for (int i = 0; i < F; i += 16) {
-        const int n = F - i;
-        V gate = n >= 16 ? load(g + i) : load_partial(g + i, n, 0.0f);
-        V up = n >= 16 ? load(g + F + i) : load_partial(g + F + i, n, 0.0f);
-        V d = n >= 16 ? load(dy + i) : load_partial(dy + i, n, 0.0f);
-        V s = vsigmoid(gate);
-        V silu = mul(gate, s);
-        V dgate = mul(mul(d, up), mul(s, fma(gate, sub(one, s), one)));
-        V dup = mul(d, silu);
-        if (n >= 16) {
-          store(dg + i, dgate);
-          store(dg + F + i, dup);
-        } else {
-          store_partial(dg + i, dgate, n);
-          store_partial(dg + F + i, dup, n);
-        }
-      }
-    });
+    swiglu_gradient(dgate_up, nullptr, dact, gate_up, T, F);
+  }
+
+  void swiglu_backward_recompute(float* dgate_up, float* act, const float* dact, const float* gate_up, int T,
+                                 int F) override {
+    swiglu_gradient(dgate_up, act, dact, gate_up, T, F);
   }
 
   void gather_rows(float* out, const float* x, const int* index, int n, int C) override {
@@ -393,6 +440,61 @@ class CpuOps final : public Ops {
   }
 
  private:
+  /// Queries of a chunk at most: enough to pay for gathering its keys.
+  static constexpr int kChunk = 64;
+
+  /// All query heads of one key/value head over a chunk; fill(k, v) gathers its keys and values, (keys, dim) each.
+  template <class F>
+  void attention_chunk(float* out, float* lse, const float* q, size_t q_stride, const Query* queries,
+                       const QueryChunk& c, int kv, Heads h, int thread, F&& fill) {
+    const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
+    const int group = h.heads / h.kv_heads, dim = h.dim;
+    const size_t keys = static_cast<size_t>(c.keys) * dim, lanes = static_cast<size_t>(dim) * kLanes;
+    const size_t scores = static_cast<size_t>(c.keys) * kLanes;
+    const size_t room = QueryBlock::room(queries + c.first, c.count) * (sizeof(Span) / sizeof(float));
+    float* p = local_[thread].get(scores + 2 * lanes + 2 * keys + room);
+    float *qt = p + scores, *mixed = qt + lanes, *k = mixed + lanes, *v = k + keys;
+    Span* spans = reinterpret_cast<Span*>(v + keys);
+    fill(k, v);
+    for (int b = 0; b < c.count; b += kLanes) {
+      const size_t t = static_cast<size_t>(c.first) + b;
+      QueryBlock block{queries + t, c.count - b < kLanes ? c.count - b : kLanes, c.low, c.list, nullptr, 0, 0};
+      block.find(spans);
+      for (int i = 0; i < group; i++) {
+        const size_t head = static_cast<size_t>(kv) * group + i;
+        attention_block(out + t * h.q_width() + head * dim, lse ? lse + t * h.heads + head : nullptr, h.q_width(),
+                        h.heads, q + t * q_stride + head * dim, q_stride, k, v, block, dim, scale, qt, mixed, p);
+      }
+    }
+  }
+
+  /// act may be null or dact.
+  void swiglu_gradient(float* dgate_up, float* act, const float* dact, const float* gate_up, int T, int F) {
+    rows(T, F, [&](int t) {
+      const float* g = gate_up + static_cast<size_t>(t) * 2 * F;
+      float* dg = dgate_up + static_cast<size_t>(t) * 2 * F;
+      const size_t at = static_cast<size_t>(t) * F;
+      const V one = set1(1.0f);
+      for (int i = 0; i < F; i += 16) {
+        const int n = F - i;
+        auto get = [&](const float* p) { return n >= 16 ? load(p) : load_partial(p, n, 0.0f); };
+        auto put = [&](float* p, V x) {
+          if (n >= 16) {
+            store(p, x);
+          } else {
+            store_partial(p, x, n);
+          }
+        };
+        V gate = get(g + i), up = get(g + F + i), d = get(dact + at + i);
+        V s = vsigmoid(gate);
+        V silu = mul(gate, s);
+        put(dg + i, mul(mul(d, up), mul(s, fma(gate, sub(one, s), one))));
+        put(dg + F + i, mul(d, silu));
+        if (act) put(act + at + i, mul(silu, up));
+      }
+    });
+  }
+
   static void rotate(float* x, const float* c, const float* s, int half) {
     for (int i = 0; i < half; i += 16) {
       const int n = half - i;
@@ -412,10 +514,20 @@ class CpuOps final : public Ops {
   }
   /// The inverse rotation, which is the transposed one.
   static void rotate_back(float* x, const float* c, const float* s, int half) {
-    for (int i = 0; i < half; i++) {
-      float a = x[i], b = x[half + i];
-      x[i] = a * c[i] + b * s[i];
-      x[half + i] = b * c[i] - a * s[i];
+    for (int i = 0; i < half; i += 16) {
+      const int n = half - i;
+      V a = n >= 16 ? load(x + i) : load_partial(x + i, n, 0.0f);
+      V b = n >= 16 ? load(x + half + i) : load_partial(x + half + i, n, 0.0f);
+      V vc = n >= 16 ? load(c + i) : load_partial(c + i, n, 0.0f);
+      V vs = n >= 16 ? load(s + i) : load_partial(s + i, n, 0.0f);
+      V first = add(mul(a, vc), mul(b, vs)), second = sub(mul(b, vc), mul(a, vs));
+      if (n >= 16) {
+        store(x + i, first);
+        store(x + half + i, second);
+      } else {
+        store_partial(x + i, first, n);
+        store_partial(x + half + i, second, n);
+      }
     }
   }
 

@@ -213,6 +213,53 @@ inline float hmax(V a) {
   return m;
 }
 
+/// The 8 x 8 block at `from` (rows `stride` apart) transposed to `to`.
+#if defined(PR1_SIMD_AVX512) || defined(PR1_SIMD_AVX2)
+inline void transpose8(float* to, size_t to_stride, const float* from, size_t stride) {
+  __m256 r[8], s[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * stride);
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(s[i], s[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(s[i], s[i + 2], 0xee);
+    r[i + 2] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    _mm256_storeu_ps(to + i * to_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+    _mm256_storeu_ps(to + (i + 4) * to_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+  }
+}
+#else
+inline void transpose8(float* to, size_t to_stride, const float* from, size_t stride) {
+  for (int i = 0; i < 8; i++) {
+    for (int j = 0; j < 8; j++) to[j * to_stride + i] = from[i * stride + j];
+  }
+}
+#endif
+
+/// (R, C) with rows `stride` apart becomes (C, R) with rows `to_stride` apart.
+inline void transpose(float* to, size_t to_stride, const float* from, size_t stride, int R, int C) {
+  int r = 0;
+  for (; r + 8 <= R; r += 8) {
+    int c = 0;
+    for (; c + 8 <= C; c += 8) transpose8(to + c * to_stride + r, to_stride, from + r * stride + c, stride);
+    for (; c < C; c++) {
+      for (int i = r; i < r + 8; i++) to[c * to_stride + i] = from[i * stride + c];
+    }
+  }
+  for (; r < R; r++) {
+    for (int c = 0; c < C; c++) to[c * to_stride + r] = from[r * stride + c];
+  }
+}
+
 /// First n of 16 lanes from memory, the rest filled.
 inline V load_partial(const float* p, int n, float fill) {
   float x[16];
@@ -227,7 +274,7 @@ inline void store_partial(float* p, V a, int n) {
 
 /// e^x: range reduction by ln 2 in two parts, then a polynomial of degree 6 (relative error below 2e-7).
 /// 0 below -87.33, so that a logit of -infinity has probability 0 exactly.
-inline V vexp(V x) {
+PR1_INLINE V vexp(V x) {
   const V lowest = set1(-87.33f);
   const V magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   V clamped = vmin(vmax(x, lowest), set1(88.37f));
@@ -246,4 +293,4 @@ inline V vexp(V x) {
 }
 
 /// 1 / (1 + e^-x)
-inline V vsigmoid(V x) { return div(set1(1.0f), add(set1(1.0f), vexp(sub(set1(0.0f), x)))); }
+PR1_INLINE V vsigmoid(V x) { return div(set1(1.0f), add(set1(1.0f), vexp(sub(set1(0.0f), x)))); }
