@@ -1,10 +1,10 @@
 // node bench/harness.mjs [--problems 500] [--repeats 20] [--width 64]: what this package adds to a run of promptfoo when generating costs nothing.
-// Each line is a process of its own: promptfoo's evaluate() over a provider that hands out one ready response (plain), the same
-// response decoded, keyed and stored by our provider with our hook behind it (stored), read back from the store (again), and our
-// provider without promptfoo, where all that holds up the event loop is ours (alone). Prints a table, then one JSON line.
+// Each line is a process of its own: promptfoo's evaluate() over a provider that hands out one ready response (plain) and with an
+// extension that does nothing (hooked); the same response decoded, keyed and stored by our provider with our extension behind it (stored),
+// read back from the store (again); and our provider without promptfoo, where all that holds up the event loop is ours (alone). Prints a table, then one JSON line.
 // Machines are noisy: compare figures of one run only.
 import { fork } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -17,7 +17,7 @@ const { values } = parseArgs({
     problems: { type: 'string', default: '500' },
     repeats: { type: 'string', default: '20' },
     width: { type: 'string', default: '64' },
-    modes: { type: 'string', default: 'plain,stored,again,alone,alone again' },
+    modes: { type: 'string', default: 'plain,hooked,stored,again,alone,alone again' },
     mode: { type: 'string' },
     folder: { type: 'string' },
   },
@@ -47,6 +47,7 @@ async function compare() {
     for (const mode of values.modes.split(',')) {
       // A store and a home of promptfoo each; what is read again is what the mode before has stored.
       const home = path.join(folder, mode.replace(' ', '-'))
+      mkdirSync(home)
       const before = mode.endsWith('again') && path.join(folder, mode === 'again' ? 'stored' : 'alone')
       if (before) cpSync(path.join(before, 'samples.db'), path.join(home, 'samples.db'))
       const args = ['--mode', mode, '--folder', home, '--problems', problems, '--repeats', repeats, '--width', width].map(String)
@@ -84,17 +85,20 @@ async function measure(mode) {
   const cpu = process.cpuUsage()
   let reused = 0
   delay.enable()
-  const start = performance.now()
+  let start = performance.now()
   if (promptfoo) {
     const ready = await new ParallelThinkingProvider({ config: { ...config, samples: 'off' } }, pool).callApi(problem(0))
+    const ours = mode === 'stored' || mode === 'again'
+    const nothing = path.join(values.folder, 'nothing.mjs')
+    writeFileSync(nothing, 'export async function afterAll() {}\n')
     const plain = { id: () => 'plain', callApi: async () => structuredClone(ready) }
     const summary = await promptfoo.evaluate(
       {
         prompts: ['{{ problem }}'],
-        providers: [mode === 'plain' ? plain : provider],
+        providers: [ours ? provider : plain],
         tests: Array.from({ length: problems }, (_, i) => ({ vars: { problem: problem(i), answer: '1' } })),
         defaultTest: { assert: [{ type: 'javascript', metric: 'answer', value: (output) => output.length > 10 }] },
-        ...(mode !== 'plain' && { extensions: [`file://${path.join(root, 'dist/providers/hooks.js')}:afterAll`] }),
+        ...(mode !== 'plain' && { extensions: [`file://${ours ? path.join(root, 'dist/providers/hooks.js') : nothing}:afterAll`] }),
         writeLatestResults: true,
       },
       { maxConcurrency: width, repeat: repeats, showProgressBar: false },
@@ -103,6 +107,10 @@ async function measure(mode) {
     reused = saved.filter(({ response }) => response?.cached).length
     if (saved.length !== rows || saved.some(({ success }) => !success)) throw new Error(`${mode}: a row is missing or failed`)
   } else {
+    // Reading the tokenizer and the model happens once, before there is anything to hold up.
+    await provider.callApi(problem(problems))
+    start = performance.now()
+    delay.reset()
     let next = 0
     const worker = async () => {
       while (next < rows) {
@@ -153,9 +161,9 @@ async function instantly() {
       const scheduler = new Scheduler(model)
       let answer
       return {
-        async think(request) {
+        think(request) {
           answer ??= scheduler.think(request)
-          return structuredClone(await answer)
+          return answer
         },
         async close() {
           await scheduler.close()

@@ -66,17 +66,22 @@ interface EngineEntry {
 }
 
 const IDLE_MS = 60_000
+/** Calls this close together look at the files of a checkpoint once. */
+const LOOK_MS = 250
 
 export class ModelPool {
   readonly #opener: Opener
   readonly #idleMs: number
+  readonly #lookMs: number
+  readonly #versions = new Map<string, { version: Promise<string>; seen: number }>()
   readonly #models = new Map<string, Entry>()
   readonly #engines = new Map<string, EngineEntry>()
   readonly #closing = new Set<Promise<void>>()
 
-  constructor(opener: Opener = defaultOpener, { idleMs = IDLE_MS }: { idleMs?: number } = {}) {
+  constructor(opener: Opener = defaultOpener, { idleMs = IDLE_MS, lookMs = LOOK_MS }: { idleMs?: number; lookMs?: number } = {}) {
     this.#opener = opener
     this.#idleMs = idleMs
+    this.#lookMs = lookMs
   }
 
   /** Number of models loaded or being loaded. */
@@ -88,7 +93,7 @@ export class ModelPool {
 
   /** The checkpoint of `settings` and the engine for it, without weights as long as nobody asks for the model. */
   async acquire(settings: ModelSettings, user: object): Promise<Lease> {
-    const version = await fingerprint(settings.checkpoint)
+    const version = await this.#versionOf(settings.checkpoint)
     const key = JSON.stringify([settings, version])
     let entry = this.#models.get(key)
     if (!entry) {
@@ -134,6 +139,17 @@ export class ModelPool {
   async releaseAll(): Promise<void> {
     for (const [key, entry] of this.#models) this.#retire(key, entry)
     await this.#closed()
+  }
+
+  /** Looking at the files of every row again would cost more than all else that a stored row costs. A load compares exactly. */
+  #versionOf(folder: string): Promise<string> {
+    const now = performance.now()
+    const last = this.#versions.get(folder)
+    if (last && now - last.seen < this.#lookMs) return last.version
+    const version = fingerprint(folder)
+    this.#versions.set(folder, { version, seen: now })
+    version.catch(() => this.#versions.delete(folder))
+    return version
   }
 
   #giveBack(key: string, entry: Entry): void {
@@ -187,6 +203,7 @@ export class ModelPool {
     try {
       const model = await this.#opener.loadModel(await entry.engine.engine, settings)
       if ((await fingerprint(settings.checkpoint)) === entry.version) return model
+      this.#versions.delete(settings.checkpoint)
       await model.close()
       throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
     } catch (error) {

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import path from 'node:path'
 import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderResponse } from 'promptfoo'
 import { type ConfigObject, readObject } from '../config-keys.ts'
+import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { samplesFile } from '../store/location.ts'
 import { sampleKey } from '../store/sample.ts'
@@ -40,6 +41,7 @@ export class ParallelThinkingProvider implements ApiProvider {
   readonly #settings: ModelSettings
   readonly #pool: ModelPool
   readonly #samples: SampleStore | undefined
+  #lastPrompt: { of: unknown[]; ids: readonly number[] } | undefined
 
   /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
   constructor({ id, config = {}, env }: ProviderOptions = {}, pool: ModelPool = sharedPool()) {
@@ -87,7 +89,7 @@ export class ParallelThinkingProvider implements ApiProvider {
     const lease = await this.#pool.acquire(this.#settings, this)
     try {
       const tokenizer = requireTokenizer(lease.checkpoint)
-      const ids = promptIds(lease.checkpoint, config, prompt)
+      const ids = this.#idsOf(lease.checkpoint, config, prompt)
       const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids))
       const key = await this.#keyOf(lease, request)
       const found = key && (await this.#samples?.get(key, ids))
@@ -105,6 +107,13 @@ export class ParallelThinkingProvider implements ApiProvider {
     } finally {
       lease.release()
     }
+  }
+
+  /** Ids of a prompt. promptfoo asks for the repeats of a test one after the other: they are encoded once. */
+  #idsOf(checkpoint: Checkpoint, config: ThinkingConfig, prompt: string): readonly number[] {
+    const of = [checkpoint, prompt, config.system, config.chatTemplate]
+    if (!this.#lastPrompt?.of.every((value, i) => value === of[i])) this.#lastPrompt = { of, ids: promptIds(checkpoint, config, prompt) }
+    return this.#lastPrompt.ids
   }
 
   /** Key of the sample in the store; undefined where there is no store. */

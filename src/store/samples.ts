@@ -26,6 +26,8 @@ export class SampleStore {
   readonly file: string
   readonly #notify: (notice: string) => void
   readonly #waiting = new Map<number, (value: Uint8Array | string | undefined) => void>()
+  /** Came from the worker and not yet given out. */
+  readonly #answers: Extract<StoreReply, { kind: 'reply' }>[] = []
   readonly #hashes = new Map<string, Promise<string | undefined>>()
   #worker: Worker | undefined
   #unusable = false
@@ -125,9 +127,8 @@ export class SampleStore {
   #receive(worker: Worker, reply: StoreReply): void {
     switch (reply.kind) {
       case 'reply':
-        this.#waiting.get(reply.id)?.(reply.value)
-        this.#waiting.delete(reply.id)
-        if (this.#waiting.size === 0) worker.unref()
+        this.#answers.push(reply)
+        if (this.#answers.length === 1) setImmediate(() => this.#answerNext(worker))
         break
       case 'written':
         this.#unwrittenBytes -= reply.bytes
@@ -140,6 +141,20 @@ export class SampleStore {
         this.#giveUp(worker, reply.reason)
         break
     }
+  }
+
+  /**
+   * One answer a turn of the event loop: whoever waits for it works on a whole row, and while rows come from the store the next answers
+   * are there already. Given out together they would hold up timers and the engine for as long as rows are found.
+   */
+  #answerNext(worker: Worker): void {
+    const answer = this.#answers.shift()
+    if (!answer) return
+    if (this.#answers.length > 0) setImmediate(() => this.#answerNext(worker))
+    const resolve = this.#waiting.get(answer.id)
+    this.#waiting.delete(answer.id)
+    if (this.#waiting.size === 0) worker.unref()
+    resolve?.(answer.value)
   }
 
   #giveUp(worker: Worker, reason: string): void {
@@ -157,6 +172,7 @@ export class SampleStore {
     process.off('exit', this.#onExit)
     for (const resolve of this.#waiting.values()) resolve(undefined)
     this.#waiting.clear()
+    this.#answers.length = 0
     worker.unref()
   }
 

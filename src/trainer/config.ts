@@ -135,7 +135,9 @@ const STAGE_KEYS = ['name', 'kind', 'suite', 'provider', 'microBatchTokens', ...
 const SFT_KEYS = [...STAGE_KEYS, 'response', 'each', 'epochs', 'steps', 'batchTokens']
 const GRPO_KEYS = [...STAGE_KEYS, 'steps', 'prompts', 'group', 'reward', 'clipLow', 'clipHigh', 'dualClip', 'advantage', 'updates']
 const ARCHITECTURE_KEYS =
-  'family hiddenSize layers heads kvHeads headDim intermediateSize tiedEmbeddings ropeTheta maxPositions rmsNormEps initializerRange vocabSize'.split(' ')
+  'family hiddenSize layers heads kvHeads headDim intermediateSize tiedEmbeddings ropeTheta maxPositions rmsNormEps initializerRange vocabSize'.split(
+    ' ',
+  )
 
 /** `sets`: `key.path=value` overrides, applied before anything is checked; stages are named by index or name. */
 export function readTrainConfig(file: string, overrides: { output?: string; device?: string; sets?: readonly string[] } = {}): TrainConfig {

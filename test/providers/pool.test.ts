@@ -73,7 +73,7 @@ describe('ModelPool', () => {
 
   it('refuses a model whose checkpoint was written anew while it was loaded', async () => {
     const { log, opener } = counting()
-    const pool = new ModelPool(opener)
+    const pool = new ModelPool(opener, { lookMs: 0 })
     const lease = await pool.acquire(b, {})
     utimesSync(path.join(b.checkpoint, 'config.json'), 2, 2)
     await expect(lease.model()).rejects.toThrow(/written anew while it was loaded/)
@@ -145,8 +145,9 @@ describe('ModelPool', () => {
 
   it('loads a checkpoint anew that was written anew', async () => {
     const { log, opener } = counting()
-    const pool = new ModelPool(opener)
+    const pool = new ModelPool(opener, { lookMs: 20 })
     const first = await loaded(pool, b)
+    await later(40)
     utimesSync(path.join(b.checkpoint, 'config.json'), 1, 1)
     const second = await loaded(pool, b)
     expect(log.loads).toBe(2)

@@ -1,0 +1,76 @@
+/** Statistics at the end of `promptfoo eval`: as metrics of the table, the JSON output and the web view, and as text after the table. */
+
+import path from 'node:path'
+import { type Analysis, analyze } from './analysis.ts'
+import type { Estimate } from './intervals.ts'
+import { fields, isFields, list, number, readRows } from './rows.ts'
+import { readExperiment } from './samples.ts'
+import type { AtK, Summary } from './statistics.ts'
+import { describeAnalysis } from './terminal.ts'
+
+/**
+ * Takes what promptfoo gives an `afterAll` hook. Adds the statistics of each column to the named scores of its prompt, which promptfoo then
+ * saves and shows as they are, and prints them behind its table. Rows without any response (a dry run) change nothing. Never throws: what
+ * goes wrong is said on stderr, and the evaluation keeps its results.
+ */
+export async function reportAfterAll(context: unknown): Promise<void> {
+  try {
+    const { results, prompts } = fields(context)
+    if (!Array.isArray(results) || results.length === 0) return
+    const rows = readRows(results, "promptfoo's results")
+    const analysis = await analyze(readExperiment([{ source: 'this evaluation', rows, configs: new Map() }]))
+    if (analysis.summaries.length === 0) return
+    addMetrics(list(prompts), analysis)
+    if (isEvalCommand(process.argv)) printAtExit(describeAnalysis(analysis))
+  } catch (error) {
+    process.stderr.write(`parallel-r1: no statistics: ${error instanceof Error ? error.message : error}\n`)
+  }
+}
+
+/**
+ * Puts the statistics into `prompts[promptIdx].metrics.namedScores`. promptfoo divides a named score by its count, if it has one; ours have
+ * none. A name that the suite uses itself is left alone.
+ */
+export function addMetrics(prompts: readonly unknown[], { summaries }: Analysis): void {
+  for (const summary of summaries) {
+    const { metrics } = fields(prompts[summary.column.promptIdx])
+    if (!isFields(metrics) || !isFields(metrics.namedScores)) continue
+    const named = metrics.namedScores as Record<string, number>
+    const counted = { ...fields(metrics.namedScoresCount), ...fields(metrics.namedScoreWeights) }
+    for (const [name, value] of metricsOf(summary)) {
+      if (Number.isFinite(value) && number(counted[name]) === undefined) named[name] = value
+    }
+  }
+}
+
+/** Names and values as they are shown: accuracy with the bounds of its interval, then behaviour. */
+export function metricsOf({ k, mostSamples, mean, passAt, majAt, bestAt, behaviour }: Summary): [string, number][] {
+  const bounds = (name: string, { value, low, high }: Estimate): [string, number][] => [
+    [name, value],
+    [`${name} low`, low],
+    [`${name} high`, high],
+  ]
+  const several = (name: string, at: readonly AtK[]) => at.filter((one) => one.k > 1).flatMap((one) => bounds(`${name}@${one.k}`, one))
+  const last = bestAt.at(-1)
+  return [
+    ...bounds(k === mostSamples ? `mean@${k}` : 'mean', mean),
+    ...several('pass', passAt),
+    ...several('maj', majAt),
+    ...(last && last.k > 1 ? [[`best@${last.k} bootstrap`, last.value] satisfies [string, number]] : []),
+    ...behaviour.map(({ name, estimate }): [string, number] => [name, estimate.value]),
+  ]
+}
+
+/** Whether this process is promptfoo's `eval` on a command line: only there is the terminal ours to write to. */
+function isEvalCommand([, script = '', ...args]: readonly string[]): boolean {
+  return /^(promptfoo|pf|main|entrypoint)(\.[cm]?js)?$/.test(path.basename(script)) && args.includes('eval')
+}
+
+/** promptfoo prints its table after the hook has returned; what is written when the process ends stands below it. */
+function printAtExit(text: string): void {
+  process.once('exit', () =>
+    process.stdout.write(
+      `\n${text}\nIntervals, curves and every sample on a page: npx pr1-report results.json, for a run with -o results.json\n`,
+    ),
+  )
+}

@@ -1,0 +1,19 @@
+/** The statistics as plain JSON, for notebooks and scripts. */
+
+import type { Analysis } from './analysis.ts'
+
+/** Everything but samples. Bounds that cannot be told are null. */
+export function analysisJson({ experiment, summaries, comparisons, curves, seed }: Analysis): unknown {
+  const label = <T extends { column: { label: string } }>({ column, ...rest }: T) => ({ column: column.label, ...rest })
+  return {
+    sources: experiment.results.map(({ source, evalId, timestamp }) => ({ source, evalId, timestamp })),
+    metric: experiment.metric ?? null,
+    problems: experiment.problems.length,
+    errors: Object.fromEntries(experiment.columns.map((column) => [column.label, column.errors])),
+    level: 0.95,
+    seed,
+    columns: summaries.map(label),
+    comparisons: comparisons.map(({ a, b, ...rest }) => ({ a: a.label, b: b.label, ...rest })),
+    accuracyWithinTokens: { total: curves.totalTokens.map(label), criticalPath: curves.criticalTokens.map(label) },
+  }
+}

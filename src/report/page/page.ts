@@ -1,0 +1,272 @@
+/** The report as one HTML file: charts and tables drawn here, samples opened by browser.js. Nothing is loaded from anywhere. */
+
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Analysis } from '../analysis.ts'
+import type { BudgetDifference, Comparison } from '../comparison.ts'
+import { formatEstimate, formatP, formatValue, type Unit } from '../format.ts'
+import type { Estimate } from '../intervals.ts'
+import type { Fields } from '../rows.ts'
+import type { AtK, Behaviour, Summary } from '../statistics.ts'
+import { accuracyChart, curveTop, keySign, majorityChart, passChart, problemCharts, tokensChart } from './charts.ts'
+import { html, jsonForScript, Markup } from './html.ts'
+import { packSamples } from './payload.ts'
+
+export interface PageOptions {
+  /** Samples of the browser at most; further repeats are left out and counted. */
+  samples?: number
+}
+
+/** Samples the browser holds by default: some 40 MB where a response with its reasons has 8 kB. */
+export const DEFAULT_SAMPLES = 20_000
+
+const asset = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8')
+
+/** Draws the page. It works from a file, without network, and forbids itself to load anything. */
+export function drawPage(analysis: Analysis, { samples = DEFAULT_SAMPLES }: PageOptions = {}): string {
+  const { experiment, summaries, comparisons } = analysis
+  const script = asset('./browser.js')
+  const hash = createHash('sha256').update(script).digest('base64')
+  const title = experiment.results.map(({ description }) => description).find(Boolean) ?? 'Evaluation'
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${new Markup(hash)}'; base-uri 'none'; form-action 'none'">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${new Markup(asset('./style.css'))}</style>
+</head>
+<body>
+${header(title, analysis)}
+<nav class="faint"><a href="#accuracy">Accuracy</a><a href="#comparison">Comparison</a><a href="#tokens">Tokens</a><a href="#behaviour">Behaviour</a><a href="#samples">Samples</a></nav>
+<main>
+${accuracySection(analysis)}
+${comparisons.length > 0 ? comparisonSection(analysis) : html`<h2 id="comparison">Comparison</h2><p class="faint">There is one column with samples: nothing to compare.</p>`}
+${tokensSection(analysis)}
+${behaviourSection(analysis, summaries)}
+${samplesSection(analysis, samples)}
+</main>
+<script>${new Markup(script)}</script>
+</body>
+</html>
+`
+  return page.text
+}
+
+/** Config keys that say what a column is. Others may hold secrets. */
+const TOLD = [
+  'checkpoint',
+  'mode',
+  'attention',
+  'paths',
+  'maxBlocks',
+  'maxTokens',
+  'pathTokens',
+  'criticalPathTokens',
+  'temperature',
+  'topK',
+  'topP',
+  'seed',
+]
+
+function header(title: string, { experiment, summaries }: Analysis): Markup {
+  const results = experiment.results.map(({ evalId, timestamp, promptfooVersion, durationMs, maxConcurrency, source }) =>
+    [
+      source,
+      evalId,
+      timestamp?.slice(0, 16).replace('T', ' '),
+      durationMs === undefined
+        ? undefined
+        : `${(durationMs / 1000).toFixed(0)} s${maxConcurrency === undefined ? '' : ` at concurrency ${maxConcurrency}`}`,
+      promptfooVersion && `promptfoo ${promptfooVersion}`,
+    ].filter(Boolean),
+  )
+  const errors = experiment.columns.filter((column) => column.errors > 0)
+  const known = summaries.map(({ problems }) => problems)
+  const uneven = summaries.filter(({ k, mostSamples }) => k !== mostSamples)
+  return html`<h1>${title}</h1>
+${results.map((facts) => html`<p class="faint">${facts.join(' · ')}</p>`)}
+<div class="wide"><table>
+<thead><tr><th></th><th>column</th><th>problems × samples</th><th>configuration</th></tr></thead>
+<tbody>${summaries.map(
+    ({ column, problems, k, mostSamples }, i) =>
+      html`<tr><td class="key">${new Markup(keySign(i))}</td><td>${column.label}</td><td class="value">${problems} × ${k === mostSamples ? k : `${k} to ${mostSamples}`}</td><td class="faint">${configText(column.config)}</td></tr>`,
+  )}</tbody>
+</table></div>
+${errors.length > 0 ? html`<p class="warn">Left out, as neither right nor wrong: ${errors.map(({ label, errors: n }) => `${n} row(s) of ${label} that ended with an error`).join('; ')}.</p>` : undefined}
+${new Set(known).size > 1 ? html`<p class="warn">The columns do not have the same problems; only the comparison below is on common ones.</p>` : undefined}
+${uneven.length > 0 ? html`<p class="warn">Not every problem has the same number of samples: pass@k and maj@k use the fewest.</p>` : undefined}`
+}
+
+function configText(config: Fields): string {
+  const told = TOLD.filter((key) => ['string', 'number', 'boolean'].includes(typeof config[key]))
+  return told.map((key) => `${key} ${String(config[key]).slice(0, 80)}`).join(', ')
+}
+
+function estimate(value: Estimate | undefined, unit: Unit): Markup {
+  if (!value) return html`–`
+  const [main, ...interval] = formatEstimate(value, unit).split(/ (?=\()/)
+  return html`${main} <span class="interval">${interval.join(' ')}</span>`
+}
+
+function figure(svg: string | undefined, caption: Markup): Markup | undefined {
+  return svg === undefined ? undefined : html`<figure>${new Markup(svg)}<figcaption>${caption}</figcaption></figure>`
+}
+
+function key(summaries: readonly Summary[]): Markup {
+  return html`<p class="key">${summaries.map(({ column }, i) => html`<span>${new Markup(keySign(i))}${column.label}</span>`)}</p>`
+}
+
+function accuracySection({ summaries, experiment }: Analysis): Markup {
+  const ks = [...new Set(summaries.flatMap(({ passAt }) => passAt.map(({ k }) => k)))].filter((k) => k > 1).sort((a, b) => a - b)
+  const at = (estimates: readonly AtK[], k: number) => estimates.find((one) => one.k === k)
+  const rule = experiment.metric === undefined ? "promptfoo's verdict on the row" : `the metric “${experiment.metric}” (1 is right)`
+  const rows: [string, (summary: Summary) => Estimate | undefined][] = [
+    ['mean@k', ({ mean }) => mean],
+    ...ks.map((k): [string, (summary: Summary) => Estimate | undefined] => [`pass@${k}`, ({ passAt }) => at(passAt, k)]),
+    ...ks.map((k): [string, (summary: Summary) => Estimate | undefined] => [`maj@${k}`, ({ majAt }) => at(majAt, k)]),
+    ...ks
+      .slice(-1)
+      .map((k): [string, (summary: Summary) => Estimate | undefined] => [`best@${k}, bootstrap`, ({ bestAt }) => at(bestAt, k)]),
+  ]
+  const known = rows.filter(([, of]) => summaries.some((summary) => of(summary)))
+  return html`<h2 id="accuracy">Accuracy</h2>
+<p>A response is right by ${rule}. In brackets 95 % intervals, clustered by problem (Wilson's with the effective number of samples).</p>
+<div class="charts">
+${figure(accuracyChart(summaries), html`mean@k: mean over problems of the share of right samples. maj@k: the most frequent answer is right. pass@k: at least one of k samples is right.`)}
+${figure(passChart(summaries), html`pass@k, unbiased, with 95 % bands.`)}
+${figure(majorityChart(summaries), html`maj@k: exact expectation over all choices of k of the samples, ties broken evenly.`)}
+</div>
+${key(summaries)}
+<div class="wide"><table>
+<thead><tr><th></th>${summaries.map(({ column }) => html`<th>${column.label}</th>`)}</tr></thead>
+<tbody>${known.map(([name, of]) => html`<tr><th>${name}</th>${summaries.map((summary) => html`<td class="value">${estimate(of(summary), 'share')}</td>`)}</tr>`)}</tbody>
+</table></div>
+${ks.length > 0 ? html`<p class="hint">best@k by bootstrap is what published pass@16 numbers of Parallel-R1 are: samples drawn with putting back, biased low (1 right of 16 counts 0.64). For comparison only.</p>` : undefined}`
+}
+
+function comparisonSection({ comparisons, seed }: Analysis): Markup {
+  const mcnemar = comparisons.some((comparison) => comparison.mcnemar)
+  return html`<h2 id="comparison">Comparison on the same problems</h2>
+<p>Differences in percentage points with 95 % intervals: paired bootstrap over problems, 10,000 resamples, seed ${seed}. ${comparisons.length > 1 ? `p is corrected for the ${comparisons.length} comparisons of a metric after Holm; at budgets it is not corrected.` : ''}</p>
+<div class="wide"><table>
+<thead><tr><th>difference</th><th>problems</th><th>metric</th><th>difference</th><th>p</th></tr></thead>
+<tbody>${comparisons.flatMap((comparison) =>
+    comparison.accuracy.map(
+      (difference, i) =>
+        html`<tr><td>${i === 0 ? pair(comparison) : ''}</td><td>${i === 0 ? comparison.problems : ''}</td><td>${difference.name}</td><td class="value${difference.corrected < 0.05 ? ' clear' : ''}">${estimate(difference, 'points')}</td><td class="value">${formatP(difference.corrected)}</td></tr>`,
+    ),
+  )}</tbody>
+</table></div>
+${
+  mcnemar
+    ? html`<p>One sample a problem, McNemar's exact test: ${comparisons.flatMap(({ a, b, mcnemar: test }) => (test ? [`${a.label} alone right ${test.onlyA}, ${b.label} alone right ${test.onlyB}, ${formatP(test.p)}`] : [])).join('; ')}.</p>`
+    : undefined
+}`
+}
+
+const pair = ({ a, b }: Comparison): string => `${a.label} − ${b.label}`
+
+function tokensSection(analysis: Analysis): Markup {
+  const { curves, summaries, comparisons } = analysis
+  const top = curveTop(analysis)
+  const total = tokensChart(curves.totalTokens, summaries, 'total tokens', top)
+  const critical = tokensChart(curves.criticalTokens, summaries, 'tokens on the critical path', top)
+  const budgets = comparisons.flatMap((comparison) => [
+    ...comparison.atTotalTokens.map((difference) => budgetRow(comparison, 'total tokens', difference)),
+    ...comparison.atCriticalPath.map((difference) => budgetRow(comparison, 'critical path', difference)),
+  ])
+  if (total === undefined && critical === undefined) {
+    return html`<h2 id="tokens">Accuracy against tokens</h2><p class="faint">The responses do not report their tokens.</p>`
+  }
+  return html`<h2 id="tokens">Accuracy against tokens</h2>
+<p>The share of samples that are right and had ended within so many tokens: what a hard limit would leave standing. First every token counts, then only those of the longest chain (of a block its longest path).</p>
+<div class="charts">
+${figure(total, html`Equal total tokens: equal work.`)}
+${figure(critical, html`Equal critical path: equal waiting, given enough parallel units.`)}
+</div>
+${key(summaries)}
+${
+  budgets.length > 0
+    ? html`<details><summary>Differences at quartiles of the lengths of both</summary><div class="wide"><table>
+<thead><tr><th>difference</th><th>within</th><th></th><th></th><th>difference</th><th>p</th></tr></thead>
+<tbody>${budgets}</tbody></table></div></details>`
+    : undefined
+}`
+}
+
+function budgetRow(comparison: Comparison, what: string, difference: BudgetDifference): Markup {
+  return html`<tr><td>${pair(comparison)}</td><td class="value">${difference.budget} ${what}</td><td class="value">${formatValue(difference.shareA, 'share')}</td><td class="value">${formatValue(difference.shareB, 'share')}</td><td class="value${difference.p < 0.05 ? ' clear' : ''}">${estimate(difference, 'points')}</td><td class="value">${formatP(difference.p)}</td></tr>`
+}
+
+function behaviourSection(analysis: Analysis, summaries: readonly Summary[]): Markup {
+  const table = (select: (summary: Summary) => readonly Behaviour[], title: string): Markup | undefined => {
+    const names = new Map(summaries.flatMap((summary) => select(summary).map((one) => [one.name, one] as const)))
+    if (names.size === 0) return undefined
+    return html`<div class="wide"><table>
+<thead><tr><th>${title}</th>${summaries.map(({ column }) => html`<th>${column.label}</th>`)}</tr></thead>
+<tbody>${[...names].map(
+      ([name, { meaning }]) =>
+        html`<tr><th title="${meaning}">${name}</th>${summaries.map((summary) => {
+          const found = select(summary).find((one) => one.name === name)
+          return html`<td class="value">${estimate(found?.estimate, found?.unit ?? 'share')}</td>`
+        })}</tr>`,
+    )}</tbody>
+</table></div>`
+  }
+  const meanings = new Map(summaries.flatMap(({ behaviour }) => behaviour.map(({ name, meaning }) => [name, meaning] as const)))
+  const charts = problemCharts(analysis)
+  return html`<h2 id="behaviour">Behaviour</h2>
+${table(({ behaviour }) => behaviour, 'measured')}
+<details><summary>What is counted</summary><ul>${[...meanings].map(([name, meaning]) => html`<li><b>${name}</b>: ${meaning}</li>`)}</ul></details>
+${table(({ scores }) => scores, 'metrics of the suite')}
+${
+  charts.length > 0
+    ? html`<h3>Over problems</h3>
+<p>Common problems in the order of the share of right samples of all columns together, in groups of equal size.</p>
+<div class="charts small">${charts.map(({ label, svg }) => figure(svg, html`${label}`))}</div>
+${key(summaries)}`
+    : undefined
+}`
+}
+
+function samplesSection({ experiment }: Analysis, limit: number): Markup {
+  const { index, chunks, omitted } = packSamples(experiment, limit)
+  const select = (id: string, label: string, options: [string, string][] = []): Markup =>
+    html`<label for="${id}">${label}<select id="${id}"><option value="">all</option>${options.map(([value, name]) => html`<option value="${value}">${name}</option>`)}</select></label>`
+  return html`<h2 id="samples">Samples</h2>
+${omitted > 0 ? html`<p class="warn">${omitted} of ${omitted + index.column.length} samples are left out here to keep the page small: the later repeats. Statistics count all. (--samples sets the limit.)</p>` : undefined}
+<noscript><p class="warn">The sample browser needs JavaScript; everything above does not.</p></noscript>
+<div id="browser" hidden>
+<div class="filters">
+${select('f-column', 'column')}
+${select('f-verdict', 'answer', [
+  ['1', 'right'],
+  ['0', 'wrong'],
+  ['2', 'error'],
+])}
+${select('f-thinking', 'thinking', [
+  ['block', 'with a block'],
+  ['none', 'without a block'],
+  ['broken', 'broken structure'],
+])}
+${select('f-failed', 'failed assertion')}
+<label for="f-text">text<input id="f-text" type="search" placeholder="in problem, response, reasons"></label>
+<span id="count" class="faint" role="status"></span>
+</div>
+<div class="browser">
+<div class="list">
+<div class="pager"><button id="previous-page" type="button">‹ problems</button><span id="page" class="faint"></span><button id="next-page" type="button">problems ›</button></div>
+<div id="problems"></div>
+</div>
+<div class="detail">
+<div class="pager screen"><button id="previous" type="button">‹ sample</button><button id="next" type="button">sample ›</button></div>
+<div id="detail"></div>
+</div>
+</div>
+</div>
+<script type="application/json" id="index">${jsonForScript(index)}</script>
+${chunks.map((chunk, i) => html`<script type="text/plain" id="chunk-${i}">${new Markup(chunk)}</script>`)}`
+}

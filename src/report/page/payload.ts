@@ -1,0 +1,230 @@
+/**
+ * The samples of the page: a small index that the browser filters, and the texts in compressed chunks that it opens when they are looked at.
+ * Everything that a model or a file wrote ends up in base64 or in JSON without `<`, and is shown as text, never as markup.
+ */
+
+import { gzipSync } from 'node:zlib'
+import { parseThinking } from '../../thinking/grammar.ts'
+import { type Fields, fields, isFields, list, number, type Row, text } from '../rows.ts'
+import { type Experiment, outputOf, reportedBlocks, type Sample } from '../samples.ts'
+
+/** Samples whose texts are compressed together. */
+export const CHUNK = 200
+
+/** Characters of one text that are kept: beginning and end, with a note of what lies between. */
+const LONGEST_TEXT = 16_000
+const LONGEST_REASON = 1000
+const LONGEST_TITLE = 140
+
+/** What the filters of the browser need; parallel arrays, one entry a sample. */
+export interface Index {
+  columns: string[]
+  problems: string[]
+  metrics: string[]
+  /** Samples of a chunk. */
+  chunk: number
+  column: number[]
+  problem: number[]
+  repeat: number[]
+  /** 0 wrong, 1 right, 2 error. */
+  verdict: number[]
+  blocks: number[]
+  /** 1: breaks a rule of the grammar. */
+  broken: number[]
+  /** −1 where not known. */
+  tokens: number[]
+  critical: number[]
+  /** Indices into `metrics` of the assertions that failed. */
+  failed: number[][]
+}
+
+/** One sample as the browser draws it. */
+export interface Detail {
+  /** The prompt as the provider got it. */
+  prompt: string
+  vars: [string, string][]
+  /** The response in reading order. */
+  tree: Part[]
+  violations: string[]
+  grades: Grade[]
+  /** Label and value: seed, finish reason, seconds. */
+  facts: [string, string][]
+  error?: string
+}
+
+export type Part = { text: string } | { paths: Stretch[]; summary?: Stretch }
+
+/** `tokens` is −1 where the provider did not count. */
+export interface Stretch {
+  text: string
+  tokens: number
+}
+
+export interface Grade {
+  metric: string
+  pass: boolean
+  score: number | null
+  reason: string
+}
+
+export interface Payload {
+  index: Index
+  /** Base64 of gzip of the JSON of `Detail[]`. */
+  chunks: string[]
+  /** Samples that were left out to keep the page within bounds. */
+  omitted: number
+}
+
+/** Either a graded sample or a row with an error. */
+type Shown = Omit<Sample, 'right' | 'answer' | 'mathematical'> & { right?: boolean }
+
+/** Packs at most `limit` samples: the first repeats of every problem and column. */
+export function packSamples(experiment: Experiment, limit: number): Payload {
+  const all: Shown[] = [...experiment.samples, ...experiment.failed]
+  const samples = firstRepeats(all, limit)
+  samples.sort((a, b) => a.problem - b.problem || a.column - b.column || a.repeat - b.repeat)
+  const metrics: string[] = []
+  const metricIndex = new Map<string, number>()
+  const problems: string[] = []
+  const problemIndex = new Map<number, number>()
+  const index: Index = {
+    columns: experiment.columns.map(({ label }) => label),
+    problems,
+    metrics,
+    chunk: CHUNK,
+    column: samples.map(({ column }) => column),
+    problem: [],
+    repeat: samples.map(({ repeat }) => repeat),
+    verdict: samples.map(({ right }) => (right === undefined ? 2 : right ? 1 : 0)),
+    blocks: samples.map(({ shape }) => shape.blocks),
+    broken: samples.map(({ shape }) => (shape.valid === false ? 1 : 0)),
+    tokens: samples.map(({ totalTokens }) => totalTokens ?? -1),
+    critical: samples.map(({ criticalTokens }) => criticalTokens ?? -1),
+    failed: [],
+  }
+  const chunks: string[] = []
+  let details: Detail[] = []
+  const flush = () => {
+    if (details.length > 0) chunks.push(gzipSync(JSON.stringify(details)).toString('base64'))
+    details = []
+  }
+  for (const sample of samples) {
+    let problem = problemIndex.get(sample.problem)
+    if (problem === undefined) {
+      const { vars, prompt } = experiment.problems[sample.problem]
+      problem = problems.push(titleOf(vars, prompt)) - 1
+      problemIndex.set(sample.problem, problem)
+    }
+    index.problem.push(problem)
+    const detail = detailOf(sample)
+    const failed = new Set<number>()
+    for (const { metric, pass } of detail.grades) {
+      if (pass) continue
+      let at = metricIndex.get(metric)
+      if (at === undefined) {
+        at = metrics.push(metric) - 1
+        metricIndex.set(metric, at)
+      }
+      failed.add(at)
+    }
+    index.failed.push([...failed])
+    details.push(detail)
+    if (details.length === CHUNK) flush()
+  }
+  flush()
+  return { index, chunks, omitted: all.length - samples.length }
+}
+
+function firstRepeats(samples: readonly Shown[], limit: number): Shown[] {
+  if (samples.length <= limit) return [...samples]
+  return [...samples].sort((a, b) => a.repeat - b.repeat || a.problem - b.problem || a.column - b.column).slice(0, limit)
+}
+
+/** Vars that usually hold the problem. */
+const QUESTIONS = ['problem', 'question', 'input', 'prompt', 'query']
+
+/** One line for the list: the question, else the prompt. */
+function titleOf(vars: Fields, prompt: string): string {
+  const question = QUESTIONS.map((name) => text(vars[name])).find((value) => value?.trim())
+  const line = (question ?? (prompt || JSON.stringify(vars)))
+    .slice(0, 4 * LONGEST_TITLE)
+    .replace(/\s+/g, ' ')
+    .trim()
+  return line.length > LONGEST_TITLE ? `${line.slice(0, LONGEST_TITLE - 1)}…` : line
+}
+
+function detailOf({ row, seconds, finishReason }: Shown): Detail {
+  const response = fields(row.response)
+  const metadata = isFields(response.metadata) ? response.metadata : fields(row.metadata)
+  const output = outputOf(row)
+  const facts: [string, string][] = []
+  const fact = (label: string, value: unknown) => {
+    if (value !== undefined && value !== null) facts.push([label, String(value).slice(0, 80)])
+  }
+  fact('finish reason', finishReason)
+  fact('mode', text(metadata.mode))
+  fact('attention', text(metadata.attention))
+  fact('seed', number(metadata.seed))
+  fact('prompt tokens', number(metadata.promptTokens))
+  fact('seconds', seconds?.toFixed(2))
+  if (response.cached === true) fact('from a store', 'yes')
+  const parsed = parseThinking(output)
+  return {
+    prompt: shorten(promptOf(row), LONGEST_TEXT),
+    vars: Object.entries(row.vars)
+      .filter(([name]) => !name.startsWith('__'))
+      .slice(0, 40)
+      .map(([name, value]) => [name.slice(0, 80), shorten(text(value) ?? JSON.stringify(value) ?? '', 2000)]),
+    tree: treeOf(output, parsed.tree.parts, reportedBlocks(metadata)),
+    violations: parsed.violations.slice(0, 12).map(({ message }) => message),
+    grades: list(fields(row.gradingResult).componentResults).slice(0, 60).map(gradeOf),
+    facts,
+    ...(row.failureReason === 2 && { error: shorten(text(row.error) ?? 'no message', LONGEST_TEXT) }),
+  }
+}
+
+function promptOf(row: Row): string {
+  const prompt = fields(row.prompt)
+  return text(prompt.raw) ?? ''
+}
+
+function treeOf(output: string, parts: ReturnType<typeof parseThinking>['tree']['parts'], reported: readonly Fields[]): Part[] {
+  const blocks = parts.filter(({ kind }) => kind === 'block').length
+  // Token counts belong to the blocks of the text only where there are as many of both.
+  const counted = blocks === reported.length
+  let next = 0
+  const tree = parts.map((part): Part => {
+    if (part.kind === 'text') return { text: shorten(output.slice(part.start, part.end), LONGEST_TEXT) }
+    const tokens = counted ? reported[next++] : {}
+    const stretch = (span: { contentStart: number; contentEnd: number }, told: unknown): Stretch => ({
+      text: shorten(output.slice(span.contentStart, span.contentEnd), LONGEST_TEXT),
+      tokens: number(fields(told).tokens) ?? -1,
+    })
+    const paths = part.paths.map((path, i) => stretch(path, list(tokens.paths)[i]))
+    return { paths, ...(part.summary && { summary: stretch(part.summary, tokens.summary) }) }
+  })
+  if (blocks > 0 || reported.length === 0) return tree
+  // Tags are hidden in the output: what the provider reports comes first, then the response as it was given.
+  const told = (stretch: unknown): Stretch => ({
+    text: shorten(text(fields(stretch).text) ?? '', LONGEST_TEXT),
+    tokens: number(fields(stretch).tokens) ?? -1,
+  })
+  return [...reported.map(({ paths, summary }): Part => ({ paths: list(paths).map(told), summary: told(summary) })), ...tree]
+}
+
+function gradeOf(result: unknown): Grade {
+  const { assertion, pass, score, reason } = fields(result)
+  const { metric, type, value } = fields(assertion)
+  return {
+    metric: (text(metric) ?? [text(type), text(value)?.slice(0, 60)].filter(Boolean).join(' ')) || 'assertion',
+    pass: pass === true,
+    score: number(score) ?? null,
+    reason: shorten(text(reason) ?? '', LONGEST_REASON),
+  }
+}
+
+function shorten(value: string, limit: number): string {
+  if (value.length <= limit) return value
+  const half = Math.floor(limit / 2)
+  return `${value.slice(0, half)}\n… ${value.length - 2 * half} characters left out …\n${value.slice(-half)}`
+}

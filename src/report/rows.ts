@@ -1,0 +1,117 @@
+/** What is read of promptfoo's rows. They come from a file that anything may have written: every field is checked where it is taken. */
+
+import { readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { ReportError } from './errors.ts'
+
+export type Fields = Readonly<Record<string, unknown>>
+
+/** One row as promptfoo writes it: a sample of one problem by one provider. Only `promptIdx` and `vars` are certain. */
+export interface Row extends Fields {
+  promptIdx: number
+  vars: Fields
+}
+
+/** What one evaluation left behind. */
+export interface Results {
+  /** For messages and to tell columns of several files apart. */
+  source: string
+  rows: Row[]
+  evalId?: string
+  description?: string
+  timestamp?: string
+  promptfooVersion?: string
+  durationMs?: number
+  maxConcurrency?: number
+  /** The `config` of every provider entry that is written out, by its label (or id). */
+  configs: Map<string, Fields>
+}
+
+export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const fields = (value: unknown): Fields => (isFields(value) ? value : {})
+export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+export const number = (value: unknown): number | undefined => (typeof value === 'number' && Number.isFinite(value) ? value : undefined)
+
+/** A string of JavaScript ends here; a larger file cannot be read in one piece. */
+const LARGEST_FILE = 512 * 1024 ** 2
+
+/** Reads what `promptfoo eval -o results.json` wrote. Throws ReportError where the file is missing, too large, corrupt or something else. */
+export function readResults(file: string): Results {
+  const content = readText(file)
+  let data: unknown
+  try {
+    data = JSON.parse(content)
+  } catch (error) {
+    const cut = content.trim() === '' ? 'it is empty' : (error as Error).message
+    throw new ReportError(
+      `${file} is not valid JSON: ${cut}. If the evaluation was interrupted, export it again: npx promptfoo export eval latest -o results.json.`,
+    )
+  }
+  const saved = fields(data)
+  const results = fields(saved.results)
+  if (!Array.isArray(results.results)) {
+    throw new ReportError(
+      `${file} does not hold results of promptfoo: there is no list at results.results. Got ${outline(data)}. Write one with: npx promptfoo eval -o results.json.`,
+    )
+  }
+  const config = fields(saved.config)
+  return {
+    source: path.basename(file),
+    rows: readRows(results.results, file),
+    evalId: text(saved.evalId),
+    description: text(config.description),
+    timestamp: text(results.timestamp),
+    promptfooVersion: text(fields(saved.metadata).promptfooVersion),
+    durationMs: number(fields(results.stats).durationMs),
+    maxConcurrency: number(fields(saved.runtimeOptions).maxConcurrency),
+    configs: providerConfigs(config.providers),
+  }
+}
+
+/** Rows of a file or of promptfoo's memory. Throws ReportError on the first that is none. */
+export function readRows(rows: readonly unknown[], where: string): Row[] {
+  rows.forEach((row, i) => {
+    if (isFields(row) && Number.isInteger(row.promptIdx) && Number(row.promptIdx) >= 0 && isFields(row.vars)) return
+    throw new ReportError(
+      `Row ${i} of ${where} is no result of promptfoo: it needs a promptIdx and vars. Got ${outline(row)}. Write the file again with: npx promptfoo eval -o results.json.`,
+    )
+  })
+  return rows as Row[]
+}
+
+function readText(file: string): string {
+  try {
+    const { size } = statSync(file)
+    if (size >= LARGEST_FILE) {
+      throw new ReportError(
+        `${file} is too large to be read in one piece. Got ${(size / 1024 ** 2).toFixed(0)} MB, at most 511 work. Evaluate in parts (--filter-first-n, --filter-providers) and name all files: pr1-report part1.json part2.json.`,
+      )
+    }
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error instanceof ReportError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'it does not exist' : code === 'EISDIR' ? 'it is a folder' : message
+    throw new ReportError(`${file} cannot be read: ${why}. Name the file that "npx promptfoo eval -o results.json" wrote.`)
+  }
+}
+
+function providerConfigs(providers: unknown): Map<string, Fields> {
+  const configs = new Map<string, Fields>()
+  for (const entry of list(providers)) {
+    const { id, label, config } = fields(entry)
+    const name = text(label) ?? text(id)
+    if (name !== undefined && isFields(config)) configs.set(name, config)
+  }
+  return configs
+}
+
+/** What a value is, in few words. */
+function outline(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`
+  if (!isFields(value)) return value === null ? 'null' : `a ${typeof value}`
+  const keys = Object.keys(value)
+  const shown = keys.slice(0, 6).map((key) => key.slice(0, 40))
+  return `an object with ${keys.length === 0 ? 'no keys' : `${shown.join(', ')}${keys.length > 6 ? ', …' : ''}`}`
+}

@@ -1,0 +1,208 @@
+/** From rows to an experiment: which problem each sample belongs to, whether it is right, and what it measured. */
+
+import { parseThinking } from '../thinking/grammar.ts'
+import { ReportError } from './errors.ts'
+import { type Fields, fields, isFields, list, number, type Results, type Row, text } from './rows.ts'
+
+/** One provider with one prompt: a column of promptfoo's table. */
+export interface Column {
+  label: string
+  /** `promptIdx` of its rows. */
+  promptIdx: number
+  source: string
+  config: Fields
+  /** Rows that ended with an error: they count neither as right nor as wrong. */
+  errors: number
+}
+
+export interface Problem {
+  /** Of its first row. */
+  vars: Fields
+  prompt: string
+}
+
+export interface Sample {
+  column: number
+  problem: number
+  /** Counted from 0 within problem and column. */
+  repeat: number
+  right: boolean
+  /** What the response was read as; null: it gives no answer; undefined: the grader does not say. */
+  answer: string | null | undefined
+  /** The answer is mathematics: `0.5` and `1/2` are one vote. */
+  mathematical: boolean
+  scores: ReadonlyMap<string, number>
+  /** Response tokens, all paths counted. */
+  totalTokens?: number
+  /** Response tokens along the longest chain. */
+  criticalTokens?: number
+  /** From call to response, waiting included; undefined where the response came from a store. */
+  seconds?: number
+  finishReason?: string
+  shape: Shape
+  row: Row
+}
+
+/** What a response looks like. */
+export interface Shape {
+  blocks: number
+  paths: number
+  /** Where the first block begins, as a share of the response. */
+  firstBlock?: number
+  /** It breaks no rule of the tag grammar; undefined where there is no tag to judge. */
+  valid?: boolean
+}
+
+export interface Experiment {
+  results: readonly Results[]
+  columns: Column[]
+  problems: Problem[]
+  samples: Sample[]
+  /** Rows with an error, for the sample browser. */
+  failed: Omit<Sample, 'right' | 'answer' | 'mathematical'>[]
+  /** Named score that decides what is right; undefined: promptfoo's own verdict. */
+  metric?: string
+}
+
+/** The metric that decides where none is named. */
+const USUAL_METRIC = 'answer'
+
+/**
+ * Groups the rows of one or several evaluations. A problem is what has the same `vars`; the same problem in two files is one. `metric` is the
+ * named score that says what is right (1), by default `answer` where rows have it, else promptfoo's verdict on the row. Throws ReportError on a metric that no row has.
+ */
+export function readExperiment(results: readonly Results[], { metric }: { metric?: string } = {}): Experiment {
+  const rows = results.flatMap((result) => result.rows)
+  const decides = metric ?? (rows.some((row) => scoreOf(row, USUAL_METRIC) !== undefined) ? USUAL_METRIC : undefined)
+  if (metric !== undefined && !rows.some((row) => scoreOf(row, metric) !== undefined)) {
+    const known = [...new Set(rows.flatMap((row) => Object.keys(fields(row.namedScores))))]
+    throw new ReportError(
+      `No row has the metric "${metric}". ${known.length > 0 ? `Known metrics: ${known.join(', ')}.` : 'Rows have no named metrics; leave --metric out to use the verdict of promptfoo.'}`,
+    )
+  }
+  const experiment: Experiment = { results, columns: [], problems: [], samples: [], failed: [], metric: decides }
+  const problemOf = new Map<string, number>()
+  const taken = new Map<string, number>()
+  for (const result of results) {
+    const columnOf = addColumns(experiment, result)
+    // Rows are saved as they end; testIdx is the order of the run.
+    const ordered = [...result.rows].sort((a, b) => (number(a.testIdx) ?? 0) - (number(b.testIdx) ?? 0))
+    for (const row of ordered) {
+      const column = columnOf.get(row.promptIdx)!
+      const key = problemKey(row.vars)
+      let problem = problemOf.get(key)
+      if (problem === undefined) {
+        problem = experiment.problems.push({ vars: row.vars, prompt: text(fields(row.prompt).raw) ?? '' }) - 1
+        problemOf.set(key, problem)
+      }
+      const cell = `${column} ${problem}`
+      const repeat = taken.get(cell) ?? 0
+      taken.set(cell, repeat + 1)
+      const sample = { column, problem, repeat, ...measure(row), row }
+      if (isError(row)) {
+        experiment.columns[column].errors++
+        experiment.failed.push(sample)
+      } else {
+        experiment.samples.push({ ...sample, ...verdict(row, decides) })
+      }
+    }
+  }
+  return experiment
+}
+
+/** promptfoo's failureReason 2: provider or grader failed, so the row says nothing about the model. */
+const isError = (row: Row): boolean => row.failureReason === 2
+
+function addColumns({ columns, results }: Experiment, result: Results): Map<number, number> {
+  const first = new Map<number, Row>()
+  for (const row of result.rows) if (!first.has(row.promptIdx)) first.set(row.promptIdx, row)
+  const found = [...first].sort(([a], [b]) => a - b).map(([promptIdx, row]) => ({ promptIdx, provider: providerName(row), row }))
+  const repeated = (name: string) => found.filter(({ provider }) => provider === name).length > 1
+  return new Map(
+    found.map(({ promptIdx, provider, row }) => {
+      const prompt = fields(row.prompt)
+      let label = repeated(provider) ? `${provider}, ${short(text(prompt.label) ?? text(prompt.raw) ?? `prompt ${promptIdx}`)}` : provider
+      if (columns.some((column) => column.label === label))
+        label = `${label} (${results.length > 1 ? result.source : `column ${promptIdx + 1}`})`
+      if (columns.some((column) => column.label === label)) label = `${label}, column ${columns.length + 1}`
+      const config = result.configs.get(provider) ?? {}
+      return [promptIdx, columns.push({ label, promptIdx, source: result.source, config, errors: 0 }) - 1]
+    }),
+  )
+}
+
+function providerName(row: Row): string {
+  const { label, id } = fields(row.provider)
+  return text(label) || text(id) || text(row.provider) || `column ${row.promptIdx + 1}`
+}
+
+const short = (line: string): string => (line.length > 40 ? `${line.slice(0, 40)}…` : line).replace(/\s+/g, ' ').trim()
+
+/** Equal for rows of one problem; promptfoo's own vars (`__repeatIndex` and the like) do not count. */
+function problemKey(vars: Fields): string {
+  const keys = Object.keys(vars).filter((key) => !key.startsWith('__'))
+  return JSON.stringify(keys.sort().map((key) => [key, vars[key]]))
+}
+
+const scoreOf = (row: Row, metric: string): number | undefined => number(fields(row.namedScores)[metric])
+
+function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | 'answer' | 'mathematical'> {
+  const right = metric === undefined ? row.success === true : (scoreOf(row, metric) ?? 0) >= 1
+  const graders = list(fields(row.gradingResult).componentResults).map(fields)
+  const deciding = metric === undefined ? graders : graders.filter(({ assertion }) => fields(assertion).metric === metric)
+  for (const { metadata, assertion } of deciding) {
+    if (!isFields(metadata) || !('extracted' in metadata)) continue
+    const answer = text(metadata.extracted)?.trim()
+    return { right, answer: answer || null, mathematical: /\bmathAnswer$/.test(text(fields(assertion).value) ?? '') }
+  }
+  return { right, answer: undefined, mathematical: false }
+}
+
+function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'shape'> {
+  const response = fields(row.response)
+  const metadata = isFields(response.metadata) ? response.metadata : fields(row.metadata)
+  const scores = new Map<string, number>()
+  for (const [name, value] of Object.entries(fields(row.namedScores))) {
+    if (number(value) !== undefined) scores.set(name, Number(value))
+  }
+  const latency = number(row.latencyMs)
+  return {
+    scores,
+    totalTokens: number(metadata.totalTokens) ?? number(fields(response.tokenUsage).completion),
+    criticalTokens: number(metadata.criticalPathTokens),
+    seconds: response.cached === true || latency === undefined ? undefined : latency / 1000,
+    finishReason: text(response.finishReason) ?? text(metadata.finishReason),
+    shape: shapeOf(outputOf(row), metadata),
+  }
+}
+
+/** The response as text. */
+export function outputOf(row: Row): string {
+  const { output } = fields(row.response)
+  return text(output) ?? (output === undefined || output === null ? '' : (JSON.stringify(output) ?? ''))
+}
+
+/** Blocks that the provider reports. */
+export function reportedBlocks(metadata: Fields): Fields[] {
+  return list(fields(metadata.tree).blocks).map(fields)
+}
+
+function shapeOf(output: string, metadata: Fields): Shape {
+  const { tree, violations } = parseThinking(output)
+  const blocks = tree.parts.filter((part) => part.kind === 'block')
+  const reported = reportedBlocks(metadata)
+  const total = number(metadata.totalTokens)
+  const start = number(reported[0]?.start)
+  const byTokens = start !== undefined && total ? Math.min(1, start / total) : undefined
+  if (blocks.length === 0) {
+    // The provider may have hidden the tags.
+    const paths = reported.reduce((sum, block) => sum + list(block.paths).length, 0)
+    return { blocks: reported.length, paths, firstBlock: byTokens, valid: violations.length > 0 ? false : undefined }
+  }
+  return {
+    blocks: blocks.length,
+    paths: blocks.reduce((sum, block) => sum + block.paths.length, 0),
+    firstBlock: byTokens ?? blocks[0].start / output.length,
+    valid: violations.length === 0,
+  }
+}

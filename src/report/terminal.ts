@@ -1,0 +1,79 @@
+/** Statistics as text for the terminal. */
+
+import type { Analysis } from './analysis.ts'
+import type { Comparison } from './comparison.ts'
+import { formatEstimate, formatP, formatValue } from './format.ts'
+import type { AtK, Summary } from './statistics.ts'
+
+/** One line a column, one a comparison, and what was left out. Empty without samples. */
+export function describeAnalysis({ summaries, comparisons, experiment, seed }: Analysis): string {
+  if (summaries.length === 0) return ''
+  const right = experiment.metric === undefined ? "promptfoo's verdict" : `metric "${experiment.metric}"`
+  const lines = [
+    `Accuracy by ${right}, 95 % intervals in brackets, clustered by problem`,
+    '',
+    ...columns([header(summaries), ...summaries.map(summaryLine)]),
+  ]
+  if (comparisons.length > 0) {
+    lines.push('', `On the same problems (paired bootstrap, seed ${seed}; p corrected for ${comparisons.length} comparison(s) after Holm)`)
+    for (const comparison of comparisons) {
+      lines.push(
+        '',
+        `${comparison.a.label} against ${comparison.b.label}`,
+        ...columns(comparisonLines(comparison)).map((line) => `  ${line}`),
+      )
+    }
+  }
+  const left = experiment.columns.filter(({ errors }) => errors > 0)
+  if (left.length > 0)
+    lines.push(
+      '',
+      `Left out, as neither right nor wrong: ${left.map(({ label, errors }) => `${errors} row(s) with an error of ${label}`).join('; ')}`,
+    )
+  return `${lines.join('\n')}\n`
+}
+
+/** Behaviour that gets a column of its own. */
+const SHOWN = ['parallel ratio', 'total tokens', 'critical path'] as const
+
+function header(summaries: readonly Summary[]): string[] {
+  const same = summaries.every(({ k, mostSamples }) => k === summaries[0].k && mostSamples === k)
+  const at = same ? `@${summaries[0].k}` : ''
+  return ['', 'problems', `mean${at}`, `pass${at || '@k'}`, `maj${at || '@k'}`, ...SHOWN]
+}
+
+function summaryLine(summary: Summary): string[] {
+  const { column, problems, k, mostSamples, mean, passAt, majAt, behaviour } = summary
+  const last = (estimates: readonly AtK[]) => (k > 1 && estimates.length > 0 ? formatEstimate(estimates.at(-1)!, 'share') : '–')
+  const shown = SHOWN.map((name) => {
+    const found = behaviour.find((one) => one.name === name)
+    return found ? formatValue(found.estimate.value, found.unit) : '–'
+  })
+  const samples = k === mostSamples ? `${problems} x ${k}` : `${problems} x ${k} to ${mostSamples}`
+  return [column.label, samples, formatEstimate(mean, 'share'), last(passAt), last(majAt), ...shown]
+}
+
+function comparisonLines({ accuracy, mcnemar, atTotalTokens, atCriticalPath }: Comparison): string[][] {
+  const lines = accuracy.map((difference) => [difference.name, formatEstimate(difference, 'points'), formatP(difference.corrected)])
+  if (mcnemar) lines.push(['McNemar, exact', `right alone: ${mcnemar.onlyA} against ${mcnemar.onlyB}`, formatP(mcnemar.p)])
+  for (const [budgets, what] of [
+    [atTotalTokens, 'total tokens'],
+    [atCriticalPath, 'tokens on the critical path'],
+  ] as const) {
+    // The page has all quartiles.
+    const median = budgets[Math.floor((budgets.length - 1) / 2)]
+    if (median) lines.push([`within ${median.budget} ${what}`, formatEstimate(median, 'points'), `${formatP(median.p)}, not corrected`])
+  }
+  return lines
+}
+
+/** Left-aligned columns, two blanks apart. */
+function columns(rows: readonly string[][]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  )
+}

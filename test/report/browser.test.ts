@@ -1,0 +1,177 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { analyze } from '../../src/report/analysis.ts'
+import { drawPage } from '../../src/report/page/page.ts'
+import { readExperiment } from '../../src/report/samples.ts'
+import { results, row } from './synthetic.ts'
+
+/** A Chromium: named by CHROMIUM, of the system, or of Playwright. */
+const executable = [
+  process.env.CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  chromium.executablePath(),
+].find((file) => file && existsSync(file))
+if (!executable)
+  console.warn('skipped: the page is tried in Chromium, and there is none. apt-get install chromium, or set CHROMIUM=/path/to/it.')
+
+const ATTACK = '<img src=x onerror="window.attacked = 1"></script><script>window.attacked = 2</script>'
+
+/** 60 problems x 2 samples x 2 columns: the second column thinks in parallel. */
+const rows = Array.from({ length: 60 }, (_, problem) =>
+  [0, 1].flatMap((repeat) => [
+    row({
+      problem,
+      column: 0,
+      right: problem < 20,
+      answer: String(problem),
+      output: `plain ${ATTACK} number ${problem}`,
+      metadata: { totalTokens: 100, criticalPathTokens: 100 },
+    }),
+    row({
+      problem,
+      column: 1,
+      right: repeat === 0,
+      answer: String(repeat),
+      output: `text before<Parallel><Path>${ATTACK}</Path><Path>second path</Path></Parallel>\n<Summary>joined ${problem}</Summary>the end`,
+      metadata: {
+        totalTokens: 160,
+        criticalPathTokens: 60,
+        tree: { blocks: [{ start: 2, paths: [{ tokens: 30 }, { tokens: 60 }], summary: { tokens: 15 } }] },
+      },
+    }),
+  ]),
+).flat()
+rows.push(row({ problem: 59, column: 1, error: 'the engine failed' }))
+
+describe.skipIf(!executable)('the page in Chromium', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-page-'))
+  const file = path.join(folder, 'report.html')
+  let browser: Browser
+  let page: Page
+  const problems: string[] = []
+
+  beforeAll(async () => {
+    writeFileSync(file, drawPage(await analyze(readExperiment([results(rows)]))))
+    browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] })
+    page = await browser.newPage({ viewport: { width: 1200, height: 900 } })
+    page.on('pageerror', (error) => problems.push(error.message))
+    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()))
+    page.on('request', (request) => request.url().startsWith('file:') || problems.push(`asked for ${request.url()}`))
+    await page.goto(pathToFileURL(file).href)
+    await page.waitForSelector('#detail h3')
+  })
+
+  afterEach(() => expect(problems).toEqual([]))
+
+  afterAll(async () => {
+    await browser.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  /** Texts are unpacked after the click: what is drawn is waited for. */
+  const said = (selector: string) => expect.poll(() => page.locator(selector).first().innerText(), { timeout: 20_000 })
+
+  it('lists the problems of the first page only, with a mark a sample', async () => {
+    await said('#count').toBe('241 of 241 samples, 60 problems')
+    expect(await page.locator('#problems .problem').count()).toBe(20)
+    await page.click('#next-page')
+    expect(await page.locator('#page').innerText()).toBe('2 / 3')
+    expect(await page.locator('#problems .problem .title').first().innerText()).toContain('What is 20?')
+    await page.click('#previous-page')
+  })
+
+  it('draws the tree: paths side by side, the longest marked, summary, tokens, verdicts', async () => {
+    await page.selectOption('#f-column', { label: 'beta' })
+    await page.waitForSelector('.block')
+    const boxes = await page.locator('.path').evaluateAll((paths) => paths.map((node) => node.getBoundingClientRect().toJSON()))
+    expect(boxes).toHaveLength(2)
+    expect(boxes[0].top).toBe(boxes[1].top)
+    expect(boxes[0].right).toBeLessThanOrEqual(boxes[1].left)
+    expect(await page.locator('.path .head').allInnerTexts()).toEqual(['path 1\n30 tokens', 'path 2, the longest\n60 tokens'])
+    expect(await page.locator('.summary').innerText()).toContain('15 tokens')
+    expect(await page.locator('.summary .said').innerText()).toBe('joined 0')
+    expect(await page.locator('#detail table').innerText()).toMatch(/answer\s+✓ passed\s+1\s+it is right/)
+    await page.selectOption('#f-column', '')
+  })
+
+  it('shows what a model wrote as text and runs none of it', async () => {
+    expect(await page.locator('#detail').innerText()).toContain(ATTACK)
+    expect(await page.locator('img').count()).toBe(0)
+    expect(await page.evaluate('window.attacked')).toBeUndefined()
+  })
+
+  it('filters by answer, thinking, failed assertion and text', async () => {
+    await page.selectOption('#f-verdict', { label: 'right' })
+    await said('#count').toBe('100 of 241 samples, 60 problems')
+    await page.selectOption('#f-thinking', { label: 'without a block' })
+    await said('#count').toBe('40 of 241 samples, 20 problems')
+    await page.selectOption('#f-thinking', '')
+    await page.selectOption('#f-verdict', { label: 'error' })
+    await said('#count').toBe('1 of 241 samples, 1 problems')
+    await said('#detail').toContain('the engine failed')
+    await page.selectOption('#f-verdict', '')
+    await page.selectOption('#f-failed', { label: 'answer' })
+    await said('#count').toBe('140 of 241 samples, 60 problems')
+    await page.selectOption('#f-failed', '')
+    await page.fill('#f-text', 'JOINED 17')
+    await said('#count').toMatch(/^2 of/)
+    await said('.summary .said').toBe('joined 17')
+    await page.fill('#f-text', 'nowhere to be found')
+    await said('#count').toMatch(/^0 of/)
+    expect(await page.locator('#problems .problem').count()).toBe(0)
+    await page.fill('#f-text', '')
+    await said('#count').toMatch(/^241 of/)
+  })
+
+  it('steps from sample to sample across the pages of the list', async () => {
+    await page.locator('#problems .problem').nth(19).locator('button').last().click()
+    await said('#detail h3').toMatch(/Problem 20, beta, sample 2/)
+    await page.click('#next')
+    await said('#detail h3').toMatch(/^Problem 21/)
+    expect(await page.locator('#page').innerText()).toBe('2 / 3')
+    expect(await page.locator('[aria-current="true"]').count()).toBe(1)
+  })
+
+  it('is legible in light, dark and print: text against its background at 4.5 to 1 or more', async () => {
+    /** Contrast ratios (WCAG 2) of the colours that text and lines use. */
+    const contrasts = (): Promise<Record<string, number>> =>
+      page.evaluate(`(() => {
+        const style = getComputedStyle(document.documentElement)
+        const luminance = (name) => {
+          const hex = style.getPropertyValue(name).trim()
+          const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b
+        }
+        const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+        const names = ['--ink', '--faint', '--right', '--wrong', '--error', ...Array.from({ length: 8 }, (_, i) => '--series-' + i)]
+        const on = (ground, of) => of.map((name) => [name + ' on ' + ground, ratio(luminance(name), luminance(ground))])
+        return Object.fromEntries([...on('--paper', names), ...on('--panel', names.slice(0, 5)), ...on('--path', ['--ink', '--faint']), ...on('--summary', ['--ink', '--faint'])])
+      })()`)
+    const backgrounds: string[] = []
+    for (const [media, colorScheme] of [
+      ['screen', 'light'],
+      ['screen', 'dark'],
+      ['print', 'dark'],
+    ] as const) {
+      await page.emulateMedia({ media, colorScheme })
+      const low = Object.entries(await contrasts()).filter(([, ratio]) => !(ratio >= 4.5))
+      expect(low, `${media} ${colorScheme}`).toEqual([])
+      backgrounds.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
+    }
+    expect(backgrounds).toEqual(['rgb(255, 255, 255)', 'rgb(21, 24, 29)', 'rgb(255, 255, 255)'])
+    expect(await page.locator('.filters').isVisible()).toBe(false)
+    await page.emulateMedia({ media: 'screen', colorScheme: 'light' })
+  })
+
+  it('fits a narrow window without scrolling sideways', async () => {
+    await page.setViewportSize({ width: 400, height: 800 })
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(400)
+    await page.setViewportSize({ width: 1200, height: 900 })
+  })
+})
