@@ -83,7 +83,6 @@ interface Line {
   series: number
   label: string
   points: readonly (Estimate & { at: number })[]
-  dotted?: boolean
 }
 
 /** Lines with their intervals as bands and their names at the right end. */
@@ -91,7 +90,7 @@ function lineChart(
   lines: readonly Line[],
   options: { x: Plot.ScaleOptions; label: string; dots: boolean; describe: (at: number) => string; top?: number },
 ): string {
-  const labels = lines.filter(({ dotted }) => !dotted).map(({ label }) => cut(label))
+  const labels = lines.map(({ label }) => cut(label))
   return draw(
     {
       height: 300,
@@ -101,28 +100,26 @@ function lineChart(
       y: { label: null, tickFormat: percent, grid: true, domain: [0, options.top ?? upper(lines.flatMap(({ points }) => points))] },
       marks: [
         Plot.ruleY([0]),
-        ...lines
-          .filter(({ dotted }) => !dotted)
-          .map(({ points, series }) =>
-            Plot.areaY(
-              points.filter(({ value }) => value > 0),
-              {
-                x: 'at',
-                y1: 'low',
-                y2: 'high',
-                fill: color(series),
-                fillOpacity: 0.13,
-                curve: options.dots ? 'linear' : 'step-after',
-              },
-            ),
+        ...lines.map(({ points, series }) =>
+          Plot.areaY(
+            points.filter(({ value }) => value > 0),
+            {
+              x: 'at',
+              y1: 'low',
+              y2: 'high',
+              fill: color(series),
+              fillOpacity: 0.13,
+              curve: options.dots ? 'linear' : 'step-after',
+            },
           ),
-        ...lines.map(({ points, series, dotted }) =>
+        ),
+        ...lines.map(({ points, series }) =>
           Plot.lineY(points, {
             x: 'at',
             y: 'value',
             stroke: color(series),
-            strokeWidth: dotted ? 1.2 : 2,
-            strokeDasharray: dotted ? '1 4' : DASHES[series % DASHES.length],
+            strokeWidth: 2,
+            strokeDasharray: DASHES[series % DASHES.length],
             curve: options.dots ? 'linear' : 'step-after',
           }),
         ),
