@@ -1,6 +1,6 @@
 /** Samples by column and problem, with what accuracy needs to know of them. */
 
-import { majorityAtEachK, majorityOfAll } from './estimators.ts'
+import { MAX_VOTERS, majorityAtEachK, majorityOfAll } from './estimators.ts'
 import type { Experiment, Sample } from './samples.ts'
 import { countVotes } from './votes.ts'
 
@@ -9,7 +9,7 @@ export interface Cell {
   samples: Sample[]
   n: number
   right: number
-  /** Chance that the majority of k of the samples is right; undefined where the grader does not say what it read. */
+  /** Chance that the majority of k of the samples is right (beyond MAX_VOTERS samples of all of them only); undefined where the grader does not say what it read. */
   majority?: (k: number) => number
 }
 
@@ -18,7 +18,10 @@ export type Grid = (Cell | undefined)[]
 
 export const cellsOf = (grid: Grid): Cell[] => grid.filter((cell) => cell !== undefined)
 
-/** One grid a column. Comparing answers takes time: gives way to other work every few problems. */
+/** Milliseconds of work between two chances for others. */
+const TURN = 20
+
+/** One grid a column. Comparing answers and counting majorities takes time: gives way to other work on the way. */
 export async function readGrids(experiment: Experiment): Promise<Grid[]> {
   const sorted: Sample[][][] = experiment.columns.map(() => [])
   for (const sample of experiment.samples) {
@@ -27,10 +30,13 @@ export async function readGrids(experiment: Experiment): Promise<Grid[]> {
     column[sample.problem].push(sample)
   }
   const grids: Grid[] = experiment.columns.map(() => experiment.problems.map(() => undefined))
+  let began = performance.now()
   for (const [column, problems] of sorted.entries()) {
     for (const [problem, samples] of problems.entries()) {
       if (samples) grids[column][problem] = readCell(samples)
-      if (problem % 16 === 15) await new Promise((resolve) => setImmediate(resolve))
+      if (performance.now() - began < TURN) continue
+      await new Promise((resolve) => setImmediate(resolve))
+      began = performance.now()
     }
   }
   return grids
@@ -41,11 +47,7 @@ function readCell(samples: Sample[]): Cell {
   const right = samples.filter((sample) => sample.right).length
   const ballot = countVotes(samples)
   if (!ballot) return { samples, n, right }
-  let each: Float64Array | undefined
-  const majority = (k: number): number => {
-    if (k === n) return majorityOfAll(ballot.groups)
-    each ??= majorityAtEachK(ballot.groups, ballot.abstaining)
-    return each[k]
-  }
-  return { samples, n, right, majority }
+  const all = majorityOfAll(ballot.groups)
+  const each = n > 1 && n <= MAX_VOTERS ? majorityAtEachK(ballot.groups, ballot.abstaining) : undefined
+  return { samples, n, right, majority: (k) => (k === n ? all : (each?.[k] ?? Number.NaN)) }
 }

@@ -29,7 +29,7 @@ export function countVotes(samples: readonly Sample[]): Ballot | undefined {
     const same = groups.find((group) => {
       if (group.text === text) return true
       if (!mathematical || !group.mathematical || group.right > 0 !== right) return false
-      return right || judgeAnswer(answer, [group.answer], { extract: 'whole', policy: DEFAULT_POLICY, choices: 'auto' }).pass
+      return right || equalAnswers(answer, group.answer)
     })
     if (same) {
       same.size++
@@ -37,4 +37,12 @@ export function countVotes(samples: readonly Sample[]): Ballot | undefined {
     } else groups.push({ answer, text, mathematical, size: 1, right: right ? 1 : 0 })
   }
   return { groups, abstaining }
+}
+
+const INTEGER = /^-?\d{1,15}$/
+
+/** As `mathAnswer` holds them equal; plain integers, which most answers are, without its machinery. */
+export function equalAnswers(a: string, b: string): boolean {
+  if (INTEGER.test(a) && INTEGER.test(b)) return Number(a) === Number(b)
+  return judgeAnswer(a, [b], { extract: 'whole', policy: DEFAULT_POLICY, choices: 'auto' }).pass
 }
