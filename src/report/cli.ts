@@ -4,6 +4,11 @@
 import { ParallelR1Error } from '../engine/errors.ts'
 import { reportCommand } from './command.ts'
 
+// Who reads only the first lines (`| head`) still gets the page.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 reportCommand(process.argv.slice(2), (text) => process.stdout.write(text)).then(
   (code) => {
     process.exitCode = code

@@ -24,7 +24,7 @@ const STEPS = 60
 export function tokenCurves(experiment: Experiment, grids: readonly Grid[], length: 'totalTokens' | 'criticalTokens'): Curve[] {
   const longest = experiment.samples.reduce((most, sample) => Math.max(most, sample[length] ?? 0), 0)
   if (longest === 0) return []
-  const axis = [...new Set(Array.from({ length: STEPS + 1 }, (_, i) => Math.round((longest * i) / STEPS)))]
+  const axis = [...new Set(Array.from({ length: STEPS + 1 }, (_, i) => Math.ceil((longest * i) / STEPS)))]
   return experiment.columns.flatMap((column, index) => {
     const cells = cellsOf(grids[index])
     if (cells.length === 0 || cells.some(({ samples }) => samples.some((sample) => sample[length] === undefined))) return []

@@ -47,7 +47,9 @@ export function meanOfSamples(sums: readonly number[], counts: readonly number[]
  * problem would; never more than all samples.
  */
 function share(hits: readonly number[], of: readonly number[], samples: number): Estimate {
-  const { ratio: p, error, problems } = clusteredRatio(hits, of)
+  const { ratio, error, problems } = clusteredRatio(hits, of)
+  // Sums of majorities may pass 1 by a rounding error.
+  const p = Math.min(1, Math.max(0, ratio))
   const effective = error > 0 ? Math.min(samples, (p * (1 - p)) / error ** 2) : problems
   const t2 = studentQuantile(problems - 1) ** 2
   const middle = (p + t2 / (2 * effective)) / (1 + t2 / effective)

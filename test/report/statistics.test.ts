@@ -214,6 +214,16 @@ describe('comparison', () => {
     ])
   })
 
+  it('ends its curves at the accuracy, whatever lengths are reported', async () => {
+    const rows = [1, 2, 3].flatMap((problem) =>
+      [0.5, 3, 10.4].map((total, i) => row({ problem, right: i < problem, metadata: tokens(total, -1) })),
+    )
+    const analysis = await analysisOf(rows)
+    const [curve] = analysis.curves.totalTokens
+    expect(curve.points.at(-1)).toMatchObject({ tokens: 11, value: analysis.summaries[0].mean.value })
+    expect(curve.points.map(({ value }) => value)).toEqual([...curve.points.map(({ value }) => value)].sort((a, b) => a - b))
+  })
+
   it('compares all pairs of four columns, else with the first, or with a baseline', async () => {
     const columns = (n: number) => Array.from({ length: n }, (_, column) => [1, 2].map((problem) => row({ problem, column }))).flat()
     expect((await analysisOf(columns(4))).comparisons).toHaveLength(6)
