@@ -27,3 +27,10 @@ export class UnavailableError extends ParallelR1Error {
 export class OutOfMemoryError extends ParallelR1Error {
   override name = 'OutOfMemoryError'
 }
+
+/** What an engine of 8-bit weights answers to everything that trains. */
+export class NoTrainingError extends UnavailableError {
+  constructor(message = 'precision: int8 decodes and scores, it does not train. Use precision: bf16 or f32 to train.') {
+    super(message)
+  }
+}

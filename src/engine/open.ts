@@ -4,12 +4,13 @@ import type { Engine, EngineOptions } from './types.ts'
 
 const devices = ['auto', 'cpu', 'cuda', 'tfjs']
 const precisions = ['auto', 'f32', 'bf16', 'int8']
+const numericsNames = ['exact', 'fast']
 
 /**
  * Opens an engine. `auto` takes the best device that is there: the native engine on an NVIDIA GPU, TensorFlow.js where its
  * addon is built and uses a GPU, else the native CPU engine. TensorFlow.js without a GPU runs only where `device: tfjs` asks
  * for it.
- * Throws `UnavailableError` where the device, the precision or the addon is missing, `ConfigError` on a bad option.
+ * Throws `UnavailableError` where the device, the precision, the numerics or the addon is missing, `ConfigError` on a bad option.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const device = options.device ?? 'auto'
@@ -17,6 +18,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   if (options.precision && !precisions.includes(options.precision)) {
     throw new ConfigError(`precision must be one of ${precisions.join(', ')}. Got ${options.precision}.`)
   }
+  if (options.numerics && !numericsNames.includes(options.numerics)) {
+    throw new ConfigError(`numerics must be ${numericsNames.join(' or ')}. Got ${options.numerics}.`)
+  }
+  const fast = options.numerics === 'fast'
+  if (fast && (device === 'cpu' || device === 'tfjs')) throw notFast(`device: ${device}`)
   if (device === 'tfjs') {
     const { TfjsEngine } = await import('./tfjs/engine.ts')
     return TfjsEngine.open(options)
@@ -25,12 +31,20 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   if (device === 'cuda') return new NativeEngine(options, 'cuda')
   const cuda = device === 'auto' ? await cudaOnGpu(options) : undefined
   if (typeof cuda === 'object') return cuda
+  if (fast)
+    throw notFast(`device: auto, and ${cuda?.replace(/\.$/, '') ?? 'this machine has neither the CUDA library nor an NVIDIA driver'}`)
   const gpu = device === 'auto' ? await tfjsOnGpu(options) : undefined
   if (typeof gpu === 'object') return gpu
   const engine = new NativeEngine(options)
   if (cuda !== undefined) engine.info.reason += `; ${cuda}`
   if (gpu !== undefined) engine.info.reason += `; ${gpu}`
   return engine
+}
+
+function notFast(got: string): UnavailableError {
+  return new UnavailableError(
+    `numerics: fast is available on CUDA only. Got ${got}. Use numerics: exact, or device: cuda where there is a GPU.`,
+  )
 }
 
 /** The native engine on a GPU; a line that says why not, where the CUDA library or a driver is there; undefined elsewhere. */

@@ -10,6 +10,9 @@ export type Device = 'auto' | 'cpu' | 'cuda' | 'tfjs'
 /** `auto` takes the best the device has. CPU computes in float32 today; bf16 and int8 are refused with a reason where absent. */
 export type Precision = 'auto' | 'f32' | 'bf16' | 'int8'
 
+/** See {@link EngineOptions.numerics}. */
+export type Numerics = 'exact' | 'fast'
+
 export type Family = 'qwen3' | 'qwen2' | 'llama'
 
 /** RoPE frequencies, `llama3` scaling as in transformers' `_compute_llama3_parameters`. */
@@ -57,10 +60,10 @@ export interface EngineOptions {
   /** Worker threads; default: the number of usable cores. */
   threads?: number
   /**
-   * On CUDA. `exact` (default): a token's arithmetic does not depend on its batch, so sampled and training log-probabilities are
-   * equal; `fast`: large products may be computed by cuBLASLt in forward passes, too.
+   * `exact` (default): a token's arithmetic does not depend on its batch, so sampled and training log-probabilities are
+   * equal; `fast`, on CUDA only: large products may be computed by cuBLASLt in forward passes, too.
    */
-  numerics?: 'exact' | 'fast'
+  numerics?: Numerics
 }
 
 export interface EngineInfo {

@@ -8,7 +8,7 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
-import type { Device, Engine, EngineInfo, EngineOptions, Precision } from '../engine/types.ts'
+import type { Device, Engine, EngineInfo, EngineOptions, Numerics, Precision } from '../engine/types.ts'
 import type { ThinkRequest, Thought } from '../thinking/types.ts'
 
 /** What makes two requests share a model. */
@@ -17,6 +17,8 @@ export interface ModelSettings {
   checkpoint: string
   device: Device
   precision: Precision
+  /** Default `exact`. */
+  numerics?: Numerics
   threads?: number
   cacheTokens?: number
 }
@@ -178,11 +180,11 @@ export class ModelPool {
     this.#closing.add(closing)
   }
 
-  #engineFor({ device, precision, threads }: ModelSettings): EngineEntry {
-    const key = JSON.stringify([device, precision, threads ?? null])
+  #engineFor({ device, precision, numerics = 'exact', threads }: ModelSettings): EngineEntry {
+    const key = JSON.stringify([device, precision, numerics, threads ?? null])
     let entry = this.#engines.get(key)
     if (!entry) {
-      entry = { key, engine: this.#opener.openEngine({ device, precision, threads }), entries: 0 }
+      entry = { key, engine: this.#opener.openEngine({ device, precision, numerics, threads }), entries: 0 }
       this.#engines.set(key, entry)
     }
     entry.entries++

@@ -120,7 +120,10 @@ export class ParallelThinkingProvider implements ApiProvider {
   async #keyOf(lease: Lease, request: ThinkRequest): Promise<string | undefined> {
     // A folder whose weights cannot be read is reported by the load that follows.
     const hash = await this.#samples?.checkpointHash(this.#settings.checkpoint, lease.version).catch(() => undefined)
-    return hash && sampleKey(hash, lease.engine, request)
+    // Fast numerics are other arithmetic on the same device.
+    const { isa } = lease.engine
+    const engine = this.#settings.numerics === 'fast' ? { ...lease.engine, isa: `${isa}, fast numerics` } : lease.engine
+    return hash && sampleKey(hash, engine, request)
   }
 }
 
@@ -141,8 +144,8 @@ function modelSettings(config: ThinkingConfig, base: string): ModelSettings {
       `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable${variable ? ` ${variable} to a checkpoint folder` : ''}, or give it a default: {{ env.NAME | default('folder', true) }}.`,
     )
   }
-  const { device, precision, threads, cacheTokens } = config
-  return { checkpoint: path.resolve(base, config.checkpoint), device, precision, threads, cacheTokens }
+  const { device, precision, numerics, threads, cacheTokens } = config
+  return { checkpoint: path.resolve(base, config.checkpoint), device, precision, numerics, threads, cacheTokens }
 }
 
 /** Not the signal's reason: one that speaks of a timeout would make promptfoo call again. */

@@ -16,7 +16,7 @@ import {
 } from '../config-keys.ts'
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
-import type { Device, Precision } from '../engine/types.ts'
+import type { Device, Numerics, Precision } from '../engine/types.ts'
 import { tagIdsFrom } from '../thinking/tags.ts'
 import type { AttentionMode, Budgets, TagIds, ThinkRequest } from '../thinking/types.ts'
 
@@ -40,7 +40,7 @@ export const DECODING_KEYS = [
 ] as const
 
 /** Settings that choose the model, how it is loaded and where its samples are kept. */
-export const MODEL_KEYS = ['checkpoint', 'attention', 'device', 'precision', 'threads', 'cacheTokens', 'samples'] as const
+export const MODEL_KEYS = ['checkpoint', 'attention', 'device', 'precision', 'numerics', 'threads', 'cacheTokens', 'samples'] as const
 
 /** Keys of a test's `options` that promptfoo itself reads. */
 const PROMPTFOO_OPTION_KEYS: readonly string[] = [
@@ -83,6 +83,7 @@ export interface ThinkingConfig {
   seed: number
   device: Device
   precision: Precision
+  numerics: Numerics
   threads?: number
   cacheTokens?: number
   /** File that keeps samples, relative to the config file, or `off`. Default: beside promptfoo's data (store/location.ts). */
@@ -119,6 +120,7 @@ export function parseThinkingConfig(raw: unknown, where: string): ThinkingConfig
     seed: readInt(object, 'seed', 0, where),
     device: readEnum(object, 'device', 'auto', where, ['auto', 'cpu', 'cuda', 'tfjs']),
     precision: readEnum(object, 'precision', 'auto', where, ['auto', 'f32', 'bf16', 'int8']),
+    numerics: readEnum(object, 'numerics', 'exact', where, ['exact', 'fast']),
     threads: readInt(object, 'threads', undefined, where, { min: 1 }),
     cacheTokens: readInt(object, 'cacheTokens', undefined, where, { min: 1 }),
     // YAML 1.1 readers make `off` a boolean.

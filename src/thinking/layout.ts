@@ -14,7 +14,8 @@
  * causal — a trunk and copies: the trunk is the same stretch under plain causal attention with consecutive positions,
  *   which is what everything outside the paths was sampled in, and path 1 too. Path 2 … N were sampled without their
  *   siblings, so each is appended once more behind the trunk, at the positions of path 1. A copy does not see
- *   [start of the block's first path in the trunk, its own start): it sees prompt … `<Parallel>` and itself.
+ *   [start of the block's first path in the trunk, its own start): it sees prompt … `<Parallel>` and itself. So the trunk
+ *   before a block is computed once, whatever the number of paths; shared-prompt.ts does the same for a prompt's responses.
  *
  * Loss. A target at packed index i stands for ids[i + 1] given what i sees. `predictor` below names, for each token of
  * the response, the one index that may stand for it:
@@ -217,6 +218,7 @@ function withLoss(trajectory: Trajectory, packed: Packing, predictor: Predictor,
     }
   }
   return {
+    promptLength: trajectory.promptIds.length,
     ids: packed.ids,
     positions: packed.positions,
     hidden: packed.hidden,

@@ -51,6 +51,8 @@ export interface Trajectory {
 
 /** One packed trajectory; indices are relative to its own start. */
 export interface Layout {
+  /** Tokens of the prompt, 1 or more; they see all before them, and none but the last predicts anything that carries loss. */
+  promptLength: number
   ids: Int32Array
   positions: Int32Array
   /** (T, hiddenLevels, 2) */

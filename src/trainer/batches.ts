@@ -70,20 +70,36 @@ export function drawIndices(size: number, count: number, step: number, ...addres
   return drawn
 }
 
-/** Cuts items into runs of at most `budget` tokens, in order; an item above the budget stands alone. */
-export function packByBudget<T>(items: readonly T[], length: (item: T) => number, budget: number): T[][] {
+/**
+ * Cuts items into runs of at most `budget` tokens, in order; an item above the budget stands alone. `length` is what an item
+ * adds behind `before`, the one before it in its run; undefined for the first of a run.
+ */
+export function packByBudget<T>(items: readonly T[], length: (item: T, before?: T) => number, budget: number): T[][] {
   const packs: T[][] = []
   let tokens = 0
   for (const item of items) {
-    const size = length(item)
-    if (packs.length === 0 || tokens + size > budget) {
-      packs.push([])
-      tokens = 0
+    const pack = packs.at(-1)
+    const more = pack ? length(item, pack.at(-1)) : 0
+    if (pack && tokens + more <= budget) {
+      pack.push(item)
+      tokens += more
+    } else {
+      packs.push([item])
+      tokens = length(item)
     }
-    packs[packs.length - 1].push(item)
-    tokens += size
   }
   return packs
+}
+
+/** Cuts items into runs of neighbours that are `alike`, in order. */
+export function runsAlike<T>(items: readonly T[], alike: (before: T, item: T) => boolean): T[][] {
+  const runs: T[][] = []
+  for (const item of items) {
+    const last = runs.at(-1)
+    if (last && alike(last[last.length - 1], item)) last.push(item)
+    else runs.push([item])
+  }
+  return runs
 }
 
 /** Cuts items into `parts` runs whose sizes differ by one at most; empty runs are left out. */

@@ -16,7 +16,7 @@ import {
   readString,
 } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
-import type { Device, Family, Precision } from '../engine/types.ts'
+import type { Device, Family, Numerics, Precision } from '../engine/types.ts'
 import type { AttentionMode } from '../thinking/types.ts'
 import type { AdvantageKind } from './advantages.ts'
 import type { ScheduleKind } from './schedule.ts'
@@ -29,6 +29,8 @@ export interface TrainConfig {
   seed: number
   device: Device
   precision: Precision
+  /** `fast` may compute large products in an order that depends on the batch: see docs/cuda.md. */
+  numerics: Numerics
   /** Worker threads; absent: all cores. */
   threads?: number
   /** KV cache of rollouts in tokens; absent: the largest of the suites' providers, else the engine's default. */
@@ -153,7 +155,11 @@ export function readTrainConfig(file: string, overrides: { output?: string; devi
 export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
   const where = file
   const root = readObject(raw, where)
-  checkKeys(root, ['output', 'seed', 'device', 'precision', 'threads', 'cacheTokens', 'recompute', 'model', 'stages', 'save'], where)
+  checkKeys(
+    root,
+    ['output', 'seed', 'device', 'precision', 'numerics', 'threads', 'cacheTokens', 'recompute', 'model', 'stages', 'save'],
+    where,
+  )
   const folder = dirname(file)
   const save = readObject(root.save ?? {}, `"save" in ${where}`)
   checkKeys(save, ['every', 'keep', 'dtype'], `"save" in ${where}`)
@@ -163,6 +169,7 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
     seed: readInt(root, 'seed', 1, where, { min: 0 }),
     device: readEnum(root, 'device', 'auto', where, ['auto', 'cpu', 'cuda', 'tfjs']),
     precision: readEnum(root, 'precision', 'auto', where, ['auto', 'f32', 'bf16', 'int8']),
+    numerics: readEnum(root, 'numerics', 'exact', where, ['exact', 'fast']),
     threads: readInt(root, 'threads', undefined, where, { min: 1 }),
     cacheTokens: readInt(root, 'cacheTokens', undefined, where, { min: 1 }),
     recompute: readBoolean(root, 'recompute', false, where),
@@ -398,7 +405,8 @@ export function configTable(config: TrainConfig): [string, string][] {
 /** What decides the numbers of a run: the table without places, threads and saves. A resumed run must agree in it. */
 export function decisiveTable(config: TrainConfig): Record<string, string> {
   const free = /^(file|output|threads|cacheTokens|save\..*|stages\..*\.suite|model\.checkpoint|model\.init\.tokenizer)$/
-  return Object.fromEntries(configTable(config).filter(([key]) => !free.test(key)))
+  // Runs from before there was `numerics` were exact.
+  return Object.fromEntries(configTable(config).filter(([key, value]) => !free.test(key) && !(key === 'numerics' && value === 'exact')))
 }
 
 /** Short hash of {@link decisiveTable}, for provenance. */

@@ -1,14 +1,15 @@
 /**
  * Group relative policy optimization, top to bottom: draw prompts, roll out a group for each, reward by the suite's
  * assertions, advantages within the group, drop groups without signal, pack every token in the context it was sampled
- * in, forward, clipped policy loss, backward, update.
+ * in and the prompt of a group once, forward, clipped policy loss, backward, update.
  */
 
 import { layoutTrajectory, packLayouts } from '../thinking/layout.ts'
+import { branchLength, samePrompt, sharePrompt } from '../thinking/shared-prompt.ts'
 import { runsOf } from '../thinking/trajectory.ts'
 import type { Layout, Trajectory } from '../thinking/types.ts'
 import { groupAdvantages, isInformative } from './advantages.ts'
-import { drawIndices, packByBudget, splitEvenly } from './batches.ts'
+import { drawIndices, packByBudget, runsAlike, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
 import { PolicyLoss } from './objective.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
@@ -28,7 +29,7 @@ interface Sample {
 }
 
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
-  const { model, seed } = session
+  const { model, seed, sharesPrompts } = session
   const { attention } = session.checkpoint.parallel
   const reward = await compileReward(stage.reward)
   const rollouts = new Rollouts(session, stage, suite, await Scorer.open(suite))
@@ -56,7 +57,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
       gradNorm: done.at(-1)?.gradNorm ?? 0,
       skipped: done.filter((update) => update.skipped).length,
       tokens: groups.flat().reduce((sum, { thought }) => sum + thought.totalTokens, 0),
-      rollouts: { ...describe(groups, rewards), informative: informative.length, ...shares, mismatch: done[0]?.loss.mismatch ?? 0 },
+      rollouts: { ...describe(groups, rewards), informative: informative.length, ...shares, gap: done[0]?.loss.gap ?? { mean: 0, max: 0 } },
     }
   }
 
@@ -74,21 +75,35 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   async function accumulate(samples: readonly Sample[]): Promise<PolicyLoss> {
     const tokens = samples.reduce((sum, sample) => sum + sample.sampledLogprobs.length, 0)
     const loss = new PolicyLoss(stage, tokens)
-    for (const alike of runsOfEqual(samples, (sample) => sample.temperature)) {
-      for (const part of packByBudget(alike, (sample) => sample.layout.ids.length, stage.microBatchTokens)) {
-        const { batch, starts } = packLayouts(part.map((sample) => sample.layout))
+    for (const alike of runsAlike(samples, (a, b) => a.temperature === b.temperature)) {
+      for (const part of packByBudget(alike, addedTokens, stage.microBatchTokens)) {
+        const runs = runsAlike(part, share)
+        const layouts = runs.map((run) => sharePrompt(run.map((sample) => sample.layout)))
+        const { batch, starts } = packLayouts(layouts)
         const { logprobs, entropies } = await model.forward({ ...batch, temperature: part[0].temperature }, { entropy: true })
         const weights = new Float32Array(logprobs.length)
-        part.forEach(({ layout, sampledLogprobs, advantage }, k) => {
-          sampledLogprobs.forEach((sampled, j) => {
-            const i = starts[k] + layout.sampledIndex[j]
-            weights[i] = loss.add(logprobs[i], sampled, advantage, entropies![i])
-          })
+        runs.forEach((run, k) => {
+          let next = 0
+          for (const { sampledLogprobs, advantage } of run) {
+            for (const sampled of sampledLogprobs) {
+              const i = starts[k] + layouts[k].sampledIndex[next++]
+              weights[i] = loss.add(logprobs[i], sampled, advantage, entropies![i])
+            }
+          }
         })
         await model.backward(weights)
       }
     }
     return loss
+  }
+
+  function share(before: Sample, sample: Sample): boolean {
+    return sharesPrompts && samePrompt(before.layout, sample.layout)
+  }
+
+  /** A group that a micro-batch cannot hold is cut; each part has the prompt once. */
+  function addedTokens(sample: Sample, before?: Sample): number {
+    return before && share(before, sample) ? branchLength(sample.layout) : sample.layout.ids.length
   }
 
   // In causal mode all paths but the first are packed twice.
@@ -106,17 +121,6 @@ function sampledLogprobs(trajectory: Trajectory): number[] {
   return runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, i) => run.sampled[i]))
 }
 
-/** Neighbours with the same key, in order. */
-function runsOfEqual<T>(items: readonly T[], key: (item: T) => number): T[][] {
-  const runs: T[][] = []
-  for (const item of items) {
-    const last = runs.at(-1)
-    if (last && key(last[0]) === key(item)) last.push(item)
-    else runs.push([item])
-  }
-  return runs
-}
-
 /** Means over all samples of a step, those of dropped groups too. */
 function describe(groups: readonly Rollout[][], rewards: readonly number[][]) {
   const samples = groups.flat()
@@ -124,7 +128,7 @@ function describe(groups: readonly Rollout[][], rewards: readonly number[][]) {
   const mean = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0) / Math.max(1, numbers.length)
   const reward = mean(values)
   const names = [...new Set(samples.flatMap(({ metrics }) => Object.keys(metrics)))]
-  const report: Omit<RolloutReport, 'informative' | 'entropy' | 'clipFraction' | 'mismatch' | 'lossTokens'> = {
+  const report: Omit<RolloutReport, 'informative' | 'entropy' | 'clipFraction' | 'gap' | 'lossTokens'> = {
     reward,
     rewardStd: Math.sqrt(mean(values.map((value) => (value - reward) ** 2))),
     // A metric that only some rows have is the mean over those.

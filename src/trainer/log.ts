@@ -3,6 +3,7 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { MemoryPlan } from '../engine/types.ts'
+import type { Gap } from './objective.ts'
 import type { StepReport } from './recipe.ts'
 
 /** Where lines go: process.stdout, or a recorder in tests. */
@@ -100,12 +101,17 @@ export function stepLine(place: StepPlace, report: StepReport): string {
     parts.push(`parallel ${percent(rollouts.parallelRatio)}`)
     parts.push(`tokens ${rollouts.responseTokens.toFixed(0)} critical ${rollouts.criticalPathTokens.toFixed(0)}`)
     if (rollouts.truncated > 0) parts.push(`truncated ${percent(rollouts.truncated)}`)
-    parts.push(`entropy ${fixed(rollouts.entropy)}`, `clipped ${percent(rollouts.clipFraction)}`, `mismatch ${short(rollouts.mismatch)}`)
+    parts.push(`entropy ${fixed(rollouts.entropy)}`, `clipped ${percent(rollouts.clipFraction)}`, gap(rollouts.gap))
   }
   parts.push(`loss ${report.loss.toFixed(4)}`, `grad ${fixed(report.gradNorm)}`, `lr ${short(report.lr)}`)
   if (report.skipped > 0) parts.push(`SKIPPED ${report.skipped} (gradient not finite)`)
   parts.push(`${thousands(report.tokens / Math.max(place.seconds, 1e-9))} tok/s`, `ETA ${duration(place.etaSeconds)}`)
   return parts.join('  ')
+}
+
+/** `gap 0`, or `gap MEAN (max MAX)`. */
+function gap({ mean, max }: Gap): string {
+  return max === 0 ? 'gap 0' : `gap ${short(mean)} (max ${short(max)})`
 }
 
 export function progressBar(place: StepPlace, columns: number): string {

@@ -49,10 +49,16 @@ export interface LossSummary {
   lossTokens: number
 }
 
+/** |new − sampled| log-probability over the tokens with loss, nats. */
+export interface Gap {
+  mean: number
+  max: number
+}
+
 /** Running sums over the tokens of an update, in the order in which they are added. */
 export class PolicyLoss {
-  /** Largest |new − sampled| log-probability: 0 on the first update of a step when sampling and training agree bit for bit. */
-  mismatch = 0
+  private gapSum = 0
+  private gapMax = 0
   private readonly options: ClipOptions
   private readonly total: number
   private tokens = 0
@@ -74,8 +80,14 @@ export class PolicyLoss {
     this.clipped += clipped ? 1 : 0
     this.entropy += entropy
     const gap = Math.abs(logprob - sampledLogprob)
-    if (gap > this.mismatch || Number.isNaN(gap)) this.mismatch = gap
+    this.gapSum += gap
+    if (gap > this.gapMax || Number.isNaN(gap)) this.gapMax = gap
     return slope / this.total
+  }
+
+  /** Over the tokens added so far: 0 and 0 on the first update of a step when sampling and training agree bit for bit. */
+  get gap(): Gap {
+    return { mean: this.gapSum / Math.max(1, this.tokens), max: this.gapMax }
   }
 
   /** Over all tokens of several updates; zeros where there were none. */

@@ -4,6 +4,7 @@ import type { Checkpoint, ParallelInfo } from '../engine/checkpoint/folder.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import type { Model, UpdateOptions } from '../engine/types.ts'
 import type { OptimizerConfig } from './config.ts'
+import type { Gap } from './objective.ts'
 
 /** The model in training with all that reading prompts and writing responses needs. */
 export interface Session {
@@ -11,6 +12,8 @@ export interface Session {
   /** As the provider would have read it from a folder. */
   checkpoint: Checkpoint & { tokenizer: Tokenizer; parallel: ParallelInfo }
   seed: number
+  /** Whether a prompt is packed once for all its responses. Not on tfjs, where attention costs the square of a packed sequence, hidden or not. */
+  sharesPrompts: boolean
 }
 
 /** What one step reports: numbers for the step line and metrics.jsonl. */
@@ -46,8 +49,8 @@ export interface RolloutReport {
   entropy: number
   /** Share of tokens at a clip bound, over all updates of the step. */
   clipFraction: number
-  /** Largest |training − sampling| log-probability in the first update of the step. */
-  mismatch: number
+  /** |training − sampling| log-probability of the response tokens in the first update of the step; zeros where it has none. */
+  gap: Gap
   /** Tokens with loss, all updates. */
   lossTokens: number
 }

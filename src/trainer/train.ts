@@ -4,7 +4,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
 import { availableMemory } from '../engine/checkpoint/memory.ts'
-import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+import { ConfigError, NoTrainingError, ParallelR1Error } from '../engine/errors.ts'
 import { openEngine } from '../engine/open.ts'
 import type { Engine, MemoryPlan } from '../engine/types.ts'
 import { parseThinkingConfig } from '../providers/thinker.ts'
@@ -40,8 +40,14 @@ export type Outcome = 'finished' | 'interrupted' | 'planned'
 export async function train(whole: TrainConfig, options: TrainOptions = {}): Promise<Outcome> {
   const { config, run } = selectStage(whole, options.stage)
   const output = options.output ?? process.stdout
+  if (config.precision === 'int8') throw new NoTrainingError()
   const saved = await savedState(config, run, options)
-  const engine = await openEngine({ device: config.device, precision: config.precision, threads: config.threads })
+  const engine = await openEngine({
+    device: config.device,
+    precision: config.precision,
+    numerics: config.numerics,
+    threads: config.threads,
+  })
   try {
     return await new Run(config, run, engine, output, options).go(saved)
   } catch (error) {
@@ -176,7 +182,7 @@ class Run {
     const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
     if (saved) await restoreOptimizer(model, saved.folder, saved.state)
     else state.base = base
-    return { model, checkpoint, seed: config.seed }
+    return { model, checkpoint, seed: config.seed, sharesPrompts: this.engine.info.device !== 'tfjs' }
   }
 
   private printConfig(saved: Saved | undefined): void {

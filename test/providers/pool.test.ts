@@ -21,10 +21,11 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 /** Counts what is opened and closed; `failures` loads fail first. */
 function counting(failures = 0) {
-  const log = { engines: 0, engineDisposals: 0, reads: 0, loads: 0, closes: 0 }
+  const log = { engines: 0, engineDisposals: 0, reads: 0, loads: 0, closes: 0, numerics: [] as unknown[] }
   const opener: Opener = {
-    async openEngine() {
+    async openEngine({ numerics }) {
       log.engines++
+      log.numerics.push(numerics)
       return { info: { isa: 'counted' }, dispose: async () => void log.engineDisposals++ } as unknown as Engine
     },
     async readCheckpoint(folder) {
@@ -96,6 +97,15 @@ describe('ModelPool', () => {
     await pool.releaseAll()
     expect(log).toMatchObject({ closes: 2, engineDisposals: 1 })
     expect(pool.size).toBe(0)
+  })
+
+  it('keeps exact and fast numerics apart: two engines, two models', async () => {
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener)
+    const leases = [await loaded(pool, { ...a, numerics: 'exact' }), await loaded(pool, { ...a, numerics: 'fast' })]
+    expect(log).toMatchObject({ engines: 2, loads: 2, numerics: ['exact', 'fast'] })
+    for (const lease of leases) lease.release()
+    await pool.releaseAll()
   })
 
   it('reports a failed load to every caller and tries again on the next call', async () => {

@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { CallApiContextParams, ProviderResponse } from 'promptfoo'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ConfigError } from '../../src/engine/errors.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { ConfigError, UnavailableError } from '../../src/engine/errors.ts'
+import { openEngine } from '../../src/engine/open.ts'
 import { ModelPool } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import type { ThinkingMetadata } from '../../src/providers/response.ts'
@@ -183,8 +184,23 @@ describe('ParallelThinkingProvider', () => {
   })
 })
 
+describe('fast numerics', () => {
+  afterEach(() => vi.unstubAllEnvs())
+
+  it('are refused where a device has none, with the reason why CUDA is not used', async () => {
+    vi.stubEnv('PR1_CUDA', path.join(folder, 'no-such-library.so'))
+    await expect(openEngine({ device: 'cpu', numerics: 'fast' })).rejects.toThrow(UnavailableError)
+    await expect(openEngine({ device: 'tfjs', numerics: 'fast' })).rejects.toThrow(/Got device: tfjs\. Use numerics: exact/)
+    await expect(openEngine({ numerics: 'fast' })).rejects.toThrow(
+      /Got device: auto, and .*(which is not there|nor an NVIDIA driver).*Use numerics: exact/,
+    )
+    await expect(openEngine({ device: 'cpu', numerics: 'fats' as 'fast' })).rejects.toThrow(/numerics must be exact or fast\. Got fats\./)
+  })
+})
+
 describe('what goes wrong', () => {
   it('in the configuration stops before the first row', () => {
+    expect(() => provider({ numerics: 'fats' })).toThrow('Did you mean "fast"?')
     expect(() => provider({ pathes: 3 })).toThrow(new ConfigError('Unknown key "pathes" in the provider config. Did you mean "paths"?'))
     expect(() => new ParallelThinkingProvider({ config: {} }, pool)).toThrow('needs "checkpoint"')
     expect(() => provider({ checkpoint: '{{ env.MODEL }}' })).toThrow('not filled in')
@@ -198,6 +214,8 @@ describe('what goes wrong', () => {
     expect((await provider({ checkpoint: 'empty' }).callApi('x', context())).error).toContain('no config.json')
     const long = await provider().callApi('x '.repeat(600), context())
     expect(long.error).toContain('leaves no room')
+    const fast = await provider({ numerics: 'fast' }).callApi('x', context())
+    expect(fast.error).toMatch(/numerics: fast is available on CUDA only\. Got device: cpu\. Use numerics: exact, or device: cuda/)
     const tight = await provider({ maxTokens: 12 }).callApi('x', context())
     expect(tight.error).toMatch(/maxTokens must hold one block/)
   })

@@ -3,9 +3,13 @@ import os from 'node:os'
 import path from 'node:path'
 import type { CallApiContextParams, ProviderResponse } from 'promptfoo'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ModelPool } from '../../src/providers/pool.ts'
+import { readCheckpoint } from '../../src/engine/checkpoint/folder.ts'
+import { openEngine } from '../../src/engine/open.ts'
+import type { Engine } from '../../src/engine/types.ts'
+import { ModelPool, type ModelSettings } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import { sharedSamples } from '../../src/store/samples.ts'
+import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { writeTinyCheckpoint } from './tiny-checkpoint.ts'
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-stored-'))
@@ -88,6 +92,18 @@ describe('stored samples', () => {
     expect(await fresh({ maxTokens: 60 })).toBe(16)
     await writeTinyCheckpoint(path.join(folder, 'copy'), { seed: 2 })
     expect(await fresh({ checkpoint: path.join(folder, 'copy') })).toBe(16)
+  })
+
+  it('of exact numerics are not served to fast ones, nor the other way round', async () => {
+    const loadModel = async (engine: Engine, settings: ModelSettings) => {
+      const scheduler = new Scheduler(await engine.load(settings.checkpoint))
+      return { think: scheduler.think.bind(scheduler), close: () => scheduler.close() }
+    }
+    // An engine that does not mind being fast.
+    pool = new ModelPool({ openEngine: ({ numerics: _, ...options }) => openEngine(options), readCheckpoint, loadModel })
+    expect(cached(await answers({ numerics: 'exact' }))).toBe(16)
+    expect(cached(await answers({ numerics: 'fast' }))).toBe(0)
+    expect(cached(await answers({ numerics: 'fast' }))).toBe(16)
   })
 
   it('are passed over and replaced where promptfoo wants new ones', async () => {

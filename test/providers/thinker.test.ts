@@ -60,6 +60,7 @@ describe('parseThinkingConfig', () => {
       seed: -3,
       device: 'cpu',
       precision: 'f32',
+      numerics: 'exact',
       threads: 2,
       cacheTokens: 1024,
       system: '',
@@ -75,6 +76,8 @@ describe('parseThinkingConfig', () => {
     [{ max_tokens: 1 }, 'Did you mean "maxTokens"?'],
     [{ paths: 17 }, 'from 1 to 16. Got 17'],
     [{ mode: 'Parallel' }, 'Did you mean "parallel"?'],
+    [{ numerics: 'exakt' }, 'Did you mean "exact"?'],
+    [{ numerics: 'loose' }, '"numerics" in the config must be one of exact, fast. Got "loose". Use one of them.'],
     [{ topP: 0 }, 'above 0'],
     [{ temperature: -1 }, 'Got -1'],
   ])('refuses %j', (raw, message) => {
@@ -104,6 +107,7 @@ describe('applyTestOptions', () => {
     expect(() => applyTestOptions(own, { temprature: 0.3 })).toThrow('Did you mean "temperature"?')
     expect(() => applyTestOptions(own, { checkpoint: 'b' })).toThrow('cannot be set for one test')
     expect(() => applyTestOptions(own, { device: 'cpu' })).toThrow(ConfigError)
+    expect(() => applyTestOptions(own, { numerics: 'fast' })).toThrow('cannot be set for one test')
   })
 })
 

@@ -4,44 +4,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
 import { responseIds, runsOf, trajectoryCounts, trajectoryFromIds } from '../../src/thinking/trajectory.ts'
-import type { AttentionMode, Layout, Trajectory } from '../../src/thinking/types.ts'
+import type { AttentionMode, Trajectory } from '../../src/thinking/types.ts'
 import { sharedPath } from '../shared.ts'
-import { FIRST_WORD, TOY_TAGS } from './toy-model.ts'
+import { TOY_TAGS } from './toy-model.ts'
+import { idsOf, pairs, type Tree, tree, visible } from './trees.ts'
 
 const T = TOY_TAGS
-const words = (min: number, max: number): fc.Arbitrary<number[]> =>
-  fc.array(fc.integer({ min: FIRST_WORD, max: 63 }), { minLength: min, maxLength: max })
-
-interface Tree {
-  prompt: number[]
-  text: number[]
-  blocks: { paths: number[][]; summary: number[]; after: number[] }[]
-}
-
-const tree: fc.Arbitrary<Tree> = fc.record({
-  // Tags in the prompt are instruction: they must change nothing.
-  prompt: fc.array(fc.integer({ min: 2, max: 63 }), { minLength: 1, maxLength: 8 }),
-  text: words(0, 4),
-  blocks: fc.array(
-    fc.record({
-      paths: fc.uniqueArray(words(1, 5), { minLength: 1, maxLength: 16, selector: (ids) => ids.join() }),
-      summary: words(1, 4),
-      after: words(0, 3),
-    }),
-    { maxLength: 3 },
-  ),
-})
-
-function idsOf({ text, blocks }: Tree): number[] {
-  const ids = [...text]
-  for (const { paths, summary, after } of blocks) {
-    ids.push(T.parallel)
-    for (const each of paths) ids.push(T.path, ...each, T.pathEnd)
-    ids.push(T.parallelEnd, 8, T.summary, ...summary, T.summaryEnd, ...after)
-  }
-  ids.push(1)
-  return ids
-}
 
 /** One token by definition: who it is, where it sits, and which tokens were there for it to see. */
 interface Token {
@@ -89,22 +57,6 @@ function defined({ prompt, text, blocks }: Tree, attention: AttentionMode): { re
   }
   say(1)
   return { response, prompt: promptTokens }
-}
-
-const pairs = (entries: { id: number; position: number }[]): string =>
-  entries
-    .map(({ id, position }) => `${position}:${id}`)
-    .sort()
-    .join(' ')
-
-/** What packed index i sees, itself included. */
-function visible(layout: Layout, i: number): { id: number; position: number }[] {
-  const seen = []
-  for (let j = 0; j <= i; j++) {
-    if (j >= layout.hidden[i * 2] && j < layout.hidden[i * 2 + 1]) continue
-    seen.push({ id: layout.ids[j], position: layout.positions[j] })
-  }
-  return seen
 }
 
 /** The whole mask by ownership: what belongs to whom, and which owners see each other. */
@@ -243,6 +195,19 @@ describe('layout by hand', () => {
     expect([...layout.hidden].slice(32)).toEqual([3, 16, 3, 16, 3, 16])
     // 7 and 8 are the twin of `c </Path>`; 15 ends the trunk, 18 the copy.
     expect([...layout.targets]).toEqual([0, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0])
+  })
+
+  it('causal: what stands before a block is laid once, however many paths see it', () => {
+    const paths = [10, 11, 12, 13].flatMap((id) => [4, id, 5])
+    const response = [14, 2, ...paths, 3, 8, 6, 15, 7, 16]
+    const layout = layoutTrajectory(trajectoryFromIds([20, 21, 22], response, T), 'causal', { loss: 'response' })
+    expect(layout.ids.length).toBe(3 + response.length + 3 * 3)
+    expect([...layout.ids].filter((id) => id === 20 || id === T.parallel)).toHaveLength(2)
+    const trunk = [20, 21, 22, 14, 2].map((id, position) => ({ id, position }))
+    for (const [k, id] of [11, 12, 13].entries()) {
+      const last = 3 + response.length + 3 * k + 2
+      expect(visible(layout, last)).toEqual([...trunk, { id: 4, position: 5 }, { id, position: 6 }, { id: 5, position: 7 }])
+    }
   })
 
   it('a prompt is needed', () => {

@@ -9,8 +9,9 @@ import { openEngine } from '../../src/engine/open.ts'
 import type { Engine, InitialWeights, Model, ModelConfig } from '../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
+import { sharePrompt } from '../../src/thinking/shared-prompt.ts'
 import { runsOf } from '../../src/thinking/trajectory.ts'
-import type { AttentionMode, ThinkRequest, Thought } from '../../src/thinking/types.ts'
+import type { AttentionMode, Layout, ThinkRequest, Thought } from '../../src/thinking/types.ts'
 import { TOY_TAGS } from './toy-model.ts'
 
 const CONFIG: ModelConfig = {
@@ -138,6 +139,73 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
           64,
         )
       }
+    })
+  })
+})
+
+describe.each(['structured', 'causal'] as const)('responses that share a prompt, %s attention', (attention) => {
+  /** Groups of responses to prompts of 1, 2, 17 and 60 tokens. */
+  async function groups(model: Model): Promise<{ thoughts: Thought[]; layouts: Layout[] }[]> {
+    const scheduler = new Scheduler(model)
+    const sampled = await Promise.all(
+      [1, 2, 17, 60].map((length, g) => {
+        const promptIds = Array.from({ length }, (_, k) => 9 + ((g * 31 + k * 7) % 55))
+        return Promise.all([1, 2, 3, 4, 5, 6].map((seed) => scheduler.think(request(10 * g + seed, attention, { promptIds }))))
+      }),
+    )
+    await scheduler.close()
+    return sampled.map((thoughts) => ({
+      thoughts,
+      layouts: thoughts.map(({ trajectory }) => layoutTrajectory(trajectory, attention, { loss: 'sampled' })),
+    }))
+  }
+
+  it.each([1, 3])('have the log-probabilities and entropies of separate packing, bit for bit: %i threads', async (threads) => {
+    await withModel(threads, async (model) => {
+      const all = await groups(model)
+      expect(all.flatMap(({ thoughts }) => thoughts).filter((thought) => thought.blocks.length > 0).length).toBeGreaterThan(10)
+      expect(all.some(({ thoughts }) => thoughts.some(({ trajectory }) => trajectory.exclusionSets.length > 0))).toBe(true)
+      const merged = all.map(({ layouts }) => sharePrompt(layouts))
+      const shared = packLayouts(merged)
+      const options = { keep: false, entropy: true }
+      const together = await model.forward({ ...shared.batch, temperature: 1.5 }, options)
+      for (const [g, { thoughts, layouts }] of all.entries()) {
+        const at = [...merged[g].sampledIndex].map((i) => shared.starts[g] + i)
+        const sampled = thoughts.flatMap(({ trajectory }) =>
+          runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, j) => run.sampled[j])),
+        )
+        expect(at.map((i) => together.logprobs[i])).toEqual(sampled)
+        const { batch, starts } = packLayouts(layouts)
+        const apart = await model.forward({ ...batch, temperature: 1.5 }, options)
+        const own = layouts.flatMap((layout, k) => [...layout.sampledIndex].map((i) => starts[k] + i))
+        expect(at.map((i) => together.entropies![i])).toEqual(own.map((i) => apart.entropies![i]))
+      }
+    })
+  })
+
+  it('have the gradients of separate packing, but for the order of sums', async () => {
+    await withModel(2, async (model) => {
+      const all = await groups(model)
+      const weight = (k: number): number => Math.sin(k * 12.9) / 100
+      const gradients = async (layouts: Layout[]): Promise<Float32Array[]> => {
+        const { batch, starts } = packLayouts(layouts)
+        const { logprobs } = await model.forward({ ...batch, temperature: 1.5 })
+        const weights = new Float32Array(logprobs.length)
+        let k = 0
+        layouts.forEach((layout, l) => {
+          for (const i of layout.sampledIndex) weights[starts[l] + i] = weight(k++)
+        })
+        await model.zeroGradients()
+        await model.backward(weights)
+        return model.parameters.map(({ name }) => model.read(name, 'gradient'))
+      }
+      const apart = await gradients(all.flatMap(({ layouts }) => layouts))
+      const together = await gradients(all.map(({ layouts }) => sharePrompt(layouts)))
+      model.parameters.forEach(({ name }, p) => {
+        const norm = Math.hypot(...apart[p])
+        expect(norm, name).toBeGreaterThan(0)
+        expect(Math.hypot(...apart[p].map((value, i) => value - together[p][i])) / norm, name).toBeLessThan(1e-5)
+      })
     })
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { drawIndices, EpochPlan, packByBudget, splitEvenly } from '../../src/trainer/batches.ts'
+import { drawIndices, EpochPlan, packByBudget, runsAlike, splitEvenly } from '../../src/trainer/batches.ts'
 import { derivedSeed, permutation } from '../../src/trainer/random.ts'
 
 const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 80 })
@@ -76,6 +76,27 @@ describe('packing', () => {
         }
       }),
     )
+  })
+
+  it('counts what an item adds behind the one before it, and all of the first of a pack', () => {
+    // A shared token: the first item of a pack costs 5, the others of its kind 2.
+    const cost = (item: string, before?: string): number => (before === item ? 2 : 5)
+    expect(packByBudget([...'aaaabbb'], cost, 9).map((pack) => pack.join(''))).toEqual(['aaa', 'a', 'bbb'])
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('a', 'b')), fc.integer({ min: 1, max: 40 }), (items, budget) => {
+        const packs = packByBudget(items, cost, budget)
+        expect(packs.flat()).toEqual(items)
+        for (const pack of packs) {
+          const size = pack.reduce((sum, item, i) => sum + cost(item, pack[i - 1]), 0)
+          if (pack.length > 1) expect(size).toBeLessThanOrEqual(budget)
+        }
+      }),
+    )
+  })
+
+  it('parts neighbours that differ', () => {
+    expect(runsAlike([1, 1, 2, 1], (a, b) => a === b)).toEqual([[1, 1], [2], [1]])
+    expect(runsAlike([], () => true)).toEqual([])
   })
 
   it('divides groups among updates without losing one', () => {

@@ -16,6 +16,7 @@ describe('train.yaml', () => {
       seed: 1,
       device: 'auto',
       precision: 'auto',
+      numerics: 'exact',
       recompute: false,
       model: { checkpoint: path.resolve('/configs/m') },
       save: { every: 50, keep: 2, dtype: 'bfloat16' },
@@ -49,6 +50,7 @@ describe('train.yaml', () => {
     ['unknown stage key', file([{ ...grpo, cliplow: 0.1 }]), /Unknown key "cliplow" in stage "b".*"clipLow"/],
     ['key of the other kind', file([{ ...sft, group: 8 }]), /Unknown key "group"/],
     ['kind', file([{ ...sft, kind: 'sfd' }]), /"kind".*Did you mean "sft"/],
+    ['numerics', file([sft], { numerics: 'fsat' }), /"numerics".*one of exact, fast\. Got "fsat"\. Did you mean "fast"/],
     ['no model', { output: 'o', stages: [sft], model: {} }, /neither/],
     ['both models', file([sft], { model: { checkpoint: 'a', init: {} } }), /both/],
     ['no stages', file([]), /"stages"/],
@@ -85,6 +87,9 @@ describe('train.yaml', () => {
     expect(configHash(moved)).toBe(configHash(one))
     expect(configHash(parse(file([sft, grpo], { seed: 2 })))).not.toBe(configHash(one))
     expect(decisiveTable(one)).toMatchObject({ 'stages.b.group': '8' })
+    // A run that was saved before there was the key goes on; one that becomes fast does not.
+    expect(decisiveTable(one)).not.toHaveProperty('numerics')
+    expect(decisiveTable(parse(file([sft, grpo], { numerics: 'fast' })))).toHaveProperty('numerics', 'fast')
     expect(configTable(one).find(([key]) => key === 'stages.b.betas')?.[1]).toBe('[0.9,0.95]')
   })
 })

@@ -52,14 +52,16 @@ describe('policy loss', () => {
     expect(PolicyLoss.merge([whole])).toMatchObject({ loss: -0.25, clipFraction: 0, entropy: 2, lossTokens: 4 })
   })
 
-  it('reports the largest gap to sampling, and does not lose a NaN', () => {
-    const loss = new PolicyLoss(clip, 2)
+  it('reports mean and largest gap to sampling, and does not lose a NaN', () => {
+    const loss = new PolicyLoss(clip, 4)
+    expect(loss.gap).toEqual({ mean: 0, max: 0 })
     loss.add(-1, -1.5, 1, 0)
-    loss.add(-1, -1.25, 1, 0)
-    expect(loss.mismatch).toBe(0.5)
+    loss.add(-1, -0.75, 1, 0)
+    loss.add(-1, -1, 1, 0)
+    expect(loss.gap).toEqual({ mean: 0.25, max: 0.5 })
     loss.add(Number.NaN, -1, 1, 0)
     loss.add(-1, -1, 1, 0)
-    expect(loss.mismatch).toBeNaN()
+    expect(loss.gap).toEqual({ mean: Number.NaN, max: Number.NaN })
   })
 
   it('weighs SFT targets alike', () => {
