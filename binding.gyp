@@ -12,6 +12,7 @@
         "native/cpu/dispatch.cpp",
         "native/cpu/isa_avx2.cpp",
         "native/cpu/isa_avx512.cpp",
+        "native/cpu/isa_avx512_bf16.cpp",
         "native/cpu/isa_neon.cpp",
         "native/cpu/isa_portable.cpp"
       ],

@@ -160,7 +160,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
                         InstanceMethod<&EngineWrap::dispose>("dispose")});
   }
 
-  /// (threads: number, isa: string, CUDA library: string or undefined, numerics: string or undefined)
+  /// (threads: number, isa: string, CUDA library: string or undefined, numerics on it or precision of the CPU: string)
   explicit EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
     Napi::Env env = info.Env();
     int threads = std::clamp(info[0].ToNumber().Int32Value(), 1, 1024);
@@ -175,7 +175,11 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
       }
       core = std::make_shared<EngineCore>(std::move(cuda_.ops));
     } else {
-      core = std::make_shared<EngineCore>(threads, isa.c_str(), &why);
+      const std::string precision = info[3].IsString() ? info[3].As<Napi::String>().Utf8Value() : "f32";
+      if (precision != "f32" && precision != "bf16" && precision != "int8") fail(env, "Precision \"" + precision + "\" is unknown.");
+      core = std::make_shared<EngineCore>(
+          threads, isa.c_str(),
+          precision == "bf16" ? Precision::bf16 : precision == "int8" ? Precision::int8 : Precision::f32, &why);
     }
     if (!core->ok()) fail(env, "Instruction set \"" + isa + "\" cannot be used: " + why + ".", "PR1_ISA");
     queue_ = std::make_shared<JobQueue>(env, core);
@@ -718,6 +722,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(constructors);
   exports.Set("NativeEngine", engine);
   exports.Set("page", Napi::Number::New(env, kPage));
+  Napi::Array sets = Napi::Array::New(env);
+  uint32_t n = 0;
+  for (const char* const* isa = available_isas(); *isa; isa++) sets.Set(n++, *isa);
+  exports.Set("instructionSets", sets);
   return exports;
 }
 

@@ -22,12 +22,16 @@ struct Query {
   int visible;
 };
 
+/// What matrix products read; sums are float32 in all of them. bf16: both sides rounded to bfloat16. int8: weights of 8 bits
+/// with a factor per output, float32 rows; such a model decodes and scores but does not train.
+enum class Precision { f32, bf16, int8 };
+
 /// A weight (out, in) with the copies that the products read. Repacked once per update.
 struct Matrix {
   int out = 0, in = 0;
   float* weight = nullptr;    // (out, in), the master
   float* gradient = nullptr;  // (out, in) or null
-  float* forward = nullptr;   // panels of 16 outputs: (out/16, in, 16), zero padded
+  float* forward = nullptr;   // panels of 16 outputs: (out/16, in, 16), zero padded, in the precision of the products
   float* backward = nullptr;  // panels of 16 inputs: (in/16, out, 16), zero padded; null unless training
 };
 
@@ -181,8 +185,11 @@ class Ops {
 
 class ThreadPool;
 
-/// The best instruction set of this CPU, or the one named ("avx512", "avx2", "neon", "portable"); null with `why` set
-/// where that one is unknown or absent.
-Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why);
+/// The instruction sets of this CPU, the widest first, then null: some of "avx512-bf16", "avx512", "avx2", "neon", "portable".
+const char* const* available_isas();
+
+/// Ops of the one named, or of the widest that is of use; null with `why` set where the one named is unknown or absent.
+/// avx512-bf16 is avx512 with an instruction for bfloat16 products, so float32 and int8 leave it alone.
+Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision precision = Precision::f32);
 
 }  // namespace pr1

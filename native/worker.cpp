@@ -2,8 +2,8 @@
 
 namespace pr1 {
 
-EngineCore::EngineCore(int threads, const char* isa, const char** why)
-    : pool_(threads), ops_(make_cpu_ops(isa, pool_, why)) {
+EngineCore::EngineCore(int threads, const char* isa, Precision precision, const char** why)
+    : pool_(threads), ops_(make_cpu_ops(isa, pool_, why, precision)) {
   if (ops_) thread_ = std::thread([this] { work(); });
 }
 

@@ -15,7 +15,7 @@ namespace pr1 {
 
 class EngineCore {
  public:
-  EngineCore(int threads, const char* isa, const char** why);
+  EngineCore(int threads, const char* isa, Precision precision, const char** why);
   /// On ops of another device.
   explicit EngineCore(std::unique_ptr<Ops> ops);
   ~EngineCore();

@@ -26,17 +26,20 @@ float* aligned_floats(size_t n);
 /// Ids 0 … n−1 by descending weight, the lower id first at a tie.
 void sort_by_weight(int* order, const float* weights, int n);
 
+namespace avx512_bf16 {
+Ops* make_ops(ThreadPool& pool, Precision precision);
+}
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool);
+Ops* make_ops(ThreadPool& pool, Precision precision);
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool);
+Ops* make_ops(ThreadPool& pool, Precision precision);
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool);
+Ops* make_ops(ThreadPool& pool, Precision precision);
 }
 namespace portable {
-Ops* make_ops(ThreadPool& pool);
+Ops* make_ops(ThreadPool& pool, Precision precision);
 }
 
 }  // namespace pr1

@@ -20,8 +20,13 @@ void sort_by_weight(int* order, const float* weights, int n) {
 
 namespace {
 
+const char* const kKnown[] = {"avx512-bf16", "avx512", "avx2", "neon", "portable"};
+
 bool has(const char* isa) {
 #if defined(__x86_64__)
+  if (std::strcmp(isa, "avx512-bf16") == 0) {
+    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  }
   if (std::strcmp(isa, "avx512") == 0) return __builtin_cpu_supports("avx512f");
   if (std::strcmp(isa, "avx2") == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
@@ -31,33 +36,46 @@ bool has(const char* isa) {
   return std::strcmp(isa, "portable") == 0;
 }
 
-Ops* make(const char* isa, ThreadPool& pool) {
+Ops* make(const char* isa, ThreadPool& pool, Precision precision) {
 #if defined(__x86_64__)
-  if (std::strcmp(isa, "avx512") == 0) return avx512::make_ops(pool);
-  if (std::strcmp(isa, "avx2") == 0) return avx2::make_ops(pool);
+  if (std::strcmp(isa, "avx512-bf16") == 0) return avx512_bf16::make_ops(pool, precision);
+  if (std::strcmp(isa, "avx512") == 0) return avx512::make_ops(pool, precision);
+  if (std::strcmp(isa, "avx2") == 0) return avx2::make_ops(pool, precision);
 #endif
 #if defined(__aarch64__)
-  if (std::strcmp(isa, "neon") == 0) return neon::make_ops(pool);
+  if (std::strcmp(isa, "neon") == 0) return neon::make_ops(pool, precision);
 #endif
-  return portable::make_ops(pool);
+  return portable::make_ops(pool, precision);
 }
 
 }  // namespace
 
-Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why) {
-  static const char* known[] = {"avx512", "avx2", "neon", "portable"};
-  if (!isa || !*isa) {
-    for (const char* name : known) {
-      if (has(name)) return make(name, pool);
+const char* const* available_isas() {
+  static const char* out[sizeof kKnown / sizeof *kKnown + 1];
+  static const bool filled = [] {
+    int n = 0;
+    for (const char* name : kKnown) {
+      if (has(name)) out[n++] = name;
     }
+    return true;
+  }();
+  (void)filled;
+  return out;
+}
+
+Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision precision) {
+  if (!isa || !*isa) {
+    const char* const* best = available_isas();
+    if (precision != Precision::bf16 && std::strcmp(*best, "avx512-bf16") == 0) best++;
+    return make(*best, pool, precision);
   }
-  for (const char* name : known) {
+  for (const char* name : kKnown) {
     if (std::strcmp(isa, name) != 0) continue;
-    if (has(name)) return make(name, pool);
+    if (has(name)) return make(name, pool, precision);
     *why = "this CPU does not have it";
     return nullptr;
   }
-  *why = "known are avx512, avx2, neon, portable";
+  *why = "known are avx512-bf16, avx512, avx2, neon, portable";
   return nullptr;
 }
 

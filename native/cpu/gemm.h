@@ -1,11 +1,55 @@
-// Matrix products: every output element is one chain of fused multiply-adds over k = 0, 1, 2 …, whatever the tile, the
-// number of rows or the vector width. Included by kernels.h.
+// Matrix products: every output element is one chain of multiply-adds over k = 0, 1, 2 …, whatever the tile or the number
+// of rows, in each precision; in float32 also whatever the vector width. Included by kernels.h.
 
-/// One tile: MR rows of A times NP panels of 16 columns.
-/// a: element (m, k) at a[m * rs + k * cs]; b: panel p at b + p * panel, element (k, lane) at [k * 16 + lane].
-template <int MR, int NP>
-inline void gemm_tile(int K, const float* a, size_t rs, size_t cs, const float* b, size_t panel, float* c, size_t ldc,
-                      int columns, bool accumulate, const float* bias, const float* residual, size_t ldr) {
+/// What the two sides of a product hold. Sums are float32 in all of them.
+struct F32 {
+  static constexpr int kNumbers = 1;  // an element of A or B
+  using A = float;
+  using B = float;
+  static V set(float x) { return set1(x); }
+  static V get(const float* p) { return load(p); }
+  static V step(V a, V b, V c) { return fma(a, b, c); }
+};
+/// Two bfloat16 numbers an element: k counts pairs, an odd last one is paired with 0.
+struct Bf16 {
+  static constexpr int kNumbers = 2;
+  using A = uint32_t;
+  using B = uint32_t;
+  static Pairs set(uint32_t x) { return set1_pairs(x); }
+  static Pairs get(const uint32_t* p) { return load_pairs(p); }
+  static V step(Pairs a, Pairs b, V c) { return dot_pairs(a, b, c); }
+};
+/// float32 rows and 8-bit weights, which a factor per output column (Gemm::scale) brings to size.
+struct Int8 {
+  static constexpr int kNumbers = 1;
+  using A = float;
+  using B = int8_t;
+  static V set(float x) { return set1(x); }
+  static V get(const int8_t* p) { return widen(p); }
+  static V step(V a, V b, V c) { return fma(a, b, c); }
+};
+
+template <class P>
+struct Gemm {
+  int N, K;
+  const typename P::A* a;  // element (m, k) at a[m * rs + k * cs]
+  size_t rs, cs;
+  const typename P::B* b;  // packed panels of 16 columns: element (k, lane) of panel p at b[p * panel + k * 16 + lane]
+  size_t panel;
+  float* c;
+  size_t ldc;
+  bool accumulate;
+  const float* scale;     // (N rounded up to 16) or null
+  const float* bias;      // (N) or null
+  const float* residual;  // (M, N) or null
+  size_t ldr;
+};
+
+/// One tile: MR rows of A times NP panels of 16 columns. a, b, c and the rest point at the tile's own.
+template <class P, int MR, int NP>
+inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const typename P::B* b, size_t panel, float* c,
+                      size_t ldc, int columns, bool accumulate, const float* scale, const float* bias,
+                      const float* residual, size_t ldr) {
   V acc[MR][NP];
   const bool whole = columns >= NP * 16;
 #pragma GCC unroll 16
@@ -23,14 +67,14 @@ inline void gemm_tile(int K, const float* a, size_t rs, size_t cs, const float* 
     }
   }
   for (int k = 0; k < K; k++) {
-    V bk[NP];
+    decltype(P::get(b)) bk[NP];
 #pragma GCC unroll 16
-    for (int p = 0; p < NP; p++) bk[p] = load(b + p * panel + static_cast<size_t>(k) * 16);
+    for (int p = 0; p < NP; p++) bk[p] = P::get(b + p * panel + static_cast<size_t>(k) * 16);
 #pragma GCC unroll 16
     for (int m = 0; m < MR; m++) {
-      V x = set1(a[m * rs + k * cs]);
+      const auto x = P::set(a[m * rs + k * cs]);
 #pragma GCC unroll 16
-      for (int p = 0; p < NP; p++) acc[m][p] = fma(x, bk[p], acc[m][p]);
+      for (int p = 0; p < NP; p++) acc[m][p] = P::step(x, bk[p], acc[m][p]);
     }
   }
 #pragma GCC unroll 16
@@ -40,11 +84,13 @@ inline void gemm_tile(int K, const float* a, size_t rs, size_t cs, const float* 
       int n = columns - p * 16;
       if (n >= 16) {
         V out = acc[m][p];
+        if (scale) out = mul(out, load(scale + p * 16));
         if (bias) out = add(out, load(bias + p * 16));
         if (residual) out = add(out, load(residual + m * ldr + p * 16));
         store(c + m * ldc + p * 16, out);
       } else if (n > 0) {
         V out = acc[m][p];
+        if (scale) out = mul(out, load(scale + p * 16));
         if (bias) out = add(out, load_partial(bias + p * 16, n, 0.0f));
         if (residual) out = add(out, load_partial(residual + m * ldr + p * 16, n, 0.0f));
         store_partial(c + m * ldc + p * 16, out, n);
@@ -53,27 +99,14 @@ inline void gemm_tile(int K, const float* a, size_t rs, size_t cs, const float* 
   }
 }
 
-struct Gemm {
-  int N, K;
-  const float* a;
-  size_t rs, cs;
-  const float* b;  // packed panels of 16 columns
-  size_t panel;    // floats between panels
-  float* c;
-  size_t ldc;
-  bool accumulate;
-  const float* bias;
-  const float* residual;
-  size_t ldr;
-};
-
-template <int MR, int NP>
-inline void gemm_columns(const Gemm& g, int m, int panel0, int panel1) {
+template <int MR, int NP, class P>
+inline void gemm_columns(const Gemm<P>& g, int m, int panel0, int panel1) {
   int p = panel0;
   for (; p + NP <= panel1; p += NP) {
-    gemm_tile<MR, NP>(g.K, g.a + m * g.rs, g.rs, g.cs, g.b + p * g.panel, g.panel, g.c + m * g.ldc + p * 16, g.ldc,
-                      g.N - p * 16, g.accumulate, g.bias ? g.bias + p * 16 : nullptr,
-                      g.residual ? g.residual + m * g.ldr + p * 16 : nullptr, g.ldr);
+    gemm_tile<P, MR, NP>(g.K, g.a + m * g.rs, g.rs, g.cs, g.b + p * g.panel, g.panel, g.c + m * g.ldc + p * 16, g.ldc,
+                         g.N - p * 16, g.accumulate, g.scale ? g.scale + p * 16 : nullptr,
+                         g.bias ? g.bias + p * 16 : nullptr, g.residual ? g.residual + m * g.ldr + p * 16 : nullptr,
+                         g.ldr);
   }
   if constexpr (NP > 1) {
     if (p < panel1) gemm_columns<MR, 1>(g, m, p, panel1);
@@ -86,7 +119,8 @@ constexpr int kWide = kAccumulators / kRows > 2 ? 2 : kAccumulators / kRows;
 constexpr int kPanels1 = kWide * 4, kPanels2 = kWide * 2, kPanels3 = kWide * 2, kPanels4 = kWide, kPanels5 = kWide;
 
 /// Rows m0 … m1 of the panels panel0 … panel1.
-inline void gemm_block(const Gemm& g, int m0, int m1, int panel0, int panel1) {
+template <class P>
+inline void gemm_block(const Gemm<P>& g, int m0, int m1, int panel0, int panel1) {
   int full = m0 + (m1 - m0) / kRows * kRows;
   if (full > m0) {
     for (int p = panel0; p < panel1; p += kWide) {
@@ -105,7 +139,8 @@ inline void gemm_block(const Gemm& g, int m0, int m1, int panel0, int panel1) {
 }
 
 /// Splits a product over the pool: blocks of rows times groups of panels.
-inline void gemm_parallel(ThreadPool& pool, const Gemm& g, int M) {
+template <class P>
+inline void gemm_parallel(ThreadPool& pool, const Gemm<P>& g, int M) {
   const int panels = (g.N + 15) / 16;
   const int row_block = 48;
   const int row_blocks = (M + row_block - 1) / row_block;
@@ -134,7 +169,9 @@ inline void gemm_parallel(ThreadPool& pool, const Gemm& g, int M) {
   }
 }
 
-/// rows (R, C) with stride → panels of 16 columns (C/16, R, 16), zero padded. Panel `p` only.
+// ---- Packing. Panel `p` only; what is beyond the matrix is zero. ----
+
+/// rows (R, C) with stride → panels of 16 columns (C/16, R, 16).
 inline void pack_columns(float* out, const float* x, size_t stride, int R, int C, int p) {
   float* to = out + static_cast<size_t>(p) * R * 16;
   int n = C - p * 16;
@@ -144,17 +181,86 @@ inline void pack_columns(float* out, const float* x, size_t stride, int R, int C
   }
 }
 
-/// rows (R, C) → panels of 16 rows (R/16, C, 16), zero padded. Panel `p` only.
+/// rows (R, C) → panels of 16 rows (R/16, C, 16).
 inline void pack_rows(float* out, const float* x, int R, int C, int p) {
   float* to = out + static_cast<size_t>(p) * C * 16;
-  int n = R - p * 16;
-  if (n > 16) n = 16;
-  for (int lane = 0; lane < n; lane++) {
-    const float* from = x + static_cast<size_t>(p * 16 + lane) * C;
-    for (int c = 0; c < C; c++) to[static_cast<size_t>(c) * 16 + lane] = from[c];
+  const float* from = x + static_cast<size_t>(p) * 16 * C;
+  if (R - p * 16 >= 16) {
+    transpose(to, 16, from, C, 16, C);
+    return;
   }
-  for (int lane = n; lane < 16; lane++) {
-    for (int c = 0; c < C; c++) to[static_cast<size_t>(c) * 16 + lane] = 0.0f;
+  for (int lane = 0; lane < 16; lane++) {
+    for (int c = 0; c < C; c++) {
+      to[static_cast<size_t>(c) * 16 + lane] = p * 16 + lane < R ? from[static_cast<size_t>(lane) * C + c] : 0.0f;
+    }
+  }
+}
+
+/// C floats → C/2 pairs of bfloat16.
+inline void round_row(uint32_t* out, const float* x, int C) {
+  uint16_t* to = reinterpret_cast<uint16_t*>(out);
+  for (int c = 0; c < C; c++) to[c] = static_cast<uint16_t>(bf16_bits(x[c]));
+  if (C & 1) to[C] = 0;
+}
+
+/// n columns of two rows → n pairs, the first row's number first; `below` may be null: zeros.
+inline void round_rows(uint32_t* out, const float* above, const float* below, int n) {
+  if (below) {
+    for (int c = 0; c < n; c++) out[c] = bf16_bits(above[c]) | bf16_bits(below[c]) << 16;
+  } else {
+    for (int c = 0; c < n; c++) out[c] = bf16_bits(above[c]);
+  }
+}
+
+/// rows (R, C) with stride → panels of 16 columns (C/16, R/2, 16) of pairs along R.
+inline void pack_columns(uint32_t* out, const float* x, size_t stride, int R, int C, int p) {
+  const int steps = (R + 1) / 2, n = C - p * 16 < 16 ? C - p * 16 : 16;
+  uint32_t* to = out + static_cast<size_t>(p) * steps * 16;
+  for (int k = 0; k < steps; k++, to += 16) {
+    const float* from = x + 2 * k * stride + p * 16;
+    round_rows(to, from, 2 * k + 1 < R ? from + stride : nullptr, n);
+    for (int lane = n; lane < 16; lane++) to[lane] = 0;
+  }
+}
+
+/// rows (R, C) → panels of 16 rows (R/16, C/2, 16) of pairs along C.
+inline void pack_rows(uint32_t* out, const float* x, int R, int C, int p) {
+  constexpr int kSpan = 128;  // numbers of a row at a time
+  alignas(64) uint32_t part[16][kSpan / 2];
+  const int steps = (C + 1) / 2, n = R - p * 16 < 16 ? R - p * 16 : 16;
+  uint32_t* to = out + static_cast<size_t>(p) * steps * 16;
+  if (n < 16) std::memset(part, 0, sizeof part);
+  for (int c = 0; c < C; c += kSpan) {
+    const int span = C - c < kSpan ? C - c : kSpan;
+    for (int lane = 0; lane < n; lane++) round_row(part[lane], x + static_cast<size_t>(p * 16 + lane) * C + c, span);
+    // A transpose moves bits and computes nothing.
+    transpose(reinterpret_cast<float*>(to + static_cast<size_t>(c / 2) * 16), 16, reinterpret_cast<float*>(part), kSpan / 2,
+              16, (span + 1) / 2);
+  }
+}
+
+/// rows (R, C) → panels of 16 rows (R/16, C, 16) of 8 bits and the factors of the rows (R rounded up to 16): the largest
+/// number of a row becomes 127.
+inline void pack_rows(int8_t* out, float* scale, const float* x, int R, int C, int p) {
+  int8_t* to = out + static_cast<size_t>(p) * C * 16;
+  for (int lane = 0; lane < 16; lane++) {
+    const int r = p * 16 + lane;
+    scale[r] = 0.0f;
+    if (r >= R) {
+      for (int c = 0; c < C; c++) to[static_cast<size_t>(c) * 16 + lane] = 0;
+      continue;
+    }
+    const float* from = x + static_cast<size_t>(r) * C;
+    float largest = 0.0f;
+    for (int c = 0; c < C; c++) {
+      const float size = std::fabs(from[c]);
+      largest = size > largest ? size : largest;
+    }
+    const float factor = largest > 0.0f ? 127.0f / largest : 0.0f;
+    scale[r] = largest / 127.0f;
+    for (int c = 0; c < C; c++) {
+      to[static_cast<size_t>(c) * 16 + lane] = static_cast<int8_t>(std::lrintf(from[c] * factor));
+    }
   }
 }
 
@@ -173,28 +279,48 @@ inline void pack_row_tiles(float* out, const float* x, size_t stride, int n, int
   }
 }
 
-/// c (outs, columns) += the product of pack_row_tiles and panels p0 … p1, both along n.
-inline void row_tiles_block(const float* a, int outs, int n, const float* panels, float* c, int columns, int p0,
-                            int p1) {
-  const size_t panel = static_cast<size_t>(n) * 16, ldc = columns;
+/// The same as pairs along n; outs ≤ 48.
+inline void pack_row_tiles(uint32_t* out, const float* x, size_t stride, int n, int outs) {
+  const int steps = (n + 1) / 2;
+  uint32_t row[48];
+  for (int k = 0; k < steps; k++) {
+    const float* from = x + 2 * k * stride;
+    round_rows(row, from, 2 * k + 1 < n ? from + stride : nullptr, outs);
+    for (int o = 0; o < outs; o += kRows) {
+      const int rows = outs - o < kRows ? outs - o : kRows;
+      uint32_t* to = out + static_cast<size_t>(o) * steps + k * rows;
+      if (rows == kRows) {
+        std::memcpy(to, row + o, sizeof(uint32_t) * kRows);
+      } else {
+        for (int i = 0; i < rows; i++) to[i] = row[o + i];
+      }
+    }
+  }
+}
+
+/// c (outs, columns) += the product of pack_row_tiles and panels p0 … p1, both along k.
+template <class P>
+inline void row_tiles_block(const typename P::A* a, int outs, int K, const typename P::B* panels, float* c, int columns,
+                            int p0, int p1) {
+  const size_t panel = static_cast<size_t>(K) * 16, ldc = columns;
   const int full = outs / kRows * kRows;
   for (int p = p0; p < p1; p += kWide) {
     for (int o = 0; o < full; o += kRows) {
-      const float* at = a + static_cast<size_t>(o) * n;
+      const typename P::A* at = a + static_cast<size_t>(o) * K;
       float* to = c + o * ldc + p * 16;
       if (p + kWide <= p1) {
-        gemm_tile<kRows, kWide>(n, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
-                                nullptr, 0);
+        gemm_tile<P, kRows, kWide>(K, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
+                                   nullptr, nullptr, 0);
       } else {
-        gemm_tile<kRows, 1>(n, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
-                            nullptr, 0);
+        gemm_tile<P, kRows, 1>(K, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
+                               nullptr, nullptr, 0);
       }
     }
   }
   if (full < outs) {
     const int left = outs - full;
-    Gemm g{columns, n, a + static_cast<size_t>(full) * n, 1, static_cast<size_t>(left), panels, panel,
-           c + full * ldc, ldc, true, nullptr, nullptr, 0};
+    Gemm<P> g{columns, K, a + static_cast<size_t>(full) * K, 1, static_cast<size_t>(left), panels, panel,
+              c + full * ldc, ldc, true, nullptr, nullptr, nullptr, 0};
     gemm_block(g, 0, left, p0, p1);
   }
 }

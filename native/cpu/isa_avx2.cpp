@@ -17,7 +17,7 @@ namespace avx2 {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "avx2"); }
+Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "avx2", precision); }
 }  // namespace avx2
 }  // namespace pr1
 

@@ -23,7 +23,7 @@ namespace avx512 {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "avx512"); }
+Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "avx512", precision); }
 }  // namespace avx512
 }  // namespace pr1
 

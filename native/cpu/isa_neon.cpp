@@ -10,7 +10,7 @@ namespace neon {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "neon"); }
+Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "neon", precision); }
 }  // namespace neon
 }  // namespace pr1
 #endif

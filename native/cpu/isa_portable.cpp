@@ -6,6 +6,6 @@ namespace portable {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool) { return new CpuOps(pool, "portable"); }
+Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "portable", precision); }
 }  // namespace portable
 }  // namespace pr1

@@ -10,7 +10,8 @@
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(ThreadPool& pool, const char* isa) : pool_(pool), isa_(isa), local_(new Scratch[pool.threads()]) {}
+  CpuOps(ThreadPool& pool, const char* isa, Precision precision)
+      : pool_(pool), isa_(isa), precision_(precision), local_(new Scratch[pool.threads()]) {}
   ~CpuOps() override { delete[] local_; }
   const char* isa() const override { return isa_; }
   int row_block() const override { return 256; }
@@ -23,13 +24,33 @@ class CpuOps final : public Ops {
   void release(float* p) override { std::free(p); }
   void zero(float* p, size_t floats) override { std::memset(p, 0, floats * sizeof(float)); }
 
+  size_t forward_floats(int out, int in) const override {
+    const size_t outs = static_cast<size_t>((out + 15) / 16) * 16;
+    if (precision_ == Precision::bf16) return outs * static_cast<size_t>((in + 1) / 2);
+    return precision_ == Precision::int8 ? outs + outs / 4 * static_cast<size_t>(in) : outs * static_cast<size_t>(in);
+  }
+  size_t backward_floats(int out, int in) const override {
+    const size_t ins = static_cast<size_t>((in + 15) / 16) * 16;
+    return ins * static_cast<size_t>(precision_ == Precision::bf16 ? (out + 1) / 2 : out);
+  }
+
   void pack(const Matrix& m) override {
     const int out_panels = (m.out + 15) / 16, in_panels = m.backward ? (m.in + 15) / 16 : 0;
     pool_.parallel(out_panels + in_panels, [&](int task, int) {
-      if (task < out_panels) {
-        pack_rows(m.forward, m.weight, m.out, m.in, task);
+      const bool forward = task < out_panels;
+      const int p = forward ? task : task - out_panels;
+      if (precision_ == Precision::bf16) {
+        if (forward) {
+          pack_rows(reinterpret_cast<uint32_t*>(m.forward), m.weight, m.out, m.in, p);
+        } else {
+          pack_columns(reinterpret_cast<uint32_t*>(m.backward), m.weight, m.in, m.out, m.in, p);
+        }
+      } else if (!forward) {
+        pack_columns(m.backward, m.weight, m.in, m.out, m.in, p);
+      } else if (precision_ == Precision::int8) {
+        pack_rows(reinterpret_cast<int8_t*>(m.forward + out_panels * 16), m.forward, m.weight, m.out, m.in, p);
       } else {
-        pack_columns(m.backward, m.weight, m.in, m.out, m.in, task - out_panels);
+        pack_rows(m.forward, m.weight, m.out, m.in, p);
       }
     });
   }
@@ -78,40 +99,38 @@ class CpuOps final : public Ops {
 
   void linear_forward(float* y, const float* x, const Matrix& w, const float* bias, const float* residual,
                       int M) override {
-    Gemm g{w.out, w.in, x, static_cast<size_t>(w.in), 1, w.forward, static_cast<size_t>(w.in) * 16,
-           y,     static_cast<size_t>(w.out), false, bias, residual, static_cast<size_t>(w.out)};
-    gemm_parallel(pool_, g, M);
+    const size_t in = w.in, out = w.out, steps = (in + 1) / 2, outs = (out + 15) / 16 * 16;
+    if (precision_ == Precision::bf16) {
+      Gemm<Bf16> g{w.out, static_cast<int>(steps), round_rows_of(x, w.in, M), steps, 1,
+                   reinterpret_cast<const uint32_t*>(w.forward), steps * 16, y, out, false, nullptr, bias, residual, out};
+      gemm_parallel(pool_, g, M);
+    } else if (precision_ == Precision::int8) {
+      Gemm<Int8> g{w.out, w.in, x, in, 1, reinterpret_cast<const int8_t*>(w.forward + outs), in * 16, y, out, false,
+                   w.forward, bias, residual, out};
+      gemm_parallel(pool_, g, M);
+    } else {
+      Gemm<F32> g{w.out, w.in, x, in, 1, w.forward, in * 16, y, out, false, nullptr, bias, residual, out};
+      gemm_parallel(pool_, g, M);
+    }
   }
 
   void linear_backward_input(float* dx, const float* dy, const Matrix& w, int M) override {
-    Gemm g{w.in, w.out, dy, static_cast<size_t>(w.out), 1, w.backward, static_cast<size_t>(w.out) * 16,
-           dx,   static_cast<size_t>(w.in), false, nullptr, nullptr, 0};
-    gemm_parallel(pool_, g, M);
+    const size_t in = w.in, out = w.out, steps = (out + 1) / 2;
+    if (precision_ == Precision::bf16) {
+      Gemm<Bf16> g{w.in, static_cast<int>(steps), round_rows_of(dy, w.out, M), steps, 1,
+                   reinterpret_cast<const uint32_t*>(w.backward), steps * 16, dx, in, false, nullptr, nullptr, nullptr, 0};
+      gemm_parallel(pool_, g, M);
+    } else {
+      Gemm<F32> g{w.in, w.out, dy, out, 1, w.backward, out * 16, dx, in, false, nullptr, nullptr, nullptr, 0};
+      gemm_parallel(pool_, g, M);
+    }
   }
 
   void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) override {
-    // Tokens are the reduction. Blocks of them keep the panels in cache; the gradient is read and written once a
-    // block, so the chain of additions stays in token order.
-    const int block = 256, rows_a_task = 48;
-    const int in_panels = (w.in + 15) / 16;
-    const int out_blocks = (w.out + rows_a_task - 1) / rows_a_task;
-    const int groups = out_blocks >= pool_.threads() * 3 || in_panels < 8 ? 1 : (in_panels + 7) / 8;
-    const int group = (in_panels + groups - 1) / groups;
-    float* panels = shared_.get(static_cast<size_t>(in_panels) * 16 * (M < block ? M : block));
-    for (int t0 = 0; t0 < M; t0 += block) {
-      const int n = M - t0 < block ? M - t0 : block;
-      const float* xt = x + static_cast<size_t>(t0) * w.in;
-      const float* dyt = dy + static_cast<size_t>(t0) * w.out;
-      pool_.parallel(in_panels, [&](int p, int) { pack_columns(panels, xt, w.in, n, w.in, p); });
-      pool_.parallel(out_blocks * groups, [&](int task, int thread) {
-        const int o0 = task / groups * rows_a_task;
-        const int outs = w.out - o0 < rows_a_task ? w.out - o0 : rows_a_task;
-        const int p0 = task % groups * group, p1 = p0 + group < in_panels ? p0 + group : in_panels;
-        float* a = local_[thread].get(static_cast<size_t>(outs) * n);
-        pack_row_tiles(a, dyt + o0, w.out, n, outs);
-        float* c = w.gradient + static_cast<size_t>(o0) * w.in;
-        row_tiles_block(a, outs, n, panels, c, w.in, p0, p1);
-      });
+    if (precision_ == Precision::bf16) {
+      weight_gradient<Bf16>(w, dy, x, M);
+    } else {
+      weight_gradient<F32>(w, dy, x, M);
     }
     if (dbias) {
       columns(w.out, [&](int c0, int n) {
@@ -468,6 +487,42 @@ class CpuOps final : public Ops {
     }
   }
 
+  /// (M, in) as pairs of bfloat16; valid until the next call.
+  const uint32_t* round_rows_of(const float* x, int in, int M) {
+    const size_t steps = static_cast<size_t>(in + 1) / 2;
+    uint32_t* out = reinterpret_cast<uint32_t*>(rounded_.get(steps * M));
+    rows(M, in, [&](int m) { round_row(out + m * steps, x + static_cast<size_t>(m) * in, in); });
+    return out;
+  }
+
+  /// w.gradient += dy^T x
+  template <class P>
+  void weight_gradient(const Matrix& w, const float* dy, const float* x, int M) {
+    // Tokens are the reduction. Blocks of them keep the panels in cache; the gradient is read and written once a
+    // block, so the chain of additions stays in token order.
+    const int block = 256, rows_a_task = 48, per_step = P::kNumbers;
+    const int in_panels = (w.in + 15) / 16;
+    const int out_blocks = (w.out + rows_a_task - 1) / rows_a_task;
+    const int groups = out_blocks >= pool_.threads() * 3 || in_panels < 8 ? 1 : (in_panels + 7) / 8;
+    const int group = (in_panels + groups - 1) / groups;
+    typename P::B* panels =
+        reinterpret_cast<typename P::B*>(shared_.get(static_cast<size_t>(in_panels) * 16 * (M < block ? M : block)));
+    for (int t0 = 0; t0 < M; t0 += block) {
+      const int n = M - t0 < block ? M - t0 : block, steps = (n + per_step - 1) / per_step;
+      const float* xt = x + static_cast<size_t>(t0) * w.in;
+      const float* dyt = dy + static_cast<size_t>(t0) * w.out;
+      pool_.parallel(in_panels, [&](int p, int) { pack_columns(panels, xt, w.in, n, w.in, p); });
+      pool_.parallel(out_blocks * groups, [&](int task, int thread) {
+        const int o0 = task / groups * rows_a_task;
+        const int outs = w.out - o0 < rows_a_task ? w.out - o0 : rows_a_task;
+        const int p0 = task % groups * group, p1 = p0 + group < in_panels ? p0 + group : in_panels;
+        typename P::A* a = reinterpret_cast<typename P::A*>(local_[thread].get(static_cast<size_t>(outs) * steps));
+        pack_row_tiles(a, dyt + o0, w.out, n, outs);
+        row_tiles_block<P>(a, outs, steps, panels, w.gradient + static_cast<size_t>(o0) * w.in, w.in, p0, p1);
+      });
+    }
+  }
+
   /// act may be null or dact.
   void swiglu_gradient(float* dgate_up, float* act, const float* dact, const float* gate_up, int T, int F) {
     rows(T, F, [&](int t) {
@@ -566,6 +621,7 @@ class CpuOps final : public Ops {
 
   ThreadPool& pool_;
   const char* isa_;
+  const Precision precision_;
   Scratch* local_;  // one a thread
-  Scratch shared_;
+  Scratch shared_, rounded_;
 };

@@ -40,6 +40,15 @@ struct Halves {
 inline Halves halves(V a) {
   return {_mm512_castps512_ps256(a.r), _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a.r), 1))};
 }
+inline V widen(const int8_t* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+#if !defined(PR1_SIMD_BF16)
+inline V low_half(V bits) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(bits.r), 16))}; }
+inline V high_half(V bits) {
+  return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(bits.r), _mm512_set1_epi32(-65536)))};
+}
+#endif
 constexpr int kAccumulators = 24;
 
 #elif defined(PR1_SIMD_AVX2)
@@ -80,6 +89,16 @@ struct Halves {
   __m256 lo, hi;
 };
 inline Halves halves(V a) { return {a.lo, a.hi}; }
+inline __m256 widen8(const int8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+inline V widen(const int8_t* p) { return {widen8(p), widen8(p + 8)}; }
+inline __m256 low_half8(__m256 x) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 16)); }
+inline V low_half(V bits) { return {low_half8(bits.lo), low_half8(bits.hi)}; }
+inline V high_half(V bits) {
+  const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(-65536));
+  return {_mm256_and_ps(bits.lo, mask), _mm256_and_ps(bits.hi, mask)};
+}
 constexpr int kAccumulators = 6;
 
 #elif defined(PR1_SIMD_NEON)
@@ -116,7 +135,21 @@ inline V pow2_from_magic(V z) {
   PR1_EACH(vreinterpretq_f32_s32(
       vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(z.q[i]), 23), vdupq_n_s32(0x3f800000))));
 }
+inline V low_half(V bits) { PR1_EACH(vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(bits.q[i]), 16))); }
+inline V high_half(V bits) {
+  PR1_EACH(vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(bits.q[i]), vdupq_n_u32(0xffff0000u))));
+}
 #undef PR1_EACH
+inline V widen(const int8_t* p) {
+  const int8x16_t x = vld1q_s8(p);
+  const int16x8_t low = vmovl_s8(vget_low_s8(x)), high = vmovl_s8(vget_high_s8(x));
+  V out;
+  out.q[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(low)));
+  out.q[1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(low)));
+  out.q[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
+  out.q[3] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)));
+  return out;
+}
 constexpr int kAccumulators = 6;
 
 #else  // portable
@@ -161,10 +194,66 @@ inline V pow2_from_magic(V z) {
   }
   return out;
 }
+inline V widen(const int8_t* p) { PR1_EACH(static_cast<float>(p[i])); }
 #undef PR1_EACH
+inline V low_half(V bits) {
+  uint32_t x[16];
+  std::memcpy(x, bits.v, sizeof x);
+  for (int i = 0; i < 16; i++) x[i] <<= 16;
+  std::memcpy(bits.v, x, sizeof x);
+  return bits;
+}
+inline V high_half(V bits) {
+  uint32_t x[16];
+  std::memcpy(x, bits.v, sizeof x);
+  for (int i = 0; i < 16; i++) x[i] &= 0xffff0000u;
+  std::memcpy(bits.v, x, sizeof x);
+  return bits;
+}
 constexpr int kAccumulators = 6;
 
 #endif
+
+// ---- bfloat16: 16 lanes of two numbers each, the earlier one in the low half. ----
+
+inline float bits_as_float(uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+#if defined(PR1_SIMD_BF16)
+struct Pairs {
+  __m512bh r;
+};
+inline Pairs load_pairs(const uint32_t* p) { return {reinterpret_cast<__m512bh>(_mm512_loadu_si512(p))}; }
+inline Pairs set1_pairs(uint32_t x) {
+  return {reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(x)))};
+}
+/// c + the two products of each lane, in the order of the instruction.
+inline V dot_pairs(Pairs a, Pairs b, V c) { return {_mm512_dpbf16_ps(c.r, a.r, b.r)}; }
+#else
+struct Pairs {
+  V low, high;
+};
+inline Pairs load_pairs(const uint32_t* p) {
+  V bits = load(reinterpret_cast<const float*>(p));
+  return {low_half(bits), high_half(bits)};
+}
+inline Pairs set1_pairs(uint32_t x) {
+  return {set1(bits_as_float(x << 16)), set1(bits_as_float(x & 0xffff0000u))};
+}
+/// c + the two products of each lane, the earlier one first.
+inline V dot_pairs(Pairs a, Pairs b, V c) { return fma(a.high, b.high, fma(a.low, b.low, c)); }
+#endif
+
+/// float32 → bfloat16, to nearest, ties to even; NaN stays NaN.
+inline uint32_t bf16_bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  return ((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : rounded) >> 16;
+}
 
 // ---- Reductions: lanes i and i + 8, then neighbours, then neighbours of those, then the two quarters. ----
 

@@ -1,5 +1,5 @@
 // Every op against a plain float64 statement of it, every backward against central differences of that statement.
-// Usage: ops_test [isa]. Prints a line an op, exits 1 on the first mismatch. Built and run by test/native/ops.test.ts.
+// Usage: ops_test [isa [precision]]. With a precision other than f32 the products only. Prints a line an op, exits 1 on the first mismatch. Built and run by test/native/ops.test.ts.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -175,8 +175,32 @@ static Doubles logprob64(const Doubles& logits, const std::vector<int>& targets,
 
 // ---- The tests ----
 
+static float round_bf16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
 struct Test {
   Ops& ops;
+  Precision precision = Precision::f32;
+
+  /// What a product reads in the place of x: rows of activations or gradients, or of weights (rows, K).
+  Floats read_as(const Floats& x, int K, bool weights) {
+    Floats y = x;
+    if (precision == Precision::bf16) {
+      for (float& v : y) v = round_bf16(v);
+    } else if (precision == Precision::int8 && weights) {
+      for (size_t row = 0; row < y.size(); row += K) {
+        float largest = 0;
+        for (int k = 0; k < K; k++) largest = std::max(largest, std::fabs(y[row + k]));
+        for (int k = 0; k < K; k++) y[row + k] = std::nearbyint(y[row + k] * (127 / largest)) * (largest / 127);
+      }
+    }
+    return y;
+  }
 
   /// Op buffers that free themselves.
   struct Held {
@@ -204,14 +228,17 @@ struct Test {
   void linear(int M, int N, int K) {
     Floats x = random_floats(M * K), w = random_floats(N * K), bias = random_floats(N), residual = random_floats(M * N);
     Floats y(M * N), r = random_floats(M * N), dx(M * K), dw = random_floats(N * K), dw0 = dw, db = random_floats(N), db0 = db;
-    Held forward = hold(Ops::forward_panel_floats(N, K)), backward = hold(Ops::backward_panel_floats(N, K));
+    const bool trains = precision != Precision::int8;
+    Held forward = hold(ops.forward_floats(N, K)), backward = hold(ops.backward_floats(N, K));
     Matrix m;
-    m.out = N, m.in = K, m.weight = w.data(), m.gradient = dw.data(), m.forward = forward.p, m.backward = backward.p;
+    m.out = N, m.in = K, m.weight = w.data(), m.gradient = dw.data(), m.forward = forward.p;
+    m.backward = trains ? backward.p : nullptr;
     ops.pack(m);
     ops.linear_forward(y.data(), x.data(), m, bias.data(), residual.data(), M);
     std::string name = "linear " + std::to_string(M) + "x" + std::to_string(N) + "x" + std::to_string(K);
     Doubles b64 = widen(bias), r64 = widen(residual);
-    expect_close(name, y, linear64(widen(x), widen(w), &b64, &r64, M, N, K), kForward * std::sqrt(K));
+    const Floats xr = read_as(x, K, false), wr = read_as(w, K, true), rr = read_as(r, N, false);
+    expect_close(name, y, linear64(widen(xr), widen(wr), &b64, &r64, M, N, K), kForward * std::sqrt(K));
     // Any number of rows gives the same bits.
     Floats single(N);
     for (int row = 0; row < M; row += 3) {
@@ -221,6 +248,7 @@ struct Test {
         std::exit(1);
       }
     }
+    if (!trains) return;
     ops.linear_backward_input(dx.data(), r.data(), m, M);
     ops.linear_backward_weight(m, db.data(), r.data(), x.data(), M);
     // The statement is linear: its derivative is exact, no differences needed, but they are taken where they are cheap.
@@ -229,12 +257,12 @@ struct Test {
       for (int n = 0; n < N; n++) {
         wantb[n] += r[i * N + n];
         for (int k = 0; k < K; k++) {
-          want[i * K + k] += static_cast<double>(r[i * N + n]) * w[n * K + k];
-          wantw[n * K + k] += static_cast<double>(r[i * N + n]) * x[i * K + k];
+          want[i * K + k] += static_cast<double>(rr[i * N + n]) * wr[n * K + k];
+          wantw[n * K + k] += static_cast<double>(rr[i * N + n]) * xr[i * K + k];
         }
       }
     }
-    if (M * N * K < 20000) {
+    if (M * N * K < 20000 && precision == Precision::f32) {
       Doubles fd = differences(widen(x), r, [&](const Doubles& v) { return linear64(v, widen(w), &b64, &r64, M, N, K); });
       Floats exact(want.begin(), want.end());
       expect_close(name + " differences", exact, fd, 1e-6);
@@ -244,10 +272,11 @@ struct Test {
     expect_close(name + " dx", dx, want, kForward * std::sqrt(N));
     expect_close(name + " dw", dw, wantw, kForward * std::sqrt(M) * 2);
     expect_close(name + " dbias", db, wantb, kForward * std::sqrt(M));
-    // Gradients in two halves have the bits of the whole.
+    // Gradients in two halves have the bits of the whole; in bfloat16 tokens are added in pairs, and no cut parts one.
     Floats dw2 = dw0, db2 = db0;
     m.gradient = dw2.data();
     int half = M / 2;
+    if (precision == Precision::bf16) half -= half & 1;
     if (half > 0) ops.linear_backward_weight(m, db2.data(), r.data(), x.data(), half);
     ops.linear_backward_weight(m, db2.data(), r.data() + half * N, x.data() + half * K, M - half);
     if (std::memcmp(dw2.data(), dw.data(), sizeof(float) * dw.size()) != 0 || std::memcmp(db2.data(), db.data(), sizeof(float) * db.size()) != 0) {
@@ -549,17 +578,24 @@ static void pool() {
 int main(int argc, char** argv) {
   ThreadPool threads(2);
   const char* why = "";
-  std::unique_ptr<Ops> ops(make_cpu_ops(argc > 1 ? argv[1] : "", threads, &why));
+  const std::string named = argc > 2 ? argv[2] : "f32";
+  const Precision precision = named == "bf16" ? Precision::bf16 : named == "int8" ? Precision::int8 : Precision::f32;
+  std::unique_ptr<Ops> ops(make_cpu_ops(argc > 1 ? argv[1] : "", threads, &why, precision));
   if (!ops) {
     std::printf("unavailable: %s\n", why);
     return 2;
   }
-  std::printf("isa %s\n", ops->isa());
-  Test t{*ops};
-  for (int C : {16, 24, 37, 64}) t.rmsnorm(5, C);
+  std::printf("isa %s, %s\n", ops->isa(), named.c_str());
+  Test t{*ops, precision};
   for (int M : {1, 2, 3, 4, 5, 6, 7, 13}) t.linear(M, 40, 24);
+  t.linear(7, 33, 131);
   t.linear(61, 130, 50);
   t.linear(600, 48, 80);
+  if (precision != Precision::f32) {
+    std::printf("done\n");
+    return 0;
+  }
+  for (int C : {16, 24, 37, 64}) t.rmsnorm(5, C);
   t.rope(4, {4, 2, 16}, true);
   t.rope(4, {3, 3, 6}, true);
   t.rope(4, {2, 1, 32}, false);

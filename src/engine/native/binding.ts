@@ -6,13 +6,18 @@ import type { ModelConfig, TensorSpec, UpdateResult } from '../types.ts'
 
 /** What native/addon.cpp exports. Arguments are checked there; shapes are those of ../types.ts. */
 export interface NativeAddon {
-  /** With a library: on the GPU that it finds; throws with code PR1_CUDA and the reason where there is none. */
+  /**
+   * With a library: on the GPU that it finds; throws with code PR1_CUDA and the reason where there is none. The last argument is
+   * its numerics, without a library the precision of the CPU.
+   */
   NativeEngine: new (
     threads: number,
     isa: string,
-    cudaLibrary?: string,
-    numerics?: string,
+    cudaLibrary: string | undefined,
+    numericsOrPrecision: string,
   ) => NativeEngineHandle
+  /** What this CPU has, the widest first. */
+  instructionSets: string[]
   /** Tokens a page of the KV cache. */
   page: number
 }

@@ -3,12 +3,34 @@ import { availableParallelism } from 'node:os'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { loadTensors, readCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
-import { ConfigError, UnavailableError } from '../errors.ts'
-import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig } from '../types.ts'
+import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
+import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
 import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
 import { NativeModel } from './model.ts'
 
-/** The C++ engine, on the CPU (float32) or on an NVIDIA GPU (bfloat16 products); arithmetic that does not depend on the batch. */
+type CpuPrecision = 'f32' | 'bf16' | 'int8'
+
+const products: Record<CpuPrecision, string> = {
+  f32: 'float32 throughout',
+  bf16: 'bfloat16 products with float32 sums',
+  int8: '8-bit weights with float32 sums, no training',
+}
+
+/** `auto` takes bfloat16 where the instruction set multiplies it, else float32; PR1_PRECISION speaks for `auto`. */
+function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision; why: string } {
+  if (asked !== 'auto') return { precision: asked, why: 'as asked for' }
+  const forced = process.env.PR1_PRECISION
+  if (forced) {
+    if (!(forced in products))
+      throw new ConfigError(`PR1_PRECISION must be f32, bf16 or int8. Got ${forced}. Unset it to let the engine choose.`)
+    return { precision: forced as CpuPrecision, why: 'set by PR1_PRECISION' }
+  }
+  return isa === 'avx512-bf16'
+    ? { precision: 'bf16', why: 'this CPU has an instruction for them' }
+    : { precision: 'f32', why: 'this CPU has no faster products' }
+}
+
+/** The C++ engine, on the CPU or on an NVIDIA GPU (bfloat16 products); arithmetic that does not depend on the batch. */
 export class NativeEngine implements Engine {
   readonly info: EngineInfo
   private readonly models = new Set<NativeModel>()
@@ -29,26 +51,25 @@ export class NativeEngine implements Engine {
       this.info = opened.info
       return
     }
-    if (precision !== 'auto' && precision !== 'f32') {
-      throw new UnavailableError(`precision: ${precision} is not available on the CPU engine yet. Use auto or f32.`)
-    }
     const threads = options.threads ?? availableParallelism()
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
       throw new ConfigError(`threads must be an integer from 1 to 1024. Got ${threads}. Leave it out to use every core.`)
     }
     const forced = process.env.PR1_ISA ?? ''
     this.addon = loadAddon()
+    const chosen = cpuPrecision(precision, forced || this.addon.instructionSets[0])
     try {
-      this.handle = new this.addon.NativeEngine(threads, forced)
+      this.handle = new this.addon.NativeEngine(threads, forced, undefined, chosen.precision)
     } catch (error) {
       throw new UnavailableError(`PR1_ISA=${forced}: ${(error as Error).message} Unset PR1_ISA to use the best there is.`)
     }
+    const { isa } = this.handle
     this.info = {
       device: 'cpu',
-      precision: 'f32',
-      isa: this.handle.isa,
+      precision: chosen.precision,
+      isa,
       threads: this.handle.threads,
-      reason: `native CPU engine, float32 throughout, ${this.handle.isa} ${forced ? 'forced by PR1_ISA' : 'is the widest this CPU has'}`,
+      reason: `native CPU engine, ${products[chosen.precision]} (${chosen.why}), ${isa} ${forced ? 'forced by PR1_ISA' : 'is the widest of use here'}`,
     }
   }
 
@@ -74,13 +95,15 @@ export class NativeEngine implements Engine {
   }
 
   private async empty(config: ModelConfig, options: LoadOptions): Promise<NativeModel> {
+    const trains = this.info.precision !== 'int8'
+    if (options.train && !trains) throw new NoTrainingError()
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
     const cacheTokens = options.cacheTokens ?? affordableCache(config, this.available())
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
     const handle = await this.handle.createModel(config, { cacheTokens, recompute: options.recompute ?? false })
-    const model = new NativeModel(config, handle, this.addon.page, () => this.models.delete(model))
+    const model = new NativeModel(config, handle, this.addon.page, trains, () => this.models.delete(model))
     this.models.add(model)
     return model
   }

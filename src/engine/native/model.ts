@@ -1,5 +1,5 @@
 import { formatBytes } from '../checkpoint/problem.ts'
-import { CacheFullError, ConfigError, OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
+import { CacheFullError, ConfigError, NoTrainingError, OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
 import type {
   ForwardOptions,
   ForwardResult,
@@ -27,14 +27,17 @@ export class NativeModel implements Model {
   readonly parameterCount: number
   readonly cachePage: number
   private readonly handle: NativeModelHandle
+  private readonly trains: boolean
   private readonly index: Map<string, number>
   private readonly onDispose: () => void
   private disposing: Promise<void> | undefined
   private tokens = 0
 
-  constructor(config: ModelConfig, handle: NativeModelHandle, page: number, onDispose: () => void) {
+  /** trains: false where weights have 8 bits; `forward` then scores only. */
+  constructor(config: ModelConfig, handle: NativeModelHandle, page: number, trains: boolean, onDispose: () => void) {
     this.config = config
     this.handle = handle
+    this.trains = trains
     this.cachePage = page
     this.onDispose = onDispose
     this.parameters = handle.parameters
@@ -142,17 +145,19 @@ export class NativeModel implements Model {
           exclusionIds: values,
           temperature: batch.temperature ?? 1,
         },
-        options.keep ?? true,
+        this.trains && (options.keep ?? true),
         options.entropy ?? false,
       ),
     )
   }
 
   backward(weights: Float32Array): Promise<void> {
+    if (!this.trains) return Promise.reject(new NoTrainingError())
     return this.planned(() => this.handle.backward(weights))
   }
 
   update(options: UpdateOptions): Promise<UpdateResult> {
+    if (!this.trains) return Promise.reject(new NoTrainingError())
     const [beta1, beta2] = options.betas ?? [0.9, 0.95]
     return translatedAsync(() =>
       this.handle.update({

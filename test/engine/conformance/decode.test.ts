@@ -8,9 +8,9 @@ import { Scheduler } from '../../../src/thinking/scheduler.ts'
 import { runsOf } from '../../../src/thinking/trajectory.ts'
 import type { ThinkRequest } from '../../../src/thinking/types.ts'
 import { TOY_TAGS } from '../../thinking/toy-model.ts'
-import { candidates, expectEqual, lively, tiny } from './engines.ts'
+import { candidates, expectEqual, lively, precisions, tiny } from './engines.ts'
 
-describe.each(candidates)('decoding: $name', (candidate) => {
+describe.each([...candidates, ...precisions])('decoding: $name', (candidate) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await candidate.open()

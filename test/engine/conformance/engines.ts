@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
+import { loadAddon } from '../../../src/engine/native/binding.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import { addonIsBuilt, type BackendChoice } from '../../../src/engine/tfjs/backend.ts'
 import { TfjsEngine } from '../../../src/engine/tfjs/engine.ts'
@@ -28,6 +29,18 @@ export async function openTfjs(backend: BackendChoice): Promise<TfjsEngine> {
   }
 }
 
+/** The native engine on one instruction set of this CPU, in one precision. */
+export async function openNative(isa: string, precision: 'f32' | 'bf16' | 'int8', threads = 2): Promise<Engine> {
+  const before = process.env.PR1_ISA
+  process.env.PR1_ISA = isa
+  try {
+    return await openEngine({ device: 'cpu', precision, threads })
+  } finally {
+    if (before === undefined) delete process.env.PR1_ISA
+    else process.env.PR1_ISA = before
+  }
+}
+
 const native: Candidate = { name: 'native', open: () => openEngine({ device: 'cpu', threads: 2 }), exact: true, slow: false }
 const javascript: Candidate = { name: 'tfjs, JavaScript', open: () => openTfjs('javascript'), exact: false, slow: true }
 const tensorflow: Candidate = { name: 'tfjs, TensorFlow', open: () => openTfjs('tensorflow'), exact: false, slow: false }
@@ -37,6 +50,16 @@ if (!addonIsBuilt()) {
 }
 
 export const candidates: Candidate[] = [native, javascript, ...(addonIsBuilt() ? [tensorflow] : [])]
+
+/** Every instruction set of this CPU in every precision; int8 decodes and scores only. */
+export const precisions: Candidate[] = loadAddon().instructionSets.flatMap((isa) =>
+  (['f32', 'bf16', 'int8'] as const).map((precision) => ({
+    name: `native, ${isa}, ${precision}`,
+    open: () => openNative(isa, precision),
+    exact: true,
+    slow: false,
+  })),
+)
 
 /** Those that the native engine's hand-written gradients are judged by. */
 export const judges: Candidate[] = candidates.filter(({ name }) => name !== 'native')

@@ -1,0 +1,95 @@
+/** Products in float32, bfloat16 and 8 bits, on every instruction set of this CPU. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ConfigError, NoTrainingError, UnavailableError } from '../../../src/engine/errors.ts'
+import { loadAddon } from '../../../src/engine/native/binding.ts'
+import { openEngine } from '../../../src/engine/open.ts'
+import type { Engine, Model, ModelConfig } from '../../../src/engine/types.ts'
+import { batchOf, expectSameBits, lively, openNative, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
+
+const isas = loadAddon().instructionSets
+const config: ModelConfig = { ...tiny, hiddenSize: 56, headDim: 16, intermediateSize: 90, vocabSize: 101 }
+const batch = batchOf([33, 7, 20], config.vocabSize)
+const open: Engine[] = []
+afterAll(() => Promise.all(open.map((engine) => engine.dispose())))
+
+async function modelOn(isa: string, precision: 'f32' | 'bf16' | 'int8', threads = 2): Promise<Model> {
+  const engine = await openNative(isa, precision, threads)
+  open.push(engine)
+  return engine.create(config, lively(3))
+}
+
+/** One forward, backward and update: log-probabilities, the gradients, the weights after it. */
+async function step(model: Model) {
+  const { logprobs } = await model.forward(batch)
+  await model.backward(weightsFor(batch))
+  const gradients = new Map(model.parameters.map(({ name }) => [name, model.read(name, 'gradient')]))
+  await model.update({ lr: 1e-3, clip: 1 })
+  return { logprobs, gradients }
+}
+
+describe.each(isas)('%s', (isa) => {
+  let exact: Awaited<ReturnType<typeof step>>
+  beforeAll(async () => {
+    exact = await step(await modelOn(isa, 'f32'))
+  })
+
+  it('bf16: near float32 in log-probabilities and gradients, not equal, the same on any number of threads', async () => {
+    const one = await step(await modelOn(isa, 'bf16', 1))
+    const three = await step(await modelOn(isa, 'bf16', 3))
+    expectSameBits(one.logprobs, three.logprobs, 'log-probabilities')
+    expect(relativeDistance(one.logprobs, exact.logprobs)).toBeLessThan(0.02)
+    expect(relativeDistance(one.logprobs, exact.logprobs)).toBeGreaterThan(1e-6)
+    for (const [name, gradient] of exact.gradients) {
+      expectSameBits(one.gradients.get(name)!, three.gradients.get(name)!, name)
+      expect(relativeDistance(one.gradients.get(name)!, gradient), name).toBeLessThan(0.08)
+    }
+  })
+
+  it('int8: scores near float32, does not train', async () => {
+    const model = await modelOn(isa, 'int8')
+    const { logprobs } = await model.forward(batch)
+    expect(relativeDistance(logprobs, exact.logprobs)).toBeLessThan(0.05)
+    expect(relativeDistance(logprobs, exact.logprobs)).toBeGreaterThan(1e-6)
+    await expect(model.backward(weightsFor(batch))).rejects.toThrow(NoTrainingError)
+    await expect(model.update({ lr: 1 })).rejects.toThrow(/int8.*bf16 or f32/)
+    await expect(open.at(-1)!.create(config, lively(3), { train: true })).rejects.toThrow(NoTrainingError)
+  })
+})
+
+it('float32 gives the same bits on all vector instruction sets', async () => {
+  const sets = isas.filter((isa) => isa !== 'portable')
+  const results = await Promise.all(sets.map(async (isa) => step(await modelOn(isa, 'f32'))))
+  for (const { logprobs, gradients } of results) {
+    expectSameBits(logprobs, results[0].logprobs, 'log-probabilities')
+    for (const [name, gradient] of gradients) expectSameBits(gradient, results[0].gradients.get(name)!, name)
+  }
+})
+
+describe('what auto takes', () => {
+  async function infoWith(environment: Record<string, string | undefined>) {
+    const before = { ...process.env }
+    Object.assign(process.env, environment)
+    for (const [key, value] of Object.entries(environment)) if (value === undefined) delete process.env[key]
+    try {
+      const engine = await openEngine({ device: 'cpu', threads: 1 })
+      open.push(engine)
+      return engine.info
+    } finally {
+      process.env = before
+    }
+  }
+
+  it('is bf16 exactly where an instruction multiplies it, and says why', async () => {
+    const info = await infoWith({ PR1_PRECISION: undefined, PR1_ISA: undefined })
+    expect(info.precision).toBe(isas[0] === 'avx512-bf16' ? 'bf16' : 'f32')
+    expect(info.reason).toMatch(isas[0] === 'avx512-bf16' ? /instruction/ : /no faster/)
+    expect((await infoWith({ PR1_PRECISION: undefined, PR1_ISA: 'portable' })).precision).toBe('f32')
+  })
+
+  it('is what PR1_PRECISION says; a word that it does not know is an error', async () => {
+    expect(await infoWith({ PR1_PRECISION: 'int8' })).toMatchObject({ precision: 'int8' })
+    await expect(infoWith({ PR1_PRECISION: 'fp8' })).rejects.toThrow(ConfigError)
+    await expect(infoWith({ PR1_ISA: 'avx1024' })).rejects.toThrow(UnavailableError)
+  })
+})
