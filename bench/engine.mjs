@@ -1,101 +1,139 @@
-// npm run bench [-- small tiny]: train step, prefill and decode of the native engine on random weights, best of several
-// rounds. Prints a table, then one JSON line. Machines are noisy: compare figures of one run only.
+// npm run bench [-- --shapes small,qwen3-0.6b --precision bf16]: the engine on random weights of the shapes in bench/shapes.json.
+// Train step, prefill, decode in batches, decode with forks, a whole GRPO step on Countdown, loading a checkpoint, and the
+// peak memory of each beside the engine's plan. Each line of work is a process of its own; medians after a round to
+// warm up. Prints tables, then one JSON line. Machines are noisy: compare figures of one run only (bench/compare.mjs takes turns).
+//   --shapes     countdown,small,tiny (default), qwen3-0.6b (16 GiB of memory in f32)
+//   --only       of train,recompute,decode,forks,prefill,load,grpo
+//   --precision  auto (default), f32, bf16, int8 (does not train)
+//   --device     cpu (default), cuda, tfjs, auto       --threads  default: all cores
+//   --rounds     5; no round begins later than --seconds 60 after the first
+//   --batches    1,8,32,128: decode
+//   --prompts, --group, --forms                        32, 8, parallel,sequential: the GRPO step
+import { fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { randomWeights } from '../dist/engine/checkpoint/init.js'
-import { openEngine } from '../dist/engine/open.js'
+import { bandwidth } from './engine/bandwidth.mjs'
+import { modelConfig, shapes } from './engine/shape.mjs'
 
-const shapes = {
-  countdown: { vocabSize: 432, hiddenSize: 160, layers: 4, heads: 4, kvHeads: 2, headDim: 32, intermediateSize: 448 },
-  small: { vocabSize: 512, hiddenSize: 256, layers: 4, heads: 4, kvHeads: 4, headDim: 64, intermediateSize: 768 },
-  tiny: { vocabSize: 4096, hiddenSize: 384, layers: 6, heads: 6, kvHeads: 2, headDim: 64, intermediateSize: 1024 },
+const jobs = ['train', 'recompute', 'decode', 'forks', 'prefill', 'load', 'grpo']
+/** One process: they share a model. */
+const generating = ['decode', 'forks', 'prefill']
+const text = (value) => ({ type: 'string', default: value })
+const { values } = parseArgs({
+  options: {
+    shapes: text('countdown,small,tiny'),
+    only: text(jobs.join()),
+    precision: text('auto'),
+    device: text('cpu'),
+    threads: { type: 'string' },
+    rounds: text('5'),
+    seconds: text('60'),
+    batches: text('1,8,32,128'),
+    prompts: text('32'),
+    group: text('8'),
+    forms: text('parallel,sequential'),
+  },
+})
+const names = listed('shapes', Object.keys(shapes))
+const only = listed('only', jobs)
+const options = {
+  precision: values.precision,
+  device: values.device,
+  threads: values.threads && Number(values.threads),
+  rounds: Number(values.rounds),
+  seconds: Number(values.seconds),
+  batches: values.batches.split(',').map(Number),
+  parts: only.filter((name) => generating.includes(name)),
+  prompts: Number(values.prompts),
+  group: Number(values.group),
+  forms: listed('forms', ['parallel', 'sequential']),
 }
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { threads: { type: 'string' }, rounds: { type: 'string' } } })
-const names = positionals.length > 0 ? positionals : ['countdown', 'small']
-const unknown = names.filter((name) => !(name in shapes))
-if (unknown.length > 0) throw new Error(`No shape ${unknown.join(', ')}. There are: ${Object.keys(shapes).join(', ')}.`)
-const rounds = Number(values.rounds ?? 3)
-const engine = await openEngine(values.threads ? { threads: Number(values.threads) } : {})
-const sequence = 256
+const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-bench-'))
 const results = []
+const memory = []
+let info
 
-/** Tokens a second of the fastest of several rounds. */
-async function measure(model, work, tokens, run) {
-  await run()
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < rounds; round++) {
-    const start = performance.now()
-    await run()
-    best = Math.min(best, performance.now() - start)
+try {
+  for (const shape of names) {
+    const wanted = new Set(only.map((name) => (generating.includes(name) ? 'decode' : name)))
+    for (const job of wanted) if (applies(job, shape)) await run(job, shape)
   }
-  results.push({ model, work, tokensPerSecond: Math.round((tokens / best) * 1000) })
+  print()
+} finally {
+  rmSync(folder, { recursive: true, force: true })
 }
 
-const count = (n) => Array.from({ length: n }, (_, i) => i)
+function listed(option, known) {
+  const wanted = values[option].split(',')
+  const unknown = wanted.filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new Error(`--${option}: there is no ${unknown.join(', ')}. There are: ${known.join(', ')}.`)
+  return wanted
+}
 
-for (const name of names) {
-  const shape = shapes[name]
-  const config = {
-    family: 'qwen3',
-    rmsNormEps: 1e-6,
-    rope: { theta: 10000 },
-    tiedEmbeddings: true,
-    qkvBias: false,
-    qkNorm: true,
-    maxPositions: 1024,
-    ...shape,
-  }
-  const model = await engine.create(config, randomWeights(1), { cacheTokens: 40960 })
+function applies(job, shape) {
+  if (job === 'recompute' && !shapes[shape].recompute) return false
+  if (job === 'grpo' && shape !== 'countdown') return false
+  return !(options.precision === 'int8' && ['train', 'recompute', 'grpo'].includes(job))
+}
 
-  const T = 8 * sequence
-  const batch = {
-    ids: Int32Array.from(count(T), (i) => (i * 7919) % shape.vocabSize),
-    positions: Int32Array.from(count(T), (i) => i % sequence),
-    bounds: Int32Array.from(count(9), (i) => i * sequence),
-  }
-  const weights = new Float32Array(T).fill(-1 / T)
-  await measure(name, 'train step, 8 x 256', T, async () => {
-    await model.forward(batch)
-    await model.backward(weights)
-    await model.update({ lr: 1e-4, clip: 1 })
-  })
+async function run(job, shape) {
+  console.error(`${shape}: ${job} …`)
+  const alone = job === 'decode' && options.parts.includes('decode') && options.batches.includes(1)
+  const read = alone && shapes[shape].bandwidth ? bandwidth(folder, options.threads ?? os.availableParallelism()) : undefined
+  // Before and after: a neighbour may slow either.
+  const rates = read ? [read()] : []
+  if (job === 'load') await child('save', shape)
+  const done = await child(job, shape)
+  if (read) share(shape, done, Math.max(...rates, read()))
+  info ??= done.info
+  results.push(...done.results)
+  memory.push(...done.memory)
+}
 
-  await measure(name, 'prefill, 8 x 256', T, async () => {
-    const prompts = count(8).map(() => model.create())
-    await model.step(prompts.map((prompt) => ({ sequence: prompt, ids: count(sequence), positions: count(sequence) })))
-    for (const prompt of prompts) model.free(prompt)
-  })
+/** Decoding one sequence reads every weight once a token: the share of what this machine's memory gives. */
+function share(shape, { info, results }, bytesPerSecond) {
+  const alone = results.find(({ work }) => work.startsWith('decode, batch 1,'))
+  const bytes = weightCount(modelConfig(shape)) * { f32: 4, bf16: 2, int8: 1 }[info.precision]
+  const of = (unit, value) => ({ shape, unit, median: value, best: value, rounds: 1 })
+  results.push({ work: 'memory read bandwidth', ...of('GB/s', bytesPerSecond / 1e9) })
+  if (alone) results.push({ work: 'decode, batch 1: share of that bandwidth', ...of('%', (100 * alone.median * bytes) / bytesPerSecond) })
+}
 
-  const decode = async (sequences, from, n) => {
-    let last = sequences.map(() => 1)
-    for (let i = 0; i < n; i++) {
-      const out = await model.step(
-        sequences.map((s, k) => ({ sequence: s, ids: [last[k]], positions: [from + i], sampling: { temperature: 1, seed: k, stream: 0 } })),
-      )
-      last = out.map(({ id }) => id)
-    }
-  }
-  for (const size of [1, 8, 32, 128]) {
-    await measure(name, `decode, batch ${size}, 64 to 128`, size * 64, async () => {
-      const sequences = count(size).map(() => model.create())
-      await model.step(sequences.map((s) => ({ sequence: s, ids: count(64), positions: count(64) })))
-      await decode(sequences, 64, 64)
-      for (const s of sequences) model.free(s)
+/** Weights of the products; all shapes here have tied embeddings, whose matrix is the head. */
+function weightCount({ vocabSize, hiddenSize, layers, heads, kvHeads, headDim, intermediateSize }) {
+  return vocabSize * hiddenSize + layers * hiddenSize * (2 * heads * headDim + 2 * kvHeads * headDim + 3 * intermediateSize)
+}
+
+function child(job, shape) {
+  const args = [JSON.stringify({ ...options, job, shape, folder: path.join(folder, 'checkpoint') })]
+  const script = fileURLToPath(new URL('./engine/job.mjs', import.meta.url))
+  const process = fork(script, args, { execArgv: ['--expose-gc'], stdio: ['ignore', 2, 2, 'ipc'] })
+  return new Promise((resolve, reject) => {
+    let result
+    process.on('message', (message) => {
+      result = message
     })
-  }
-  await measure(name, 'decode, 8 paths of one prefix of 512, 64 each', 8 * 64, async () => {
-    const parent = model.create()
-    await model.step([{ sequence: parent, ids: count(512).map((i) => i % 400), positions: count(512) }])
-    const paths = model.fork(parent, 8)
-    await decode(paths, 512, 64)
-    model.join(parent, paths)
-    model.free(parent)
+    process.on('exit', (code) => (result ? resolve(result) : reject(new Error(`${shape}: ${job} ended with ${code}`))))
   })
-  await model.dispose()
 }
 
-const { isa, threads, precision } = engine.info
-console.log(`${precision}, ${isa}, ${threads} threads, best of ${rounds}\n`)
-console.log('| model | work | tokens/s |\n|---|---|---|')
-for (const row of results) console.log(`| ${row.model} | ${row.work} | ${row.tokensPerSecond.toLocaleString('en')} |`)
-console.log(JSON.stringify({ bench: 'engine', isa, threads, precision, results }))
-await engine.dispose()
+function print() {
+  const number = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3))
+  const mib = (bytes) => Math.round(bytes / 2 ** 20).toLocaleString('en')
+  console.log(
+    `${info.device}, ${info.precision}, ${info.isa}, ${info.threads} threads, ${os.cpus()[0]?.model.trim()}, Node ${process.version}\n`,
+  )
+  console.log('| shape | work | unit | median | best | rounds |\n|---|---|---|---|---|---|')
+  for (const row of results) {
+    console.log(`| ${row.shape} | ${row.work} | ${row.unit} | ${number(row.median)} | ${number(row.best)} | ${row.rounds} |`)
+  }
+  console.log('\n| shape | memory of | peak beyond Node, MiB | plan, MiB | peak / plan |\n|---|---|---|---|---|')
+  for (const { shape, work, peak, plan } of memory) {
+    console.log(`| ${shape} | ${work} | ${mib(peak)} | ${mib(plan)} | ${(peak / plan).toFixed(2)} |`)
+  }
+  const { device, precision, isa, threads } = info
+  console.log(`\n${JSON.stringify({ bench: 'engine', device, precision, isa, threads, node: process.version, results, memory })}`)
+}

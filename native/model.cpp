@@ -625,9 +625,12 @@ MemoryPlan Model::plan(double tokens) const {
     plan.gradients = 4.0 * static_cast<double>(total_);
     plan.moments = 8.0 * static_cast<double>(total_);
     const double saved = static_cast<double>(saved_floats()) * (recompute_ ? 1 : config_.layers);
-    const double work = C * 5 + F * 3 + h.qkv_width() + h.q_width();
-    const double chunk = ops_.head_rows(config_.vocab);
-    plan.activations = 4.0 * (tokens * (saved + work + C * (config_.layers + 1)) + chunk * (V + 2 * C));
+    const double block = std::min(tokens, static_cast<double>(ops_.row_block()));
+    // Streams and their gradients, then what exists for a block of rows and for a chunk of logits.
+    const double rows = C * (config_.layers + 1) + 1 + C * (recompute_ ? 4 : 3) + h.q_width() + h.qkv_width();
+    const double chunk = std::min(tokens, static_cast<double>(ops_.head_rows(config_.vocab)));
+    plan.activations = 4.0 * (tokens * (saved + rows) + block * 3 * F + chunk * (V + 2 * C) +
+                              ops_.scratch_floats(tokens, config_.hidden, config_.intermediate, config_.vocab, h));
   }
   return plan;
 }

@@ -89,6 +89,11 @@ class Ops {
     const int rows = (1 << 22) / V;
     return rows < 16 ? 16 : rows > 512 ? 512 : rows;
   }
+  /// Floats that the ops of a forward and backward over so many tokens take for themselves.
+  virtual double scratch_floats(double tokens, int hidden, int intermediate, int vocab, Heads h) const {
+    (void)tokens, (void)hidden, (void)intermediate, (void)vocab, (void)h;
+    return 0;
+  }
   /// A forward or backward begins: host arrays may hold other values than before at the same address. Until the next
   /// call positions, slots and queries at one address stay as they are.
   virtual void begin_pass() {}

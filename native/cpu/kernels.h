@@ -34,6 +34,13 @@ class CpuOps final : public Ops {
     return ins * static_cast<size_t>(precision_ == Precision::bf16 ? (out + 1) / 2 : out);
   }
 
+  double scratch_floats(double tokens, int hidden, int intermediate, int vocab, Heads h) const override {
+    // Panels of x for a weight gradient; rows in bfloat16; keys, values and their gradients of a sequence, one a thread.
+    const double widest = intermediate > h.q_width() ? intermediate : h.q_width();
+    const double rounded = precision_ == Precision::bf16 ? 0.5 * (static_cast<double>(head_rows(vocab)) * vocab) : 0.0;
+    return (widest > hidden ? widest : hidden) * 256.0 + rounded + pool_.threads() * tokens * (4.0 * h.dim + 32.0);
+  }
+
   void pack(const Matrix& m) override {
     const int out_panels = (m.out + 15) / 16, in_panels = m.backward ? (m.in + 15) / 16 : 0;
     pool_.parallel(out_panels + in_panels, [&](int task, int) {

@@ -46,19 +46,24 @@ export function availableMemory(): number {
 export interface MemoryCheck {
   /** Bytes; default: {@link availableMemory}. */
   available?: number
-  /** Gradients and the two moments must fit, too. */
+  /** Gradients, the two moments and a second packed copy must fit, too. */
   train?: boolean
+  /** Bytes a parameter of the packed copy that products read. Default 0. */
+  packed?: number
 }
 
 /**
- * Refuses a model whose float32 weights (and, to train, gradients and moments) are larger than free memory.
+ * Refuses a model whose float32 weights and their packed copy (and, to train, gradients and moments) are larger than free memory.
  * @throws CheckpointError with the numbers
  */
-export function checkMemory(config: ModelConfig, where: string, { available = availableMemory(), train = false }: MemoryCheck = {}): void {
-  const weights = parameterCount(config) * 4
-  const training = weights * 3
-  if (weights + (train ? training : 0) <= available) return
-  const needs = `${formatBytes(weights)} as float32 (+ ${formatBytes(training)} to train)`
+export function checkMemory(config: ModelConfig, where: string, { available = availableMemory(), train = false, packed = 0 }: MemoryCheck = {}): void {
+  const parameters = parameterCount(config)
+  const weights = parameters * 4
+  const copy = parameters * packed
+  const training = weights * 3 + copy
+  if (weights + copy + (train ? training : 0) <= available) return
+  const packing = copy > 0 ? ` and ${formatBytes(copy)} packed for products` : ''
+  const needs = `${formatBytes(weights)} as float32${packing} (+ ${formatBytes(training)} to train)`
   const next = 'Use a smaller model, or a machine with more memory.'
   throw problem({ file: where }, `a model that fits into memory; it needs ${needs}`, `${formatBytes(available)} free on this machine`, next)
 }

@@ -16,6 +16,9 @@ const products: Record<CpuPrecision, string> = {
   int8: '8-bit weights with float32 sums, no training',
 }
 
+/** Bytes a parameter of the copy that products read. */
+const packedBytes: Record<EngineInfo['precision'], number> = { f32: 4, bf16: 2, int8: 1 }
+
 /** `auto` takes bfloat16 where the instruction set multiplies it, else float32; PR1_PRECISION speaks for `auto`. */
 function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision; why: string } {
   if (asked !== 'auto') return { precision: asked, why: 'as asked for' }
@@ -75,7 +78,7 @@ export class NativeEngine implements Engine {
 
   async load(folder: string, options: LoadOptions = {}): Promise<Model> {
     const { config } = await readCheckpoint(folder)
-    checkMemory(config, folder, { train: options.train, available: this.available() })
+    checkMemory(config, folder, { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
     const model = await this.empty(config, options)
     try {
       for await (const { spec, data } of loadTensors(folder, config)) model.write(spec.name, data)
@@ -88,7 +91,7 @@ export class NativeEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    checkMemory(config, 'the new model', { train: options.train, available: this.available() })
+    checkMemory(config, 'the new model', { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
     const model = await this.empty(config, options)
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
