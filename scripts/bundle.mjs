@@ -48,6 +48,8 @@ try {
   place(values.cuda, 'prebuilds/linux-x64/parallel_r1_cuda.so')
   for (const name of ['run', 'check.mjs', 'bench.mjs']) place(path.join(root, 'bundle', name), name)
   chmodSync(path.join(top, 'run'), 0o755)
+  const peers = ['common.py', 'torch_train.py', 'transformers_decode.py', 'transformers_generate.py', 'trl_grpo.py']
+  for (const name of ['shapes.json', ...peers.map((peer) => `peers/${peer}`)]) place(path.join(root, 'bench', name), `bench/${name}`)
   for (const name of ['package.json', 'LICENSE', 'docs/cuda.md']) place(path.join(root, name), name)
   const compiled = (source) => !/\.(d\.ts|map)$/.test(source)
   cpSync(path.join(root, 'dist'), path.join(top, 'dist'), { recursive: true, filter: compiled })

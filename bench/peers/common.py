@@ -1,6 +1,11 @@
-"""What the Python peers share: the shapes of bench/shapes.json, timing as in bench/engine, one JSON line at the end."""
+"""What the Python peers share: the shapes of bench/shapes.json, timing as in bench/engine, one JSON line at the end.
+
+Run itself, it prints the versions and the device that --device names, or ends with the reason why there is none.
+"""
 
 import argparse
+import contextlib
+import importlib.metadata
 import json
 import pathlib
 import statistics
@@ -13,6 +18,7 @@ SHAPES = json.loads((pathlib.Path(__file__).parent.parent / "shapes.json").read_
 def arguments(description, **more):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--shape", default="tiny", choices=SHAPES)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--dtype", default="bf16", choices=["bf16", "f32"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=5)
@@ -20,6 +26,8 @@ def arguments(description, **more):
     for name, options in more.items():
         parser.add_argument(f"--{name}", **options)
     args = parser.parse_args()
+    if args.device == "cuda":
+        need_gpu()
     if args.threads:
         import torch
 
@@ -27,7 +35,28 @@ def arguments(description, **more):
     return args
 
 
-def random_qwen3(shape, dtype, attention="sdpa"):
+def need_gpu():
+    """Ends the process with one line where torch cannot use a GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        sys.exit(f"torch {torch.__version__} sees no GPU")
+
+
+def synchronize(args):
+    if args.device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def now(args):
+    """Seconds, once the device has done what it was given."""
+    synchronize(args)
+    return time.perf_counter()
+
+
+def random_qwen3(shape, dtype, attention="sdpa", device="cpu"):
     import torch
     from transformers import AutoModelForCausalLM, Qwen3Config
 
@@ -48,7 +77,9 @@ def random_qwen3(shape, dtype, attention="sdpa"):
         pad_token_id=0,
     )
     torch.manual_seed(1)
-    return AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=dtype)
+    with contextlib.nullcontext() if device == "cpu" else torch.device(device):
+        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=dtype)
+    return model.to(device)
 
 
 def rounds(run, args):
@@ -66,9 +97,35 @@ def row(shape, work, unit, values):
     return {"shape": shape, "work": work, "unit": unit, "median": statistics.median(values), "best": best(values), "rounds": len(values)}
 
 
-def report(peer, args, results):
+def report(peer, args, results, **more):
     import torch
 
     for r in results:
         print(f"{r['shape']}: {r['work']}: {r['median']:.4g} {r['unit']} (best {r['best']:.4g}, {r['rounds']} rounds)", file=sys.stderr)
-    print(json.dumps({"bench": "peer", "peer": peer, "dtype": args.dtype, "threads": torch.get_num_threads(), "results": results}))
+    if args.device == "cuda":
+        more["device"] = torch.cuda.get_device_name()
+    about = {"bench": "peer", "peer": peer, "dtype": args.dtype, "threads": torch.get_num_threads()}
+    print(json.dumps({**about, **more, "results": results}))
+
+
+def versions():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    args = parser.parse_args()
+    found = {}
+    for name in ["torch", "transformers", "trl", "datasets"]:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    missing = [name for name in ["torch", "transformers"] if name not in found]
+    if missing:
+        sys.exit(f"{sys.executable} has no {' and no '.join(missing)}")
+    if args.device == "cuda":
+        need_gpu()
+        import torch
+
+        found["device"] = torch.cuda.get_device_name()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    versions()

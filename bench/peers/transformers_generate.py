@@ -1,4 +1,4 @@
-"""Sampling with transformers' generate() on the CPU, random weights, from prompts of 64 tokens.
+"""Sampling with transformers' generate(), random weights, from prompts of 64 tokens.
 
 Needs: pip install torch transformers numpy
 Timed from the first generated token to the last, as in bench/engine: the prompt is left out.
@@ -6,10 +6,9 @@ Timed from the first generated token to the last, as in bench/engine: the prompt
 """
 
 import sys
-import time
 
 sys.dont_write_bytecode = True
-from common import SHAPES, arguments, random_qwen3, report, rounds, row
+from common import SHAPES, arguments, now, random_qwen3, report, rounds, row
 
 PROMPT = 64
 
@@ -26,14 +25,14 @@ def main():
             self.times = []
 
         def __call__(self, input_ids, scores, **kwargs):
-            self.times.append(time.perf_counter())
-            return torch.zeros(input_ids.shape[0], dtype=torch.bool)
+            self.times.append(now(args))
+            return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
     n = SHAPES[args.shape]["decodeTokens"]
-    model = random_qwen3(args.shape, torch.bfloat16 if args.dtype == "bf16" else torch.float32).eval()
+    model = random_qwen3(args.shape, torch.bfloat16 if args.dtype == "bf16" else torch.float32, device=args.device).eval()
     results = []
     for size in map(int, args.batches.split(",")):
-        ids = (torch.arange(PROMPT) * 7919 % model.config.vocab_size).expand(size, PROMPT)
+        ids = (torch.arange(PROMPT, device=args.device) * 7919 % model.config.vocab_size).expand(size, PROMPT)
 
         def run():
             clock = Clock()
