@@ -5,7 +5,7 @@
  */
 import { drawProblems, type Level, type Problem } from './problems.ts'
 import { Random } from './random.ts'
-import { drawBase, drawColdStart, parallelSolution, sequentialSolution } from './trajectories.ts'
+import { drawBase, drawColdStart, drawReading, parallelSolution, sequentialSolution } from './trajectories.ts'
 
 export interface CountdownVars {
   /** In the order shown, separated by spaces: "11 1 5". */
@@ -46,7 +46,7 @@ function read<T extends Record<string, number>>(loader: string, config: Config |
   return out as T
 }
 
-function many(count: number, draw: () => CountdownTest): CountdownTest[] {
+function many<Row>(count: number, draw: () => Row): Row[] {
   return Array.from({ length: count }, draw)
 }
 
@@ -60,6 +60,28 @@ export function base(config?: Config): CountdownTest[] {
   return many(count, () => {
     const { problem, texts } = drawBase(random, { two, three }, descents)
     return toTest(problem, { task: 'descents', trajectories: texts })
+  })
+}
+
+export interface ReadingTest {
+  vars: { task: 'reading'; shown: string; trajectories: string[] }
+  options: { disableVarExpansion: true }
+}
+
+/**
+ * Lines and paths to repeat where they say yes, and rows of the base stage among them, lest it be forgotten: `rehearsal` is their share,
+ * with `descents` responses each.
+ */
+export function reading(config?: Config): (ReadingTest | CountdownTest)[] {
+  const { count, seed, rehearsal, descents } = read('reading', config, { count: 10000, seed: 1, rehearsal: 0.1, descents: 2 })
+  const random = new Random(seed, 'reading')
+  return many<ReadingTest | CountdownTest>(count, () => {
+    if (random.next() < rehearsal) {
+      const { problem, texts } = drawBase(random, { two: 0, three: 0.5 }, descents)
+      return toTest(problem, { task: 'descents', trajectories: texts })
+    }
+    const { shown, text } = drawReading(random)
+    return { vars: { task: 'reading', shown, trajectories: [text] }, options: { disableVarExpansion: true } }
   })
 }
 

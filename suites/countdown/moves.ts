@@ -1,14 +1,15 @@
 /**
  * The arithmetic of a try: take two of the numbers, put their result back, until one number is left.
  *
- * Only moves to whole numbers from 1 to 99 count, the larger number stands first, so that every state of a try is a short
+ * Only moves to whole numbers from 1 to 60 count, the larger number stands first, so that every state of a try is a short
  * list of one-token numbers and one move has one spelling. `x * 1` and `x / 1` change nothing and can always be put off
  * to the end, hence they are moves only as a last step (and `1 * 1`, which is how a second 1 goes away); see `lastMoves`.
  */
 
 export type Op = '+' | '-' | '*' | '/'
 
-export const MAX_NUMBER = 99
+/** Of results. Small enough for a model of a million parameters to know every sum and product (docs/log.md). */
+export const MAX_NUMBER = 60
 
 export interface Move {
   /** The larger of the two. */

@@ -4,12 +4,15 @@
  * A *try* is one descent, its moves and a verdict: `11 + 5 = 16, 16 + 1 = 17 yes`. Its last move is the one that ends nearest
  * to the target (moves.ts), so a try fails by the moves before it.
  *
- * base        one to three random descents: legal moves, right arithmetic, true verdicts; no search, no tags.
+ * base        one to six random descents, then the first that worked: legal moves, right arithmetic, true verdicts; no
+ *             search, no tags.
+ * reading     lines or paths with yes or no behind them, at random; what says yes is repeated. A pretrained model can copy
+ *             what it has read, one from scratch learns it here (docs/log.md).
  * cold start  a seeded solver that tries and rejects, never the same try twice; on hard problems blind tries in the same
  *             form. Sequential: a try a line until one works. Parallel: blocks of paths, a try each; the summary takes the one that works, naming its first move, or says none.
  */
-import { apply, type Move, moves, nearestMove } from './moves.ts'
-import { drawProblem, LEVELS, type Level, type Problem } from './problems.ts'
+import { apply, MAX_NUMBER, type Move, moves, nearestMove } from './moves.ts'
+import { drawNumbers, drawProblem, drawReachedProblem, LEVELS, type Level, MAX_DRAWN, MAX_TARGET, type Problem } from './problems.ts'
 import type { Random } from './random.ts'
 
 /** One descent and its verdict: true when it ends on the target. */
@@ -70,22 +73,24 @@ export function drawFact(random: Random): Problem {
   let a: number
   let b: number
   if (op === 2) {
-    b = 2 + random.int(8)
-    a = 1 + random.int(Math.floor(99 / b))
+    b = 2 + random.int(6)
+    a = 1 + random.int(Math.floor(MAX_NUMBER / b))
   } else if (op === 3) {
-    b = 2 + random.int(19)
-    a = b * (1 + random.int(Math.floor(99 / b)))
+    b = 2 + random.int(MAX_DRAWN - 1)
+    a = b * (1 + random.int(Math.floor(MAX_NUMBER / b)))
   } else {
-    a = 1 + random.int(98)
-    b = 1 + random.int(random.next() < 0.6 ? 20 : 98)
-    if (op === 0 && a + b > 99) a = 1 + random.int(99 - b)
+    a = 1 + random.int(MAX_NUMBER - 1)
+    b = 1 + random.int(random.next() < 0.6 ? MAX_DRAWN : MAX_NUMBER - 1)
+    if (op === 0 && a + b > MAX_NUMBER) a = 1 + random.int(MAX_NUMBER - b)
   }
   const high = Math.max(a, b)
   const low = Math.min(a, b)
   const result = [high + low, Math.max(high - low, 1), high * low, high / low][op]
   const numbers = random.next() < 0.5 ? [a, b] : [b, a]
-  return { numbers, target: random.next() < 0.5 ? result : 1 + random.int(99) }
+  return { numbers, target: random.next() < 0.5 ? result : 1 + random.int(MAX_NUMBER) }
 }
+
+const MAX_LINES = 6
 
 export interface BaseMix {
   /** Shares of rows (not of responses: a fact has one only) with two and with three numbers; the rest has four. */
@@ -93,9 +98,15 @@ export interface BaseMix {
   three: number
 }
 
-/** Random descents, one to three of them a line each: no search, the next does not depend on how the last one ended. */
+/** `Final Answer: ` and the chain of the try that worked, or none. */
+function writeAnswer(found: Try | undefined): string {
+  return `${ANSWER}${found ? writeChain(found.moves) : NONE}`
+}
+
+/** One to six random descents a line each, then the first that worked. No search: a descent does not depend on those before it. */
 export function writeDescents(random: Random, problem: Problem): string {
-  return Array.from({ length: 1 + random.int(3) }, () => writeTry(randomTry(random, problem))).join('\n')
+  const descents = Array.from({ length: 1 + random.int(MAX_LINES) }, () => randomTry(random, problem))
+  return `${descents.map(writeTry).join('\n')}\n${writeAnswer(descents.find((descent) => descent.hit))}`
 }
 
 /** One row of the base stage: a problem (of train, where it has three or four numbers) and `count` responses. */
@@ -106,8 +117,34 @@ export function drawBase(random: Random, mix: BaseMix, count: number): { problem
     const problem = drawFact(random)
     return { problem, texts: [writeTry(randomTry(random, problem))] }
   }
-  const problem = drawProblem(random, kind < mix.two + mix.three ? 'easy' : 'hard', 'train')
+  const problem = drawReachedProblem(random, kind < mix.two + mix.three ? 'easy' : 'hard', 'train')
   return { problem, texts: Array.from({ length: count }, () => writeDescents(random, problem)) }
+}
+
+/** Of the lines of a reading row say yes. */
+const MARKED = 0.5
+const MAX_READ = 8
+
+/**
+ * One row of the reading stage: what is shown and what is to be written. Lines are descents of one set of numbers or lists of
+ * numbers, and whether one says yes is drawn: nothing in it but that word tells. Half of the rows show them a line each, half
+ * as the paths of a block.
+ */
+export function drawReading(random: Random): { shown: string; text: string } {
+  const numbers = drawNumbers(random, random.next() < 0.5 ? LEVELS.easy : LEVELS.hard)
+  const descents = random.next() < 0.5
+  const draw = (): string => {
+    if (descents) return writeChain(randomTry(random, { numbers, target: 1 + random.int(MAX_TARGET) }).moves)
+    return Array.from({ length: 2 + random.int(8) }, () => 1 + random.int(MAX_NUMBER)).join(', ')
+  }
+  const lines = Array.from({ length: 1 + random.int(MAX_READ) }, () => ({ line: draw(), marked: random.next() < MARKED }))
+  const marked = lines.filter((line) => line.marked).map(({ line }) => line)
+  const verdicts = lines.map((line) => `${line.line} ${line.marked ? 'yes' : 'no'}`)
+  const paths = verdicts.map((verdict) => `<Path>${verdict}</Path>`).join('')
+  return {
+    shown: random.next() < 0.5 ? verdicts.join('\n') : `<Parallel>${paths}</Parallel>`,
+    text: (marked.length > 0 ? marked : [NONE]).map((line) => `${ANSWER}${line}`).join('\n'),
+  }
 }
 
 export interface SolverOptions {
@@ -158,7 +195,7 @@ export function sequentialSolution(random: Random, problem: Problem, options: So
     if (attempt.hit) break
   }
   const found = made.find((attempt) => attempt.hit)
-  return `${made.map(writeTry).join('\n')}\n${ANSWER}${found ? writeChain(found.moves) : NONE}`
+  return `${made.map(writeTry).join('\n')}\n${writeAnswer(found)}`
 }
 
 /**
@@ -177,13 +214,17 @@ export function parallelSolution(random: Random, problem: Problem, options: Solv
     const inside = block.map((attempt) => `<Path>${writeTry(attempt)}</Path>`).join('')
     blocks.push(`<Parallel>${inside}</Parallel>\n<Summary>${found ? writeChain(found.moves.slice(0, 1)) : NONE}</Summary>`)
   }
-  return `${blocks.join('\n')}\n${ANSWER}${found ? writeChain(found.moves) : NONE}`
+  return `${blocks.join('\n')}\n${writeAnswer(found)}`
 }
 
-/** A problem of train; an easy one has at least as many different tries as a block has paths. */
+/**
+ * A problem of train. An easy one has at least as many different tries as a block has paths; the target of a hard one is
+ * where a random descent ends, so that its blind tries show what finding looks like more often than at even targets.
+ */
 export function drawColdStart(random: Random, level: Level, paths: number): Problem {
+  if (level === 'hard') return drawReachedProblem(random, 'hard', 'train')
   for (;;) {
-    const problem = drawProblem(random, level, 'train')
-    if (level === 'hard' || allTries(problem).length >= paths) return problem
+    const problem = drawProblem(random, 'easy', 'train')
+    if (allTries(problem).length >= paths) return problem
   }
 }

@@ -111,7 +111,7 @@ describe('promptfoo eval with the installed tarball', () => {
     ])
     expect(run.log).not.toContain('Error:')
     expect(run.code).toBe(0)
-    expect(run.rows.map(({ failureReason, error }) => (failureReason === 2 ? error : ''))).toEqual(Array(6).fill(''))
+    expect(run.rows.map(({ failureReason, error }) => (failureReason === 2 ? error : ''))).toEqual(Array(8).fill(''))
   })
 })
 
@@ -119,7 +119,7 @@ describe('promptfoo eval in the clone', () => {
   it.skipIf(!haveCheckpoints)('runs the shipped suite', async () => {
     const run = await promptfooEval(root, suite, ['--filter-first-n', '2', '--repeat', '1'])
     expect(run.code).toBe(0)
-    expect(run.rows).toHaveLength(6)
+    expect(run.rows).toHaveLength(8)
     expect(run.rows.every(({ failureReason }) => failureReason !== 2)).toBe(true)
   })
 })

@@ -5,11 +5,12 @@ import { describe, expect, it } from 'vitest'
 import { parameterCount } from '../../src/engine/checkpoint/config.ts'
 import { parseThinkingConfig } from '../../src/providers/thinker.ts'
 import { readTrainConfig } from '../../src/trainer/config.ts'
+import { compileReward, symbolOf } from '../../src/trainer/rewards.ts'
 import * as data from '../../suites/countdown/data.ts'
 import { byAnswer, criticalPathTokens, totalTokens } from '../../suites/countdown/scoring.ts'
-import { committedTests, folder, loaderConfig, promptOf, read, yaml } from './suite.ts'
+import { committedTests, type EvalProvider, folder, isReading, loaderConfig, promptOf, read, readmeRow, yaml } from './suite.ts'
 
-const evals = ['base', 'cold-start.sequential', 'cold-start.parallel', 'rl.sequential', 'rl.parallel', 'promptfooconfig'].map(
+const evals = ['base', 'reading', 'cold-start.sequential', 'cold-start.parallel', 'rl.sequential', 'rl.parallel', 'promptfooconfig'].map(
   (n) => `${n}.yaml`,
 )
 
@@ -38,12 +39,15 @@ describe('promptfoo configs', () => {
     const row = data.toTest({ numbers: [11, 1, 5], target: 17 })
     expect(promptOf(row)).toBe('Use 11, 1, 5 once each with + - * / to make 17.\n')
     expect(promptOf({ ...row, vars: { ...row.vars, task: 'descents' } })).toBe('11, 1, 5 to make 17.\n')
+    const shown = '11 + 5 = 16 yes\n3, 40 no'
+    expect(promptOf({ ...row, vars: { task: 'reading', shown, trajectories: [] } })).toBe(`${shown}\n`)
   })
 
-  it('ask for a solution wherever one is learned, rewarded or scored, and for descents in the base task only', () => {
-    for (const row of data.base({ ...loaderConfig('base.yaml'), count: 30 })) {
-      expect(promptOf(row)).toMatch(/^[\d, ]+ to make \d+\.\n$/)
-      for (const text of row.vars.trajectories!) expect(text).not.toContain('Final Answer: ')
+  it('ask for a solution wherever one is searched for, rewarded or scored, and for descents in the base task only', () => {
+    const descents = data.base({ ...loaderConfig('base.yaml'), count: 30 })
+    for (const row of descents) expect(promptOf(row)).toMatch(/^[\d, ]+ to make \d+\.\n$/)
+    for (const row of data.reading({ ...loaderConfig('reading.yaml'), count: 60 })) {
+      expect(promptOf(row)).toMatch(isReading(row) ? /^(<Parallel>|\d[^a-z]* (yes|no)\n)/ : /^[\d, ]+ to make \d+\.\n$/)
     }
     const cold = loaderConfig('cold-start.parallel.yaml')
     const solved = [data.coldStartSequential, data.coldStartParallel].flatMap((load) => load({ ...cold, count: 30 }))
@@ -54,13 +58,14 @@ describe('promptfoo configs', () => {
     for (const row of [...solved, ...asked, ...committedTests('easy'), ...committedTests('hard')]) expect(promptOf(row)).toMatch(/^Use /)
   })
 
-  it('give every form the same problems, budget and temperature', () => {
+  it('give every form the same problems, budget, temperature and precision', () => {
     expect(yaml('rl.sequential.yaml').tests).toEqual(yaml('rl.parallel.yaml').tests)
     expect(loaderConfig('cold-start.sequential.yaml')).toEqual(loaderConfig('cold-start.parallel.yaml'))
     const settings = ['rl.sequential.yaml', 'rl.parallel.yaml', 'promptfooconfig.yaml'].flatMap((name) => yaml(name).providers)
-    for (const provider of settings) {
-      const { mode, maxTokens, temperature, paths, maxBlocks } = (provider as { config: Record<string, number | string> }).config
-      expect({ maxTokens, temperature }).toEqual({ maxTokens: 264, temperature: 1 })
+    for (const { label, config } of settings as EvalProvider[]) {
+      const { mode, maxTokens, temperature, precision, paths, maxBlocks } = config
+      const budget = label === 'sequential, 64 tokens' ? 64 : 264
+      expect({ maxTokens, temperature, precision }).toEqual({ maxTokens: budget, temperature: 1, precision: 'f32' })
       // The decoder opens the blocks that the cold start has shown.
       const shown = loaderConfig('cold-start.parallel.yaml')
       if (mode === 'parallel') expect({ paths, maxBlocks }).toEqual({ paths: shown.paths, maxBlocks: shown.tries / shown.paths })
@@ -76,13 +81,13 @@ describe('train files', () => {
       JSON.parse(JSON.stringify({ ...config, file: undefined, output: undefined }).replaceAll(/sequential|parallel/g, 'form')),
     )
     expect(sequential).toEqual(parallel)
-    expect(files[0].stages.map(({ name }) => name)).toEqual(['base', 'cold-start', 'rl'])
+    expect(files[0].stages.map(({ name }) => name)).toEqual(['base', 'reading', 'cold-start', 'rl'])
   })
 
   it('learn every response of every row: the loaders fill the list that each stage names', () => {
     for (const config of files) {
       const stages = config.stages.filter((stage) => stage.kind === 'sft')
-      expect(stages.map(({ name }) => name)).toEqual(['base', 'cold-start'])
+      expect(stages.map(({ name }) => name)).toEqual(['base', 'reading', 'cold-start'])
       for (const { suite, each, response } of stages) {
         const { path: loader } = yaml(path.basename(suite)).tests as { path: string }
         const settings = loaderConfig(path.basename(suite))
@@ -101,6 +106,24 @@ describe('train files', () => {
     }
   })
 
+  it('run the rows that the README says', () => {
+    const rows = (title: string) => readmeRow(title)[1]
+    const percent = (share: number) => `${Math.round(100 * share)} %`
+    const [first, read, cold, rl] = ['base', 'reading', 'cold-start.parallel', 'rl.parallel'].map((name) => loaderConfig(`${name}.yaml`))
+    const four = percent(1 - first.two - first.three)
+    expect(rows('base')).toBe(
+      `${first.count} problems: single facts (${percent(first.two)}), three (${percent(first.three)}) or four numbers (${four})`,
+    )
+    expect(rows('reading')).toBe(`${read.count} rows, ${percent(read.rehearsal)} of them of the base stage, half easy and half hard`)
+    expect(rows('cold start')).toBe(
+      `${cold.count} problems, the same in both forms, ${percent(1 - cold.hard)} easy and ${percent(cold.hard)} hard`,
+    )
+    expect(rows('RL')).toBe(`${rl.count} problems, ${percent(rl.hard)} of them hard`)
+    expect(readmeRow('base')[2]).toContain(`${first.descents} responses a problem`)
+    expect(readmeRow('cold start')[2]).toContain(`${cold.solutions} responses a problem`)
+    expect(readmeRow('reading')[2]).toContain(`${read.descents} response a row`)
+  })
+
   it('describe a model of the size that the README says, with positions for any response', () => {
     const { architecture } = files[0].model.init!
     const { ropeTheta, ...sizes } = architecture
@@ -111,15 +134,17 @@ describe('train files', () => {
     expect(sizes.maxPositions).toBeGreaterThanOrEqual(16 + 264)
   })
 
-  it('name suites that exist and provider entries that decode', () => {
+  it('name suites that exist, provider entries that decode and metrics that are measured', async () => {
     for (const config of files) {
       for (const stage of config.stages) {
         expect(existsSync(stage.suite), stage.suite).toBe(true)
         if (stage.kind === 'grpo') {
           const labels = yaml(path.basename(stage.suite)).providers.map((provider) => (provider as { label: string }).label)
           expect(labels).toContain(stage.provider)
-          const metrics = yaml(path.basename(stage.suite)).defaultTest?.assert.map(({ metric }) => metric)
-          expect(metrics).toContain(stage.reward)
+          const metrics = yaml(path.basename(stage.suite)).defaultTest!.assert.map(({ metric }) => symbolOf(metric))
+          const { symbols } = await compileReward(stage.reward)
+          expect(symbols).toContain('answer')
+          for (const symbol of symbols) expect(metrics).toContain(symbol)
         }
       }
     }

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import nunjucks from 'nunjucks'
 import { parse } from 'yaml'
-import type { CountdownTest } from '../../suites/countdown/data.ts'
+import type { CountdownTest, ReadingTest } from '../../suites/countdown/data.ts'
+import { apply, moves, nearestMove } from '../../suites/countdown/moves.ts'
 
 /** The suite's folder. */
 export const folder = fileURLToPath(new URL('../../suites/countdown/', import.meta.url))
@@ -33,10 +34,12 @@ export function loaderConfig(name: string): Record<string, number> {
 
 /** The suite's prompt as a model sees it for a row. */
 const template = new nunjucks.Environment(null, { autoescape: false })
-export const promptOf = ({ vars }: CountdownTest): string => template.renderString(read('prompt.j2'), vars)
+export const promptOf = ({ vars }: CountdownTest | ReadingTest): string => template.renderString(read('prompt.j2'), vars)
+
+export const isReading = (row: CountdownTest | ReadingTest): row is ReadingTest => row.vars.task === 'reading'
 
 /** Every response of SFT rows with the row it answers. */
-export function responsesOf(rows: readonly CountdownTest[]): { text: string; row: CountdownTest }[] {
+export function responsesOf<Row extends CountdownTest | ReadingTest>(rows: readonly Row[]): { text: string; row: Row }[] {
   return rows.flatMap((row) => (row.vars.trajectories ?? []).map((text) => ({ text, row })))
 }
 
@@ -46,6 +49,13 @@ export const committedTests = (level: string): CountdownTest[] =>
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as CountdownTest)
+
+/** How likely a random descent ends on the target. */
+export function luck(numbers: readonly number[], target: number): number {
+  if (numbers.length === 2) return nearestMove(numbers[0], numbers[1], target).result === target ? 1 : 0
+  const next = moves(numbers)
+  return next.reduce((sum, move) => sum + luck(apply(numbers, move), target), 0) / next.length
+}
 
 /** The first cell of a row in a table of the README to the other cells. */
 export function readmeRow(title: string): string[] {

@@ -7,10 +7,19 @@ import { Tokenizer as CheckpointTokenizer } from '../../src/engine/checkpoint/to
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { tagIdsFrom } from '../../src/thinking/tags.ts'
 import { trajectoryFromIds } from '../../src/thinking/trajectory.ts'
-import { base, type CountdownTest, coldStartParallel, coldStartSequential, easyTrain, hardTrain } from '../../suites/countdown/data.ts'
+import {
+  base,
+  type CountdownTest,
+  coldStartParallel,
+  coldStartSequential,
+  easyTrain,
+  hardTrain,
+  type ReadingTest,
+  reading,
+} from '../../suites/countdown/data.ts'
 import { madeFiles } from '../../suites/countdown/make.ts'
 import { byteAlphabet, EOS, TAGS } from '../../suites/countdown/tokenizer/build.ts'
-import { type EvalProvider, folder, loaderConfig, promptOf, read, readmeRow, responsesOf, yaml } from './suite.ts'
+import { type EvalProvider, folder, isReading, loaderConfig, promptOf, read, readmeRow, responsesOf, yaml } from './suite.ts'
 
 const json = JSON.parse(read('tokenizer/tokenizer.json')) as {
   model: { vocab: Record<string, number>; merges: string[] }
@@ -109,6 +118,7 @@ describe('tokenizer', () => {
     )
     // Only the space after the last number is a token of its own: in the question it belongs to the "/" before "to".
     expect(pieces('11, 1, 5 to make 17.\n')).toEqual('11|, |1|, |5| |to |make |17|.\n'.split('|'))
+    expect(pieces('11 + 5 = 16 yes\n3, 40 no\n')).toEqual('11| + |5| = |16| yes|\n|3|, |40| no|\n'.split('|'))
     const known = new Set([
       ' ',
       '\n',
@@ -116,7 +126,8 @@ describe('tokenizer', () => {
       ...TAGS,
       ...'Use |, | once |each |with |+ - * / |to |make | + | - | * | / | = | yes| no|none|Final |Answer|: '.split('|'),
     ])
-    const rows = [...base({ count: 150, descents: 4 }), ...coldStartSequential({ count: 80 }), ...coldStartParallel({ count: 80 })]
+    const cold = [...coldStartSequential({ count: 80 }), ...coldStartParallel({ count: 80 })]
+    const rows = [...base({ count: 150, descents: 4 }), ...reading({ count: 300 }), ...cold]
     const texts = [...rows.map(promptOf), ...responsesOf(rows).map((response) => response.text)]
     const unknown = texts.flatMap(pieces).filter((piece) => !known.has(piece) && !/^[1-9]?\d$/.test(piece))
     expect([...new Set(unknown)]).toEqual([])
@@ -125,9 +136,10 @@ describe('tokenizer', () => {
 
 describe('in the project', () => {
   const own = CheckpointTokenizer.load(path.join(folder, 'tokenizer'))
+  const { maxPositions } = parse(read('train.parallel.yaml')).model.init.architecture
 
   it('is read by the checkpoint tokenizer, which gives the same ids', () => {
-    const rows = [...base({ count: 50, descents: 2 }), ...coldStartParallel({ count: 20 })]
+    const rows = [...base({ count: 50, descents: 2 }), ...reading({ count: 50 }), ...coldStartParallel({ count: 20 })]
     for (const text of [...rows.map(promptOf), ...responsesOf(rows).map((response) => response.text)]) {
       expect(own.encode(text)).toEqual(encode(text))
       expect(own.decode(encode(text))).toBe(text)
@@ -156,7 +168,24 @@ describe('in the project', () => {
       expect(Math.max(...structured.positions)).toBeLessThan(0.7 * length)
       expect(causal.ids.length).toBeGreaterThan(1.3 * length)
       expect(Math.max(...causal.positions)).toBe(length - 1)
-      expect(length).toBeLessThanOrEqual(parse(read('train.parallel.yaml')).model.init.architecture.maxPositions)
+      expect(length).toBeLessThanOrEqual(maxPositions)
+    }
+  })
+
+  it('makes trajectories of the reading stage in which only the response is learned, tags in the prompt or not', () => {
+    const eos = own.idOf(EOS)!
+    const rows = reading({ count: 40, rehearsal: 0 })
+    expect(new Set(rows.map((row) => promptOf(row).includes('<Path>'))).size).toBe(2)
+    for (const { text, row } of responsesOf(rows)) {
+      const [prompt, response] = [own.encode(promptOf(row)), [...own.encode(text), eos]]
+      const trajectory = trajectoryFromIds(prompt, response, tagIdsFrom(own, [eos]))
+      for (const attention of ['structured', 'causal'] as const) {
+        const { ids, targets } = layoutTrajectory(trajectory, attention, { loss: 'response' })
+        expect([...ids]).toEqual([...prompt, ...response])
+        // A target stands for the token after it.
+        expect([...targets]).toEqual([...ids].map((_, i) => Number(i >= prompt.length - 1 && i < ids.length - 1)))
+      }
+      expect(prompt.length + response.length).toBeLessThanOrEqual(maxPositions)
     }
   })
 })
@@ -164,28 +193,41 @@ describe('in the project', () => {
 describe('token counts', () => {
   const lengths = (texts: string[]) => texts.map((text) => encode(text).length)
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-  const responses = (rows: CountdownTest[]) => lengths(responsesOf(rows).map(({ text }) => text))
+  const responses = (rows: (CountdownTest | ReadingTest)[]) => lengths(responsesOf(rows).map(({ text }) => text))
   const solver = { ...loaderConfig('cold-start.parallel.yaml'), count: 400 }
 
   it('are what the README says', () => {
-    const measured: [string, number[]][] = [
+    // Rows as long as this are rare: eight descents of four numbers, all of them saying yes.
+    const descent = '11 + 5 = 16, 16 + 1 = 17, 17 + 2 = 19'
+    const longestRead = lengths([
+      `<Parallel>${`<Path>${descent} yes</Path>`.repeat(8)}</Parallel>\n`,
+      Array(8).fill(`Final Answer: ${descent}`).join('\n'),
+    ])
+    const own = reading({ ...loaderConfig('reading.yaml'), count: 1000 }).filter(isReading)
+    const measured: [string, number[], number?][] = [
       ['prompt', lengths([...hardTrain({ count: 50 }), ...easyTrain({ count: 50 })].map(promptOf))],
       ['base prompt', lengths(base({ ...loaderConfig('base.yaml'), count: 300 }).map(promptOf))],
       ['base response', responses(base({ ...loaderConfig('base.yaml'), count: 300 }))],
+      ['reading prompt', lengths(own.map(promptOf)), longestRead[0]],
+      ['reading response', responses(own), longestRead[1]],
       ['cold start, sequential', responses(coldStartSequential(solver))],
       ['cold start, parallel', responses(coldStartParallel(solver))],
     ]
-    for (const [title, counts] of measured) {
+    for (const [title, counts, most] of measured) {
       const [said, longest] = readmeRow(title).map(Number)
       // The README counts all rows.
       expect(Math.abs(mean(counts) - said) / said, title).toBeLessThan(0.05)
-      expect(Math.max(...counts), title).toBe(longest)
+      expect(most ?? Math.max(...counts), title).toBe(longest)
+      expect(Math.max(...counts), title).toBeLessThanOrEqual(longest)
     }
     for (const row of base({ count: 200, descents: 2 })) {
       const size = row.vars.numbers.split(' ').length
-      // A line break between descents.
-      for (const { text } of responsesOf([row]))
-        expect(encode(text)).toHaveLength(6 * (size - 1) * text.split('\n').length + text.split('\n').length - 1)
+      for (const { text } of responsesOf([row])) {
+        // Each descent with a line break or, a fact's, without; then "Final ", "Answer", ": ".
+        const descents = text.split('\n').length - (size === 2 ? 0 : 1)
+        const answer = text.endsWith('none') ? 4 : 3 + 6 * (size - 1) - 1
+        expect(encode(text)).toHaveLength(size === 2 ? 6 : (6 * (size - 1) + 1) * descents + answer)
+      }
     }
   })
 
@@ -198,6 +240,12 @@ describe('token counts', () => {
     const [sequential, parallel] = lengths([Array(tries).fill(attempt).join('\n') + answer, blocks.join('\n') + answer])
     expect(readmeRow('hard, ten tries and the answer')[0]).toBe(`${sequential} sequential, ${parallel} parallel`)
     expect(Math.max(sequential, parallel)).toBeLessThanOrEqual(264)
+    expect(read('README.md')).toContain(
+      '264 tokens in all, paths and tags counted, in either form: twelve sequential tries or ten parallel ones.',
+    )
+    const [twelve, thirteen] = lengths([12, 13].map((count) => Array(count).fill(attempt).join('\n') + answer))
+    expect(twelve).toBeLessThanOrEqual(264)
+    expect(thirteen).toBeGreaterThan(264)
     // What is kept for the answer when the budget runs out is enough for one of three moves.
     for (const { config } of ['rl.parallel.yaml', 'promptfooconfig.yaml'].flatMap((name) => yaml(name).providers as EvalProvider[])) {
       if (config.mode === 'parallel') expect(config.answerReserve).toBeGreaterThanOrEqual(encode(answer).length)

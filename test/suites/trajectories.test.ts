@@ -9,12 +9,14 @@ import {
   easyTrain,
   hardTrain,
   mixedTrain,
+  type ReadingTest,
+  reading,
 } from '../../suites/countdown/data.ts'
-import { apply, moves, nearestMove } from '../../suites/countdown/moves.ts'
+import { moves, reachable } from '../../suites/countdown/moves.ts'
 import { drawProblem, splitOf } from '../../suites/countdown/problems.ts'
 import { Random } from '../../suites/countdown/random.ts'
 import { allTries, blindOrder, randomTry, searchOrder, writeDescents, writeTry } from '../../suites/countdown/trajectories.ts'
-import { committedTests, loaderConfig, read, responsesOf } from './suite.ts'
+import { committedTests, isReading, loaderConfig, luck, promptOf, read, responsesOf } from './suite.ts'
 
 const COUNT = 1500
 const DESCENTS = 6
@@ -23,12 +25,12 @@ const SOLVED = 300
 const SOLVER = { ...loaderConfig('cold-start.parallel.yaml'), count: SOLVED, seed: 5 }
 const { tries: TRIES, paths: PATHS, solutions: SOLUTIONS } = loaderConfig('cold-start.parallel.yaml')
 
-interface Reading {
+interface Asked {
   numbers: number[]
   target: number
 }
 
-const problemOf = ({ vars }: CountdownTest): Reading => ({ numbers: vars.numbers.split(' ').map(Number), target: vars.target })
+const problemOf = ({ vars }: CountdownTest): Asked => ({ numbers: vars.numbers.split(' ').map(Number), target: vars.target })
 
 /** For what is checked in every move of thousands of tries, where `expect` would take most of the time. */
 function must(condition: boolean, message: string): asserts condition {
@@ -36,14 +38,14 @@ function must(condition: boolean, message: string): asserts condition {
 }
 
 /** Reads `11 + 5 = 16, 16 + 1 = 17` independently of the code that wrote it; returns where it ends. */
-function readChain(text: string, { numbers }: Reading): number {
+function readChain(text: string, { numbers }: Asked): number {
   const state = numbers.slice()
   for (const step of text.split(', ')) {
     const match = /^(\d+) ([-+*/]) (\d+) = (\d+)$/.exec(step)
     must(match !== null, `"${step}" of "${text}" is no move.`)
     const [a, b, result] = [match[1], match[3], match[4]].map(Number)
     must({ '+': a + b, '-': a - b, '*': a * b, '/': a / b }[match[2]] === result, `${step} is wrong.`)
-    must(result >= 1 && result <= 99, `${step} leaves 1 to 99.`)
+    must(result >= 1 && result <= 60, `${step} leaves 1 to 60.`)
     for (const used of [a, b]) {
       must(state.includes(used), `"${text}" has no ${used} left of ${numbers}.`)
       state.splice(state.indexOf(used), 1)
@@ -54,8 +56,22 @@ function readChain(text: string, { numbers }: Reading): number {
   return state[0]
 }
 
+/** The numbers that a chain takes, without those it has made itself. */
+function usedIn(chain: string): number[] {
+  const made: number[] = []
+  const used: number[] = []
+  for (const [a, b, result] of chain.split(', ').map((step) => step.match(/\d+/g)!.map(Number))) {
+    for (const number of [a, b]) {
+      if (made.includes(number)) made.splice(made.indexOf(number), 1)
+      else used.push(number)
+    }
+    made.push(result)
+  }
+  return used
+}
+
 /** Checks a try and returns whether it claims success, which must be true. */
-function readTry(text: string, problem: Reading): boolean {
+function readTry(text: string, problem: Asked): boolean {
   const match = /^(.*) (yes|no)$/.exec(text)
   must(match !== null, `"${text}" has no verdict.`)
   const hit = readChain(match[1], problem) === problem.target
@@ -70,6 +86,16 @@ function checkAnswer(answer: string, found: boolean, row: CountdownTest): void {
   if (found) expect(readChain(chain, problemOf(row))).toBe(row.vars.target)
 }
 
+/** Checks the descents of a response and that the first that worked is repeated, and returns which of them worked. */
+function readDescents(text: string, problem: Asked): boolean[] {
+  const lines = text.split('\n')
+  const answer = lines.pop()!
+  const hits = lines.map((line) => readTry(line, problem))
+  const found = lines[hits.indexOf(true)]
+  must(answer === `Final Answer: ${found?.replace(/ yes$/, '') ?? 'none'}`, `"${text}" does not repeat the first that worked.`)
+  return hits
+}
+
 const sizeOf = (row: CountdownTest) => problemOf(row).numbers.length
 
 /** How many of these rows have two, three and four numbers, as shares at these indices. */
@@ -80,21 +106,26 @@ function sharesOf(rows: CountdownTest[]): number[] {
 describe('base', () => {
   const rows = base({ count: COUNT, seed: 5, two: 0.3, three: 0.25, descents: DESCENTS })
 
-  it('is right arithmetic, legal moves and a true verdict in each line, without tags', () => {
+  it('is right arithmetic, legal moves and a true verdict in each line, then the first that worked or none, without tags', () => {
     const tries = [0, 0, 0, 0, 0]
     const hits = [0, 0, 0, 0, 0]
+    const expected = [0, 0, 0, 0, 0]
+    const answers = { none: 0, only: 0, first: 0 }
     for (const { text, row } of responsesOf(rows)) {
       expect(text).not.toContain('<')
-      for (const line of text.split('\n')) {
-        tries[sizeOf(row)]++
-        if (readTry(line, problemOf(row))) hits[sizeOf(row)]++
-      }
+      const size = sizeOf(row)
+      const { numbers, target } = problemOf(row)
+      const made = size === 2 ? [readTry(text, problemOf(row))] : readDescents(text, problemOf(row))
+      const worked = made.filter((hit) => hit).length
+      tries[size] += made.length
+      hits[size] += worked
+      expected[size] += made.length * luck(numbers, target)
+      if (size > 2) answers[worked === 0 ? 'none' : worked === 1 ? 'only' : 'first']++
     }
-    const share = hits.map((count, size) => count / tries[size])
-    expect(Math.abs(share[2] - 0.5)).toBeLessThan(0.1)
-    // Of three and of four numbers as blind as the README says of the tests.
-    expect(Math.abs(share[3] - 0.26)).toBeLessThan(0.06)
-    expect(Math.abs(share[4] - 0.06)).toBeLessThan(0.02)
+    for (const count of Object.values(answers)) expect(count).toBeGreaterThan(300)
+    expect(hits[2]).toBe(expected[2])
+    expect(Math.abs(hits[2] / tries[2] - 0.5)).toBeLessThan(0.1)
+    for (const size of [3, 4]) expect(Math.abs(hits[size] - expected[size])).toBeLessThan(5 * Math.sqrt(expected[size]))
   })
 
   it('has one descent of a fact and as many responses as asked for of another problem, drawn anew', () => {
@@ -102,7 +133,7 @@ describe('base', () => {
     for (const row of rows) {
       const texts = row.vars.trajectories!
       expect(texts).toHaveLength(sizeOf(row) === 2 ? 1 : DESCENTS)
-      if (sizeOf(row) === 2) expect(texts[0]).not.toContain('\n')
+      if (sizeOf(row) === 2) expect(texts[0]).not.toMatch(/\n|Final Answer/)
       // Four numbers have dozens of descents: six that are all alike were not drawn.
       if (new Set(texts).size === 1) repeated.add(sizeOf(row))
     }
@@ -118,29 +149,29 @@ describe('base', () => {
     expect(Math.abs(shares[4] - 0.45)).toBeLessThan(0.05)
   })
 
-  it('has one, two or three descents a response, equally often, and no search: a line does not depend on those before it', () => {
+  it('has one to six descents a response, equally often, and no search: a line does not depend on those before it', () => {
     const random = new Random(3, 'lines')
     const problem = drawProblem(random, 'easy', 'train')
     const chance = allTries(problem).filter(({ hit }) => hit).length / allTries(problem).length
     expect(chance).toBeGreaterThan(0)
     const draws = 9000
-    const lengths = [0, 0, 0, 0]
+    const lengths = [0, 0, 0, 0, 0, 0, 0]
     /** Lines and hits among them: first ones, ones after a hit, ones after a miss. */
     const tally = { first: [0, 0], yes: [0, 0], no: [0, 0] }
     let repeated = 0
     for (let i = 0; i < draws; i++) {
-      const lines = writeDescents(random, problem).split('\n')
+      const text = writeDescents(random, problem)
+      const lines = text.split('\n').slice(0, -1)
       lengths[lines.length]++
       if (new Set(lines).size < lines.length) repeated++
       let before: keyof typeof tally = 'first'
-      for (const line of lines) {
-        const hit = readTry(line, problem)
+      for (const hit of readDescents(text, problem)) {
         tally[before][0]++
         if (hit) tally[before][1]++
         before = hit ? 'yes' : 'no'
       }
     }
-    for (const count of lengths.slice(1)) expect(Math.abs(count - draws / 3)).toBeLessThan(5 * Math.sqrt(draws / 3))
+    for (const count of lengths.slice(1)) expect(Math.abs(count - draws / 6)).toBeLessThan(5 * Math.sqrt(draws / 6))
     for (const [lines, hits] of Object.values(tally)) {
       expect(lines).toBeGreaterThan(100)
       expect(Math.abs(hits - chance * lines)).toBeLessThan(5 * Math.sqrt(chance * lines))
@@ -150,7 +181,7 @@ describe('base', () => {
   })
 
   it('draws descents blindly: all first moves of a problem are equally common', () => {
-    const problem = { numbers: [3, 8, 14, 5], target: 42 }
+    const problem = { numbers: [3, 8, 12, 5], target: 42 }
     const random = new Random(2, 'blind')
     const counts = new Map<string, number>()
     const draws = 8000
@@ -164,12 +195,104 @@ describe('base', () => {
   })
 })
 
-/** How likely a random descent ends on the target. */
-function luck(numbers: readonly number[], target: number): number {
-  if (numbers.length === 2) return nearestMove(numbers[0], numbers[1], target).result === target ? 1 : 0
-  const next = moves(numbers)
-  return next.reduce((sum, move) => sum + luck(apply(numbers, move), target), 0) / next.length
-}
+describe('reading', () => {
+  const { rehearsal, descents } = loaderConfig('reading.yaml')
+  const count = 4000
+  const rows = reading({ count, seed: 5, rehearsal, descents })
+  const own = rows.filter(isReading)
+  const rehearsed = rows.filter((row): row is CountdownTest => !isReading(row))
+
+  /** The lines shown and whether each says yes. */
+  function shownIn({ vars: { shown } }: ReadingTest): { line: string; marked: boolean }[] {
+    const block = /^<Parallel><Path>(.*)<\/Path><\/Parallel>$/.exec(shown)
+    return (block ? block[1].split('</Path><Path>') : shown.split('\n')).map((verdict) => {
+      const match = /^(\d[-+*/=, \d]*) (yes|no)$/.exec(verdict)
+      must(match !== null, `"${verdict}" has no verdict.`)
+      return { line: match[1], marked: match[2] === 'yes' }
+    })
+  }
+
+  it('repeats the lines that say yes, all of them in order and no others, and says none where none does', () => {
+    const marks = [0, 0, 0]
+    for (const row of own) {
+      const marked = shownIn(row).filter((line) => line.marked)
+      const expected = marked.length > 0 ? marked.map(({ line }) => `Final Answer: ${line}`) : ['Final Answer: none']
+      expect(row.vars.trajectories).toEqual([expected.join('\n')])
+      marks[Math.min(marked.length, 2)]++
+    }
+    for (const rowsWith of marks) expect(rowsWith).toBeGreaterThan(100)
+  })
+
+  it('marks lines by chance, half of them, wherever they stand and whatever they are', () => {
+    const tally = new Map<string, [number, number]>()
+    for (const row of own) {
+      const lines = shownIn(row)
+      lines.forEach(({ line, marked }, i) => {
+        const kind = line.includes('=') ? 'descents' : 'lists'
+        for (const group of [
+          'all',
+          kind,
+          row.vars.shown[0] === '<' ? 'paths' : 'lines',
+          `${i + 1}`,
+          i === lines.length - 1 ? 'last' : 'before',
+        ]) {
+          const [seen, yes] = tally.get(group) ?? [0, 0]
+          tally.set(group, [seen + 1, yes + Number(marked)])
+        }
+      })
+    }
+    expect([...tally.keys()].sort()).toEqual([...'12345678', 'all', 'before', 'descents', 'last', 'lines', 'lists', 'paths'])
+    for (const [group, [seen, yes]] of tally) expect(Math.abs(yes - seen / 2), group).toBeLessThan(5 * Math.sqrt(seen / 4))
+  })
+
+  it('shows one to eight lines, equally often, half of the time as paths: descents of one set of numbers, or lists of numbers', () => {
+    const lengths = new Array<number>(9).fill(0)
+    const kinds = { descents: 0, lists: 0 }
+    const sizes = { descents: new Set<number>(), lists: new Set<number>() }
+    for (const row of own) {
+      const lines = shownIn(row).map(({ line }) => line)
+      lengths[lines.length]++
+      const kind = lines[0].includes('=') ? 'descents' : 'lists'
+      kinds[kind]++
+      if (kind === 'descents') {
+        const numbers = usedIn(lines[0])
+        sizes.descents.add(numbers.length)
+        for (const number of numbers) must(number >= 1 && number <= 12, `"${lines[0]}" takes ${number}.`)
+        for (const line of lines) readChain(line, { numbers, target: 0 })
+      } else {
+        for (const line of lines) {
+          const numbers = line.split(', ').map(Number)
+          for (const number of numbers) must(number >= 1 && number <= 60, `"${line}" has ${number}.`)
+          sizes.lists.add(numbers.length)
+        }
+      }
+    }
+    const even = (seen: number, share: number) =>
+      expect(Math.abs(seen - share * own.length)).toBeLessThan(5 * Math.sqrt(share * own.length))
+    for (const seen of lengths.slice(1)) even(seen, 1 / 8)
+    even(kinds.descents, 1 / 2)
+    even(own.filter(({ vars }) => vars.shown.startsWith('<Parallel>')).length, 1 / 2)
+    expect([...sizes.descents].sort()).toEqual([3, 4])
+    expect([...sizes.lists].sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9])
+  })
+
+  it('asks no problem of its own and rehearses the base stage in the share asked for, with train problems only', () => {
+    for (const row of own) expect(promptOf(row)).toBe(`${row.vars.shown}\n`)
+    expect(Math.abs(rehearsed.length - rehearsal * count)).toBeLessThan(5 * Math.sqrt(rehearsal * count))
+    for (const row of rehearsed) {
+      expect(row.vars).toMatchObject({ task: 'descents', trajectories: { length: descents } })
+      expect([3, 4]).toContain(sizeOf(row))
+      expect(splitOf(problemOf(row))).toBe('train')
+      for (const text of row.vars.trajectories!) readDescents(text, problemOf(row))
+    }
+    for (const share of [0, 1]) {
+      const tasks = reading({ count: 50, rehearsal: share }).map(({ vars }) => vars.task)
+      expect(new Set(tasks)).toEqual(new Set([share === 0 ? 'reading' : 'descents']))
+    }
+    const longer = reading({ count: 50, rehearsal: 1, descents: 3 })
+    for (const { vars } of longer) expect(vars.trajectories).toHaveLength(3)
+  })
+})
 
 describe('cold start', () => {
   const sequential = coldStartSequential(SOLVER)
@@ -286,8 +409,13 @@ describe('cold start', () => {
     const hits = hard.filter(({ text, row }) => readTry(text.split('\n')[0], problemOf(row))).length
     const expected = hard.reduce((sum, { row }) => sum + luck(problemOf(row).numbers, row.vars.target), 0)
     expect(expected).toBeGreaterThan(10)
-    // Five runs a problem are drawn apart from one another, so that hits scatter as those of independent tries.
+    // The runs of a problem are drawn apart from one another, so that hits scatter as those of independent tries.
     expect(Math.abs(hits - expected)).toBeLessThan(5 * Math.sqrt(expected))
+  })
+
+  it('asks for targets of four numbers where random descents end, so that blind tries hit more often than in RL', () => {
+    const mean = (rows: CountdownTest[]) => rows.reduce((sum, row) => sum + luck(problemOf(row).numbers, row.vars.target), 0) / rows.length
+    expect(mean(ofLevel(sequential, 'hard'))).toBeGreaterThan(1.3 * mean(hardTrain({ count: 200 })))
   })
 
   it('draws blind tries without repetition, every first one as often as random descents', () => {
@@ -343,7 +471,7 @@ describe('cold start', () => {
 })
 
 describe('loaders', () => {
-  const loaders = { base, coldStartSequential, coldStartParallel, easyTrain, hardTrain, mixedTrain }
+  const loaders = { base, reading, coldStartSequential, coldStartParallel, easyTrain, hardTrain, mixedTrain }
 
   it('give the same rows for the same seed, a prefix for a smaller count, others for another seed', () => {
     for (const [name, load] of Object.entries(loaders)) {
@@ -363,6 +491,7 @@ describe('loaders', () => {
 
   it('refuse what they do not know', () => {
     expect(() => base({ cuont: 3 })).toThrow(/count.*Got cuont/)
+    expect(() => reading({ two: 0.3 })).toThrow(/rehearsal.*Got two/)
     expect(() => mixedTrain({ hard: -1 })).toThrow(/hard.*-1/)
     expect(() => base({ count: 3, basePath: '/somewhere' })).not.toThrow()
   })
@@ -377,6 +506,18 @@ describe('loaders', () => {
 })
 
 describe('the README', () => {
+  it('says how many easy test problems there are', () => {
+    let count = 0
+    for (let a = 1; a <= 12; a++) {
+      for (let b = a; b <= 12; b++) {
+        for (let c = b; c <= 12; c++) {
+          for (const target of reachable([a, b, c])) if (target >= 10 && splitOf({ numbers: [a, b, c], target }) === 'test') count++
+        }
+      }
+    }
+    expect(read('README.md')).toContain(`of ${count} easy test problems`)
+  })
+
   it('says what blind tries solve', () => {
     const share = (level: string, count: number) => {
       const tests = committedTests(level).map(problemOf)
