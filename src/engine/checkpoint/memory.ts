@@ -56,7 +56,11 @@ export interface MemoryCheck {
  * Refuses a model whose float32 weights and their packed copy (and, to train, gradients and moments) are larger than free memory.
  * @throws CheckpointError with the numbers
  */
-export function checkMemory(config: ModelConfig, where: string, { available = availableMemory(), train = false, packed = 0 }: MemoryCheck = {}): void {
+export function checkMemory(
+  config: ModelConfig,
+  where: string,
+  { available = availableMemory(), train = false, packed = 0 }: MemoryCheck = {},
+): void {
   const parameters = parameterCount(config)
   const weights = parameters * 4
   const copy = parameters * packed
