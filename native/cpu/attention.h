@@ -15,6 +15,7 @@ struct QueryChunk {
   int first, count;
   bool list;   // key positions count along the shared list; else they are rows minus `low`
   int low, keys;
+  int shared;  // not −1: computed token by token, and all see the same first `shared` keys
 };
 
 /// Key positions that some query of a block sees; `at`: where their scores start.
@@ -31,6 +32,29 @@ inline void for_runs(const Query& query, F&& body) {
     if (n > query.visible - seen) n = query.visible - seen;
     body(run->begin, run->begin + n, seen);
     seen += n;
+  }
+}
+
+/// The same from the `from`-th visible row on.
+template <class F>
+inline void for_runs_from(const Query& query, int from, F&& body) {
+  for_runs(query, [&](int begin, int end, int ordinal) {
+    const int skip = ordinal < from ? from - ordinal : 0;
+    if (begin + skip < end) body(begin + skip, end, ordinal + skip);
+  });
+}
+
+/// Rows that two queries both begin with.
+inline int shared_prefix(const Query& a, const Query& b) {
+  const int most = a.visible < b.visible ? a.visible : b.visible;
+  if (a.runs == b.runs) return most;
+  for (int i = 0, seen = 0;; i++) {
+    const Run x = a.runs[i], y = b.runs[i];
+    if (seen >= most || x.begin != y.begin) return seen;
+    const int end = x.end < y.end ? x.end : y.end;
+    seen += end - x.begin;
+    if (seen >= most) return most;
+    if (x.end != y.end) return seen;
   }
 }
 
@@ -52,7 +76,7 @@ inline int chunk_queries(QueryChunk* chunks, const Query* queries, int T, int mo
   for (int t = 0; t < T;) {
     const Query& first = queries[t];
     int end = by_rows ? ascending_end(first) : -1;
-    QueryChunk c{t, 1, end < 0, first.runs->begin, first.visible};
+    QueryChunk c{t, 1, end < 0, first.runs->begin, first.visible, -1};
     for (t++; t < T && c.count < most; t++, c.count++) {
       const Query& q = queries[t];
       if (c.list) {
@@ -68,6 +92,39 @@ inline int chunk_queries(QueryChunk* chunks, const Query* queries, int T, int mo
     chunks[n++] = c;
   }
   return n;
+}
+
+/// Chunks of a few queries are computed token by token; neighbours that begin with the same keys, as forked paths do, become
+/// one, of up to `most` queries. Returns the new number.
+inline int join_prefixes(QueryChunk* chunks, int n, const Query* queries, int most) {
+  constexpr int kFew = 4;      // as many queries of one list gain by a tile
+  constexpr int kWorth = 32;   // shared keys
+  int m = 0;
+  for (int i = 0; i < n; i++) {
+    QueryChunk c = chunks[i];
+    if (c.count < kFew) {
+      c.shared = c.count > 1 ? queries[c.first].visible : 0;
+      for (int t = c.first + 1; t < c.first + c.count; t++) {
+        if (queries[t].visible < c.shared) c.shared = queries[t].visible;
+      }
+      QueryChunk* before = m > 0 && chunks[m - 1].shared >= 0 ? &chunks[m - 1] : nullptr;
+      if (before && before->count + c.count <= most) {
+        int shared = before->count > 1 ? before->shared : queries[before->first].visible;
+        for (int t = c.first; t < c.first + c.count; t++) {
+          const int s = shared_prefix(queries[before->first], queries[t]);
+          if (s < shared) shared = s;
+        }
+        if (shared >= kWorth) {
+          before->count += c.count;
+          before->shared = shared;
+          if (c.keys > before->keys) before->keys = c.keys;
+          continue;
+        }
+      }
+    }
+    chunks[m++] = c;
+  }
+  return m;
 }
 
 /// Merges [begin, end) into ascending, disjoint spans; returns their new number.
@@ -299,55 +356,12 @@ inline void page_products(float* scores, size_t stride, const float* q, const fl
   }
 }
 
-/// out[g * dim + 0 … B * 16) of G query heads: Σ over keys in order; sums of the weights where `sums` is given.
-template <int G, int B>
-inline void value_sums(float* out, int dim, float* sums, const float* scores, size_t stride, const float* v,
-                       size_t page_floats, const Query& query, const float* factors, int columns) {
-  V acc[G][B];
-  float total[G];
-#pragma GCC unroll 4
-  for (int g = 0; g < G; g++) {
-    total[g] = 0.0f;
-#pragma GCC unroll 4
-    for (int b = 0; b < B; b++) acc[g][b] = set1(0.0f);
-  }
-  const bool whole = columns >= B * 16;
-  for_runs(query, [&](int begin, int end, int ordinal) {
-    for (int i = begin; i < end; i++) {
-      const float* from = v + static_cast<size_t>(i / kLanes) * page_floats + i % kLanes * dim;
-      V row[B];
-#pragma GCC unroll 4
-      for (int b = 0; b < B; b++) row[b] = whole ? load(from + b * 16) : load_partial(from, columns, 0.0f);
-#pragma GCC unroll 4
-      for (int g = 0; g < G; g++) {
-        const float p = scores[g * stride + ordinal + (i - begin)];
-        if (sums) total[g] += p;
-        V x = set1(p);
-#pragma GCC unroll 4
-        for (int b = 0; b < B; b++) acc[g][b] = fma(x, row[b], acc[g][b]);
-      }
-    }
-  });
-#pragma GCC unroll 4
-  for (int g = 0; g < G; g++) {
-    if (sums) sums[g] = total[g];
-    V f = set1(sums ? 1.0f / total[g] : 1.0f / factors[g]);
-#pragma GCC unroll 4
-    for (int b = 0; b < B; b++) {
-      if (whole) {
-        store(out + g * dim + b * 16, mul(acc[g][b], f));
-      } else {
-        store_partial(out + g * dim, mul(acc[g][b], f), columns);
-      }
-    }
-  }
-}
-
-/// G query heads of one token that share a key/value head. scores: G rows of `stride` floats, 48 more than it sees.
+/// Scores of G rows of queries with the keys that `query` sees from the `from`-th on; up to 31 floats behind them are written.
 template <int G>
-inline void attention_token(float* out, const float* q, const float* k_head, const float* v_head, size_t page_floats,
-                            const Query& query, int dim, float scale, float* scores, size_t stride) {
-  for_runs(query, [&](int begin, int end, int ordinal) {
+inline void token_scores(float* scores, size_t stride, const float* q, const float* k_head, const float* v_head,
+                         size_t page_floats, const Query& query, int from, int dim) {
+  constexpr int P = G > 2 && kAccumulators < 12 ? 1 : 2;
+  for_runs_from(query, from, [&](int begin, int end, int ordinal) {
     while (begin < end) {
       const int lane = begin % kLanes;
       const size_t at = static_cast<size_t>(begin / kLanes) * page_floats;
@@ -358,37 +372,129 @@ inline void attention_token(float* out, const float* q, const float* k_head, con
         page_products<G, 1>(part, kLanes, q, page, v_page, page_floats, dim);
         n = end - begin < kLanes - lane ? end - begin : kLanes - lane;
         for (int g = 0; g < G; g++) std::memcpy(scores + g * stride + ordinal, part + g * kLanes + lane, sizeof(float) * n);
-      } else if (end - begin > kLanes) {
+      } else if (end - begin > kLanes && P == 2) {
         // What lies behind the last key is overwritten or ignored.
-        page_products<G, 2>(scores + ordinal, stride, q, page, v_page, page_floats, dim);
+        page_products<G, P>(scores + ordinal, stride, q, page, v_page, page_floats, dim);
         n = end - begin < 2 * kLanes ? end - begin : 2 * kLanes;
       } else {
         page_products<G, 1>(scores + ordinal, stride, q, page, v_page, page_floats, dim);
-        n = end - begin;
+        n = end - begin < kLanes ? end - begin : kLanes;
       }
       begin += n;
       ordinal += n;
     }
   });
-  const V vs = set1(scale);
+}
+
+/// out[g * dim + 0 … B * 16) of G rows: Σ weight · value over the keys that `query` sees from the `from`-th on, in order; it
+/// goes on from what is there unless from = 0. sums: of the weights, likewise, unless null.
+template <int G, int B>
+inline void value_sums(float* out, int dim, float* sums, const float* weights, size_t stride, const float* v,
+                       size_t page_floats, const Query& query, int from, int columns) {
+  V acc[G][B];
+  float total[G];
+  const bool whole = columns >= B * 16;
+#pragma GCC unroll 4
   for (int g = 0; g < G; g++) {
-    float* row = scores + g * stride;
-    const int n = (query.visible + kLanes - 1) / kLanes * kLanes;
-    for (int i = query.visible; i < n; i++) row[i] = -INFINITY;
+    total[g] = from > 0 && sums ? sums[g] : 0.0f;
+#pragma GCC unroll 4
+    for (int b = 0; b < B; b++) {
+      if (from == 0) {
+        acc[g][b] = set1(0.0f);
+      } else {
+        acc[g][b] = whole ? load(out + g * dim + b * 16) : load_partial(out + g * dim, columns, 0.0f);
+      }
+    }
+  }
+  for_runs_from(query, from, [&](int begin, int end, int ordinal) {
+    for (int i = begin; i < end; i++) {
+      const float* at = v + static_cast<size_t>(i / kLanes) * page_floats + i % kLanes * dim;
+      V row[B];
+#pragma GCC unroll 4
+      for (int b = 0; b < B; b++) row[b] = whole ? load(at + b * 16) : load_partial(at, columns, 0.0f);
+#pragma GCC unroll 4
+      for (int g = 0; g < G; g++) {
+        const float p = weights[g * stride + ordinal + (i - begin)];
+        if (sums) total[g] += p;
+        V x = set1(p);
+#pragma GCC unroll 4
+        for (int b = 0; b < B; b++) acc[g][b] = fma(x, row[b], acc[g][b]);
+      }
+    }
+  });
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+    if (sums) sums[g] = total[g];
+#pragma GCC unroll 4
+    for (int b = 0; b < B; b++) {
+      if (whole) {
+        store(out + g * dim + b * 16, acc[g][b]);
+      } else {
+        store_partial(out + g * dim, acc[g][b], columns);
+      }
+    }
+  }
+}
+
+/// body(Count<G>, first row) over n rows from `first`, in fours, then two, then one.
+template <class F>
+inline void by_rows(int first, int n, F&& body) {
+  int r = first;
+  for (; r + 4 <= first + n; r += 4) body(Count<4>{}, r);
+  if (r + 2 <= first + n) {
+    body(Count<2>{}, r);
+    r += 2;
+  }
+  if (r < first + n) body(Count<1>{}, r);
+}
+
+/// Query heads that share a key/value head, of tokens that all see the same first `shared` keys: those are read once for
+/// four rows, the others once for up to four heads of a token. q, out: (tokens * group, dim), sums: (tokens * group);
+/// scores: as many rows of `stride` floats, 48 more than a token sees.
+inline void attention_tokens(float* out, float* sums, const float* q, const float* k_head, const float* v_head,
+                             size_t page_floats, const Query* queries, int tokens, int group, int shared, int dim,
+                             float scale, float* scores, size_t stride) {
+  const int rows = tokens * group;
+  auto pass = [&](auto&& part) {
+    if (shared > 0) by_rows(0, rows, [&](auto g, int r) { part(g, r, Query{queries->runs, shared}, 0); });
+    for (int t = 0; t < tokens; t++) {
+      if (queries[t].visible > shared) by_rows(t * group, group, [&](auto g, int r) { part(g, r, queries[t], shared); });
+    }
+  };
+  pass([&](auto g, int r, const Query& query, int from) {
+    token_scores<decltype(g)::value>(scores + r * stride, stride, q + static_cast<size_t>(r) * dim, k_head, v_head,
+                                     page_floats, query, from, dim);
+  });
+  const V vs = set1(scale);
+  for (int r = 0; r < rows; r++) {
+    float* row = scores + r * stride;
+    const int visible = queries[r / group].visible, n = (visible + kLanes - 1) / kLanes * kLanes;
+    for (int i = visible; i < n; i++) row[i] = -INFINITY;
     V m = set1(-INFINITY);
     for (int i = 0; i < n; i += kLanes) m = vmax(load(row + i), m);
     const V shift = set1(0.0f - hmax(m) * scale);
     for (int i = 0; i < n; i += kLanes) store(row + i, vexp(fma(load(row + i), vs, shift)));
   }
-  float sums[G];
-  constexpr int kWideRow = G > 1 ? 2 : 4;
-  int d = 0;
-  auto part = [&](auto blocks, int columns) {
-    constexpr int B = decltype(blocks)::value;
-    value_sums<G, B>(out + d, dim, d == 0 ? sums : nullptr, scores, stride, v_head + d, page_floats, query, sums, columns);
-    d += B * 16;
-  };
-  while (dim - d >= kWideRow * 16) part(Count<kWideRow>{}, kWideRow * 16);
-  while (dim - d >= 16) part(Count<1>{}, 16);
-  if (d < dim) part(Count<1>{}, dim - d);
+  pass([&](auto g, int r, const Query& query, int from) {
+    constexpr int G = decltype(g)::value;
+    constexpr int kWideRow = G == 1 ? 4 : G == 4 && kAccumulators < 12 ? 1 : 2;
+    int d = 0;
+    auto part = [&](auto blocks, int columns) {
+      constexpr int B = decltype(blocks)::value;
+      value_sums<G, B>(out + static_cast<size_t>(r) * dim + d, dim, d == 0 ? sums + r : nullptr, scores + r * stride, stride,
+                       v_head + d, page_floats, query, from, columns);
+      d += B * 16;
+    };
+    while (dim - d >= kWideRow * 16) part(Count<kWideRow>{}, kWideRow * 16);
+    while (dim - d >= 16) part(Count<1>{}, 16);
+    if (d < dim) part(Count<1>{}, dim - d);
+  });
+  for (int r = 0; r < rows; r++) {
+    float* row = out + static_cast<size_t>(r) * dim;
+    const float factor = 1.0f / sums[r];
+    const V f = set1(factor);
+    int d = 0;
+    for (; d + 16 <= dim; d += 16) store(row + d, mul(load(row + d), f));
+    for (; d < dim; d++) row[d] *= factor;
+  }
 }

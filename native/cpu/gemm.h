@@ -118,23 +118,31 @@ constexpr int kRows = 6;
 constexpr int kWide = kAccumulators / kRows > 2 ? 2 : kAccumulators / kRows;
 constexpr int kPanels1 = kWide * 4, kPanels2 = kWide * 2, kPanels3 = kWide * 2, kPanels4 = kWide, kPanels5 = kWide;
 
-/// Rows m0 … m1 of the panels panel0 … panel1.
+/// `rows` < kRows rows from m, NP panels at a time.
+template <int N1, int N2, int N3, int N4, int N5, class P>
+inline void gemm_few(const Gemm<P>& g, int m, int rows, int panel0, int panel1) {
+  switch (rows) {
+    case 1: gemm_columns<1, N1>(g, m, panel0, panel1); break;
+    case 2: gemm_columns<2, N2>(g, m, panel0, panel1); break;
+    case 3: gemm_columns<3, N3>(g, m, panel0, panel1); break;
+    case 4: gemm_columns<4, N4>(g, m, panel0, panel1); break;
+    case 5: gemm_columns<5, N5>(g, m, panel0, panel1); break;
+    default: break;
+  }
+}
+
+/// Rows m0 … m1 of the panels panel0 … panel1; a panel is read once.
 template <class P>
 inline void gemm_block(const Gemm<P>& g, int m0, int m1, int panel0, int panel1) {
-  int full = m0 + (m1 - m0) / kRows * kRows;
-  if (full > m0) {
-    for (int p = panel0; p < panel1; p += kWide) {
-      int end = p + kWide < panel1 ? p + kWide : panel1;
-      for (int m = m0; m < full; m += kRows) gemm_columns<kRows, kWide>(g, m, p, end);
-    }
+  const int full = m0 + (m1 - m0) / kRows * kRows;
+  if (full == m0) {
+    gemm_few<kPanels1, kPanels2, kPanels3, kPanels4, kPanels5>(g, m0, m1 - m0, panel0, panel1);
+    return;
   }
-  switch (m1 - full) {
-    case 1: gemm_columns<1, kPanels1>(g, full, panel0, panel1); break;
-    case 2: gemm_columns<2, kPanels2>(g, full, panel0, panel1); break;
-    case 3: gemm_columns<3, kPanels3>(g, full, panel0, panel1); break;
-    case 4: gemm_columns<4, kPanels4>(g, full, panel0, panel1); break;
-    case 5: gemm_columns<5, kPanels5>(g, full, panel0, panel1); break;
-    default: break;
+  for (int p = panel0; p < panel1; p += kWide) {
+    const int end = p + kWide < panel1 ? p + kWide : panel1;
+    for (int m = m0; m < full; m += kRows) gemm_columns<kRows, kWide>(g, m, p, end);
+    gemm_few<kWide, kWide, kWide, kWide, kWide>(g, full, m1 - full, p, end);
   }
 }
 

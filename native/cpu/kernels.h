@@ -262,13 +262,13 @@ class CpuOps final : public Ops {
     const size_t page_floats = static_cast<size_t>(h.kv_width()) * kLanes;
     const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
     QueryChunk* chunks = reinterpret_cast<QueryChunk*>(shared_.get(sizeof(QueryChunk) / sizeof(float) * T));
-    const int n = chunk_queries(chunks, queries, T, kChunk, false);
+    const int n = join_prefixes(chunks, chunk_queries(chunks, queries, T, kChunk, false), queries, kForked);
     pool_.parallel(n * h.kv_heads, [&](int task, int thread) {
       const QueryChunk& c = chunks[task / h.kv_heads];
       const int kv = task % h.kv_heads;
       const float* k_head = k_cache + static_cast<size_t>(kv) * dim * kLanes;
       const float* v_head = v_cache + static_cast<size_t>(kv) * dim * kLanes;
-      if (c.count >= 4) {
+      if (c.shared < 0) {
         attention_chunk(out, nullptr, q, q_stride, queries, c, kv, h, thread, [&](float* kc, float* vc) {
           for_runs({queries[c.first].runs, c.keys}, [&](int begin, int end, int at) {
             for (int slot = begin; slot < end; slot++, at++) {
@@ -281,20 +281,22 @@ class CpuOps final : public Ops {
         });
         return;
       }
+      size_t stride = 0;
       for (int t = c.first; t < c.first + c.count; t++) {
-        const size_t stride = static_cast<size_t>(queries[t].visible) + 48;
-        float* scores = local_[thread].get(2 * stride);
-        const float* qt = q + static_cast<size_t>(t) * q_stride + static_cast<size_t>(kv) * group * dim;
-        float* to = out + static_cast<size_t>(t) * h.q_width() + static_cast<size_t>(kv) * group * dim;
-        int i = 0;
-        for (; i + 2 <= group; i += 2) {
-          attention_token<2>(to + i * dim, qt + i * dim, k_head, v_head, page_floats, queries[t], dim, scale, scores,
-                             stride);
-        }
-        if (i < group) {
-          attention_token<1>(to + i * dim, qt + i * dim, k_head, v_head, page_floats, queries[t], dim, scale, scores,
-                             stride);
-        }
+        if (static_cast<size_t>(queries[t].visible) > stride) stride = queries[t].visible;
+      }
+      stride += 48;
+      const size_t width = static_cast<size_t>(group) * dim, rows = static_cast<size_t>(c.count) * group;
+      const size_t at = static_cast<size_t>(kv) * width;
+      float* scores = local_[thread].get(rows * (stride + 2 * static_cast<size_t>(dim) + 1));
+      float *sums = scores + rows * stride, *from = sums + rows, *to = from + rows * dim;
+      for (int i = 0; i < c.count; i++) {
+        copy_floats(from + i * width, q + static_cast<size_t>(c.first + i) * q_stride + at, static_cast<int>(width));
+      }
+      attention_tokens(to, sums, from, k_head, v_head, page_floats, queries + c.first, c.count, group, c.shared, dim, scale,
+                       scores, stride);
+      for (int i = 0; i < c.count; i++) {
+        copy_floats(out + static_cast<size_t>(c.first + i) * h.q_width() + at, to + i * width, static_cast<int>(width));
       }
     });
   }
@@ -468,6 +470,8 @@ class CpuOps final : public Ops {
  private:
   /// Queries of a chunk at most: enough to pay for gathering its keys.
   static constexpr int kChunk = 64;
+  /// Queries that share a prefix and are computed together at most.
+  static constexpr int kForked = 8;
 
   /// All query heads of one key/value head over a chunk; fill(k, v) gathers its keys and values, (keys, dim) each.
   template <class F>
