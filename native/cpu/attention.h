@@ -436,16 +436,17 @@ inline void value_sums(float* out, int dim, float* sums, const float* weights, s
   }
 }
 
-/// body(Count<G>, first row) over n rows from `first`, in fours, then two, then one.
+/// body(Count<G>, first row) over n rows from `first`, in fours, then what is left.
 template <class F>
 inline void by_rows(int first, int n, F&& body) {
   int r = first;
   for (; r + 4 <= first + n; r += 4) body(Count<4>{}, r);
-  if (r + 2 <= first + n) {
-    body(Count<2>{}, r);
-    r += 2;
+  switch (first + n - r) {
+    case 3: body(Count<3>{}, r); break;
+    case 2: body(Count<2>{}, r); break;
+    case 1: body(Count<1>{}, r); break;
+    default: break;
   }
-  if (r < first + n) body(Count<1>{}, r);
 }
 
 /// Query heads that share a key/value head, of tokens that all see the same first `shared` keys: those are read once for
@@ -477,7 +478,7 @@ inline void attention_tokens(float* out, float* sums, const float* q, const floa
   }
   pass([&](auto g, int r, const Query& query, int from) {
     constexpr int G = decltype(g)::value;
-    constexpr int kWideRow = G == 1 ? 4 : G == 4 && kAccumulators < 12 ? 1 : 2;
+    constexpr int kWideRow = G == 1 ? 4 : G > 2 && kAccumulators < 12 ? 1 : 2;
     int d = 0;
     auto part = [&](auto blocks, int columns) {
       constexpr int B = decltype(blocks)::value;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
-import { ConfigError, UnavailableError } from '../../../src/engine/errors.ts'
+import { ConfigError } from '../../../src/engine/errors.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import type { Engine, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
 
@@ -156,7 +156,7 @@ describe('native model', () => {
     await expect(openEngine({ threads: 0 })).rejects.toThrow(ConfigError)
     await expect(openEngine({ device: 'gpu' as 'cpu' })).rejects.toThrow(/auto, cpu, cuda, tfjs/)
     process.env.PR1_ISA = 'sse9'
-    await expect(openEngine()).rejects.toThrow(/PR1_ISA=sse9.*known are avx512, avx2, neon, portable/)
+    await expect(openEngine()).rejects.toThrow(/PR1_ISA=sse9.*known are avx512-bf16, avx512, avx2, neon, portable/)
     delete process.env.PR1_ISA
   })
 
