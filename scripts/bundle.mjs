@@ -8,7 +8,7 @@
 // promptfoo is not inside: it is several times the limit. Training from a config needs it installed on the host.
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
@@ -98,13 +98,13 @@ function resolvePackage(name, from) {
 function compileCheck(out) {
   const hash = spawnSync(process.execPath, [path.join(root, 'scripts/ops-hash.mjs')], { encoding: 'utf8' }).stdout.trim()
   const native = path.join(root, 'native')
-  const isas = ['avx2', 'avx512', 'neon', 'portable'].map((isa) => path.join(native, `cpu/isa_${isa}.cpp`))
+  const isas = readdirSync(path.join(native, 'cpu')).filter((name) => /^isa_.*\.cpp$/.test(name))
   const flags = ['-std=c++17', '-O2', '-ffp-contract=off', '-fno-math-errno', `-DPR1_OPS_HASH=${hash}`]
   const files = [
     path.join(root, 'test/cuda/ops_check.cpp'),
     path.join(native, 'threads.cpp'),
     path.join(native, 'cpu/dispatch.cpp'),
-    ...isas,
+    ...isas.map((name) => path.join(native, 'cpu', name)),
   ]
   run(process.env.CXX ?? 'c++', [...flags, ...files, '-o', out, '-ldl', '-lpthread'])
 }

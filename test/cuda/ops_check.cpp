@@ -26,16 +26,19 @@ using namespace pr1;
 // Tests link the portable twin alone: it compiles in a fraction of the time.
 namespace pr1 {
 namespace portable {
-Ops* make_ops(ThreadPool& pool);
+Ops* make_ops(ThreadPool& pool, Precision precision);
+}
+namespace avx512_bf16 {
+Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
 }
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool) { return portable::make_ops(pool); }
+Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool) { return portable::make_ops(pool); }
+Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool) { return portable::make_ops(pool); }
+Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
 }
 }  // namespace pr1
 #endif
