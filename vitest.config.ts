@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // One arithmetic on every machine; conformance in the others is asked for by test/engine/native/precision.test.ts, and
-    // PR1_PRECISION=bf16 npx vitest run tries the rest in it.
+    // One arithmetic on every machine. Tests of the others ask for them (test/engine/native/precision.test.ts); under
+    // PR1_PRECISION=bf16 those fail that compare with float32 values.
     env: { PR1_PRECISION: process.env.PR1_PRECISION ?? 'f32' },
     testTimeout: 300_000,
     hookTimeout: 300_000,
