@@ -1,15 +1,12 @@
-// node bench/tfjs.mjs [--rounds 3] [countdown small]: the same work on the native CPU engine and on TensorFlow.js with each
+// node bench/tfjs.mjs [--rounds 3] [countdown small]: the same work in float32 on the native CPU engine and on TensorFlow.js with each
 // backend that is built here, in turn (A B A B), best of several rounds. Prints a table with ratios, then one JSON line.
 import { parseArgs } from 'node:util'
 import { randomWeights } from '../dist/engine/checkpoint/init.js'
 import { NativeEngine } from '../dist/engine/native/engine.js'
 import { addonIsBuilt } from '../dist/engine/tfjs/backend.js'
 import { TfjsEngine } from '../dist/engine/tfjs/engine.js'
+import { modelConfig, shapes } from './engine/shape.mjs'
 
-const shapes = {
-  countdown: { vocabSize: 432, hiddenSize: 160, layers: 4, heads: 4, kvHeads: 2, headDim: 32, intermediateSize: 448 },
-  small: { vocabSize: 512, hiddenSize: 256, layers: 4, heads: 4, kvHeads: 4, headDim: 64, intermediateSize: 768 },
-}
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string' }, javascript: { type: 'boolean' } },
@@ -23,7 +20,7 @@ const count = (n) => Array.from({ length: n }, (_, i) => i)
 
 /** The backend in JavaScript takes minutes for what the others do in a second: only on request. */
 const backends = [...(addonIsBuilt() ? ['tensorflow'] : []), ...(values.javascript || !addonIsBuilt() ? ['javascript'] : [])]
-const engines = [{ name: 'native', engine: new NativeEngine() }]
+const engines = [{ name: 'native', engine: new NativeEngine({ precision: 'f32' }) }]
 for (const backend of backends) {
   process.env.PR1_TFJS = backend
   engines.push({ name: `tfjs ${backend}`, engine: await TfjsEngine.open() })
@@ -31,16 +28,7 @@ for (const backend of backends) {
 
 const results = []
 for (const name of names) {
-  const config = {
-    family: 'qwen3',
-    rmsNormEps: 1e-6,
-    rope: { theta: 10000 },
-    tiedEmbeddings: true,
-    qkvBias: false,
-    qkNorm: true,
-    maxPositions: 1024,
-    ...shapes[name],
-  }
+  const config = modelConfig(name)
   const models = []
   for (const { engine } of engines) models.push(await engine.create(config, randomWeights(1), { cacheTokens: 40960 }))
 

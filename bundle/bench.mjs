@@ -70,9 +70,9 @@ if (values.device === 'cuda') {
   const run = spawnSync(path.join(here, 'bin/ops_check'), [process.env.PR1_CUDA, 'ceilings'], { encoding: 'utf8' })
   if (run.status !== 0) fail(`ceilings: ${run.error?.message ?? `${run.stdout}${run.stderr}`.trim()}`)
   ceilings = JSON.parse(run.stdout)
-  const flops = Math.max(ceilings.ownFlops, ceilings.libraryFlops)
+  const flops = Math.max(ceilings.ownFlops, ceilings.cublasFlops)
   console.log(`copy ${(ceilings.copyBytesPerSecond / 1e12).toFixed(2)} TB/s; products ${(flops / 1e12).toFixed(0)} TFLOP/s`)
-  console.log(`(own kernels ${(ceilings.ownFlops / 1e12).toFixed(0)}, cuBLASLt ${(ceilings.libraryFlops / 1e12).toFixed(0)})`)
+  console.log(`(own kernels ${(ceilings.ownFlops / 1e12).toFixed(0)}, cuBLASLt ${(ceilings.cublasFlops / 1e12).toFixed(0)})`)
 }
 const peer = findPeer()
 
@@ -118,7 +118,7 @@ function share({ bytes, flops }, ms) {
   const part = (amount, rate, of) => `, ${((100 * amount) / (ms / 1000) / rate).toFixed(0)} % of ${of}`
   if (!ceilings) return ''
   if (bytes) return part(bytes, ceilings.copyBytesPerSecond, 'copy')
-  return flops ? part(flops, Math.max(ceilings.ownFlops, ceilings.libraryFlops), 'products') : ''
+  return flops ? part(flops, Math.max(ceilings.ownFlops, ceilings.cublasFlops), 'products') : ''
 }
 
 /** A line of work that fails, for want of memory as a rule, is a line with the reason. */
@@ -455,7 +455,7 @@ function print() {
       row.timesAsFast = row.tokensPerSecond / row.peer.tokensPerSecond
     }
     if (ceilings && row.bytes) row.ofCopy = row.bytes / (row.ms / 1000) / ceilings.copyBytesPerSecond
-    if (ceilings && row.flops) row.ofProducts = row.flops / (row.ms / 1000) / Math.max(ceilings.ownFlops, ceilings.libraryFlops)
+    if (ceilings && row.flops) row.ofProducts = row.flops / (row.ms / 1000) / Math.max(ceilings.ownFlops, ceilings.cublasFlops)
     const theirs = best ? `${figure(row.peer.tokensPerSecond)} ${best.how}` : '–'
     const cells = [row.model, row.what, row.numerics, figure(row.ms), figure(row.tokensPerSecond), share(row, row.ms).slice(2) || '–']
     console.log(`| ${[...cells, theirs, figure(row.timesAsFast)].join(' | ')} |`)

@@ -47,7 +47,7 @@ if (values.device === 'cuda') {
 }
 
 const engine = await openEngine({ device: values.device })
-const cpu = await openEngine({ device: 'cpu' })
+const cpu = await openEngine({ device: 'cpu', precision: 'f32' })
 console.log(`${engine.info.device}, ${engine.info.precision}, ${engine.info.isa}: ${engine.info.reason}`)
 // The handle of the addon knows what the GPU holds.
 const memory = () => engine.handle.memory?.()

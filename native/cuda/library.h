@@ -23,7 +23,7 @@ struct MemoryUse {
 struct Ceilings {
   double copy_bytes;     // a second, read and written, of a large copy on the device
   double own_flops;      // a second, of a large bfloat16 product by the kernels of gemm.h
-  double library_flops;  // the same by cuBLASLt; 0 without it
+  double cublas_flops;  // the same by cuBLASLt; 0 without it
 };
 
 }  // namespace pr1::cuda

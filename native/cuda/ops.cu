@@ -122,7 +122,7 @@ class CudaOps final : public Ops {
                      static_cast<int64_t>(wide), n, 0};
     const double flops = 2.0 * n * n * n;
     out.own_flops = best(flops, [&] { product(g, true); });
-    if (products_) out.library_flops = best(flops, [&] { product(g, false); });
+    if (products_) out.cublas_flops = best(flops, [&] { product(g, false); });
     for (Scratch* s : {&from, &to, &a, &b, &c}) s->clear(*this);
   }
 

@@ -506,7 +506,7 @@ int main(int argc, char** argv) {
     cuda::Ceilings c{};
     const bool emulated = std::string(ops->isa()) == "sm_00";
     measure(ops.get(), emulated ? 1 << 16 : size_t{2} << 30, emulated ? 128 : 8192, &c);
-    std::printf("{\"copyBytesPerSecond\":%.4g,\"ownFlops\":%.4g,\"libraryFlops\":%.4g}\n", c.copy_bytes, c.own_flops, c.library_flops);
+    std::printf("{\"copyBytesPerSecond\":%.4g,\"ownFlops\":%.4g,\"cublasFlops\":%.4g}\n", c.copy_bytes, c.own_flops, c.cublas_flops);
     return 0;
   }
   const char* cpu_why = "";

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync,
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadTensors, readCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
-import { availableMemory } from '../../../src/engine/checkpoint/memory.ts'
+import { availableMemory, checkMemory } from '../../../src/engine/checkpoint/memory.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
 import { editJson, type Header, openAll, rawSafetensors, splitSafetensors, temporaryFolder, tinyCheckpoint, tinyConfig } from './build.ts'
 
@@ -358,6 +358,15 @@ describe('a model larger than memory', () => {
     expect(await load(bytes)).toBe('loaded')
     await expect(load(bytes * 4 - 1, true)).rejects.toThrow('to train')
     expect(await load(bytes * 4, true)).toBe('loaded')
+  })
+
+  it('counts the copy that products read, twice to train', () => {
+    const bytes = 3416 * 4
+    const check = (available: number, train: boolean) => () => checkMemory(tinyConfig, 'a model', { available, train, packed: 2 })
+    expect(check(bytes * 1.5 - 1, false)).toThrow('13.3 KiB as float32 and 6.7 KiB packed for products (+ 46.7 KiB to train)')
+    expect(check(bytes * 1.5, false)).not.toThrow()
+    expect(check(bytes * 5 - 1, true)).toThrow('to train')
+    expect(check(bytes * 5, true)).not.toThrow()
   })
 
   it('is measured against the memory of this machine', () => {
