@@ -102,9 +102,14 @@ describe('rows of the hub', () => {
   })
 
   it('are read again from the start when the set changes between pages', async () => {
-    hub.faults = [undefined, undefined, undefined, faults.page((page) => (page.num_rows_total = 451)), undefined]
+    const grown = [...rows, { question: 'What is 450 + 450?', answer: '900' }]
+    const grow: Fault = () => {
+      hub.splits.set('someone/sums main test', grown)
+      return false
+    }
+    hub.faults = [undefined, undefined, grow]
     hub.revision = undefined
-    await expect(get()).resolves.toEqual(rows)
+    expect(await get()).toEqual(grown)
     expect(hub.offsets.filter((offset) => offset === 0)).toHaveLength(2)
   })
 
