@@ -13,9 +13,11 @@
 #if defined(__GNUC__)
 #define PR1_INLINE inline __attribute__((always_inline))
 #define PR1_PREFETCH(p) __builtin_prefetch(p)
+#define PR1_PREFETCH_L2(p) __builtin_prefetch(p, 0, 2)
 #else
 #define PR1_INLINE inline
 #define PR1_PREFETCH(p) ((void)(p))
+#define PR1_PREFETCH_L2(p) ((void)(p))
 #endif
 
 namespace pr1 {

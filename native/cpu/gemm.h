@@ -45,8 +45,9 @@ struct Gemm {
   size_t ldr;
 };
 
-/// One tile: MR rows of A times NP panels of 16 columns. a, b, c and the rest point at the tile's own.
-template <class P, int MR, int NP>
+/// One tile: MR rows of A times NP panels of 16 columns. a, b, c and the rest point at the tile's own. Panels are fetched
+/// kAhead steps of k before they are needed, if at all.
+template <class P, int MR, int NP, int kAhead = 0>
 inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const typename P::B* b, size_t panel, float* c,
                       size_t ldc, int columns, bool accumulate, const float* scale, const float* bias,
                       const float* residual, size_t ldr) {
@@ -69,7 +70,10 @@ inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const
   for (int k = 0; k < K; k++) {
     decltype(P::get(b)) bk[NP];
 #pragma GCC unroll 16
-    for (int p = 0; p < NP; p++) bk[p] = P::get(b + p * panel + static_cast<size_t>(k) * 16);
+    for (int p = 0; p < NP; p++) {
+      bk[p] = P::get(b + p * panel + static_cast<size_t>(k) * 16);
+      if constexpr (kAhead > 0) PR1_PREFETCH_L2(b + p * panel + static_cast<size_t>(k + kAhead) * 16);
+    }
 #pragma GCC unroll 16
     for (int m = 0; m < MR; m++) {
       const auto x = P::set(a[m * rs + k * cs]);
@@ -99,17 +103,17 @@ inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const
   }
 }
 
-template <int MR, int NP, class P>
+template <int MR, int NP, int kAhead = 0, class P>
 inline void gemm_columns(const Gemm<P>& g, int m, int panel0, int panel1) {
   int p = panel0;
   for (; p + NP <= panel1; p += NP) {
-    gemm_tile<P, MR, NP>(g.K, g.a + m * g.rs, g.rs, g.cs, g.b + p * g.panel, g.panel, g.c + m * g.ldc + p * 16, g.ldc,
-                         g.N - p * 16, g.accumulate, g.scale ? g.scale + p * 16 : nullptr,
-                         g.bias ? g.bias + p * 16 : nullptr, g.residual ? g.residual + m * g.ldr + p * 16 : nullptr,
-                         g.ldr);
+    gemm_tile<P, MR, NP, kAhead>(g.K, g.a + m * g.rs, g.rs, g.cs, g.b + p * g.panel, g.panel, g.c + m * g.ldc + p * 16,
+                                 g.ldc, g.N - p * 16, g.accumulate, g.scale ? g.scale + p * 16 : nullptr,
+                                 g.bias ? g.bias + p * 16 : nullptr,
+                                 g.residual ? g.residual + m * g.ldr + p * 16 : nullptr, g.ldr);
   }
   if constexpr (NP > 1) {
-    if (p < panel1) gemm_columns<MR, 1>(g, m, p, panel1);
+    if (p < panel1) gemm_columns<MR, 1, kAhead>(g, m, p, panel1);
   }
 }
 
@@ -118,31 +122,56 @@ constexpr int kRows = 6;
 constexpr int kWide = kAccumulators / kRows > 2 ? 2 : kAccumulators / kRows;
 constexpr int kPanels1 = kWide * 4, kPanels2 = kWide * 2, kPanels3 = kWide * 2, kPanels4 = kWide, kPanels5 = kWide;
 
-/// `rows` < kRows rows from m, NP panels at a time.
-template <int N1, int N2, int N3, int N4, int N5, class P>
-inline void gemm_few(const Gemm<P>& g, int m, int rows, int panel0, int panel1) {
-  switch (rows) {
-    case 1: gemm_columns<1, N1>(g, m, panel0, panel1); break;
-    case 2: gemm_columns<2, N2>(g, m, panel0, panel1); break;
-    case 3: gemm_columns<3, N3>(g, m, panel0, panel1); break;
-    case 4: gemm_columns<4, N4>(g, m, panel0, panel1); break;
-    case 5: gemm_columns<5, N5>(g, m, panel0, panel1); break;
+/// Rows m0 … m1, fewer than kRows, of the panels panel0 … panel1.
+template <class P>
+inline void gemm_few(const Gemm<P>& g, int m0, int m1, int panel0, int panel1) {
+  switch (m1 - m0) {
+    case 1: gemm_columns<1, kPanels1>(g, m0, panel0, panel1); break;
+    case 2: gemm_columns<2, kPanels2>(g, m0, panel0, panel1); break;
+    case 3: gemm_columns<3, kPanels3>(g, m0, panel0, panel1); break;
+    case 4: gemm_columns<4, kPanels4>(g, m0, panel0, panel1); break;
+    case 5: gemm_columns<5, kPanels5>(g, m0, panel0, panel1); break;
     default: break;
   }
 }
 
-/// Rows m0 … m1 of the panels panel0 … panel1; a panel is read once.
+// The highest tile that stays in registers.
+constexpr int kHigh = kAccumulators / kWide;
+// Blocks of fewer rows wait for memory rather than for multiply-adds, and fetch this many steps ahead.
+constexpr int kRowBlock = 48, kFetch = 96;
+
+/// `rows` ≤ MR rows from m, and at least kRows / 2.
+template <int kAhead, int MR, class P>
+inline void gemm_rows(const Gemm<P>& g, int m, int rows, int panel0, int panel1) {
+  if constexpr (MR > kRows / 2) {
+    if (rows < MR) return gemm_rows<kAhead, MR - 1>(g, m, rows, panel0, panel1);
+  }
+  gemm_columns<MR, kWide, kAhead>(g, m, panel0, panel1);
+}
+
+/// Rows m0 … m1 of the panels panel0 … panel1; a panel is read from memory once. Where there are few rows, their tiles are few
+/// and high: weights stream in while a tile computes, but not while the next one goes over what is there.
 template <class P>
 inline void gemm_block(const Gemm<P>& g, int m0, int m1, int panel0, int panel1) {
-  const int full = m0 + (m1 - m0) / kRows * kRows;
-  if (full == m0) {
-    gemm_few<kPanels1, kPanels2, kPanels3, kPanels4, kPanels5>(g, m0, m1 - m0, panel0, panel1);
+  if (m1 - m0 < kRows) {
+    gemm_few(g, m0, m1, panel0, panel1);
     return;
   }
+  const bool few = m1 - m0 < kRowBlock;
+  const int most = few ? kHigh : kRows;
+  // Of equal height: 8 rows are 4 + 4 where 6 is most, since a tile of 2 would wait for its own multiply-adds.
+  const int tiles = (m1 - m0 + most - 1) / most, height = (m1 - m0) / tiles, higher = (m1 - m0) % tiles;
   for (int p = panel0; p < panel1; p += kWide) {
     const int end = p + kWide < panel1 ? p + kWide : panel1;
-    for (int m = m0; m < full; m += kRows) gemm_columns<kRows, kWide>(g, m, p, end);
-    gemm_few<kWide, kWide, kWide, kWide, kWide>(g, full, m1 - full, p, end);
+    for (int i = 0, m = m0; i < tiles; i++) {
+      const int rows = height + (i < higher);
+      if (few) {
+        gemm_rows<kFetch, kHigh>(g, m, rows, p, end);
+      } else {
+        gemm_rows<0, kRows>(g, m, rows, p, end);
+      }
+      m += rows;
+    }
   }
 }
 
@@ -150,8 +179,7 @@ inline void gemm_block(const Gemm<P>& g, int m0, int m1, int panel0, int panel1)
 template <class P>
 inline void gemm_parallel(ThreadPool& pool, const Gemm<P>& g, int M) {
   const int panels = (g.N + 15) / 16;
-  const int row_block = 48;
-  const int row_blocks = (M + row_block - 1) / row_block;
+  const int row_blocks = (M + kRowBlock - 1) / kRowBlock;
   // Small products are not worth a wake-up.
   const bool small = static_cast<double>(M) * g.N * g.K < 3e5;
   int group = panels;
@@ -162,11 +190,12 @@ inline void gemm_parallel(ThreadPool& pool, const Gemm<P>& g, int M) {
     const int least = M < kRows ? kPanels1 : kWide * 2;
     if (group < least) group = least;
     if (row_blocks >= wanted && group > 32) group = 32;
+    group -= group % kWide;
   }
   const int groups = (panels + group - 1) / group;
   auto body = [&](int task, int) {
     int rb = task / groups, pg = task % groups;
-    int m0 = rb * row_block, m1 = m0 + row_block < M ? m0 + row_block : M;
+    int m0 = rb * kRowBlock, m1 = m0 + kRowBlock < M ? m0 + kRowBlock : M;
     int p0 = pg * group, p1 = p0 + group < panels ? p0 + group : panels;
     gemm_block(g, m0, m1, p0, p1);
   };

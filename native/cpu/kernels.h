@@ -608,14 +608,15 @@ class CpuOps final : public Ops {
   /// body(row) for rows of `width` floats; small work stays on this thread.
   template <class F>
   void rows(int T, int width, F&& body) {
-    const int block = width >= 4096 ? 1 : 4096 / (width > 0 ? width : 1) + 1;
+    constexpr int kGrain = 2048;  // floats a task
+    const int block = width >= kGrain ? 1 : (kGrain + width - 1) / (width > 0 ? width : 1);
     const int blocks = (T + block - 1) / block;
     auto run = [&](int task, int) {
       const int t1 = (task + 1) * block < T ? (task + 1) * block : T;
       for (int t = task * block; t < t1; t++) body(t);
     };
-    if (blocks < 4) {
-      for (int task = 0; task < blocks; task++) run(task, 0);
+    if (blocks < 2) {
+      run(0, 0);
     } else {
       pool_.parallel(blocks, run);
     }

@@ -587,7 +587,8 @@ int main(int argc, char** argv) {
   }
   std::printf("isa %s, %s\n", ops->isa(), named.c_str());
   Test t{*ops, precision};
-  for (int M : {1, 2, 3, 4, 5, 6, 7, 13}) t.linear(M, 40, 24);
+  // Every height of a tile, one tile and more of them.
+  for (int M : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 32, 47}) t.linear(M, 40, 24);
   t.linear(7, 33, 131);
   t.linear(61, 130, 50);
   t.linear(600, 48, 80);
