@@ -140,11 +140,11 @@ constexpr int kHigh = kAccumulators / kWide;
 // Blocks of fewer rows wait for memory rather than for multiply-adds, and fetch this many steps ahead.
 constexpr int kRowBlock = 48, kFetch = 96;
 
-/// `rows` ≤ MR rows from m, and at least kRows / 2.
-template <int kAhead, int MR, class P>
+/// kLeast ≤ rows ≤ MR rows from m.
+template <int kAhead, int kLeast, int MR, class P>
 inline void gemm_rows(const Gemm<P>& g, int m, int rows, int panel0, int panel1) {
-  if constexpr (MR > kRows / 2) {
-    if (rows < MR) return gemm_rows<kAhead, MR - 1>(g, m, rows, panel0, panel1);
+  if constexpr (MR > kLeast) {
+    if (rows < MR) return gemm_rows<kAhead, kLeast, MR - 1>(g, m, rows, panel0, panel1);
   }
   gemm_columns<MR, kWide, kAhead>(g, m, panel0, panel1);
 }
@@ -166,9 +166,9 @@ inline void gemm_block(const Gemm<P>& g, int m0, int m1, int panel0, int panel1)
     for (int i = 0, m = m0; i < tiles; i++) {
       const int rows = height + (i < higher);
       if (few) {
-        gemm_rows<kFetch, kHigh>(g, m, rows, p, end);
+        gemm_rows<kFetch, kHigh / 2, kHigh>(g, m, rows, p, end);
       } else {
-        gemm_rows<0, kRows>(g, m, rows, p, end);
+        gemm_rows<0, kRows / 2, kRows>(g, m, rows, p, end);
       }
       m += rows;
     }
