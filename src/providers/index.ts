@@ -1,3 +1,5 @@
+export { parseThinkingConfig, type ThinkingConfig } from './config.ts'
+export { promptIds } from './prompt.ts'
 export { ParallelThinkingProvider, type ProviderOptions } from './provider.ts'
+export { requestSeed, toRequest } from './request.ts'
 export type { Stretch, ThinkingMetadata } from './response.ts'
-export { parseThinkingConfig, promptIds, requestSeed, type ThinkingConfig, toRequest } from './thinker.ts'

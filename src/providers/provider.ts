@@ -8,18 +8,12 @@ import { samplesFile } from '../store/location.ts'
 import { sampleKey } from '../store/sample.ts'
 import { type SampleStore, sharedSamples } from '../store/samples.ts'
 import type { ThinkRequest } from '../thinking/types.ts'
+import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from './config.ts'
 import { wantsNewSample } from './no-cache.ts'
 import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
+import { promptIds, requireTokenizer } from './prompt.ts'
+import { requestSeed, toRequest } from './request.ts'
 import { toProviderResponse } from './response.ts'
-import {
-  applyTestOptions,
-  parseThinkingConfig,
-  promptIds,
-  requestSeed,
-  requireTokenizer,
-  type ThinkingConfig,
-  toRequest,
-} from './thinker.ts'
 
 /** What promptfoo hands to a provider's constructor. */
 export interface ProviderOptions {

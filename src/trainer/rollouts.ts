@@ -5,8 +5,10 @@
  */
 
 import { ConfigError } from '../engine/errors.ts'
+import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from '../providers/config.ts'
+import { promptIds } from '../providers/prompt.ts'
+import { budgetsOf, toRequest } from '../providers/request.ts'
 import { toProviderResponse } from '../providers/response.ts'
-import { applyTestOptions, parseThinkingConfig, promptIds, type ThinkingConfig, toRequest } from '../providers/thinker.ts'
 import { Scheduler } from '../thinking/scheduler.ts'
 import type { Budgets, ThinkRequest, Thought } from '../thinking/types.ts'
 import type { GrpoStage } from './config.ts'
@@ -75,17 +77,8 @@ export class Rollouts {
   /** The request of the suite's first row, and its budgets as they were configured: without what its own prompt leaves room for. */
   get first(): { request: ThinkRequest; budgets: Budgets } {
     const { config, ids } = this.promptOf(this.suite.rows[0])
-    const request = toRequest(config, this.session.checkpoint, ids, 0)
-    const { maxTokens, pathTokens, blockTokens, criticalPathTokens, answerReserve } = config
-    const saved = this.session.checkpoint.parallel.budgets
-    const budgets = {
-      response: maxTokens ?? saved?.response ?? request.budgets.response,
-      path: pathTokens ?? saved?.path,
-      block: blockTokens ?? saved?.block,
-      criticalPath: criticalPathTokens ?? saved?.criticalPath,
-      answerReserve: answerReserve ?? saved?.answerReserve,
-    }
-    return { request, budgets }
+    const { checkpoint } = this.session
+    return { request: toRequest(config, checkpoint, ids, 0), budgets: budgetsOf(config, checkpoint) }
   }
 
   private async one(scheduler: Scheduler, row: SuiteRow, address: [number, number, number], signal: AbortSignal): Promise<Rollout> {

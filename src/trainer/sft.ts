@@ -5,7 +5,8 @@
 
 import { setImmediate as breathe } from 'node:timers/promises'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
-import { applyTestOptions, parseThinkingConfig, promptIds } from '../providers/thinker.ts'
+import { applyTestOptions, parseThinkingConfig } from '../providers/config.ts'
+import { promptIds } from '../providers/prompt.ts'
 import { layoutTrajectory, packLayouts } from '../thinking/layout.ts'
 import { trajectoryFromIds } from '../thinking/trajectory.ts'
 import type { Layout } from '../thinking/types.ts'

@@ -1,0 +1,101 @@
+/**
+ * From a configuration, a checkpoint and the ids of a prompt to a request of the decoder. The trainer makes its rollouts with
+ * the same functions, so evaluation and training decode alike.
+ */
+
+import type { Checkpoint } from '../engine/checkpoint/folder.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { tagIdsFrom } from '../thinking/tags.ts'
+import type { Budgets, TagIds, ThinkRequest } from '../thinking/types.ts'
+import type { ThinkingConfig } from './config.ts'
+import { requireTokenizer } from './prompt.ts'
+
+const DEFAULTS = { paths: 2, maxBlocks: 4, maxTokens: 1024 }
+
+/** Budgets in their order of precedence: config, checkpoint (parallel_r1.json), default. A prompt may leave less room: see {@link toRequest}. */
+export function budgetsOf(config: ThinkingConfig, checkpoint: Checkpoint): Budgets {
+  const saved: Partial<Budgets> = checkpoint.parallel?.budgets ?? {}
+  return {
+    response: config.maxTokens ?? saved.response ?? DEFAULTS.maxTokens,
+    path: config.pathTokens ?? saved.path,
+    block: config.blockTokens ?? saved.block,
+    criticalPath: config.criticalPathTokens ?? saved.criticalPath,
+    answerReserve: config.answerReserve ?? saved.answerReserve,
+  }
+}
+
+/** The decoder's request. What the config leaves out comes from the checkpoint or a default; budgets never reach beyond the model's positions. */
+export function toRequest(config: ThinkingConfig, checkpoint: Checkpoint, promptIds: readonly number[], seed: number): ThinkRequest {
+  const own = checkpoint.parallel
+  const attention = own?.attention ?? config.attention ?? 'causal'
+  if (config.attention && config.attention !== attention) {
+    throw new ConfigError(
+      `A checkpoint is decoded as it was trained. Got attention: ${config.attention} for ${checkpoint.folder}, which says ${attention}. Leave the key out.`,
+    )
+  }
+  const budgets = budgetsOf(config, checkpoint)
+  // Under structured attention a response spans as many positions as its critical path has tokens, else as it has tokens.
+  const room = checkpoint.config.maxPositions - promptIds.length
+  if (room < 1) {
+    throw new ConfigError(
+      `The prompt leaves no room for a response. Got ${promptIds.length} tokens of ${checkpoint.config.maxPositions} positions. Shorten it.`,
+    )
+  }
+  if (config.mode === 'parallel' && attention === 'structured') budgets.criticalPath = Math.min(budgets.criticalPath ?? room, room)
+  else budgets.response = Math.min(budgets.response, room)
+  return {
+    promptIds,
+    mode: config.mode,
+    attention,
+    tags: tagsOf(checkpoint, config.mode),
+    paths: config.paths ?? own?.paths ?? DEFAULTS.paths,
+    maxBlocks: config.maxBlocks ?? own?.maxBlocks ?? DEFAULTS.maxBlocks,
+    budgets,
+    temperature: config.temperature,
+    topK: config.topK,
+    topP: config.topP,
+    seed,
+  }
+}
+
+/**
+ * Seed of one request: a hash of the configured seed, the repeat and the prompt, a safe integer of 53 bits. Repeats and
+ * problems draw independently, and the same request draws the same whatever runs beside it.
+ */
+export function requestSeed(seed: number, repeatIndex: number, promptIds: readonly number[]): number {
+  let low = 0x243f6a88
+  let high = 0x85a308d3
+  const absorb = (value: number) => {
+    low = Math.imul(low ^ value, 0xcc9e2d51)
+    low = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d) + high
+    high = Math.imul(high ^ value, 0x85ebca6b)
+    high = Math.imul(high ^ (high >>> 13), 0xc2b2ae35) ^ (low >>> 16)
+  }
+  absorb(seed | 0)
+  absorb(Math.floor(seed / 2 ** 32) | 0)
+  absorb(repeatIndex)
+  absorb(promptIds.length)
+  for (const id of promptIds) absorb(id)
+  absorb(0)
+  return (high & 0x1fffff) * 2 ** 32 + (low >>> 0)
+}
+
+/** Stands for "no such token" where a checkpoint without tags is decoded sequentially. */
+const NO_TAG = -1
+
+function tagsOf(checkpoint: Checkpoint, mode: ThinkingConfig['mode']): TagIds {
+  if (checkpoint.parallel) return checkpoint.parallel.tags
+  const tokenizer = requireTokenizer(checkpoint)
+  const eos = checkpoint.generation.eosTokenIds
+  try {
+    return tagIdsFrom(tokenizer, eos)
+  } catch (error) {
+    if (mode === 'parallel') {
+      throw new ConfigError(
+        `mode: parallel needs a checkpoint trained with the six tags. Got ${checkpoint.folder}: ${(error as Error).message} Use mode: sequential, or train it with pr1-train.`,
+      )
+    }
+    const none = NO_TAG
+    return { parallel: none, parallelEnd: none, path: none, pathEnd: none, summary: none, summaryEnd: none, newline: [], eos }
+  }
+}

@@ -1,0 +1,37 @@
+import type { Checkpoint } from '../../src/engine/checkpoint/folder.ts'
+import { TAG_TOKENS } from '../../src/thinking/tags.ts'
+import type { TagIds } from '../../src/thinking/types.ts'
+
+export const TAGS: TagIds = {
+  parallel: 200,
+  parallelEnd: 201,
+  path: 202,
+  pathEnd: 203,
+  summary: 204,
+  summaryEnd: 205,
+  newline: [10],
+  eos: [0],
+}
+
+/** A checkpoint whose tokens are character codes, `^` the start token; the template marks roles as `role:content|`. */
+export function checkpoint(parts: { template?: boolean; tags?: boolean; parallel?: object; maxPositions?: number } = {}): Checkpoint {
+  const tagged = parts.tags ?? true
+  const encode = (text: string, { addSpecial = false } = {}): number[] => {
+    const tag = TAG_TOKENS.indexOf(text)
+    if (tagged && tag >= 0) return [200 + tag]
+    return [...(addSpecial && text ? '^' : ''), ...text].map((character) => character.charCodeAt(0))
+  }
+  return {
+    folder: 'models/toy',
+    config: { maxPositions: parts.maxPositions ?? 4096 },
+    tokenizer: { encode, idOf: (token: string) => (tagged && TAG_TOKENS.includes(token) ? 200 + TAG_TOKENS.indexOf(token) : undefined) },
+    chatTemplate: parts.template
+      ? {
+          render: (messages: { role: string; content: string }[], { addGenerationPrompt }: { addGenerationPrompt: boolean }) =>
+            messages.map(({ role, content }) => `${role}:${content}|`).join('') + (addGenerationPrompt ? 'assistant:' : ''),
+        }
+      : undefined,
+    generation: { eosTokenIds: [0] },
+    parallel: parts.parallel,
+  } as unknown as Checkpoint
+}

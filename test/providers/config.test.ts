@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../src/engine/errors.ts'
+import { applyTestOptions, parseThinkingConfig } from '../../src/providers/config.ts'
+
+const config = (raw: object = {}) => parseThinkingConfig(raw, 'the config')
+
+describe('parseThinkingConfig', () => {
+  it('has defaults for what every model needs and leaves the rest to the checkpoint', () => {
+    expect(config()).toMatchObject({ mode: 'parallel', temperature: 1, seed: 0, device: 'auto', chatTemplate: true, showTags: true })
+    expect(config().paths).toBeUndefined()
+    expect(parseThinkingConfig(undefined, 'the config').mode).toBe('parallel')
+  })
+
+  it('accepts every key, and basePath that promptfoo adds', () => {
+    const raw = {
+      basePath: 'configs',
+      checkpoint: 'models/a',
+      mode: 'sequential',
+      attention: 'causal',
+      paths: 16,
+      maxBlocks: 0,
+      maxTokens: 500,
+      pathTokens: 100,
+      blockTokens: 300,
+      criticalPathTokens: 200,
+      answerReserve: 0,
+      temperature: 0,
+      topK: 20,
+      topP: 0.9,
+      seed: -3,
+      device: 'cpu',
+      precision: 'f32',
+      numerics: 'exact',
+      threads: 2,
+      cacheTokens: 1024,
+      system: '',
+      chatTemplate: false,
+      showTags: false,
+    }
+    const { basePath: _, ...rest } = raw
+    expect(config(raw)).toEqual(rest)
+  })
+
+  it.each([
+    [{ temprature: 1 }, 'Did you mean "temperature"?'],
+    [{ max_tokens: 1 }, 'Did you mean "maxTokens"?'],
+    [{ paths: 17 }, 'from 1 to 16. Got 17'],
+    [{ mode: 'Parallel' }, 'Did you mean "parallel"?'],
+    [{ numerics: 'exakt' }, 'Did you mean "exact"?'],
+    [{ numerics: 'loose' }, '"numerics" in the config must be one of exact, fast. Got "loose". Use one of them.'],
+    [{ topP: 0 }, 'above 0'],
+    [{ temperature: -1 }, 'Got -1'],
+  ])('refuses %j', (raw, message) => {
+    expect(() => config(raw)).toThrow(ConfigError)
+    expect(() => config(raw)).toThrow(message)
+  })
+})
+
+describe('applyTestOptions', () => {
+  const own = { checkpoint: 'a', temperature: 1 }
+
+  it('lays decoding settings over the config and ignores what is meant for promptfoo or other providers', () => {
+    const options = {
+      temperature: 0.3,
+      paths: 4,
+      transform: 'output',
+      disableVarExpansion: true,
+      repeat: 3,
+      provider: 'x',
+      max_tokens: 5,
+      organization: 'o',
+    }
+    expect(applyTestOptions(own, options)).toEqual({ checkpoint: 'a', temperature: 0.3, paths: 4 })
+  })
+
+  it('refuses slips of its own keys and settings of the loaded model', () => {
+    expect(() => applyTestOptions(own, { temprature: 0.3 })).toThrow('Did you mean "temperature"?')
+    expect(() => applyTestOptions(own, { checkpoint: 'b' })).toThrow('cannot be set for one test')
+    expect(() => applyTestOptions(own, { device: 'cpu' })).toThrow(ConfigError)
+    expect(() => applyTestOptions(own, { numerics: 'fast' })).toThrow('cannot be set for one test')
+  })
+})

@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseThinkingConfig } from '../../src/providers/config.ts'
+import { budgetsOf, requestSeed, toRequest } from '../../src/providers/request.ts'
+import { checkpoint, TAGS } from './characters.ts'
+
+const config = (raw: object = {}) => parseThinkingConfig(raw, 'the config')
+
+describe('toRequest', () => {
+  const saved = { attention: 'structured', tags: TAGS, budgets: { response: 300, path: 50 }, paths: 3, maxBlocks: 2 }
+
+  it('prefers the config, then the checkpoint, then a default', () => {
+    const request = toRequest(config({ paths: 5, pathTokens: 60 }), checkpoint({ parallel: saved }), [1, 2], 7)
+    expect(request).toMatchObject({
+      mode: 'parallel',
+      attention: 'structured',
+      tags: TAGS,
+      paths: 5,
+      maxBlocks: 2,
+      seed: 7,
+      promptIds: [1, 2],
+    })
+    expect(request.budgets).toMatchObject({ response: 300, path: 60 })
+    expect(toRequest(config(), checkpoint(), [1], 0)).toMatchObject({ attention: 'causal', tags: TAGS, paths: 2, maxBlocks: 4 })
+  })
+
+  it('keeps within the positions of the model: the critical path under structured attention, the response otherwise', () => {
+    const prompt = Array.from({ length: 90 }, () => 1)
+    const structured = toRequest(config({ maxTokens: 200 }), checkpoint({ parallel: saved, maxPositions: 100 }), prompt, 0)
+    expect(structured.budgets).toMatchObject({ response: 200, criticalPath: 10 })
+    const sequential = toRequest(
+      config({ maxTokens: 200, mode: 'sequential' }),
+      checkpoint({ parallel: saved, maxPositions: 100 }),
+      prompt,
+      0,
+    )
+    expect(sequential.budgets.response).toBe(10)
+    expect(() => toRequest(config(), checkpoint({ maxPositions: 90 }), prompt, 0)).toThrow('leaves no room')
+  })
+
+  it('refuses an attention mode that the checkpoint contradicts, takes it where the checkpoint says nothing', () => {
+    expect(() => toRequest(config({ attention: 'causal' }), checkpoint({ parallel: saved }), [1], 0)).toThrow('which says structured')
+    expect(toRequest(config({ attention: 'structured' }), checkpoint(), [1], 0).attention).toBe('structured')
+  })
+
+  it('decodes a checkpoint without tags sequentially only', () => {
+    expect(() => toRequest(config(), checkpoint({ tags: false }), [1], 0)).toThrow('Use mode: sequential')
+    expect(toRequest(config({ mode: 'sequential' }), checkpoint({ tags: false }), [1], 0).tags.eos).toEqual([0])
+  })
+})
+
+describe('budgetsOf', () => {
+  it('takes each budget from the config, then the checkpoint, then a default, whatever the prompt leaves', () => {
+    const parallel = { attention: 'structured', tags: TAGS, budgets: { response: 300, path: 50, answerReserve: 7 } }
+    expect(budgetsOf(config({ pathTokens: 60, blockTokens: 90 }), checkpoint({ parallel, maxPositions: 100 }))).toEqual({
+      response: 300,
+      path: 60,
+      block: 90,
+      criticalPath: undefined,
+      answerReserve: 7,
+    })
+    expect(budgetsOf(config(), checkpoint())).toEqual({ response: 1024 })
+    expect(budgetsOf(config({ maxTokens: 5, answerReserve: 0 }), checkpoint({ parallel }))).toMatchObject({ response: 5, answerReserve: 0 })
+  })
+})
+
+describe('requestSeed', () => {
+  it('is a safe integer that depends on seed, repeat and prompt only', () => {
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), fc.nat(100), fc.array(fc.nat(200_000), { minLength: 1 }), (seed, repeat, prompt) => {
+        const got = requestSeed(seed, repeat, prompt)
+        expect(Number.isSafeInteger(got)).toBe(true)
+        expect(got).toBeGreaterThanOrEqual(0)
+        expect(requestSeed(seed, repeat, [...prompt])).toBe(got)
+        expect(requestSeed(seed, repeat + 1, prompt)).not.toBe(got)
+        expect(requestSeed(seed, repeat, [...prompt, 1])).not.toBe(got)
+      }),
+    )
+  })
+
+  it('does not collide on a grid of near inputs', () => {
+    const seen = new Set<number>()
+    for (let seed = -5; seed < 20; seed++) {
+      for (let repeat = 0; repeat < 40; repeat++) for (let id = 0; id < 40; id++) seen.add(requestSeed(seed, repeat, [id, 40 - id]))
+    }
+    expect(seen.size).toBe(25 * 40 * 40)
+  })
+})
