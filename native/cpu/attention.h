@@ -238,12 +238,25 @@ inline void lane_sums(float* rows, const QueryBlock& block, const float* weights
   }
 }
 
-/// One query head of a block. k, v: (keys of the chunk, dim). lse may be null.
-inline void attention_block(float* out, float* lse, size_t out_stride, size_t lse_stride, const float* q,
-                            size_t q_stride, const float* k, const float* v, const QueryBlock& block, int dim,
-                            float scale, float* lanes, float* mixed, float* scores) {
-  lanes_from_rows(lanes, q, q_stride, block.lanes, dim);
-  key_products(scores, block, k, lanes, dim);
+/// Rows of one query head, one a token of a block, and the distance between them in floats.
+struct HeadRows {
+  const float* rows;
+  size_t stride;
+};
+
+/// Scratch of one block's forward.
+struct ForwardScratch {
+  float *lanes, *mixed;  // (dim, 16)
+  float* scores;         // (keys, 16)
+};
+
+/// softmax(q k scale) v of one query head over the keys that a block of up to 16 tokens sees. k, v: (keys of the chunk, dim).
+/// out: rows with `out_stride`. lse, one a token at `lse_stride`, may be null.
+inline void attention_block(float* out, size_t out_stride, float* lse, size_t lse_stride, HeadRows q, const float* k,
+                            const float* v, const QueryBlock& block, int dim, float scale, const ForwardScratch& w) {
+  float *mixed = w.mixed, *scores = w.scores;
+  lanes_from_rows(w.lanes, q.rows, q.stride, block.lanes, dim);
+  key_products(scores, block, k, w.lanes, dim);
   block.hide(scores);
   const size_t n = static_cast<size_t>(block.keys) * kLanes;
   V top = set1(-INFINITY), vs = set1(scale), sum = set1(0.0f);
@@ -276,21 +289,20 @@ struct BackwardScratch {
   float *lanes, *mixed, *q_panels, *d_panels;
 };
 
-/// One query head of a block: its part of dk and dv, and dq.
-inline void attention_block_backward(float* dq, size_t dq_stride, const float* dout, const float* out,
-                                     size_t out_stride, const float* lse, size_t lse_stride, const float* q,
-                                     size_t q_stride, const QueryBlock& block, int dim, float scale,
-                                     const BackwardScratch& w) {
+/// Backward of attention_block: dq (rows with `dq_stride`) = …, and the head's part of dk and dv is added in w. out, dout and
+/// lse: the forward's.
+inline void attention_block_backward(float* dq, size_t dq_stride, HeadRows dout, HeadRows out, HeadRows lse, HeadRows q,
+                                     const QueryBlock& block, int dim, float scale, const BackwardScratch& w) {
   float lses[kLanes], deltas[kLanes];
   for (int i = 0; i < kLanes; i++) {
     const bool there = i < block.lanes;
-    lses[i] = there ? -lse[i * lse_stride] : -INFINITY;
-    deltas[i] = there ? dot(dout + i * out_stride, out + i * out_stride, dim) : 0.0f;
+    lses[i] = there ? -lse.rows[i * lse.stride] : -INFINITY;
+    deltas[i] = there ? dot(dout.rows + i * dout.stride, out.rows + i * out.stride, dim) : 0.0f;
   }
-  lanes_from_rows(w.lanes, q, q_stride, block.lanes, dim);
+  lanes_from_rows(w.lanes, q.rows, q.stride, block.lanes, dim);
   key_products(w.p, block, w.k, w.lanes, dim);
   block.hide(w.p);
-  lanes_from_rows(w.lanes, dout, out_stride, block.lanes, dim);
+  lanes_from_rows(w.lanes, dout.rows, dout.stride, block.lanes, dim);
   key_products(w.ds, block, w.v, w.lanes, dim);
   const V vs = set1(scale), shift = load(lses), delta = load(deltas);
   const size_t n = static_cast<size_t>(block.keys) * kLanes;
@@ -310,9 +322,9 @@ inline void attention_block_backward(float* dq, size_t dq_stride, const float* d
   for (int i = 0; i < block.lanes; i++) {
     for (int p = 0; p < panels; p++) {
       const int left = dim - p * 16;
-      const float *from_q = q + i * q_stride + p * 16, *from_d = dout + i * out_stride + p * 16;
-      store(w.q_panels + (p * kLanes + i) * 16, left >= 16 ? load(from_q) : load_partial(from_q, left, 0.0f));
-      store(w.d_panels + (p * kLanes + i) * 16, left >= 16 ? load(from_d) : load_partial(from_d, left, 0.0f));
+      const float *from_q = q.rows + i * q.stride + p * 16, *from_d = dout.rows + i * dout.stride + p * 16;
+      store(w.q_panels + (p * kLanes + i) * 16, load_up_to(from_q, left));
+      store(w.d_panels + (p * kLanes + i) * 16, load_up_to(from_d, left));
     }
   }
   lane_sums(w.dk, block, w.ds, w.q_panels, dim);

@@ -214,7 +214,7 @@ inline void pack_columns(float* out, const float* x, size_t stride, int R, int C
   int n = C - p * 16;
   for (int r = 0; r < R; r++) {
     const float* from = x + r * stride + p * 16;
-    store(to + static_cast<size_t>(r) * 16, n >= 16 ? load(from) : load_partial(from, n, 0.0f));
+    store(to + static_cast<size_t>(r) * 16, load_up_to(from, n));
   }
 }
 

@@ -180,7 +180,7 @@ class CpuOps final : public Ops {
       const float* c = cos + static_cast<size_t>(positions[t]) * half;
       const float* s = sin + static_cast<size_t>(positions[t]) * half;
       if (dqkv != dout) std::memcpy(dqkv + at, dout + at, sizeof(float) * width);
-      for (int head = 0; head < h.heads + h.kv_heads; head++) rotate_back(dqkv + at + head * h.dim, c, s, half);
+      for (int head = 0; head < h.heads + h.kv_heads; head++) rotate<true>(dqkv + at + head * h.dim, c, s, half);
     });
     if (!q_norm && !k_norm) return;
     for (int part = 0; part < 2; part++) {
@@ -337,8 +337,9 @@ class CpuOps final : public Ops {
         for (int i = 0; i < group; i++) {
           const size_t head = static_cast<size_t>(kv) * group + i, t = static_cast<size_t>(t0) + b;
           const size_t out_at = t * h.q_width() + head * dim, q_at = t * width + head * dim;
-          attention_block_backward(dqkv + q_at, width, dout + out_at, out + out_at, h.q_width(),
-                                   lse + t * h.heads + head, h.heads, qkv + q_at, width, block, dim, scale, w);
+          const size_t stride = h.q_width(), heads = h.heads;
+          attention_block_backward(dqkv + q_at, width, {dout + out_at, stride}, {out + out_at, stride},
+                                   {lse + t * heads + head, heads}, {qkv + q_at, width}, block, dim, scale, w);
         }
       }
       for (int i = 0; i < n; i++) {
@@ -492,8 +493,8 @@ class CpuOps final : public Ops {
       block.find(spans);
       for (int i = 0; i < group; i++) {
         const size_t head = static_cast<size_t>(kv) * group + i;
-        attention_block(out + t * h.q_width() + head * dim, lse ? lse + t * h.heads + head : nullptr, h.q_width(),
-                        h.heads, q + t * q_stride + head * dim, q_stride, k, v, block, dim, scale, qt, mixed, p);
+        attention_block(out + t * h.q_width() + head * dim, h.q_width(), lse ? lse + t * h.heads + head : nullptr, h.heads,
+                        {q + t * q_stride + head * dim, q_stride}, k, v, block, dim, scale, {qt, mixed, p});
       }
     }
   }
@@ -561,39 +562,15 @@ class CpuOps final : public Ops {
     });
   }
 
+  /// Turns the pairs (i, i + half) of x by the angles; kBack: by their negatives, which is the transposed and so the backward.
+  template <bool kBack = false>
   static void rotate(float* x, const float* c, const float* s, int half) {
     for (int i = 0; i < half; i += 16) {
       const int n = half - i;
-      V a = n >= 16 ? load(x + i) : load_partial(x + i, n, 0.0f);
-      V b = n >= 16 ? load(x + half + i) : load_partial(x + half + i, n, 0.0f);
-      V vc = n >= 16 ? load(c + i) : load_partial(c + i, n, 0.0f);
-      V vs = n >= 16 ? load(s + i) : load_partial(s + i, n, 0.0f);
-      V first = sub(mul(a, vc), mul(b, vs)), second = add(mul(b, vc), mul(a, vs));
-      if (n >= 16) {
-        store(x + i, first);
-        store(x + half + i, second);
-      } else {
-        store_partial(x + i, first, n);
-        store_partial(x + half + i, second, n);
-      }
-    }
-  }
-  /// The inverse rotation, which is the transposed one.
-  static void rotate_back(float* x, const float* c, const float* s, int half) {
-    for (int i = 0; i < half; i += 16) {
-      const int n = half - i;
-      V a = n >= 16 ? load(x + i) : load_partial(x + i, n, 0.0f);
-      V b = n >= 16 ? load(x + half + i) : load_partial(x + half + i, n, 0.0f);
-      V vc = n >= 16 ? load(c + i) : load_partial(c + i, n, 0.0f);
-      V vs = n >= 16 ? load(s + i) : load_partial(s + i, n, 0.0f);
-      V first = add(mul(a, vc), mul(b, vs)), second = sub(mul(b, vc), mul(a, vs));
-      if (n >= 16) {
-        store(x + i, first);
-        store(x + half + i, second);
-      } else {
-        store_partial(x + i, first, n);
-        store_partial(x + half + i, second, n);
-      }
+      V a = load_up_to(x + i, n), b = load_up_to(x + half + i, n), vc = load_up_to(c + i, n), vs = load_up_to(s + i, n);
+      V av = mul(a, vs), bv = mul(b, vs);
+      store_up_to(x + i, kBack ? add(mul(a, vc), bv) : sub(mul(a, vc), bv), n);
+      store_up_to(x + half + i, kBack ? sub(mul(b, vc), av) : add(mul(b, vc), av), n);
     }
   }
 

@@ -360,6 +360,15 @@ inline void store_partial(float* p, V a, int n) {
   store(x, a);
   for (int i = 0; i < n; i++) p[i] = x[i];
 }
+/// The same for n floats or more: a whole vector then.
+inline V load_up_to(const float* p, int n) { return n >= 16 ? load(p) : load_partial(p, n, 0.0f); }
+inline void store_up_to(float* p, V a, int n) {
+  if (n >= 16) {
+    store(p, a);
+  } else {
+    store_partial(p, a, n);
+  }
+}
 
 /// e^x: range reduction by ln 2 in two parts, then a polynomial of degree 6 (relative error below 2e-7).
 /// 0 below -87.33, so that a logit of -infinity has probability 0 exactly.

@@ -87,6 +87,19 @@ __device__ __forceinline__ void weights_by_rows(float (&acc)[D / 8][4], const un
   }
 }
 
+/// A lane's parts of its two rows of queries, (D / 32 blocks, upper half).
+template <int D>
+__device__ __forceinline__ void load_queries(uint4 (&q)[D / 32][2], const AttentionArgs& a, const int (&query)[2],
+                                             const int (&head)[2], int t) {
+  PR1_UNROLL
+  for (int kb = 0; kb < D / 32; kb++) {
+    PR1_UNROLL
+    for (int half = 0; half < 2; half++) {
+      q[kb][half] = load_16(a.q + query[half] * a.q_stride + head[half] * D + kb * 32 + t * 8);
+    }
+  }
+}
+
 /// Column of element e of accumulator tile i of weights_by_rows.
 __device__ __forceinline__ int value_column(int i, int e, int t) { return i / 8 * 64 + t * 16 + (e & 1) * 8 + i % 8; }
 
@@ -123,6 +136,17 @@ __device__ __forceinline__ void chunk_softmax(float (&s)[8][4], float (&m)[2], f
     m[half] = max;
     l[half] = sum;
   }
+}
+
+/// Scores of 16 rows with the 64 keys of a chunk → maxima, sums of weights and the weighted sums of values, x as in weights_by_rows.
+template <int D, class X>
+__device__ __forceinline__ void chunk_values(float (&out)[D / 8][4], float (&m)[2], float (&l)[2], float (&s)[8][4],
+                                             const int (&limit)[2], float scale2, int t, X&& x) {
+  chunk_softmax(s, m, l, limit, scale2, t);
+  unsigned p[4][4];
+  as_operand<4>(p, s);
+  clear(out);
+  weights_by_rows<D, 4>(out, p, t, x);
 }
 
 /// Folds a chunk with maximum mc into a running one: the factors of the old and the new, and the maximum of both.
@@ -194,19 +218,9 @@ __global__ void __launch_bounds__(128) attention_tiles(AttentionArgs a, const Ti
     sees[half] = valid ? a.visible[query[half]] : 0;
   }
   uint4 q[D / 32][2];
-  PR1_UNROLL
-  for (int kb = 0; kb < D / 32; kb++) {
-    PR1_UNROLL
-    for (int half = 0; half < 2; half++) {
-      q[kb][half] = load_16(a.q + query[half] * a.q_stride + head[half] * D + kb * 32 + t * 8);
-    }
-  }
+  load_queries<D>(q, a, query, head, t);
   float o[D / 8][4], m[2] = {-infinity(), -infinity()}, l[2] = {0.0f, 0.0f};
-  PR1_UNROLL
-  for (int i = 0; i < D / 8; i++) {
-    PR1_UNROLL
-    for (int e = 0; e < 4; e++) o[i][e] = 0.0f;
-  }
+  clear(o);
   const bool idle = warp * 16 / group >= tile.queries;
 
   find_rows(0);
@@ -223,24 +237,12 @@ __global__ void __launch_bounds__(128) attention_tiles(AttentionArgs a, const Ti
     const bf16* keys = keys_at(c);
     const bf16* values = values_at(c);
     float s[8][4];
-    PR1_UNROLL
-    for (int j = 0; j < 8; j++) {
-      PR1_UNROLL
-      for (int e = 0; e < 4; e++) s[j][e] = 0.0f;
-    }
+    clear(s);
     rows_by_rows<8, D / 32>(
         s, [&](int kb, int half) { return q[kb][half]; },
         [&](int j, int kb) { return *reinterpret_cast<const uint4*>(keys + (j * 8 + quad) * KS + kb * 32 + t * 8); });
     float mc[2], lc[2], oc[D / 8][4];
-    chunk_softmax(s, mc, lc, limit, a.scale2, t);
-    unsigned p[4][4];
-    as_operand<4>(p, s);
-    PR1_UNROLL
-    for (int i = 0; i < D / 8; i++) {
-      PR1_UNROLL
-      for (int e = 0; e < 4; e++) oc[i][e] = 0.0f;
-    }
-    weights_by_rows<D, 4>(oc, p, t, [&](int row, int half) {
+    chunk_values<D>(oc, mc, lc, s, limit, a.scale2, t, [&](int row, int half) {
       return *reinterpret_cast<const uint4*>(values + row * VS + half * 64 + quad * 8);
     });
     PR1_UNROLL
@@ -306,19 +308,9 @@ __global__ void __launch_bounds__(128) attention_items(AttentionArgs a, const It
       limit[half] = valid ? a.visible[query[half]] - first : 0;
     }
     uint4 q[D / 32][2];
-    PR1_UNROLL
-    for (int kb = 0; kb < D / 32; kb++) {
-      PR1_UNROLL
-      for (int half = 0; half < 2; half++) {
-        q[kb][half] = load_16(a.q + query[half] * a.q_stride + head[half] * D + kb * 32 + t * 8);
-      }
-    }
+    load_queries<D>(q, a, query, head, t);
     float s[8][4];
-    PR1_UNROLL
-    for (int j = 0; j < 8; j++) {
-      PR1_UNROLL
-      for (int e = 0; e < 4; e++) s[j][e] = 0.0f;
-    }
+    clear(s);
     const bf16* keys[8];
     PR1_UNROLL
     for (int j = 0; j < 8; j++) {
@@ -328,15 +320,7 @@ __global__ void __launch_bounds__(128) attention_items(AttentionArgs a, const It
     rows_by_rows<8, D / 32>(
         s, [&](int kb, int half) { return q[kb][half]; }, [&](int j, int kb) { return load_16(keys[j] + kb * 32); });
     float mc[2], lc[2], oc[D / 8][4];
-    chunk_softmax(s, mc, lc, limit, a.scale2, t);
-    unsigned p[4][4];
-    as_operand<4>(p, s);
-    PR1_UNROLL
-    for (int i = 0; i < D / 8; i++) {
-      PR1_UNROLL
-      for (int e = 0; e < 4; e++) oc[i][e] = 0.0f;
-    }
-    weights_by_rows<D, 4>(oc, p, t, [&](int key, int half) {
+    chunk_values<D>(oc, mc, lc, s, limit, a.scale2, t, [&](int key, int half) {
       const int64_t at = __shfl_sync(kAllLanes, row[key / 32], key & 31);
       return load_16(a.v + at * a.kv_stride + kv * D + half * 64 + quad * 8);
     });

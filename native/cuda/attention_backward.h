@@ -71,11 +71,7 @@ __global__ void __launch_bounds__(128) attention_backward_queries(AttentionBackw
     delta[half] = a.delta[at[half]];
   }
   float dq[D / 8][4];
-  PR1_UNROLL
-  for (int i = 0; i < D / 8; i++) {
-    PR1_UNROLL
-    for (int e = 0; e < 4; e++) dq[i][e] = 0.0f;
-  }
+  clear(dq);
   const int chunks = (tile.visible + kKeys - 1) / kKeys;
   for (int c = 0; c < chunks; c++) {
     if (threadIdx.x < kKeys) {
@@ -94,11 +90,8 @@ __global__ void __launch_bounds__(128) attention_backward_queries(AttentionBackw
     wait_copies<0>();
     __syncthreads();
     float s[8][4], dp[8][4];
-    PR1_UNROLL
-    for (int j = 0; j < 8; j++) {
-      PR1_UNROLL
-      for (int e = 0; e < 4; e++) s[j][e] = dp[j][e] = 0.0f;
-    }
+    clear(s);
+    clear(dp);
     const bf16* q_row = queries + (warp * 16 + quad) * RS + t * 8;
     const bf16* d_row = douts + (warp * 16 + quad) * RS + t * 8;
     rows_by_rows<8, D / 32>(
@@ -162,11 +155,8 @@ __global__ void __launch_bounds__(128) attention_backward_keys(AttentionBackward
   }
   commit_copies();
   float dk[D / 8][4], dv[D / 8][4];
-  PR1_UNROLL
-  for (int i = 0; i < D / 8; i++) {
-    PR1_UNROLL
-    for (int e = 0; e < 4; e++) dk[i][e] = dv[i][e] = 0.0f;
-  }
+  clear(dk);
+  clear(dv);
   const bf16* k_row = keys + (warp * 16 + quad) * RS + t * 8;
   const bf16* v_row = values + (warp * 16 + quad) * RS + t * 8;
   for (int n = a.key_first[blockIdx.x]; n < a.key_first[blockIdx.x + 1]; n++) {
@@ -212,11 +202,8 @@ __global__ void __launch_bounds__(128) attention_backward_keys(AttentionBackward
       const int first = part * 32;
       if (first / group >= tile.queries) break;
       float s[4][4], dp[4][4];
-      PR1_UNROLL
-      for (int j = 0; j < 4; j++) {
-        PR1_UNROLL
-        for (int e = 0; e < 4; e++) s[j][e] = dp[j][e] = 0.0f;
-      }
+      clear(s);
+      clear(dp);
       rows_by_rows<4, D / 32>(
           s, [&](int kb, int half) { return *reinterpret_cast<const uint4*>(k_row + half * 8 * RS + kb * 32); },
           [&](int j, int kb) {

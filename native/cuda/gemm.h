@@ -80,14 +80,7 @@ __global__ void __launch_bounds__(kMaxWarps * 32) gemm_few(GemmArgs g) {
     const int chunk = c0 + warp;
     if (chunk < chunks) {
       float acc[MT][NT][4];
-      PR1_UNROLL
-      for (int i = 0; i < MT; i++) {
-        PR1_UNROLL
-        for (int j = 0; j < NT; j++) {
-          PR1_UNROLL
-          for (int e = 0; e < 4; e++) acc[i][j][e] = 0.0f;
-        }
-      }
+      clear(acc);
       const int k1 = (chunk + 1) * kChunk < g.K ? (chunk + 1) * kChunk : g.K;
       for (int k = chunk * kChunk; k < k1; k += 64) {
         uint4 wa[2][MT][2];
@@ -114,16 +107,9 @@ __global__ void __launch_bounds__(kMaxWarps * 32) gemm_few(GemmArgs g) {
         }
       }
       float* part = parts + warp * outputs;
-      PR1_UNROLL
-      for (int i = 0; i < MT; i++) {
-        PR1_UNROLL
-        for (int j = 0; j < NT; j++) {
-          PR1_UNROLL
-          for (int e = 0; e < 4; e++) {
-            part[(j * 8 + t * 2 + (e & 1)) * rows + i * 16 + quad + (e >> 1) * 8] = acc[i][j][e];
-          }
-        }
-      }
+      each_number<MT, NT>([&](int i, int j, int e) {
+        part[(j * 8 + t * 2 + (e & 1)) * rows + i * 16 + quad + (e >> 1) * 8] = acc[i][j][e];
+      });
     }
     __syncthreads();
     const int have = chunks - c0 < warps ? chunks - c0 : warps;
@@ -185,14 +171,8 @@ __global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArg
   };
 
   float total[MT][NT][4], acc[MT][NT][4];
-  PR1_UNROLL
-  for (int i = 0; i < MT; i++) {
-    PR1_UNROLL
-    for (int j = 0; j < NT; j++) {
-      PR1_UNROLL
-      for (int e = 0; e < 4; e++) total[i][j][e] = acc[i][j][e] = 0.0f;
-    }
-  }
+  clear(total);
+  clear(acc);
   fill(0);
   fill(1);
   for (int step = 0; step < steps; step++) {
@@ -220,30 +200,14 @@ __global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArg
       }
     }
     if ((step + 1) % (kChunk / kTileK) == 0 || step + 1 == steps) {
-      PR1_UNROLL
-      for (int i = 0; i < MT; i++) {
-        PR1_UNROLL
-        for (int j = 0; j < NT; j++) {
-          PR1_UNROLL
-          for (int e = 0; e < 4; e++) {
-            total[i][j][e] += acc[i][j][e];
-            acc[i][j][e] = 0.0f;
-          }
-        }
-      }
+      each_number<MT, NT>([&](int i, int j, int e) { total[i][j][e] += acc[i][j][e]; });
+      clear(acc);
     }
   }
   wait_copies<0>();
-  PR1_UNROLL
-  for (int i = 0; i < MT; i++) {
-    PR1_UNROLL
-    for (int j = 0; j < NT; j++) {
-      PR1_UNROLL
-      for (int e = 0; e < 4; e++) {
-        gemm_store(g, m0 + wm + i * 16 + quad + (e >> 1) * 8, n0 + wn + j * 8 + t * 2 + (e & 1), total[i][j][e]);
-      }
-    }
-  }
+  each_number<MT, NT>([&](int i, int j, int e) {
+    gemm_store(g, m0 + wm + i * 16 + quad + (e >> 1) * 8, n0 + wn + j * 8 + t * 2 + (e & 1), total[i][j][e]);
+  });
 }
 
 // ---- Operands: float32 to bfloat16, padded along k with zeros ----

@@ -62,6 +62,26 @@ __device__ __forceinline__ void mma_bf16(float (&d)[4], unsigned a0, unsigned a1
 #endif
 }
 
+/// Accumulators in registers, an array of any depth, become 0.
+__device__ __forceinline__ void clear(float& x) { x = 0.0f; }
+template <class T, int N>
+__device__ __forceinline__ void clear(T (&x)[N]) {
+  PR1_UNROLL
+  for (int i = 0; i < N; i++) clear(x[i]);
+}
+/// body(i, j, e) for every number of M x N accumulators of mma_bf16.
+template <int M, int N, class F>
+__device__ __forceinline__ void each_number(F&& body) {
+  PR1_UNROLL
+  for (int i = 0; i < M; i++) {
+    PR1_UNROLL
+    for (int j = 0; j < N; j++) {
+      PR1_UNROLL
+      for (int e = 0; e < 4; e++) body(i, j, e);
+    }
+  }
+}
+
 /// 16 bytes from global to shared memory, zeros where `valid` is false; complete after a wait and a barrier.
 __device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid) {
 #if defined(PR1_EMULATE)
