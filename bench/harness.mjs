@@ -148,27 +148,23 @@ async function measure(mode) {
 
 /** The usual opener, but for a model that has its answer ready: what the checkpoint said to the first problem. */
 async function instantly() {
-  const [{ openEngine }, { readCheckpoint }, { Scheduler }] = await Promise.all([
+  const [{ openEngine }, { readCheckpoint }, { localThinker }] = await Promise.all([
     import('../dist/engine/open.js'),
     import('../dist/engine/checkpoint/folder.js'),
-    import('../dist/thinking/scheduler.js'),
+    import('../dist/thinking/thinker.js'),
   ])
   return {
     openEngine,
     readCheckpoint,
-    async loadModel(engine, { checkpoint }) {
-      const model = await engine.load(checkpoint)
-      const scheduler = new Scheduler(model)
+    async openThinker(engine, { checkpoint }) {
+      const thinker = localThinker(await engine.load(checkpoint), { ownsModel: true })
       let answer
       return {
         think(request) {
-          answer ??= scheduler.think(request)
+          answer ??= thinker.think(request)
           return answer
         },
-        async close() {
-          await scheduler.close()
-          await model.dispose()
-        },
+        close: () => thinker.close(),
       }
     },
   }

@@ -2,6 +2,7 @@
 // rollouts through the decoder, the suite's assertions, update. From a shipped checkpoint, so that responses have real lengths.
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { localThinker } from '../../dist/thinking/thinker.js'
 import { readTrainConfig } from '../../dist/trainer/config.js'
 import { grpoRecipe } from '../../dist/trainer/grpo.js'
 import { openModel } from '../../dist/trainer/model.js'
@@ -21,7 +22,9 @@ export async function grpoSteps(engine, form, { prompts, group, rounds }) {
   const source = { checkpoint: path.join(suites, 'checkpoints', form) }
   const { model, checkpoint } = await openModel(engine, source, config.seed, {})
   const clock = stopwatch(model)
-  const recipe = await grpoRecipe({ model: clock.model, checkpoint, seed: config.seed, sharesPrompts: true }, stage, suite)
+  const openThinker = async () => localThinker(clock.model)
+  const session = { model: clock.model, checkpoint, openThinker, seed: config.seed, sharesPrompts: true }
+  const recipe = await grpoRecipe(session, stage, suite)
   const steps = []
   for (let step = 0; step <= rounds; step++) {
     clock.training = 0

@@ -9,7 +9,7 @@ import path from 'node:path'
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { Device, Engine, EngineInfo, EngineOptions, Numerics, Precision } from '../engine/types.ts'
-import type { ThinkRequest, Thought } from '../thinking/types.ts'
+import type { Thinker } from '../thinking/thinker.ts'
 
 /** What makes two requests share a model. */
 export interface ModelSettings {
@@ -23,17 +23,12 @@ export interface ModelSettings {
   cacheTokens?: number
 }
 
-/** A model ready to think. */
-export interface LoadedModel {
-  think(request: ThinkRequest, signal?: AbortSignal): Promise<Thought>
-  close(): Promise<void>
-}
-
-/** How the pool opens engines and models; tests give their own. */
+/** How the pool opens engines and thinkers; tests give their own. */
 export interface Opener {
   openEngine(options: EngineOptions): Promise<Engine>
   readCheckpoint(folder: string): Promise<Checkpoint>
-  loadModel(engine: Engine, settings: ModelSettings): Promise<LoadedModel>
+  /** Its `close` releases the weights too. */
+  openThinker(engine: Engine, settings: ModelSettings): Promise<Thinker>
 }
 
 /** A checkpoint in use; `release` once, when the call is over. */
@@ -42,8 +37,8 @@ export interface Lease {
   readonly engine: EngineInfo
   /** Changes whenever the folder is written anew. */
   readonly version: string
-  /** The model, its weights loaded if need be. Calls that come while it loads wait for the same load; a failure reaches all of them and the next lease tries again. */
-  model(): Promise<LoadedModel>
+  /** Thinks with the model, its weights loaded if need be. Calls that come while it loads wait for the same load; a failure reaches all of them and the next lease tries again. */
+  thinker(): Promise<Thinker>
   release(): void
 }
 
@@ -51,7 +46,7 @@ interface Entry {
   version: string
   /** What is known without the weights. */
   opened: Promise<{ checkpoint: Checkpoint; info: EngineInfo }>
-  model?: Promise<LoadedModel>
+  thinker?: Promise<Thinker>
   engine: EngineEntry
   leases: number
   /** Provider entries that have used it. */
@@ -89,7 +84,7 @@ export class ModelPool {
   /** Number of models loaded or being loaded. */
   get size(): number {
     let loaded = 0
-    for (const { model } of this.#models.values()) if (model) loaded++
+    for (const { thinker } of this.#models.values()) if (thinker) loaded++
     return loaded
   }
 
@@ -117,11 +112,11 @@ export class ModelPool {
         open = false
         this.#giveBack(key, held)
       }
-      const model = () => {
-        held.model ??= this.#load(key, held, settings)
-        return held.model
+      const thinker = () => {
+        held.thinker ??= this.#load(key, held, settings)
+        return held.thinker
       }
-      return { checkpoint, engine: info, version, model, release }
+      return { checkpoint, engine: info, version, thinker, release }
     } catch (error) {
       held.leases--
       this.#drop(key, held)
@@ -172,8 +167,8 @@ export class ModelPool {
     clearTimeout(entry.idleTimer)
     if (this.#models.get(key) !== entry) return
     this.#models.delete(key)
-    const closing = Promise.resolve(entry.model)
-      .then((model) => model?.close())
+    const closing = Promise.resolve(entry.thinker)
+      .then((thinker) => thinker?.close())
       .finally(() => this.#releaseEngine(entry.engine))
       .catch((error: unknown) => console.error(`parallel-r1: a model was not released cleanly: ${String(error)}`))
       .finally(() => this.#closing.delete(closing))
@@ -201,12 +196,12 @@ export class ModelPool {
     }
   }
 
-  async #load(key: string, entry: Entry, settings: ModelSettings): Promise<LoadedModel> {
+  async #load(key: string, entry: Entry, settings: ModelSettings): Promise<Thinker> {
     try {
-      const model = await this.#opener.loadModel(await entry.engine.engine, settings)
-      if ((await fingerprint(settings.checkpoint)) === entry.version) return model
+      const thinker = await this.#opener.openThinker(await entry.engine.engine, settings)
+      if ((await fingerprint(settings.checkpoint)) === entry.version) return thinker
       this.#versions.delete(settings.checkpoint)
-      await model.close()
+      await thinker.close()
       throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
     } catch (error) {
       this.#drop(key, entry)
@@ -272,7 +267,7 @@ function missingCheckpoint(folder: string): ConfigError {
   )
 }
 
-/** Engine, checkpoint reader and scheduler load with the first model: importing the package stays cheap. */
+/** Engine, checkpoint reader and decoder load with the first model: importing the package stays cheap. */
 const defaultOpener: Opener = {
   async openEngine(options) {
     const { openEngine } = await import('../engine/open.ts')
@@ -282,16 +277,9 @@ const defaultOpener: Opener = {
     const { readCheckpoint } = await import('../engine/checkpoint/folder.ts')
     return readCheckpoint(folder)
   },
-  async loadModel(engine, settings) {
-    const { Scheduler } = await import('../thinking/scheduler.ts')
+  async openThinker(engine, settings) {
+    const { localThinker } = await import('../thinking/thinker.ts')
     const model = await engine.load(settings.checkpoint, { cacheTokens: settings.cacheTokens })
-    const scheduler = new Scheduler(model)
-    return {
-      think: (request, signal) => scheduler.think(request, signal),
-      async close() {
-        await scheduler.close()
-        await model.dispose()
-      },
-    }
+    return localThinker(model, { ownsModel: true })
   },
 }

@@ -89,7 +89,7 @@ export class ParallelThinkingProvider implements ApiProvider {
       const found = key && (await this.#samples?.get(key, ids))
       const stored = found && !wantsNewSample(context) ? found : undefined
       signal?.throwIfAborted()
-      const thought = stored ?? (await (await lease.model()).think(request, signal))
+      const thought = stored ?? (await (await lease.thinker()).think(request, signal))
       if (key && !stored) this.#samples?.put(key, thought)
       return toProviderResponse(thought, {
         request,

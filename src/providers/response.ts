@@ -1,6 +1,7 @@
 import type { ProviderResponse } from 'promptfoo'
 import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
-import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from '../thinking/types.ts'
+import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
+import type { Segment, ThinkRequest, Thought } from '../thinking/types.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
 export interface Stretch {
@@ -96,14 +97,6 @@ function segmentLength(segment: Segment): number {
 
 /** One log-probability per response token in reading order; 0 where the decoder wrote the token itself. */
 function responseLogprobs(thought: Thought): number[] {
-  const all = tokenRuns(thought.trajectory).flatMap((run) => run.logprobs)
+  const all = runsOf(thought.trajectory).flatMap((run) => run.logprobs)
   return all.slice(0, thought.ids.length)
-}
-
-function tokenRuns(trajectory: Trajectory): TokenRun[] {
-  return trajectory.segments.flatMap(segmentRuns)
-}
-
-function segmentRuns(segment: Segment): TokenRun[] {
-  return segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close]
 }

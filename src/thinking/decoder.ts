@@ -17,13 +17,17 @@
 import type { Model, Sampling, Sequence, StepInput, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
 import { parseThinkingIds } from './grammar.ts'
-import type { Stepper } from './scheduler.ts'
 import { emptyRun, pushInjected, pushSampled, responseIds, trajectoryCounts } from './trajectory.ts'
 import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
 
 /** Streams of the sampling generator: the parent is 0, path p of block b is this. */
 export function pathStream(block: number, path: number): number {
   return 1 + 16 * block + path
+}
+
+/** What a coroutine uses to have its sequences advanced. */
+export interface Stepper {
+  step(input: StepInput): Promise<StepOutput>
 }
 
 /** Decodes one request. Every sequence it made is free when it returns or throws. */

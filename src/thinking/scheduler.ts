@@ -12,7 +12,7 @@ import { setMaxListeners } from 'node:events'
 import { CacheFullError, ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, StepInput, StepOutput } from '../engine/types.ts'
 import { resolveLimits, worstCasePages } from './budget.ts'
-import { decode } from './decoder.ts'
+import { decode, type Stepper } from './decoder.ts'
 import type { ThinkRequest, Thought } from './types.ts'
 
 /** Inputs up to this length count as decoding: they are neither split nor held back by prompts. */
@@ -40,11 +40,6 @@ export interface SchedulerStats {
   /** Pages of the KV cache reserved by running requests, and there in all. */
   reservedPages: number
   capacityPages: number
-}
-
-/** What a coroutine uses to have its sequences advanced. */
-export interface Stepper {
-  step(input: StepInput): Promise<StepOutput>
 }
 
 /** One input on its way: `offset` tokens of it are in the cache already. */

@@ -68,11 +68,19 @@ export function trajectoryFromIds(
   return { promptIds: [...promptIds], segments, exclusionSets: [], temperature: 1 }
 }
 
-/** Every run of a trajectory in reading order: in a block open, paths, close. */
+/** Every run of a trajectory in reading order. */
 export function runsOf(trajectory: Trajectory): TokenRun[] {
-  return trajectory.segments.flatMap((segment) =>
-    segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close],
-  )
+  return trajectory.segments.flatMap(segmentRuns)
+}
+
+/** The runs of one segment: in a block open, paths, close. */
+export function segmentRuns(segment: Segment): TokenRun[] {
+  return segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close]
+}
+
+/** Log-probabilities of the sampled tokens, in the order of `Layout.sampledIndex`. */
+export function sampledLogprobs(trajectory: Trajectory): number[] {
+  return runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, i) => run.sampled[i]))
 }
 
 /** The response in reading order with everything in it, an end-of-response id too. */

@@ -6,8 +6,8 @@
 
 import { layoutTrajectory, packLayouts } from '../thinking/layout.ts'
 import { branchLength, samePrompt, sharePrompt } from '../thinking/shared-prompt.ts'
-import { runsOf } from '../thinking/trajectory.ts'
-import type { Layout, Trajectory } from '../thinking/types.ts'
+import { sampledLogprobs } from '../thinking/trajectory.ts'
+import type { Layout } from '../thinking/types.ts'
 import { groupAdvantages, isInformative } from './advantages.ts'
 import { drawIndices, packByBudget, runsAlike, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
@@ -115,10 +115,6 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
     step,
   }
-}
-
-function sampledLogprobs(trajectory: Trajectory): number[] {
-  return runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, i) => run.sampled[i]))
 }
 
 /** Means over all samples of a step, those of dropped groups too. */

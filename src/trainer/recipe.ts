@@ -3,6 +3,7 @@
 import type { Checkpoint, ParallelInfo } from '../engine/checkpoint/folder.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import type { Model, UpdateOptions } from '../engine/types.ts'
+import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
 import type { Gap } from './objective.ts'
 
@@ -11,6 +12,8 @@ export interface Session {
   model: Model
   /** As the provider would have read it from a folder. */
   checkpoint: Checkpoint & { tokenizer: Tokenizer; parallel: ParallelInfo }
+  /** Thinks with the weights as they are now, until it is closed: before the next update. */
+  openThinker(): Promise<Thinker>
   seed: number
   /** Whether a prompt is packed once for all its responses. Not on tfjs, where attention costs the square of a packed sequence, hidden or not. */
   sharesPrompts: boolean

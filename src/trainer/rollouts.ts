@@ -9,7 +9,7 @@ import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from '../p
 import { promptIds } from '../providers/prompt.ts'
 import { budgetsOf, toRequest } from '../providers/request.ts'
 import { toProviderResponse } from '../providers/response.ts'
-import { Scheduler } from '../thinking/scheduler.ts'
+import type { Thinker } from '../thinking/thinker.ts'
 import type { Budgets, ThinkRequest, Thought } from '../thinking/types.ts'
 import type { GrpoStage } from './config.ts'
 import { derivedSeed } from './random.ts'
@@ -50,20 +50,17 @@ export class Rollouts {
 
   /** One group of rollouts a row, in the order of `rows`. The first error, of decoding or grading, ends them all. */
   async sample(rows: readonly SuiteRow[], step: number): Promise<Rollout[][]> {
-    // A new scheduler a step: it never sees keys and values of older weights.
-    const scheduler = new Scheduler(this.session.model)
+    const thinker = await this.session.openThinker()
     const stop = new AbortController()
     try {
       return await Promise.all(
         rows.map((row, prompt) =>
-          Promise.all(
-            Array.from({ length: this.stage.group }, (_, member) => this.one(scheduler, row, [step, prompt, member], stop.signal)),
-          ),
+          Promise.all(Array.from({ length: this.stage.group }, (_, member) => this.one(thinker, row, [step, prompt, member], stop.signal))),
         ),
       )
     } finally {
       stop.abort()
-      await scheduler.close()
+      await thinker.close()
     }
   }
 
@@ -81,12 +78,12 @@ export class Rollouts {
     return { request: toRequest(config, checkpoint, ids, 0), budgets: budgetsOf(config, checkpoint) }
   }
 
-  private async one(scheduler: Scheduler, row: SuiteRow, address: [number, number, number], signal: AbortSignal): Promise<Rollout> {
+  private async one(thinker: Thinker, row: SuiteRow, address: [number, number, number], signal: AbortSignal): Promise<Rollout> {
     const { session, stage } = this
     const { config, ids } = this.promptOf(row)
     const { tokenizer } = session.checkpoint
     const request = toRequest(config, session.checkpoint, ids, derivedSeed(session.seed, 'rollout', stage.name, ...address))
-    const thought = await scheduler.think(request, signal)
+    const thought = await thinker.think(request, signal)
     const response = toProviderResponse(thought, {
       request,
       repeatIndex: address[2],

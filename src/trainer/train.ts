@@ -8,6 +8,7 @@ import { ConfigError, NoTrainingError, ParallelR1Error } from '../engine/errors.
 import { openEngine } from '../engine/open.ts'
 import type { Engine, MemoryPlan } from '../engine/types.ts'
 import { parseThinkingConfig } from '../providers/config.ts'
+import { localThinker, type Thinker } from '../thinking/thinker.ts'
 import { exportCheckpoint, latestState, restoreOptimizer, saveState, type TrainerState } from './checkpoint.ts'
 import { configHash, configTable, decisiveTable, type Stage, type TrainConfig } from './config.ts'
 import { grpoRecipe } from './grpo.ts'
@@ -182,7 +183,8 @@ class Run {
     const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
     if (saved) await restoreOptimizer(model, saved.folder, saved.state)
     else state.base = base
-    return { model, checkpoint, seed: config.seed, sharesPrompts: this.engine.info.device !== 'tfjs' }
+    const openThinker = async (): Promise<Thinker> => localThinker(model)
+    return { model, checkpoint, openThinker, seed: config.seed, sharesPrompts: this.engine.info.device !== 'tfjs' }
   }
 
   private printConfig(saved: Saved | undefined): void {

@@ -90,6 +90,23 @@ describe('import direction', () => {
   })
 })
 
+describe('seams', () => {
+  it('a scheduler belongs to the local thinker: whoever wants a thought holds a Thinker', () => {
+    const users = imports.filter(({ target }) => target === 'thinking/scheduler.ts').map(({ file }) => file)
+    expect(users).toEqual(['thinking/thinker.ts'])
+  })
+
+  it('no file of the method depends on itself through others', () => {
+    const next = (file: string) => imports.filter((i) => i.local && i.file === file).map(({ target }) => target)
+    const reaches = (from: string, seen = new Set<string>()): Set<string> => {
+      for (const target of next(from)) if (!seen.has(target)) reaches(target, seen.add(target))
+      return seen
+    }
+    const files = sources.map(({ file }) => file).filter((file) => file.startsWith('thinking/'))
+    expect(files.filter((file) => reaches(file).has(file))).toEqual([])
+  })
+})
+
 describe('exports', () => {
   it('are named everywhere: a default export would hide the names from promptfoo', () => {
     const withDefault = sources.filter(({ file, text }) => {

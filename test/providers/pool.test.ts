@@ -4,7 +4,8 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Checkpoint } from '../../src/engine/checkpoint/folder.ts'
 import type { Engine } from '../../src/engine/types.ts'
-import { type LoadedModel, ModelPool, type ModelSettings, type Opener, sharedPool } from '../../src/providers/pool.ts'
+import { ModelPool, type ModelSettings, type Opener, sharedPool } from '../../src/providers/pool.ts'
+import type { Thinker } from '../../src/thinking/thinker.ts'
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'pr1-pool-'))
 const a = { checkpoint: path.join(root, 'a'), device: 'cpu', precision: 'f32' } as const satisfies ModelSettings
@@ -32,10 +33,10 @@ function counting(failures = 0) {
       log.reads++
       return { folder } as Checkpoint
     },
-    async loadModel() {
+    async openThinker() {
       await new Promise((resolve) => setTimeout(resolve, 5))
       if (log.loads++ < failures) throw new Error('disk on fire')
-      return { close: async () => void log.closes++ } as unknown as LoadedModel
+      return { close: async () => void log.closes++ } as unknown as Thinker
     },
   }
   return { log, opener }
@@ -44,7 +45,7 @@ function counting(failures = 0) {
 /** A lease whose model is loaded. */
 async function loaded(pool: ModelPool, settings: ModelSettings, user: object = {}) {
   const lease = await pool.acquire(settings, user)
-  await lease.model()
+  await lease.thinker()
   return lease
 }
 
@@ -60,7 +61,7 @@ describe('ModelPool', () => {
     expect(one.engine.isa).toBe('counted')
     expect(log).toMatchObject({ engines: 1, reads: 1, loads: 0 })
     expect(pool.size).toBe(0)
-    expect(await one.model()).toBe(await two.model())
+    expect(await one.thinker()).toBe(await two.thinker())
     expect(log.loads).toBe(1)
     expect(pool.size).toBe(1)
     one.release()
@@ -77,7 +78,7 @@ describe('ModelPool', () => {
     const pool = new ModelPool(opener, { lookMs: 0 })
     const lease = await pool.acquire(b, {})
     utimesSync(path.join(b.checkpoint, 'config.json'), 2, 2)
-    await expect(lease.model()).rejects.toThrow(/written anew while it was loaded/)
+    await expect(lease.thinker()).rejects.toThrow(/written anew while it was loaded/)
     lease.release()
     const next = await loaded(pool, b)
     expect(next.version).not.toBe(lease.version)
@@ -91,8 +92,8 @@ describe('ModelPool', () => {
     const pool = new ModelPool(opener)
     const leases = await Promise.all([a, a, b, a].map((settings) => loaded(pool, settings)))
     expect(log).toMatchObject({ engines: 1, loads: 2 })
-    expect(await leases[0].model()).toBe(await leases[3].model())
-    expect(await leases[0].model()).not.toBe(await leases[2].model())
+    expect(await leases[0].thinker()).toBe(await leases[3].thinker())
+    expect(await leases[0].thinker()).not.toBe(await leases[2].thinker())
     for (const lease of leases) lease.release()
     await pool.releaseAll()
     expect(log).toMatchObject({ closes: 2, engineDisposals: 1 })

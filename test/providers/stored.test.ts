@@ -9,7 +9,7 @@ import type { Engine } from '../../src/engine/types.ts'
 import { ModelPool, type ModelSettings } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import { sharedSamples } from '../../src/store/samples.ts'
-import { Scheduler } from '../../src/thinking/scheduler.ts'
+import { localThinker } from '../../src/thinking/thinker.ts'
 import { writeTinyCheckpoint } from './tiny-checkpoint.ts'
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-stored-'))
@@ -95,12 +95,9 @@ describe('stored samples', () => {
   })
 
   it('of exact numerics are not served to fast ones, nor the other way round', async () => {
-    const loadModel = async (engine: Engine, settings: ModelSettings) => {
-      const scheduler = new Scheduler(await engine.load(settings.checkpoint))
-      return { think: scheduler.think.bind(scheduler), close: () => scheduler.close() }
-    }
+    const openThinker = async (engine: Engine, settings: ModelSettings) => localThinker(await engine.load(settings.checkpoint))
     // An engine that does not mind being fast.
-    pool = new ModelPool({ openEngine: ({ numerics: _, ...options }) => openEngine(options), readCheckpoint, loadModel })
+    pool = new ModelPool({ openEngine: ({ numerics: _, ...options }) => openEngine(options), readCheckpoint, openThinker })
     expect(cached(await answers({ numerics: 'exact' }))).toBe(16)
     expect(cached(await answers({ numerics: 'fast' }))).toBe(0)
     expect(cached(await answers({ numerics: 'fast' }))).toBe(16)

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CacheFullError } from '../../../src/engine/errors.ts'
 import type { Engine, Sampling } from '../../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../../src/thinking/layout.ts'
-import { Scheduler } from '../../../src/thinking/scheduler.ts'
+import { localThinker } from '../../../src/thinking/thinker.ts'
 import { runsOf } from '../../../src/thinking/trajectory.ts'
 import type { ThinkRequest } from '../../../src/thinking/types.ts'
 import { TOY_TAGS } from '../../thinking/toy-model.ts'
@@ -37,9 +37,9 @@ describe.each([...candidates, ...precisions])('decoding: $name', (candidate) => 
         }),
       )
       // Small steps, so that prompts come in chunks beside other sequences.
-      const scheduler = new Scheduler(model, { maxStepTokens: 16 })
-      const thoughts = await Promise.all(requests.map((request) => scheduler.think(request)))
-      await scheduler.close()
+      const thinker = localThinker(model, { maxStepTokens: 16 })
+      const thoughts = await Promise.all(requests.map((request) => thinker.think(request)))
+      await thinker.close()
       expect(model.cacheFree).toBe(model.cacheCapacity)
       const layouts = thoughts.map(({ trajectory }) => layoutTrajectory(trajectory, attention, { loss: 'sampled' }))
       const { batch, starts } = packLayouts(layouts)

@@ -1,0 +1,40 @@
+/**
+ * The seam between the method and where it runs. Who wants a thought, the provider as the trainer, holds a Thinker; caches,
+ * steps and batches are behind it. What `think` returns follows from the request and the weights alone, whatever else runs.
+ */
+
+import type { Model } from '../engine/types.ts'
+import { Scheduler, type SchedulerOptions } from './scheduler.ts'
+import type { ThinkRequest, Thought } from './types.ts'
+
+export interface Thinker {
+  /**
+   * Decodes one request; any number may run at once. Rejects with ConfigError for settings that cannot work, CacheFullError
+   * for a request that could never fit, the signal's reason when aborted, and ParallelR1Error once closed.
+   */
+  think(request: ThinkRequest, signal?: AbortSignal): Promise<Thought>
+  /** Refuses what comes, ends what runs, and resolves when all it held is free. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface LocalThinkerOptions extends SchedulerOptions {
+  /** `close` disposes the model too. Default false: it goes on serving whoever opened it. */
+  ownsModel?: boolean
+}
+
+/** Thinks with a model of this process; all requests decode in one loop of steps. One thinker a model at a time. */
+export function localThinker(model: Model, { ownsModel = false, ...options }: LocalThinkerOptions = {}): Thinker {
+  const scheduler = new Scheduler(model, options)
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    await scheduler.close()
+    if (ownsModel) await model.dispose()
+  }
+  return {
+    think: (request, signal) => scheduler.think(request, signal),
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
