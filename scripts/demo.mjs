@@ -11,8 +11,11 @@ import { fileURLToPath } from 'node:url'
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const node = (args, options = {}) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', ...options }).status ?? 1
 
-for (const step of ['install.mjs', 'build.mjs']) {
-  const status = node([path.join(root, 'scripts', step), ...(step === 'build.mjs' ? ['--if-needed'] : [])])
+for (const [step, option] of [
+  ['install.mjs', '--required'],
+  ['build.mjs', '--if-needed'],
+]) {
+  const status = node([path.join(root, 'scripts', step), option])
   if (status !== 0) process.exit(status)
 }
 

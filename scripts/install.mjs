@@ -1,10 +1,12 @@
-// Runs at `npm install` and before the tests: finds a prebuilt addon, else compiles one.
-//   --from-source   compile even where a prebuilt addon fits
+// Runs at `npm install`, before the tests and before the demo: finds a compiled addon for this platform, else compiles one.
+// Where there is no compiler it says what is missing and goes on: all but the engine works without, and the engine says it again.
+//   --required      a missing compiler is an error (tests, demo, benchmarks)
+//   --from-source   compile even where a compiled addon fits; required
 //   --clean         compile everything anew
-// Needs nothing but Node's own modules until dependencies are known to be there.
+// A compile that fails is always an error. Needs nothing but Node's own modules until dependencies are known to be there.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,44 +14,62 @@ import { fileURLToPath } from 'node:url'
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const require = createRequire(import.meta.url)
 const fromSource = process.argv.includes('--from-source') || process.env.npm_config_build_from_source === 'true'
+const required = fromSource || process.argv.includes('--required')
+const clean = process.argv.includes('--clean')
+/** What is missing, for the engine's first use (src/engine/native/locate.ts). */
+const note = path.join(root, 'build', 'not-built.txt')
+const tools = {
+  linux: 'Debian, Ubuntu: sudo apt-get install build-essential python3; Fedora: sudo dnf install gcc-c++ make python3',
+  darwin: 'xcode-select --install',
+  win32: 'Visual Studio with "Desktop development with C++" and "C++ Clang tools for Windows", and Python 3',
+}[process.platform]
 
-if (!fromSource && prebuilt()) process.exit(0)
+if (!fromSource && compiled()) process.exit(0)
 const missing = missingTools()
-if (missing.length > 0) fail(`The native engine must be compiled here. Not found: ${missing.join(', ')}.`)
+if (missing.length > 0) notBuilt(missing.join(', '))
 const { command, args } = nodeGyp()
-const targets = process.argv.includes('--clean') ? ['rebuild'] : ['configure', 'build']
-for (const target of targets) {
+if (!works(command)) notBuilt('node-gyp, which comes with npm')
+for (const target of [clean ? 'rebuild' : 'configure', ...(clean ? [] : ['build'])]) {
   // Quiet unless it fails: the compiler's own errors are still shown.
-  const options = target === 'configure' || target === 'rebuild' ? headers() : []
+  const options = target === 'build' ? [] : headers()
   const run = spawnSync(command, [...args, target, '--loglevel=error', ...options, ...(target === 'configure' ? [] : ['-j', 'max'])], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
   })
-  if (run.status !== 0) {
-    console.error(run.stdout?.split('\n').slice(-40).join('\n') ?? '')
-    fail(`Compiling the native engine failed (node-gyp ${target}: ${run.error?.message ?? `exit code ${run.status}`}).`)
+  if (run.status === 0) continue
+  console.error(run.stdout?.split('\n').slice(-40).join('\n') ?? '')
+  // Where Visual Studio is, node-gyp alone knows.
+  if (target === 'configure' && process.platform === 'win32') notBuilt('a C++ compiler that node-gyp finds')
+  fail(
+    `Compiling the native engine failed (node-gyp ${target}: ${run.error?.message ?? `exit code ${run.status}`}).`,
+    'To install without the engine: npm install --ignore-scripts.',
+  )
+}
+rmSync(note, { force: true })
+
+/** True where a compiled addon of this platform loads: of the platform's package, or below prebuilds/. */
+function compiled() {
+  const platform = `${process.platform}-${process.arch}`
+  for (const folder of [`@parallel-r1/${platform}`, path.join(root, 'prebuilds', platform)]) {
+    try {
+      const addon = require.resolve(`${folder}/parallel_r1.node`)
+      require(addon)
+      console.log(`parallel-r1: using the compiled engine ${path.relative(root, addon)}`)
+      return true
+    } catch (error) {
+      if (error.code !== 'MODULE_NOT_FOUND') console.warn(`parallel-r1: ${error.message.split('\n')[0]}; compiling the engine instead`)
+    }
   }
+  return false
 }
 
-/** True where a prebuilt addon for this platform loads. */
-function prebuilt() {
-  if (!existsSync(path.join(root, 'prebuilds'))) return false
-  try {
-    const addon = require('node-gyp-build').resolve(root)
-    if (!addon.includes(`${path.sep}prebuilds${path.sep}`)) return false
-    require(addon)
-    console.log(`parallel-r1: using the prebuilt engine ${path.relative(root, addon)}`)
-    return true
-  } catch (error) {
-    console.warn(`parallel-r1: no prebuilt engine loads here (${error.message.split('\n')[0]}); compiling it`)
-    return false
-  }
+function works(tool) {
+  return spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0
 }
 
 function missingTools() {
   if (process.platform === 'win32') return []
-  const works = (tool, flag = '--version') => spawnSync(tool, [flag], { stdio: 'ignore' }).status === 0
   const compiler = process.env.CXX ? process.env.CXX.split(' ')[0] : undefined
   const wanted = [
     ['a C++ compiler (c++, g++ or clang++)', compiler ? works(compiler) : ['c++', 'g++', 'clang++'].some((tool) => works(tool))],
@@ -86,13 +106,20 @@ function headers() {
   }
 }
 
-function fail(message) {
-  console.error(`
-parallel-r1: ${message}
-Install a C++17 compiler, make and Python 3, then run "npm rebuild parallel-r1" (in a clone: "npm ci"):
-  Debian, Ubuntu   sudo apt-get install build-essential python3
-  Fedora           sudo dnf install gcc-c++ make python3
-  macOS            xcode-select --install
-`)
-  process.exit(1)
+/** Ends the run; as a failure only where the engine is required. */
+function notBuilt(what) {
+  const text = `${what} (${tools ?? 'a C++17 compiler, make and Python 3'})`
+  mkdirSync(path.dirname(note), { recursive: true })
+  writeFileSync(note, `${text}\n`)
+  fail(
+    `The native engine must be compiled here. Not found: ${text}.`,
+    required ? '' : 'Everything else works without it: assertions, pr1-report, pr1-data.',
+    required ? 1 : 0,
+  )
+}
+
+function fail(message, more, code = 1) {
+  const again = existsSync(path.join(root, 'src')) ? 'npm run build:native' : 'npm rebuild parallel-r1'
+  console.error(`\nparallel-r1: ${[message, more, `Once that is mended: ${again}`].filter(Boolean).join('\n')}\n`)
+  process.exit(code)
 }

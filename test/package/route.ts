@@ -14,8 +14,8 @@ export interface PackedFile {
   size: number
 }
 
-function run(command: string, args: string[], cwd: string): string {
-  const done = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+export function run(command: string, args: string[], cwd: string, env = process.env): string {
+  const done = spawnSync(command, args, { cwd, env, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   if (done.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${done.stdout}\n${done.stderr}`)
   return done.stdout
 }
@@ -23,15 +23,31 @@ function run(command: string, args: string[], cwd: string): string {
 /** Packs the package with an up-to-date dist/ into `folder`; the tarball and what it holds. */
 export function pack(folder: string): { tarball: string; files: PackedFile[] } {
   run(process.execPath, [path.join(root, 'scripts/build.mjs'), '--if-needed'], root)
-  const output = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
+  return packFolder(root, folder)
+}
+
+export function packFolder(from: string, folder: string): { tarball: string; files: PackedFile[] } {
+  const output = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], from)
   const [{ filename, files }] = JSON.parse(output.slice(output.indexOf('['))) as [{ filename: string; files: PackedFile[] }]
   return { tarball: path.join(folder, path.basename(filename)), files }
 }
 
-/** An empty folder with the tarball installed in it beside everything that the checkout has installed. */
-export function installTarball(): { folder: string; files: PackedFile[]; remove(): void } {
+/** Where the install script leaves the addon. */
+export const builtAddon = path.join('build', 'Release', 'parallel_r1.node')
+
+export interface InstalledPackage {
+  folder: string
+  files: PackedFile[]
+  remove(): void
+}
+
+/**
+ * An empty folder with the package (packed here, or `from` a folder) installed in it beside everything that the checkout has
+ * installed, and with what the install script would have compiled, unless `addon` is false.
+ */
+export function installTarball({ addon = true, from }: { addon?: boolean; from?: string } = {}): InstalledPackage {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-route-'))
-  const { tarball, files } = pack(folder)
+  const { tarball, files } = from === undefined ? pack(folder) : packFolder(from, folder)
   const modules = path.join(folder, 'node_modules')
   const target = path.join(modules, 'parallel-r1')
   mkdirSync(target, { recursive: true })
@@ -39,9 +55,7 @@ export function installTarball(): { folder: string; files: PackedFile[]; remove(
   for (const name of readdirSync(path.join(root, 'node_modules'))) {
     if (name !== 'parallel-r1' && !name.startsWith('.')) symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name))
   }
-  // What the install script would have compiled.
-  const addon = path.join('build', 'Release', 'parallel_r1.node')
-  if (existsSync(path.join(root, addon))) cpSync(path.join(root, addon), path.join(target, addon))
+  if (addon && existsSync(path.join(root, builtAddon))) cpSync(path.join(root, builtAddon), path.join(target, builtAddon))
   return { folder, files, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 

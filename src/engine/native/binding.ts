@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { UnavailableError } from '../errors.ts'
 import type { ModelConfig, TensorSpec, UpdateResult } from '../types.ts'
+import { requireAddon } from './locate.ts'
 
 /** What native/addon.cpp exports. Arguments are checked there; shapes are those of ../types.ts. */
 export interface NativeAddon {
@@ -94,23 +93,8 @@ export function cudaLibrary(): string {
 
 let loaded: NativeAddon | undefined
 
-/** Loads the addon: what `npm ci` compiled, or a prebuilt one. Throws `UnavailableError` with the way to build it. */
+/** The addon, loaded once. Throws `UnavailableError` with the way to get it where there is none. */
 export function loadAddon(): NativeAddon {
-  if (loaded) return loaded
-  const require = createRequire(import.meta.url)
-  try {
-    loaded = require('node-gyp-build')(packageRoot) as NativeAddon
-    return loaded
-  } catch (error) {
-    throw new UnavailableError(
-      `The native engine is not built for ${process.platform}-${process.arch}: ${firstLine(error)}. ` +
-        'Run `npm rebuild parallel-r1` (in a clone: `npm run build:native`); it needs a C++ compiler, make and Python 3.',
-    )
-  }
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
-    .split('\n', 1)[0]
-    .replace(/\.$/, '')
+  loaded ??= requireAddon(packageRoot) as NativeAddon
+  return loaded
 }
