@@ -160,8 +160,6 @@ async function measure(engine, name, numerics) {
     rmsNormEps: 1e-6,
     rope: { theta: 1e6 },
     tiedEmbeddings: true,
-    qkvBias: false,
-    qkNorm: true,
     maxPositions: 40960,
     ...shapes[shapeOf(name)].sizes,
   }

@@ -30,7 +30,7 @@ const shape = {
   intermediateSize: 800,
   rmsNormEps: 1e-6,
 }
-const config = { ...shape, rope: { theta: 1e6 }, tiedEmbeddings: true, qkvBias: false, qkNorm: true, maxPositions: 8192 }
+const config = { ...shape, rope: { theta: 1e6 }, tiedEmbeddings: true, maxPositions: 8192 }
 
 if (values.device === 'cuda') {
   const program = path.join(here, 'bin/ops_check')

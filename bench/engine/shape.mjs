@@ -9,8 +9,6 @@ export function modelConfig(name) {
     rmsNormEps: 1e-6,
     rope: { theta: 10000 },
     tiedEmbeddings: true,
-    qkvBias: false,
-    qkNorm: true,
     maxPositions: 4096,
     ...shapes[name].sizes,
   }

@@ -80,16 +80,29 @@ export interface ModelSpec {
   head: ParameterSpec
 }
 
+/** A layer's parameters, in the order in which transformers lists them. */
+export function layerParameters({ attention, mlp }: LayerSpec): ParameterSpec[] {
+  const both = ({ weight, bias }: LinearSpec) => [weight, bias]
+  return [
+    ...[attention.q, attention.k, attention.v, attention.o].flatMap(both),
+    ...[attention.qNorm, attention.kNorm],
+    ...[mlp.gate, mlp.up, mlp.down].flatMap(both),
+    ...[attention.norm, attention.postNorm, mlp.norm, mlp.postNorm],
+  ].filter((parameter) => parameter !== undefined)
+}
+
 /** Every parameter once, in the order in which transformers lists them. */
-export function parametersOf(spec: ModelSpec): ParameterSpec[] {
-  const all = [spec.embedding.weight]
-  const add = (...parameters: (ParameterSpec | undefined)[]) => all.push(...parameters.filter((parameter) => parameter !== undefined))
-  for (const { attention, mlp } of spec.layers) {
-    for (const { weight, bias } of [attention.q, attention.k, attention.v, attention.o]) add(weight, bias)
-    add(attention.qNorm, attention.kNorm)
-    for (const { weight, bias } of [mlp.gate, mlp.up, mlp.down]) add(weight, bias)
-    add(attention.norm, attention.postNorm, mlp.norm, mlp.postNorm)
-  }
-  add(spec.norm, spec.head === spec.embedding.weight ? undefined : spec.head)
-  return all
+export function parametersOf({ embedding, layers, norm, head }: ModelSpec): ParameterSpec[] {
+  const untied = head === embedding.weight ? [] : [head]
+  return [embedding.weight, ...layers.flatMap(layerParameters), norm, ...untied]
+}
+
+/** Numbers in a tensor of this shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
+/** Numbers in all parameters. */
+export function parameterCount(spec: ModelSpec): number {
+  return parametersOf(spec).reduce((sum, { shape }) => sum + elementCount(shape), 0)
 }

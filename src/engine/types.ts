@@ -5,29 +5,34 @@
  * what a loss is) sits above. Arrays are flat and typed: T tokens, shapes in comments.
  */
 
+import type { Family } from './families/index.ts'
+import type { ParameterSpec } from './spec.ts'
+
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tfjs'
 
-/** `auto` takes the best the device has. CPU computes in float32 today; bf16 and int8 are refused with a reason where absent. */
+/** `auto` takes the best the device has; what a device lacks is refused with the reason. int8 decodes and scores only. */
 export type Precision = 'auto' | 'f32' | 'bf16' | 'int8'
 
 /** See {@link EngineOptions.numerics}. */
 export type Numerics = 'exact' | 'fast'
 
-export type Family = 'qwen3' | 'qwen2' | 'llama'
-
-/** RoPE frequencies, `llama3` scaling as in transformers' `_compute_llama3_parameters`. */
+/** RoPE frequencies; `llama3` as in transformers' `_compute_llama3_parameters`, `linear`: every frequency divided by the factor. */
 export interface RopeConfig {
   theta: number
-  scaling?: {
-    type: 'llama3'
-    factor: number
-    lowFreqFactor: number
-    highFreqFactor: number
-    originalMaxPositions: number
-  }
+  scaling?:
+    | { type: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalMaxPositions: number }
+    | { type: 'linear'; factor: number }
 }
 
-/** What the arithmetic of a decoder needs to know, whatever spelling its `config.json` used. */
+/** Attention of one layer where the layers of a checkpoint differ. */
+export interface LayerAttention {
+  /** null: no rotation. */
+  rope: RopeConfig | null
+  /** A token sees the last this many of the rows visible to it, itself counted; 0: all of them. */
+  window: number
+}
+
+/** What is a checkpoint's own, whatever spelling its `config.json` used; what follows from its family is in spec.ts. */
 export interface ModelConfig {
   family: Family
   vocabSize: number
@@ -40,11 +45,11 @@ export interface ModelConfig {
   rmsNormEps: number
   rope: RopeConfig
   tiedEmbeddings: boolean
-  /** Biases on q, k, v (qwen2). */
-  qkvBias: boolean
-  /** RMSNorm over each head of q and k (qwen3). */
-  qkNorm: boolean
   maxPositions: number
+  /** One entry a layer; absent: every layer rotates by `rope` and sees everything. */
+  attention?: readonly LayerAttention[]
+  /** q·k is divided by its root before the softmax; absent: headDim. */
+  queryScalar?: number
 }
 
 export interface TensorSpec {
@@ -85,8 +90,8 @@ export interface LoadOptions {
   recompute?: boolean
 }
 
-/** Weights for a model that is made rather than loaded: every tensor of {@link TensorSpec}, float32, row-major. */
-export type InitialWeights = (spec: TensorSpec) => Float32Array
+/** Weights for a model that is made rather than loaded: every parameter, float32, row-major. */
+export type InitialWeights = (spec: ParameterSpec) => Float32Array
 
 export interface Engine {
   readonly info: EngineInfo
@@ -202,7 +207,7 @@ export interface MemoryPlan {
 
 export interface Model {
   readonly config: ModelConfig
-  readonly parameters: readonly TensorSpec[]
+  readonly parameters: readonly ParameterSpec[]
   readonly parameterCount: number
   readonly cacheCapacity: number
   /** Tokens that can still be stored. Slots are handed out in pages of {@link cachePage} tokens. */

@@ -16,7 +16,8 @@ import {
   readString,
 } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
-import type { Device, Family, Numerics, Precision } from '../engine/types.ts'
+import { type Family, familyNames } from '../engine/families/index.ts'
+import type { Device, Numerics, Precision } from '../engine/types.ts'
 import type { AttentionMode } from '../thinking/types.ts'
 import type { AdvantageKind } from './advantages.ts'
 import type { ScheduleKind } from './schedule.ts'
@@ -232,7 +233,7 @@ function parseArchitecture(raw: unknown, where: string): Architecture {
   const headDim = size('headDim', Math.max(1, Math.floor(hiddenSize / heads)))
   if (headDim % 2 !== 0) throw new ConfigError(`"headDim" in ${where} must be even, rotary positions turn pairs. Got ${headDim}.`)
   return {
-    family: readEnum(a, 'family', 'qwen3', where, ['qwen3', 'qwen2', 'llama']),
+    family: readEnum(a, 'family', 'qwen3', where, familyNames),
     hiddenSize,
     layers: size('layers', 4),
     heads,

@@ -9,6 +9,7 @@ import { type Checkpoint, loadTensors, readCheckpoint } from '../engine/checkpoi
 import { randomWeights } from '../engine/checkpoint/init.ts'
 import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { modelSpec } from '../engine/families/index.ts'
 import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import type { Architecture, ModelSource } from './config.ts'
@@ -20,9 +21,6 @@ export interface OpenedModel {
   /** What it was made from, for provenance. */
   base: string
 }
-
-const EMBEDDING = 'model.embed_tokens.weight'
-const HEAD = 'lm_head.weight'
 
 export function openModel(engine: Engine, source: ModelSource, seed: number, options: LoadOptions): Promise<OpenedModel> {
   const load = { ...options, train: true }
@@ -88,8 +86,8 @@ async function loadGrown(engine: Engine, read: Checkpoint, config: ModelConfig, 
 
 /** Sets the rows of token `id` to the mean of the rows of `pieces`. */
 function initialiseTag(model: Model, id: number, pieces: readonly number[]): void {
-  const { hiddenSize } = model.config
-  for (const name of model.parameters.map((spec) => spec.name).filter((name) => name === EMBEDDING || name === HEAD)) {
+  const { hiddenSize, embedding, head } = modelSpec(model.config)
+  for (const { name } of new Set([embedding.weight, head])) {
     const rows = model.read(name)
     const row = new Float64Array(hiddenSize)
     for (const piece of pieces) for (let c = 0; c < hiddenSize; c++) row[c] += rows[piece * hiddenSize + c] / pieces.length
@@ -105,13 +103,7 @@ function modelConfig(architecture: Architecture, tokenizer: Tokenizer): ModelCon
       `vocabSize ${vocabSize} is too small for the tokenizer with its tags. Use ${tokenizer.vocabSize}, or leave it out.`,
     )
   }
-  return {
-    ...sizes,
-    vocabSize,
-    rope: { theta: ropeTheta },
-    qkvBias: architecture.family === 'qwen2',
-    qkNorm: architecture.family === 'qwen3',
-  }
+  return { ...sizes, vocabSize, rope: { theta: ropeTheta } }
 }
 
 function idOfSpecial(tokenizer: Tokenizer, role: string): number | undefined {

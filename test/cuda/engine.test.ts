@@ -19,11 +19,9 @@ const config: ModelConfig = {
   rmsNormEps: 1e-6,
   rope: { theta: 10000 },
   tiedEmbeddings: false,
-  qkvBias: false,
-  qkNorm: true,
   maxPositions: 512,
 }
-const families: ModelConfig[] = [config, { ...config, family: 'qwen2', qkNorm: false, qkvBias: true, tiedEmbeddings: true }]
+const families: ModelConfig[] = [config, { ...config, family: 'qwen2', tiedEmbeddings: true }]
 
 function batchOf(lengths: number[], round = 0): TrainBatch {
   const bounds = [0]

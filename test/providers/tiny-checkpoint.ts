@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
-import type { ModelConfig, TensorSpec } from '../../src/engine/types.ts'
+import type { ParameterSpec } from '../../src/engine/spec.ts'
+import type { ModelConfig } from '../../src/engine/types.ts'
 import { tagIdsFrom } from '../../src/thinking/tags.ts'
 import type { AttentionMode } from '../../src/thinking/types.ts'
 
@@ -49,8 +50,6 @@ export async function writeTinyCheckpoint(
     rmsNormEps: 1e-6,
     rope: { theta: 10000 },
     tiedEmbeddings: false,
-    qkvBias: false,
-    qkNorm: true,
     maxPositions: 512,
   }
   // exp(first component · √32) times as likely as another token.
@@ -61,7 +60,7 @@ export async function writeTinyCheckpoint(
     [eos, 0.5],
   ])
   const random = randomWeights(seed)
-  const weights = (spec: TensorSpec): Float32Array => {
+  const weights = (spec: ParameterSpec): Float32Array => {
     const data = random(spec)
     const rows = spec.name === 'model.embed_tokens.weight' || spec.name === 'lm_head.weight' ? config.vocabSize : 0
     for (let row = 0; row < rows; row++) data[row * config.hiddenSize] = spec.name === 'lm_head.weight' ? (liking.get(row) ?? 0) : 1

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import nunjucks from 'nunjucks'
 import { describe, expect, it } from 'vitest'
-import { parameterCount } from '../../src/engine/checkpoint/config.ts'
+import { modelSpec } from '../../src/engine/families/index.ts'
+import { parameterCount } from '../../src/engine/spec.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { readTrainConfig } from '../../src/trainer/config.ts'
 import { compileReward, symbolOf } from '../../src/trainer/rewards.ts'
@@ -128,8 +129,8 @@ describe('train files', () => {
     const { architecture } = files[0].model.init!
     const { ropeTheta, ...sizes } = architecture
     const vocabSize = 432
-    const config = { ...sizes, vocabSize, rope: { theta: ropeTheta }, qkvBias: false, qkNorm: true }
-    expect((parameterCount(config as Parameters<typeof parameterCount>[0]) / 1e6).toFixed(2)).toBe('1.18')
+    const config = { ...sizes, vocabSize, rope: { theta: ropeTheta } }
+    expect((parameterCount(modelSpec(config)) / 1e6).toFixed(2)).toBe('1.18')
     expect(read('README.md')).toContain('1.18 M parameters')
     expect(sizes.maxPositions).toBeGreaterThanOrEqual(16 + 264)
   })

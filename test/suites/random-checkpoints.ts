@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
-import type { ModelConfig, TensorSpec } from '../../src/engine/types.ts'
+import type { ParameterSpec } from '../../src/engine/spec.ts'
+import type { ModelConfig } from '../../src/engine/types.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../../src/thinking/tags.ts'
 
 const checkpoints = fileURLToPath(new URL('../../suites/countdown/checkpoints/', import.meta.url))
@@ -41,8 +42,6 @@ export async function writeRandomQwen3(folder: string, { tagged = true }: { tagg
     rmsNormEps: 1e-6,
     rope: { theta: 1_000_000 },
     tiedEmbeddings: false,
-    qkvBias: false,
-    qkNorm: true,
     maxPositions: 32768,
   }
   const tags = tagged ? tagIdsFrom(tokenizer, [eos]) : undefined
@@ -50,7 +49,7 @@ export async function writeRandomQwen3(folder: string, { tagged = true }: { tagg
   const liking = 1.5
   const liked = new Set([eos, ...(tags ? [tags.parallel, tags.pathEnd, tags.summaryEnd] : [])])
   const random = randomWeights(1)
-  const weights = (spec: TensorSpec): Float32Array => {
+  const weights = (spec: ParameterSpec): Float32Array => {
     const data = random(spec)
     const head = spec.name === 'lm_head.weight'
     if (!head && spec.name !== 'model.embed_tokens.weight') return data

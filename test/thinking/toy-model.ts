@@ -58,8 +58,6 @@ const CONFIG: ModelConfig = {
   rmsNormEps: 1e-6,
   rope: { theta: 10000 },
   tiedEmbeddings: true,
-  qkvBias: false,
-  qkNorm: true,
   maxPositions: 4096,
 }
 

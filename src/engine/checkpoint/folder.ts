@@ -3,10 +3,13 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
-import type { ModelConfig, TensorSpec } from '../types.ts'
+import { isLeftover } from '../families/decoder.ts'
+import { modelSpec } from '../families/index.ts'
+import { type ParameterSpec, parametersOf } from '../spec.ts'
+import type { ModelConfig } from '../types.ts'
 import { recoverFolder } from './atomic.ts'
 import { ChatTemplate } from './chat-template.ts'
-import { parseModelConfig, tensorSpecs } from './config.ts'
+import { parseModelConfig } from './config.ts'
 import { configFile, fileProblem, generationFile, isTokenId, type JsonObject, own, readJsonIfPresent, statFile } from './files.ts'
 import { checkMemory, type MemoryCheck } from './memory.ts'
 import { type ParallelInfo, parallelInfoFile, parseParallelInfo } from './parallel-info.ts'
@@ -98,16 +101,12 @@ function readGeneration(folder: string, config: JsonObject, model: ModelConfig, 
   return { eosTokenIds: first('eos_token_id'), ...(bos.length > 0 && { bosTokenId: bos[0] }) }
 }
 
-/** Tensors that old writers left beside the weights and that nothing needs. */
-function isHarmless(name: string, config: ModelConfig): boolean {
-  return name.endsWith('.rotary_emb.inv_freq') || name.endsWith('.attn.bias') || (config.tiedEmbeddings && name === 'lm_head.weight')
-}
-
 /** Checks that the tensors are those of the configuration, with their shapes. */
 export function checkTensors(source: TensorSource, config: ModelConfig): void {
-  const specs = tensorSpecs(config)
+  const spec = modelSpec(config)
+  const parameters = parametersOf(spec)
   const first = source.files[0]
-  for (const { name, shape } of specs) {
+  for (const { name, shape } of parameters) {
     const info = source.tensors.get(name)
     if (info === undefined) throw problem({ file: first, tensor: name }, `shape ${show(shape)}, as ${configFile} says`, 'no such tensor')
     if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i]))
@@ -115,9 +114,9 @@ export function checkTensors(source: TensorSource, config: ModelConfig): void {
     if (info.dtype !== 'F32' && info.dtype !== 'BF16' && info.dtype !== 'F16')
       throw problem({ file: info.file, tensor: name, key: 'dtype' }, 'F32, BF16 or F16', info.dtype)
   }
-  const known = new Set(specs.map(({ name }) => name))
+  const known = new Set(parameters.map(({ name }) => name))
   for (const { name, file, shape } of source.tensors.values()) {
-    if (known.has(name) || isHarmless(name, config)) continue
+    if (known.has(name) || isLeftover(name, spec)) continue
     throw problem(
       { file, tensor: name },
       `only the tensors of a ${config.family} model as ${configFile} describes it`,
@@ -127,7 +126,7 @@ export function checkTensors(source: TensorSource, config: ModelConfig): void {
 }
 
 /**
- * Streams the weights in the order of `tensorSpecs`, one tensor in memory at a time. Before the first one, all headers, names
+ * Streams the weights in the order of `parametersOf`, one tensor in memory at a time. Before the first one, all headers, names
  * and shapes are checked, and that the model fits into memory.
  * @throws CheckpointError naming file, tensor, expected and found
  */
@@ -135,12 +134,13 @@ export async function* loadTensors(
   folder: string,
   config: ModelConfig,
   memory: MemoryCheck = {},
-): AsyncGenerator<{ spec: TensorSpec; data: Float32Array }, void, void> {
+): AsyncGenerator<{ spec: ParameterSpec; data: Float32Array }, void, void> {
   const source = await openSafetensors(folder)
   try {
     checkTensors(source, config)
-    checkMemory(config, folder, memory)
-    for (const spec of tensorSpecs(config)) yield { spec, data: await source.read(spec.name) }
+    const model = modelSpec(config)
+    checkMemory(model, folder, memory)
+    for (const spec of parametersOf(model)) yield { spec, data: await source.read(spec.name) }
   } finally {
     await source.close()
   }

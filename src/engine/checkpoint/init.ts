@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '../errors.ts'
+import { elementCount } from '../spec.ts'
 import type { InitialWeights, ModelConfig } from '../types.ts'
-import { elementCount } from './config.ts'
 
 /**
  * Weights of a model that starts from nothing. Every number is a function of (seed, tensor name, index): tensors can be
@@ -109,17 +109,17 @@ export function fillNormal(target: Float32Array, seed: number, name: string, sca
 }
 
 /**
- * Initial weights: normal with the given deviation, norms 1, biases 0. With `config`, o_proj and down_proj are scaled by
- * 1/√(2·layers), which keeps the variance of the residual stream independent of depth (GPT-2, §2.3).
+ * Initial weights, each parameter as its family says: normal with the given deviation, ones or zeros. With `config`, what is
+ * added to the residual stream is scaled by 1/√(2·layers), which keeps its variance independent of depth (GPT-2, §2.3).
  * @throws ConfigError when the seed is no safe integer
  */
 export function randomWeights(seed: number, config?: Pick<ModelConfig, 'layers'>, deviation = DEVIATION): InitialWeights {
   if (!Number.isSafeInteger(seed)) throw new ConfigError(`seed must be a whole number. Got seed: ${seed}. Use 1, for example.`)
   const residual = config === undefined ? 1 : 1 / Math.sqrt(2 * config.layers)
-  return ({ name, shape }) => {
+  return ({ name, shape, initial }) => {
     const data = new Float32Array(elementCount(shape))
-    if (name.endsWith('norm.weight')) data.fill(1)
-    else if (!name.endsWith('.bias')) fillNormal(data, seed, name, deviation * (/\.(o|down)_proj\.weight$/.test(name) ? residual : 1))
+    if (initial === 'ones') data.fill(1)
+    else if (initial !== 'zeros') fillNormal(data, seed, name, deviation * (initial === 'residual' ? residual : 1))
     return data
   }
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
-import type { ModelConfig } from '../types.ts'
-import { parameterCount } from './config.ts'
+import { type ModelSpec, parameterCount } from '../spec.ts'
 import { formatBytes, problem } from './problem.ts'
 
 /** Free memory, the refusal of models that do not fit into it, and the KV cache that does. */
@@ -57,11 +56,11 @@ export interface MemoryCheck {
  * @throws CheckpointError with the numbers
  */
 export function checkMemory(
-  config: ModelConfig,
+  spec: ModelSpec,
   where: string,
   { available = availableMemory(), train = false, packed = 0 }: MemoryCheck = {},
 ): void {
-  const parameters = parameterCount(config)
+  const parameters = parameterCount(spec)
   const weights = parameters * 4
   const copy = parameters * packed
   const training = weights * 3 + copy
@@ -73,8 +72,8 @@ export function checkMemory(
 }
 
 /** Tokens of the default KV cache, halved until it takes at most a quarter of the memory that is free. */
-export function affordableCache(config: ModelConfig, available = availableMemory()): number {
-  const bytesPerToken = 8 * config.layers * config.kvHeads * config.headDim
+export function affordableCache({ layers, kvHeads, headDim }: ModelSpec, available = availableMemory()): number {
+  const bytesPerToken = 8 * layers.length * kvHeads * headDim
   let tokens = defaultCacheTokens
   while (tokens > 1024 && tokens * bytesPerToken > available / 4) tokens /= 2
   return tokens

@@ -1,10 +1,12 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
-import type { ModelConfig, TensorSpec } from '../types.ts'
+import { modelSpec } from '../families/index.ts'
+import { type ParameterSpec, parametersOf } from '../spec.ts'
+import type { ModelConfig } from '../types.ts'
 import { diskOps, type FileOps, type FileWriter, resolveTarget, writeFolderAtomic, writeNewFile } from './atomic.ts'
 import { type ChatTemplate, chatTemplateFile, templateInConfig } from './chat-template.ts'
-import { modelConfigToJson, tensorSpecs } from './config.ts'
+import { modelConfigToJson } from './config.ts'
 import { configFile, generationFile, isTokenId, type JsonObject } from './files.ts'
 import { type ParallelInfo, parallelInfoFile, parseParallelInfo } from './parallel-info.ts'
 import { errorCode, problem, show } from './problem.ts'
@@ -16,7 +18,7 @@ import { type Tokenizer, tokenizerConfigFile } from './tokenizer.ts'
 export interface SaveContent {
   config: ModelConfig
   /** Called once for every tensor, in order. */
-  weights: (spec: TensorSpec) => Float32Array
+  weights: (spec: ParameterSpec) => Float32Array
   dtype: 'float32' | 'bfloat16'
   tokenizer?: Tokenizer
   chatTemplate?: ChatTemplate | string
@@ -66,7 +68,7 @@ async function saveNow(target: string, content: SaveContent, ops: FileOps): Prom
       target,
       async (temporary) => {
         for (const [name, text] of Object.entries(texts)) await writeNewFile(path.join(temporary, name), text, watched)
-        const tensors = tensorSpecs(config).map((spec) => ({ ...spec, data: () => content.weights(spec) }))
+        const tensors = parametersOf(modelSpec(config)).map((spec) => ({ ...spec, data: () => content.weights(spec) }))
         await writeSafetensors(path.join(temporary, singleFile), tensors, content.dtype, undefined, watched)
         await writeExtraFiles(temporary, content.extraFiles, [...Object.keys(texts), singleFile], watched)
       },

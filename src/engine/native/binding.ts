@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ModelConfig, TensorSpec, UpdateResult } from '../types.ts'
+import type { RopeConfig, TensorSpec, UpdateResult } from '../types.ts'
 import { requireAddon } from './locate.ts'
 
 /** What native/addon.cpp exports. Arguments are checked there; shapes are those of ../types.ts. */
@@ -27,8 +27,24 @@ export interface NativeEngineHandle {
   readonly gpu?: { name: string; products: string; multiprocessors: number; totalBytes: number }
   /** Bytes on the GPU: held by the engine's arrays now and at most, taken from the device, free on it. */
   memory(): { used: number; most: number; held: number; free: number } | undefined
-  createModel(config: ModelConfig, options: { cacheTokens: number; recompute: boolean }): Promise<NativeModelHandle>
+  createModel(config: NativeModelConfig, options: { cacheTokens: number; recompute: boolean }): Promise<NativeModelHandle>
   dispose(): void
+}
+
+export interface NativeModelConfig {
+  vocabSize: number
+  hiddenSize: number
+  layers: number
+  heads: number
+  kvHeads: number
+  headDim: number
+  intermediateSize: number
+  maxPositions: number
+  rmsNormEps: number
+  rope: RopeConfig
+  tiedEmbeddings: boolean
+  qkvBias: boolean
+  qkNorm: boolean
 }
 
 export interface NativeBatch {

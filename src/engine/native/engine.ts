@@ -4,8 +4,10 @@ import { checkModelConfig } from '../checkpoint/config.ts'
 import { loadTensors, readCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
 import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
+import { modelSpec } from '../families/index.ts'
+import type { ModelSpec } from '../spec.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
-import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
+import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle, type NativeModelConfig } from './binding.ts'
 import { NativeModel } from './model.ts'
 
 type CpuPrecision = 'f32' | 'bf16' | 'int8'
@@ -78,7 +80,7 @@ export class NativeEngine implements Engine {
 
   async load(folder: string, options: LoadOptions = {}): Promise<Model> {
     const { config } = await readCheckpoint(folder)
-    checkMemory(config, folder, { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
+    checkMemory(modelSpec(config), folder, { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
     const model = await this.empty(config, options)
     try {
       for await (const { spec, data } of loadTensors(folder, config)) model.write(spec.name, data)
@@ -91,7 +93,11 @@ export class NativeEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    checkMemory(config, 'the new model', { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
+    checkMemory(modelSpec(config), 'the new model', {
+      train: options.train,
+      available: this.available(),
+      packed: packedBytes[this.info.precision],
+    })
     const model = await this.empty(config, options)
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
@@ -101,12 +107,13 @@ export class NativeEngine implements Engine {
     const trains = this.info.precision !== 'int8'
     if (options.train && !trains) throw new NoTrainingError()
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
-    const cacheTokens = options.cacheTokens ?? affordableCache(config, this.available())
+    const spec = modelSpec(config)
+    const cacheTokens = options.cacheTokens ?? affordableCache(spec, this.available())
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
-    const handle = await this.handle.createModel(config, { cacheTokens, recompute: options.recompute ?? false })
-    const model = new NativeModel(config, handle, this.addon.page, trains, () => this.models.delete(model))
+    const handle = await this.handle.createModel(plainDecoder(spec), { cacheTokens, recompute: options.recompute ?? false })
+    const model = new NativeModel(config, spec, handle, this.addon.page, trains, () => this.models.delete(model))
     this.models.add(model)
     return model
   }
@@ -121,6 +128,36 @@ export class NativeEngine implements Engine {
     this.disposed = true
     await Promise.all([...this.models].map((model) => model.dispose()))
     this.handle.dispose()
+  }
+}
+
+/**
+ * What the addon takes until it reads a spec itself: a decoder whose layers are all alike.
+ * @throws UnavailableError where the spec says more
+ */
+function plainDecoder(spec: ModelSpec): NativeModelConfig {
+  const { vocabSize, hiddenSize, heads, kvHeads, headDim, intermediateSize, maxPositions, layers, ropes } = spec
+  const { attention, mlp } = layers[0]
+  const [rope] = ropes
+  const plain =
+    ropes.length === 1 &&
+    rope !== null &&
+    rope.scaling?.type !== 'linear' &&
+    layers.every((layer) => layer.attention.window === 0) &&
+    spec.norms.offset === 0 &&
+    spec.activation === 'silu' &&
+    spec.embedding.scale === 1 &&
+    spec.attentionScale === 1 / Math.sqrt(headDim) &&
+    attention.postNorm === undefined &&
+    mlp.postNorm === undefined
+  if (!plain) throw new UnavailableError('The native engine does not compute this family yet. Use device: tfjs.')
+  return {
+    ...{ vocabSize, hiddenSize, heads, kvHeads, headDim, intermediateSize, maxPositions, rope },
+    layers: layers.length,
+    rmsNormEps: spec.norms.eps,
+    tiedEmbeddings: spec.head === spec.embedding.weight,
+    qkvBias: attention.q.bias !== undefined,
+    qkNorm: attention.qNorm !== undefined,
   }
 }
 

@@ -1,5 +1,6 @@
 import { formatBytes } from '../checkpoint/problem.ts'
 import { CacheFullError, ConfigError, NoTrainingError, OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
+import { type ModelSpec, type ParameterSpec, parameterCount, parametersOf } from '../spec.ts'
 import type {
   ForwardOptions,
   ForwardResult,
@@ -9,7 +10,6 @@ import type {
   Sequence,
   StepInput,
   StepOutput,
-  TensorSpec,
   TrainBatch,
   UpdateOptions,
   UpdateResult,
@@ -23,7 +23,7 @@ const noBytes = new Uint8Array(0)
 /** One model in the addon: flattens arguments, names parameters, turns error codes into this package's errors. */
 export class NativeModel implements Model {
   readonly config: ModelConfig
-  readonly parameters: readonly TensorSpec[]
+  readonly parameters: readonly ParameterSpec[]
   readonly parameterCount: number
   readonly cachePage: number
   private readonly handle: NativeModelHandle
@@ -34,15 +34,15 @@ export class NativeModel implements Model {
   private tokens = 0
 
   /** trains: false where weights have 8 bits; `forward` then scores only. */
-  constructor(config: ModelConfig, handle: NativeModelHandle, page: number, trains: boolean, onDispose: () => void) {
+  constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, page: number, trains: boolean, onDispose: () => void) {
     this.config = config
     this.handle = handle
     this.trains = trains
     this.cachePage = page
     this.onDispose = onDispose
-    this.parameters = handle.parameters
-    this.index = new Map(this.parameters.map((spec, i) => [spec.name, i]))
-    this.parameterCount = this.parameters.reduce((sum, spec) => sum + spec.shape.reduce((a, b) => a * b, 1), 0)
+    this.parameters = parametersOf(spec)
+    this.index = new Map(handle.parameters.map(({ name }, i) => [name, i]))
+    this.parameterCount = parameterCount(spec)
   }
 
   get cacheCapacity(): number {

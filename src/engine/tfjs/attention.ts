@@ -4,6 +4,7 @@
  * however many sequences it has.
  */
 
+import type { ModelSpec } from '../spec.ts'
 import { never, type Tensor, type Tf, take } from './tensors.ts'
 
 /** Consecutive tokens of one sequence and the rows of k and v that the last of them sees; the one before sees one row less, and so on. */
@@ -37,8 +38,11 @@ export interface AttentionPlan {
   order?: Tensor
 }
 
-/** @param available rows that k and v have */
-export function planAttention(tf: Tf, stretches: readonly Stretch[], available: number, hidden?: Hidden): AttentionPlan {
+/**
+ * @param available rows that k and v have
+ * @param window how many of the rows visible to it a token sees, the last ones; 0: all of them
+ */
+export function planAttention(tf: Tf, stretches: readonly Stretch[], available: number, window: number, hidden?: Hidden): AttentionPlan {
   const total = stretches.reduce((sum, { count }) => sum + count, 0)
   const order = new Int32Array(total)
   let placed = 0
@@ -57,6 +61,7 @@ export function planAttention(tf: Tf, stretches: readonly Stretch[], available: 
         const at = (b * N + j) * L
         mask.fill(0, at, at + own.length - count + j + 1)
         if (hidden) hide(mask.subarray(at, at + L), hidden, first + j, own[0])
+        if (window > 0) narrow(mask.subarray(at, at + L), window)
       }
     }
     placed += B * N
@@ -69,6 +74,16 @@ function hide(mask: Float32Array, { ranges, levels }: Hidden, token: number, fir
   for (let level = 0; level < levels; level++) {
     const at = (token * levels + level) * 2
     if (ranges[at] < ranges[at + 1]) mask.fill(never, ranges[at] - firstRow, ranges[at + 1] - firstRow)
+  }
+}
+
+/** Leaves the last `window` visible entries of a token's mask. */
+function narrow(mask: Float32Array, window: number): void {
+  let seen = 0
+  for (let row = mask.length - 1; row >= 0; row--) {
+    if (mask[row] !== 0) continue
+    if (seen === window) mask[row] = never
+    else seen++
   }
 }
 
@@ -88,32 +103,21 @@ function indexOf(tf: Tf, index: Int32Array, all: number): Tensor | undefined {
   return tf.tensor1d(index, 'int32')
 }
 
-export function disposePlan({ groups, order }: AttentionPlan): void {
-  order?.dispose()
-  for (const { tokens, rows, mask } of groups) for (const tensor of [tokens, rows, mask]) tensor?.dispose()
-}
-
-export interface Heads {
-  heads: number
-  kvHeads: number
-  headDim: number
-}
-
 /**
- * softmax(q kᵀ / √d) v over what each token sees.
+ * softmax(scale · q kᵀ) v over what each token sees.
  * @param q (T, heads · d)
  * @param k (rows, kvHeads · d), like v; query head h reads key head ⌊h · kvHeads / heads⌋
  * @returns (T, heads · d)
  */
-export function attention(tf: Tf, q: Tensor, k: Tensor, v: Tensor, { groups, order }: AttentionPlan, size: Heads): Tensor {
-  const { heads, kvHeads, headDim } = size
+export function attention(tf: Tf, q: Tensor, k: Tensor, v: Tensor, { groups, order }: AttentionPlan, spec: ModelSpec): Tensor {
+  const { heads, kvHeads, headDim, attentionScale } = spec
   const shared = heads / kvHeads
   const outputs = groups.map(({ B, N, L, tokens, rows, mask }) => {
     const split = tf.reshape(take(tf, q, tokens), [B, N, kvHeads, shared, headDim])
     const queries = tf.reshape(tf.transpose(split, [0, 2, 3, 1, 4]), [B * kvHeads, shared * N, headDim])
     const perHead = (x: Tensor) =>
       tf.reshape(tf.transpose(tf.reshape(take(tf, x, rows), [B, L, kvHeads, headDim]), [0, 2, 1, 3]), [B * kvHeads, L, headDim])
-    const scores = tf.mul(tf.matMul(queries, perHead(k), false, true), 1 / Math.sqrt(headDim))
+    const scores = tf.mul(tf.matMul(queries, perHead(k), false, true), attentionScale)
     const seen = tf.softmax(tf.add(tf.reshape(scores, [B, heads, N, L]), mask))
     const mixed = tf.matMul(tf.reshape(seen, [B * kvHeads, shared * N, L]), perHead(v))
     return tf.reshape(tf.transpose(tf.reshape(mixed, [B, kvHeads, shared, N, headDim]), [0, 3, 1, 2, 4]), [B * N, heads * headDim])

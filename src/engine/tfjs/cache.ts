@@ -1,6 +1,6 @@
 /** Keys and values of every token in the cache: per layer two tensors (slots, kvHeads · headDim), as large as what is in use needs. */
 
-import type { ModelConfig } from '../types.ts'
+import type { ModelSpec } from '../spec.ts'
 import type { Tensor, Tf } from './tensors.ts'
 
 const leastSlots = 256
@@ -11,10 +11,10 @@ export class KeyValueCache {
   private readonly layers: { k: Tensor; v: Tensor }[]
   private slots = 0
 
-  constructor(tf: Tf, { layers, kvHeads, headDim }: ModelConfig) {
+  constructor(tf: Tf, { layers, kvHeads, headDim }: ModelSpec) {
     this.tf = tf
     this.width = kvHeads * headDim
-    this.layers = Array.from({ length: layers }, () => ({ k: tf.zeros([0, this.width]), v: tf.zeros([0, this.width]) }))
+    this.layers = layers.map(() => ({ k: tf.zeros([0, this.width]), v: tf.zeros([0, this.width]) }))
   }
 
   /** Slots that the tensors have. */

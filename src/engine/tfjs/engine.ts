@@ -2,6 +2,7 @@ import { checkModelConfig } from '../checkpoint/config.ts'
 import { readCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
 import { ConfigError, UnavailableError } from '../errors.ts'
+import { modelSpec } from '../families/index.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig } from '../types.ts'
 import { type BackendChoice, backendChoices } from './backend.ts'
 import { Host } from './host.ts'
@@ -55,7 +56,7 @@ export class TfjsEngine implements Engine {
 
   async load(folder: string, options: LoadOptions = {}): Promise<Model> {
     const { config } = await readCheckpoint(folder)
-    checkMemory(config, folder, { train: options.train })
+    checkMemory(modelSpec(config), folder, { train: options.train })
     const model = await this.empty(config, options)
     try {
       await model.load(folder)
@@ -68,7 +69,7 @@ export class TfjsEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    checkMemory(config, 'the new model', { train: options.train })
+    checkMemory(modelSpec(config), 'the new model', { train: options.train })
     const model = await this.empty(config, options)
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
@@ -87,7 +88,7 @@ export class TfjsEngine implements Engine {
 
   private async empty(config: ModelConfig, options: LoadOptions): Promise<TfjsModel> {
     if (this.disposing) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
-    const cacheTokens = options.cacheTokens ?? affordableCache(config)
+    const cacheTokens = options.cacheTokens ?? affordableCache(modelSpec(config))
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }

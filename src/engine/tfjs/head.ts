@@ -1,5 +1,6 @@
 /** From hidden states to logits and log-probabilities, for rows of the last layer's output. */
 
+import type { ModelSpec } from '../spec.ts'
 import { linear, never, rmsNorm, type Tensor, type Tf } from './tensors.ts'
 
 /** Logits never exist for more rows than this at a time. */
@@ -32,8 +33,16 @@ export function piecesOf({ rows, ids, excluded }: Targets, vocabSize: number): T
  * (R, V) logits of rows x (R, hiddenSize): final norm, head, temperature; what is excluded is out of reach.
  * @param inverse 1 / temperature: a scalar or (R, 1)
  */
-export function logits(tf: Tf, x: Tensor, norm: Tensor, head: Tensor, eps: number, inverse: Tensor, excluded: readonly Excluded[]): Tensor {
-  const scaled = tf.mul(linear(tf, rmsNorm(tf, x, norm, eps), head), inverse)
+export function logits(
+  tf: Tf,
+  x: Tensor,
+  norm: Tensor,
+  head: Tensor,
+  norms: ModelSpec['norms'],
+  inverse: Tensor,
+  excluded: readonly Excluded[],
+): Tensor {
+  const scaled = tf.mul(linear(tf, rmsNorm(tf, x, norm, norms), head), inverse)
   if (!excluded.some((set) => set && set.length > 0)) return scaled
   const vocabSize = head.shape[0]
   const mask = new Float32Array(excluded.length * vocabSize)

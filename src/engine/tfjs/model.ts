@@ -1,5 +1,6 @@
-import { parameterCount, tensorSpecs } from '../checkpoint/config.ts'
 import { ConfigError } from '../errors.ts'
+import { modelSpec } from '../families/index.ts'
+import { elementCount, type ParameterSpec, parameterCount, parametersOf } from '../spec.ts'
 import type {
   ForwardOptions,
   ForwardResult,
@@ -9,7 +10,6 @@ import type {
   Sequence,
   StepInput,
   StepOutput,
-  TensorSpec,
   TrainBatch,
   UpdateOptions,
   UpdateResult,
@@ -22,7 +22,7 @@ import { cachePage, SequenceTable } from './sequences.ts'
 /** A model whose tensors live in the worker: checks arguments, keeps the books of the cache, sends the rest. */
 export class TfjsModel implements Model {
   readonly config: ModelConfig
-  readonly parameters: readonly TensorSpec[]
+  readonly parameters: readonly ParameterSpec[]
   readonly parameterCount: number
   readonly cachePage = cachePage
   private readonly host: Host
@@ -30,7 +30,7 @@ export class TfjsModel implements Model {
   private readonly table: SequenceTable
   private readonly cancelled: Int32Array
   private readonly onDispose: () => void
-  private readonly specs: ReadonlyMap<string, TensorSpec>
+  private readonly specs: ReadonlyMap<string, ParameterSpec>
   private updateCount = 0
   /** Tokens of the last forward. */
   private tokens = 0
@@ -43,8 +43,9 @@ export class TfjsModel implements Model {
     this.table = new SequenceTable(cacheTokens)
     this.cancelled = cancelled
     this.onDispose = onDispose
-    this.parameters = tensorSpecs(config)
-    this.parameterCount = parameterCount(config)
+    const spec = modelSpec(config)
+    this.parameters = parametersOf(spec)
+    this.parameterCount = parameterCount(spec)
     this.specs = new Map(this.parameters.map((spec) => [spec.name, spec]))
   }
 
@@ -173,7 +174,7 @@ export class TfjsModel implements Model {
   write(name: string, values: Float32Array, what: Exclude<Kind, 'gradient'> = 'weight'): void {
     checkAlive(this.disposing !== undefined)
     const { shape } = this.spec(name)
-    const count = shape.reduce((product, size) => product * size, 1)
+    const count = elementCount(shape)
     if ((what as Kind) === 'gradient') throw new ConfigError('Gradients cannot be written.')
     if (values.length !== count) throw new ConfigError(`${name} holds ${count} values. Got ${values.length}.`)
     this.host.callSync('write', this.id, name, what, values.slice())
@@ -193,7 +194,7 @@ export class TfjsModel implements Model {
     return this.disposing
   }
 
-  private spec(name: string): TensorSpec {
+  private spec(name: string): ParameterSpec {
     const spec = this.specs.get(name)
     if (!spec) throw new ConfigError(`This ${this.config.family} model has no parameter ${name}.`)
     return spec

@@ -1,8 +1,8 @@
 /** A model in the worker: its parameters as tensors, and the calls on it. Every call leaves as many tensors as it promises to keep, no more. */
 
-import { elementCount, tensorSpecs } from '../checkpoint/config.ts'
 import { ParallelR1Error } from '../errors.ts'
-import type { ForwardResult, ModelConfig, TensorSpec, TrainBatch, UpdateResult } from '../types.ts'
+import { elementCount, layerParameters, type ModelSpec, type ParameterSpec, parametersOf } from '../spec.ts'
+import type { ForwardResult, TrainBatch, UpdateResult } from '../types.ts'
 import { planAttention, type Stretch } from './attention.ts'
 import { KeyValueCache } from './cache.ts'
 import type { FullUpdate } from './checks.ts'
@@ -12,7 +12,7 @@ import type { Kind, StepAnswer, StepRequest } from './protocol.ts'
 import { inverseFrequencies, rotations } from './rope.ts'
 import { sample } from './sampling.ts'
 import type { Tensor, Tf } from './tensors.ts'
-import { decoderLayer, embed, embeddingName, finalNormName, headName, type KeepKeys, layerPrefix, type Tokens } from './transformer.ts'
+import { decoderLayer, embed, type KeepKeys, type Rotation, type Tokens } from './transformer.ts'
 
 /** What a forward leaves for its backward: the input of every layer, then the last layer's output. */
 interface Kept {
@@ -22,9 +22,9 @@ interface Kept {
 
 export class Network {
   private readonly tf: Tf
-  private readonly config: ModelConfig
-  private readonly specs: Map<string, TensorSpec>
-  /** Names of each layer's tensors. */
+  private readonly spec: ModelSpec
+  private readonly parameters: Map<string, ParameterSpec>
+  /** Names of each layer's parameters. */
   private readonly layers: string[][]
   private readonly held: Record<Kind, Map<string, Tensor>> = {
     weight: new Map(),
@@ -32,19 +32,22 @@ export class Network {
     moment1: new Map(),
     moment2: new Map(),
   }
-  private readonly inverse: Float32Array
+  /** Inverse frequencies of each kind of rotation. */
+  private readonly inverse: (Float32Array | null)[]
+  private readonly windows: Set<number>
   private readonly cancelled: Int32Array
   private cache: KeyValueCache | undefined
   private kept: Kept | undefined
   private updates = 0
 
-  constructor(tf: Tf, config: ModelConfig, cancelled: Int32Array) {
+  constructor(tf: Tf, spec: ModelSpec, cancelled: Int32Array) {
     this.tf = tf
-    this.config = config
+    this.spec = spec
     this.cancelled = cancelled
-    this.specs = new Map(tensorSpecs(config).map((spec) => [spec.name, spec]))
-    this.layers = Array.from({ length: config.layers }, (_, l) => [...this.specs.keys()].filter((name) => name.startsWith(layerPrefix(l))))
-    this.inverse = inverseFrequencies(config)
+    this.parameters = new Map(parametersOf(spec).map((parameter) => [parameter.name, parameter]))
+    this.layers = spec.layers.map((layer) => layerParameters(layer).map(({ name }) => name))
+    this.inverse = spec.ropes.map((rope) => rope && inverseFrequencies(spec.headDim, rope))
+    this.windows = new Set(spec.layers.map(({ attention }) => attention.window))
   }
 
   // Decode.
@@ -52,7 +55,7 @@ export class Network {
   step({ ids, positions, counts, lengths, slots, extent, rows }: StepRequest): StepAnswer {
     const { tf } = this
     this.discard()
-    this.cache ??= new KeyValueCache(tf, this.config)
+    this.cache ??= new KeyValueCache(tf, this.spec)
     const cache = this.cache
     cache.fit(extent)
     const stretches: Stretch[] = []
@@ -70,11 +73,11 @@ export class Network {
     tf.tidy(() => {
       const tokens = this.tokens(ids, positions, stretches, cache.size)
       const places = tf.tensor2d(fresh, [fresh.length, 1], 'int32')
-      let x = embed(tf, this.weight(embeddingName), tokens)
-      for (let l = 0; l < this.config.layers; l++) x = this.layer(l, x, tokens, (k, v) => cache.store(l, places, k, v))
+      let x = this.embedded(tokens)
+      for (let l = 0; l < this.layers.length; l++) x = this.layer(l, x, tokens, (k, v) => cache.store(l, places, k, v))
       const last = Int32Array.from(rows, ({ input }) => lastToken[input])
       let done = 0
-      for (const piece of piecesOf({ rows: last, ids: last, excluded: rows.map(({ exclude }) => exclude) }, this.config.vocabSize)) {
+      for (const piece of piecesOf({ rows: last, ids: last, excluded: rows.map(({ exclude }) => exclude) }, this.spec.vocabSize)) {
         const some = rows.slice(done, done + piece.rows.length)
         tf.tidy(() => this.draw(x, piece, some, answer, done))
         done += some.length
@@ -86,11 +89,11 @@ export class Network {
   /** Samples one id for each of the rows and scores it. */
   private draw(x: Tensor, { rows, excluded }: Targets, drawn: StepRequest['rows'], answer: StepAnswer, from: number): void {
     const { tf } = this
-    const { vocabSize, rmsNormEps } = this.config
+    const { vocabSize, norm, norms, head } = this.spec
     const temperatures = drawn.map(({ sampling }) => 1 / (Math.fround(sampling.temperature) || 1))
     const inverse = tf.tensor2d(temperatures, [drawn.length, 1])
     const chosen = tf.gather(x, tf.tensor1d(rows, 'int32'))
-    const all = logits(tf, chosen, this.weight(finalNormName), this.weight(headName(this.config)), rmsNormEps, inverse, excluded)
+    const all = logits(tf, chosen, this.weight(norm.name), this.weight(head.name), norms, inverse, excluded)
     const ids = tf.argMax(all, -1).dataSync() as Int32Array
     if (drawn.some(({ sampling }) => sampling.temperature > 0)) {
       const weights = tf.exp(tf.sub(all, tf.max(all, -1, true))).dataSync() as Float32Array
@@ -115,8 +118,8 @@ export class Network {
     const result: ForwardResult = { logprobs: new Float32Array(T), ...(entropy && { entropies: new Float32Array(T) }) }
     const xs = tf.tidy(() => {
       const tokens = this.trainTokens(batch)
-      const inputs = [embed(tf, this.weight(embeddingName), tokens)]
-      for (let l = 0; l < this.config.layers; l++) {
+      const inputs = [this.embedded(tokens)]
+      for (let l = 0; l < this.layers.length; l++) {
         const x = inputs.at(-1)!
         inputs.push(this.layer(l, x, tokens))
         if (!keep) {
@@ -124,7 +127,7 @@ export class Network {
           x.dispose()
         }
       }
-      for (const piece of piecesOf(targetsOf(batch), this.config.vocabSize)) {
+      for (const piece of piecesOf(targetsOf(batch), this.spec.vocabSize)) {
         tf.tidy(() => {
           const all = tf.logSoftmax(this.rowLogits(inputs.at(-1)!, piece, batch))
           scatter(pick(tf, all, piece.ids).dataSync() as Float32Array, piece.rows, result.logprobs)
@@ -139,7 +142,7 @@ export class Network {
 
   /** Head, layers and embedding in turn, backwards: tf derives the gradient of each, whose inside it computes again. */
   backward(weights: Float32Array): void {
-    const { tf, config, kept } = this
+    const { tf, spec, kept } = this
     if (!kept) {
       throw new ParallelR1Error(
         'backward needs the activations of a forward. Call forward with keep: true (the default) first; an update, a ' +
@@ -150,29 +153,30 @@ export class Network {
     const targets = targetsOf(batch, weights)
     tf.tidy(() => {
       const tokens = this.trainTokens(batch)
-      const head = headName(config)
-      let dx: Tensor = tf.zerosLike(xs[config.layers])
-      for (const piece of piecesOf(targets, config.vocabSize)) {
+      const [final, head, embedding] = [spec.norm.name, spec.head.name, spec.embedding.weight.name]
+      const output = xs[this.layers.length]
+      let dx: Tensor = tf.zerosLike(output)
+      for (const piece of piecesOf(targets, spec.vocabSize)) {
         const loss = (x: Tensor, norm: Tensor, matrix: Tensor) => {
           const logprobs = pick(tf, tf.logSoftmax(this.rowLogits(x, piece, batch, norm, matrix)), piece.ids)
           return tf.sum(tf.mul(logprobs, tf.tensor1d(Float32Array.from(piece.rows, (t) => weights[t]))))
         }
-        const [own, norm, matrix] = tf.tidy(() => tf.grads(loss)([xs[config.layers], this.weight(finalNormName), this.weight(head)]))
+        const [own, norm, matrix] = tf.tidy(() => tf.grads(loss)([output, this.weight(final), this.weight(head)]))
         dx = tf.add(dx, own)
-        this.accumulate(finalNormName, norm)
+        this.accumulate(final, norm)
         this.accumulate(head, matrix)
       }
-      for (let l = config.layers - 1; l >= 0; l--) {
+      for (let l = this.layers.length - 1; l >= 0; l--) {
         const names = this.layers[l]
-        const run = (x: Tensor, ...own: Tensor[]) => decoderLayer(tf, config, namedWithin(l, names, own), x, tokens)
+        const run = (x: Tensor, ...own: Tensor[]) => decoderLayer(tf, spec, spec.layers[l], named(names, own), x, tokens)
         this.checkCancelled()
         const [below, ...own] = tf.tidy(() => tf.grads(run)([xs[l], ...names.map((name) => this.weight(name))], dx))
         for (const [i, name] of names.entries()) this.accumulate(name, own[i])
         dx.dispose()
         dx = below
       }
-      const [table] = tf.tidy(() => tf.grads((table: Tensor) => embed(tf, table, tokens))([this.weight(embeddingName)], dx))
-      this.accumulate(embeddingName, table)
+      const [table] = tf.tidy(() => tf.grads((table: Tensor) => embed(tf, spec, table, tokens))([this.weight(embedding)], dx))
+      this.accumulate(embedding, table)
     })
     this.discard()
   }
@@ -187,7 +191,7 @@ export class Network {
     this.updates++
     this.discard()
     const clip = options.clip > 0 && gradNorm > options.clip ? options.clip / (gradNorm + 1e-6) : 1
-    for (const { name } of this.specs.values()) {
+    for (const { name } of this.parameters.values()) {
       tf.tidy(() => {
         const state = { weight: this.weight(name), moment1: this.values('moment1', name), moment2: this.values('moment2', name) }
         const next = adamw(tf, state, this.values('gradient', name), options, options.gradScale * clip, this.updates)
@@ -212,12 +216,12 @@ export class Network {
   read(name: string, kind: Kind): Float32Array {
     const tensor = this.held[kind].get(name)
     // A copy: the backend in JavaScript hands out the array that it goes on using.
-    return tensor ? (tensor.dataSync() as Float32Array).slice() : new Float32Array(elementCount(this.specs.get(name)!.shape))
+    return tensor ? (tensor.dataSync() as Float32Array).slice() : new Float32Array(elementCount(this.parameters.get(name)!.shape))
   }
 
   write(name: string, kind: Kind, values: Float32Array): void {
     if (kind === 'weight') this.discard()
-    this.hold(kind, name, this.tf.tensor(values, this.specs.get(name)!.shape, 'float32'))
+    this.hold(kind, name, this.tf.tensor(values, this.parameters.get(name)!.shape, 'float32'))
   }
 
   dispose(): void {
@@ -235,7 +239,7 @@ export class Network {
 
   /** Zeros where there is nothing yet; those belong to the tidy around the call. */
   private values(kind: Kind, name: string): Tensor {
-    return this.held[kind].get(name) ?? this.tf.zeros(this.specs.get(name)!.shape)
+    return this.held[kind].get(name) ?? this.tf.zeros(this.parameters.get(name)!.shape)
   }
 
   private hold(kind: Kind, name: string, tensor: Tensor): void {
@@ -258,35 +262,42 @@ export class Network {
     if (Atomics.load(this.cancelled, 0) !== 0) throw new ParallelR1Error('The model was disposed while it was working.')
   }
 
+  private embedded(tokens: Tokens): Tensor {
+    return embed(this.tf, this.spec, this.weight(this.spec.embedding.weight.name), tokens)
+  }
+
   private layer(l: number, x: Tensor, tokens: Tokens, keepKeys?: KeepKeys): Tensor {
     this.checkCancelled()
     const names = this.layers[l]
     const own = names.map((name) => this.weight(name))
-    return this.tf.tidy(() => decoderLayer(this.tf, this.config, namedWithin(l, names, own), x, tokens, keepKeys))
+    return this.tf.tidy(() => decoderLayer(this.tf, this.spec, this.spec.layers[l], named(names, own), x, tokens, keepKeys))
   }
 
   private rowLogits(
     x: Tensor,
     { rows, excluded }: Targets,
     { temperature = 1 }: TrainBatch,
-    norm = this.weight(finalNormName),
-    head = this.weight(headName(this.config)),
+    norm = this.weight(this.spec.norm.name),
+    head = this.weight(this.spec.head.name),
   ): Tensor {
     const { tf } = this
     const chosen = tf.gather(x, tf.tensor1d(rows, 'int32'))
-    return logits(tf, chosen, norm, head, this.config.rmsNormEps, tf.scalar(1 / Math.fround(temperature)), excluded)
+    return logits(tf, chosen, norm, head, this.spec.norms, tf.scalar(1 / Math.fround(temperature)), excluded)
   }
 
   private tokens(ids: Int32Array, positions: Int32Array, stretches: Stretch[], available: number, batch?: TrainBatch): Tokens {
     const { tf } = this
-    const { cos, sin } = rotations(positions, this.inverse)
-    const shape: [number, number, number] = [positions.length, 1, this.inverse.length]
+    const rotation = (inverse: Float32Array | null): Rotation | null => {
+      if (!inverse) return null
+      const { cos, sin } = rotations(positions, inverse)
+      const shape: [number, number, number] = [positions.length, 1, inverse.length]
+      return { cos: tf.tensor3d(cos, shape), sin: tf.tensor3d(sin, shape) }
+    }
     const hidden = batch?.hidden && { ranges: batch.hidden, levels: batch.hiddenLevels ?? 1 }
     return {
       ids: tf.tensor1d(ids, 'int32'),
-      cos: tf.tensor3d(cos, shape),
-      sin: tf.tensor3d(sin, shape),
-      plan: planAttention(tf, stretches, available, hidden),
+      rotations: this.inverse.map(rotation),
+      plans: new Map([...this.windows].map((window) => [window, planAttention(tf, stretches, available, window, hidden)])),
     }
   }
 
@@ -300,9 +311,8 @@ export class Network {
   }
 }
 
-/** A layer's tensors by their names behind its prefix. */
-function namedWithin(layer: number, names: readonly string[], tensors: readonly Tensor[]): Map<string, Tensor> {
-  return new Map(names.map((name, i) => [name.slice(layerPrefix(layer).length), tensors[i]]))
+function named(names: readonly string[], tensors: readonly Tensor[]): Map<string, Tensor> {
+  return new Map(names.map((name, i) => [name, tensors[i]]))
 }
 
 /** Tokens whose next one is to be scored: all but the last of each sequence, those in `targets`, those with a weight. */

@@ -1,12 +1,13 @@
 /** Rotary positions as transformers computes them: inverse frequencies, and their products with the position, in float32. */
 
-import type { ModelConfig } from '../types.ts'
+import type { RopeConfig } from '../types.ts'
 
-/** (headDim / 2), with `llama3` scaling where the model has it (transformers' `_compute_llama3_parameters`). */
-export function inverseFrequencies({ headDim, rope }: Pick<ModelConfig, 'headDim' | 'rope'>): Float32Array {
+/** (headDim / 2), with `linear` or `llama3` scaling where the model has it (transformers' modeling_rope_utils.py). */
+export function inverseFrequencies(headDim: number, rope: RopeConfig): Float32Array {
   return Float32Array.from({ length: headDim / 2 }, (_, i) => {
     const frequency = rope.theta ** ((-2 * i) / headDim)
     if (!rope.scaling) return frequency
+    if (rope.scaling.type === 'linear') return frequency / rope.scaling.factor
     const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = rope.scaling
     const wavelength = (2 * Math.PI) / frequency
     if (wavelength > originalMaxPositions / lowFreqFactor) return frequency / factor

@@ -1,6 +1,7 @@
 /** The few helpers over tf ops that model, head and optimizer share. */
 
 import type * as Tfjs from '@tensorflow/tfjs'
+import type { ModelSpec } from '../spec.ts'
 
 /** TensorFlow.js with a backend set: the addon's or the one in JavaScript (backend.ts). */
 export type Tf = typeof Tfjs
@@ -23,8 +24,8 @@ export function linear(tf: Tf, x: Tensor, weight: Tensor, bias?: Tensor): Tensor
   return bias ? tf.add(y, bias) : y
 }
 
-/** x / √(mean(x²) + eps) · weight over the last axis (arXiv 1910.07467, eq. 4). */
-export function rmsNorm(tf: Tf, x: Tensor, weight: Tensor, eps: number): Tensor {
+/** x / √(mean(x²) + eps) · (offset + weight) over the last axis (arXiv 1910.07467, eq. 4). */
+export function rmsNorm(tf: Tf, x: Tensor, weight: Tensor, { eps, offset }: ModelSpec['norms']): Tensor {
   const meanSquare = tf.mean(tf.square(x), -1, true)
-  return tf.mul(tf.mul(x, tf.rsqrt(tf.add(meanSquare, eps))), weight)
+  return tf.mul(tf.mul(x, tf.rsqrt(tf.add(meanSquare, eps))), offset === 0 ? weight : tf.add(weight, offset))
 }

@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads'
 import { loadTensors } from '../checkpoint/folder.ts'
 import { UnavailableError } from '../errors.ts'
+import { modelSpec } from '../families/index.ts'
 import { openBackend } from './backend.ts'
 import { Network } from './network.ts'
 import { type Answer, buffersOf, type Calls, type PackedError, type Request } from './protocol.ts'
@@ -25,7 +26,7 @@ const calls: Calls = {
     return backend.info
   },
   createModel(model, config, cancelled) {
-    networks.set(model, new Network(tf, config, cancelled))
+    networks.set(model, new Network(tf, modelSpec(config), cancelled))
     configs.set(model, config)
   },
   async loadWeights(model, folder) {

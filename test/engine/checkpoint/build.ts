@@ -21,8 +21,6 @@ export const tinyConfig: ModelConfig = {
   rmsNormEps: 1e-6,
   rope: { theta: 10000 },
   tiedEmbeddings: true,
-  qkvBias: false,
-  qkNorm: true,
   maxPositions: 64,
 }
 

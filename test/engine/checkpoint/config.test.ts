@@ -1,12 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  checkModelConfig,
-  modelConfigToJson,
-  parameterCount,
-  parseModelConfig,
-  tensorSpecs,
-} from '../../../src/engine/checkpoint/config.ts'
+import { checkModelConfig, modelConfigToJson, parseModelConfig } from '../../../src/engine/checkpoint/config.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
 import type { ModelConfig } from '../../../src/engine/types.ts'
 import { tinyConfig } from './build.ts'
@@ -44,18 +38,11 @@ describe('parseModelConfig', () => {
       rmsNormEps: 1e-5,
       rope: { theta: 10000 },
       tiedEmbeddings: false,
-      qkvBias: false,
-      qkNorm: false,
       maxPositions: 512,
     })
     expect(parse({ head_dim: null }).headDim).toBe(16)
     expect(parse({ head_dim: 32 }).headDim).toBe(32)
     expect(parse({ num_key_value_heads: undefined }).kvHeads).toBe(4)
-  })
-
-  it('gives each family its features', () => {
-    expect(parse({ model_type: 'qwen2' })).toMatchObject({ qkvBias: true, qkNorm: false })
-    expect(parse({ model_type: 'qwen3' })).toMatchObject({ qkvBias: false, qkNorm: true })
   })
 
   it.each([
@@ -183,8 +170,6 @@ const configs: fc.Arbitrary<ModelConfig> = fc
     heads: rest.kvHeads * group,
     headDim: half * 2,
     rmsNormEps: 1e-6,
-    qkvBias: rest.family === 'qwen2',
-    qkNorm: rest.family === 'qwen3',
   }))
 
 describe('modelConfigToJson', () => {
@@ -198,36 +183,11 @@ describe('modelConfigToJson', () => {
   })
 
   it('refuses what no config.json can say', () => {
-    expect(() => modelConfigToJson({ ...tinyConfig, qkNorm: false })).toThrow(/qkNorm: expected true for family qwen3, found false/)
+    expect(() => modelConfigToJson({ ...tinyConfig, queryScalar: 3 })).toThrow(/queryScalar: expected nothing for family qwen3, found 3/)
+    const attention = [0, 8].map((window) => ({ rope: { theta: 10000 }, window }))
+    expect(() => modelConfigToJson({ ...tinyConfig, attention })).toThrow(/attention: expected nothing for family qwen3, found \[/)
+    const stray: object = { qkNorm: true }
+    expect(() => modelConfigToJson({ ...tinyConfig, ...stray })).toThrow(/qkNorm: expected nothing for family qwen3, found true/)
     expect(() => checkModelConfig({ ...tinyConfig, kvHeads: 3 }, 'train.yaml')).toThrow(/train\.yaml: kvHeads: expected a divisor of the 2/)
-  })
-})
-
-describe('tensorSpecs', () => {
-  it('has the names and order of transformers', () => {
-    const names = tensorSpecs({ ...tinyConfig, layers: 1, tiedEmbeddings: false }).map(({ name, shape }) => `${name} ${shape.join('x')}`)
-    expect(names).toEqual([
-      'model.embed_tokens.weight 300x8',
-      'model.layers.0.self_attn.q_proj.weight 8x8',
-      'model.layers.0.self_attn.k_proj.weight 4x8',
-      'model.layers.0.self_attn.v_proj.weight 4x8',
-      'model.layers.0.self_attn.o_proj.weight 8x8',
-      'model.layers.0.self_attn.q_norm.weight 4',
-      'model.layers.0.self_attn.k_norm.weight 4',
-      'model.layers.0.mlp.gate_proj.weight 12x8',
-      'model.layers.0.mlp.up_proj.weight 12x8',
-      'model.layers.0.mlp.down_proj.weight 8x12',
-      'model.layers.0.input_layernorm.weight 8',
-      'model.layers.0.post_attention_layernorm.weight 8',
-      'model.norm.weight 8',
-      'lm_head.weight 300x8',
-    ])
-  })
-
-  it('counts the parameters of Qwen3-0.6B and Llama-3.2-1B', () => {
-    const qwen = { vocabSize: 151936, hiddenSize: 1024, layers: 28, heads: 16, kvHeads: 8, headDim: 128, intermediateSize: 3072 }
-    expect(parameterCount({ ...tinyConfig, ...qwen })).toBe(596_049_920)
-    const llama = { vocabSize: 128256, hiddenSize: 2048, layers: 16, heads: 32, kvHeads: 8, headDim: 64, intermediateSize: 8192 }
-    expect(parameterCount({ ...tinyConfig, ...llama, family: 'llama', qkNorm: false })).toBe(1_235_814_400)
   })
 })

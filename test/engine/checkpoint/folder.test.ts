@@ -1,12 +1,13 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { tensorSpecs } from '../../../src/engine/checkpoint/config.ts'
 import { roundBfloat16 } from '../../../src/engine/checkpoint/floats.ts'
 import { checkpointHash, loadTensors, readCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
+import { parametersOf } from '../../../src/engine/spec.ts'
 import type { ModelConfig } from '../../../src/engine/types.ts'
 import { sharedPath } from '../../shared.ts'
 import { chatTemplate, editJson, temporaryFolder, tinyCheckpoint, tinyConfig, tinyContent, tinyTokenizer } from './build.ts'
@@ -25,9 +26,9 @@ describe.skipIf(fixtures === undefined)('fixtures', () => {
   const names = fixtures === undefined ? [] : readdirSync(fixtures)
   // What the fixtures' README says about each.
   const expected: Record<string, Partial<ModelConfig>> = {
-    'qwen3-tied': { family: 'qwen3', headDim: 32, tiedEmbeddings: true, qkNorm: true, rope: { theta: 1e6 } },
-    'qwen3-untied': { family: 'qwen3', headDim: 16, tiedEmbeddings: false, qkNorm: true, rope: { theta: 1e4 } },
-    qwen2: { family: 'qwen2', headDim: 16, tiedEmbeddings: true, qkvBias: true, rope: { theta: 1e6 } },
+    'qwen3-tied': { family: 'qwen3', headDim: 32, tiedEmbeddings: true, rope: { theta: 1e6 } },
+    'qwen3-untied': { family: 'qwen3', headDim: 16, tiedEmbeddings: false, rope: { theta: 1e4 } },
+    qwen2: { family: 'qwen2', headDim: 16, tiedEmbeddings: true, rope: { theta: 1e6 } },
     llama3: {
       family: 'llama',
       headDim: 16,
@@ -58,7 +59,8 @@ describe.skipIf(fixtures === undefined)('fixtures', () => {
     const found = [...source.tensors.values()].map((info) => ({ name: info.name, shape: info.shape }))
     await source.close()
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
-    expect(found.sort(byName)).toEqual(tensorSpecs(config).sort(byName))
+    const expectedTensors = parametersOf(modelSpec(config)).map(({ name, shape }) => ({ name, shape }))
+    expect(found.sort(byName)).toEqual(expectedTensors.sort(byName))
     const weights = await weightsOf(folder, config)
     // Two bytes of the file at a place known from its header, read independently.
     const file = readFileSync(path.join(folder, 'model.safetensors'))
@@ -121,7 +123,7 @@ describe('saveCheckpoint and readCheckpoint', () => {
     expect(back.tokenizer?.encode('a<Path>')).toEqual(tinyTokenizer().encode('a<Path>'))
     const weights = await weightsOf(folder, back.config)
     const make = randomWeights(1, tinyConfig)
-    for (const spec of tensorSpecs(tinyConfig)) expect(weights.get(spec.name)).toEqual(make(spec))
+    for (const spec of parametersOf(modelSpec(tinyConfig))) expect(weights.get(spec.name)).toEqual(make(spec))
     expect([...readFileSync(path.join(folder, 'trainer/moments.bin'))]).toEqual([1, 2])
     expect(JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8'))).toMatchObject({
       architectures: ['Qwen3ForCausalLM'],
@@ -158,7 +160,7 @@ describe('saveCheckpoint and readCheckpoint', () => {
   it.each([
     ['a tokenizer larger than the vocabulary', { config: { ...tinyConfig, vocabSize: 100 } }, 'a tokenizer of at most 100'],
     ['an eos outside the vocabulary', { generation: { eosTokenIds: [300] } }, 'token ids below 300, found 300'],
-    ['a configuration that contradicts itself', { config: { ...tinyConfig, qkNorm: false } }, 'qkNorm'],
+    ['a configuration that contradicts itself', { config: { ...tinyConfig, queryScalar: 3 } }, 'queryScalar'],
   ])('refuse %s', async (_, change, message) => {
     const folder = path.join(temporaryFolder(), 'model')
     const save = saveCheckpoint(folder, tinyContent(1, change))

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { loadTensors, readCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { availableMemory, checkMemory } from '../../../src/engine/checkpoint/memory.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
 import { editJson, type Header, openAll, rawSafetensors, splitSafetensors, temporaryFolder, tinyCheckpoint, tinyConfig } from './build.ts'
 
 const weightsOf = (folder: string) => path.join(folder, 'model.safetensors')
@@ -362,7 +363,8 @@ describe('a model larger than memory', () => {
 
   it('counts the copy that products read, twice to train', () => {
     const bytes = 3416 * 4
-    const check = (available: number, train: boolean) => () => checkMemory(tinyConfig, 'a model', { available, train, packed: 2 })
+    const check = (available: number, train: boolean) => () =>
+      checkMemory(modelSpec(tinyConfig), 'a model', { available, train, packed: 2 })
     expect(check(bytes * 1.5 - 1, false)).toThrow('13.3 KiB as float32 and 6.7 KiB packed for products (+ 46.7 KiB to train)')
     expect(check(bytes * 1.5, false)).not.toThrow()
     expect(check(bytes * 5 - 1, true)).toThrow('to train')

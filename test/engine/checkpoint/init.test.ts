@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { tensorSpecs } from '../../../src/engine/checkpoint/config.ts'
 import { fillNormal, philox, randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { ConfigError } from '../../../src/engine/errors.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
+import { type Initial, parametersOf } from '../../../src/engine/spec.ts'
 import { tinyConfig } from './build.ts'
 
 describe('philox', () => {
@@ -87,18 +88,18 @@ describe('fillNormal', () => {
 
 describe('randomWeights', () => {
   const weights = randomWeights(7, { layers: 8 })
-  const deviation = (name: string, make = weights) => {
-    const data = make({ name, shape: [100, 200] })
+  const deviation = (initial: Initial, make = weights) => {
+    const data = make({ name: 'x', shape: [100, 200], initial })
     return Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length)
   }
 
   it('scales by kind of tensor', () => {
-    expect(deviation('model.layers.0.self_attn.q_proj.weight')).toBeCloseTo(0.02, 3)
-    expect(deviation('model.layers.0.self_attn.o_proj.weight')).toBeCloseTo(0.005, 3)
-    expect(deviation('model.layers.0.mlp.down_proj.weight')).toBeCloseTo(0.005, 3)
-    expect(deviation('model.layers.0.mlp.down_proj.weight', randomWeights(7))).toBeCloseTo(0.02, 3)
-    for (const { name, shape } of tensorSpecs({ ...tinyConfig, family: 'qwen2', qkvBias: true, qkNorm: false })) {
-      const data = weights({ name, shape })
+    expect(deviation('normal')).toBeCloseTo(0.02, 3)
+    expect(deviation('residual')).toBeCloseTo(0.005, 3)
+    expect(deviation('residual', randomWeights(7))).toBeCloseTo(0.02, 3)
+    for (const parameter of parametersOf(modelSpec({ ...tinyConfig, family: 'qwen2' }))) {
+      const { name, shape } = parameter
+      const data = weights(parameter)
       expect(data).toHaveLength(shape.reduce((a, b) => a * b, 1))
       if (name.includes('norm')) expect(new Set(data)).toEqual(new Set([1]))
       else if (name.endsWith('bias')) expect(new Set(data)).toEqual(new Set([0]))

@@ -76,8 +76,6 @@ export const tiny: ModelConfig = {
   rmsNormEps: 1e-6,
   rope: { theta: 10000 },
   tiedEmbeddings: false,
-  qkvBias: false,
-  qkNorm: true,
   maxPositions: 512,
 }
 

@@ -1,7 +1,8 @@
 /** Training: gradients that native writes by hand and tf derives, AdamW, accumulation, skipped updates, and runs that stay together. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Engine, Family, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+import type { Family } from '../../../src/engine/families/index.ts'
+import type { Engine, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
 import { batchOf, candidates, copyState, expectSameBits, judges, lively, norm, relativeDistance, tiny, weightsFor } from './engines.ts'
 
 /** mulberry32: numbers in [0, 1) from a seed. */
@@ -37,8 +38,6 @@ function randomConfig(seed: number): ModelConfig {
       }),
     },
     tiedEmbeddings: pick(2) === 0,
-    qkvBias: family === 'qwen2',
-    qkNorm: family === 'qwen3',
     maxPositions: 128,
   }
 }
@@ -184,7 +183,7 @@ describe.each(candidates)('training: $name', (candidate) => {
   afterAll(() => engine.dispose())
 
   it('computes the gradient of the loss: finite differences through the whole model', async () => {
-    const config: ModelConfig = { ...tiny, layers: 1, family: 'qwen2', tiedEmbeddings: true, qkNorm: false, qkvBias: true }
+    const config: ModelConfig = { ...tiny, layers: 1, family: 'qwen2', tiedEmbeddings: true }
     const model = await engine.create(config, lively(8))
     const batch: TrainBatch = { ...batchOf([6, 8]), exclusion: new Int32Array(14).map((_, i) => (i % 3 === 0 ? 0 : -1)), temperature: 0.8 }
     batch.exclusionSets = [[40, 39]]

@@ -17,8 +17,6 @@ const config: ModelConfig = {
   rmsNormEps: 1e-6,
   rope: { theta: 10000 },
   tiedEmbeddings: false,
-  qkvBias: false,
-  qkNorm: true,
   maxPositions: 512,
 }
 

@@ -1,0 +1,18 @@
+import type { ModelSpec } from '../spec.ts'
+import type { ModelConfig } from '../types.ts'
+import type { FamilyDefinition } from './family.ts'
+import { llama } from './llama.ts'
+import { qwen2 } from './qwen2.ts'
+import { qwen3 } from './qwen3.ts'
+
+/** Every family by the `model_type` of its `config.json`. */
+export const families = { qwen3, qwen2, llama } satisfies Record<string, FamilyDefinition>
+
+export type Family = keyof typeof families
+
+export const familyNames = Object.keys(families) as readonly Family[]
+
+/** What a model of this configuration computes, with every parameter's name, shape and start. */
+export function modelSpec(config: ModelConfig): ModelSpec {
+  return families[config.family].spec(config)
+}
