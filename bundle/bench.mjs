@@ -12,11 +12,10 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openEngine } from './dist/engine/open.js'
-import { layoutTrajectory, packLayouts } from './dist/thinking/layout.js'
-import { sharePrompt } from './dist/thinking/shared-prompt.js'
+import { layoutTrajectory } from './dist/thinking/layout.js'
 import { groupAdvantages } from './dist/trainer/advantages.js'
-import { packByBudget } from './dist/trainer/batches.js'
-import { PolicyLoss } from './dist/trainer/objective.js'
+import { lossNamed } from './dist/trainer/losses/index.js'
+import { accumulate } from './dist/trainer/micro-batches.js'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 const shapes = JSON.parse(readFileSync(path.join(here, 'bench/shapes.json'), 'utf8'))
@@ -312,35 +311,21 @@ async function measure(engine, name, numerics) {
     }
     free([...responses.map(({ sequence }) => sequence), ...parents])
 
-    const groups = asked.map((promptIds, p) => {
+    const samples = asked.flatMap((promptIds, p) => {
       const members = responses.slice(p * group, (p + 1) * group)
       const advantages = groupAdvantages(
         members.map(({ ids }) => ids.filter((id) => id % 2 === 0).length / ids.length),
         'std',
       )
-      const layouts = members.map(({ ids, logprobs }) => {
+      return members.map(({ ids, logprobs }, m) => {
         const tokens = { ids, sampled: ids.map(() => true), logprobs, exclusions: ids.map(() => -1) }
         const trajectory = { promptIds, segments: [{ kind: 'text', tokens }], exclusionSets: [], temperature: 1 }
-        return layoutTrajectory(trajectory, 'causal', { loss: 'sampled' })
+        const layout = layoutTrajectory(trajectory, 'causal', { loss: 'sampled' })
+        return { layout, temperature: 1, sampled: logprobs, advantage: advantages[m] }
       })
-      return { members, advantages, layout: sharePrompt(layouts) }
     })
-    const loss = new PolicyLoss({ clipLow: 0.2, clipHigh: 0.28, dualClip: 3 }, responses.length * response)
-    for (const pack of packByBudget(groups, ({ layout }) => layout.ids.length, trainTokens)) {
-      const { batch, starts } = packLayouts(pack.map(({ layout }) => layout))
-      const { logprobs, entropies } = await model.forward(batch, { entropy: true })
-      const slopes = new Float32Array(logprobs.length)
-      pack.forEach(({ members, advantages, layout }, k) => {
-        let next = 0
-        for (const [m, member] of members.entries()) {
-          for (const sampled of member.logprobs) {
-            const i = starts[k] + layout.sampledIndex[next++]
-            slopes[i] = loss.add(logprobs[i], sampled, advantages[m], entropies[i])
-          }
-        }
-      })
-      await model.backward(slopes)
-    }
+    const loss = lossNamed('clipped')({ clipLow: 0.2, clipHigh: 0.28, dualClip: 3 })
+    await accumulate(model, samples, loss, { microBatchTokens: trainTokens, sharesPrompts: true })
     await model.update({ lr: 1e-6, clip: 1 })
   }
 }

@@ -4,14 +4,14 @@
  * in and the prompt of a group once, forward, clipped policy loss, backward, update.
  */
 
-import { layoutTrajectory, packLayouts } from '../thinking/layout.ts'
-import { branchLength, samePrompt, sharePrompt } from '../thinking/shared-prompt.ts'
+import { layoutTrajectory } from '../thinking/layout.ts'
 import { sampledLogprobs } from '../thinking/trajectory.ts'
-import type { Layout } from '../thinking/types.ts'
 import { groupAdvantages, isInformative } from './advantages.ts'
-import { drawIndices, packByBudget, runsAlike, splitEvenly } from './batches.ts'
+import { drawIndices, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
-import { PolicyLoss } from './objective.ts'
+import { lossNamed } from './losses/index.ts'
+import { meanOver, type Tally } from './losses/loss.ts'
+import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { compileReward } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
@@ -19,19 +19,12 @@ import { learningRate } from './schedule.ts'
 import { Scorer } from './scoring.ts'
 import type { Suite } from './suite.ts'
 
-/** A rollout with what the loss needs of it. */
-interface Sample {
-  layout: Layout
-  temperature: number
-  /** Log-probabilities of the sampled tokens, in the order of `layout.sampledIndex`. */
-  sampledLogprobs: number[]
-  advantage: number
-}
-
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
   const { model, seed, sharesPrompts } = session
+  const { microBatchTokens } = stage
   const { attention } = session.checkpoint.parallel
   const reward = await compileReward(stage.reward)
+  const loss = lossNamed('clipped')(stage)
   const rollouts = new Rollouts(session, stage, suite, await Scorer.open(suite))
   const { request, budgets } = rollouts.first
   const { paths, maxBlocks, mode } = request
@@ -44,73 +37,46 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     const informative = groups.flatMap((group, g) => (isInformative(rewards[g]) ? [toSamples(group, rewards[g])] : []))
 
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, stage.steps)
-    const done: { loss: PolicyLoss; gradNorm: number; skipped: boolean }[] = []
+    const done: { tally: Tally; gradNorm: number; skipped: boolean }[] = []
     for (const part of splitEvenly(informative, stage.updates)) {
-      const loss = await accumulate(part.flat())
-      done.push({ loss, ...(await model.update(updateOptions(stage, lr))) })
+      const tally = await accumulate(model, part.flat(), loss, { microBatchTokens, sharesPrompts })
+      done.push({ tally, ...(await model.update(updateOptions(stage, lr))) })
     }
 
-    const { loss, ...shares } = PolicyLoss.merge(done.map((update) => update.loss))
+    const tallies = done.map(({ tally }) => tally)
     return {
-      loss,
+      loss: meanOver(tallies, 'loss'),
       lr,
       gradNorm: done.at(-1)?.gradNorm ?? 0,
       skipped: done.filter((update) => update.skipped).length,
       tokens: groups.flat().reduce((sum, { thought }) => sum + thought.totalTokens, 0),
-      rollouts: { ...describe(groups, rewards), informative: informative.length, ...shares, gap: done[0]?.loss.gap ?? { mean: 0, max: 0 } },
+      rollouts: {
+        ...describe(groups, rewards),
+        informative: informative.length,
+        clipFraction: meanOver(tallies, 'clipped'),
+        entropy: meanOver(tallies, 'entropy'),
+        lossTokens: tallies.reduce((sum, { lossTokens }) => sum + lossTokens, 0),
+        // Later updates of a step train on samples of older weights.
+        gap: { mean: tallies[0]?.mean('gap') ?? 0, max: tallies[0]?.max('gap') ?? 0 },
+      },
     }
   }
 
-  function toSamples(group: readonly Rollout[], rewards: readonly number[]): Sample[] {
+  function toSamples(group: readonly Rollout[], rewards: readonly number[]): UpdateSample[] {
     const advantages = groupAdvantages(rewards, stage.advantage)
     return group.map(({ thought: { trajectory } }, member) => ({
       layout: layoutTrajectory(trajectory, attention, { loss: 'sampled' }),
       temperature: trajectory.temperature,
-      sampledLogprobs: sampledLogprobs(trajectory),
+      sampled: sampledLogprobs(trajectory),
       advantage: advantages[member],
     }))
-  }
-
-  /** Gradients of one update, token-level: every token with loss weighs the same, in whatever micro-batch it is. */
-  async function accumulate(samples: readonly Sample[]): Promise<PolicyLoss> {
-    const tokens = samples.reduce((sum, sample) => sum + sample.sampledLogprobs.length, 0)
-    const loss = new PolicyLoss(stage, tokens)
-    for (const alike of runsAlike(samples, (a, b) => a.temperature === b.temperature)) {
-      for (const part of packByBudget(alike, addedTokens, stage.microBatchTokens)) {
-        const runs = runsAlike(part, share)
-        const layouts = runs.map((run) => sharePrompt(run.map((sample) => sample.layout)))
-        const { batch, starts } = packLayouts(layouts)
-        const { logprobs, entropies } = await model.forward({ ...batch, temperature: part[0].temperature }, { entropy: true })
-        const weights = new Float32Array(logprobs.length)
-        runs.forEach((run, k) => {
-          let next = 0
-          for (const { sampledLogprobs, advantage } of run) {
-            for (const sampled of sampledLogprobs) {
-              const i = starts[k] + layouts[k].sampledIndex[next++]
-              weights[i] = loss.add(logprobs[i], sampled, advantage, entropies![i])
-            }
-          }
-        })
-        await model.backward(weights)
-      }
-    }
-    return loss
-  }
-
-  function share(before: Sample, sample: Sample): boolean {
-    return sharesPrompts && samePrompt(before.layout, sample.layout)
-  }
-
-  /** A group that a micro-batch cannot hold is cut; each part has the prompt once. */
-  function addedTokens(sample: Sample, before?: Sample): number {
-    return before && share(before, sample) ? branchLength(sample.layout) : sample.layout.ids.length
   }
 
   // In causal mode all paths but the first are packed twice.
   const longest = rollouts.longestPrompt + budgets.response * (attention === 'causal' && mode === 'parallel' ? 2 : 1)
   return {
     steps: stage.steps,
-    forwardTokens: Math.max(stage.microBatchTokens, longest),
+    forwardTokens: Math.max(microBatchTokens, longest),
     data: `${suite.rows.length} rows, ${stage.prompts} prompts x ${stage.group} samples a step, ${stage.steps} steps, ${mode} decoding, at most ${budgets.response} tokens a response`,
     decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
     step,

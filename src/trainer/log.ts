@@ -3,8 +3,7 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { MemoryPlan } from '../engine/types.ts'
-import type { Gap } from './objective.ts'
-import type { StepReport } from './recipe.ts'
+import type { Gap, StepReport } from './recipe.ts'
 
 /** Where lines go: process.stdout, or a recorder in tests. */
 export interface Output {

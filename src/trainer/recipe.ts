@@ -5,7 +5,6 @@ import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import type { Model, UpdateOptions } from '../engine/types.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
-import type { Gap } from './objective.ts'
 
 /** The model in training with all that reading prompts and writing responses needs. */
 export interface Session {
@@ -31,6 +30,12 @@ export interface StepReport {
   /** Tokens that tokens/s counts: packed (sft), generated (grpo). */
   tokens: number
   rollouts?: RolloutReport
+}
+
+/** |training − sampling| log-probability over the tokens with loss, nats. */
+export interface Gap {
+  mean: number
+  max: number
 }
 
 export interface RolloutReport {

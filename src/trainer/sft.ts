@@ -1,24 +1,24 @@
 /**
- * Supervised fine-tuning, top to bottom: render the responses of a suite's tests, pack, forward, mean negative
- * log-likelihood of the response tokens, backward, update. Who sees whom is thinking/layout.ts, as in decoding.
+ * Supervised fine-tuning, top to bottom: render the responses of a suite's tests, lay them out, mean negative log-likelihood
+ * of the response tokens, forward and backward in micro-batches, update. Who sees whom is thinking/layout.ts, as in decoding.
  */
 
 import { setImmediate as breathe } from 'node:timers/promises'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { applyTestOptions, parseThinkingConfig } from '../providers/config.ts'
 import { promptIds } from '../providers/prompt.ts'
-import { layoutTrajectory, packLayouts } from '../thinking/layout.ts'
+import { layoutTrajectory } from '../thinking/layout.ts'
 import { trajectoryFromIds } from '../thinking/trajectory.ts'
-import type { Layout } from '../thinking/types.ts'
-import { EpochPlan, packByBudget } from './batches.ts'
+import { EpochPlan } from './batches.ts'
 import type { SftStage } from './config.ts'
-import { likelihoodWeights } from './objective.ts'
+import { lossNamed } from './losses/index.ts'
+import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { learningRate } from './schedule.ts'
 import type { Suite } from './suite.ts'
 
 /** Ids of one row; laid out anew when its batch comes, which is cheaper than keeping every layout. */
-interface Sample {
+interface Example {
   prompt: Int32Array
   response: Int32Array
   /** Packed tokens. */
@@ -27,45 +27,38 @@ interface Sample {
 
 export async function sftRecipe(session: Session, stage: SftStage, suite: Suite): Promise<Recipe> {
   const { model, seed } = session
-  const samples = await tokenizeRows(session, stage, suite)
-  const lengths = Int32Array.from(samples, (sample) => sample.length)
+  const { microBatchTokens } = stage
+  const loss = lossNamed('likelihood')()
+  const examples = await tokenizeRows(session, stage, suite)
+  const lengths = Int32Array.from(examples, ({ length }) => length)
   const plan = new EpochPlan(lengths, stage.batchTokens, seed, stage.name)
   const steps = stage.steps ?? Math.max(1, Math.round(stage.epochs! * plan.updates))
   const longest = lengths.reduce((a, b) => Math.max(a, b), 0)
   const tokens = lengths.reduce((a, b) => a + b, 0)
 
   async function step(step: number): Promise<StepReport> {
-    const layouts = Array.from(plan.samples(step), (index) => layOut(session, samples[index]))
-    const targets = layouts.reduce((sum, layout) => sum + count(layout.targets), 0)
-    let loss = 0
-    let packed = 0
-    for (const part of packByBudget(layouts, (layout) => layout.ids.length, stage.microBatchTokens)) {
-      const { batch } = packLayouts(part)
-      const { logprobs } = await model.forward(batch)
-      for (let i = 0; i < logprobs.length; i++) if (batch.targets![i]) loss -= logprobs[i] / targets
-      await model.backward(likelihoodWeights(batch.targets!, targets))
-      packed += batch.ids.length
-    }
+    const samples = Array.from(plan.samples(step), (index) => layOut(session, examples[index]))
+    const tally = await accumulate(model, samples, loss, { microBatchTokens, sharesPrompts: false })
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, steps)
     const { gradNorm, skipped } = await model.update(updateOptions(stage, lr))
-    return { loss, lr, gradNorm, skipped: skipped ? 1 : 0, tokens: packed }
+    return { loss: tally.sum('loss'), lr, gradNorm, skipped: skipped ? 1 : 0, tokens: tally.packedTokens }
   }
 
   return {
     steps,
-    forwardTokens: Math.max(stage.microBatchTokens, longest),
-    data: `${samples.length} samples, ${tokens} tokens (longest ${longest}), ${plan.updates} updates an epoch, ${steps} steps`,
+    forwardTokens: Math.max(microBatchTokens, longest),
+    data: `${examples.length} samples, ${tokens} tokens (longest ${longest}), ${plan.updates} updates an epoch, ${steps} steps`,
     step,
   }
 }
 
 /** Prompt and response of every row as ids; every one is laid out once, so that a wrong row is an error before step 0. */
-async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Promise<Sample[]> {
+async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Promise<Example[]> {
   const { checkpoint, model } = session
   const { tokenizer, parallel } = checkpoint
   const eos = checkpoint.generation.eosTokenIds[0]
   const render = await responseTemplate(stage)
-  const samples: Sample[] = []
+  const examples: Example[] = []
   for (const [index, row] of suite.rows.entries()) {
     if (index % 256 === 0) await breathe()
     const where = `row ${index + 1} of ${suite.file}`
@@ -83,14 +76,14 @@ async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Pr
             `It takes ${last + 1} positions, the model has ${model.config.maxPositions}. Leave it out or raise maxPositions`,
           )
         }
-        samples.push({ prompt: Int32Array.from(prompt), response: Int32Array.from(response), length: layout.ids.length })
+        examples.push({ prompt: Int32Array.from(prompt), response: Int32Array.from(response), length: layout.ids.length })
       }
     } catch (error) {
       if (error instanceof ParallelR1Error) throw new ConfigError(`${where}: ${error.message}`, { cause: error })
       throw error
     }
   }
-  return samples
+  return examples
 }
 
 /** The vars that the template is rendered with: the row's own, or with `each` one set for every element of that list. */
@@ -103,10 +96,13 @@ function samplesOf(vars: Record<string, unknown>, each: string | undefined): Rec
   return list.map((item) => ({ ...vars, item }))
 }
 
-function layOut(session: Session, sample: Sample): Layout {
+function layOut(session: Session, example: Example): UpdateSample {
   const { tags, attention } = session.checkpoint.parallel
-  const trajectory = trajectoryFromIds(Array.from(sample.prompt), Array.from(sample.response), tags)
-  return layoutTrajectory(trajectory, attention, { loss: 'response' })
+  const trajectory = trajectoryFromIds(Array.from(example.prompt), Array.from(example.response), tags)
+  const layout = layoutTrajectory(trajectory, attention, { loss: 'response' })
+  // The loss is added up in the order in which the tokens lie in the batch.
+  layout.sampledIndex.sort()
+  return { layout, temperature: trajectory.temperature, sampled: [], advantage: 1 }
 }
 
 /** Nunjucks over the vars; text is taken as it is (no HTML escapes), a missing var is an error. */
@@ -124,10 +120,4 @@ async function responseTemplate(stage: SftStage): Promise<(vars: Record<string, 
       )
     }
   }
-}
-
-function count(targets: Uint8Array): number {
-  let sum = 0
-  for (const target of targets) sum += target
-  return sum
 }
