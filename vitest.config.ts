@@ -10,6 +10,5 @@ export default defineConfig({
     hookTimeout: 300_000,
     // Engine tests use every core themselves; more workers only get in each other's way.
     maxWorkers: 2,
-    reporters: process.env.CI ? ['default'] : ['default'],
   },
 })

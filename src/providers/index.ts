@@ -1,5 +1,5 @@
 export { parseThinkingConfig, type ThinkingConfig } from './config.ts'
 export { promptIds } from './prompt.ts'
 export { ParallelThinkingProvider, type ProviderOptions } from './provider.ts'
-export { requestSeed, toRequest } from './request.ts'
+export { toRequest } from './request.ts'
 export type { Stretch, ThinkingMetadata } from './response.ts'

@@ -4,6 +4,7 @@ import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderR
 import { type ConfigObject, readObject } from '../config-keys.ts'
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { requestSeed } from '../random.ts'
 import { samplesFile } from '../store/location.ts'
 import { sampleKey } from '../store/sample.ts'
 import { type SampleStore, sharedSamples } from '../store/samples.ts'
@@ -12,7 +13,7 @@ import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from './co
 import { wantsNewSample } from './no-cache.ts'
 import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
 import { promptIds, requireTokenizer } from './prompt.ts'
-import { requestSeed, toRequest } from './request.ts'
+import { toRequest } from './request.ts'
 import { toProviderResponse } from './response.ts'
 
 /** What promptfoo hands to a provider's constructor. */

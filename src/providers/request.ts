@@ -58,28 +58,6 @@ export function toRequest(config: ThinkingConfig, checkpoint: Checkpoint, prompt
   }
 }
 
-/**
- * Seed of one request: a hash of the configured seed, the repeat and the prompt, a safe integer of 53 bits. Repeats and
- * problems draw independently, and the same request draws the same whatever runs beside it.
- */
-export function requestSeed(seed: number, repeatIndex: number, promptIds: readonly number[]): number {
-  let low = 0x243f6a88
-  let high = 0x85a308d3
-  const absorb = (value: number) => {
-    low = Math.imul(low ^ value, 0xcc9e2d51)
-    low = Math.imul(low ^ (low >>> 15), 0x2c1b3c6d) + high
-    high = Math.imul(high ^ value, 0x85ebca6b)
-    high = Math.imul(high ^ (high >>> 13), 0xc2b2ae35) ^ (low >>> 16)
-  }
-  absorb(seed | 0)
-  absorb(Math.floor(seed / 2 ** 32) | 0)
-  absorb(repeatIndex)
-  absorb(promptIds.length)
-  for (const id of promptIds) absorb(id)
-  absorb(0)
-  return (high & 0x1fffff) * 2 ** 32 + (low >>> 0)
-}
-
 /** Stands for "no such token" where a checkpoint without tags is decoded sequentially. */
 const NO_TAG = -1
 

@@ -2,8 +2,8 @@
 
 import { type Comparison, compareColumns } from './comparison.ts'
 import { type Curve, tokenCurves } from './curves.ts'
-import { ReportError } from './errors.ts'
 import { type Grid, readGrids } from './grid.ts'
+import { ReportError } from './rows.ts'
 import type { Experiment } from './samples.ts'
 import { type Summary, summarize } from './statistics.ts'
 

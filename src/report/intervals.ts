@@ -3,7 +3,7 @@
  * was drawn. Variance is taken between problems (cluster-robust, linearised for ratios).
  */
 
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../random.ts'
 
 /** A value with its 95 % interval; the bounds are NaN where one problem (or none) leaves nothing to estimate them from. */
 export interface Estimate {

@@ -2,7 +2,12 @@
 
 import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { ReportError } from './errors.ts'
+import { ParallelR1Error } from '../engine/errors.ts'
+
+/** Results that cannot be read, or that hold nothing to report on. */
+export class ReportError extends ParallelR1Error {
+  override name = 'ReportError'
+}
 
 export type Fields = Readonly<Record<string, unknown>>
 

@@ -1,8 +1,7 @@
 /** From rows to an experiment: which problem each sample belongs to, whether it is right, and what it measured. */
 
 import { parseThinking } from '../thinking/grammar.ts'
-import { ReportError } from './errors.ts'
-import { type Fields, fields, isFields, list, number, type Results, type Row, text } from './rows.ts'
+import { type Fields, fields, isFields, list, number, ReportError, type Results, type Row, text } from './rows.ts'
 
 /** One provider with one prompt: a column of promptfoo's table. */
 export interface Column {

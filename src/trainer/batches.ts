@@ -3,7 +3,7 @@
  * step: the step number of a stage is the whole data cursor.
  */
 
-import { permutation } from './random.ts'
+import { permutation } from '../random.ts'
 
 /** Updates of one epoch over samples of the given lengths (tokens): as few as keep the mean at or below `batchTokens`. */
 export function updatesPerEpoch(lengths: ArrayLike<number>, batchTokens: number): number {

@@ -1,6 +1,6 @@
 /**
  * What a run leaves on the disk. A training state is a Hugging Face folder with the float32 masters and, in `trainer/`,
- * the moments and where the run stands; everything random is a function of that place (random.ts), so nothing else is
+ * the moments and where the run stands; everything random is a function of that place (src/random.ts), so nothing else is
  * needed to go on bit for bit. Each state is a new folder that appears whole or not at all; older ones are removed
  * after it.
  *

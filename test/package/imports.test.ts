@@ -42,15 +42,15 @@ const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
 
 /** What each part may import of the others, as prefixes of paths below src/. */
 const MAY_IMPORT: Record<string, string[]> = {
-  engine: ['engine/'],
+  engine: ['engine/', 'random.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/'],
   // The hook at the end of a run hands its rows to the report.
-  providers: ['providers/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts'],
+  providers: ['providers/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   data: ['data/', 'thinking/grammar.ts', 'assertions/answer/boxed.ts', 'config-keys.ts', 'engine/errors.ts', 'engine/checkpoint/atomic.ts'],
-  report: ['report/', 'assertions/answer/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
-  trainer: ['trainer/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts'],
+  report: ['report/', 'assertions/answer/', 'thinking/grammar.ts', 'config-keys.ts', 'random.ts', 'engine/errors.ts'],
+  trainer: ['trainer/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   'config-keys.ts': ['engine/errors.ts'],
   'index.ts': ['providers/', 'assertions/', 'engine/'],
 }

@@ -1,7 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
-import { budgetsOf, requestSeed, toRequest } from '../../src/providers/request.ts'
+import { budgetsOf, toRequest } from '../../src/providers/request.ts'
 import { checkpoint, TAGS } from './characters.ts'
 
 const config = (raw: object = {}) => parseThinkingConfig(raw, 'the config')
@@ -61,28 +60,5 @@ describe('budgetsOf', () => {
     })
     expect(budgetsOf(config(), checkpoint())).toEqual({ response: 1024 })
     expect(budgetsOf(config({ maxTokens: 5, answerReserve: 0 }), checkpoint({ parallel }))).toMatchObject({ response: 5, answerReserve: 0 })
-  })
-})
-
-describe('requestSeed', () => {
-  it('is a safe integer that depends on seed, repeat and prompt only', () => {
-    fc.assert(
-      fc.property(fc.maxSafeInteger(), fc.nat(100), fc.array(fc.nat(200_000), { minLength: 1 }), (seed, repeat, prompt) => {
-        const got = requestSeed(seed, repeat, prompt)
-        expect(Number.isSafeInteger(got)).toBe(true)
-        expect(got).toBeGreaterThanOrEqual(0)
-        expect(requestSeed(seed, repeat, [...prompt])).toBe(got)
-        expect(requestSeed(seed, repeat + 1, prompt)).not.toBe(got)
-        expect(requestSeed(seed, repeat, [...prompt, 1])).not.toBe(got)
-      }),
-    )
-  })
-
-  it('does not collide on a grid of near inputs', () => {
-    const seen = new Set<number>()
-    for (let seed = -5; seed < 20; seed++) {
-      for (let repeat = 0; repeat < 40; repeat++) for (let id = 0; id < 40; id++) seen.add(requestSeed(seed, repeat, [id, 40 - id]))
-    }
-    expect(seen.size).toBe(25 * 40 * 40)
   })
 })

@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { reportCommand } from '../../src/report/command.ts'
-import { ReportError } from '../../src/report/errors.ts'
+import { ReportError } from '../../src/report/rows.ts'
 import { row, rowsOfVotes, saved } from './synthetic.ts'
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-report-'))

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../../src/random.ts'
 import {
   holm,
   mcnemar,
@@ -10,7 +11,6 @@ import {
   shareOfSamples,
   studentQuantile,
 } from '../../src/report/intervals.ts'
-import { seededRandom } from '../../src/report/random.ts'
 import fixture from './fixtures/statistics.json' with { type: 'json' }
 
 describe('against numpy and scipy (fixtures/statistics.py.txt)', () => {

@@ -1,23 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { drawIndices, EpochPlan, packByBudget, runsAlike, splitEvenly } from '../../src/trainer/batches.ts'
-import { derivedSeed, permutation } from '../../src/trainer/random.ts'
 
 const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 80 })
-
-describe('random', () => {
-  it('is a function of the address', () => {
-    expect(derivedSeed(1, 'a', 2)).toBe(derivedSeed(1, 'a', 2))
-    expect(new Set([derivedSeed(1, 'a', 2), derivedSeed(1, 'a', 3), derivedSeed(2, 'a', 2), derivedSeed(1, 'a2')]).size).toBe(4)
-    expect(Number.isSafeInteger(derivedSeed('x'))).toBe(true)
-  })
-
-  it('permutes', () => {
-    const order = permutation(200, 7, 'x')
-    expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, i) => i))
-    expect([...order]).not.toEqual([...permutation(200, 8, 'x')])
-  })
-})
 
 describe('epochs', () => {
   it('hold every sample once and no empty update, for any lengths', () => {

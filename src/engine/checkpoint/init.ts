@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { philox } from '../../random.ts'
 import { ConfigError } from '../errors.ts'
 import { elementCount } from '../spec.ts'
 import type { InitialWeights, ModelConfig } from '../types.ts'
@@ -11,41 +12,6 @@ import type { InitialWeights, ModelConfig } from '../types.ts'
 
 /** Standard deviation of the initial weights where nothing else is asked for (GPT-2, and `initializer_range` of the families here). */
 const DEVIATION = 0.02
-
-/** High and low 32 bits of a · b, both unsigned 32-bit. */
-function multiply(a: number, b: number): [high: number, low: number] {
-  const aLow = a & 0xffff
-  const aHigh = a >>> 16
-  const bLow = b & 0xffff
-  const bHigh = b >>> 16
-  const low = aLow * bLow
-  const middle = aHigh * bLow + (low >>> 16)
-  const middleLow = (middle & 0xffff) + aLow * bHigh
-  const high = aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(middleLow / 0x10000)
-  return [high >>> 0, Math.imul(a, b) >>> 0]
-}
-
-export type Words4 = [number, number, number, number]
-
-/** Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four random words from a counter and a key. */
-export function philox([c0, c1, c2, c3]: Readonly<Words4>, key: readonly [number, number]): Words4 {
-  let [k0, k1] = key
-  let a = c0
-  let b = c1
-  let c = c2
-  let d = c3
-  for (let round = 0; round < 10; round++) {
-    const [high0, low0] = multiply(0xd2511f53, a)
-    const [high1, low1] = multiply(0xcd9e8d57, c)
-    a = (high1 ^ b ^ k0) >>> 0
-    b = low1
-    c = (high0 ^ d ^ k1) >>> 0
-    d = low0
-    k0 = (k0 + 0x9e3779b9) >>> 0
-    k1 = (k1 + 0xbb67ae85) >>> 0
-  }
-  return [a, b, c, d]
-}
 
 /** ln x for x in (0, 1]: x = m · 2^e with m in [√½, √2), ln m = 2 atanh((m − 1) / (m + 1)) as a series. */
 function logarithm(x: number): number {

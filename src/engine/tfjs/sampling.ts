@@ -1,6 +1,6 @@
 /** Drawing of the next token. The same generator, in the same order, as native/cpu/head.h: equal weights give equal ids. */
 
-import { philox } from '../checkpoint/init.ts'
+import { philox } from '../../random.ts'
 
 export interface SamplingRow {
   /** 0: greedy. */

@@ -1,33 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fillNormal, philox, randomWeights } from '../../../src/engine/checkpoint/init.ts'
+import { fillNormal, randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { ConfigError } from '../../../src/engine/errors.ts'
 import { modelSpec } from '../../../src/engine/families/index.ts'
 import { type Initial, parametersOf } from '../../../src/engine/spec.ts'
+import { philox } from '../../../src/random.ts'
 import { tinyConfig } from './build.ts'
-
-describe('philox', () => {
-  // Known answers of the Random123 distribution (philox4x32, 10 rounds).
-  it.each([
-    [
-      [0, 0, 0, 0],
-      [0, 0],
-      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
-    ],
-    [
-      [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
-      [0xffffffff, 0xffffffff],
-      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
-    ],
-    [
-      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
-      [0xa4093822, 0x299f31d0],
-      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
-    ],
-  ])('of %j with key %j', (counter, key, words) => {
-    expect(philox(counter as [number, number, number, number], key as [number, number])).toEqual(words)
-  })
-})
 
 describe('fillNormal', () => {
   const sample = new Float32Array(200_000)

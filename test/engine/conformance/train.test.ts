@@ -3,17 +3,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Family } from '../../../src/engine/families/index.ts'
 import type { Engine, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+import { seededRandom } from '../../../src/random.ts'
 import { batchOf, candidates, copyState, expectSameBits, judges, lively, norm, relativeDistance, tiny, weightsFor } from './engines.ts'
 
-/** mulberry32: numbers in [0, 1) from a seed. */
+/** Whole numbers below a limit, from a seed. */
 function random(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below)
-  }
+  const next = seededRandom(seed)
+  return (below) => Math.floor(next() * below)
 }
 
 /** A model of random shape: every family, tied or not, llama3 scaling or not, groups of query heads of 1 to 3. */
