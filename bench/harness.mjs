@@ -148,15 +148,15 @@ async function measure(mode) {
 
 /** The usual opener, but for a model that has its answer ready: what the checkpoint said to the first problem. */
 async function instantly() {
-  const [{ openEngine }, { readCheckpoint }, { localThinker }] = await Promise.all([
+  const [{ openEngine }, { openCheckpoint }, { localThinker }] = await Promise.all([
     import('../dist/engine/open.js'),
     import('../dist/engine/checkpoint/folder.js'),
     import('../dist/thinking/thinker.js'),
   ])
   return {
     openEngine,
-    readCheckpoint,
-    async openThinker(engine, { checkpoint }) {
+    openCheckpoint,
+    async openThinker(engine, checkpoint) {
       const thinker = localThinker(await engine.load(checkpoint), { ownsModel: true })
       let answer
       return {

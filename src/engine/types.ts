@@ -90,13 +90,35 @@ export interface LoadOptions {
   recompute?: boolean
 }
 
+/** Where the weights of a model come from: files of some format, or another source that is changed as it is read. Holds nothing open. */
+export interface WeightSource {
+  /** Every tensor that can be read, in the shape it is read in. */
+  readonly specs: readonly TensorSpec[]
+  /** Opens what holds the tensors and checks it, before the first is read. Throws `CheckpointError` naming file, tensor, expected and found. */
+  open(): Promise<WeightReader>
+}
+
+export interface WeightReader {
+  /** The tensor as float32, row-major, in an array that the caller may keep, change or hand over. */
+  read(name: string): Promise<Float32Array>
+  close(): Promise<void>
+}
+
+/** What an engine takes of an opened checkpoint. */
+export interface Loadable {
+  /** Its place, for messages. */
+  folder: string
+  config: ModelConfig
+  weights: WeightSource
+}
+
 /** Weights for a model that is made rather than loaded: every parameter, float32, row-major. */
 export type InitialWeights = (spec: ParameterSpec) => Float32Array
 
 export interface Engine {
   readonly info: EngineInfo
-  /** Opens a Hugging Face folder. Throws `CheckpointError` naming file, tensor, expected and found. */
-  load(folder: string, options?: LoadOptions): Promise<Model>
+  /** Loads a checkpoint, or the Hugging Face folder of this name. Throws `CheckpointError` naming file, tensor, expected and found. */
+  load(checkpoint: Loadable | string, options?: LoadOptions): Promise<Model>
   create(config: ModelConfig, weights: InitialWeights, options?: LoadOptions): Promise<Model>
   /** Releases every model and the threads. Idempotent. */
   dispose(): Promise<void>

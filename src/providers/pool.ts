@@ -4,8 +4,6 @@
  * without calls (hosts that use `evaluate()` announce no end), and before the process ends.
  */
 
-import { stat } from 'node:fs/promises'
-import path from 'node:path'
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { Device, Engine, EngineInfo, EngineOptions, Numerics, Precision } from '../engine/types.ts'
@@ -26,23 +24,22 @@ export interface ModelSettings {
 /** How the pool opens engines and thinkers; tests give their own. */
 export interface Opener {
   openEngine(options: EngineOptions): Promise<Engine>
-  readCheckpoint(folder: string): Promise<Checkpoint>
+  openCheckpoint(folder: string): Promise<Checkpoint>
   /** Its `close` releases the weights too. */
-  openThinker(engine: Engine, settings: ModelSettings): Promise<Thinker>
+  openThinker(engine: Engine, checkpoint: Checkpoint, settings: ModelSettings): Promise<Thinker>
 }
 
 /** A checkpoint in use; `release` once, when the call is over. */
 export interface Lease {
   readonly checkpoint: Checkpoint
   readonly engine: EngineInfo
-  /** Changes whenever the folder is written anew. */
-  readonly version: string
   /** Thinks with the model, its weights loaded if need be. Calls that come while it loads wait for the same load; a failure reaches all of them and the next lease tries again. */
   thinker(): Promise<Thinker>
   release(): void
 }
 
 interface Entry {
+  /** Signature of the folder's files when it was asked for. */
   version: string
   /** What is known without the weights. */
   opened: Promise<{ checkpoint: Checkpoint; info: EngineInfo }>
@@ -113,10 +110,10 @@ export class ModelPool {
         this.#giveBack(key, held)
       }
       const thinker = () => {
-        held.thinker ??= this.#load(key, held, settings)
+        held.thinker ??= this.#load(key, held, checkpoint, settings)
         return held.thinker
       }
-      return { checkpoint, engine: info, version, thinker, release }
+      return { checkpoint, engine: info, thinker, release }
     } catch (error) {
       held.leases--
       this.#drop(key, held)
@@ -143,7 +140,7 @@ export class ModelPool {
     const now = performance.now()
     const last = this.#versions.get(folder)
     if (last && now - last.seen < this.#lookMs) return last.version
-    const version = fingerprint(folder)
+    const version = versionOf(folder)
     this.#versions.set(folder, { version, seen: now })
     version.catch(() => this.#versions.delete(folder))
     return version
@@ -188,7 +185,7 @@ export class ModelPool {
 
   async #open(engine: EngineEntry, settings: ModelSettings): Promise<{ checkpoint: Checkpoint; info: EngineInfo }> {
     try {
-      const [checkpoint, { info }] = await Promise.all([this.#opener.readCheckpoint(settings.checkpoint), engine.engine])
+      const [checkpoint, { info }] = await Promise.all([this.#opener.openCheckpoint(settings.checkpoint), engine.engine])
       return { checkpoint, info }
     } catch (error) {
       await this.#releaseEngine(engine)
@@ -196,10 +193,10 @@ export class ModelPool {
     }
   }
 
-  async #load(key: string, entry: Entry, settings: ModelSettings): Promise<Thinker> {
+  async #load(key: string, entry: Entry, checkpoint: Checkpoint, settings: ModelSettings): Promise<Thinker> {
     try {
-      const thinker = await this.#opener.openThinker(await entry.engine.engine, settings)
-      if ((await fingerprint(settings.checkpoint)) === entry.version) return thinker
+      const thinker = await this.#opener.openThinker(await entry.engine.engine, checkpoint, settings)
+      if ((await versionOf(settings.checkpoint)) === entry.version) return thinker
       this.#versions.delete(settings.checkpoint)
       await thinker.close()
       throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
@@ -243,22 +240,12 @@ export function sharedPool(): ModelPool {
   return home[key] as ModelPool
 }
 
-const FINGERPRINT_FILES = ['config.json', 'parallel_r1.json', 'tokenizer.json', 'model.safetensors', 'model.safetensors.index.json']
-
-/** Identity of the files behind a path, so that a checkpoint written anew is not mistaken for the loaded one. Throws ConfigError where there is none. */
-async function fingerprint(folder: string): Promise<string> {
-  const identities = await Promise.all(FINGERPRINT_FILES.map((name) => identity(path.join(folder, name))))
-  if (identities[0] !== undefined) return identities.join(' ')
-  // A save that was cut short may have left the folder under another name.
-  const { recoverFolder } = await import('../engine/checkpoint/atomic.ts')
-  await recoverFolder(folder)
-  if ((await identity(path.join(folder, FINGERPRINT_FILES[0]))) === undefined) throw missingCheckpoint(folder)
-  return fingerprint(folder)
-}
-
-async function identity(file: string): Promise<string | undefined> {
-  const info = await stat(file).catch(() => undefined)
-  return info && `${info.ino}:${info.size}:${info.mtimeMs}`
+/** Signature of the files behind a path, so that a checkpoint written anew is not mistaken for the loaded one. Throws ConfigError where there is none. */
+async function versionOf(folder: string): Promise<string> {
+  const { signatureOf } = await import('../engine/checkpoint/identity.ts')
+  const signature = await signatureOf(folder)
+  if (signature === undefined) throw missingCheckpoint(folder)
+  return signature
 }
 
 function missingCheckpoint(folder: string): ConfigError {
@@ -273,13 +260,13 @@ const defaultOpener: Opener = {
     const { openEngine } = await import('../engine/open.ts')
     return openEngine(options)
   },
-  async readCheckpoint(folder) {
-    const { readCheckpoint } = await import('../engine/checkpoint/folder.ts')
-    return readCheckpoint(folder)
+  async openCheckpoint(folder) {
+    const { openCheckpoint } = await import('../engine/checkpoint/folder.ts')
+    return openCheckpoint(folder)
   },
-  async openThinker(engine, settings) {
+  async openThinker(engine, checkpoint, settings) {
     const { localThinker } = await import('../thinking/thinker.ts')
-    const model = await engine.load(settings.checkpoint, { cacheTokens: settings.cacheTokens })
+    const model = await engine.load(checkpoint, { cacheTokens: settings.cacheTokens })
     return localThinker(model, { ownsModel: true })
   },
 }

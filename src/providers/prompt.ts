@@ -1,6 +1,6 @@
 /** From the text of a prompt, or chat messages in JSON, to its ids. */
 
-import type { Checkpoint } from '../engine/checkpoint/folder.ts'
+import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import type { ThinkingConfig } from './config.ts'
 
@@ -13,7 +13,7 @@ interface ChatMessage {
  * Ids of a prompt. An array of chat messages in JSON is understood; with `chatTemplate` on they (or the plain prompt as the
  * user's message) are rendered by the checkpoint's template, otherwise their contents are joined by blank lines.
  */
-export function promptIds(checkpoint: Checkpoint, config: ThinkingConfig, prompt: string): number[] {
+export function promptIds(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): number[] {
   const messages = chatMessages(prompt) ?? [{ role: 'user', content: prompt }]
   if (config.system) messages.unshift({ role: 'system', content: config.system })
   const tokenizer = requireTokenizer(checkpoint)
@@ -28,7 +28,7 @@ export function promptIds(checkpoint: Checkpoint, config: ThinkingConfig, prompt
 }
 
 /** The checkpoint's tokenizer; throws ConfigError where it has none. */
-export function requireTokenizer(checkpoint: Checkpoint): NonNullable<Checkpoint['tokenizer']> {
+export function requireTokenizer(checkpoint: CheckpointInfo): NonNullable<CheckpointInfo['tokenizer']> {
   if (checkpoint.tokenizer) return checkpoint.tokenizer
   throw new ConfigError(
     `A checkpoint needs a tokenizer to read prompts. Got ${checkpoint.folder} without one. Put tokenizer.json and tokenizer_config.json beside its config.json.`,

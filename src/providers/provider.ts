@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import path from 'node:path'
 import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderResponse } from 'promptfoo'
 import { type ConfigObject, readObject } from '../config-keys.ts'
-import type { Checkpoint } from '../engine/checkpoint/folder.ts'
+import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { requestSeed } from '../random.ts'
 import { samplesFile } from '../store/location.ts'
@@ -105,7 +105,7 @@ export class ParallelThinkingProvider implements ApiProvider {
   }
 
   /** Ids of a prompt. promptfoo asks for the repeats of a test one after the other: they are encoded once. */
-  #idsOf(checkpoint: Checkpoint, config: ThinkingConfig, prompt: string): readonly number[] {
+  #idsOf(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): readonly number[] {
     const of = [checkpoint, prompt, config.system, config.chatTemplate]
     if (!this.#lastPrompt?.of.every((value, i) => value === of[i])) this.#lastPrompt = { of, ids: promptIds(checkpoint, config, prompt) }
     return this.#lastPrompt.ids
@@ -113,8 +113,8 @@ export class ParallelThinkingProvider implements ApiProvider {
 
   /** Key of the sample in the store; undefined where there is no store. */
   async #keyOf(lease: Lease, request: ThinkRequest): Promise<string | undefined> {
-    // A folder whose weights cannot be read is reported by the load that follows.
-    const hash = await this.#samples?.checkpointHash(this.#settings.checkpoint, lease.version).catch(() => undefined)
+    // A folder that cannot be read, or was written anew since it was opened, is reported by the load that follows.
+    const hash = await this.#samples?.checkpointHash(lease.checkpoint.identity).catch(() => undefined)
     // Fast numerics are other arithmetic on the same device.
     const { isa } = lease.engine
     const engine = this.#settings.numerics === 'fast' ? { ...lease.engine, isa: `${isa}, fast numerics` } : lease.engine

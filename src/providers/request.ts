@@ -3,7 +3,7 @@
  * the same functions, so evaluation and training decode alike.
  */
 
-import type { Checkpoint } from '../engine/checkpoint/folder.ts'
+import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { tagIdsFrom } from '../thinking/tags.ts'
 import type { Budgets, TagIds, ThinkRequest } from '../thinking/types.ts'
@@ -13,7 +13,7 @@ import { requireTokenizer } from './prompt.ts'
 const DEFAULTS = { paths: 2, maxBlocks: 4, maxTokens: 1024 }
 
 /** Budgets in their order of precedence: config, checkpoint (parallel_r1.json), default. A prompt may leave less room: see {@link toRequest}. */
-export function budgetsOf(config: ThinkingConfig, checkpoint: Checkpoint): Budgets {
+export function budgetsOf(config: ThinkingConfig, checkpoint: CheckpointInfo): Budgets {
   const saved: Partial<Budgets> = checkpoint.parallel?.budgets ?? {}
   return {
     response: config.maxTokens ?? saved.response ?? DEFAULTS.maxTokens,
@@ -25,7 +25,7 @@ export function budgetsOf(config: ThinkingConfig, checkpoint: Checkpoint): Budge
 }
 
 /** The decoder's request. What the config leaves out comes from the checkpoint or a default; budgets never reach beyond the model's positions. */
-export function toRequest(config: ThinkingConfig, checkpoint: Checkpoint, promptIds: readonly number[], seed: number): ThinkRequest {
+export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, promptIds: readonly number[], seed: number): ThinkRequest {
   const own = checkpoint.parallel
   const attention = own?.attention ?? config.attention ?? 'causal'
   if (config.attention && config.attention !== attention) {
@@ -61,7 +61,7 @@ export function toRequest(config: ThinkingConfig, checkpoint: Checkpoint, prompt
 /** Stands for "no such token" where a checkpoint without tags is decoded sequentially. */
 const NO_TAG = -1
 
-function tagsOf(checkpoint: Checkpoint, mode: ThinkingConfig['mode']): TagIds {
+function tagsOf(checkpoint: CheckpointInfo, mode: ThinkingConfig['mode']): TagIds {
   if (checkpoint.parallel) return checkpoint.parallel.tags
   const tokenizer = requireTokenizer(checkpoint)
   const eos = checkpoint.generation.eosTokenIds

@@ -118,16 +118,16 @@ export class SampleFile {
     if (!this.#guarded(write)) write()
   }
 
-  /** Hash of the checkpoint whose files have this fingerprint. */
-  checkpointHash(fingerprint: string): string | undefined {
+  /** Hash of the checkpoint whose files have this signature. */
+  checkpointHash(signature: string): string | undefined {
     return this.#guarded(() => {
-      const hash = this.#connection.findHash.get([fingerprint])?.hash
+      const hash = this.#connection.findHash.get([signature])?.hash
       return typeof hash === 'string' ? hash : undefined
     })
   }
 
-  keepCheckpointHash(fingerprint: string, hash: string): void {
-    this.#guarded(() => void this.#connection.keepHash.run([fingerprint, hash]))
+  keepCheckpointHash(signature: string, hash: string): void {
+    this.#guarded(() => void this.#connection.keepHash.run([signature, hash]))
   }
 
   /** libsql lets the file go when the statements have been collected, at the latest with the thread. */

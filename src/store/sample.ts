@@ -13,7 +13,7 @@ export const SAMPLE_FORMAT = 1
 
 /**
  * Key of the sample that `request` draws from a checkpoint, 43 characters. Two requests share it exactly when they would
- * be answered alike: same weights and tokenizer (`checkpointHash`), same arithmetic (device, precision and instruction set; the number of
+ * be answered alike: same checkpoint (the hash of its identity), same arithmetic (device, precision and instruction set; the number of
  * threads and the rest of the batch do not matter on the CPU), same prompt ids, mode, paths, budgets, sampling and seed.
  */
 export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device' | 'precision' | 'isa'>, request: ThinkRequest): string {

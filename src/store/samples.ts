@@ -2,9 +2,8 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { checkpointHash } from '../engine/checkpoint/folder.ts'
+import type { Identity } from '../engine/checkpoint/identity.ts'
 import type { Thought } from '../thinking/types.ts'
-import { checkpointFingerprint } from './checkpoint.ts'
 import { decodeThought, encodeThought } from './sample.ts'
 import type { StoreReply, StoreRequest, StoreWorkerData } from './worker.ts'
 
@@ -59,17 +58,14 @@ export class SampleStore {
     this.#post({ kind: 'put', key, value })
   }
 
-  /**
-   * SHA-256 of a checkpoint's configuration, weights and tokenizer, read once and then known by the files' sizes and times. `version`
-   * is the caller's mark of the folder's present content. Undefined where there is no store. Throws what reading the folder throws.
-   */
-  checkpointHash(folder: string, version: string): Promise<string | undefined> {
-    const id = `${folder}\0${version}`
-    let hash = this.#hashes.get(id)
+  /** Hash of a checkpoint, read once and then known by its signature, in later processes too. Undefined where there is no store. Throws what reading the files throws. */
+  checkpointHash(identity: Identity): Promise<string | undefined> {
+    const { signature } = identity
+    let hash = this.#hashes.get(signature)
     if (!hash) {
-      hash = this.#hash(folder)
-      this.#hashes.set(id, hash)
-      hash.catch(() => this.#hashes.delete(id))
+      hash = this.#hash(identity)
+      this.#hashes.set(signature, hash)
+      hash.catch(() => this.#hashes.delete(signature))
     }
     return hash
   }
@@ -88,14 +84,13 @@ export class SampleStore {
     await worker.terminate()
   }
 
-  async #hash(folder: string): Promise<string | undefined> {
-    const before = await checkpointFingerprint(folder)
-    const known = await this.#ask((id) => ({ kind: 'hash', id, fingerprint: before }))
+  async #hash({ signature, hash }: Identity): Promise<string | undefined> {
+    const known = await this.#ask((id) => ({ kind: 'hash', id, signature }))
     if (typeof known === 'string') return known
     if (this.#unusable) return undefined
-    const hash = await checkpointHash(folder)
-    if ((await checkpointFingerprint(folder)) === before) this.#post({ kind: 'keepHash', fingerprint: before, hash })
-    return hash
+    const found = await hash()
+    this.#post({ kind: 'keepHash', signature, hash: found })
+    return found
   }
 
   #ask(request: (id: number) => StoreRequest): Promise<Uint8Array | string | undefined> {

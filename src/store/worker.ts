@@ -9,8 +9,8 @@ import { isBusy, SampleFile } from './file.ts'
 export type StoreRequest =
   | { kind: 'get'; id: number; key: string }
   | { kind: 'put'; key: string; value: Uint8Array }
-  | { kind: 'hash'; id: number; fingerprint: string }
-  | { kind: 'keepHash'; fingerprint: string; hash: string }
+  | { kind: 'hash'; id: number; signature: string }
+  | { kind: 'keepHash'; signature: string; hash: string }
   /** Answered when everything before it is written, or could not be. */
   | { kind: 'flush'; id: number }
   /** As flush, then the file is closed. `done` becomes 1, for a process that ends and cannot wait for a message. */
@@ -64,10 +64,10 @@ function answer(samples: SampleFile, request: StoreRequest): void {
       timer ??= setTimeout(() => writePending(samples), GATHER_MS)
       break
     case 'hash':
-      send({ kind: 'reply', id: request.id, value: samples.checkpointHash(request.fingerprint) })
+      send({ kind: 'reply', id: request.id, value: samples.checkpointHash(request.signature) })
       break
     case 'keepHash':
-      samples.keepCheckpointHash(request.fingerprint, request.hash)
+      samples.keepCheckpointHash(request.signature, request.hash)
       break
     case 'flush':
       writePending(samples)

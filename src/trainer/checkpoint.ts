@@ -28,7 +28,7 @@ export interface TrainerState {
   /** AdamW updates so far, for the bias correction. */
   updates: number
   seed: number
-  /** What the model was made from. */
+  /** What the model was made from: `scratch` or the hash of a checkpoint. */
   base: string
   /** Length of metrics.jsonl. */
   metricsBytes: number

@@ -5,11 +5,13 @@
  */
 
 import { ChatTemplate } from '../engine/checkpoint/chat-template.ts'
-import { type Checkpoint, loadTensors, readCheckpoint } from '../engine/checkpoint/folder.ts'
+import { openCheckpoint } from '../engine/checkpoint/folder.ts'
 import { randomWeights } from '../engine/checkpoint/init.ts'
 import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
+import { grownWeights } from '../engine/checkpoint/weights.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { modelSpec } from '../engine/families/index.ts'
+import { parametersOf } from '../engine/spec.ts'
 import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import type { Architecture, ModelSource } from './config.ts'
@@ -18,8 +20,8 @@ import type { Session } from './recipe.ts'
 export interface OpenedModel {
   model: Model
   checkpoint: Session['checkpoint']
-  /** What it was made from, for provenance. */
-  base: string
+  /** What it was made from, for provenance: `scratch`, or the hash of a checkpoint's identity, which is read when asked for. */
+  base(): Promise<string>
 }
 
 export function openModel(engine: Engine, source: ModelSource, seed: number, options: LoadOptions): Promise<OpenedModel> {
@@ -45,53 +47,38 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
     generation: { eosTokenIds: [eos], ...(bos !== undefined && { bosTokenId: bos }) },
     parallel: { attention: source.attention ?? 'structured', tags: tagIdsFrom(tokenizer, [eos]) },
   }
-  return { model, checkpoint, base: 'scratch' }
+  return { model, checkpoint, base: async () => 'scratch' }
 }
 
 async function fromCheckpoint(engine: Engine, source: ModelSource, options: LoadOptions): Promise<OpenedModel> {
-  const folder = source.checkpoint!
-  const read = await readCheckpoint(folder)
+  const { weights, identity, ...read } = await openCheckpoint(source.checkpoint!)
+  const { folder, generation } = read
   if (!read.tokenizer) throw new ConfigError(`${folder} has no tokenizer.json. Training needs one: put it beside config.json.`)
-  if (read.generation.eosTokenIds.length === 0) {
+  if (generation.eosTokenIds.length === 0) {
     throw new ConfigError(`${folder} names no end of a response. Set eos_token_id in its generation_config.json.`)
   }
-  const tokenizer = read.tokenizer.withAddedTokens(TAG_TOKENS)
-  const added = TAG_TOKENS.filter((tag) => read.tokenizer!.idOf(tag) === undefined)
+  const { tokenizer: plain } = read
+  const tokenizer = plain.withAddedTokens(TAG_TOKENS)
   const config = { ...read.config, vocabSize: Math.max(read.config.vocabSize, tokenizer.vocabSize) }
-  const grown = config.vocabSize > read.config.vocabSize
-  const model = grown ? await loadGrown(engine, read, config, options) : await engine.load(folder, options)
-  for (const tag of added) initialiseTag(model, tokenizer.idOf(tag)!, read.tokenizer.encode(tag))
+  const model = await engine.load({ folder, config, weights: grownWeights(weights, parametersOf(modelSpec(config))) }, options)
+  const added = TAG_TOKENS.filter((tag) => plain.idOf(tag) === undefined)
+  initialiseTags(model, new Map(added.map((tag) => [tokenizer.idOf(tag)!, plain.encode(tag)])))
   const attention = source.attention ?? read.parallel?.attention ?? 'structured'
-  const parallel = { ...read.parallel, attention, tags: tagIdsFrom(tokenizer, read.generation.eosTokenIds) }
-  return { model, checkpoint: { ...read, config, tokenizer, parallel }, base: folder }
+  const parallel = { ...read.parallel, attention, tags: tagIdsFrom(tokenizer, generation.eosTokenIds) }
+  return { model, checkpoint: { ...read, config, tokenizer, parallel }, base: identity.hash }
 }
 
-/** The same weights with more rows of zeros in embedding and head; the whole model is in memory twice for a moment. */
-async function loadGrown(engine: Engine, read: Checkpoint, config: ModelConfig, options: LoadOptions): Promise<Model> {
-  const tensors = new Map<string, Float32Array>()
-  for await (const { spec, data } of loadTensors(read.folder, read.config, { train: true })) tensors.set(spec.name, data)
-  return engine.create(
-    config,
-    ({ name, shape }) => {
-      const data = tensors.get(name)!
-      const size = shape.reduce((a, b) => a * b, 1)
-      if (data.length === size) return data
-      const larger = new Float32Array(size)
-      larger.set(data)
-      return larger
-    },
-    options,
-  )
-}
-
-/** Sets the rows of token `id` to the mean of the rows of `pieces`. */
-function initialiseTag(model: Model, id: number, pieces: readonly number[]): void {
+/** Sets the row of each id to the mean of the rows of its pieces. */
+function initialiseTags(model: Model, tags: ReadonlyMap<number, readonly number[]>): void {
+  if (tags.size === 0) return
   const { hiddenSize, embedding, head } = modelSpec(model.config)
   for (const { name } of new Set([embedding.weight, head])) {
     const rows = model.read(name)
-    const row = new Float64Array(hiddenSize)
-    for (const piece of pieces) for (let c = 0; c < hiddenSize; c++) row[c] += rows[piece * hiddenSize + c] / pieces.length
-    rows.set(row, id * hiddenSize)
+    for (const [id, pieces] of tags) {
+      const row = new Float64Array(hiddenSize)
+      for (const piece of pieces) for (let c = 0; c < hiddenSize; c++) row[c] += rows[piece * hiddenSize + c] / pieces.length
+      rows.set(row, id * hiddenSize)
+    }
     model.write(name, rows)
   }
 }

@@ -1,6 +1,6 @@
 /** What the loop of a run (train.ts) and its stages (sft.ts, grpo.ts) say to each other. */
 
-import type { Checkpoint, ParallelInfo } from '../engine/checkpoint/folder.ts'
+import type { CheckpointInfo, ParallelInfo } from '../engine/checkpoint/folder.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import type { Model, UpdateOptions } from '../engine/types.ts'
 import type { Thinker } from '../thinking/thinker.ts'
@@ -10,7 +10,7 @@ import type { OptimizerConfig } from './config.ts'
 export interface Session {
   model: Model
   /** As the provider would have read it from a folder. */
-  checkpoint: Checkpoint & { tokenizer: Tokenizer; parallel: ParallelInfo }
+  checkpoint: CheckpointInfo & { tokenizer: Tokenizer; parallel: ParallelInfo }
   /** Thinks with the weights as they are now, until it is closed: before the next update. */
   openThinker(): Promise<Thinker>
   seed: number

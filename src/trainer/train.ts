@@ -13,7 +13,7 @@ import { exportCheckpoint, latestState, restoreOptimizer, saveState, type Traine
 import { configHash, configTable, decisiveTable, type Stage, type TrainConfig } from './config.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
-import { openModel } from './model.ts'
+import { type OpenedModel, openModel } from './model.ts'
 import type { Recipe, Session } from './recipe.ts'
 import { GraderError } from './scoring.ts'
 import { sftRecipe } from './sft.ts'
@@ -88,14 +88,17 @@ class Run {
     const stages = config.stages.slice(this.state.stage)
     const suites: Suite[] = []
     for (const stage of stages) suites.push(await this.resolveSuite(stage, saved !== undefined))
-    const session = await this.openSession(saved, stages, suites)
+    const { session, base } = await this.openSession(saved, stages, suites)
     const recipes: Recipe[] = []
     for (const [i, stage] of stages.entries()) {
       recipes.push(await (stage.kind === 'sft' ? sftRecipe(session, stage, suites[i]) : grpoRecipe(session, stage, suites[i])))
     }
     this.printPlan(session, stages, recipes)
     if (options.dryRun) return 'planned'
-    if (!saved) rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
+    if (!saved) {
+      this.state.base = await base()
+      rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
+    }
     this.log = new RunLog(join(this.run, 'metrics.jsonl'), this.state.metricsBytes, this.output)
     try {
       for (const [i, stage] of stages.entries()) {
@@ -171,8 +174,12 @@ class Run {
     })
   }
 
-  private async openSession(saved: Saved | undefined, stages: readonly Stage[], suites: readonly Suite[]): Promise<Session> {
-    const { config, state } = this
+  private async openSession(
+    saved: Saved | undefined,
+    stages: readonly Stage[],
+    suites: readonly Suite[],
+  ): Promise<{ session: Session; base: OpenedModel['base'] }> {
+    const { config } = this
     const wanted = suites.flatMap(({ provider }, i) =>
       stages[i].kind === 'grpo' && provider.ours
         ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? [])
@@ -182,9 +189,9 @@ class Run {
     const source = saved ? { checkpoint: saved.folder } : config.model
     const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
     if (saved) await restoreOptimizer(model, saved.folder, saved.state)
-    else state.base = base
     const openThinker = async (): Promise<Thinker> => localThinker(model)
-    return { model, checkpoint, openThinker, seed: config.seed, sharesPrompts: this.engine.info.device !== 'tfjs' }
+    const sharesPrompts = this.engine.info.device !== 'tfjs'
+    return { session: { model, checkpoint, openThinker, seed: config.seed, sharesPrompts }, base }
   }
 
   private printConfig(saved: Saved | undefined): void {

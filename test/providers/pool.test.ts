@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decisiveFiles } from '../../src/engine/checkpoint/files.ts'
 import type { Checkpoint } from '../../src/engine/checkpoint/folder.ts'
 import type { Engine } from '../../src/engine/types.ts'
 import { ModelPool, type ModelSettings, type Opener, sharedPool } from '../../src/providers/pool.ts'
@@ -11,8 +12,7 @@ const root = mkdtempSync(path.join(os.tmpdir(), 'pr1-pool-'))
 const a = { checkpoint: path.join(root, 'a'), device: 'cpu', precision: 'f32' } as const satisfies ModelSettings
 const b = { ...a, checkpoint: path.join(root, 'b') } as const
 
-beforeAll(async () => {
-  const { mkdirSync } = await import('node:fs')
+beforeAll(() => {
   for (const { checkpoint } of [a, b]) {
     mkdirSync(checkpoint)
     writeFileSync(path.join(checkpoint, 'config.json'), '{}')
@@ -22,18 +22,19 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 /** Counts what is opened and closed; `failures` loads fail first. */
 function counting(failures = 0) {
-  const log = { engines: 0, engineDisposals: 0, reads: 0, loads: 0, closes: 0, numerics: [] as unknown[] }
+  const log = { engines: 0, engineDisposals: 0, reads: 0, loads: 0, closes: 0, numerics: [] as unknown[], given: [] as unknown[] }
   const opener: Opener = {
     async openEngine({ numerics }) {
       log.engines++
       log.numerics.push(numerics)
       return { info: { isa: 'counted' }, dispose: async () => void log.engineDisposals++ } as unknown as Engine
     },
-    async readCheckpoint(folder) {
+    async openCheckpoint(folder) {
       log.reads++
       return { folder } as Checkpoint
     },
-    async openThinker() {
+    async openThinker(_, checkpoint) {
+      log.given.push(checkpoint)
       await new Promise((resolve) => setTimeout(resolve, 5))
       if (log.loads++ < failures) throw new Error('disk on fire')
       return { close: async () => void log.closes++ } as unknown as Thinker
@@ -81,10 +82,9 @@ describe('ModelPool', () => {
     await expect(lease.thinker()).rejects.toThrow(/written anew while it was loaded/)
     lease.release()
     const next = await loaded(pool, b)
-    expect(next.version).not.toBe(lease.version)
     next.release()
     await pool.releaseAll()
-    expect(log).toMatchObject({ loads: 2, closes: 2, engineDisposals: 2 })
+    expect(log).toMatchObject({ reads: 2, loads: 2, closes: 2, engineDisposals: 2 })
   })
 
   it('loads once for calls that come together, and one engine for two checkpoints', async () => {
@@ -166,6 +166,47 @@ describe('ModelPool', () => {
     second.release()
     await pool.releaseAll()
     expect(log.closes).toBe(2)
+  })
+
+  it('opens a checkpoint anew whichever of its files changed, and gives its model what it opened', async () => {
+    const folder = path.join(root, 'sharded')
+    mkdirSync(folder)
+    const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
+    const index = JSON.stringify({ weight_map: { one: shards[0], two: shards[1] } })
+    writeFileSync(path.join(folder, 'config.json'), '{}')
+    for (const shard of shards) writeFileSync(path.join(folder, shard), 'weights')
+    writeFileSync(path.join(folder, 'model.safetensors.index.json'), index)
+    const { log, opener } = counting()
+    const pool = new ModelPool(opener, { lookMs: 0 })
+    const settings = { ...a, checkpoint: folder }
+    const use = async () => {
+      const lease = await loaded(pool, settings)
+      expect(log.given.at(-1)).toBe(lease.checkpoint)
+      lease.release()
+      return log.reads
+    }
+    let reads = await use()
+    expect(await use()).toBe(reads)
+    // The last one makes the shards give way to a single file.
+    for (const name of [...decisiveFiles, ...shards, 'model.safetensors.index.json', 'model.safetensors']) {
+      const file = path.join(folder, name)
+      writeFileSync(file, existsSync(file) ? `${readFileSync(file, 'utf8')} ` : '')
+      expect(await use(), name).toBe(++reads)
+    }
+    writeFileSync(path.join(folder, 'README.md'), 'x')
+    expect(await use()).toBe(reads)
+    await pool.releaseAll()
+  })
+
+  it('refuses a model whose shard or template came while it was loaded', async () => {
+    const pool = new ModelPool(counting().opener, { lookMs: 0 })
+    for (const name of ['model.safetensors', 'chat_template.jinja']) {
+      const lease = await pool.acquire(b, {})
+      writeFileSync(path.join(b.checkpoint, name), 'x')
+      await expect(lease.thinker()).rejects.toThrow(/written anew while it was loaded/)
+      lease.release()
+    }
+    await pool.releaseAll()
   })
 
   it('says what to do where no checkpoint is', async () => {

@@ -3,10 +3,10 @@ import os from 'node:os'
 import path from 'node:path'
 import type { CallApiContextParams, ProviderResponse } from 'promptfoo'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { readCheckpoint } from '../../src/engine/checkpoint/folder.ts'
+import { type Checkpoint, openCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import type { Engine } from '../../src/engine/types.ts'
-import { ModelPool, type ModelSettings } from '../../src/providers/pool.ts'
+import { ModelPool } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import { sharedSamples } from '../../src/store/samples.ts'
 import { localThinker } from '../../src/thinking/thinker.ts'
@@ -95,9 +95,9 @@ describe('stored samples', () => {
   })
 
   it('of exact numerics are not served to fast ones, nor the other way round', async () => {
-    const openThinker = async (engine: Engine, settings: ModelSettings) => localThinker(await engine.load(settings.checkpoint))
+    const openThinker = async (engine: Engine, checkpoint: Checkpoint) => localThinker(await engine.load(checkpoint))
     // An engine that does not mind being fast.
-    pool = new ModelPool({ openEngine: ({ numerics: _, ...options }) => openEngine(options), readCheckpoint, openThinker })
+    pool = new ModelPool({ openEngine: ({ numerics: _, ...options }) => openEngine(options), openCheckpoint, openThinker })
     expect(cached(await answers({ numerics: 'exact' }))).toBe(16)
     expect(cached(await answers({ numerics: 'fast' }))).toBe(0)
     expect(cached(await answers({ numerics: 'fast' }))).toBe(16)

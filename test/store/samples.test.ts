@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
+import { openCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { SampleStore, sharedSamples } from '../../src/store/samples.ts'
 import type { Thought } from '../../src/thinking/types.ts'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
@@ -89,17 +90,22 @@ describe('SampleStore', () => {
     await writeTinyCheckpoint(folder)
     cpSync(folder, copy, { recursive: true })
     const { store } = open(path.join(root, 'd.db'))
-    const hash = await store.checkpointHash(folder, '1')
+    const identity = async (of: string) => (await openCheckpoint(of)).identity
+    const hash = await store.checkpointHash(await identity(folder))
     expect(hash).toMatch(/^[0-9a-f]{64}$/)
-    expect(await store.checkpointHash(copy, '1')).toBe(hash)
+    const before = await identity(copy)
+    expect(await store.checkpointHash(before)).toBe(hash)
     await writeTinyCheckpoint(copy, { seed: 2 })
-    expect(await store.checkpointHash(copy, '1')).toBe(hash)
-    const changed = await store.checkpointHash(copy, '2')
+    const changed = await store.checkpointHash(await identity(copy))
     expect(changed).not.toBe(hash)
     await store.close()
+    // Known from the file: nothing is read.
     const { store: next } = open(path.join(root, 'd.db'))
-    expect(await next.checkpointHash(copy, '1')).toBe(changed)
-    await expect(next.checkpointHash(path.join(root, 'nowhere'), '1')).rejects.toThrow(/nowhere/)
+    const unread = (signature: string) => ({ signature, hash: () => Promise.reject(new Error('read')) })
+    expect(await next.checkpointHash(unread((await identity(copy)).signature))).toBe(changed)
+    expect(await next.checkpointHash(unread(before.signature))).toBe(hash)
+    await expect(next.checkpointHash(unread('unknown'))).rejects.toThrow('read')
+    expect(await next.checkpointHash({ signature: 'unknown', hash: async () => 'found' })).toBe('found')
   })
 })
 
@@ -171,7 +177,7 @@ console.log(JSON.stringify({ notices, got: got?.totalTokens ?? null }))`
     const { store, notices } = open(file)
     store.put('k', thought(1))
     expect(await store.get('k', [])).toBeUndefined()
-    expect(await store.checkpointHash(root, '1')).toBeUndefined()
+    expect(await store.checkpointHash({ signature: 's', hash: async () => 'h' })).toBeUndefined()
     store.put('k', thought(1))
     await store.flush()
     await store.close()

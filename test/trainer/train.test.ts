@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
-import { cpSync, existsSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { diskOps, type FileOps } from '../../src/engine/checkpoint/atomic.ts'
-import { readCheckpoint } from '../../src/engine/checkpoint/folder.ts'
+import { openCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts'
 import { NativeModel } from '../../src/engine/native/model.ts'
 import { editSuite, folderWithSuites, metrics, newFolder, results, run, spawnTrain, states } from './runs.ts'
@@ -57,7 +57,7 @@ describe('a run', () => {
   })
 
   it('exports Hugging Face folders with provenance, and keeps the newest states', async () => {
-    const checkpoint = await readCheckpoint(path.join(whole, 'final'))
+    const checkpoint = await openCheckpoint(path.join(whole, 'final'))
     expect(checkpoint.parallel).toMatchObject({
       attention: 'structured',
       paths: 3,
@@ -67,7 +67,7 @@ describe('a run', () => {
     })
     expect(checkpoint.parallel?.budgets).not.toHaveProperty('criticalPath')
     expect(existsSync(path.join(whole, 'final', 'trainer'))).toBe(false)
-    expect((await readCheckpoint(path.join(whole, 'base'))).parallel?.provenance).toMatchObject({ stage: 'base', step: 5 })
+    expect((await openCheckpoint(path.join(whole, 'base'))).parallel?.provenance).toMatchObject({ stage: 'base', step: 5 })
     expect(states(whole)).toEqual(['step-00000007', 'step-00000008'])
   })
 
@@ -279,7 +279,10 @@ describe('one stage', () => {
     // Float32 exports lose nothing, but the moments start anew.
     expect(metrics(path.join(folder, 'only-base'))).toEqual(metrics(whole).slice(0, 5))
     expect(metrics(path.join(folder, 'only-rl'))[0]).toMatchObject({ stage: 'rl', step: 1, reward: metrics(whole)[5].reward })
-    expect(existsSync(path.join(folder, 'final', 'config.json'))).toBe(true)
+    // Provenance names the checkpoint it came from by what it is, not by where it lay.
+    const { provenance } = (await openCheckpoint(path.join(folder, 'final'))).parallel!
+    expect(provenance?.base).toBe(await (await openCheckpoint(path.join(folder, 'base'))).identity.hash())
+    expect(readFileSync(path.join(folder, 'final', 'parallel_r1.json'), 'utf8')).not.toContain(folder)
     await expect(run(folder, { stage: 'rk' })).rejects.toThrow(/There are: base, rl/)
   })
 

@@ -1,17 +1,15 @@
 import path from 'node:path'
 import { Template } from '@huggingface/jinja'
 import { CheckpointError } from '../errors.ts'
-import { isObject, type JsonObject, own, readJsonIfPresent, readTextIfPresent } from './files.ts'
+import { chatTemplateFile, isObject, type JsonObject, own, readJsonIfPresent, readTextIfPresent, tokenizerConfigFile } from './files.ts'
 import { problem, show } from './problem.ts'
-import { specialTokensIn, tokenizerConfigFile } from './tokenizer.ts'
+import { specialTokensIn } from './tokenizer.ts'
 
 /**
  * The Jinja template that turns chat messages into the text a model was trained on: the file `chat_template.jinja`, else
  * `chat_template` in `tokenizer_config.json` (a string, or a list of named ones, of which `default` is taken). It runs
  * in this process and Jinja has loops: a template that never ends cannot be stopped from here.
  */
-
-export const chatTemplateFile = 'chat_template.jinja'
 
 export interface ChatMessage {
   role: string

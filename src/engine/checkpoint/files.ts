@@ -11,6 +11,13 @@ export type JsonObject = Record<string, unknown>
 
 export const configFile = 'config.json'
 export const generationFile = 'generation_config.json'
+export const tokenizerFile = 'tokenizer.json'
+export const tokenizerConfigFile = 'tokenizer_config.json'
+export const chatTemplateFile = 'chat_template.jinja'
+export const parallelInfoFile = 'parallel_r1.json'
+
+/** Every file of a folder that decides an answer, besides the weights: all that is read when it is opened. */
+export const decisiveFiles = [configFile, generationFile, tokenizerFile, tokenizerConfigFile, chatTemplateFile, parallelInfoFile]
 
 const MiB = 2 ** 20
 export const textLimit = 64 * MiB

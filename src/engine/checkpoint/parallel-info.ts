@@ -6,8 +6,6 @@ import { problem, show } from './problem.ts'
  * src/thinking/types.ts, declared again because the engine must not import the method.
  */
 
-export const parallelInfoFile = 'parallel_r1.json'
-
 export interface ParallelInfo {
   attention: 'structured' | 'causal'
   tags: {
@@ -26,6 +24,7 @@ export interface ParallelInfo {
   maxBlocks?: number
   /** Where it comes from. */
   provenance?: {
+    /** `scratch`, or the hash of the checkpoint that it was trained from (identity.ts). */
     base?: string
     stage?: string
     step?: number

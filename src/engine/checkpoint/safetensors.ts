@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
 import { CheckpointError } from '../errors.ts'
 import { elementCount } from '../spec.ts'
+import type { WeightReader } from '../types.ts'
 import { diskOps, type FileOps } from './atomic.ts'
 import { fileProblem, own, parseJsonObject, readTextIfPresent, refuseDuplicateKeys, statFile } from './files.ts'
 import { narrowBfloat16, widenBfloat16, widenFloat16 } from './floats.ts'
@@ -18,13 +19,19 @@ export const indexFile = 'model.safetensors.index.json'
 /** Numbers converted at a time (16 MiB of float32): between two pieces the event loop gets its turn. */
 const piece = 2 ** 22
 
-export interface TensorSource {
+/** Open safetensors files. `read` throws `CheckpointError` on a NaN or infinity, a dtype that is no float, a file that changed. */
+export interface TensorSource extends WeightReader {
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /** Files that hold the tensors: one, or the shards. */
   readonly files: readonly string[]
-  /** The tensor as float32, row-major. Throws `CheckpointError` on a NaN or infinity, a dtype that is no float, a file that changed. */
-  read(name: string): Promise<Float32Array>
-  close(): Promise<void>
+}
+
+/** Names of the files that hold a folder's weights: one, or the index and its shards. Where there is neither, those that one would look for. */
+export function weightFiles(folder: string): string[] {
+  if (statFile(path.join(folder, singleFile)) !== undefined) return [singleFile]
+  const index = path.join(folder, indexFile)
+  const text = readTextIfPresent(index)
+  return text === undefined ? [singleFile, indexFile] : [indexFile, ...shardsOf(parseIndex(index, text))]
 }
 
 /** Opens the weights of a Hugging Face folder: `model.safetensors`, else the shards that its index names. All headers are checked. */
@@ -38,7 +45,7 @@ export async function openSafetensors(folder: string): Promise<TensorSource> {
     throw problem({ file: folder }, `${singleFile} or ${indexFile}`, 'neither', next)
   }
   const shardOf = parseIndex(index, text)
-  const shards = [...new Set(shardOf.values())].sort().map((shard) => path.join(folder, shard))
+  const shards = shardsOf(shardOf).map((shard) => path.join(folder, shard))
   for (const shard of shards)
     if (statFile(shard) === undefined) throw problem({ file: shard }, `a shard that ${indexFile} names`, 'no such file')
   const source = await openFiles(shards)
@@ -85,6 +92,10 @@ function parseIndex(index: string, text: string): Map<string, string> {
   }
   if (shardOf.size === 0) throw problem({ file: index, key: 'weight_map' }, 'at least one tensor', 'none')
   return shardOf
+}
+
+function shardsOf(shardOf: ReadonlyMap<string, string>): string[] {
+  return [...new Set(shardOf.values())].sort()
 }
 
 async function openFiles(files: string[]): Promise<TensorSource> {

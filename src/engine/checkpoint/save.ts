@@ -5,13 +5,13 @@ import { modelSpec } from '../families/index.ts'
 import { type ParameterSpec, parametersOf } from '../spec.ts'
 import type { ModelConfig } from '../types.ts'
 import { diskOps, type FileOps, type FileWriter, resolveTarget, writeFolderAtomic, writeNewFile } from './atomic.ts'
-import { type ChatTemplate, chatTemplateFile, templateInConfig } from './chat-template.ts'
+import { type ChatTemplate, templateInConfig } from './chat-template.ts'
 import { modelConfigToJson } from './config.ts'
-import { configFile, generationFile, isTokenId, type JsonObject } from './files.ts'
-import { type ParallelInfo, parallelInfoFile, parseParallelInfo } from './parallel-info.ts'
+import { chatTemplateFile, configFile, generationFile, isTokenId, type JsonObject, parallelInfoFile, tokenizerConfigFile } from './files.ts'
+import { type ParallelInfo, parseParallelInfo } from './parallel-info.ts'
 import { errorCode, problem, show } from './problem.ts'
 import { singleFile, writeSafetensors } from './safetensors.ts'
-import { type Tokenizer, tokenizerConfigFile } from './tokenizer.ts'
+import type { Tokenizer } from './tokenizer.ts'
 
 /** Saving a checkpoint: a complete Hugging Face folder, or none. */
 

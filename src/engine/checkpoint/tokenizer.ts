@@ -11,6 +11,8 @@ import {
   parseJsonObject,
   readJsonIfPresent,
   readTextIfPresent,
+  tokenizerConfigFile,
+  tokenizerFile,
   tokenizerLimit,
 } from './files.ts'
 import { problem, show } from './problem.ts'
@@ -19,9 +21,6 @@ import { problem, show } from './problem.ts'
  * Text to token ids and back, by the rules of `tokenizer.json`; `tokenizer_config.json` is optional. The rules themselves
  * are carried out by @huggingface/tokenizers. It believes what the file says, so the file is checked here first.
  */
-
-export const tokenizerFile = 'tokenizer.json'
-export const tokenizerConfigFile = 'tokenizer_config.json'
 
 /** Above every vocabulary there is; keeps a hostile id from becoming the length of an array. */
 const idLimit = 2 ** 24

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { checkModelConfig } from '../checkpoint/config.ts'
-import { loadTensors, readCheckpoint } from '../checkpoint/folder.ts'
+import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
+import { readWeights } from '../checkpoint/weights.ts'
 import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import type { ModelSpec } from '../spec.ts'
-import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
+import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
 import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle, type NativeModelConfig } from './binding.ts'
 import { NativeModel } from './model.ts'
 
@@ -78,12 +79,13 @@ export class NativeEngine implements Engine {
     }
   }
 
-  async load(folder: string, options: LoadOptions = {}): Promise<Model> {
-    const { config } = await readCheckpoint(folder)
+  async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
+    const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
+    const { config, folder } = checkpoint
     checkMemory(modelSpec(config), folder, { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
     const model = await this.empty(config, options)
     try {
-      for await (const { spec, data } of loadTensors(folder, config)) model.write(spec.name, data)
+      for await (const { spec, data } of readWeights(checkpoint, model.parameters)) model.write(spec.name, data)
     } catch (error) {
       await model.dispose()
       throw error

@@ -1,9 +1,9 @@
 import { checkModelConfig } from '../checkpoint/config.ts'
-import { readCheckpoint } from '../checkpoint/folder.ts'
+import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
 import { ConfigError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
-import type { Engine, EngineInfo, EngineOptions, InitialWeights, LoadOptions, Model, ModelConfig } from '../types.ts'
+import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig } from '../types.ts'
 import { type BackendChoice, backendChoices } from './backend.ts'
 import { Host } from './host.ts'
 import { TfjsModel } from './model.ts'
@@ -54,12 +54,13 @@ export class TfjsEngine implements Engine {
     }
   }
 
-  async load(folder: string, options: LoadOptions = {}): Promise<Model> {
-    const { config } = await readCheckpoint(folder)
+  async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
+    const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
+    const { config, folder } = checkpoint
     checkMemory(modelSpec(config), folder, { train: options.train })
     const model = await this.empty(config, options)
     try {
-      await model.load(folder)
+      await model.load(checkpoint)
     } catch (error) {
       await model.dispose()
       throw error

@@ -1,9 +1,11 @@
+import { readWeights } from '../checkpoint/weights.ts'
 import { ConfigError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import { elementCount, type ParameterSpec, parameterCount, parametersOf } from '../spec.ts'
 import type {
   ForwardOptions,
   ForwardResult,
+  Loadable,
   MemoryPlan,
   Model,
   ModelConfig,
@@ -180,9 +182,11 @@ export class TfjsModel implements Model {
     this.host.callSync('write', this.id, name, what, values.slice())
   }
 
-  /** Reads the weights of a checkpoint folder in the worker. */
-  load(folder: string): Promise<void> {
-    return this.host.call('loadWeights', this.id, folder)
+  /** Reads the weights of a checkpoint and hands them to the worker, one tensor after the other. */
+  async load(checkpoint: Loadable): Promise<void> {
+    for await (const { spec, data } of readWeights(checkpoint, this.parameters)) {
+      await this.host.call('write', this.id, spec.name, 'weight', data)
+    }
   }
 
   dispose(): Promise<void> {

@@ -33,7 +33,6 @@ export interface Calls {
   open(choice: BackendChoice, threads: number | undefined): Promise<BackendInfo>
   /** `cancelled[0]` becomes 1 when the model is disposed: a call under way stops between layers. */
   createModel(model: number, config: ModelConfig, cancelled: Int32Array): void
-  loadWeights(model: number, folder: string): Promise<void>
   step(model: number, request: StepRequest): StepAnswer
   forward(model: number, batch: TrainBatch, keep: boolean, entropy: boolean): ForwardResult
   backward(model: number, weights: Float32Array): void

@@ -1,7 +1,6 @@
 /** The worker thread in which TensorFlow.js runs. Requests are answered one after the other; see protocol.ts. */
 
 import { parentPort } from 'node:worker_threads'
-import { loadTensors } from '../checkpoint/folder.ts'
 import { UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import { openBackend } from './backend.ts'
@@ -11,7 +10,6 @@ import type { Tf } from './tensors.ts'
 
 let tf: Tf
 const networks = new Map<number, Network>()
-const configs = new Map<number, Parameters<Calls['createModel']>[1]>()
 
 function network(model: number): Network {
   const found = networks.get(model)
@@ -27,10 +25,6 @@ const calls: Calls = {
   },
   createModel(model, config, cancelled) {
     networks.set(model, new Network(tf, modelSpec(config), cancelled))
-    configs.set(model, config)
-  },
-  async loadWeights(model, folder) {
-    for await (const { spec, data } of loadTensors(folder, configs.get(model)!)) network(model).write(spec.name, 'weight', data)
   },
   step: (model, request) => network(model).step(request),
   forward: (model, batch, keep, entropy) => network(model).forward(batch, keep, entropy),
@@ -43,7 +37,6 @@ const calls: Calls = {
   disposeModel(model) {
     networks.get(model)?.dispose()
     networks.delete(model)
-    configs.delete(model)
   },
   memory() {
     const { numTensors, numBytes } = tf.memory()

@@ -10,9 +10,9 @@ import {
   writeFileAtomic,
   writeFolderAtomic,
 } from '../../../src/engine/checkpoint/atomic.ts'
-import { checkpointHash, loadTensors, readCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
-import { temporaryFolder, tinyConfig, tinyContent } from './build.ts'
+import { hashOf, temporaryFolder, tensorsOf, tinyContent } from './build.ts'
 
 /** Names beside a folder, hidden ones too. */
 const beside = (folder: string) => readdirSync(path.dirname(folder)).filter((name) => name !== path.basename(folder))
@@ -55,7 +55,7 @@ function watched(before: (step: string, file: string) => void | Promise<void>): 
 
 async function allWeights(folder: string): Promise<number[]> {
   const numbers: number[] = []
-  for await (const { data } of loadTensors(folder, tinyConfig)) numbers.push(...data)
+  for (const data of (await tensorsOf(folder)).values()) numbers.push(...data)
   return numbers
 }
 
@@ -68,7 +68,7 @@ describe('saveCheckpoint', () => {
     const parent = temporaryFolder()
     const folder = path.join(parent, 'model')
     await saveCheckpoint(folder, tinyContent(1))
-    const oldHash = await checkpointHash(folder)
+    const oldHash = await hashOf(folder)
 
     // What the disk holds before every effect is what a kill at that moment leaves.
     const moments: string[] = []
@@ -79,7 +79,7 @@ describe('saveCheckpoint', () => {
     })
     const extraFiles = { 'trainer/state.json': '{}' }
     await saveCheckpoint(folder, tinyContent(2, { extraFiles }), { ops })
-    const newHash = await checkpointHash(folder)
+    const newHash = await hashOf(folder)
     expect(newHash).not.toBe(oldHash)
     expect(moments.length).toBeGreaterThan(30)
 
@@ -90,9 +90,9 @@ describe('saveCheckpoint', () => {
       if (!existsSync(left)) unnamed++
       await recoverFolder(left)
       expect(beside(left)).toEqual([])
-      const hash = await checkpointHash(left)
+      const hash = await hashOf(left)
       expect([oldHash, newHash]).toContain(hash)
-      await readCheckpoint(left)
+      await openCheckpoint(left)
       if (hash === newHash) expect(readFileSync(path.join(left, 'trainer/state.json'), 'utf8')).toBe('{}')
       seen.push(hash === oldHash ? 'old' : 'new')
     }
@@ -111,11 +111,11 @@ describe('saveCheckpoint', () => {
       moments.push(copy)
     })
     await saveCheckpoint(folder, tinyContent(1), { ops })
-    const hash = await checkpointHash(folder)
+    const hash = await hashOf(folder)
     for (const copy of moments) {
       const left = path.join(copy, 'model')
       await recoverFolder(left)
-      if (existsSync(left)) expect(await checkpointHash(left)).toBe(hash)
+      if (existsSync(left)) expect(await hashOf(left)).toBe(hash)
       expect(beside(left)).toEqual([])
     }
   })
@@ -123,7 +123,7 @@ describe('saveCheckpoint', () => {
   it('keeps the previous checkpoint whole when the disk is full at any moment, and says so', async () => {
     const folder = path.join(temporaryFolder(), 'model')
     await saveCheckpoint(folder, tinyContent(1))
-    const before = await checkpointHash(folder)
+    const before = await hashOf(folder)
     const steps: string[] = []
     await saveCheckpoint(path.join(temporaryFolder(), 'model'), tinyContent(2), { ops: watched((step) => void steps.push(step)) })
     // A full disk fails to make, write and flush files; renames and removals still work.
@@ -139,14 +139,14 @@ describe('saveCheckpoint', () => {
       expect(String(error)).toContain('the disk is full (ENOSPC)')
       expect(String(error)).toContain('The previous checkpoint is still there, whole.')
       expect(beside(folder)).toEqual([])
-      expect(await checkpointHash(folder)).toBe(before)
+      expect(await hashOf(folder)).toBe(before)
     }
   })
 
   it('puts everything back when a rename is refused', async () => {
     const folder = path.join(temporaryFolder(), 'model')
     await saveCheckpoint(folder, tinyContent(1))
-    const before = await checkpointHash(folder)
+    const before = await hashOf(folder)
     for (let failing = 0; failing < 3; failing++) {
       let renames = 0
       const ops = watched((step) => {
@@ -155,7 +155,7 @@ describe('saveCheckpoint', () => {
       const error = await saveCheckpoint(folder, tinyContent(2), { ops }).catch((e: unknown) => e)
       expect(error).toBeInstanceOf(CheckpointError)
       expect(String(error)).toContain('EACCES')
-      expect(await checkpointHash(folder)).toBe(before)
+      expect(await hashOf(folder)).toBe(before)
       expect(beside(folder)).toEqual([])
     }
   })
@@ -175,7 +175,7 @@ describe('saveCheckpoint', () => {
   it('keeps the previous checkpoint when the weights are not finite or a callback throws', async () => {
     const folder = path.join(temporaryFolder(), 'model')
     await saveCheckpoint(folder, tinyContent(1))
-    const before = await checkpointHash(folder)
+    const before = await hashOf(folder)
     const bad = tinyContent(2, { weights: ({ shape }) => new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(Number.NaN) })
     await expect(saveCheckpoint(folder, bad)).rejects.toThrow(
       /tensor "model.embed_tokens.weight": expected finite numbers.*It was not saved/,
@@ -186,7 +186,7 @@ describe('saveCheckpoint', () => {
       },
     })
     await expect(saveCheckpoint(folder, failing)).rejects.toThrow('state is gone')
-    expect(await checkpointHash(folder)).toBe(before)
+    expect(await hashOf(folder)).toBe(before)
     expect(beside(folder)).toEqual([])
   })
 
@@ -219,7 +219,7 @@ describe('saveCheckpoint', () => {
     await saveCheckpoint(path.join(parent, 'model'), tinyContent(1))
     await saveCheckpoint(path.join(parent, 'model'), tinyContent(2))
     expect(readdirSync(parent)).toEqual(['model'])
-    await readCheckpoint(path.join(parent, 'model'))
+    await openCheckpoint(path.join(parent, 'model'))
   })
 })
 
@@ -273,7 +273,7 @@ describe('recoverFolder', () => {
     expect(existsSync(leftover)).toBe(false)
     mkdirSync(leftover)
     renameSync(folder, `${folder.replace(/model$/, '.model.old-1-0af3')}`)
-    await readCheckpoint(folder)
+    await openCheckpoint(folder)
     expect(existsSync(leftover)).toBe(false)
   })
 
@@ -288,7 +288,7 @@ describe('recoverFolder', () => {
     expect(recoveries).toBe(1)
     const other = path.join(temporaryFolder(), 'model')
     await saveCheckpoint(other, tinyContent(2))
-    expect(await checkpointHash(folder)).toBe(await checkpointHash(other))
+    expect(await hashOf(folder)).toBe(await hashOf(other))
     expect(beside(folder)).toEqual([])
   })
 

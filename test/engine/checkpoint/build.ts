@@ -2,9 +2,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
-import { loadTensors, readCheckpoint, type SaveContent, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { type Checkpoint, openCheckpoint, type SaveContent, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../../src/engine/checkpoint/tokenizer.ts'
+import { readWeights } from '../../../src/engine/checkpoint/weights.ts'
 import type { ModelConfig } from '../../../src/engine/types.ts'
 
 /** Small checkpoints for the tests of this folder. */
@@ -108,11 +109,23 @@ afterAll(() => {
   for (const folder of made) rmSync(folder, { recursive: true, force: true })
 })
 
+/** Every tensor of a checkpoint, in order. */
+export async function tensorsOf(checkpoint: Checkpoint | string): Promise<Map<string, Float32Array>> {
+  const opened = typeof checkpoint === 'string' ? await openCheckpoint(checkpoint) : checkpoint
+  const weights = new Map<string, Float32Array>()
+  for await (const { spec, data } of readWeights(opened, opened.weights.specs)) weights.set(spec.name, data)
+  return weights
+}
+
+export async function hashOf(folder: string): Promise<string> {
+  return (await openCheckpoint(folder)).identity.hash()
+}
+
 /** Everything that opening a model does; returns how many weights it has. */
 export async function openAll(folder: string): Promise<number> {
-  const checkpoint = await readCheckpoint(folder)
+  const checkpoint = await openCheckpoint(folder)
   let numbers = 0
-  for await (const { data } of loadTensors(folder, checkpoint.config)) numbers += data.length
+  for (const data of (await tensorsOf(checkpoint)).values()) numbers += data.length
   checkpoint.chatTemplate?.render([{ role: 'user', content: 'hi' }])
   return numbers
 }

@@ -1,8 +1,8 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { roundBfloat16 } from '../../../src/engine/checkpoint/floats.ts'
-import { checkpointHash, loadTensors, readCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { openSafetensors } from '../../../src/engine/checkpoint/safetensors.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
@@ -10,13 +10,7 @@ import { modelSpec } from '../../../src/engine/families/index.ts'
 import { parametersOf } from '../../../src/engine/spec.ts'
 import type { ModelConfig } from '../../../src/engine/types.ts'
 import { sharedPath } from '../../shared.ts'
-import { chatTemplate, editJson, temporaryFolder, tinyCheckpoint, tinyConfig, tinyContent, tinyTokenizer } from './build.ts'
-
-async function weightsOf(folder: string, config: ModelConfig): Promise<Map<string, Float32Array>> {
-  const weights = new Map<string, Float32Array>()
-  for await (const { spec, data } of loadTensors(folder, config)) weights.set(spec.name, data)
-  return weights
-}
+import { chatTemplate, editJson, temporaryFolder, tensorsOf, tinyCheckpoint, tinyConfig, tinyContent, tinyTokenizer } from './build.ts'
 
 const bytesOf = (weights: Map<string, Float32Array>) => [...weights].map(([name, data]) => [name, Buffer.from(data.buffer).toString('hex')])
 
@@ -43,7 +37,7 @@ describe.skipIf(fixtures === undefined)('fixtures', () => {
 
   it.each(names)('%s: configuration and tensors are those of the file', async (name) => {
     const folder = path.join(fixtures!, name)
-    const { config, generation, tokenizer, parallel } = await readCheckpoint(folder)
+    const { config, generation, tokenizer, parallel } = await openCheckpoint(folder)
     expect(config).toMatchObject({
       vocabSize: 160,
       hiddenSize: 64,
@@ -61,7 +55,7 @@ describe.skipIf(fixtures === undefined)('fixtures', () => {
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
     const expectedTensors = parametersOf(modelSpec(config)).map(({ name, shape }) => ({ name, shape }))
     expect(found.sort(byName)).toEqual(expectedTensors.sort(byName))
-    const weights = await weightsOf(folder, config)
+    const weights = await tensorsOf(folder)
     // Two bytes of the file at a place known from its header, read independently.
     const file = readFileSync(path.join(folder, 'model.safetensors'))
     const start = 8 + Number(file.readBigUInt64LE(0))
@@ -71,15 +65,15 @@ describe.skipIf(fixtures === undefined)('fixtures', () => {
 
   it.each(names)('%s: a float32 save is the same bit for bit, a bfloat16 one within rounding', async (name) => {
     const original = path.join(fixtures!, name)
-    const { config, generation } = await readCheckpoint(original)
-    const weights = await weightsOf(original, config)
+    const { config, generation } = await openCheckpoint(original)
+    const weights = await tensorsOf(original)
     const save = async (dtype: 'float32' | 'bfloat16') => {
       const folder = path.join(temporaryFolder(), dtype)
       await saveCheckpoint(folder, { config, weights: (spec) => weights.get(spec.name)!, dtype, generation })
-      const back = await readCheckpoint(folder)
+      const back = await openCheckpoint(folder)
       expect(back.config).toEqual(config)
       expect(back.generation).toEqual(generation)
-      return weightsOf(folder, config)
+      return tensorsOf(folder)
     }
     expect(bytesOf(await save('float32'))).toEqual(bytesOf(weights))
     const narrow = await save('bfloat16')
@@ -96,7 +90,7 @@ describe.skipIf(fixtures === undefined)('fixtures', () => {
   })
 })
 
-describe('saveCheckpoint and readCheckpoint', () => {
+describe('saveCheckpoint and openCheckpoint', () => {
   it('write and read everything a checkpoint holds', async () => {
     const folder = path.join(temporaryFolder(), 'a', 'b')
     const content = tinyContent(1, {
@@ -115,13 +109,13 @@ describe('saveCheckpoint and readCheckpoint', () => {
       'tokenizer_config.json',
       'trainer',
     ])
-    const back = await readCheckpoint(folder)
+    const back = await openCheckpoint(folder)
     expect(back.config).toEqual(tinyConfig)
     expect(back.generation).toEqual({ eosTokenIds: [0, 7], bosTokenId: 3 })
     expect(back.parallel).toEqual(content.parallel)
     expect(back.chatTemplate?.render([{ role: 'user', content: 'x' }])).toBe('x!')
     expect(back.tokenizer?.encode('a<Path>')).toEqual(tinyTokenizer().encode('a<Path>'))
-    const weights = await weightsOf(folder, back.config)
+    const weights = await tensorsOf(back)
     const make = randomWeights(1, tinyConfig)
     for (const spec of parametersOf(modelSpec(tinyConfig))) expect(weights.get(spec.name)).toEqual(make(spec))
     expect([...readFileSync(path.join(folder, 'trainer/moments.bin'))]).toEqual([1, 2])
@@ -171,13 +165,13 @@ describe('saveCheckpoint and readCheckpoint', () => {
   it('keep the chat template of the tokenizer, and write one without a tokenizer to a file', async () => {
     const folder = path.join(temporaryFolder(), 'model')
     await saveCheckpoint(folder, tinyContent())
-    expect((await readCheckpoint(folder)).chatTemplate?.source).toBe(chatTemplate)
-    const back = await readCheckpoint(folder)
+    expect((await openCheckpoint(folder)).chatTemplate?.source).toBe(chatTemplate)
+    const back = await openCheckpoint(folder)
     await saveCheckpoint(folder, tinyContent(1, { tokenizer: back.tokenizer, chatTemplate: back.chatTemplate }))
-    expect((await readCheckpoint(folder)).chatTemplate?.source).toBe(chatTemplate)
+    expect((await openCheckpoint(folder)).chatTemplate?.source).toBe(chatTemplate)
     await saveCheckpoint(folder, tinyContent(1, { tokenizer: undefined, chatTemplate: 'x' }))
     expect(readFileSync(path.join(folder, 'chat_template.jinja'), 'utf8')).toBe('x')
-    expect((await readCheckpoint(folder)).chatTemplate?.render([])).toBe('x')
+    expect((await openCheckpoint(folder)).chatTemplate?.render([])).toBe('x')
   })
 })
 
@@ -185,7 +179,7 @@ describe('end-of-sequence ids', () => {
   const change = async (edit: (folder: string) => void) => {
     const folder = await tinyCheckpoint()
     edit(folder)
-    return (await readCheckpoint(folder)).generation.eosTokenIds
+    return (await openCheckpoint(folder)).generation.eosTokenIds
   }
   const generation = (json: string) => (folder: string) => writeFileSync(path.join(folder, 'generation_config.json'), json)
   const none = (folder: string) => {
@@ -211,41 +205,5 @@ describe('end-of-sequence ids', () => {
         rmSync(path.join(folder, 'tokenizer_config.json'))
       }),
     ).toEqual([])
-  })
-})
-
-describe('checkpointHash', () => {
-  it('changes with configuration, weights and tokenizer, and with nothing else', async () => {
-    const folder = await tinyCheckpoint()
-    const hash = await checkpointHash(folder)
-    expect(hash).toMatch(/^[0-9a-f]{64}$/)
-    const copy = path.join(temporaryFolder(), 'elsewhere')
-    cpSync(folder, copy, { recursive: true })
-    writeFileSync(path.join(copy, 'README.md'), 'x')
-    expect(await checkpointHash(copy)).toBe(hash)
-    for (const name of ['config.json', 'tokenizer.json']) {
-      const other = await tinyCheckpoint()
-      writeFileSync(path.join(other, name), `${readFileSync(path.join(other, name), 'utf8')} `)
-      expect(await checkpointHash(other)).not.toBe(hash)
-    }
-    const other = await tinyCheckpoint()
-    const file = path.join(other, 'model.safetensors')
-    const bytes = readFileSync(file)
-    bytes[bytes.length - 4] ^= 1
-    writeFileSync(file, bytes)
-    expect(await checkpointHash(other)).not.toBe(hash)
-    rmSync(path.join(copy, 'tokenizer.json'))
-    expect(await checkpointHash(copy)).not.toBe(hash)
-  })
-})
-
-describe('loadTensors', () => {
-  it('closes its files when the reader stops early', async () => {
-    const folder = await tinyCheckpoint()
-    for await (const { spec } of loadTensors(folder, tinyConfig)) {
-      expect(spec.name).toBe('model.embed_tokens.weight')
-      break
-    }
-    await expect(loadTensors(folder, { ...tinyConfig, hiddenSize: 16 }).next()).rejects.toThrow(CheckpointError)
   })
 })

@@ -2,11 +2,21 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { loadTensors, readCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { availableMemory, checkMemory } from '../../../src/engine/checkpoint/memory.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
 import { modelSpec } from '../../../src/engine/families/index.ts'
-import { editJson, type Header, openAll, rawSafetensors, splitSafetensors, temporaryFolder, tinyCheckpoint, tinyConfig } from './build.ts'
+import {
+  editJson,
+  type Header,
+  openAll,
+  rawSafetensors,
+  splitSafetensors,
+  temporaryFolder,
+  tensorsOf,
+  tinyCheckpoint,
+  tinyConfig,
+} from './build.ts'
 
 const weightsOf = (folder: string) => path.join(folder, 'model.safetensors')
 
@@ -308,7 +318,7 @@ describe('a hostile checkpoint', () => {
   ])('that is %s is refused', async (_, make, found) => {
     const folder = path.join(temporaryFolder(), 'x')
     make(folder)
-    const error = await readCheckpoint(folder).catch((e: unknown) => e)
+    const error = await openCheckpoint(folder).catch((e: unknown) => e)
     expect(error).toBeInstanceOf(CheckpointError)
     expect((error as Error).message).toContain(found)
   })
@@ -324,11 +334,7 @@ describe('what is tolerated', () => {
 
   it('shards, which hold the same numbers', async () => {
     const folder = await tinyCheckpoint()
-    const read = async () => {
-      const list: Float32Array[] = []
-      for await (const { data } of loadTensors(folder, tinyConfig)) list.push(data)
-      return list
-    }
+    const read = async () => [...(await tensorsOf(folder)).values()]
     const before = await read()
     shard(folder)
     expect(await read()).toEqual(before)
@@ -346,19 +352,16 @@ describe('what is tolerated', () => {
 })
 
 describe('a model larger than memory', () => {
-  it('is refused before loading, with the numbers', async () => {
-    const folder = await tinyCheckpoint()
-    const load = async (available: number, train?: boolean) => {
-      for await (const _ of loadTensors(folder, tinyConfig, { available, train })) return 'loaded'
-    }
+  it('is refused, with the numbers', () => {
+    const check = (available: number, train?: boolean) => () => checkMemory(modelSpec(tinyConfig), 'a model', { available, train })
     const bytes = 3416 * 4
-    await expect(load(bytes - 1)).rejects.toThrow(
+    expect(check(bytes - 1)).toThrow(
       'expected a model that fits into memory; it needs 13.3 KiB as float32 (+ 40.0 KiB to train), found 13.3 KiB free',
     )
-    await expect(load(bytes - 1)).rejects.toThrow(CheckpointError)
-    expect(await load(bytes)).toBe('loaded')
-    await expect(load(bytes * 4 - 1, true)).rejects.toThrow('to train')
-    expect(await load(bytes * 4, true)).toBe('loaded')
+    expect(check(bytes - 1)).toThrow(CheckpointError)
+    expect(check(bytes)).not.toThrow()
+    expect(check(bytes * 4 - 1, true)).toThrow('to train')
+    expect(check(bytes * 4, true)).not.toThrow()
   })
 
   it('counts the copy that products read, twice to train', () => {

@@ -1,15 +1,12 @@
 /** What is special about this engine: the worker, its memory, its errors, and which backend runs. */
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { ConfigError, UnavailableError } from '../../../src/engine/errors.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import { addonIsBuilt, gpuDriverIsThere } from '../../../src/engine/tfjs/backend.ts'
+import { Host } from '../../../src/engine/tfjs/host.ts'
 import { batchOf, lively, openTfjs, tiny, weightsFor } from '../conformance/engines.ts'
 
 const backends = addonIsBuilt() ? (['javascript', 'tensorflow'] as const) : (['javascript'] as const)
@@ -79,19 +76,11 @@ describe.each(backends)('the worker, on %s', (backend) => {
   })
 
   it('hands errors over as what they were', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'pr1-worker-'))
-    const engine = await openTfjs(backend)
-    try {
-      await saveCheckpoint(folder, { config: tiny, weights: lively(1), dtype: 'float32', generation: { eosTokenIds: [] } })
-      rmSync(path.join(folder, 'model.safetensors'))
-      const error = await engine.load(folder).catch((reason) => reason)
-      expect(error.name).toBe('CheckpointError')
-      expect(error.constructor.name).toBe('CheckpointError')
-      expect(error.message).toContain('model.safetensors')
-    } finally {
-      await engine.dispose()
-      rmSync(folder, { recursive: true })
-    }
+    const host = new Host()
+    const error = await host.call('zeroGradients', 7).catch((reason) => reason)
+    expect(error).toBeInstanceOf(UnavailableError)
+    expect(error.message).toBe('The model was disposed.')
+    await host.close()
   })
 
   it('can be opened again, and several engines live side by side', async () => {

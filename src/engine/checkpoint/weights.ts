@@ -1,0 +1,99 @@
+import { isLeftover } from '../families/decoder.ts'
+import { modelSpec } from '../families/index.ts'
+import { elementCount, type ModelSpec, parametersOf } from '../spec.ts'
+import type { ModelConfig, TensorSpec, WeightSource } from '../types.ts'
+import { configFile } from './files.ts'
+import { problem, show } from './problem.ts'
+import { openSafetensors, type TensorSource } from './safetensors.ts'
+
+/** Sources of weights, and reading them tensor by tensor. */
+
+/** The weights of a Hugging Face folder: those that its configuration asks for, with their shapes, and no others. */
+export function folderWeights(folder: string, config: ModelConfig): WeightSource {
+  const spec = modelSpec(config)
+  return {
+    specs: parametersOf(spec),
+    async open() {
+      const source = await openSafetensors(folder)
+      try {
+        checkTensors(source, spec, config)
+      } catch (error) {
+        await source.close()
+        throw error
+      }
+      return source
+    },
+  }
+}
+
+/** The weights of `source` in the larger shapes of `specs`: rows of zeros follow those that it has. Padded as they are read, one tensor at a time. */
+export function grownWeights(source: WeightSource, specs: readonly TensorSpec[]): WeightSource {
+  const counts = new Map(specs.map(({ name, shape }) => [name, elementCount(shape)]))
+  return {
+    specs,
+    async open() {
+      const reader = await source.open()
+      return {
+        async read(name) {
+          const data = await reader.read(name)
+          const count = counts.get(name) ?? data.length
+          if (count === data.length) return data
+          const larger = new Float32Array(count)
+          larger.set(data)
+          return larger
+        },
+        close: () => reader.close(),
+      }
+    },
+  }
+}
+
+/**
+ * Streams the weights of a model with these parameters, in their order, one tensor in memory at a time. What was opened is closed
+ * however it ends.
+ * @throws CheckpointError naming file, tensor, expected and found
+ */
+export async function* readWeights(
+  { folder, weights }: { folder: string; weights: WeightSource },
+  parameters: readonly TensorSpec[],
+): AsyncGenerator<{ spec: TensorSpec; data: Float32Array }, void, void> {
+  const shapes = new Map(weights.specs.map(({ name, shape }) => [name, shape]))
+  for (const { name, shape } of parameters) {
+    const found = shapes.get(name)
+    if (!sameShape(found, shape))
+      throw problem({ file: folder, tensor: name }, `shape ${show(shape)}`, found ? show(found) : 'no such tensor')
+  }
+  const reader = await weights.open()
+  try {
+    for (const spec of parameters) yield { spec, data: await reader.read(spec.name) }
+  } finally {
+    await reader.close()
+  }
+}
+
+function sameShape(found: readonly number[] | undefined, wanted: readonly number[]): boolean {
+  return found?.length === wanted.length && found.every((size, i) => size === wanted[i])
+}
+
+/** Checks that the tensors are those of the configuration, with their shapes. */
+function checkTensors(source: TensorSource, spec: ModelSpec, config: ModelConfig): void {
+  const parameters = parametersOf(spec)
+  const first = source.files[0]
+  for (const { name, shape } of parameters) {
+    const info = source.tensors.get(name)
+    if (info === undefined) throw problem({ file: first, tensor: name }, `shape ${show(shape)}, as ${configFile} says`, 'no such tensor')
+    if (!sameShape(info.shape, shape))
+      throw problem({ file: info.file, tensor: name }, `shape ${show(shape)}, as ${configFile} says`, show(info.shape))
+    if (info.dtype !== 'F32' && info.dtype !== 'BF16' && info.dtype !== 'F16')
+      throw problem({ file: info.file, tensor: name, key: 'dtype' }, 'F32, BF16 or F16', info.dtype)
+  }
+  const known = new Set(parameters.map(({ name }) => name))
+  for (const { name, file, shape } of source.tensors.values()) {
+    if (known.has(name) || isLeftover(name, spec)) continue
+    throw problem(
+      { file, tensor: name },
+      `only the tensors of a ${config.family} model as ${configFile} describes it`,
+      `this one, ${show(shape)}`,
+    )
+  }
+}
