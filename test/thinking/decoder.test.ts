@@ -6,7 +6,7 @@ import { pathStream } from '../../src/thinking/decoder.ts'
 import { parseThinkingIds } from '../../src/thinking/grammar.ts'
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
-import { responseIds, runsOf, trajectoryCounts } from '../../src/thinking/trajectory.ts'
+import { responseIds, runsOf, sampledLogprobs, trajectoryCounts } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, ThinkRequest, Thought } from '../../src/thinking/types.ts'
 import { drawKey, fixedScript, randomScript, type Script, TOY_TAGS, ToyModel, type ToyOptions } from './toy-model.ts'
 
@@ -70,7 +70,7 @@ const pairs = (entries: { id: number; position: number }[]): string =>
 function expectParity(thought: Thought, toy: ToyModel, attention: AttentionMode, seed: number): void {
   const layout = layoutTrajectory(thought.trajectory, attention, { loss: 'sampled' })
   const streams = sampledStreams(thought)
-  const logprobs = runsOf(thought.trajectory).flatMap((run) => run.logprobs.filter((_, k) => run.sampled[k]))
+  const logprobs = sampledLogprobs(thought.trajectory)
   expect(layout.sampledIndex.length).toBe(streams.length)
   layout.sampledIndex.forEach((i, k) => {
     const draw = toy.draws.get(drawKey(seed, streams[k], layout.positions[i]))

@@ -10,7 +10,7 @@ import type { Engine, InitialWeights, Model, ModelConfig } from '../../src/engin
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { sharePrompt } from '../../src/thinking/shared-prompt.ts'
-import { runsOf } from '../../src/thinking/trajectory.ts'
+import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, Layout, ThinkRequest, Thought } from '../../src/thinking/types.ts'
 import { TOY_TAGS } from './toy-model.ts'
 
@@ -70,7 +70,7 @@ async function check(model: Model, requests: ThinkRequest[], maxStepTokens: numb
   const { batch, starts } = packLayouts(layouts)
   const together = await model.forward({ ...batch, temperature }, { keep: false })
   for (let k = 0; k < thoughts.length; k++) {
-    const sampled = runsOf(thoughts[k].trajectory).flatMap((run) => run.logprobs.filter((_, j) => run.sampled[j]))
+    const sampled = sampledLogprobs(thoughts[k].trajectory)
     expect([...layouts[k].sampledIndex].map((i) => together.logprobs[starts[k] + i])).toEqual(sampled)
     const alone = await model.forward({ ...packLayouts([layouts[k]]).batch, temperature }, { keep: false })
     // toEqual compares numbers with Object.is.
@@ -117,7 +117,7 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
         const layout = layoutTrajectory(trajectory, other, { loss: 'sampled' })
         const { temperature } = trajectory
         const { logprobs } = await model.forward({ ...packLayouts([layout]).batch, temperature }, { keep: false })
-        const sampled = runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, j) => run.sampled[j]))
+        const sampled = sampledLogprobs(trajectory)
         expect([...layout.sampledIndex].map((i) => logprobs[i])).not.toEqual(sampled)
       }
     })
@@ -169,9 +169,7 @@ describe.each(['structured', 'causal'] as const)('responses that share a prompt,
       const together = await model.forward({ ...shared.batch, temperature: 1.5 }, options)
       for (const [g, { thoughts, layouts }] of all.entries()) {
         const at = [...merged[g].sampledIndex].map((i) => shared.starts[g] + i)
-        const sampled = thoughts.flatMap(({ trajectory }) =>
-          runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, j) => run.sampled[j])),
-        )
+        const sampled = thoughts.flatMap(({ trajectory }) => sampledLogprobs(trajectory))
         expect(at.map((i) => together.logprobs[i])).toEqual(sampled)
         const { batch, starts } = packLayouts(layouts)
         const apart = await model.forward({ ...batch, temperature: 1.5 }, options)

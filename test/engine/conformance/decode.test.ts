@@ -5,7 +5,7 @@ import { CacheFullError } from '../../../src/engine/errors.ts'
 import type { Engine, Sampling } from '../../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../../src/thinking/layout.ts'
 import { localThinker } from '../../../src/thinking/thinker.ts'
-import { runsOf } from '../../../src/thinking/trajectory.ts'
+import { sampledLogprobs } from '../../../src/thinking/trajectory.ts'
 import type { ThinkRequest } from '../../../src/thinking/types.ts'
 import { TOY_TAGS } from '../../thinking/toy-model.ts'
 import { candidates, expectEqual, lively, precisions, tiny } from './engines.ts'
@@ -45,7 +45,7 @@ describe.each([...candidates, ...precisions])('decoding: $name', (candidate) => 
       const { batch, starts } = packLayouts(layouts)
       const { logprobs } = await model.forward({ ...batch, temperature: 1.5 }, { keep: false })
       for (const [k, { trajectory }] of thoughts.entries()) {
-        const sampled = runsOf(trajectory).flatMap((run) => run.logprobs.filter((_, j) => run.sampled[j]))
+        const sampled = sampledLogprobs(trajectory)
         const scored = [...layouts[k].sampledIndex].map((i) => logprobs[starts[k] + i])
         expectEqual(Float32Array.from(scored), Float32Array.from(sampled), candidate, `request ${k}`)
       }
