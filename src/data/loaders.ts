@@ -11,7 +11,7 @@ import { usableTraces } from './cold-start.ts'
 import { overlaps } from './contamination.ts'
 import { loadProblems, notice } from './load.ts'
 import { DataError, excerpt, type Problem } from './problem.ts'
-import { select } from './sample.ts'
+import { select } from './selection.ts'
 import { type SetName, setNamed } from './sets.ts'
 import { verbatim } from './verbatim.ts'
 

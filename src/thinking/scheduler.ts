@@ -44,7 +44,7 @@ export interface SchedulerStats {
 
 /** One input on its way: `offset` tokens of it are in the cache already. */
 interface Job {
-  run: Run
+  request: InFlight
   input: StepInput
   offset: number
   resolve: (output: StepOutput) => void
@@ -52,7 +52,7 @@ interface Job {
 }
 
 /** One request from admission to its end. */
-class Run implements Stepper {
+class InFlight implements Stepper {
   /** Set by abort or close: every further step is refused with it. */
   stopped?: { reason: unknown }
   private readonly scheduler: Scheduler
@@ -64,13 +64,13 @@ class Run implements Stepper {
   step(input: StepInput): Promise<StepOutput> {
     return new Promise((resolve, reject) => {
       if (this.stopped) reject(this.stopped.reason)
-      else this.scheduler.enqueue({ run: this, input, offset: 0, resolve, reject })
+      else this.scheduler.enqueue({ request: this, input, offset: 0, resolve, reject })
     })
   }
 }
 
 interface Waiting {
-  run: Run
+  request: InFlight
   pages: number
   resolve: () => void
   reject: (reason: unknown) => void
@@ -83,7 +83,7 @@ export class Scheduler {
   private short: Job[] = []
   private long: Job[] = []
   private readonly queue: Waiting[] = []
-  private readonly runs = new Set<Run>()
+  private readonly inFlight = new Set<InFlight>()
   private loop: Promise<void> | undefined
   private closed = false
   private readonly idle: (() => void)[] = []
@@ -115,17 +115,17 @@ export class Scheduler {
           `the cache holds ${this.stats.capacityPages * this.model.cachePage}. Raise cacheTokens or lower budgets.response, paths or maxBlocks.`,
       )
     }
-    const run = new Run(this)
-    const stop = (): void => this.stop(run, signal?.reason)
+    const inFlight = new InFlight(this)
+    const stop = (): void => this.stop(inFlight, signal?.reason)
     // Hundreds of requests may share one signal.
     if (signal) setMaxListeners(0, signal)
     signal?.addEventListener('abort', stop, { once: true })
-    this.runs.add(run)
+    this.inFlight.add(inFlight)
     let admitted = false
     try {
-      await this.admit(run, pages)
+      await this.admit(inFlight, pages)
       admitted = true
-      const thought = await decode(this.model, run, request, limits)
+      const thought = await decode(this.model, inFlight, request, limits)
       this.stats.finished++
       return thought
     } catch (error) {
@@ -133,34 +133,34 @@ export class Scheduler {
       throw error
     } finally {
       signal?.removeEventListener('abort', stop)
-      this.runs.delete(run)
+      this.inFlight.delete(inFlight)
       if (admitted) {
         this.stats.running--
         this.stats.reservedPages -= pages
         this.admitNext()
       }
-      if (this.runs.size === 0) for (const wake of this.idle.splice(0)) wake()
+      if (this.inFlight.size === 0) for (const wake of this.idle.splice(0)) wake()
     }
   }
 
   /** Refuses what waits and what comes, ends what runs at its next step, and waits until all sequences are free. Idempotent. */
   async close(): Promise<void> {
     this.closed = true
-    for (const run of [...this.runs]) this.stop(run, closedError())
-    if (this.runs.size > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
+    for (const request of [...this.inFlight]) this.stop(request, closedError())
+    if (this.inFlight.size > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
     await this.loop
   }
 
-  /** Called by runs. */
+  /** Called by requests in flight. */
   enqueue(job: Job): void {
     if (job.input.ids.length <= SHORT_INPUT) this.short.push(job)
     else this.long.push(job)
     this.loop ??= this.work()
   }
 
-  private admit(run: Run, pages: number): Promise<void> {
+  private admit(request: InFlight, pages: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ run, pages, resolve, reject })
+      this.queue.push({ request, pages, resolve, reject })
       this.stats.queued++
       this.admitNext()
     })
@@ -177,11 +177,11 @@ export class Scheduler {
     }
   }
 
-  /** Ends a run: what waits is refused now, what is in the running step when that has finished. */
-  private stop(run: Run, reason: unknown): void {
-    if (run.stopped) return
-    run.stopped = { reason }
-    const at = this.queue.findIndex((waiting) => waiting.run === run)
+  /** Ends a request: what waits is refused now, what is in the running step when that has finished. */
+  private stop(request: InFlight, reason: unknown): void {
+    if (request.stopped) return
+    request.stopped = { reason }
+    const at = this.queue.findIndex((waiting) => waiting.request === request)
     if (at >= 0) {
       const [waiting] = this.queue.splice(at, 1)
       this.stats.queued--
@@ -189,7 +189,7 @@ export class Scheduler {
       this.admitNext()
     }
     const refuse = (job: Job): boolean => {
-      if (job.run !== run) return true
+      if (job.request !== request) return true
       job.reject(reason)
       return false
     }
@@ -207,7 +207,7 @@ export class Scheduler {
       try {
         outputs = await this.model.step(inputs)
       } catch (error) {
-        for (const job of jobs) job.reject(job.run.stopped ? job.run.stopped.reason : error)
+        for (const job of jobs) job.reject(job.request.stopped ? job.request.stopped.reason : error)
         continue
       }
       this.stats.steps++
@@ -220,7 +220,7 @@ export class Scheduler {
   private deliver(job: Job, input: StepInput, output: StepOutput): void {
     this.stats.tokens += input.ids.length
     job.offset += input.ids.length
-    if (job.run.stopped) job.reject(job.run.stopped.reason)
+    if (job.request.stopped) job.reject(job.request.stopped.reason)
     else if (job.offset === job.input.ids.length) job.resolve(output)
     else this.long.push(job)
   }

@@ -54,7 +54,7 @@ export class EpochPlan {
   }
 }
 
-/** `count` indices below `size` for step `step` out of an endless run of seeded permutations, none skipped at their ends. */
+/** `count` indices below `size` for step `step` out of an endless row of seeded permutations, none skipped at their ends. */
 export function drawIndices(size: number, count: number, step: number, ...address: readonly (string | number)[]): number[] {
   const drawn: number[] = []
   let order: Int32Array | undefined
@@ -71,8 +71,8 @@ export function drawIndices(size: number, count: number, step: number, ...addres
 }
 
 /**
- * Cuts items into runs of at most `budget` tokens, in order; an item above the budget stands alone. `length` is what an item
- * adds behind `before`, the one before it in its run; undefined for the first of a run.
+ * Cuts items into packs of at most `budget` tokens, in order; an item above the budget stands alone. `length` is what an item
+ * adds behind `before`, the one before it in its pack; undefined for the first of a pack.
  */
 export function packByBudget<T>(items: readonly T[], length: (item: T, before?: T) => number, budget: number): T[][] {
   const packs: T[][] = []
@@ -91,25 +91,25 @@ export function packByBudget<T>(items: readonly T[], length: (item: T, before?: 
   return packs
 }
 
-/** Cuts items into runs of neighbours that are `alike`, in order. */
-export function runsAlike<T>(items: readonly T[], alike: (before: T, item: T) => boolean): T[][] {
-  const runs: T[][] = []
+/** Groups of neighbours that are `alike`, in order. */
+export function groupNeighbours<T>(items: readonly T[], alike: (before: T, item: T) => boolean): T[][] {
+  const groups: T[][] = []
   for (const item of items) {
-    const last = runs.at(-1)
+    const last = groups.at(-1)
     if (last && alike(last[last.length - 1], item)) last.push(item)
-    else runs.push([item])
+    else groups.push([item])
   }
-  return runs
+  return groups
 }
 
-/** Cuts items into `parts` runs whose sizes differ by one at most; empty runs are left out. */
-export function splitEvenly<T>(items: readonly T[], parts: number): T[][] {
-  const runs: T[][] = []
-  for (let part = 0; part < parts; part++) {
-    const run = items.slice(Math.floor((part * items.length) / parts), Math.floor(((part + 1) * items.length) / parts))
-    if (run.length > 0) runs.push(run)
+/** Cuts items into `count` parts whose sizes differ by one at most; empty ones are left out. */
+export function splitEvenly<T>(items: readonly T[], count: number): T[][] {
+  const parts: T[][] = []
+  for (let k = 0; k < count; k++) {
+    const part = items.slice(Math.floor((k * items.length) / count), Math.floor(((k + 1) * items.length) / count))
+    if (part.length > 0) parts.push(part)
   }
-  return runs
+  return parts
 }
 
 function total(lengths: ArrayLike<number>): number {

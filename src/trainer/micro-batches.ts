@@ -7,7 +7,7 @@ import type { Model, TrainBatch } from '../engine/types.ts'
 import { packLayouts } from '../thinking/layout.ts'
 import { branchLength, samePrompt, sharePrompt } from '../thinking/shared-prompt.ts'
 import type { Layout } from '../thinking/types.ts'
-import { packByBudget, runsAlike } from './batches.ts'
+import { groupNeighbours, packByBudget } from './batches.ts'
 import { type Loss, type LossSample, Tally } from './losses/loss.ts'
 
 /** A sample laid out, with what its loss needs besides the forward. */
@@ -37,9 +37,9 @@ export async function accumulate(
     before && share(before, sample) ? branchLength(sample.layout) : sample.layout.ids.length
   const tokens = samples.reduce((sum, { layout }) => sum + layout.sampledIndex.length, 0)
   const tally = new Tally()
-  for (const alike of runsAlike(samples, (a, b) => a.temperature === b.temperature)) {
+  for (const alike of groupNeighbours(samples, (a, b) => a.temperature === b.temperature)) {
     for (const part of packByBudget(alike, addedTokens, microBatchTokens)) {
-      const { batch, places } = pack(runsAlike(part, share))
+      const { batch, places } = pack(groupNeighbours(part, share))
       const { logprobs, entropies } = await model.forward({ ...batch, temperature: part[0].temperature }, { entropy: loss.entropy })
       const slopes = new Float32Array(logprobs.length)
       part.forEach(({ sampled, advantage }, k) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { drawIndices, EpochPlan, packByBudget, runsAlike, splitEvenly } from '../../src/trainer/batches.ts'
+import { drawIndices, EpochPlan, groupNeighbours, packByBudget, splitEvenly } from '../../src/trainer/batches.ts'
 
 const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 80 })
 
@@ -80,16 +80,16 @@ describe('packing', () => {
   })
 
   it('parts neighbours that differ', () => {
-    expect(runsAlike([1, 1, 2, 1], (a, b) => a === b)).toEqual([[1, 1], [2], [1]])
-    expect(runsAlike([], () => true)).toEqual([])
+    expect(groupNeighbours([1, 1, 2, 1], (a, b) => a === b)).toEqual([[1, 1], [2], [1]])
+    expect(groupNeighbours([], () => true)).toEqual([])
   })
 
   it('divides groups among updates without losing one', () => {
     fc.assert(
       fc.property(fc.array(fc.integer()), fc.integer({ min: 1, max: 6 }), (items, parts) => {
-        const runs = splitEvenly(items, parts)
-        expect(runs.flat()).toEqual(items)
-        expect(runs.length).toBe(Math.min(parts, items.length))
+        const cut = splitEvenly(items, parts)
+        expect(cut.flat()).toEqual(items)
+        expect(cut.length).toBe(Math.min(parts, items.length))
       }),
     )
   })
