@@ -262,9 +262,10 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
          InstanceMethod<&ModelWrap::join>("join"), InstanceMethod<&ModelWrap::release>("free"),
          InstanceMethod<&ModelWrap::length>("length"), InstanceMethod<&ModelWrap::step>("step"),
          InstanceMethod<&ModelWrap::forward>("forward"), InstanceMethod<&ModelWrap::backward>("backward"),
-         InstanceMethod<&ModelWrap::update>("update"), InstanceMethod<&ModelWrap::zero_gradients>("zeroGradients"),
+         InstanceMethod<&ModelWrap::update>("update"),
          InstanceMethod<&ModelWrap::plan>("plan"), InstanceMethod<&ModelWrap::read>("read"),
-         InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::dispose>("dispose")});
+         InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::add_gradient>("addGradient"),
+         InstanceMethod<&ModelWrap::dispose>("dispose")});
   }
 
   explicit ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWrap>(info) {
@@ -568,8 +569,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
       double* to;
       double least, most;
     } fields[] = {{"lr", &o.lr, 0, 1e6},           {"beta1", &o.beta1, 0, 0.9999999},          {"beta2", &o.beta2, 0, 0.9999999},
-                  {"eps", &o.eps, 0, 1},           {"weightDecay", &o.weight_decay, 0, 1e6},   {"clip", &o.clip, 0, 1e30},
-                  {"gradScale", &o.grad_scale, 0, 1e30}};
+                  {"eps", &o.eps, 0, 1},           {"weightDecay", &o.weight_decay, 0, 1e6},   {"clip", &o.clip, 0, 1e30}};
     for (const auto& field : fields) {
       double value = number(object, field.key);
       if (!(value >= field.least && value <= field.most)) {
@@ -586,14 +586,6 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
         out.Set("skipped", result.skipped);
         return out;
       };
-    });
-  }
-
-  Napi::Value zero_gradients(const Napi::CallbackInfo& info) {
-    auto model = model_;
-    return run(info.Env(), [model]() -> JobQueue::Result {
-      model->zero_gradients();
-      return {};
     });
   }
 
@@ -631,16 +623,27 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value write(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     Slice s = slice(env, info[0], info[1]);
-    View<float> values = floats(env, info[2], "values");
-    const size_t count = model_->parameters()[s.parameter].count;
-    if (s.kind == Model::Kind::gradient) fail(env, "Gradients cannot be written.");
-    if (values.size != count) {
-      fail(env, model_->parameters()[s.parameter].name + " holds " + std::to_string(count) + " values. Got " +
-                    std::to_string(values.size) + ".");
-    }
+    View<float> values = whole(env, s.parameter, info[2]);
     std::lock_guard<std::mutex> lock(queue_->core().busy());
-    model_->write(s.parameter, s.kind, values.data, 0, count);
+    model_->write(s.parameter, s.kind, values.data, 0, values.size);
     return env.Undefined();
+  }
+  /// (parameter index, values)
+  Napi::Value add_gradient(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    const size_t parameter = slice(env, info[0], Napi::Number::New(env, 1)).parameter;
+    View<float> values = whole(env, parameter, info[1]);
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    model_->add_gradient(parameter, values.data);
+    return env.Undefined();
+  }
+  View<float> whole(Napi::Env env, size_t parameter, const Napi::Value& value) {
+    View<float> values = floats(env, value, "values");
+    const Parameter& p = model_->parameters()[parameter];
+    if (values.size != p.count) {
+      fail(env, p.name + " holds " + std::to_string(p.count) + " values. Got " + std::to_string(values.size) + ".");
+    }
+    return values;
   }
 
   /// Stops a running call between layers and releases the memory once the engine's thread is done with it.

@@ -133,11 +133,12 @@ size_t Model::parameter_count() const {
   return n;
 }
 
+float* Model::values(Kind kind) const {
+  return kind == Kind::weight ? weights_ : kind == Kind::gradient ? gradients_ : kind == Kind::moment1 ? moment1_ : moment2_;
+}
+
 void Model::read(size_t parameter, Kind kind, float* to, size_t offset, size_t count) const {
-  const float* from = kind == Kind::weight     ? weights_
-                      : kind == Kind::gradient ? gradients_
-                      : kind == Kind::moment1  ? moment1_
-                                               : moment2_;
+  const float* from = values(kind);
   if (!from) {
     std::memset(to, 0, count * sizeof(float));
     return;
@@ -152,8 +153,15 @@ void Model::write(size_t parameter, Kind kind, const float* from, size_t offset,
   } else {
     prepare_training();
   }
-  float* to = kind == Kind::weight ? weights_ : kind == Kind::moment1 ? moment1_ : moment2_;
-  ops_.upload(to + parameters_[parameter].offset + offset, from, count);
+  ops_.upload(values(kind) + parameters_[parameter].offset + offset, from, count);
+}
+
+/// The sum is made here, on every device: the same bits, and nothing that a copy to the device would not cost anyway.
+void Model::add_gradient(size_t parameter, const float* values) {
+  std::vector<float> sum(parameters_[parameter].count);
+  read(parameter, Kind::gradient, sum.data(), 0, sum.size());
+  for (size_t i = 0; i < sum.size(); i++) sum[i] += values[i];
+  write(parameter, Kind::gradient, sum.data(), 0, sum.size());
 }
 
 void Model::prepare() {
@@ -521,10 +529,10 @@ void Model::backward(const std::vector<float>& weights) {
 UpdateResult Model::update(const UpdateOptions& o) {
   prepare_training();
   UpdateResult result;
-  result.grad_norm = std::sqrt(ops_.sum_squares(gradients_, total_)) * o.grad_scale;
+  result.grad_norm = std::sqrt(ops_.sum_squares(gradients_, total_));
   result.skipped = !std::isfinite(result.grad_norm);
   if (result.skipped) {
-    zero_gradients();
+    ops_.zero(gradients_, total_);
     return result;
   }
   updates++;
@@ -534,19 +542,14 @@ UpdateResult Model::update(const UpdateOptions& o) {
   a.beta2 = static_cast<float>(o.beta2);
   a.eps = static_cast<float>(o.eps);
   a.weight_decay = static_cast<float>(o.weight_decay);
-  double factor = o.grad_scale;
-  if (o.clip > 0 && result.grad_norm > o.clip) factor *= o.clip / (result.grad_norm + 1e-6);
-  a.scale = static_cast<float>(factor);
+  const bool clips = o.clip > 0 && result.grad_norm > o.clip;
+  a.scale = static_cast<float>(clips ? o.clip / (result.grad_norm + 1e-6) : 1.0);
   a.correction1 = static_cast<float>(1.0 - std::pow(o.beta1, static_cast<double>(updates)));
   a.correction2 = static_cast<float>(1.0 - std::pow(o.beta2, static_cast<double>(updates)));
   ops_.adamw_step(weights_, gradients_, moment1_, moment2_, total_, a);
   packed_ = false;
   kept_ = false;
   return result;
-}
-
-void Model::zero_gradients() {
-  if (gradients_) ops_.zero(gradients_, total_);
 }
 
 // ---- Decoding ----

@@ -57,7 +57,7 @@ struct StepResult {
 };
 
 struct UpdateOptions {
-  double lr, beta1, beta2, eps, weight_decay, clip, grad_scale;
+  double lr, beta1, beta2, eps, weight_decay, clip;
 };
 
 struct UpdateResult {
@@ -99,13 +99,14 @@ class Model {
   /// Copies; reading a gradient or moment that was never allocated gives zeros.
   void read(size_t parameter, Kind kind, float* to, size_t offset, size_t count) const;
   void write(size_t parameter, Kind kind, const float* from, size_t offset, size_t count);
+  /// gradient += values, one float32 sum an entry.
+  void add_gradient(size_t parameter, const float* values);
 
   StepResult step(const Step& step);
   ForwardResult forward(std::shared_ptr<Batch> batch, bool keep, bool entropy);
   /// weights (T): dLoss/dLogprob of the kept forward; gradients accumulate.
   void backward(const std::vector<float>& weights);
   UpdateResult update(const UpdateOptions& options);
-  void zero_gradients();
   MemoryPlan plan(double tokens) const;
 
   int64_t updates = 0;
@@ -135,6 +136,7 @@ class Model {
   void bind_gradients();
   void prepare();
   void prepare_training();
+  float* values(Kind kind) const;
   void ensure_positions(int last);
   void check_cancelled() const;
 

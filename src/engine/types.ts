@@ -207,12 +207,10 @@ export interface UpdateOptions {
   weightDecay?: number
   /** Maximum global gradient norm; 0 or absent: none. */
   clip?: number
-  /** Gradients are multiplied by it first. Default 1. */
-  gradScale?: number
 }
 
 export interface UpdateResult {
-  /** Global L2 norm before clipping (after gradScale). */
+  /** Global L2 norm before clipping. */
   gradNorm: number
   /** True when a gradient was not finite: nothing changed and the gradients are cleared. */
   skipped: boolean
@@ -226,6 +224,9 @@ export interface MemoryPlan {
   activations: number
   total: number
 }
+
+/** What a model holds of every parameter; float32, row-major, as many as its shape has entries. */
+export type ParameterKind = 'weight' | 'gradient' | 'moment1' | 'moment2'
 
 export interface Model {
   readonly config: ModelConfig
@@ -253,13 +254,15 @@ export interface Model {
   /** weights (T): dLoss/dLogprob of the last kept forward. Accumulates gradients. */
   backward(weights: Float32Array): Promise<void>
   update(options: UpdateOptions): Promise<UpdateResult>
-  zeroGradients(): Promise<void>
   /** Bytes that training on `tokens` packed tokens needs, by part. */
   memoryPlan(tokens: number): MemoryPlan
 
-  // Parameters and optimizer state, copied.
-  read(name: string, what?: 'weight' | 'gradient' | 'moment1' | 'moment2'): Float32Array
-  write(name: string, values: Float32Array, what?: 'weight' | 'moment1' | 'moment2'): void
+  // Parameters, gradients and optimizer state, copied. Each of these calls waits for what was queued before.
+  /** Default: the weight. Gradients and moments that nothing was written to are zeros. */
+  read(name: string, what?: ParameterKind): Float32Array
+  write(name: string, values: Float32Array, what?: ParameterKind): void
+  /** Gradient += values, one float32 sum an entry: what another machine's `backward` gave, for example. */
+  accumulate(name: string, values: Float32Array): void
   /** Number of AdamW updates applied so far (bias correction); set when a run is resumed. */
   updates: number
 

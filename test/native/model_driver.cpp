@@ -163,7 +163,7 @@ static void train(const ModelConfig& c, Ops& ops, const std::vector<Ints>& batch
   randomize(model);
   rng.seed(9);
   randomize(sparing);
-  const UpdateOptions o{1e-2, 0.9, 0.95, 1e-8, 0.01, 1.0, 0.5};
+  const UpdateOptions o{1e-2, 0.9, 0.95, 1e-8, 0.01, 1.0};
   int round = 0;
   for (const Ints& lengths : batches) {
     auto batch = random_batch(c, lengths, round++ % 3);
@@ -189,11 +189,13 @@ static void train(const ModelConfig& c, Ops& ops, const std::vector<Ints>& batch
   model.backward(Floats(batch->ids.size(), INFINITY));
   check(model.update(o).skipped && same(before, parameter(model, 1, Model::Kind::weight)), "an update without a finite gradient is skipped");
   check(model.updates == static_cast<int64_t>(batches.size()), "updates are counted");
-  model.zero_gradients();
-  for (auto kind : {Model::Kind::weight, Model::Kind::moment1, Model::Kind::moment2}) {
+  for (auto kind : {Model::Kind::weight, Model::Kind::gradient, Model::Kind::moment1, Model::Kind::moment2}) {
     const Floats values = parameter(model, 0, kind);
     model.write(0, kind, values.data(), 0, values.size());
   }
+  const Floats ones(model.parameters()[0].count, 1.0f);
+  for (int i = 0; i < 2; i++) model.add_gradient(0, ones.data());
+  check(same(parameter(model, 0, Model::Kind::gradient), Floats(ones.size(), 2.0f)), "adding to a gradient");
   check(model.plan(100).activations > 0, "a memory plan");
 }
 

@@ -191,7 +191,7 @@ describe.each(['structured', 'causal'] as const)('responses that share a prompt,
         layouts.forEach((layout, l) => {
           for (const i of layout.sampledIndex) weights[starts[l] + i] = weight(k++)
         })
-        await model.zeroGradients()
+        for (const { name } of model.parameters) model.write(name, model.read(name).fill(0), 'gradient')
         await model.backward(weights)
         return model.parameters.map(({ name }) => model.read(name, 'gradient'))
       }

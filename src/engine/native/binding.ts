@@ -82,20 +82,12 @@ export interface NativeModelHandle {
   ): Promise<{ ids: Int32Array; logprobs: Float32Array }>
   forward(batch: NativeBatch, keep: boolean, entropy: boolean): Promise<{ logprobs: Float32Array; entropies?: Float32Array }>
   backward(weights: Float32Array): Promise<void>
-  update(options: {
-    lr: number
-    beta1: number
-    beta2: number
-    eps: number
-    weightDecay: number
-    clip: number
-    gradScale: number
-  }): Promise<UpdateResult>
-  zeroGradients(): Promise<void>
+  update(options: { lr: number; beta1: number; beta2: number; eps: number; weightDecay: number; clip: number }): Promise<UpdateResult>
   plan(tokens: number): { weights: number; gradients: number; moments: number; cache: number; activations: number }
   /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */
   read(parameter: number, kind: number): Float32Array
   write(parameter: number, kind: number, values: Float32Array): void
+  addGradient(parameter: number, values: Float32Array): void
   dispose(): Promise<void>
 }
 

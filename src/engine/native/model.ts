@@ -7,6 +7,7 @@ import type {
   MemoryPlan,
   Model,
   ModelConfig,
+  ParameterKind,
   Sequence,
   StepInput,
   StepOutput,
@@ -16,7 +17,7 @@ import type {
 } from '../types.ts'
 import type { NativeModelHandle } from './binding.ts'
 
-const kinds = { weight: 0, gradient: 1, moment1: 2, moment2: 3 } as const
+const kinds: Record<ParameterKind, number> = { weight: 0, gradient: 1, moment1: 2, moment2: 3 }
 const noInts = new Int32Array(0)
 const noBytes = new Uint8Array(0)
 
@@ -167,13 +168,8 @@ export class NativeModel implements Model {
         eps: options.eps ?? 1e-8,
         weightDecay: options.weightDecay ?? 0,
         clip: options.clip ?? 0,
-        gradScale: options.gradScale ?? 1,
       }),
     )
-  }
-
-  zeroGradients(): Promise<void> {
-    return translatedAsync(() => this.handle.zeroGradients())
   }
 
   memoryPlan(tokens: number): MemoryPlan {
@@ -181,11 +177,16 @@ export class NativeModel implements Model {
     return { ...plan, total: plan.weights + plan.gradients + plan.moments + plan.cache + plan.activations }
   }
 
-  read(name: string, what: keyof typeof kinds = 'weight'): Float32Array {
+  read(name: string, what: ParameterKind = 'weight'): Float32Array {
     return translated(() => this.handle.read(this.parameter(name), kinds[what]))
   }
-  write(name: string, values: Float32Array, what: 'weight' | 'moment1' | 'moment2' = 'weight'): void {
+  write(name: string, values: Float32Array, what: ParameterKind = 'weight'): void {
+    if (what === 'gradient' && !this.trains) throw new NoTrainingError()
     translated(() => this.handle.write(this.parameter(name), kinds[what], values))
+  }
+  accumulate(name: string, values: Float32Array): void {
+    if (!this.trains) throw new NoTrainingError()
+    translated(() => this.handle.addGradient(this.parameter(name), values))
   }
 
   /** Out of memory names the plan of the batch at hand. */

@@ -124,15 +124,14 @@ export interface FullUpdate {
   eps: number
   weightDecay: number
   clip: number
-  gradScale: number
 }
 
 /** @throws ConfigError */
 export function checkUpdate(options: UpdateOptions): FullUpdate {
   const [beta1, beta2] = options.betas ?? [0.9, 0.95]
-  const { lr, eps = 1e-8, weightDecay = 0, clip = 0, gradScale = 1 } = options
-  const full = { lr, beta1, beta2, eps, weightDecay, clip, gradScale }
-  const most = { lr: 1e6, beta1: 0.9999999, beta2: 0.9999999, eps: 1, weightDecay: 1e6, clip: 1e30, gradScale: 1e30 }
+  const { lr, eps = 1e-8, weightDecay = 0, clip = 0 } = options
+  const full = { lr, beta1, beta2, eps, weightDecay, clip }
+  const most = { lr: 1e6, beta1: 0.9999999, beta2: 0.9999999, eps: 1, weightDecay: 1e6, clip: 1e30 }
   for (const [key, value] of Object.entries(full)) {
     if (!(value >= 0 && value <= most[key as keyof FullUpdate])) throw new ConfigError(`${key} is out of range. Got ${value}.`)
   }

@@ -9,6 +9,7 @@ import type {
   MemoryPlan,
   Model,
   ModelConfig,
+  ParameterKind,
   Sequence,
   StepInput,
   StepOutput,
@@ -18,7 +19,7 @@ import type {
 } from '../types.ts'
 import { checkAlive, checkBatch, checkSequence, checkStep, checkUpdate } from './checks.ts'
 import type { Host } from './host.ts'
-import type { Kind, StepRequest } from './protocol.ts'
+import type { StepRequest } from './protocol.ts'
 import { cachePage, SequenceTable } from './sequences.ts'
 
 /** A model whose tensors live in the worker: checks arguments, keeps the books of the cache, sends the rest. */
@@ -145,11 +146,6 @@ export class TfjsModel implements Model {
     return { gradNorm, skipped }
   }
 
-  async zeroGradients(): Promise<void> {
-    checkAlive(this.disposing !== undefined)
-    return this.host.call('zeroGradients', this.id)
-  }
-
   /** An estimate: tf keeps what the backward of one layer or one piece of the head needs, and the input of every layer. */
   memoryPlan(tokens: number): MemoryPlan {
     const { layers, hiddenSize, intermediateSize, heads, kvHeads, headDim, vocabSize } = this.config
@@ -168,18 +164,25 @@ export class TfjsModel implements Model {
     return { ...plan, total: plan.weights + plan.gradients + plan.moments + plan.cache + plan.activations }
   }
 
-  read(name: string, what: Kind = 'weight'): Float32Array {
+  read(name: string, what: ParameterKind = 'weight'): Float32Array {
     checkAlive(this.disposing !== undefined)
     return this.host.callSync('read', this.id, this.spec(name).name, what)
   }
 
-  write(name: string, values: Float32Array, what: Exclude<Kind, 'gradient'> = 'weight'): void {
-    checkAlive(this.disposing !== undefined)
-    const { shape } = this.spec(name)
-    const count = elementCount(shape)
-    if ((what as Kind) === 'gradient') throw new ConfigError('Gradients cannot be written.')
-    if (values.length !== count) throw new ConfigError(`${name} holds ${count} values. Got ${values.length}.`)
+  write(name: string, values: Float32Array, what: ParameterKind = 'weight'): void {
+    this.checkValues(name, values)
     this.host.callSync('write', this.id, name, what, values.slice())
+  }
+
+  accumulate(name: string, values: Float32Array): void {
+    this.checkValues(name, values)
+    this.host.callSync('accumulate', this.id, name, values.slice())
+  }
+
+  private checkValues(name: string, values: Float32Array): void {
+    checkAlive(this.disposing !== undefined)
+    const count = elementCount(this.spec(name).shape)
+    if (values.length !== count) throw new ConfigError(`${name} holds ${count} values. Got ${values.length}.`)
   }
 
   /** Reads the weights of a checkpoint and hands them to the worker, one tensor after the other. */

@@ -2,13 +2,13 @@
 
 import { ParallelR1Error } from '../errors.ts'
 import { elementCount, layerParameters, type ModelSpec, type ParameterSpec, parametersOf } from '../spec.ts'
-import type { ForwardResult, TrainBatch, UpdateResult } from '../types.ts'
+import type { ForwardResult, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
 import { planAttention, type Stretch } from './attention.ts'
 import { KeyValueCache } from './cache.ts'
 import type { FullUpdate } from './checks.ts'
 import { entropies, logits, pick, piecesOf, type Targets } from './head.ts'
 import { adamw, sumSquares } from './optimizer.ts'
-import type { Kind, StepAnswer, StepRequest } from './protocol.ts'
+import type { StepAnswer, StepRequest } from './protocol.ts'
 import { inverseFrequencies, rotations } from './rope.ts'
 import { sample } from './sampling.ts'
 import type { Tensor, Tf } from './tensors.ts'
@@ -26,7 +26,7 @@ export class Network {
   private readonly parameters: Map<string, ParameterSpec>
   /** Names of each layer's parameters. */
   private readonly layers: string[][]
-  private readonly held: Record<Kind, Map<string, Tensor>> = {
+  private readonly held: Record<ParameterKind, Map<string, Tensor>> = {
     weight: new Map(),
     gradient: new Map(),
     moment1: new Map(),
@@ -183,9 +183,9 @@ export class Network {
 
   update(options: FullUpdate): UpdateResult & { updates: number } {
     const { tf, held } = this
-    const gradNorm = Math.sqrt(sumSquares(tf, held.gradient.values())) * options.gradScale
+    const gradNorm = Math.sqrt(sumSquares(tf, held.gradient.values()))
     if (!Number.isFinite(gradNorm)) {
-      this.zeroGradients()
+      this.clearGradients()
       return { gradNorm, skipped: true, updates: this.updates }
     }
     this.updates++
@@ -194,15 +194,15 @@ export class Network {
     for (const { name } of this.parameters.values()) {
       tf.tidy(() => {
         const state = { weight: this.weight(name), moment1: this.values('moment1', name), moment2: this.values('moment2', name) }
-        const next = adamw(tf, state, this.values('gradient', name), options, options.gradScale * clip, this.updates)
+        const next = adamw(tf, state, this.values('gradient', name), options, clip, this.updates)
         for (const kind of ['weight', 'moment1', 'moment2'] as const) this.hold(kind, name, next[kind])
       })
     }
-    this.zeroGradients()
+    this.clearGradients()
     return { gradNorm, skipped: false, updates: this.updates }
   }
 
-  zeroGradients(): void {
+  private clearGradients(): void {
     for (const gradient of this.held.gradient.values()) gradient.dispose()
     this.held.gradient.clear()
   }
@@ -213,15 +213,21 @@ export class Network {
 
   // Parameters.
 
-  read(name: string, kind: Kind): Float32Array {
+  read(name: string, kind: ParameterKind): Float32Array {
     const tensor = this.held[kind].get(name)
     // A copy: the backend in JavaScript hands out the array that it goes on using.
     return tensor ? (tensor.dataSync() as Float32Array).slice() : new Float32Array(elementCount(this.parameters.get(name)!.shape))
   }
 
-  write(name: string, kind: Kind, values: Float32Array): void {
+  write(name: string, kind: ParameterKind, values: Float32Array): void {
     if (kind === 'weight') this.discard()
     this.hold(kind, name, this.tf.tensor(values, this.parameters.get(name)!.shape, 'float32'))
+  }
+
+  /** Gradient += values. */
+  add(name: string, values: Float32Array): void {
+    const { tf } = this
+    tf.tidy(() => this.accumulate(name, tf.tensor(values, this.parameters.get(name)!.shape, 'float32')))
   }
 
   dispose(): void {
@@ -238,11 +244,11 @@ export class Network {
   }
 
   /** Zeros where there is nothing yet; those belong to the tidy around the call. */
-  private values(kind: Kind, name: string): Tensor {
+  private values(kind: ParameterKind, name: string): Tensor {
     return this.held[kind].get(name) ?? this.tf.zeros(this.parameters.get(name)!.shape)
   }
 
-  private hold(kind: Kind, name: string, tensor: Tensor): void {
+  private hold(kind: ParameterKind, name: string, tensor: Tensor): void {
     this.held[kind].get(name)?.dispose()
     this.held[kind].set(name, this.tf.keep(tensor))
   }

@@ -11,7 +11,7 @@ export interface AdamState {
 }
 
 /**
- * @param scale what gradients are multiplied by first: gradScale and clipping
+ * @param scale what gradients are multiplied by first, to clip them
  * @param updates number of this update, from 1
  */
 export function adamw(tf: Tf, state: AdamState, gradient: Tensor, options: FullUpdate, scale: number, updates: number): AdamState {

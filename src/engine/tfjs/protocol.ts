@@ -1,7 +1,7 @@
 /** What the caller's thread asks of the worker that runs TensorFlow.js: one request, one answer, in order. */
 
 import type { MessagePort } from 'node:worker_threads'
-import type { ForwardResult, ModelConfig, TrainBatch, UpdateResult } from '../types.ts'
+import type { ForwardResult, ModelConfig, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
 import type { BackendChoice, BackendInfo } from './backend.ts'
 import type { FullUpdate } from './checks.ts'
 import type { SamplingRow } from './sampling.ts'
@@ -26,8 +26,6 @@ export interface StepAnswer {
   logprobs: Float32Array
 }
 
-export type Kind = 'weight' | 'gradient' | 'moment1' | 'moment2'
-
 /** Model is the number that the caller gave it. */
 export interface Calls {
   open(choice: BackendChoice, threads: number | undefined): Promise<BackendInfo>
@@ -37,10 +35,10 @@ export interface Calls {
   forward(model: number, batch: TrainBatch, keep: boolean, entropy: boolean): ForwardResult
   backward(model: number, weights: Float32Array): void
   update(model: number, options: FullUpdate): UpdateResult & { updates: number }
-  zeroGradients(model: number): void
   setUpdates(model: number, updates: number): void
-  read(model: number, name: string, kind: Kind): Float32Array
-  write(model: number, name: string, kind: Exclude<Kind, 'gradient'>, values: Float32Array): void
+  read(model: number, name: string, kind: ParameterKind): Float32Array
+  write(model: number, name: string, kind: ParameterKind, values: Float32Array): void
+  accumulate(model: number, name: string, values: Float32Array): void
   disposeModel(model: number): void
   memory(): { numTensors: number; numBytes: number }
 }

@@ -30,10 +30,10 @@ const calls: Calls = {
   forward: (model, batch, keep, entropy) => network(model).forward(batch, keep, entropy),
   backward: (model, weights) => network(model).backward(weights),
   update: (model, options) => network(model).update(options),
-  zeroGradients: (model) => network(model).zeroGradients(),
   setUpdates: (model, updates) => network(model).setUpdates(updates),
   read: (model, name, kind) => network(model).read(name, kind),
   write: (model, name, kind, values) => network(model).write(name, kind, values),
+  accumulate: (model, name, values) => network(model).add(name, values),
   disposeModel(model) {
     networks.get(model)?.dispose()
     networks.delete(model)

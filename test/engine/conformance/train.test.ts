@@ -227,9 +227,57 @@ describe.each(candidates)('training: $name', (candidate) => {
       if (candidate.exact) expectSameBits(found, expected, name)
       else expect(relativeDistance(found, expected), name).toBeLessThan(1e-4)
     }
-    await parts.zeroGradients()
-    expect(norm(parts.read('model.norm.weight', 'gradient'))).toBe(0)
     for (const model of [whole, parts]) await model.dispose()
+  })
+
+  it('moves gradients between models: written and gone on from, and added', async () => {
+    const lengths = [9, 4, 11]
+    const batch = batchOf(lengths)
+    const weights = weightsFor(batch)
+    const half = (from: number, to: number): [TrainBatch, Float32Array] => {
+      const [first, end] = [batch.bounds[from], batch.bounds[to]]
+      const bounds = batch.bounds.slice(from, to + 1).map((at) => at - first)
+      return [{ ids: batch.ids.slice(first, end), positions: batch.positions.slice(first, end), bounds }, weights.slice(first, end)]
+    }
+    const train = async (model: Model, [part, slopes]: [TrainBatch, Float32Array]) => {
+      await model.forward(part)
+      await model.backward(slopes)
+    }
+    const [whole, one, two, sum] = await Promise.all([1, 2, 3, 4].map(() => engine.create(tiny, lively(6))))
+    await train(whole, [batch, weights])
+    await train(one, half(0, 1))
+    await train(two, half(1, 3))
+    const names = whole.parameters.map(({ name }) => name)
+    const same = (found: Float32Array, expected: Float32Array, what: string): void => {
+      if (candidate.name === 'tfjs, TensorFlow') expect(relativeDistance(found, expected), what).toBeLessThan(1e-4)
+      else expectSameBits(found, expected, what)
+    }
+    for (const name of names) {
+      const [a, b] = [one, two].map((model) => model.read(name, 'gradient'))
+      sum.accumulate(name, a)
+      expectSameBits(sum.read(name, 'gradient'), a, `${name}, added to nothing`)
+      sum.accumulate(name, b)
+      const expected = a.map((value, i) => value + b[i])
+      expectSameBits(sum.read(name, 'gradient'), expected, `${name}, added`)
+      expect(relativeDistance(expected, whole.read(name, 'gradient')), name).toBeLessThan(1e-4)
+    }
+    // Sums run in token order and start from what the gradient holds: the second half goes on where the first one ended.
+    for (const name of names) two.write(name, one.read(name, 'gradient'), 'gradient')
+    await train(two, half(1, 3))
+    for (const name of names) {
+      const [found, expected] = [two.read(name, 'gradient'), whole.read(name, 'gradient')]
+      if (candidate.exact) expectSameBits(found, expected, name)
+      else expect(relativeDistance(found, expected), name).toBeLessThan(1e-4)
+    }
+    // What was written is what an update takes.
+    for (const name of names) sum.write(name, two.read(name, 'gradient'), 'gradient')
+    const options = { lr: 1e-2, clip: 0.5 }
+    expect(await sum.update(options)).toEqual(await two.update(options))
+    for (const name of names) {
+      same(sum.read(name), two.read(name), name)
+      expect(norm(sum.read(name, 'gradient')), `${name}, after an update`).toBe(0)
+    }
+    for (const model of [whole, one, two, sum]) await model.dispose()
   })
 
   it('skips an update whose gradient is not finite and goes on afterwards', async () => {
