@@ -4,7 +4,6 @@
       "target_name": "parallel_r1",
       "sources": [
         "native/addon.cpp",
-        "native/cache.cpp",
         "native/model.cpp",
         "native/threads.cpp",
         "native/worker.cpp",

@@ -1,4 +1,5 @@
-// The addon checks arguments and queues work; everything else is in model.cpp and the ops. Shapes and meanings are
+// The addon queues work, and guards against arguments that would read or write where nothing is: what is wrong with an
+// argument is said by src/engine/checks.ts before. Everything else is in model.cpp and the ops. Shapes and meanings are
 // those of src/engine/types.ts; src/engine/native/binding.ts describes this surface to TypeScript.
 #include <napi.h>
 
@@ -6,9 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <new>
-#include <unordered_set>
 
-#include "cache.h"
 #include "cuda/loader.h"
 #include "worker.h"
 
@@ -61,18 +60,24 @@ int integer(const Napi::Object& object, const char* key, double least, double mo
 }
 bool flag(const Napi::Object& object, const char* key) { return object.Get(key).ToBoolean().Value(); }
 
-void check_ids(Napi::Env env, View<int32_t> ids, View<int32_t> positions, const ModelConfig& c) {
-  if (positions.size != ids.size) fail(env, "ids and positions differ in length.");
-  for (size_t i = 0; i < ids.size; i++) {
-    if (ids.data[i] < 0 || ids.data[i] >= c.vocab) {
-      fail(env, "Token id " + std::to_string(ids.data[i]) + " at index " + std::to_string(i) +
-                    " is outside the vocabulary of " + std::to_string(c.vocab) + ".");
-    }
-    if (positions.data[i] < 0 || positions.data[i] >= c.max_positions) {
-      fail(env, "Position " + std::to_string(positions.data[i]) + " at index " + std::to_string(i) +
-                    " is outside the model's " + std::to_string(c.max_positions) + " positions.");
-    }
+/// What lies beyond these indexes memory that is not there; src/engine/checks.ts has said it better before.
+void guard(Napi::Env env, bool ok, const char* what) {
+  if (!ok) fail(env, std::string(what) + " out of range: a caller of the addon must check its arguments.");
+}
+void guard_range(Napi::Env env, View<int32_t> values, int end, const char* what) {
+  guard(env, std::all_of(values.data, values.data + values.size, [end](int v) { return v >= 0 && v < end; }), what);
+}
+
+/// Lists of ids, one behind the other: list k is ids[offsets[k]] … ids[offsets[k + 1] − 1].
+std::vector<std::vector<int>> id_lists(Napi::Env env, View<int32_t> offsets, View<int32_t> ids, int vocab) {
+  guard_range(env, ids, vocab, "excluded ids");
+  std::vector<std::vector<int>> lists;
+  for (size_t i = 0; i + 1 < offsets.size; i++) {
+    const int begin = offsets.data[i], end = offsets.data[i + 1];
+    guard(env, begin >= 0 && begin <= end && static_cast<size_t>(end) <= ids.size, "offsets of excluded ids");
+    lists.emplace_back(ids.data + begin, ids.data + end);
   }
+  return lists;
 }
 
 // ---- Engine ----
@@ -255,14 +260,10 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(
         env, "NativeModel",
-        {InstanceAccessor<&ModelWrap::parameters>("parameters"), InstanceAccessor<&ModelWrap::capacity>("cacheCapacity"),
-         InstanceAccessor<&ModelWrap::free_tokens>("cacheFree"),
+        {InstanceAccessor<&ModelWrap::parameters>("parameters"),
          InstanceAccessor<&ModelWrap::get_updates, &ModelWrap::set_updates>("updates"),
-         InstanceMethod<&ModelWrap::create>("create"), InstanceMethod<&ModelWrap::fork>("fork"),
-         InstanceMethod<&ModelWrap::join>("join"), InstanceMethod<&ModelWrap::release>("free"),
-         InstanceMethod<&ModelWrap::length>("length"), InstanceMethod<&ModelWrap::step>("step"),
-         InstanceMethod<&ModelWrap::forward>("forward"), InstanceMethod<&ModelWrap::backward>("backward"),
-         InstanceMethod<&ModelWrap::update>("update"),
+         InstanceMethod<&ModelWrap::step>("step"), InstanceMethod<&ModelWrap::forward>("forward"),
+         InstanceMethod<&ModelWrap::backward>("backward"), InstanceMethod<&ModelWrap::update>("update"),
          InstanceMethod<&ModelWrap::plan>("plan"), InstanceMethod<&ModelWrap::read>("read"),
          InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::add_gradient>("addGradient"),
          InstanceMethod<&ModelWrap::dispose>("dispose")});
@@ -273,7 +274,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     Parts* parts = info[0].As<Napi::External<Parts>>().Data();
     queue_ = parts->queue;
     model_ = parts->model;
-    sequences_ = std::make_unique<SequenceTable>(parts->cache_tokens);
+    cache_tokens_ = parts->cache_tokens;
   }
 
  private:
@@ -285,13 +286,6 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     model(env);
     if (queue_->closed()) fail(env, "The engine was disposed.", "PR1_DISPOSED");
     return queue_->run(env, std::move(work));
-  }
-  int sequence(Napi::Env env, const Napi::Value& value) {
-    int id = value.IsNumber() ? value.As<Napi::Number>().Int32Value() : -1;
-    if (!sequences_->exists(id)) {
-      fail(env, "Sequence " + value.ToString().Utf8Value() + " does not exist: it was freed, joined or never created.");
-    }
-    return id;
   }
 
   Napi::Value parameters(const Napi::CallbackInfo& info) {
@@ -308,12 +302,6 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     }
     return list;
   }
-  Napi::Value capacity(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), sequences_->capacity());
-  }
-  Napi::Value free_tokens(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), sequences_->free_tokens());
-  }
   Napi::Value get_updates(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(model(info.Env()).updates));
   }
@@ -322,102 +310,51 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     model(info.Env()).updates = value.ToNumber().Int64Value();
   }
 
-  Napi::Value create(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), sequences_->create()); }
-  Napi::Value fork(const Napi::CallbackInfo& info) {
-    Napi::Env env = info.Env();
-    int id = sequence(env, info[0]);
-    double n = info[1].ToNumber().DoubleValue();
-    if (!(n >= 1 && n <= 65536)) fail(env, "fork needs a count of 1 or more. Got " + info[1].ToString().Utf8Value() + ".");
-    Napi::Array out = Napi::Array::New(env);
-    uint32_t i = 0;
-    for (int child : sequences_->fork(id, static_cast<int>(n))) out.Set(i++, child);
-    return out;
-  }
-  Napi::Value join(const Napi::CallbackInfo& info) {
-    Napi::Env env = info.Env();
-    int parent = sequence(env, info[0]);
-    if (!info[1].IsArray()) fail(env, "join needs an array of children.");
-    Napi::Array list = info[1].As<Napi::Array>();
-    std::vector<int> children;
-    for (uint32_t i = 0; i < list.Length(); i++) {
-      int child = sequence(env, list.Get(i));
-      if (child == parent || std::count(children.begin(), children.end(), child)) {
-        fail(env, "join lists sequence " + std::to_string(child) + " twice.");
-      }
-      children.push_back(child);
-    }
-    if (!sequences_->join(parent, children)) {
-      fail(env, "A joined child does not start with the parent's tokens. Fork it from the parent and leave the parent alone until the join.");
-    }
-    return env.Undefined();
-  }
-  Napi::Value release(const Napi::CallbackInfo& info) {
-    sequences_->release(sequence(info.Env(), info[0]));
-    return info.Env().Undefined();
-  }
-  Napi::Value length(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), sequences_->length(sequence(info.Env(), info[0])));
-  }
-
-  /// (sequences (n), counts (n), ids (T), positions (T), sampling (n, 6), excludeOffsets, excludeIds)
+  /// (ids (T), positions (T), counts (n), runCounts (n), runs (R, 2), sampling (n, 6), excludeOffsets, excludeIds)
+  /// counts: new tokens of each input; its runs are the cache slots of all its tokens, the new ones last.
   /// sampling rows: temperature (below 0: none), topK, topP, seed, stream, index of the exclude set (−1: none).
   Napi::Value step(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     const ModelConfig& c = model(env).config();
-    View<int32_t> list = ints(env, info[0], "sequences"), counts = ints(env, info[1], "counts");
-    View<int32_t> ids = ints(env, info[2], "ids"), positions = ints(env, info[3], "positions");
-    View<double> sampling = doubles(env, info[4], "sampling");
-    View<int32_t> offsets = ints(env, info[5], "excludeOffsets"), excluded = ints(env, info[6], "excludeIds");
-    if (counts.size != list.size || sampling.size != list.size * 6) fail(env, "step arrays differ in length.");
-    check_ids(env, ids, positions, c);
-    size_t total = 0;
-    int pages = 0;
-    std::unordered_set<int> seen;
-    for (size_t i = 0; i < list.size; i++) {
-      int id = list.data[i];
-      if (!sequences_->exists(id)) {
-        fail(env, "Sequence " + std::to_string(id) + " does not exist: it was freed, joined or never created.");
-      }
-      if (!seen.insert(id).second) fail(env, "Sequence " + std::to_string(id) + " is listed twice in one step.");
-      if (counts.data[i] < 1) fail(env, "Each input of a step needs at least one token.");
-      total += static_cast<size_t>(counts.data[i]);
-      pages += sequences_->pages_needed(id, counts.data[i]);
-      const double* row = sampling.data + i * 6;
-      if (row[0] >= 0 && row[5] >= 0 && row[5] + 1 >= static_cast<double>(offsets.size)) fail(env, "exclude set out of range.");
-    }
-    for (size_t i = 0; i < excluded.size; i++) {
-      if (excluded.data[i] < 0 || excluded.data[i] >= c.vocab) {
-        fail(env, "Excluded id " + std::to_string(excluded.data[i]) + " is outside the vocabulary.");
-      }
-    }
-    for (size_t i = 0; i + 1 < offsets.size; i++) {
-      if (offsets.data[i] < 0 || offsets.data[i] > offsets.data[i + 1] || offsets.data[i + 1] > static_cast<int>(excluded.size)) {
-        fail(env, "excludeOffsets out of range.");
-      }
-    }
-    if (total != ids.size) fail(env, "counts do not add up to the number of ids.");
-    if (pages * kPage > sequences_->free_tokens()) {
-      fail(env, "The KV cache holds " + std::to_string(sequences_->capacity()) + " tokens, " +
-                    std::to_string(sequences_->free_tokens()) + " are free and this step needs " +
-                    std::to_string(pages * kPage) + ". Free sequences or load the model with a larger cacheTokens.",
-           "PR1_CACHE_FULL");
-    }
+    View<int32_t> ids = ints(env, info[0], "ids"), positions = ints(env, info[1], "positions");
+    View<int32_t> counts = ints(env, info[2], "counts"), run_counts = ints(env, info[3], "runCounts");
+    View<int32_t> runs = ints(env, info[4], "runs");
+    View<double> sampling = doubles(env, info[5], "sampling");
+    const auto sets = id_lists(env, ints(env, info[6], "excludeOffsets"), ints(env, info[7], "excludeIds"), c.vocab);
+    const size_t n = counts.size, T = ids.size;
+    guard(env, positions.size == T && run_counts.size == n && sampling.size == n * 6, "lengths of a step's arrays");
+    guard_range(env, ids, c.vocab, "ids");
+    guard_range(env, positions, c.max_positions, "positions");
 
     auto step = std::make_shared<Step>();
-    step->ids.assign(ids.data, ids.data + ids.size);
-    step->positions.assign(positions.data, positions.data + positions.size);
-    step->slots.reserve(total);
-    step->runs.resize(list.size);
-    step->queries.reserve(total);
-    size_t at = 0;
-    for (size_t i = 0; i < list.size; i++) {
-      const int id = list.data[i], before = sequences_->length(id), n = counts.data[i];
-      sequences_->append(id, n, step->slots);
-      step->runs[i] = sequences_->runs(id);
-      for (int t = 0; t < n; t++) step->queries.push_back({step->runs[i].data(), before + t + 1});
-      at += static_cast<size_t>(n);
+    step->ids.assign(ids.data, ids.data + T);
+    step->positions.assign(positions.data, positions.data + T);
+    step->slots.resize(T);
+    step->runs.resize(n);
+    step->queries.reserve(T);
+    size_t at = 0, next = 0;  // token, run
+    for (size_t i = 0; i < n; i++) {
+      const int count = counts.data[i], pieces = run_counts.data[i];
+      guard(env, count >= 1 && static_cast<size_t>(count) <= T - at, "counts");
+      guard(env, pieces >= 1 && static_cast<size_t>(pieces) <= runs.size / 2 - next, "runCounts");
+      std::vector<Run>& own = step->runs[i];
+      own.reserve(static_cast<size_t>(pieces));
+      int64_t length = 0;
+      for (const size_t end = next + static_cast<size_t>(pieces); next < end; next++) {
+        const Run r{runs.data[2 * next], runs.data[2 * next + 1]};
+        guard(env, r.begin >= 0 && r.begin < r.end && r.end <= cache_tokens_, "runs");
+        length += r.end - r.begin;
+        own.push_back(r);
+      }
+      guard(env, length >= count && length <= cache_tokens_, "tokens of a sequence");
+      for (int t = 1; t <= count; t++) step->queries.push_back({own.data(), static_cast<int>(length) - count + t});
+      size_t to = at + static_cast<size_t>(count);
+      for (auto r = own.rbegin(); to > at; ++r) {
+        for (int slot = r->end; slot > r->begin && to > at;) step->slots[--to] = --slot;
+      }
+      at += static_cast<size_t>(count);
       const double* row = sampling.data + i * 6;
-      if (row[0] < 0) continue;
+      if (!(row[0] >= 0)) continue;
       SamplingRow s;
       s.temperature = static_cast<float>(row[0]);
       s.top_k = static_cast<int>(row[1]);
@@ -425,15 +362,12 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
       s.seed = static_cast<uint64_t>(static_cast<int64_t>(row[3]));
       s.stream = static_cast<uint32_t>(row[4]);
       s.position = static_cast<uint32_t>(positions.data[at - 1]);
+      guard(env, row[5] < static_cast<double>(sets.size()), "exclude set");
       step->rows.push_back(static_cast<int>(at) - 1);
       step->sampling.push_back(s);
-      std::vector<int> set;
-      if (row[5] >= 0) {
-        const int k = static_cast<int>(row[5]);
-        set.assign(excluded.data + offsets.data[k], excluded.data + offsets.data[k + 1]);
-      }
-      step->excluded.push_back(std::move(set));
+      step->excluded.push_back(row[5] >= 0 ? sets[static_cast<size_t>(row[5])] : std::vector<int>{});
     }
+    guard(env, at == T && next == runs.size / 2, "sums of counts");
     auto model = model_;
     return run(env, [model, step]() -> JobQueue::Result {
       auto result = std::make_shared<StepResult>(model->step(*step));
@@ -462,63 +396,29 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     View<int32_t> offsets = ints(env, object.Get("exclusionOffsets"), "exclusionOffsets");
     View<int32_t> excluded = ints(env, object.Get("exclusionIds"), "exclusionIds");
     auto targets = view<Napi::Uint8Array, uint8_t>(env, object.Get("targets"), "targets", napi_uint8_array);
-    auto batch = std::make_shared<Batch>();
     const size_t T = ids.size;
-    if (T == 0 || T > (1u << 28)) fail(env, "A batch needs at least one token.");
-    check_ids(env, ids, positions, c);
-    if (bounds.size < 2 || bounds.data[0] != 0 || bounds.data[bounds.size - 1] != static_cast<int>(T)) {
-      fail(env, "bounds must start with 0 and end with the number of tokens, " + std::to_string(T) + ".");
-    }
-    for (size_t s = 0; s + 1 < bounds.size; s++) {
-      if (bounds.data[s] >= bounds.data[s + 1]) fail(env, "bounds must ascend; sequence " + std::to_string(s) + " is empty.");
-    }
+    guard(env, T >= 1 && T <= (1u << 28) && positions.size == T, "tokens of a batch");
+    guard_range(env, ids, c.vocab, "ids");
+    guard_range(env, positions, c.max_positions, "positions");
+    auto batch = std::make_shared<Batch>();
     batch->T = static_cast<int>(T);
     batch->hidden_levels = integer(object, "hiddenLevels", 0, 4096);
-    if (hidden.size != T * static_cast<size_t>(batch->hidden_levels) * 2) {
-      fail(env, "hidden must hold " + std::to_string(T * batch->hidden_levels * 2) + " numbers (tokens x levels x 2). Got " +
-                    std::to_string(hidden.size) + ".");
-    }
+    batch->temperature = static_cast<float>(number(object, "temperature"));
+    batch->exclusion_sets = id_lists(env, offsets, excluded, c.vocab);
+    const size_t levels = static_cast<size_t>(batch->hidden_levels);
+    guard(env, hidden.size == T * levels * 2, "hidden");
+    guard(env, targets.size == 0 || targets.size == T, "targets");
+    guard(env, exclusion.size == 0 || exclusion.size == T, "exclusion");
+    guard(env, bounds.size >= 2 && bounds.data[0] == 0 && bounds.data[bounds.size - 1] == batch->T, "bounds");
     for (size_t s = 0; s + 1 < bounds.size; s++) {
-      for (int t = bounds.data[s]; t < bounds.data[s + 1]; t++) {
-        int at = bounds.data[s];
-        for (int level = 0; level < batch->hidden_levels; level++) {
-          const int* range = hidden.data + (static_cast<size_t>(t) * batch->hidden_levels + level) * 2;
-          if (range[0] == 0 && range[1] == 0) continue;
-          if (range[0] < at || range[1] < range[0] || range[1] > t) {
-            fail(env, "Hidden range [" + std::to_string(range[0]) + ", " + std::to_string(range[1]) + ") of token " +
-                          std::to_string(t) + " must lie between its sequence's start and itself, ascending and disjoint.");
-          }
-          at = range[1];
-        }
-      }
-    }
-    if (targets.size != 0 && targets.size != T) fail(env, "targets must have one entry a token.");
-    if (exclusion.size != 0 && exclusion.size != T) fail(env, "exclusion must have one entry a token.");
-    for (size_t i = 0; i + 1 < offsets.size; i++) {
-      if (offsets.data[i] < 0 || offsets.data[i] > offsets.data[i + 1] || offsets.data[i + 1] > static_cast<int>(excluded.size)) {
-        fail(env, "exclusionOffsets out of range.");
-      }
-      batch->exclusion_sets.emplace_back(excluded.data + offsets.data[i], excluded.data + offsets.data[i + 1]);
-    }
-    for (size_t i = 0; i < excluded.size; i++) {
-      if (excluded.data[i] < 0 || excluded.data[i] >= c.vocab) {
-        fail(env, "Excluded id " + std::to_string(excluded.data[i]) + " is outside the vocabulary.");
-      }
-    }
-    for (size_t s = 0; s + 1 < bounds.size; s++) {
+      guard(env, bounds.data[s] < bounds.data[s + 1], "bounds");
       for (int t = bounds.data[s]; t + 1 < bounds.data[s + 1] && exclusion.size; t++) {
-        const int k = exclusion.data[t];
-        if (k >= static_cast<int>(batch->exclusion_sets.size())) fail(env, "exclusion set " + std::to_string(k) + " does not exist.");
-        if (k < 0 || (targets.size && !targets.data[t])) continue;
-        const auto& set = batch->exclusion_sets[static_cast<size_t>(k)];
-        if (std::count(set.begin(), set.end(), ids.data[t + 1])) {
-          fail(env, "Token " + std::to_string(t + 1) + " (id " + std::to_string(ids.data[t + 1]) + ") is a target but was excluded when it was sampled.");
-        }
+        guard(env, exclusion.data[t] < static_cast<int>(batch->exclusion_sets.size()), "exclusion");
       }
     }
-    double temperature = number(object, "temperature");
-    if (!(temperature > 0) || !std::isfinite(temperature)) fail(env, "temperature of a forward must be above 0.");
-    batch->temperature = static_cast<float>(temperature);
+    for (size_t i = 0; i < T * levels; i++) {
+      guard(env, hidden.data[2 * i] >= 0 && hidden.data[2 * i + 1] <= static_cast<int>(i / levels), "hidden");
+    }
     batch->ids.assign(ids.data, ids.data + T);
     batch->positions.assign(positions.data, positions.data + T);
     batch->bounds.assign(bounds.data, bounds.data + bounds.size);
@@ -547,10 +447,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value backward(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     View<float> weights = floats(env, info[0], "weights");
-    if (weights.size != tokens_) {
-      fail(env, "backward needs one weight a token of the last forward: expected " + std::to_string(tokens_) + ", got " +
-                    std::to_string(weights.size) + ".");
-    }
+    guard(env, weights.size == tokens_, "weights");
     auto copy = std::make_shared<std::vector<float>>(weights.data, weights.data + weights.size);
     auto model = model_;
     return run(env, [model, copy]() -> JobQueue::Result {
@@ -563,20 +460,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     Napi::Env env = info.Env();
     if (!info[0].IsObject()) fail(env, "update needs options.");
     Napi::Object object = info[0].As<Napi::Object>();
-    UpdateOptions o{};
-    const struct {
-      const char* key;
-      double* to;
-      double least, most;
-    } fields[] = {{"lr", &o.lr, 0, 1e6},           {"beta1", &o.beta1, 0, 0.9999999},          {"beta2", &o.beta2, 0, 0.9999999},
-                  {"eps", &o.eps, 0, 1},           {"weightDecay", &o.weight_decay, 0, 1e6},   {"clip", &o.clip, 0, 1e30}};
-    for (const auto& field : fields) {
-      double value = number(object, field.key);
-      if (!(value >= field.least && value <= field.most)) {
-        fail(env, std::string(field.key) + " is out of range. Got " + std::to_string(value) + ".");
-      }
-      *field.to = value;
-    }
+    const UpdateOptions o{number(object, "lr"),  number(object, "beta1"),       number(object, "beta2"),
+                          number(object, "eps"), number(object, "weightDecay"), number(object, "clip")};
     auto model = model_;
     return run(env, [model, o]() -> JobQueue::Result {
       UpdateResult result = model->update(o);
@@ -639,10 +524,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   }
   View<float> whole(Napi::Env env, size_t parameter, const Napi::Value& value) {
     View<float> values = floats(env, value, "values");
-    const Parameter& p = model_->parameters()[parameter];
-    if (values.size != p.count) {
-      fail(env, p.name + " holds " + std::to_string(p.count) + " values. Got " + std::to_string(values.size) + ".");
-    }
+    guard(env, values.size == model_->parameters()[parameter].count, "values");
     return values;
   }
 
@@ -666,8 +548,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
 
   std::shared_ptr<JobQueue> queue_;
   std::shared_ptr<Model> model_;
-  std::unique_ptr<SequenceTable> sequences_;
-  size_t tokens_ = 0;
+  int cache_tokens_ = 0;
+  size_t tokens_ = 0;  // of the last forward
 };
 
 /// (config: ModelConfig, {cacheTokens, recompute}) → Promise<NativeModel>
@@ -724,7 +606,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   constructors->model = Napi::Persistent(model);
   env.SetInstanceData(constructors);
   exports.Set("NativeEngine", engine);
-  exports.Set("page", Napi::Number::New(env, kPage));
   Napi::Array sets = Napi::Array::New(env);
   uint32_t n = 0;
   for (const char* const* isa = available_isas(); *isa; isa++) sets.Set(n++, *isa);

@@ -11,6 +11,9 @@
 
 namespace pr1 {
 
+/// Slots a page of the KV cache, handed out in src/engine/sequences.ts.
+constexpr int kPage = 16;
+
 struct ModelConfig {
   int vocab, hidden, layers, heads, kv_heads, head_dim, intermediate, max_positions;
   float eps;

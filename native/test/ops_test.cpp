@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "../cache.h"
 #include "../ops.h"
 #include "../threads.h"
 
@@ -505,62 +504,6 @@ struct Test {
   }
 };
 
-/// Random creates, forks, appends, joins and frees beside a table of plain lists.
-static void sequences() {
-  SequenceTable table(64 * kPage);
-  std::vector<std::pair<int, std::vector<int>>> mirror;
-  std::mt19937 random(11);
-  auto listed = [&](int id) {
-    std::vector<int> slots;
-    for (const Run& run : table.runs(id)) {
-      for (int s = run.begin; s < run.end; s++) slots.push_back(s);
-    }
-    return slots;
-  };
-  auto check = [](bool ok, const char* what) {
-    if (!ok) std::printf("FAILED sequences: %s\n", what), std::exit(1);
-  };
-  for (int round = 0; round < 20000; round++) {
-    int action = static_cast<int>(random() % 10);
-    if (mirror.empty() || action == 0) {
-      mirror.push_back({table.create(), {}});
-    } else {
-      size_t at = random() % mirror.size();
-      if (action <= 4) {
-        int n = 1 + static_cast<int>(random() % 20);
-        if (table.pages_needed(mirror[at].first, n) * kPage <= table.free_tokens()) {
-          std::vector<int> slots;
-          table.append(mirror[at].first, n, slots);
-          mirror[at].second.insert(mirror[at].second.end(), slots.begin(), slots.end());
-        }
-      } else if (action <= 6) {
-        int n = 1 + static_cast<int>(random() % 4);
-        std::vector<int> children = table.fork(mirror[at].first, n);
-        std::vector<int> joined = mirror[at].second;
-        size_t shared = joined.size();
-        for (int child : children) {
-          int m = static_cast<int>(random() % 9);
-          std::vector<int> slots;
-          if (table.pages_needed(child, m) * kPage <= table.free_tokens()) table.append(child, m, slots);
-          joined.insert(joined.end(), slots.begin(), slots.end());
-          check(table.length(child) == static_cast<int>(shared + slots.size()), "length of a child");
-        }
-        check(table.join(mirror[at].first, children), "join");
-        mirror[at].second = joined;
-      } else if (action <= 8) {
-        table.release(mirror[at].first);
-        mirror.erase(mirror.begin() + static_cast<long>(at));
-      }
-    }
-    if (round % 50 == 0) {
-      for (auto& entry : mirror) check(listed(entry.first) == entry.second, "slots");
-    }
-  }
-  for (auto& entry : mirror) table.release(entry.first);
-  check(table.free_tokens() == 64 * kPage, "every page is free in the end");
-  std::printf("ok sequences\n");
-}
-
 /// Many runs of uneven tasks: each task exactly once.
 static void pool() {
   ThreadPool threads(3);
@@ -611,7 +554,6 @@ int main(int argc, char** argv) {
   t.embedding(9, 20, 5);
   t.adamw(100);
   t.sampling();
-  sequences();
   pool();
   std::printf("done\n");
   return 0;

@@ -10,7 +10,7 @@ export const root = path.resolve(fileURLToPath(import.meta.url), '../../..')
 const native = path.join(root, 'native')
 
 function sources(): string[] {
-  const files = ['native', 'native/cuda', 'native/cpu', 'test/cuda'].flatMap((folder) =>
+  const files = ['native', 'native/cuda', 'native/cpu', 'test/cuda', 'test/native'].flatMap((folder) =>
     readdirSync(path.join(root, folder)).map((name) => path.join(root, folder, name)),
   )
   return files.filter((file) => /\.(h|cpp|cu)$/.test(file)).sort()
@@ -42,17 +42,7 @@ export const emulatedLibrary = () =>
   make('emulated.so', process.execPath, (out) => [path.join(root, 'scripts/build-cuda.mjs'), '--host', '--out', out])
 
 export const hostTest = () =>
-  make('host_test', compiler, (out) => [
-    '-std=c++17',
-    '-O1',
-    '-Wall',
-    '-Wextra',
-    '-Werror',
-    '../test/cuda/host_test.cpp',
-    'cache.cpp',
-    '-o',
-    out,
-  ])
+  make('host_test', compiler, (out) => ['-std=c++17', '-O1', '-Wall', '-Wextra', '-Werror', '../test/cuda/host_test.cpp', '-o', out])
 
 export const opsCheck = () =>
   make('ops_check', compiler, (out) => [

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "../../native/cache.h"
 #include "../../native/cuda/arena.h"
 #include "../../native/cuda/plan.h"
 #include "../../native/cuda/staging.h"
+#include "../native/slots.h"
 
 using namespace pr1;
 using namespace pr1::cuda;
@@ -164,8 +164,8 @@ static void plans() {
   AttentionPlan plan;
   long shared = 0, alone = 0;
   for (int round = 0; round < 300; round++) {
-    // Sequences that grow, fork and join in a real table, as decoding does.
-    SequenceTable table(512 * kPage);
+    // Sequences that grow, fork and join in a table, as decoding does.
+    Slots table;
     std::vector<int> sequences{table.create()};
     std::vector<int> slots;
     table.append(sequences[0], 1 + pick(300), slots);
@@ -206,7 +206,7 @@ static void plans() {
   std::printf("ok plans (%ld shared items, %ld of one query)\n", shared, alone);
 
   // Eight paths of one prompt of 640 tokens: its ten chunks are two items each (four queries of four heads), not eight.
-  SequenceTable table(100 * kPage);
+  Slots table;
   std::vector<int> slots;
   const int parent = table.create();
   table.append(parent, 640, slots);

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 const native = path.resolve(fileURLToPath(import.meta.url), '../../../native')
 const compiler = process.env.CXX ?? 'c++'
 const flags = ['-std=c++17', '-O1', '-g1', '-ffp-contract=off', '-fno-math-errno', '-I.']
-const core = ['cache.cpp', 'model.cpp', 'threads.cpp', 'worker.cpp']
+const core = ['model.cpp', 'threads.cpp', 'worker.cpp']
 
 export const addressSanitizer = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 export const threadSanitizer = ['-fsanitize=thread']
@@ -107,7 +107,7 @@ function claim(lock: string): boolean {
 /** Named after the headers and the flags; an object also carries the hash of its own source. */
 function folder(extra: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify([compiler, flags, extra]))
-  for (const at of ['.', 'cpu']) {
+  for (const at of ['.', 'cpu', '../test/native']) {
     for (const name of readdirSync(path.join(native, at)).sort()) {
       if (name.endsWith('.h')) hash.update(name).update(readFileSync(path.join(native, at, name)))
     }

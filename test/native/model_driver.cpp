@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "cache.h"
 #include "model.h"
+#include "slots.h"
 #include "threads.h"
 #include "worker.h"
 
@@ -73,15 +73,10 @@ struct Decoder {
     Ints excluded;
   };
   Model& model;
-  SequenceTable table;
+  int room;
+  Slots table;
 
-  bool fits(const std::vector<Input>& inputs) const {
-    int pages = 0;
-    for (const Input& in : inputs) pages += table.pages_needed(in.sequence, static_cast<int>(in.ids.size()));
-    return pages * kPage <= table.free_tokens();
-  }
   StepResult step(const std::vector<Input>& inputs) {
-    check(fits(inputs), "the cache is too small for this test");
     Step s;
     s.runs.resize(inputs.size());
     for (size_t i = 0; i < inputs.size(); i++) {
@@ -99,6 +94,7 @@ struct Decoder {
       s.sampling.push_back(row);
       s.excluded.push_back(in.excluded);
     }
+    check(table.used() <= room, "the cache is too small for this test");
     StepResult result = model.step(s);
     check(finite(result.logprobs), "log-probabilities of a step");
     for (int id : result.ids) check(id >= 0 && id < model.config().vocab, "a sampled id");
@@ -204,7 +200,7 @@ static void decode(const ModelConfig& c, Ops& ops, int prompt, int n) {
   Model model(c, ops, room, false);
   rng.seed(13);
   randomize(model);
-  Decoder d{model, SequenceTable(room)};
+  Decoder d{model, room, {}};
   const int V = c.vocab;
 
   // A prompt in two chunks, then one path: the same bits as the packed sequence.
@@ -250,29 +246,24 @@ static void decode(const ModelConfig& c, Ops& ops, int prompt, int n) {
 
   Ints joined(paths.begin(), paths.begin() + 4);
   check(d.table.join(a, joined), "a join");
-  d.table.release(paths[4]);
   check(d.table.length(a) == prefix + 4 * n + 20, "what a join appends");
   d.step({{a, random_ids(3, V), count_from(prefix + n, 3), ways[3]}, {d.table.create(), random_ids(1, V), {0}, ways[1]}});
   d.step({});
 
-  // Another sequence's tokens are no prefix; a cache that is full says so.
+  // Another sequence's tokens are no prefix.
   const int b = d.table.create();
   d.step({{b, random_ids(5, V), count_from(0, 5)}});
   check(!d.table.join(a, {b}), "a join of a stranger is refused");
-  check(!d.fits({{b, Ints(static_cast<size_t>(room), 0), {}}}), "a full cache is noticed");
 
   // Many sequences of uneven lengths at once.
-  Ints crowd;
   std::vector<Decoder::Input> inputs;
   for (int i = 0; i < 20; i++) {
-    crowd.push_back(d.table.create());
     const int length = 1 + below(std::min(9, prompt));
-    Decoder::Input in{crowd.back(), random_ids(length, V), count_from(0, length)};
+    Decoder::Input in{d.table.create(), random_ids(length, V), count_from(0, length)};
     if (i % 3) in.sampling = ways[static_cast<size_t>(i) % ways.size()];
     inputs.push_back(in);
   }
   d.step(inputs);
-  for (int id : crowd) d.table.release(id);
 }
 
 /// Jobs in order; a stop interrupts the one that runs and drops the rest.

@@ -1,9 +1,11 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { RopeConfig, TensorSpec, UpdateResult } from '../types.ts'
+import type { FullUpdate } from '../checks.ts'
+import type { Drawn } from '../model.ts'
+import type { ForwardResult, RopeConfig, TensorSpec, UpdateResult } from '../types.ts'
 import { requireAddon } from './locate.ts'
 
-/** What native/addon.cpp exports. Arguments are checked there; shapes are those of ../types.ts. */
+/** What native/addon.cpp exports. It guards against what would crash the process; everything else is checked above. Shapes are those of ../types.ts. */
 export interface NativeAddon {
   /**
    * With a library: on the GPU that it finds; throws with code PR1_CUDA and the reason where there is none. The last argument is
@@ -17,8 +19,6 @@ export interface NativeAddon {
   ) => NativeEngineHandle
   /** What this CPU has, the widest first. */
   instructionSets: string[]
-  /** Tokens a page of the KV cache. */
-  page: number
 }
 
 export interface NativeEngineHandle {
@@ -62,27 +62,21 @@ export interface NativeBatch {
 
 export interface NativeModelHandle {
   readonly parameters: TensorSpec[]
-  readonly cacheCapacity: number
-  readonly cacheFree: number
   updates: number
-  create(): number
-  fork(sequence: number, n: number): number[]
-  join(parent: number, children: readonly number[]): void
-  free(sequence: number): void
-  length(sequence: number): number
-  /** sampling: 6 numbers an input: temperature (below 0: none), topK, topP, seed, stream, exclude set (−1: none). */
+  /** A FlatStep; sampling: 6 numbers an input: temperature (below 0: none), topK, topP, seed, stream, exclude set (−1: none). */
   step(
-    sequences: Int32Array,
-    counts: Int32Array,
     ids: Int32Array,
     positions: Int32Array,
+    counts: Int32Array,
+    runCounts: Int32Array,
+    runs: Int32Array,
     sampling: Float64Array,
     excludeOffsets: Int32Array,
     excludeIds: Int32Array,
-  ): Promise<{ ids: Int32Array; logprobs: Float32Array }>
-  forward(batch: NativeBatch, keep: boolean, entropy: boolean): Promise<{ logprobs: Float32Array; entropies?: Float32Array }>
+  ): Promise<Drawn>
+  forward(batch: NativeBatch, keep: boolean, entropy: boolean): Promise<ForwardResult>
   backward(weights: Float32Array): Promise<void>
-  update(options: { lr: number; beta1: number; beta2: number; eps: number; weightDecay: number; clip: number }): Promise<UpdateResult>
+  update(options: FullUpdate): Promise<UpdateResult>
   plan(tokens: number): { weights: number; gradients: number; moments: number; cache: number; activations: number }
   /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */
   read(parameter: number, kind: number): Float32Array

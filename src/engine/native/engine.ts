@@ -115,7 +115,7 @@ export class NativeEngine implements Engine {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
     const handle = await this.handle.createModel(plainDecoder(spec), { cacheTokens, recompute: options.recompute ?? false })
-    const model = new NativeModel(config, spec, handle, this.addon.page, trains, () => this.models.delete(model))
+    const model = new NativeModel(config, spec, handle, { cacheTokens, trains, onDispose: () => this.models.delete(model) })
     this.models.add(model)
     return model
   }

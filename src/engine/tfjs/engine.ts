@@ -89,13 +89,14 @@ export class TfjsEngine implements Engine {
 
   private async empty(config: ModelConfig, options: LoadOptions): Promise<TfjsModel> {
     if (this.disposing) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
-    const cacheTokens = options.cacheTokens ?? affordableCache(modelSpec(config))
+    const spec = modelSpec(config)
+    const cacheTokens = options.cacheTokens ?? affordableCache(spec)
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
     const id = this.nextModel++
     const cancelled = new Int32Array(new SharedArrayBuffer(4))
-    const model = new TfjsModel(config, this.host, id, cacheTokens, cancelled, () => this.models.delete(model))
+    const model = new TfjsModel(config, spec, { host: this.host, id, cancelled }, cacheTokens, () => this.models.delete(model))
     this.models.add(model)
     await this.host.call('createModel', id, config, cancelled)
     return model

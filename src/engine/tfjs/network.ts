@@ -1,14 +1,15 @@
 /** A model in the worker: its parameters as tensors, and the calls on it. Every call leaves as many tensors as it promises to keep, no more. */
 
+import type { FullUpdate } from '../checks.ts'
 import { ParallelR1Error } from '../errors.ts'
+import type { Drawn } from '../model.ts'
 import { elementCount, layerParameters, type ModelSpec, type ParameterSpec, parametersOf } from '../spec.ts'
 import type { ForwardResult, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
 import { planAttention, type Stretch } from './attention.ts'
 import { KeyValueCache } from './cache.ts'
-import type { FullUpdate } from './checks.ts'
 import { entropies, logits, pick, piecesOf, type Targets } from './head.ts'
 import { adamw, sumSquares } from './optimizer.ts'
-import type { StepAnswer, StepRequest } from './protocol.ts'
+import type { StepRequest } from './protocol.ts'
 import { inverseFrequencies, rotations } from './rope.ts'
 import { sample } from './sampling.ts'
 import type { Tensor, Tf } from './tensors.ts'
@@ -52,7 +53,7 @@ export class Network {
 
   // Decode.
 
-  step({ ids, positions, counts, lengths, slots, extent, rows }: StepRequest): StepAnswer {
+  step({ ids, positions, counts, runCounts, runs, extent, rows }: StepRequest): Drawn {
     const { tf } = this
     this.discard()
     this.cache ??= new KeyValueCache(tf, this.spec)
@@ -62,14 +63,14 @@ export class Network {
     const fresh = new Int32Array(ids.length)
     const lastToken: number[] = []
     for (let i = 0, first = 0, at = 0; i < counts.length; i++) {
-      const own = slots.subarray(at, at + lengths[i])
-      fresh.set(own.subarray(lengths[i] - counts[i]), first)
-      stretches.push({ first, count: counts[i], rows: own })
-      at += lengths[i]
+      const slots = slotsOf(runs.subarray(at, at + 2 * runCounts[i]))
+      fresh.set(slots.subarray(slots.length - counts[i]), first)
+      stretches.push({ first, count: counts[i], rows: slots })
+      at += 2 * runCounts[i]
       first += counts[i]
       lastToken.push(first - 1)
     }
-    const answer: StepAnswer = { ids: new Int32Array(rows.length), logprobs: new Float32Array(rows.length) }
+    const answer: Drawn = { ids: new Int32Array(rows.length), logprobs: new Float32Array(rows.length) }
     tf.tidy(() => {
       const tokens = this.tokens(ids, positions, stretches, cache.size)
       const places = tf.tensor2d(fresh, [fresh.length, 1], 'int32')
@@ -87,7 +88,7 @@ export class Network {
   }
 
   /** Samples one id for each of the rows and scores it. */
-  private draw(x: Tensor, { rows, excluded }: Targets, drawn: StepRequest['rows'], answer: StepAnswer, from: number): void {
+  private draw(x: Tensor, { rows, excluded }: Targets, drawn: StepRequest['rows'], answer: Drawn, from: number): void {
     const { tf } = this
     const { vocabSize, norm, norms, head } = this.spec
     const temperatures = drawn.map(({ sampling }) => 1 / (Math.fround(sampling.temperature) || 1))
@@ -319,6 +320,13 @@ export class Network {
 
 function named(names: readonly string[], tensors: readonly Tensor[]): Map<string, Tensor> {
   return new Map(names.map((name, i) => [name, tensors[i]]))
+}
+
+/** The slots of runs, begin, end, …, one by one. */
+function slotsOf(runs: Int32Array): Int32Array {
+  const slots: number[] = []
+  for (let i = 0; i < runs.length; i += 2) for (let slot = runs[i]; slot < runs[i + 1]; slot++) slots.push(slot)
+  return Int32Array.from(slots)
 }
 
 /** Tokens whose next one is to be scored: all but the last of each sequence, those in `targets`, those with a weight. */

@@ -1,6 +1,6 @@
 /** AdamW (arXiv 1711.05101) over tensors, in the order of operations of torch.optim.AdamW. */
 
-import type { FullUpdate } from './checks.ts'
+import type { FullUpdate } from '../checks.ts'
 import type { Tensor, Tf } from './tensors.ts'
 
 /** What one parameter brings to an update, and what it becomes. */

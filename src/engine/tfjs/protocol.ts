@@ -1,29 +1,17 @@
 /** What the caller's thread asks of the worker that runs TensorFlow.js: one request, one answer, in order. */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { FullUpdate } from '../checks.ts'
+import type { Drawn, FlatStep } from '../model.ts'
 import type { ForwardResult, ModelConfig, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
 import type { BackendChoice, BackendInfo } from './backend.ts'
-import type { FullUpdate } from './checks.ts'
 import type { SamplingRow } from './sampling.ts'
 
-/** New tokens of several sequences, all arrays flat over the inputs. */
-export interface StepRequest {
-  ids: Int32Array
-  positions: Int32Array
-  /** Per input: new tokens, and tokens in all. */
-  counts: Int32Array
-  lengths: Int32Array
-  /** Cache slots of every input's tokens, old and new, in order. */
-  slots: Int32Array
+export interface StepRequest extends FlatStep {
   /** Slots below which everything in use lies: what the cache must hold. */
   extent: number
   /** One an input that samples. */
   rows: { input: number; sampling: SamplingRow; exclude?: readonly number[] }[]
-}
-
-export interface StepAnswer {
-  ids: Int32Array
-  logprobs: Float32Array
 }
 
 /** Model is the number that the caller gave it. */
@@ -31,7 +19,7 @@ export interface Calls {
   open(choice: BackendChoice, threads: number | undefined): Promise<BackendInfo>
   /** `cancelled[0]` becomes 1 when the model is disposed: a call under way stops between layers. */
   createModel(model: number, config: ModelConfig, cancelled: Int32Array): void
-  step(model: number, request: StepRequest): StepAnswer
+  step(model: number, request: StepRequest): Drawn
   forward(model: number, batch: TrainBatch, keep: boolean, entropy: boolean): ForwardResult
   backward(model: number, weights: Float32Array): void
   update(model: number, options: FullUpdate): UpdateResult & { updates: number }

@@ -77,7 +77,7 @@ describe.each(backends)('the worker, on %s', (backend) => {
 
   it('hands errors over as what they were', async () => {
     const host = new Host()
-    const error = await host.call('zeroGradients', 7).catch((reason) => reason)
+    const error = await host.call('setUpdates', 7, 1).catch((reason) => reason)
     expect(error).toBeInstanceOf(UnavailableError)
     expect(error.message).toBe('The model was disposed.')
     await host.close()

@@ -1,11 +1,31 @@
-/** Checks of what callers hand in, before anything is queued. The native addon makes the same ones in C++. */
+/** Checks of what callers hand in, the same for every engine and before anything is queued: below, indices are known to be in range. */
 
-import { CacheFullError, ConfigError, UnavailableError } from '../errors.ts'
-import type { ModelConfig, Sequence, StepInput, TrainBatch, UpdateOptions } from '../types.ts'
+import { CacheFullError, ConfigError, UnavailableError } from './errors.ts'
 import { cachePage, type SequenceTable } from './sequences.ts'
+import type { ModelConfig, Sequence, StepInput, TrainBatch, UpdateOptions } from './types.ts'
 
 export function checkSequence(table: SequenceTable, id: Sequence): void {
   if (!table.exists(id)) throw new ConfigError(`Sequence ${id} does not exist: it was freed, joined or never created.`)
+}
+
+export function checkFork(n: number): void {
+  if (!(Number.isInteger(n) && n >= 1 && n <= 65536)) throw new ConfigError(`fork needs a count of 1 or more. Got ${n}.`)
+}
+
+/** Joins them if they can be joined. */
+export function checkedJoin(table: SequenceTable, parent: Sequence, children: readonly Sequence[]): void {
+  const seen = new Set([parent])
+  checkSequence(table, parent)
+  for (const child of children) {
+    checkSequence(table, child)
+    if (seen.has(child)) throw new ConfigError(`join lists sequence ${child} twice.`)
+    seen.add(child)
+  }
+  if (!table.join(parent, children)) {
+    throw new ConfigError(
+      "A joined child does not start with the parent's tokens. Fork it from the parent and leave the parent alone until the join.",
+    )
+  }
 }
 
 export function checkAlive(disposed: boolean): void {
@@ -27,6 +47,7 @@ function checkIds(ids: ArrayLike<number>, positions: ArrayLike<number>, { vocabS
 /** @throws CacheFullError where the cache cannot hold the new tokens, ConfigError on anything else that is wrong */
 export function checkStep(inputs: readonly StepInput[], table: SequenceTable, config: ModelConfig): void {
   const seen = new Set<Sequence>()
+  const sets = new Set<readonly number[]>()
   let pages = 0
   for (const [i, { sequence, ids, positions, sampling }] of inputs.entries()) {
     if (positions.length !== ids.length) {
@@ -38,7 +59,11 @@ export function checkStep(inputs: readonly StepInput[], table: SequenceTable, co
     if (ids.length < 1) throw new ConfigError('Each input of a step needs at least one token.')
     checkIds(ids, positions, config)
     if (sampling && !(sampling.temperature >= 0)) throw new ConfigError(`temperature must be 0 or above. Got ${sampling.temperature}.`)
-    checkExcluded(sampling?.exclude ?? [], config)
+    // Inputs of one decoder share their array.
+    if (sampling?.exclude && !sets.has(sampling.exclude)) {
+      checkExcluded(sampling.exclude, config)
+      sets.add(sampling.exclude)
+    }
     pages += table.pagesNeeded(sequence, ids.length)
   }
   if (pages * cachePage > table.free) {
@@ -56,11 +81,9 @@ function checkExcluded(ids: readonly number[], { vocabSize }: ModelConfig): void
 
 /** @throws ConfigError */
 export function checkBatch(batch: TrainBatch, config: ModelConfig): void {
-  for (const name of ['ids', 'positions', 'bounds', 'hidden', 'exclusion'] as const) {
-    const array: unknown = batch[name]
-    const optional = name === 'hidden' || name === 'exclusion'
-    if (!(array instanceof Int32Array) && !(optional && array === undefined)) throw new ConfigError(`${name} has the wrong type.`)
-  }
+  for (const name of ['ids', 'positions', 'bounds'] as const) checkType(batch[name], Int32Array, name)
+  for (const name of ['hidden', 'exclusion'] as const) if (batch[name]) checkType(batch[name], Int32Array, name)
+  if (batch.targets) checkType(batch.targets, Uint8Array, 'targets')
   const { ids, positions, bounds, targets, exclusion, temperature = 1 } = batch
   const T = ids.length
   if (T === 0) throw new ConfigError('A batch needs at least one token.')
@@ -78,8 +101,29 @@ export function checkBatch(batch: TrainBatch, config: ModelConfig): void {
   if (!(temperature > 0) || !Number.isFinite(temperature)) throw new ConfigError('temperature of a forward must be above 0.')
 }
 
+/** @throws ConfigError */
+export function checkType(array: unknown, type: new () => object, name: string): void {
+  if (!(array instanceof type)) throw new ConfigError(`${name} has the wrong type. Give it as ${type.name}.`)
+}
+
+/** @throws ConfigError where they are not float32 or not as many as expected */
+export function checkValues(name: string, values: Float32Array, count: number): void {
+  checkType(values, Float32Array, 'values')
+  if (values.length !== count) throw new ConfigError(`${name} holds ${count} values. Got ${values.length}.`)
+}
+
+/** @param tokens of the last forward */
+export function checkWeights(weights: Float32Array, tokens: number): void {
+  checkType(weights, Float32Array, 'weights')
+  if (weights.length === tokens) return
+  throw new ConfigError(`backward needs one weight a token of the last forward: expected ${tokens}, got ${weights.length}.`)
+}
+
 function checkHidden({ ids, bounds, hidden, hiddenLevels = 1 }: TrainBatch): void {
   if (!hidden) return
+  if (!Number.isInteger(hiddenLevels) || hiddenLevels < 0 || hiddenLevels > 4096) {
+    throw new ConfigError(`hiddenLevels must be an integer from 0 to 4096. Got ${hiddenLevels}.`)
+  }
   if (hidden.length !== ids.length * hiddenLevels * 2) {
     const expected = ids.length * hiddenLevels * 2
     throw new ConfigError(`hidden must hold ${expected} numbers (tokens x levels x 2). Got ${hidden.length}.`)
@@ -88,7 +132,8 @@ function checkHidden({ ids, bounds, hidden, hiddenLevels = 1 }: TrainBatch): voi
     for (let t = bounds[s]; t < bounds[s + 1]; t++) {
       let at = bounds[s]
       for (let level = 0; level < hiddenLevels; level++) {
-        const [from, to] = hidden.subarray((t * hiddenLevels + level) * 2)
+        const i = (t * hiddenLevels + level) * 2
+        const [from, to] = [hidden[i], hidden[i + 1]]
         if (from === 0 && to === 0) continue
         if (from < at || to < from || to > t) {
           throw new ConfigError(

@@ -1,0 +1,207 @@
+import {
+  checkAlive,
+  checkBatch,
+  checkedJoin,
+  checkFork,
+  checkSequence,
+  checkStep,
+  checkUpdate,
+  checkValues,
+  checkWeights,
+  type FullUpdate,
+} from './checks.ts'
+import { ConfigError, NoTrainingError } from './errors.ts'
+import { cachePage, SequenceTable } from './sequences.ts'
+import { elementCount, type ModelSpec, type ParameterSpec, parameterCount, parametersOf } from './spec.ts'
+import type {
+  ForwardOptions,
+  ForwardResult,
+  MemoryPlan,
+  Model,
+  ModelConfig,
+  ParameterKind,
+  Sequence,
+  StepInput,
+  StepOutput,
+  TrainBatch,
+  UpdateOptions,
+  UpdateResult,
+} from './types.ts'
+
+/** New tokens of several sequences, all arrays flat over the inputs. */
+export interface FlatStep {
+  /** (T) */
+  ids: Int32Array
+  positions: Int32Array
+  /** Per input: new tokens, and runs of cache slots. */
+  counts: Int32Array
+  runCounts: Int32Array
+  /** begin, end, … of every input's runs: the slots of its tokens, old and new, in order. */
+  runs: Int32Array
+}
+
+/** One entry an input that samples. */
+export interface Drawn {
+  ids: Int32Array
+  logprobs: Float32Array
+}
+
+/** What is the same in every engine: arguments are checked, the cache's books are kept; an engine does the rest in its `run…` methods. */
+export abstract class CheckedModel implements Model {
+  readonly config: ModelConfig
+  readonly parameters: readonly ParameterSpec[]
+  readonly parameterCount: number
+  readonly cachePage = cachePage
+  abstract updates: number
+  protected readonly table: SequenceTable
+  /** Tokens of the last forward. */
+  protected tokens = 0
+  private readonly specs: ReadonlyMap<string, ParameterSpec>
+  private readonly trains: boolean
+  private readonly onDispose: () => void
+  private disposing: Promise<void> | undefined
+
+  /** trains: false where weights have 8 bits; `forward` then scores only. */
+  constructor(config: ModelConfig, spec: ModelSpec, options: { cacheTokens: number; trains: boolean; onDispose: () => void }) {
+    this.config = config
+    this.parameters = parametersOf(spec)
+    this.parameterCount = parameterCount(spec)
+    this.specs = new Map(this.parameters.map((parameter) => [parameter.name, parameter]))
+    this.table = new SequenceTable(options.cacheTokens)
+    this.trains = options.trains
+    this.onDispose = options.onDispose
+  }
+
+  protected abstract runStep(inputs: readonly StepInput[], step: FlatStep): Promise<Drawn>
+  protected abstract runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<ForwardResult>
+  protected abstract runBackward(weights: Float32Array): Promise<void>
+  protected abstract runUpdate(options: FullUpdate): Promise<UpdateResult>
+  protected abstract runRead(name: string, what: ParameterKind): Float32Array
+  protected abstract runWrite(name: string, what: ParameterKind, values: Float32Array): void
+  protected abstract runAccumulate(name: string, values: Float32Array): void
+  /** Stops a call under way and releases the memory. */
+  protected abstract release(): Promise<void>
+  abstract memoryPlan(tokens: number): MemoryPlan
+
+  get cacheCapacity(): number {
+    return this.table.capacity
+  }
+  get cacheFree(): number {
+    return this.table.free
+  }
+
+  create(): Sequence {
+    return this.table.create()
+  }
+
+  fork(sequence: Sequence, n: number): Sequence[] {
+    checkSequence(this.table, sequence)
+    checkFork(n)
+    return this.table.fork(sequence, n)
+  }
+
+  join(parent: Sequence, children: readonly Sequence[]): void {
+    checkedJoin(this.table, parent, children)
+  }
+
+  free(sequence: Sequence): void {
+    checkSequence(this.table, sequence)
+    this.table.release(sequence)
+  }
+
+  length(sequence: Sequence): number {
+    checkSequence(this.table, sequence)
+    return this.table.length(sequence)
+  }
+
+  async step(inputs: readonly StepInput[]): Promise<StepOutput[]> {
+    this.checkAlive()
+    checkStep(inputs, this.table, this.config)
+    if (inputs.length === 0) return []
+    const { ids, logprobs } = await this.runStep(inputs, this.take(inputs))
+    let row = 0
+    return inputs.map(({ sampling }) => {
+      if (!sampling) return { id: -1, logprob: 0 }
+      return { id: ids[row], logprob: logprobs[row++] }
+    })
+  }
+
+  async forward(batch: TrainBatch, { keep = true, entropy = false }: ForwardOptions = {}): Promise<ForwardResult> {
+    this.checkAlive()
+    checkBatch(batch, this.config)
+    this.tokens = batch.ids.length
+    return this.runForward(batch, this.trains && keep, entropy)
+  }
+
+  async backward(weights: Float32Array): Promise<void> {
+    this.checkTrains()
+    checkWeights(weights, this.tokens)
+    return this.runBackward(weights)
+  }
+
+  async update(options: UpdateOptions): Promise<UpdateResult> {
+    this.checkTrains()
+    return this.runUpdate(checkUpdate(options))
+  }
+
+  read(name: string, what: ParameterKind = 'weight'): Float32Array {
+    this.checkAlive()
+    return this.runRead(this.spec(name).name, what)
+  }
+
+  write(name: string, values: Float32Array, what: ParameterKind = 'weight'): void {
+    if (what === 'gradient') this.checkTrains()
+    this.checkAlive()
+    checkValues(name, values, elementCount(this.spec(name).shape))
+    this.runWrite(name, what, values)
+  }
+
+  accumulate(name: string, values: Float32Array): void {
+    this.checkTrains()
+    checkValues(name, values, elementCount(this.spec(name).shape))
+    this.runAccumulate(name, values)
+  }
+
+  dispose(): Promise<void> {
+    this.disposing ??= this.release().finally(this.onDispose)
+    return this.disposing
+  }
+
+  protected checkAlive(): void {
+    checkAlive(this.disposing !== undefined)
+  }
+
+  private checkTrains(): void {
+    this.checkAlive()
+    if (!this.trains) throw new NoTrainingError()
+  }
+
+  private spec(name: string): ParameterSpec {
+    const spec = this.specs.get(name)
+    if (!spec) throw new ConfigError(`This ${this.config.family} model has no parameter ${name}.`)
+    return spec
+  }
+
+  /** Gives every input its slots, in the order of the calls of `step` and whatever becomes of it later, and flattens the step. */
+  private take(inputs: readonly StepInput[]): FlatStep {
+    const { table } = this
+    const counts = Int32Array.from(inputs, ({ ids }) => ids.length)
+    const total = counts.reduce((sum, count) => sum + count, 0)
+    const [ids, positions] = [new Int32Array(total), new Int32Array(total)]
+    let at = 0
+    for (const input of inputs) {
+      ids.set(input.ids, at)
+      positions.set(input.positions, at)
+      at += input.ids.length
+      table.append(input.sequence, input.ids.length)
+    }
+    const lists = inputs.map(({ sequence }) => table.runs(sequence))
+    const runs = new Int32Array(lists.reduce((sum, { length }) => sum + length, 0))
+    at = 0
+    for (const list of lists) {
+      runs.set(list, at)
+      at += list.length
+    }
+    return { ids, positions, counts, runCounts: Int32Array.from(lists, ({ length }) => length / 2), runs }
+  }
+}

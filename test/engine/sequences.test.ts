@@ -1,0 +1,135 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { checkedJoin } from '../../src/engine/checks.ts'
+import { ConfigError } from '../../src/engine/errors.ts'
+import { cachePage, SequenceTable } from '../../src/engine/sequences.ts'
+
+/** The slots of a sequence, one by one; its runs must be as long as they can be. */
+function slotsOf(table: SequenceTable, id: number): number[] {
+  const runs = table.runs(id)
+  const slots: number[] = []
+  for (let i = 0; i < runs.length; i += 2) {
+    expect(runs[i]).toBeLessThan(runs[i + 1])
+    if (i > 0) expect(runs[i]).not.toBe(runs[i - 1])
+    for (let slot = runs[i]; slot < runs[i + 1]; slot++) slots.push(slot)
+  }
+  expect(slots).toHaveLength(table.length(id))
+  return slots
+}
+
+describe('the table of sequences', () => {
+  it('keeps every sequence what a list of tokens would be, and gives all slots back', () => {
+    const action = fc.record({
+      kind: fc.constantFrom('create', 'fork', 'step', 'join', 'nest', 'free'),
+      which: fc.nat(50),
+      count: fc.integer({ min: 1, max: 40 }),
+    })
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+        const table = new SequenceTable(2000)
+        expect(table.capacity).toBe(2000 - (2000 % cachePage))
+        /** What each sequence holds, as numbers of tokens; and the token that was last put into each slot. */
+        const model = new Map<number, number[]>()
+        const stored = new Map<number, number>()
+        let token = 0
+        for (const { kind, which, count } of actions) {
+          const ids = [...model.keys()]
+          const id = ids[which % Math.max(1, ids.length)]
+          if (kind === 'create' || ids.length === 0) model.set(table.create(), [])
+          else if (kind === 'free') free(id)
+          // Several sequences in turn, as in a step: their pages lie between each other.
+          else if (kind === 'step') for (const [i, other] of ids.slice(which % ids.length).entries()) append(other, 1 + ((count + i) % 3))
+          else if (kind === 'fork') fork(id, 1 + (count % 4))
+          else join(id, count, kind === 'nest')
+          check()
+        }
+        for (const id of [...model.keys()]) free(id)
+        expect(table.free).toBe(table.capacity)
+        expect(table.extent).toBe(0)
+
+        function check(): void {
+          const pages = new Set<number>()
+          for (const [id, tokens] of model) {
+            const slots = slotsOf(table, id)
+            // A slot given to two sequences that do not share the token would hold the later one's.
+            expect(slots.map((slot) => stored.get(slot))).toEqual(tokens)
+            for (const slot of slots) {
+              pages.add(Math.floor(slot / cachePage))
+              expect(slot).toBeLessThan(table.extent)
+            }
+          }
+          // None is leaked: what is not free is in use, or the rest of a page that its sequence may still append to.
+          expect(table.capacity - table.free).toBeGreaterThanOrEqual(pages.size * cachePage)
+          expect(table.capacity - table.free).toBeLessThanOrEqual((pages.size + model.size) * cachePage)
+        }
+        function append(id: number, n: number): void {
+          const [needed, before] = [table.pagesNeeded(id, n) * cachePage, table.free]
+          if (needed > before) return
+          table.append(id, n)
+          expect(before - table.free).toBeGreaterThanOrEqual(needed === 0 ? 0 : needed - cachePage)
+          expect(before - table.free).toBeLessThanOrEqual(needed)
+          for (const slot of slotsOf(table, id).slice(table.length(id) - n)) {
+            stored.set(slot, token)
+            model.get(id)!.push(token++)
+          }
+        }
+        function fork(id: number, n: number): number[] {
+          const before = table.free
+          const children = table.fork(id, n)
+          for (const child of children) model.set(child, [...model.get(id)!])
+          expect(table.free).toBe(before)
+          return children
+        }
+        function join(id: number, count: number, nested: boolean): void {
+          const children = fork(id, 1 + (count % 4))
+          const shared = model.get(id)!.length
+          for (const child of children) append(child, count % 20)
+          if (nested) {
+            join(children[0], count + 7, false)
+            // Behind the grandchildren, in the page that it had begun.
+            append(children[0], 2)
+          }
+          expect(table.join(id, children)).toBe(true)
+          model.get(id)!.push(...children.flatMap((child) => model.get(child)!.slice(shared)))
+          for (const child of children) {
+            model.delete(child)
+            expect(table.exists(child)).toBe(false)
+          }
+        }
+        function free(id: number): void {
+          table.release(id)
+          model.delete(id)
+          expect(table.exists(id)).toBe(false)
+        }
+      }),
+      { numRuns: 300, seed: 5 },
+    )
+  })
+
+  it('lies in few runs, and hands out the lowest pages first', () => {
+    const table = new SequenceTable(256)
+    const [a, b] = [table.create(), table.create()]
+    table.append(a, 3)
+    table.append(b, 20)
+    table.append(a, 14)
+    expect([...table.runs(a)]).toEqual([0, 16, 48, 49])
+    expect([...table.runs(b)]).toEqual([16, 36])
+    table.release(b)
+    table.append(a, 16)
+    expect([...table.runs(a)]).toEqual([0, 16, 48, 64, 32, 33])
+    expect(table.extent).toBe(64)
+  })
+
+  it('does not join what does not start with the parent', () => {
+    const table = new SequenceTable(256)
+    const [a, b] = [table.create(), table.create()]
+    table.append(a, 3)
+    table.append(b, 5)
+    expect(table.join(a, [b])).toBe(false)
+    const [child] = table.fork(a, 1)
+    table.append(child, 2)
+    table.append(a, 1)
+    expect(() => checkedJoin(table, a, [child])).toThrow(ConfigError)
+    expect([table.length(a), table.length(b), table.length(child)]).toEqual([4, 5, 5])
+  })
+})
