@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { SizeField, Sizes } from '../families/family.ts'
-import { families, familyNames } from '../families/index.ts'
+import { families, familyNames, nearFamilies } from '../families/index.ts'
 import { Keys } from '../families/keys.ts'
 import { ropeProblem } from '../families/rope.ts'
 import type { ModelConfig } from '../types.ts'
@@ -93,8 +93,12 @@ export function checkModelConfig(config: ModelConfig, where: string): void {
 export function parseModelConfig(json: unknown, file: string): ModelConfig {
   if (!isObject(json)) throw problem({ file }, 'a JSON object', show(json))
   const type = new Keys(json, file)
-  const family = familyNames.find((name) => name === type.get('model_type'))
-  if (family === undefined) throw type.fail('model_type', familyNames.join(', '), 'Other families are not supported.')
+  const named = type.get('model_type')
+  const family = familyNames.find((name) => name === named)
+  if (family === undefined) {
+    const near = Object.entries(nearFamilies).find(([name]) => name === named)?.[1]
+    throw type.fail('model_type', familyNames.join(', '), near ?? 'Other families are not supported.')
+  }
   const { architecture, defaults, read } = families[family]
   const keys = new Keys({ ...defaults, ...json }, file)
 
@@ -122,8 +126,8 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
   }
   const found = commonProblem(common)
   if (found) throw problem({ file, key: sizes[found.field as SizeField]?.key ?? 'rms_norm_eps' }, found.expected, found.found)
-  const named = keys.get('architectures')
-  if (named !== undefined && !(Array.isArray(named) && (named.length === 0 || named.includes(architecture))))
+  const classes = keys.get('architectures')
+  if (classes !== undefined && !(Array.isArray(classes) && (classes.length === 0 || classes.includes(architecture))))
     throw keys.fail('architectures', `["${architecture}"]`, 'Only causal language models are supported.')
   const next = 'Quantised weights are not supported: use the float32, bfloat16 or float16 checkpoint.'
   keys.refuse('quantization_config', () => false, 'none', next)

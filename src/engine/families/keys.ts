@@ -33,6 +33,13 @@ export class Keys {
     return value
   }
 
+  /** A whole number, 1 or more. */
+  count(key: string): number {
+    const value = this.number(key)
+    if (!(Number.isSafeInteger(value) && value >= 1)) throw this.fail(key, 'a whole number, 1 or more')
+    return value
+  }
+
   boolean(key: string, fallback: boolean): boolean {
     const value = this.get(key) ?? fallback
     if (typeof value !== 'boolean') throw this.fail(key, 'true or false')

@@ -7,10 +7,8 @@ import type { Keys } from './keys.ts'
 
 export type RopeKind = NonNullable<RopeConfig['scaling']>['type']
 
-const keyOf = { theta: 'rope_theta', scaling: 'rope_scaling' } as const
-
 /** What is wrong with the numbers of a rotation, and in which field. */
-export function ropeProblem({ theta, scaling }: RopeConfig): { field: keyof typeof keyOf; expected: string; found: string } | undefined {
+export function ropeProblem({ theta, scaling }: RopeConfig): { field: keyof RopeConfig; expected: string; found: string } | undefined {
   if (!(theta > 0 && theta <= 1e15)) return { field: 'theta', expected: 'a number above 0, at most 1e15', found: show(theta) }
   if (scaling?.type === 'linear' && !(Number.isFinite(scaling.factor) && scaling.factor >= 1))
     return { field: 'scaling', expected: 'factor of at least 1', found: show(scaling.factor) }
@@ -38,20 +36,33 @@ export function readRope(keys: Keys, kinds: readonly RopeKind[] = ['llama3'], th
     throw keys.fail('rope_theta', `the same as rope_parameters.rope_theta, ${given[0]}`)
   const legacy = keys.part('rope_scaling')
   const scaled = current ?? legacy
-  const rope = { theta: given[0] ?? given[1] ?? theta, ...(scaled && readScaling(scaled, kinds, scaled === current)) }
+  return checkedRope(keys, {
+    theta: given[0] ?? given[1] ?? theta,
+    ...(scaled && readScaling(scaled, kinds, scaled === current)),
+  })
+}
+
+/** The same from one object of `rope_parameters`, where there is one for each kind of layer. */
+export function readRopeOf(keys: Keys, kinds: readonly RopeKind[], theta: number): RopeConfig {
+  return checkedRope(keys, { theta: keys.number('rope_theta', theta), ...readScaling(keys, kinds, true) })
+}
+
+/** @throws CheckpointError where the numbers of a rotation that was read cannot be */
+export function checkedRope(keys: Keys, rope: RopeConfig, thetaKey = 'rope_theta'): RopeConfig {
   const wrong = ropeProblem(rope)
-  if (wrong) throw problem({ file: keys.file, key: keyOf[wrong.field] }, wrong.expected, wrong.found)
-  return rope
+  if (!wrong) return rope
+  const key = wrong.field === 'theta' ? thetaKey : 'rope_scaling'
+  throw problem({ file: keys.file, key: keys.prefix + key }, wrong.expected, wrong.found)
 }
 
 /** The scaling of one object of parameters; none where its type is `default`, which it need not name in the spelling of transformers 5. */
-export function readScaling(keys: Keys, kinds: readonly RopeKind[], current: boolean): Pick<RopeConfig, 'scaling'> {
+function readScaling(keys: Keys, kinds: readonly RopeKind[], current: boolean): Pick<RopeConfig, 'scaling'> {
   const typeKey = keys.get('rope_type') === undefined && keys.get('type') !== undefined ? 'type' : 'rope_type'
   const type = keys.get(typeKey) ?? (current ? 'default' : undefined)
   keys.only('partial_rotary_factor', 1, 'Partial rotation is not supported.')
   if (type === 'default') return {}
   const kind = kinds.find((name) => name === type)
-  if (kind === undefined) throw keys.fail(typeKey, `default or ${kinds.join(' or ')}`, 'Other kinds of RoPE scaling are not supported.')
+  if (kind === undefined) throw keys.fail(typeKey, ['default', ...kinds].join(' or '), 'Other kinds of RoPE scaling are not supported.')
   const factor = keys.number('factor')
   if (kind === 'linear') return { scaling: { type: kind, factor } }
   return {

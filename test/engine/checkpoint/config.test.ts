@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkModelConfig, modelConfigToJson, parseModelConfig } from '../../../src/engine/checkpoint/config.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
+import { familyNames } from '../../../src/engine/families/index.ts'
 import type { ModelConfig } from '../../../src/engine/types.ts'
+import { withFeatures } from '../families/features.ts'
 import { tinyConfig } from './build.ts'
 
 const base = {
@@ -66,7 +68,7 @@ describe('parseModelConfig', () => {
 
   // change, key in the message, expected in the message, found in the message
   it.each<[Record<string, unknown>, string, string, string]>([
-    [{ model_type: 'mistral' }, 'model_type', 'qwen3, qwen2, llama', '"mistral"'],
+    [{ model_type: 'gpt2' }, 'model_type', 'qwen3, qwen2, llama', '"gpt2"'],
     [{ model_type: undefined }, 'model_type', 'qwen3, qwen2, llama', 'nothing'],
     [{ model_type: '__proto__' }, 'model_type', 'qwen3, qwen2, llama', '"__proto__"'],
     [{ architectures: ['LlamaForSequenceClassification'] }, 'architectures', 'LlamaForCausalLM', 'LlamaForSequenceClassification'],
@@ -153,7 +155,7 @@ describe('parseModelConfig', () => {
 
 const configs: fc.Arbitrary<ModelConfig> = fc
   .record({
-    family: fc.constantFrom('qwen3' as const, 'qwen2' as const, 'llama' as const),
+    family: fc.constantFrom(...familyNames),
     vocabSize: fc.integer({ min: 1, max: 2 ** 24 }),
     hiddenSize: fc.integer({ min: 1, max: 2 ** 17 }),
     layers: fc.integer({ min: 1, max: 20 }),
@@ -164,13 +166,12 @@ const configs: fc.Arbitrary<ModelConfig> = fc
     maxPositions: fc.integer({ min: 1, max: 2 ** 25 }),
     tiedEmbeddings: fc.boolean(),
     rope: fc.constantFrom({ theta: 1e6 }, { theta: 5e5, scaling: { ...scaling, type: 'llama3' as const } }),
+    plain: fc.boolean(),
   })
-  .map(({ group, half, ...rest }) => ({
-    ...rest,
-    heads: rest.kvHeads * group,
-    headDim: half * 2,
-    rmsNormEps: 1e-6,
-  }))
+  .map(({ group, half, plain, ...rest }) => {
+    const config = { ...rest, heads: rest.kvHeads * group, headDim: half * 2, rmsNormEps: 1e-6 }
+    return plain ? config : withFeatures(config)
+  })
 
 describe('modelConfigToJson', () => {
   it('comes back as it was', () => {

@@ -8,7 +8,7 @@ import { localThinker } from '../../../src/thinking/thinker.ts'
 import { sampledLogprobs } from '../../../src/thinking/trajectory.ts'
 import type { ThinkRequest } from '../../../src/thinking/types.ts'
 import { TOY_TAGS } from '../../thinking/toy-model.ts'
-import { candidates, expectEqual, lively, precisions, tiny } from './engines.ts'
+import { candidates, computes, expectEqual, lively, precisions, tinies, tiny } from './engines.ts'
 
 describe.each([...candidates, ...precisions])('decoding: $name', (candidate) => {
   let engine: Engine
@@ -17,10 +17,13 @@ describe.each([...candidates, ...precisions])('decoding: $name', (candidate) => 
   })
   afterAll(() => engine.dispose())
 
-  it.each(['structured', 'causal'] as const)(
-    'scores what it sampled as forward does, on random trees in %s attention',
-    async (attention) => {
-      const model = await engine.create(tiny, lively(3), { cacheTokens: 4096 })
+  const trees = tinies
+    .filter(([family]) => computes(candidate, family) && (candidates.includes(candidate) || ['qwen3', 'gemma3_text'].includes(family)))
+    .flatMap(([family, config]) => (['structured', 'causal'] as const).map((attention) => ({ family, attention, config })))
+  it.each(trees)(
+    'scores what it sampled as forward does, on random trees of $family in $attention attention',
+    async ({ attention, config }) => {
+      const model = await engine.create(config, lively(3), { cacheTokens: 4096 })
       const requests = Array.from(
         { length: candidate.slow ? 3 : 8 },
         (_, k): ThinkRequest => ({

@@ -2,11 +2,13 @@
 
 import { expect } from 'vitest'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
+import { type Family, familyNames } from '../../../src/engine/families/index.ts'
 import { loadAddon } from '../../../src/engine/native/binding.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import { addonIsBuilt, type BackendChoice } from '../../../src/engine/tfjs/backend.ts'
 import { TfjsEngine } from '../../../src/engine/tfjs/engine.ts'
 import type { Engine, InitialWeights, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+import { withFeatures } from '../families/features.ts'
 
 export interface Candidate {
   name: string
@@ -79,13 +81,24 @@ export const tiny: ModelConfig = {
   maxPositions: 512,
 }
 
+/** A tiny model of each family. */
+export const tinies = familyNames.map((family): [Family, ModelConfig] => [family, withFeatures({ ...tiny, family })])
+
+/** The addon takes no spec yet, so it computes decoders whose layers are all Llama's. */
+const beyondAddon: readonly Family[] = ['smollm3', 'gemma3_text']
+console.warn(`skipped: the native engine does not compute ${beyondAddon.join(' and ')} yet; they run on tfjs only`)
+
+export function computes({ name }: Candidate, family: Family): boolean {
+  return !(name.startsWith('native') && beyondAddon.includes(family))
+}
+
 /** Larger than an initialisation, so that what a token sees matters to its log-probability. */
 export function lively(seed: number): InitialWeights {
   const random = randomWeights(seed)
   return (spec) => {
     const values = random(spec)
     if (spec.name.endsWith('.bias')) return values.map((_, i) => Math.sin(seed + i) / 4)
-    if (spec.name.endsWith('norm.weight')) return values.map((_, i) => 1 + Math.sin(seed * 3 + i) / 4)
+    if (spec.name.endsWith('norm.weight')) return values.map((start, i) => start + Math.sin(seed * 3 + i) / 4)
     return values.map((value) => value * 8)
   }
 }

@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Family } from '../../../src/engine/families/index.ts'
 import type { Engine, TrainBatch } from '../../../src/engine/types.ts'
 import { sharedPath } from '../../shared.ts'
-import { type Candidate, candidates } from './engines.ts'
+import { type Candidate, candidates, computes } from './engines.ts'
 
 interface Case {
   name: string
@@ -28,13 +30,16 @@ interface Fixture {
   }
 }
 
-/** All cases; for a slow backend one of each attention mode, which are compared with native at length in train.test.ts. */
-function casesFor({ slow }: Candidate, { cases }: Fixture): [string, Case][] {
+/** All cases; for a slow backend and a large model one of each attention mode, which are compared with native at length in train.test.ts. */
+function casesFor({ slow }: Candidate, large: boolean, { cases }: Fixture): [string, Case][] {
   const named = cases.map((c): [string, Case] => [c.name, c])
-  return slow ? named.filter(([name]) => name === 'causal-short/causal' || name === 'one-block/structured') : named
+  return slow && large ? named.filter(([name]) => name === 'causal-short/causal' || name === 'one-block/structured') : named
 }
 
-const root = sharedPath('fixtures/models')
+const shared = sharedPath('fixtures/models')
+/** Made by test/fixtures/make_models.py. */
+const own = fileURLToPath(new URL('../../fixtures/models', import.meta.url))
+const folders = [shared, own].flatMap((root) => (root ? readdirSync(root).map((name) => path.join(root, name)) : []))
 
 /** Packs cases one after the other. */
 function pack(cases: Case[]): TrainBatch {
@@ -60,19 +65,19 @@ function pack(cases: Case[]): TrainBatch {
   }
 }
 
-describe.skipIf(!root).each(candidates)('PyTorch reference values: $name', (candidate) => {
+describe.each(candidates)('PyTorch reference values: $name', (candidate) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await candidate.open()
   })
   afterAll(() => engine.dispose())
 
-  for (const family of root ? readdirSync(root) : []) {
-    const folder = path.join(root!, family)
+  for (const folder of folders) {
     const fixture = JSON.parse(readFileSync(path.join(folder, 'cases.json'), 'utf8')) as Fixture
 
-    describe(family, () => {
-      it.each(casesFor(candidate, fixture))('%s: log-probabilities, argmax, gradients', async (_, c) => {
+    const { model_type: family } = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8')) as { model_type: Family }
+    describe.runIf(computes(candidate, family))(path.basename(folder), () => {
+      it.each(casesFor(candidate, !folder.startsWith(own), fixture))('%s: log-probabilities, argmax, gradients', async (_, c) => {
         const model = await engine.load(folder, { train: true })
         const batch = pack([c])
         const { logprobs } = await model.forward(batch)
