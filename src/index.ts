@@ -1,8 +1,14 @@
 /**
- * What `package:parallel-r1:Name` resolves and what users import. Named exports only: promptfoo looks names up on a default
- * export where there is one. Importing this loads neither the native addon nor a model.
+ * What `package:parallel-r1:Name` resolves and what users import; docs/library.md shows each. Named exports only: promptfoo looks
+ * names up on a default export where there is one. Importing this loads neither the native addon nor any other package: what
+ * needs one loads it when it is called.
  */
 
+import type { Checkpoint } from './engine/checkpoint/folder.ts'
+import type { TrainConfig, TrainOverrides } from './trainer/config.ts'
+import type { Outcome, TrainOptions } from './trainer/train.ts'
+
+export { DEFAULT_MANNER, type Judgement, judgeAnswer, type Manner } from './assertions/answer/judge.ts'
 export type { AssertionContext, AssertionResult } from './assertions/index.ts'
 export {
   countdownAnswer,
@@ -19,4 +25,34 @@ export * from './engine/errors.ts'
 export { openEngine } from './engine/open.ts'
 export type * from './engine/types.ts'
 export type { ProviderOptions, Stretch, ThinkingConfig, ThinkingMetadata } from './providers/index.ts'
-export { ParallelThinkingProvider } from './providers/index.ts'
+export { ParallelThinkingProvider, parseThinkingConfig, promptIds, requestSeed, toRequest } from './providers/index.ts'
+export {
+  type BlockPart,
+  type GrammarOptions,
+  type Parsed,
+  parseThinking,
+  TAGS,
+  type TextPart,
+  type ThinkingTree,
+} from './thinking/grammar.ts'
+export { type LocalThinkerOptions, localThinker, type Thinker } from './thinking/thinker.ts'
+export type { AttentionMode, Budgets, TagIds, ThinkRequest, Thought, Trajectory } from './thinking/types.ts'
+export type { Checkpoint, Outcome, TrainConfig, TrainOptions, TrainOverrides }
+
+/** Opens a Hugging Face folder: everything but the weights. Throws `CheckpointError` naming file, key, expected and found. */
+export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  const { readCheckpoint } = await import('./engine/checkpoint/folder.ts')
+  return readCheckpoint(folder)
+}
+
+/** Reads and checks a training file as `pr1-train -c` does. Throws `ConfigError`. */
+export async function readTrainConfig(file: string, overrides?: TrainOverrides): Promise<TrainConfig> {
+  const config = await import('./trainer/config.ts')
+  return config.readTrainConfig(file, overrides)
+}
+
+/** Trains as `pr1-train` does; needs promptfoo. Throws `ConfigError`, or `GraderError` where an assertion crashes. */
+export async function train(config: TrainConfig, options?: TrainOptions): Promise<Outcome> {
+  const trainer = await import('./trainer/train.ts')
+  return trainer.train(config, options)
+}

@@ -142,8 +142,15 @@ const ARCHITECTURE_KEYS =
     ' ',
   )
 
-/** `sets`: `key.path=value` overrides, applied before anything is checked; stages are named by index or name. */
-export function readTrainConfig(file: string, overrides: { output?: string; device?: string; sets?: readonly string[] } = {}): TrainConfig {
+/** What the command line says in place of the file. */
+export interface TrainOverrides {
+  output?: string
+  device?: string
+  /** `key.path=value`, applied before anything is checked; stages are named by index or name. */
+  sets?: readonly string[]
+}
+
+export function readTrainConfig(file: string, overrides: TrainOverrides = {}): TrainConfig {
   const path = resolve(file)
   const raw = readYaml(path)
   for (const set of overrides.sets ?? []) applySet(raw, set)
