@@ -1,6 +1,7 @@
 // npm run build:platform: compiles the addon for this platform and lays out the package of it, npm/<platform>, ready for `npm publish`.
 //   --addon FILE         take this addon instead of compiling one
 //   --repository O/N     the GitHub repository, for provenance
+//   --glibc 2.28         fail where the binary asks for a newer one
 //   --out FOLDER         instead of npm/
 // One binary serves every CPU of a platform: the instruction set is chosen at run time. On Linux the C++ library is linked in,
 // so only glibc matters: at least that of the machine this runs on.
@@ -19,6 +20,7 @@ const { values } = parseArgs({
   options: {
     addon: { type: 'string' },
     repository: { type: 'string' },
+    glibc: { type: 'string' },
     out: { type: 'string', default: path.join(root, 'npm') },
   },
 })
@@ -30,13 +32,17 @@ if (values.addon) copyFileSync(values.addon, file)
 else compile(file)
 if (process.platform === 'linux') run('strip', ['--strip-unneeded', file])
 const { instructionSets } = createRequire(import.meta.url)(file)
+const needs = process.platform === 'linux' ? newestVersions(file) : {}
+if (values.glibc && process.platform === 'linux' && !(needs.GLIBC && !newer(needs.GLIBC, values.glibc)))
+  fail(`the binary needs glibc ${needs.GLIBC ?? '(objdump did not say)'}, more than ${values.glibc}.`)
 copyFileSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'))
 writeFileSync(
   path.join(folder, 'README.md'),
   `The compiled engine of [parallel-r1](https://www.npmjs.com/package/parallel-r1) for ${platform}.\n`,
 )
 writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(packageJson(), null, 2)}\n`)
-console.log(`${packageOf(platform)} ${manifest.version} in ${folder}; on this CPU: ${instructionSets.join(', ')}${needs(file)}`)
+console.log(`${packageOf(platform)} ${manifest.version} in ${folder}; on this CPU: ${instructionSets.join(', ')}`)
+for (const [name, version] of Object.entries(needs)) console.log(`  needs ${name} ${version}`)
 
 function packageJson() {
   const { version, license, engines } = manifest
@@ -72,17 +78,17 @@ function compile(to) {
 }
 
 /** The newest versions of libraries that a Linux binary asks for. */
-function needs(addon) {
-  if (process.platform !== 'linux') return ''
+function newestVersions(addon) {
   const { stdout = '' } = spawnSync('objdump', ['-T', addon], { encoding: 'utf8' })
-  const newest = ['GLIBC', 'GLIBCXX', 'CXXABI'].flatMap((name) => {
-    const versions = [...stdout.matchAll(new RegExp(`\\(${name}_([\\d.]+)\\)`, 'g'))].map(([, version]) => version)
-    return versions
-      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-      .slice(-1)
-      .map((version) => `${name} ${version}`)
-  })
-  return newest.length > 0 ? `; needs ${newest.join(', ')}` : ''
+  const newest = {}
+  for (const [, name, version] of stdout.matchAll(/\b(GLIBC|GLIBCXX|CXXABI)_([\d.]+)/g)) {
+    if (newest[name] === undefined || newer(version, newest[name])) newest[name] = version
+  }
+  return newest
+}
+
+function newer(version, than) {
+  return version.localeCompare(than, 'en', { numeric: true }) > 0
 }
 
 function run(command, args, env = process.env) {

@@ -67,7 +67,7 @@ function wayOut(root: string): string {
   }
   return (
     `Compile it: ${again}; it needs a C++17 compiler, make and Python 3. ` +
-    'npm 12 and later run no install script that is not approved: `npm install-scripts approve parallel-r1` first.'
+    'npm 12 and later run no install script that is not approved: `npm install-scripts approve parallel-r1` first. See docs/install.md.'
   )
 }
 
