@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
 import { builtAddon, type InstalledPackage, installTarball, packFolder, root, run } from './route.ts'
 
@@ -11,6 +12,18 @@ const platform = `${process.platform}-${process.arch}`
 /** Where scripts/prebuild.mjs has laid out the package that is to be tried; default: one of this checkout's own addon. */
 const prebuilt = process.env.PR1_NPM
 const possible = prebuilt !== undefined || (existsSync(path.join(root, builtAddon)) && process.platform !== 'win32')
+
+describe('the workflow', () => {
+  it('builds and tries the package of every platform that a release asks for', () => {
+    const show = "import('./scripts/platforms.mjs').then(({ platforms }) => console.log(JSON.stringify(platforms.sort())))"
+    const platforms: string[] = JSON.parse(run(process.execPath, ['-e', show], root))
+    const { jobs } = parse(readFileSync(path.join(root, '.github/workflows/packages.yml'), 'utf8'))
+    const named = (job: { strategy: { matrix: { include: { platform: string }[] } } }) =>
+      [...new Set(job.strategy.matrix.include.map((entry) => entry.platform))].sort()
+    expect(named(jobs.platform)).toEqual(platforms)
+    expect(named(jobs.try)).toEqual(platforms)
+  })
+})
 
 const script = (name: string, ...args: string[]) => run(process.execPath, [path.join(root, 'scripts', name), ...args], root)
 const json = (...parts: string[]) => JSON.parse(readFileSync(path.join(...parts), 'utf8'))
