@@ -25,7 +25,8 @@ export * from './engine/errors.ts'
 export { openEngine } from './engine/open.ts'
 export type * from './engine/types.ts'
 export type { ProviderOptions, Stretch, ThinkingConfig, ThinkingMetadata } from './providers/index.ts'
-export { ParallelThinkingProvider, parseThinkingConfig, promptIds, requestSeed, toRequest } from './providers/index.ts'
+export { ParallelThinkingProvider, parseThinkingConfig, promptIds, toRequest } from './providers/index.ts'
+export { requestSeed } from './random.ts'
 export {
   type BlockPart,
   type GrammarOptions,
@@ -41,8 +42,8 @@ export type { Checkpoint, Outcome, TrainConfig, TrainOptions, TrainOverrides }
 
 /** Opens a Hugging Face folder: everything but the weights. Throws `CheckpointError` naming file, key, expected and found. */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const { readCheckpoint } = await import('./engine/checkpoint/folder.ts')
-  return readCheckpoint(folder)
+  const folders = await import('./engine/checkpoint/folder.ts')
+  return folders.openCheckpoint(folder)
 }
 
 /** Reads and checks a training file as `pr1-train -c` does. Throws `ConfigError`. */
@@ -51,7 +52,7 @@ export async function readTrainConfig(file: string, overrides?: TrainOverrides):
   return config.readTrainConfig(file, overrides)
 }
 
-/** Trains as `pr1-train` does; needs promptfoo. Throws `ConfigError`, or `GraderError` where an assertion crashes. */
+/** Trains as `pr1-train` does; needs promptfoo. Throws `ConfigError`, and `ParallelR1Error` where an assertion crashes. */
 export async function train(config: TrainConfig, options?: TrainOptions): Promise<Outcome> {
   const trainer = await import('./trainer/train.ts')
   return trainer.train(config, options)
