@@ -18,6 +18,7 @@ let folder: string
 beforeAll(async () => {
   run(process.execPath, [path.join(root, 'scripts', 'build.mjs'), '--if-needed'], root)
   folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-library-'))
+  writeFileSync(path.join(folder, 'package.json'), '{ "private": true }')
   mkdirSync(path.join(folder, 'node_modules'))
   symlinkSync(root, path.join(folder, 'node_modules', 'parallel-r1'))
   await writeTinyCheckpoint(path.join(folder, 'models', 'my-model'))

@@ -1,7 +1,7 @@
 /** Builds and packs this package and lays it out as `npm install` would, without a network. */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
@@ -51,6 +51,7 @@ export function installTarball({ addon = true, from }: { addon?: boolean; from?:
   const modules = path.join(folder, 'node_modules')
   const target = path.join(modules, 'parallel-r1')
   mkdirSync(target, { recursive: true })
+  writeFileSync(path.join(folder, 'package.json'), '{ "private": true }') // whatever lies above is not its project
   run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1'], folder)
   for (const name of readdirSync(path.join(root, 'node_modules'))) {
     if (name !== 'parallel-r1' && !name.startsWith('.')) symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name))
