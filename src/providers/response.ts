@@ -4,7 +4,7 @@ import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
 import type { Segment, ThinkRequest, Thought } from '../thinking/types.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
-export interface Stretch {
+export interface TextSpan {
   text: string
   tokens: number
 }
@@ -22,7 +22,7 @@ export interface ThinkingMetadata {
   /** Response tokens along the longest chain. */
   criticalPathTokens: number
   /** `start`: response tokens before `<Parallel>`, in reading order. */
-  tree: { blocks: { start: number; paths: Stretch[]; summary: Stretch }[] }
+  tree: { blocks: { start: number; paths: TextSpan[]; summary: TextSpan }[] }
   finishReason: Thought['finishReason']
 }
 
@@ -72,19 +72,19 @@ export function hideTags(text: string): string {
 
 /** The blocks as they were forked; of a sequential response, as it reads. */
 function treeBlocks(thought: Thought, { mode, tags }: ThinkRequest, decode: ResponseOptions['decode']): ThinkingMetadata['tree']['blocks'] {
-  const stretch = (ids: number[], tokens: number): Stretch => ({ text: ids.length > 0 ? decode(ids) : '', tokens })
+  const spanOf = (ids: number[], tokens: number): TextSpan => ({ text: ids.length > 0 ? decode(ids) : '', tokens })
   if (mode === 'parallel') {
     const { segments } = thought.trajectory
     const starts = segments.map((_, i) => segments.slice(0, i).reduce((sum, segment) => sum + segmentLength(segment), 0))
     const blocks = segments.flatMap((segment, i) => (segment.kind === 'block' ? [{ ...segment, start: starts[i] }] : []))
     return blocks.map(({ start, paths, close }, i) => ({
       start,
-      paths: paths.map(({ ids }, k) => stretch(ids.slice(1, -1), thought.blocks[i].paths[k])),
-      summary: stretch(close.ids.slice(close.ids.indexOf(tags.summary) + 1, -1), thought.blocks[i].summary),
+      paths: paths.map(({ ids }, k) => spanOf(ids.slice(1, -1), thought.blocks[i].paths[k])),
+      summary: spanOf(close.ids.slice(close.ids.indexOf(tags.summary) + 1, -1), thought.blocks[i].summary),
     }))
   }
-  const content = (span?: TaggedSpan): Stretch =>
-    span ? stretch(thought.ids.slice(span.contentStart, span.contentEnd), span.end - span.start) : stretch([], 0)
+  const content = (span?: TaggedSpan): TextSpan =>
+    span ? spanOf(thought.ids.slice(span.contentStart, span.contentEnd), span.end - span.start) : spanOf([], 0)
   const { tree } = parseThinkingIds(thought.ids, tags)
   return tree.parts.flatMap((part) =>
     part.kind === 'block' ? [{ start: part.start, paths: part.paths.map(content), summary: content(part.summary) }] : [],

@@ -50,7 +50,7 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
     threads: config.threads,
   })
   try {
-    return await new Run(config, run, engine, output, options).go(saved)
+    return await new Training(config, run, engine, output, options).go(saved)
   } catch (error) {
     if (options.signal?.aborted && (error as Error).name === 'AbortError') return 'interrupted'
     throw diskFull(error)
@@ -61,7 +61,7 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
 
 type Saved = { folder: string; state: TrainerState }
 
-class Run {
+class Training {
   private readonly config: TrainConfig
   /** Folder of states, metrics and captured suites. */
   private readonly run: string

@@ -2,7 +2,7 @@
 // The sample browser of the page, as it runs in the reader's browser: filters over the index, texts from compressed chunks when they
 // are looked at. Whatever a model wrote is set as text, never as markup.
 
-/** @import { Detail, Index, Part, Stretch } from './payload.ts' */
+/** @import { Detail, Index, Part, ShownText } from './payload.ts' */
 
 ;(() => {
   const PAGE = 20
@@ -229,15 +229,15 @@
     const equal = part.paths.every(({ tokens }) => tokens === longest)
     const paths = part.paths.map((path, i) => {
       const critical = !equal && path.tokens === longest
-      return drawStretch(path, `path ${i + 1}${critical ? ', the longest' : ''}`, critical ? 'path longest' : 'path', longest)
+      return drawText(path, `path ${i + 1}${critical ? ', the longest' : ''}`, critical ? 'path longest' : 'path', longest)
     })
     const block = element('div', 'block', element('div', 'paths', ...paths))
-    if (part.summary) block.append(drawStretch(part.summary, 'summary', 'summary', Math.max(longest, part.summary.tokens)))
+    if (part.summary) block.append(drawText(part.summary, 'summary', 'summary', Math.max(longest, part.summary.tokens)))
     return block
   }
 
-  /** @param {Stretch} stretch @param {string} name @param {string} className @param {number} longest */
-  function drawStretch({ text, tokens }, name, className, longest) {
+  /** @param {ShownText} shown @param {string} name @param {string} className @param {number} longest */
+  function drawText({ text, tokens }, name, className, longest) {
     const head = element('div', 'head', element('span', '', name))
     const box = element('div', className, head)
     if (tokens >= 0) {

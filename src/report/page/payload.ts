@@ -52,10 +52,10 @@ export interface Detail {
   error?: string
 }
 
-export type Part = { text: string } | { paths: Stretch[]; summary?: Stretch }
+export type Part = { text: string } | { paths: ShownText[]; summary?: ShownText }
 
 /** `tokens` is −1 where the provider did not count. */
-export interface Stretch {
+export interface ShownText {
   text: string
   tokens: number
 }
@@ -196,18 +196,18 @@ function treeOf(output: string, parts: ReturnType<typeof parseThinking>['tree'][
   const tree = parts.map((part): Part => {
     if (part.kind === 'text') return { text: shorten(output.slice(part.start, part.end), LONGEST_TEXT) }
     const tokens = counted ? reported[next++] : {}
-    const stretch = (span: { contentStart: number; contentEnd: number }, told: unknown): Stretch => ({
+    const shown = (span: { contentStart: number; contentEnd: number }, told: unknown): ShownText => ({
       text: shorten(output.slice(span.contentStart, span.contentEnd), LONGEST_TEXT),
       tokens: number(fields(told).tokens) ?? -1,
     })
-    const paths = part.paths.map((path, i) => stretch(path, list(tokens.paths)[i]))
-    return { paths, ...(part.summary && { summary: stretch(part.summary, tokens.summary) }) }
+    const paths = part.paths.map((path, i) => shown(path, list(tokens.paths)[i]))
+    return { paths, ...(part.summary && { summary: shown(part.summary, tokens.summary) }) }
   })
   if (blocks > 0 || reported.length === 0) return tree
   // Tags are hidden in the output: what the provider reports comes first, then the response as it was given.
-  const told = (stretch: unknown): Stretch => ({
-    text: shorten(text(fields(stretch).text) ?? '', LONGEST_TEXT),
-    tokens: number(fields(stretch).tokens) ?? -1,
+  const told = (span: unknown): ShownText => ({
+    text: shorten(text(fields(span).text) ?? '', LONGEST_TEXT),
+    tokens: number(fields(span).tokens) ?? -1,
   })
   return [...reported.map(({ paths, summary }): Part => ({ paths: list(paths).map(told), summary: told(summary) })), ...tree]
 }
