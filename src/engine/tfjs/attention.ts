@@ -8,7 +8,7 @@ import type { ModelSpec } from '../spec.ts'
 import { never, type Tensor, type Tf, take } from './tensors.ts'
 
 /** Consecutive tokens of one sequence and the rows of k and v that the last of them sees; the one before sees one row less, and so on. */
-export interface Stretch {
+export interface Chunk {
   /** Index of the first token among the T of the call. */
   first: number
   count: number
@@ -21,7 +21,7 @@ export interface Hidden {
   levels: number
 }
 
-/** B stretches padded to N tokens and L rows. An absent index means: all of them, in order. */
+/** B chunks padded to N tokens and L rows. An absent index means: all of them, in order. */
 interface Group {
   B: number
   N: number
@@ -42,11 +42,11 @@ export interface AttentionPlan {
  * @param available rows that k and v have
  * @param window how many of the rows visible to it a token sees, the last ones; 0: all of them
  */
-export function planAttention(tf: Tf, stretches: readonly Stretch[], available: number, window: number, hidden?: Hidden): AttentionPlan {
-  const total = stretches.reduce((sum, { count }) => sum + count, 0)
+export function planAttention(tf: Tf, chunks: readonly Chunk[], available: number, window: number, hidden?: Hidden): AttentionPlan {
+  const total = chunks.reduce((sum, { count }) => sum + count, 0)
   const order = new Int32Array(total)
   let placed = 0
-  const groups = grouped(stretches).map((members): Group => {
+  const groups = grouped(chunks).map((members): Group => {
     const B = members.length
     const N = Math.max(...members.map(({ count }) => count))
     const L = Math.max(...members.map(({ rows }) => rows.length))
@@ -87,12 +87,12 @@ function narrow(mask: Float32Array, window: number): void {
   }
 }
 
-/** Stretches whose counts round up to the same power of two. */
-function grouped(stretches: readonly Stretch[]): Stretch[][] {
-  const groups = new Map<number, Stretch[]>()
-  for (const stretch of stretches) {
-    const size = Math.ceil(Math.log2(stretch.count))
-    groups.set(size, [...(groups.get(size) ?? []), stretch])
+/** Chunks whose counts round up to the same power of two. */
+function grouped(chunks: readonly Chunk[]): Chunk[][] {
+  const groups = new Map<number, Chunk[]>()
+  for (const chunk of chunks) {
+    const size = Math.ceil(Math.log2(chunk.count))
+    groups.set(size, [...(groups.get(size) ?? []), chunk])
   }
   return [...groups.values()]
 }

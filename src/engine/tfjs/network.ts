@@ -5,7 +5,7 @@ import { ParallelR1Error } from '../errors.ts'
 import type { Drawn } from '../model.ts'
 import { elementCount, layerParameters, type ModelSpec, type ParameterSpec, parametersOf } from '../spec.ts'
 import type { ForwardResult, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
-import { planAttention, type Stretch } from './attention.ts'
+import { type Chunk, planAttention } from './attention.ts'
 import { KeyValueCache } from './cache.ts'
 import { entropies, logits, pick, piecesOf, type Targets } from './head.ts'
 import { adamw, sumSquares } from './optimizer.ts'
@@ -59,20 +59,20 @@ export class Network {
     this.cache ??= new KeyValueCache(tf, this.spec)
     const cache = this.cache
     cache.fit(extent)
-    const stretches: Stretch[] = []
+    const chunks: Chunk[] = []
     const fresh = new Int32Array(ids.length)
     const lastToken: number[] = []
     for (let i = 0, first = 0, at = 0; i < counts.length; i++) {
       const slots = slotsOf(runs.subarray(at, at + 2 * runCounts[i]))
       fresh.set(slots.subarray(slots.length - counts[i]), first)
-      stretches.push({ first, count: counts[i], rows: slots })
+      chunks.push({ first, count: counts[i], rows: slots })
       at += 2 * runCounts[i]
       first += counts[i]
       lastToken.push(first - 1)
     }
     const answer: Drawn = { ids: new Int32Array(rows.length), logprobs: new Float32Array(rows.length) }
     tf.tidy(() => {
-      const tokens = this.tokens(ids, positions, stretches, cache.size)
+      const tokens = this.tokens(ids, positions, chunks, cache.size)
       const places = tf.tensor2d(fresh, [fresh.length, 1], 'int32')
       let x = this.embedded(tokens)
       for (let l = 0; l < this.layers.length; l++) x = this.layer(l, x, tokens, (k, v) => cache.store(l, places, k, v))
@@ -292,7 +292,7 @@ export class Network {
     return logits(tf, chosen, norm, head, this.spec.norms, tf.scalar(1 / Math.fround(temperature)), excluded)
   }
 
-  private tokens(ids: Int32Array, positions: Int32Array, stretches: Stretch[], available: number, batch?: TrainBatch): Tokens {
+  private tokens(ids: Int32Array, positions: Int32Array, chunks: Chunk[], available: number, batch?: TrainBatch): Tokens {
     const { tf } = this
     const rotation = (inverse: Float32Array | null): Rotation | null => {
       if (!inverse) return null
@@ -304,17 +304,17 @@ export class Network {
     return {
       ids: tf.tensor1d(ids, 'int32'),
       rotations: this.inverse.map(rotation),
-      plans: new Map([...this.windows].map((window) => [window, planAttention(tf, stretches, available, window, hidden)])),
+      plans: new Map([...this.windows].map((window) => [window, planAttention(tf, chunks, available, window, hidden)])),
     }
   }
 
   private trainTokens(batch: TrainBatch): Tokens {
     const { ids, positions, bounds } = batch
-    const stretches = Array.from({ length: bounds.length - 1 }, (_, s): Stretch => {
+    const chunks = Array.from({ length: bounds.length - 1 }, (_, s): Chunk => {
       const [first, count] = [bounds[s], bounds[s + 1] - bounds[s]]
       return { first, count, rows: Int32Array.from({ length: count }, (_, i) => first + i) }
     })
-    return this.tokens(ids, positions, stretches, ids.length, batch)
+    return this.tokens(ids, positions, chunks, ids.length, batch)
   }
 }
 
