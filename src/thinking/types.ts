@@ -1,21 +1,14 @@
 /** Data that the grammar, the layout, the decoder and the trainer share. See docs/walkthrough.md. */
 
-/** How a checkpoint attends inside a block; it belongs to the checkpoint and is the same in SFT, sampling, RL and scoring. */
-export type AttentionMode = 'structured' | 'causal'
+import type { ParallelInfo } from '../engine/checkpoint/parallel-info.ts'
 
-/** Ids of the six tags (one id each) and of the two other things the decoder writes or watches for. */
-export interface TagIds {
-  parallel: number
-  parallelEnd: number
-  path: number
-  pathEnd: number
-  summary: number
-  summaryEnd: number
-  /** What stands between `</Parallel>` and `<Summary>`: the ids of "\n". */
-  newline: readonly number[]
-  /** Ids that end a response. */
-  eos: readonly number[]
-}
+/** How a checkpoint attends inside a block; it belongs to the checkpoint. */
+export type AttentionMode = ParallelInfo['attention']
+
+export type TagIds = ParallelInfo['tags']
+
+/** Tokens that a response and its parts may take (budget.ts). */
+export type Budgets = NonNullable<ParallelInfo['budgets']>
 
 /** A run of tokens with one entry per token in every array. */
 export interface TokenRun {
@@ -64,19 +57,6 @@ export interface Layout {
   exclusionSets: number[][]
   /** For every sampled token, in the order of the trajectory (segments; in a block open, paths, close): the packed index i with logprobs[i] = its log-probability. */
   sampledIndex: Int32Array
-}
-
-export interface Budgets {
-  /** Tokens of the whole response, all paths counted. */
-  response: number
-  /** Tokens of one path, tags counted. Default: response. */
-  path?: number
-  /** Tokens of one block, all paths, tags and summary counted. Default: response. */
-  block?: number
-  /** Tokens along the longest chain (a block counts its longest path). Default: response. */
-  criticalPath?: number
-  /** Tokens kept back for the text after the last block. Default: a quarter of the smaller of `response` and `criticalPath`, 64 at most. */
-  answerReserve?: number
 }
 
 export interface ThinkRequest {

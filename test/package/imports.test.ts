@@ -43,7 +43,7 @@ const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
 /** What each part may import of the others, as prefixes of paths below src/. */
 const MAY_IMPORT: Record<string, string[]> = {
   engine: ['engine/', 'random.ts'],
-  thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts'],
+  thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/'],
   // The hook at the end of a run hands its rows to the report.

@@ -2,12 +2,14 @@ import { isObject, isTokenId, type JsonObject, own } from './files.ts'
 import { problem, show } from './problem.ts'
 
 /**
- * `parallel_r1.json`: what a parallel-thinking checkpoint knows about itself besides its weights. Shapes are those of
- * src/thinking/types.ts, declared again because the engine must not import the method.
+ * `parallel_r1.json`: what a parallel-thinking checkpoint knows about itself besides its weights. The method takes its
+ * attention mode, tags and budgets in these shapes (src/thinking/types.ts).
  */
 
 export interface ParallelInfo {
+  /** How it attends inside a block; the same in SFT, sampling, RL and scoring. */
   attention: 'structured' | 'causal'
+  /** Ids of the six tags (one id each) and of the two other things the decoder writes or watches for. */
   tags: {
     parallel: number
     parallelEnd: number
@@ -15,10 +17,24 @@ export interface ParallelInfo {
     pathEnd: number
     summary: number
     summaryEnd: number
+    /** What stands between `</Parallel>` and `<Summary>`: the ids of "\n". */
     newline: readonly number[]
+    /** Ids that end a response. */
     eos: readonly number[]
   }
-  budgets?: { response: number; path?: number; block?: number; criticalPath?: number; answerReserve?: number }
+  /** Tokens of a response and of its parts. */
+  budgets?: {
+    /** Tokens of the whole response, all paths counted. */
+    response: number
+    /** Tokens of one path, tags counted. Default: response. */
+    path?: number
+    /** Tokens of one block, all paths, tags and summary counted. Default: response. */
+    block?: number
+    /** Tokens along the longest chain (a block counts its longest path). Default: response. */
+    criticalPath?: number
+    /** Tokens kept back for the text after the last block. Default: a quarter of the smaller of `response` and `criticalPath`, 64 at most. */
+    answerReserve?: number
+  }
   /** Paths a block that the checkpoint was trained with. */
   paths?: number
   maxBlocks?: number
