@@ -338,14 +338,16 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
       guard(env, count >= 1 && static_cast<size_t>(count) <= T - at, "counts");
       guard(env, pieces >= 1 && static_cast<size_t>(pieces) <= runs.size / 2 - next, "runCounts");
       std::vector<Run>& own = step->runs[i];
-      own.reserve(static_cast<size_t>(pieces));
+      own.resize(static_cast<size_t>(pieces));
+      std::memcpy(own.data(), runs.data + 2 * next, own.size() * sizeof(Run));
+      next += own.size();
       int64_t length = 0;
-      for (const size_t end = next + static_cast<size_t>(pieces); next < end; next++) {
-        const Run r{runs.data[2 * next], runs.data[2 * next + 1]};
-        guard(env, r.begin >= 0 && r.begin < r.end && r.end <= cache_tokens_, "runs");
-        length += r.end - r.begin;
-        own.push_back(r);
+      bool inside = true;
+      for (const Run& r : own) {
+        inside &= r.begin >= 0 && r.begin < r.end && r.end <= cache_tokens_;
+        length += static_cast<int64_t>(r.end) - r.begin;
       }
+      guard(env, inside, "runs");
       guard(env, length >= count && length <= cache_tokens_, "tokens of a sequence");
       for (int t = 1; t <= count; t++) step->queries.push_back({own.data(), static_cast<int>(length) - count + t});
       size_t to = at + static_cast<size_t>(count);

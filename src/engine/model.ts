@@ -185,23 +185,26 @@ export abstract class CheckedModel implements Model {
   /** Gives every input its slots, in the order of the calls of `step` and whatever becomes of it later, and flattens the step. */
   private take(inputs: readonly StepInput[]): FlatStep {
     const { table } = this
-    const counts = Int32Array.from(inputs, ({ ids }) => ids.length)
-    const total = counts.reduce((sum, count) => sum + count, 0)
-    const [ids, positions] = [new Int32Array(total), new Int32Array(total)]
-    let at = 0
-    for (const input of inputs) {
-      ids.set(input.ids, at)
-      positions.set(input.positions, at)
-      at += input.ids.length
-      table.append(input.sequence, input.ids.length)
+    const n = inputs.length
+    const [counts, runCounts] = [new Int32Array(n), new Int32Array(n)]
+    let [total, totalRuns] = [0, 0]
+    for (let i = 0; i < n; i++) {
+      const { sequence, ids } = inputs[i]
+      table.append(sequence, ids.length)
+      counts[i] = ids.length
+      runCounts[i] = table.runCount(sequence)
+      total += counts[i]
+      totalRuns += runCounts[i]
     }
-    const lists = inputs.map(({ sequence }) => table.runs(sequence))
-    const runs = new Int32Array(lists.reduce((sum, { length }) => sum + length, 0))
-    at = 0
-    for (const list of lists) {
-      runs.set(list, at)
-      at += list.length
+    const [ids, positions, runs] = [new Int32Array(total), new Int32Array(total), new Int32Array(2 * totalRuns)]
+    for (let i = 0, at = 0, end = 0; i < n; i++) {
+      const input = inputs[i]
+      end = table.copyRuns(input.sequence, runs, end)
+      for (let t = 0; t < counts[i]; t++) {
+        ids[at] = input.ids[t]
+        positions[at++] = input.positions[t]
+      }
     }
-    return { ids, positions, counts, runCounts: Int32Array.from(lists, ({ length }) => length / 2), runs }
+    return { ids, positions, counts, runCounts, runs }
   }
 }

@@ -60,10 +60,17 @@ export class SequenceTable {
     return this.held(id).length
   }
 
-  /** begin, end, begin, end, …: a view that the next append may change. */
-  runs(id: number): Int32Array {
+  runCount(id: number): number {
+    return this.held(id).size / 2
+  }
+
+  /** Writes begin, end, begin, end, … of the sequence's runs from `at` on. Returns where they end. */
+  copyRuns(id: number, to: Int32Array, at: number): number {
     const { runs, size } = this.held(id)
-    return runs.subarray(0, size)
+    // Few numbers are copied one by one: a view costs more than they do.
+    if (size > 64) to.set(runs.subarray(0, size), at)
+    else for (let i = 0; i < size; i++) to[at + i] = runs[i]
+    return at + size
   }
 
   create(): number {

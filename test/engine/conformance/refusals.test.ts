@@ -77,3 +77,65 @@ describe.each(candidates)('refusals: $name', ({ open }) => {
     await expect(engine.load('no/such/folder')).rejects.toThrow(/no\/such\/folder/)
   })
 })
+
+describe('all engines', () => {
+  it('say what is wrong in the same words', async () => {
+    const said: string[][] = []
+    for (const { open } of candidates) {
+      const engine = await open()
+      const model = await engine.create(tiny, lively(1), { cacheTokens: 40 })
+      const [a, b] = [model.create(), model.create()]
+      await model.step([
+        { sequence: a, ids: [1], positions: [0] },
+        { sequence: b, ids: [2], positions: [0] },
+      ])
+      const batch: TrainBatch = { ...batchOf([3]) }
+      const input = { sequence: a, ids: [1], positions: [1] }
+      const sampling = { temperature: 1, seed: 0, stream: 0 }
+      const many = Array.from({ length: 30 }, (_, i) => i)
+      const messages: string[] = []
+      const refused = async (call: () => unknown): Promise<void> => {
+        const error = await Promise.resolve()
+          .then(call)
+          .then(
+            () => undefined,
+            (reason: Error) => reason,
+          )
+        messages.push(`${error?.name}: ${error?.message}`)
+      }
+      await refused(() => model.free(99))
+      await refused(() => model.fork(a, 1.5))
+      await refused(() => model.join(a, [b]))
+      await refused(() => model.join(a, [a]))
+      await refused(() => model.step([{ ...input, ids: [tiny.vocabSize] }]))
+      await refused(() => model.step([{ ...input, ids: [0.5] }]))
+      await refused(() => model.step([{ ...input, positions: [tiny.maxPositions] }]))
+      await refused(() => model.step([{ ...input, positions: [] }]))
+      await refused(() => model.step([{ ...input, sampling: { ...sampling, exclude: [-1] } }]))
+      await refused(() => model.step([{ ...input, sampling: { ...sampling, temperature: Number.NaN } }]))
+      await refused(() => model.step([{ sequence: a, ids: many, positions: many }]))
+      await refused(() => model.forward({ ...batch, ids: [1, 2, 3] as never }))
+      await refused(() => model.forward({ ...batch, targets: new Int32Array(3) as never }))
+      await refused(() => model.forward({ ...batch, targets: new Uint8Array(2) }))
+      await refused(() => model.forward({ ...batch, hidden: new Int32Array(0), hiddenLevels: -1 }))
+      await refused(() => model.forward({ ...batch, exclusion: new Int32Array(3), exclusionSets: [[tiny.vocabSize]] }))
+      await refused(() => model.backward(new Float32Array(1)))
+      await refused(() => model.backward([] as never))
+      await refused(() => model.update({ lr: -1 }))
+      await refused(() => model.update({} as never))
+      await refused(() => model.read('none'))
+      await refused(() => model.write('model.norm.weight', new Float32Array(1), 'gradient'))
+      await refused(() => model.accumulate('model.norm.weight', new Float32Array(1)))
+      await refused(() => model.accumulate('model.norm.weight', new Float64Array(tiny.hiddenSize) as never))
+      expect([model.length(a), model.length(b), model.cacheFree]).toEqual([1, 1, 0])
+      await model.dispose()
+      await refused(() => model.step([input]))
+      await refused(() => model.accumulate('model.norm.weight', new Float32Array(tiny.hiddenSize)))
+      expect(messages.filter((message) => message.startsWith('undefined'))).toEqual([])
+      said.push(messages)
+      await engine.dispose()
+    }
+    expect(said.length).toBeGreaterThan(1)
+    for (const other of said.slice(1)) expect(other).toEqual(said[0])
+  })
+})
