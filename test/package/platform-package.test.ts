@@ -1,5 +1,6 @@
 /** The packages as they are published: the platform's, with the compiled engine, and ours, which depends on it. */
 
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -11,6 +12,7 @@ import { builtAddon, type InstalledPackage, installTarball, packFolder, root, ru
 const platform = `${process.platform}-${process.arch}`
 /** Where scripts/prebuild.mjs has laid out the package that is to be tried; default: one of this checkout's own addon. */
 const prebuilt = process.env.PR1_NPM
+const compiler = process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0
 const possible = prebuilt !== undefined || (existsSync(path.join(root, builtAddon)) && process.platform !== 'win32')
 
 describe('the workflow', () => {
@@ -104,6 +106,20 @@ describe.skipIf(!possible)(`the package of ${platform}`, () => {
     expect(installLog).toContain('using the compiled engine')
     expect(existsSync(path.join(home, 'build'))).toBe(false)
     expect(JSON.parse(think()).completion).toBeGreaterThan(0)
+  })
+
+  it.skipIf(!compiler)('refuses a CUDA library that was compiled against another interface', () => {
+    const library = path.join(project, 'other.so')
+    const source = ['make_ops', 'info', 'memory'].map((name) => `void pr1_cuda_${name}(void) {}`)
+    writeFileSync(path.join(project, 'other.c'), ['unsigned pr1_cuda_abi(void) { return 1; }', ...source].join('\n'))
+    run('cc', ['-shared', '-fPIC', path.join(project, 'other.c'), '-o', library], project)
+    const file = path.join(project, 'cuda.mjs')
+    writeFileSync(
+      file,
+      `import { openEngine } from 'parallel-r1'
+       console.log(await openEngine({ device: 'cuda' }).catch(({ message }) => message))`,
+    )
+    expect(run(process.execPath, [file], project, { ...env, PR1_CUDA: library })).toContain('was built for another version of the addon')
   })
 
   it('comes after what was compiled here and before prebuilds/, and what does not load is passed over', () => {
