@@ -2,7 +2,7 @@ import { ConfigError } from './engine/errors.ts'
 
 /**
  * Reading of hand-written configuration: unknown keys and wrong values become one sentence that says where, what was
- * got and what to write instead. Provider and trainer share it.
+ * got and what to write instead. The tables of provider and trainer (config/) say theirs in the same words.
  */
 
 /** A parsed YAML or JSON mapping. */
@@ -41,27 +41,34 @@ export function nearestName(name: string, candidates: readonly string[]): string
   return best
 }
 
+/** `what` must be `expected`, but is `value`; `next` says what to do. */
+export function mustBe(what: string, expected: string, value: unknown, next: string): ConfigError {
+  return new ConfigError(`${what} must be ${expected}. Got ${show(value)}. ${next}`)
+}
+
+export function unknownKey(key: string, allowed: readonly string[], where: string): ConfigError {
+  const nearest = nearestName(key, allowed)
+  const next = nearest ? `Did you mean "${nearest}"?` : `Known keys: ${allowed.join(', ')}.`
+  return new ConfigError(`Unknown key "${key}" in ${where}. ${next}`)
+}
+
 /** Throws `ConfigError` unless `value` is a mapping; returns it typed. */
 export function readObject(value: unknown, where: string): ConfigObject {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ConfigObject
-  throw new ConfigError(`${where} must be a mapping of keys to values. Got ${show(value)}. Write it as "key: value" lines.`)
+  throw mustBe(where, 'a mapping of keys to values', value, 'Write it as "key: value" lines.')
 }
 
 /** Throws `ConfigError` on the first key of `object` that is not in `allowed`, naming the nearest one. `where` says whose keys these are, e.g. `provider config`. */
 export function checkKeys(object: object, allowed: readonly string[], where: string): void {
-  for (const key of Object.keys(object)) {
-    if (allowed.includes(key)) continue
-    const nearest = nearestName(key, allowed)
-    const next = nearest ? `Did you mean "${nearest}"?` : `Known keys: ${allowed.join(', ')}.`
-    throw new ConfigError(`Unknown key "${key}" in ${where}. ${next}`)
-  }
+  for (const key of Object.keys(object)) if (!allowed.includes(key)) throw unknownKey(key, allowed, where)
 }
 
 export interface NumberBounds {
   min?: number
   max?: number
-  /** `min` itself is not allowed. */
+  /** The bound itself is not allowed. */
   above?: number
+  below?: number
 }
 
 /** Integer at `key`, or `fallback` when the key is absent (undefined or null). Numeric strings count, as `{{env.X}}` renders to text. */
@@ -98,8 +105,7 @@ export function readEnum<const N extends string, F extends N | undefined>(
   if (value === undefined || value === null) return fallback
   if (typeof value === 'string' && (names as readonly string[]).includes(value)) return value as N
   const nearest = typeof value === 'string' ? nearestName(value, names) : undefined
-  const next = nearest ? `Did you mean "${nearest}"?` : `Use one of them.`
-  throw new ConfigError(`"${key}" in ${where} must be one of ${names.join(', ')}. Got ${show(value)}. ${next}`)
+  throw mustBe(`"${key}" in ${where}`, `one of ${names.join(', ')}`, value, nearest ? `Did you mean "${nearest}"?` : 'Use one of them.')
 }
 
 /** Boolean at `key`, or `fallback` when absent. The texts "true" and "false" count, as `{{env.X}}` renders to text. */
@@ -109,23 +115,7 @@ export function readBoolean<F extends boolean | undefined>(object: ConfigObject,
   if (typeof value === 'boolean') return value
   if (value === 'true') return true
   if (value === 'false') return false
-  throw new ConfigError(`"${key}" in ${where} must be true or false. Got ${show(value)}. Write one of the two without quotes.`)
-}
-
-/** Text at `key`, or `fallback` when absent; empty text is refused unless `allowEmpty`. */
-export function readString<F extends string | undefined>(
-  object: ConfigObject,
-  key: string,
-  fallback: F,
-  where: string,
-  { allowEmpty = false }: { allowEmpty?: boolean } = {},
-): string | F {
-  const value = object[key]
-  if (value === undefined || value === null) return fallback
-  if (typeof value === 'string' && (allowEmpty || value.trim() !== '')) return value
-  throw new ConfigError(
-    `"${key}" in ${where} must be ${allowEmpty ? 'text' : 'text that is not empty'}. Got ${show(value)}. Put it in quotes or leave the key out.`,
-  )
+  throw mustBe(`"${key}" in ${where}`, 'true or false', value, 'Write one of the two without quotes.')
 }
 
 function readNumeric<F extends number | undefined>(
@@ -144,18 +134,20 @@ function readNumeric<F extends number | undefined>(
     (integer ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
     (bounds.min === undefined || number >= bounds.min) &&
     (bounds.max === undefined || number <= bounds.max) &&
-    (bounds.above === undefined || number > bounds.above)
+    (bounds.above === undefined || number > bounds.above) &&
+    (bounds.below === undefined || number < bounds.below)
   if (ok) return number
-  const kind = integer ? 'an integer' : 'a number'
-  throw new ConfigError(
-    `"${key}" in ${where} must be ${kind}${range(bounds)}. Got ${show(value)}. Correct it, or leave the key out for its default${fallback === undefined ? '' : ` (${fallback})`}.`,
-  )
+  const expected = `${integer ? 'an integer' : 'a number'}${range(bounds)}`
+  const standard = fallback === undefined ? '' : ` (${fallback})`
+  throw mustBe(`"${key}" in ${where}`, expected, value, `Correct it, or leave the key out for its default${standard}.`)
 }
 
-function range({ min, max, above }: NumberBounds): string {
+/** Bounds as they stand after the kind of number: ` from 1 to 16`. */
+export function range({ min, max, above, below }: NumberBounds): string {
   const parts: string[] = []
   if (above !== undefined) parts.push(`above ${above}`)
   if (min !== undefined && max !== undefined) parts.push(`from ${min} to ${max}`)
+  else if (min !== undefined && below !== undefined) parts.push(`from ${min} to below ${below}`)
   else if (min !== undefined) parts.push(`of ${min} or more`)
   else if (max !== undefined) parts.push(`of ${max} or less`)
   return parts.length > 0 ? ` ${parts.join(', ')}` : ''

@@ -1,11 +1,12 @@
 /**
  * What `package:parallel-r1:Name` resolves and what users import; docs/library.md shows each. Named exports only: promptfoo looks
- * names up on a default export where there is one. Importing this loads neither the native addon nor any other package: what
- * needs one loads it when it is called.
+ * names up on a default export where there is one. Importing this loads not the native addon, and of packages only zod, which
+ * checks the config of a provider as it is made: what needs another one loads it when it is called.
  */
 
 import type { Checkpoint } from './engine/checkpoint/folder.ts'
-import type { TrainConfig, TrainOverrides } from './trainer/config.ts'
+import type { TrainConfig } from './trainer/config.ts'
+import type { TrainOverrides } from './trainer/config-file.ts'
 import type { Outcome, TrainOptions } from './trainer/train.ts'
 
 export { DEFAULT_MANNER, type Judgement, judgeAnswer, type Manner } from './assertions/answer/judge.ts'
@@ -48,7 +49,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 
 /** Reads and checks a training file as `pr1-train -c` does. Throws `ConfigError`. */
 export async function readTrainConfig(file: string, overrides?: TrainOverrides): Promise<TrainConfig> {
-  const config = await import('./trainer/config.ts')
+  const config = await import('./trainer/config-file.ts')
   return config.readTrainConfig(file, overrides)
 }
 

@@ -3,7 +3,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { localThinker } from '../../dist/thinking/thinker.js'
-import { readTrainConfig } from '../../dist/trainer/config.js'
+import { readTrainConfig } from '../../dist/trainer/config-file.js'
 import { grpoRecipe } from '../../dist/trainer/grpo.js'
 import { openModel } from '../../dist/trainer/model.js'
 import { loadSuite } from '../../dist/trainer/suite.js'

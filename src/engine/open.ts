@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { ConfigError, UnavailableError } from './errors.ts'
-import type { Engine, EngineOptions } from './types.ts'
+import type { Device, Engine, EngineOptions, Numerics, Precision } from './types.ts'
 
-const devices = ['auto', 'cpu', 'cuda', 'tfjs']
-const precisions = ['auto', 'f32', 'bf16', 'int8']
-const numericsNames = ['exact', 'fast']
+export const devices = ['auto', 'cpu', 'cuda', 'tfjs'] as const satisfies readonly Device[]
+export const precisions = ['auto', 'f32', 'bf16', 'int8'] as const satisfies readonly Precision[]
+export const numericsNames = ['exact', 'fast'] as const satisfies readonly Numerics[]
 
 /**
  * Opens an engine. `auto` takes the best device that is there: the native engine on an NVIDIA GPU, TensorFlow.js where its

@@ -1,41 +1,67 @@
 /** A provider's configuration: its keys, what each may be, and the settings that one test may lay over it. The trainer reads the same. */
 
-import {
-  type ConfigObject,
-  checkKeys,
-  nearestName,
-  readBoolean,
-  readEnum,
-  readInt,
-  readNumber,
-  readObject,
-  readString,
-} from '../config-keys.ts'
+import { z } from 'zod'
+import { check } from '../config/check.ts'
+import { attentions, engineKeys } from '../config/engine-keys.ts'
+import { choice, flag, int, key, mapping, number, text } from '../config/table.ts'
+import { type ConfigObject, nearestName, readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
-import type { Device, Numerics, Precision } from '../engine/types.ts'
-import type { AttentionMode } from '../thinking/types.ts'
+
+/** A budget that the checkpoint knows, where it was trained with one. */
+const tokens = (min: number, about: string, absent: string) => key(int({ min }).optional(), about, { absent, unit: 'tokens' })
 
 /** Settings that may differ from test to test; all others belong to the loaded model. */
-export const DECODING_KEYS = [
-  'mode',
-  'paths',
-  'maxBlocks',
-  'maxTokens',
-  'pathTokens',
-  'blockTokens',
-  'criticalPathTokens',
-  'answerReserve',
-  'temperature',
-  'topK',
-  'topP',
-  'seed',
-  'system',
-  'chatTemplate',
-  'showTags',
-] as const
+const decodingKeys = {
+  mode: key(
+    choice(['parallel', 'sequential']).default('parallel'),
+    '`parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint plainly',
+  ),
+  paths: key(int({ min: 1, max: 16 }).optional(), 'paths of a block', { absent: 'of the checkpoint, else 2' }),
+  maxBlocks: key(int({ min: 0 }).optional(), 'after the last one decoding goes on to the answer', { absent: 'of the checkpoint, else 4' }),
+  maxTokens: tokens(1, 'length of the response, all paths counted', 'of the checkpoint, else 1024'),
+  pathTokens: tokens(1, 'length of one path', 'of the checkpoint, else `maxTokens`'),
+  blockTokens: tokens(1, 'length of one block, all its paths counted', 'of the checkpoint, else `maxTokens`'),
+  criticalPathTokens: tokens(1, 'length of the longest chain', 'of the checkpoint, else `maxTokens`'),
+  answerReserve: tokens(0, 'kept back for the text after the last block', 'of the checkpoint, else a quarter of `maxTokens`, 64 at most'),
+  temperature: key(number({ min: 0 }).default(1), '0 is greedy'),
+  topK: key(int({ min: 0 }).optional(), 'sample among the likeliest so many tokens; 0: off', { absent: 'off' }),
+  topP: key(number({ above: 0, max: 1 }).optional(), 'sample among the likeliest tokens that hold this much probability', {
+    absent: 'off',
+  }),
+  seed: key(int().default(0), 'repeats and problems draw differently, runs are reproducible'),
+  system: key(z.string().optional(), 'system message; without a chat template it stands before the prompt', { absent: 'none' }),
+  chatTemplate: key(flag().default(true), "render the prompt with the checkpoint's chat template where it has one"),
+  showTags: key(flag().default(true), 'false: tags are left out of the output'),
+}
 
 /** Settings that choose the model, how it is loaded and where its samples are kept. */
-export const MODEL_KEYS = ['checkpoint', 'attention', 'device', 'precision', 'numerics', 'threads', 'cacheTokens', 'samples'] as const
+const modelKeys = {
+  attention: key(choice(attentions).optional(), 'only for a checkpoint that does not say', { absent: 'of the checkpoint, else `causal`' }),
+  ...engineKeys,
+  cacheTokens: key(int({ min: 1 }).optional(), 'size of the KV cache; what does not fit waits', {
+    absent: '16384, less where memory is short',
+    unit: 'tokens',
+  }),
+  // YAML 1.1 readers make `off` a boolean.
+  samples: key(
+    z.preprocess((value) => (value === false ? 'off' : value), text()).optional(),
+    'file that keeps samples, relative to the config file, or `off`',
+    { absent: "beside promptfoo's data" },
+  ),
+}
+
+/** A provider's `config`. What is left out comes from the checkpoint or a default: see request.ts. */
+export const thinkingSchema = mapping({
+  checkpoint: key(text().optional(), 'folder, relative to the config file; `{{ env.NAME | default("folder", true) }}` works', {
+    absent: 'needed to decode',
+  }),
+  ...decodingKeys,
+  ...modelKeys,
+})
+
+export type ThinkingConfig = z.output<typeof thinkingSchema>
+
+const DECODING_KEYS: readonly string[] = Object.keys(decodingKeys)
 
 /** Keys of a test's `options` that promptfoo itself reads. */
 const PROMPTFOO_OPTION_KEYS: readonly string[] = [
@@ -55,73 +81,10 @@ const PROMPTFOO_OPTION_KEYS: readonly string[] = [
   'suffix',
 ]
 
-/** A provider's configuration, checked. What is left out comes from the checkpoint or a default: see request.ts. */
-export interface ThinkingConfig {
-  /** Folder; relative to the config file. */
-  checkpoint?: string
-  mode: 'parallel' | 'sequential'
-  /** Only for a checkpoint that does not say. */
-  attention?: AttentionMode
-  /** Paths of a block, 1 … 16. */
-  paths?: number
-  maxBlocks?: number
-  /** Budget of the whole response in tokens, all paths counted. */
-  maxTokens?: number
-  pathTokens?: number
-  blockTokens?: number
-  criticalPathTokens?: number
-  answerReserve?: number
-  /** 0 is greedy. */
-  temperature: number
-  topK?: number
-  topP?: number
-  seed: number
-  device: Device
-  precision: Precision
-  numerics: Numerics
-  threads?: number
-  cacheTokens?: number
-  /** File that keeps samples, relative to the config file, or `off`. Default: beside promptfoo's data (store/location.ts). */
-  samples?: string
-  /** System message; without a chat template it stands before the prompt. */
-  system?: string
-  /** Render prompts with the checkpoint's chat template where it has one. */
-  chatTemplate: boolean
-  /** Keep the six tags in the output text. */
-  showTags: boolean
-}
-
 /** Checks and reads a provider's `config`; promptfoo adds `basePath` to it. `where` names it in errors. Throws ConfigError. */
 export function parseThinkingConfig(raw: unknown, where: string): ThinkingConfig {
-  const object = readObject(raw ?? {}, where)
-  checkKeys(object, [...MODEL_KEYS, ...DECODING_KEYS, 'basePath'], where)
-  const tokens = (key: string, min = 1) => readInt(object, key, undefined, where, { min })
-  return {
-    checkpoint: readString(object, 'checkpoint', undefined, where),
-    mode: readEnum(object, 'mode', 'parallel', where, ['parallel', 'sequential']),
-    attention: readEnum(object, 'attention', undefined, where, ['structured', 'causal']),
-    paths: readInt(object, 'paths', undefined, where, { min: 1, max: 16 }),
-    maxBlocks: readInt(object, 'maxBlocks', undefined, where, { min: 0 }),
-    maxTokens: tokens('maxTokens'),
-    pathTokens: tokens('pathTokens'),
-    blockTokens: tokens('blockTokens'),
-    criticalPathTokens: tokens('criticalPathTokens'),
-    answerReserve: tokens('answerReserve', 0),
-    temperature: readNumber(object, 'temperature', 1, where, { min: 0 }),
-    topK: readInt(object, 'topK', undefined, where, { min: 0 }),
-    topP: readNumber(object, 'topP', undefined, where, { above: 0, max: 1 }),
-    seed: readInt(object, 'seed', 0, where),
-    device: readEnum(object, 'device', 'auto', where, ['auto', 'cpu', 'cuda', 'tfjs']),
-    precision: readEnum(object, 'precision', 'auto', where, ['auto', 'f32', 'bf16', 'int8']),
-    numerics: readEnum(object, 'numerics', 'exact', where, ['exact', 'fast']),
-    threads: readInt(object, 'threads', undefined, where, { min: 1 }),
-    cacheTokens: readInt(object, 'cacheTokens', undefined, where, { min: 1 }),
-    // YAML 1.1 readers make `off` a boolean.
-    samples: object.samples === false ? 'off' : readString(object, 'samples', undefined, where),
-    system: readString(object, 'system', undefined, where, { allowEmpty: true }),
-    chatTemplate: readBoolean(object, 'chatTemplate', true, where),
-    showTags: readBoolean(object, 'showTags', true, where),
-  }
+  const { basePath: _, ...config } = readObject(raw ?? {}, where)
+  return check(thinkingSchema, config, where)
 }
 
 /**
@@ -131,8 +94,8 @@ export function parseThinkingConfig(raw: unknown, where: string): ThinkingConfig
 export function applyTestOptions(raw: ConfigObject, options: ConfigObject): ConfigObject {
   const merged: Record<string, unknown> = { ...raw }
   for (const [key, value] of Object.entries(options)) {
-    if ((DECODING_KEYS as readonly string[]).includes(key)) merged[key] = value
-    else if ((MODEL_KEYS as readonly string[]).includes(key)) {
+    if (DECODING_KEYS.includes(key)) merged[key] = value
+    else if (Object.hasOwn(thinkingSchema.shape, key)) {
       throw new ConfigError(`"${key}" cannot be set for one test. Got it in the test's options. Give it to a provider entry of its own.`)
     } else if (!PROMPTFOO_OPTION_KEYS.includes(key) && !/[_-]/.test(key)) {
       // Names with separators (max_tokens, top_p) are other providers' spellings.

@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import { ParallelR1Error } from '../engine/errors.ts'
-import { readTrainConfig } from './config.ts'
+import { readTrainConfig } from './config-file.ts'
 import { train } from './train.ts'
 
 const USAGE = `pr1-train -c train.yaml [options]

@@ -10,7 +10,8 @@ import type { Engine, MemoryPlan } from '../engine/types.ts'
 import { parseThinkingConfig } from '../providers/config.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
 import { exportCheckpoint, latestState, restoreOptimizer, saveState, type TrainerState } from './checkpoint.ts'
-import { configHash, configTable, decisiveTable, type Stage, type TrainConfig } from './config.ts'
+import type { Stage, TrainConfig } from './config.ts'
+import { compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { type OpenedModel, openModel } from './model.ts'
@@ -59,7 +60,7 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
   }
 }
 
-type Saved = { folder: string; state: TrainerState }
+type Saved = { folder: string; state: TrainerState; lengths: LengthChange[] }
 
 class Training {
   private readonly config: TrainConfig
@@ -198,7 +199,7 @@ class Training {
     this.say(table(configTable(this.config)))
     const { device, precision, isa, threads, reason } = this.engine.info
     this.say(`\nEngine: ${device}, ${precision}, ${isa}, ${threads} threads (${reason})`)
-    if (saved) this.say(`Going on from ${saved.folder}`)
+    if (saved) this.say([`Going on from ${saved.folder}`, ...saved.lengths.map(lengthLine)].join('\n'))
     else if (this.options.resume) this.say('Nothing is saved yet: starting from the beginning')
   }
 
@@ -255,16 +256,34 @@ async function savedState(config: TrainConfig, run: string, options: TrainOption
     return undefined
   }
   if (!saved) return undefined
-  const now = decisiveTable(config)
-  const then = saved.state.config
-  const changed = [...new Set([...Object.keys(now), ...Object.keys(then)])].filter((key) => now[key] !== then[key])
-  if (changed.length > 0) {
-    const list = changed.map((key) => `${key} was ${then[key] ?? 'absent'}, is ${now[key] ?? 'absent'}`).join('; ')
-    throw new ConfigError(
-      `A resumed run goes on as it began, but the configuration changed: ${list}. Change it back, or start a new run from ${saved.folder} as model.checkpoint.`,
-    )
+  const lengths = compareAtResume(saved.state.config, config, saved.folder)
+  return { folder: saved.folder, state: withLengths(saved.state, config, lengths), lengths }
+}
+
+/**
+ * The state under changed `steps`: the stage under way and those to come take them, and the last stage of a finished run goes
+ * on where it ended. What is done cannot be shortened, and what others have built on cannot be lengthened.
+ */
+function withLengths(state: TrainerState, config: TrainConfig, lengths: readonly LengthChange[]): TrainerState {
+  let { stage, step } = state
+  for (const { stage: name, was, is } of lengths) {
+    const index = config.stages.findIndex((one) => one.name === name)
+    if (index === stage - 1 && stage === config.stages.length && is > was) {
+      stage = index
+      step = was
+    } else if (index < stage || (index === stage && is < step)) {
+      const done = index < stage ? `is finished with ${was}` : `has done ${step}`
+      throw new ConfigError(
+        `Stage "${name}" ${done} steps. Got steps: ${is}. ${index < stage ? 'Change it back.' : `Use ${step} or more.`}`,
+      )
+    }
   }
-  return saved
+  return { ...state, stage, step, config: decisiveTable(config) }
+}
+
+/** Rates already used stay as they were; the rest of a cosine or linear schedule is that of the new length. */
+function lengthLine({ stage, was, is }: LengthChange): string {
+  return `Stage "${stage}" has ${is} steps now, not ${was}: from here on a cosine or linear schedule is that of ${is} steps`
 }
 
 function refuseTooLarge(plan: MemoryPlan): void {

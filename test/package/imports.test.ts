@@ -46,11 +46,12 @@ const MAY_IMPORT: Record<string, string[]> = {
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/'],
+  config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts'],
   // The hook at the end of a run hands its rows to the report.
-  providers: ['providers/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
+  providers: ['providers/', 'config/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   data: ['data/', 'thinking/grammar.ts', 'assertions/answer/boxed.ts', 'config-keys.ts', 'engine/errors.ts', 'engine/checkpoint/atomic.ts'],
   report: ['report/', 'assertions/answer/', 'thinking/grammar.ts', 'config-keys.ts', 'random.ts', 'engine/errors.ts'],
-  trainer: ['trainer/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
+  trainer: ['trainer/', 'config/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   'config-keys.ts': ['engine/errors.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],

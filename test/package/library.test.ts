@@ -78,7 +78,7 @@ describe('docs/library.md', () => {
 })
 
 describe('importing the package', () => {
-  it('loads its own small files and no other package', () => {
+  it('loads its own small files and of packages only zod, which checks the config of a provider as it is made', () => {
     const recorder = `import { writeSync } from 'node:fs'
       export async function resolve(specifier, context, next) {
         const result = await next(specifier, context)
@@ -98,7 +98,7 @@ describe('importing the package', () => {
     const loaded = urls.slice(0, -1).filter((url) => !url.startsWith('node:'))
     expect(loaded.length).toBeGreaterThan(20)
     const own = `${pathToFileURL(path.join(root, 'dist'))}/`
-    expect(loaded.filter((url) => !url.startsWith(own))).toEqual([])
+    expect(loaded.filter((url) => !url.startsWith(own) && !url.includes('/node_modules/zod/'))).toEqual([])
     expect(loaded.filter((url) => /^(trainer|data|engine\/(native|tfjs|checkpoint))\//.test(url.slice(own.length)))).toEqual([])
   })
 })

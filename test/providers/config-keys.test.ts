@@ -1,16 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  checkKeys,
-  editDistance,
-  nearestName,
-  readBoolean,
-  readEnum,
-  readInt,
-  readNumber,
-  readObject,
-  readString,
-} from '../../src/config-keys.ts'
+import { checkKeys, editDistance, nearestName, readBoolean, readEnum, readInt, readNumber, readObject } from '../../src/config-keys.ts'
 import { ConfigError } from '../../src/engine/errors.ts'
 
 const where = 'the test config'
@@ -77,7 +67,6 @@ describe('readers', () => {
     expect(readNumber({}, 'x', 0.5, where)).toBe(0.5)
     expect(readEnum({}, 'e', 'a', where, ['a', 'b'])).toBe('a')
     expect(readBoolean({}, 'b', true, where)).toBe(true)
-    expect(readString({}, 's', undefined, where)).toBeUndefined()
   })
 
   it('read values, also as the text that {{env.X}} renders to', () => {
@@ -85,7 +74,6 @@ describe('readers', () => {
     expect(readNumber({ x: '0.7' }, 'x', 1, where)).toBe(0.7)
     expect(readBoolean({ b: 'false' }, 'b', true, where)).toBe(false)
     expect(readEnum({ e: 'b' }, 'e', 'a', where, ['a', 'b'])).toBe('b')
-    expect(readString({ s: '' }, 's', 'x', where, { allowEmpty: true })).toBe('')
   })
 
   it.each([
@@ -98,8 +86,6 @@ describe('readers', () => {
     [() => readNumber({ x: 0 }, 'x', 1, where, { above: 0 }), 'must be a number above 0. Got 0.'],
     [() => readEnum({ e: 'paralel' }, 'e', 'parallel', where, ['parallel', 'sequential']), 'Did you mean "parallel"?'],
     [() => readBoolean({ b: 1 }, 'b', true, where), 'must be true or false. Got 1.'],
-    [() => readString({ s: ' ' }, 's', undefined, where), 'must be text that is not empty.'],
-    [() => readString({ s: 7 }, 's', undefined, where), 'Got 7.'],
     [() => readObject(['a'], where), 'the test config must be a mapping'],
   ])('refuse a wrong value with what, the value and the next step (%#)', (read, message) => {
     expect(read).toThrow(ConfigError)

@@ -8,7 +8,7 @@ import { parse } from 'yaml'
 import * as loaders from '../../src/data/loaders.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { parseThinking } from '../../src/thinking/grammar.ts'
-import { readTrainConfig } from '../../src/trainer/config.ts'
+import { readTrainConfig } from '../../src/trainer/config-file.ts'
 import { loadSuite } from '../../src/trainer/suite.ts'
 import { sharedPath } from '../shared.ts'
 

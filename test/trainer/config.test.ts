@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { configHash, configTable, decisiveTable, parseTrainConfig, readTrainConfig } from '../../src/trainer/config.ts'
+import { parseTrainConfig } from '../../src/trainer/config.ts'
+import { readTrainConfig } from '../../src/trainer/config-file.ts'
 import { fixture } from './runs.ts'
 
 const sft = { name: 'a', kind: 'sft', suite: './s.yaml', response: '{{ x }}' }
@@ -52,15 +53,31 @@ describe('train.yaml', () => {
     ['kind', file([{ ...sft, kind: 'sfd' }]), /"kind".*Did you mean "sft"/],
     ['numerics', file([sft], { numerics: 'fsat' }), /"numerics".*one of exact, fast\. Got "fsat"\. Did you mean "fast"/],
     ['no model', { output: 'o', stages: [sft], model: {} }, /neither/],
-    ['both models', file([sft], { model: { checkpoint: 'a', init: {} } }), /both/],
-    ['no stages', file([]), /"stages"/],
+    ['both models', file([sft], { model: { checkpoint: 'a', init: { tokenizer: 't', architecture: {} } } }), /both/],
+    ['no stages', file([]), /"stages".*one entry or more\. Got \[\]\. Each has name, kind and suite/],
     ['two of a name', file([sft, { ...grpo, name: 'a' }]), /Two stages.*"a"/],
     ['name of a folder', file([{ ...sft, name: '../x' }]), /"name"/],
-    ['group of one', file([{ ...grpo, group: 1 }]), /Group size 1 gives no advantage.*8 is usual/],
+    [
+      'group of one',
+      file([{ ...grpo, group: 1 }]),
+      /"group" in stage "b".*2 or more\. Got 1\. A group of one gives no advantage; 8 is usual/,
+    ],
     ['updates', file([{ ...grpo, prompts: 2, updates: 3 }]), /2 prompts among 3 updates/],
     ['no reward', file([{ ...grpo, reward: undefined }]), /"reward" is missing/],
     ['epochs and steps', file([{ ...sft, epochs: 1, steps: 2 }]), /both "epochs" and "steps"/],
-    ['betas', file([{ ...sft, betas: [0.9, 1] }]), /"betas"/],
+    ['betas', file([{ ...sft, betas: [0.9, 1] }]), /"betas".*2, each a number from 0 to below 1\. Got \[0\.9,1\]\. Usual: \[0\.9, 0\.95\]/],
+    ['one beta', file([{ ...sft, betas: [0.9] }]), /"betas".*Got \[0\.9\]/],
+    ['end above the rate', file([{ ...sft, lr: 1e-5, lrEnd: 1 }]), /"lrEnd" in stage "a".*at most "lr" \(0\.00001\)\. Got 1/],
+    ['no kind', file([{ ...sft, kind: undefined }]), /"kind" is missing in stage "a".*sft or grpo/],
+    ['no stages at all', { ...file([]), stages: undefined }, /"stages" is missing/],
+    ['a stage that is none', file(['sft']), /stage 1 of .* must be a mapping.*Got "sft"/],
+    [
+      'mistyped and therefore missing',
+      file([{ ...grpo, reward: undefined, rewrad: 'answer' }]),
+      /Unknown key "rewrad".*Did you mean "reward"/,
+    ],
+    ['text for a number', file([{ ...grpo, steps: 'many' }]), /"steps" in stage "b".*an integer of 1 or more\. Got "many"\. Correct it\.$/],
+    ['bounds and default', file([sft], { save: { keep: 0 } }), /"keep" in "save" in .*1 or more\. Got 0\..*its default \(2\)/],
     ['negative rate', file([{ ...sft, lr: 0 }]), /"lr".*above 0/],
     ['heads', file([sft], { model: { init: { tokenizer: 't', architecture: { heads: 6, kvHeads: 4 } } } }), /multiple of "kvHeads"/],
   ])('refuses: %s', (_, raw, message) => {
@@ -79,17 +96,5 @@ describe('train.yaml', () => {
     expect(() => readTrainConfig(fixture('train.yaml'), { sets: ['stages.rl.stepz=1'] })).toThrow(/Did you mean "steps"/)
     expect(() => readTrainConfig(fixture('train.yaml'), { sets: ['nothing'] })).toThrow(/key\.path=value/)
     expect(() => readTrainConfig(fixture('none.yaml'))).toThrow(/Cannot read/)
-  })
-
-  it('tells what decides the numbers from where things lie', () => {
-    const one = parse(file([sft, grpo]))
-    const moved = { ...parse(file([sft, grpo], { threads: 1, save: { every: 3 } })), output: path.resolve('/other') }
-    expect(configHash(moved)).toBe(configHash(one))
-    expect(configHash(parse(file([sft, grpo], { seed: 2 })))).not.toBe(configHash(one))
-    expect(decisiveTable(one)).toMatchObject({ 'stages.b.group': '8' })
-    // A run that was saved before there was the key goes on; one that becomes fast does not.
-    expect(decisiveTable(one)).not.toHaveProperty('numerics')
-    expect(decisiveTable(parse(file([sft, grpo], { numerics: 'fast' })))).toHaveProperty('numerics', 'fast')
-    expect(configTable(one).find(([key]) => key === 'stages.b.betas')?.[1]).toBe('[0.9,0.95]')
   })
 })

@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSy
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readTrainConfig } from '../../src/trainer/config.ts'
+import { readTrainConfig } from '../../src/trainer/config-file.ts'
 import { type Outcome, type TrainOptions, train } from '../../src/trainer/train.ts'
 
 const here = path.dirname(fileURLToPath(import.meta.url))

@@ -164,6 +164,24 @@ describe('a run that is interrupted', () => {
     )
   })
 
+  it('may get longer, in the middle and when it is finished', async () => {
+    const folder = folderWithSuites(whole)
+    await run(folder, { sets: ['stages.rl.steps=1'], stopAfter: 6 })
+    const { text } = await run(folder, { sets: ['stages.rl.steps=2', 'save.every=1'] })
+    expect(text).toContain('Stage "rl" has 2 steps now, not 1')
+    expect((await run(folder)).text).toMatch(/Stage "rl" has 3 steps now, not 2.*Finished: 8 steps/s)
+    const [longer, straight] = [results(folder), results(whole)]
+    for (const what of ['base', 'final', 'weights', 'moments', 'state']) expect(longer[what], what).toEqual(straight[what])
+
+    await expect(run(folder, { sets: ['stages.base.steps=6'] })).rejects.toThrow('Stage "base" is finished with 5 steps. Got steps: 6.')
+    await expect(run(folder, { sets: ['stages.rl.steps=2'] })).rejects.toThrow('Stage "rl" is finished with 3 steps. Got steps: 2.')
+    const begun = folderWithSuites(whole)
+    await run(begun, { stopAfter: 3 })
+    await expect(run(begun, { sets: ['stages.base.steps=2'] })).rejects.toThrow(
+      'Stage "base" has done 3 steps. Got steps: 2. Use 3 or more.',
+    )
+  })
+
   it('loses only work when it is killed, at any moment', async () => {
     const folder = folderWithSuites(whole)
     await run(folder, { stopAfter: 1, sets: ['save.every=1'] })

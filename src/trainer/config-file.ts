@@ -1,0 +1,62 @@
+/** From the file on the disk and the command line to a checked configuration. */
+
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parse as parseYaml, YAMLParseError } from 'yaml'
+import { nearestName, readObject } from '../config-keys.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { parseTrainConfig, type TrainConfig } from './config.ts'
+
+/** What the command line says in place of the file. */
+export interface TrainOverrides {
+  output?: string
+  device?: string
+  /** `key.path=value`, applied before anything is checked; stages are named by index or name. */
+  sets?: readonly string[]
+}
+
+/** Throws ConfigError. */
+export function readTrainConfig(file: string, overrides: TrainOverrides = {}): TrainConfig {
+  const path = resolve(file)
+  const raw = { ...readObject(readYaml(path), path) }
+  for (const set of overrides.sets ?? []) applySet(raw, set)
+  if (overrides.device) raw.device = overrides.device
+  const config = parseTrainConfig(raw, path)
+  return overrides.output ? { ...config, output: resolve(overrides.output) } : config
+}
+
+function readYaml(path: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ConfigError(`Cannot read the training file ${path}: ${(error as Error).message}. Give an existing file with -c.`)
+  }
+  try {
+    return parseYaml(text)
+  } catch (error) {
+    if (error instanceof YAMLParseError) throw new ConfigError(`${path} is not YAML: ${error.message}`)
+    throw error
+  }
+}
+
+/** `stages.rl.lr=1e-5`: the value is YAML; a stage is named by its index or its name. */
+function applySet(raw: Record<string, unknown>, set: string): void {
+  const equals = set.indexOf('=')
+  if (equals < 1) throw new ConfigError(`--set needs key.path=value. Got "${set}". For example --set save.every=10.`)
+  const path = set.slice(0, equals).split('.')
+  let at = raw
+  for (const [depth, key] of path.slice(0, -1).entries()) {
+    if (!Array.isArray(at)) at[key] ??= {}
+    const next = Array.isArray(at) ? (at.find((entry) => entry?.name === key) ?? at[Number(key)]) : at[key]
+    if (typeof next !== 'object' || next === null) {
+      const known: string[] = Array.isArray(at) ? at.map((entry) => String(entry?.name)) : Object.keys(at)
+      const nearest = nearestName(key, known)
+      const wrong = path.slice(0, depth + 1).join('.')
+      const hint = nearest ? `Did you mean "${nearest}"?` : `There are: ${known.join(', ')}.`
+      throw new ConfigError(`--set ${set}: there is no "${wrong}". ${hint}`)
+    }
+    at = next as Record<string, unknown>
+  }
+  at[path[path.length - 1]] = parseYaml(set.slice(equals + 1))
+}

@@ -1,0 +1,96 @@
+/** A configuration as rows of text: printed before a run, hashed into provenance, kept in the saved state and compared at --resume. */
+
+import { createHash } from 'node:crypto'
+import { defaultOf, entryOf, keyInfo, keysOf, type Schema } from '../config/table.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { type TrainConfig, trainSchema } from './config.ts'
+
+interface Row {
+  /** Nested keys joined by dots, stages by name. */
+  path: string
+  value: string
+  schema: Schema
+}
+
+/** The resolved table: one `[key, value]` a line. */
+export function configTable(config: TrainConfig): [string, string][] {
+  return [['file', config.file], ...rowsOf(trainSchema, config).map(({ path, value }): [string, string] => [path, value])]
+}
+
+/** What decides the numbers of a run: the table without places, threads and saves. */
+export function decisiveTable(config: TrainConfig): Record<string, string> {
+  const decisive = rowsOf(trainSchema, config).filter(({ schema, value }) => {
+    const info = keyInfo.get(schema)
+    return info?.change !== 'free' && !(info?.newer && value === String(defaultOf(schema)))
+  })
+  return Object.fromEntries(decisive.map(({ path, value }) => [path, value]))
+}
+
+/** Short hash of {@link decisiveTable}, for provenance. */
+export function configHash(config: TrainConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify(decisiveTable(config)))
+    .digest('hex')
+    .slice(0, 16)
+}
+
+function rowsOf(schema: Schema, mapping: object, prefix = ''): Row[] {
+  const values = mapping as Record<string, unknown>
+  return Object.entries(keysOf(schema, mapping)).flatMap(([name, below]): Row[] => {
+    const value = values[name]
+    const path = `${prefix}${name}`
+    if (value === undefined) return []
+    if (path === 'stages') return stageRows(below, value as TrainConfig['stages'])
+    if (Object.keys(keysOf(below)).length > 0) return rowsOf(below, value as object, `${path}.`)
+    return [{ path, value: Array.isArray(value) ? JSON.stringify(value) : String(value), schema: below }]
+  })
+}
+
+function stageRows(list: Schema, stages: TrainConfig['stages']): Row[] {
+  return stages.flatMap((stage) =>
+    rowsOf(entryOf(list), stage, `stages.${stage.name}.`).filter(({ path }) => path !== `stages.${stage.name}.name`),
+  )
+}
+
+/** What a change of the file means to a run that goes on: keys of which only the length of a stage depends. */
+export interface LengthChange {
+  stage: string
+  was: number
+  is: number
+}
+
+/**
+ * Compares the table that a run was saved with to the configuration it shall go on with. A key that either lacks stands at
+ * its default, so a newer version goes on with an older run. Throws ConfigError that names every change of numbers.
+ */
+export function compareAtResume(then: Readonly<Record<string, string>>, config: TrainConfig, folder: string): LengthChange[] {
+  const now = decisiveTable(config)
+  const changed: string[] = []
+  const lengths: LengthChange[] = []
+  for (const path of new Set([...Object.keys(now), ...Object.keys(then)])) {
+    const schema = schemaOf(path, then, now)
+    if (schema === undefined) {
+      changed.push(`${path} was ${then[path]}, and there is no such key any more`)
+      continue
+    }
+    const standard = defaultOf(schema)
+    const absent = standard === undefined ? 'absent' : Array.isArray(standard) ? JSON.stringify(standard) : String(standard)
+    const [was, is] = [then[path] ?? absent, now[path] ?? absent]
+    if (was === is) continue
+    const length = keyInfo.get(schema)?.change === 'length' && was !== 'absent' && is !== 'absent'
+    if (length) lengths.push({ stage: path.split('.').slice(1, -1).join('.'), was: Number(was), is: Number(is) })
+    else changed.push(`${path} was ${was}, is ${is}`)
+  }
+  if (changed.length === 0) return lengths
+  throw new ConfigError(
+    `A resumed run goes on as it began, but the configuration changed: ${changed.join('; ')}. Change it back, or start a new run from ${folder} as model.checkpoint.`,
+  )
+}
+
+/** The key of a row; undefined where this version has none. */
+function schemaOf(path: string, ...tables: Readonly<Record<string, string>>[]): Schema | undefined {
+  const names = path.split('.')
+  if (names[0] !== 'stages') return names.reduce<Schema | undefined>((schema, name) => schema && keysOf(schema)[name], trainSchema)
+  const kind = `${names.slice(0, -1).join('.')}.kind`
+  return keysOf(entryOf(trainSchema.shape.stages), { kind: tables.find((table) => table[kind])?.[kind] })[names[names.length - 1]]
+}
