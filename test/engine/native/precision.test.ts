@@ -52,6 +52,10 @@ describe.each(isas)('%s', (isa) => {
     expect(relativeDistance(logprobs, exact.logprobs)).toBeLessThan(0.05)
     expect(relativeDistance(logprobs, exact.logprobs)).toBeGreaterThan(1e-6)
     await expect(model.backward(weightsFor(batch))).rejects.toThrow(NoTrainingError)
+    const { name, shape } = model.parameters[0]
+    const values = new Float32Array(shape[0] * shape[1])
+    expect(() => model.accumulate(name, values)).toThrow(NoTrainingError)
+    expect(() => model.write(name, values, 'gradient')).toThrow(NoTrainingError)
     await expect(model.update({ lr: 1 })).rejects.toThrow(/int8.*bf16 or f32/)
     await expect(open.at(-1)!.create(config, lively(3), { train: true })).rejects.toThrow(NoTrainingError)
   })
