@@ -81,7 +81,9 @@ function demoHashes(rows) {
     const own = providers[label]
     own.samples++
     own.logprobs += logProbs?.length ?? 0
-    own.hash.update(JSON.stringify([key(row), output, logProbs, metadata, error, row.namedScores]))
+    // Assertions end in any order.
+    const scores = Object.entries(row.namedScores ?? {}).sort()
+    own.hash.update(JSON.stringify([key(row), output, logProbs, metadata, error, scores]))
   }
   if (rows.length === 0) throw new Error('promptfoo wrote no results. Run npm run demo to see why.')
   for (const own of Object.values(providers)) own.hash = own.hash.digest('hex')

@@ -3,70 +3,16 @@
 // those of src/engine/types.ts; src/engine/native/binding.ts describes this surface to TypeScript.
 #include <napi.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <new>
 
+#include "arguments.h"
 #include "cuda/loader.h"
+#include "read_spec.h"
 #include "worker.h"
 
 namespace pr1 {
 namespace {
-
-[[noreturn]] void fail(Napi::Env env, const std::string& message, const char* code = "PR1_ARGUMENT") {
-  Napi::Error error = Napi::Error::New(env, message);
-  error.Set("code", code);
-  throw error;
-}
-
-template <class T>
-struct View {
-  const T* data;
-  size_t size;
-};
-
-template <class Array, class T>
-View<T> view(Napi::Env env, const Napi::Value& value, const char* name, napi_typedarray_type type) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
-    fail(env, std::string(name) + " has the wrong type.");
-  }
-  Array array = value.As<Array>();
-  return {array.Data(), array.ElementLength()};
-}
-View<int32_t> ints(Napi::Env env, const Napi::Value& value, const char* name) {
-  return view<Napi::Int32Array, int32_t>(env, value, name, napi_int32_array);
-}
-View<float> floats(Napi::Env env, const Napi::Value& value, const char* name) {
-  return view<Napi::Float32Array, float>(env, value, name, napi_float32_array);
-}
-View<double> doubles(Napi::Env env, const Napi::Value& value, const char* name) {
-  return view<Napi::Float64Array, double>(env, value, name, napi_float64_array);
-}
-
-double number(const Napi::Object& object, const char* key) {
-  Napi::Value value = object.Get(key);
-  if (!value.IsNumber()) fail(object.Env(), std::string(key) + " must be a number.");
-  return value.As<Napi::Number>().DoubleValue();
-}
-int integer(const Napi::Object& object, const char* key, double least, double most) {
-  double value = number(object, key);
-  if (!(value >= least && value <= most) || value != std::floor(value)) {
-    fail(object.Env(), std::string(key) + " must be an integer from " + std::to_string(static_cast<long long>(least)) +
-                           " to " + std::to_string(static_cast<long long>(most)) + ". Got " + std::to_string(value) +
-                           ".");
-  }
-  return static_cast<int>(value);
-}
-bool flag(const Napi::Object& object, const char* key) { return object.Get(key).ToBoolean().Value(); }
-
-/// What lies beyond these indexes memory that is not there; src/engine/checks.ts has said it better before.
-void guard(Napi::Env env, bool ok, const char* what) {
-  if (!ok) fail(env, std::string(what) + " out of range: a caller of the addon must check its arguments.");
-}
-void guard_range(Napi::Env env, View<int32_t> values, int end, const char* what) {
-  guard(env, std::all_of(values.data, values.data + values.size, [end](int v) { return v >= 0 && v < end; }), what);
-}
 
 /// Lists of ids, one behind the other: list k is ids[offsets[k]] … ids[offsets[k + 1] − 1].
 std::vector<std::vector<int>> id_lists(Napi::Env env, View<int32_t> offsets, View<int32_t> ids, int vocab) {
@@ -315,7 +261,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   /// sampling rows: temperature (below 0: none), topK, topP, seed, stream, index of the exclude set (−1: none).
   Napi::Value step(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    const ModelConfig& c = model(env).config();
+    const ModelSpec& c = model(env).spec();
     View<int32_t> ids = ints(env, info[0], "ids"), positions = ints(env, info[1], "positions");
     View<int32_t> counts = ints(env, info[2], "counts"), run_counts = ints(env, info[3], "runCounts");
     View<int32_t> runs = ints(env, info[4], "runs");
@@ -389,7 +335,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   /// ({ids, positions, bounds, hidden, hiddenLevels, targets, exclusion, exclusionOffsets, exclusionIds, temperature}, keep, entropy)
   Napi::Value forward(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    const ModelConfig& c = model(env).config();
+    const ModelSpec& c = model(env).spec();
     if (!info[0].IsObject()) fail(env, "forward needs a batch.");
     Napi::Object object = info[0].As<Napi::Object>();
     View<int32_t> ids = ints(env, object.Get("ids"), "ids"), positions = ints(env, object.Get("positions"), "positions");
@@ -489,13 +435,13 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
 
   struct Slice {
     size_t parameter;
-    Model::Kind kind;
+    Values kind;
   };
   Slice slice(Napi::Env env, const Napi::Value& index, const Napi::Value& kind) {
     double i = index.ToNumber().DoubleValue(), k = kind.ToNumber().DoubleValue();
     if (!(i >= 0 && i < static_cast<double>(model(env).parameters().size()))) fail(env, "No such parameter.");
     if (!(k >= 0 && k <= 3)) fail(env, "No such kind of values.");
-    return {static_cast<size_t>(i), static_cast<Model::Kind>(static_cast<int>(k))};
+    return {static_cast<size_t>(i), static_cast<Values>(static_cast<int>(k))};
   }
   /// (parameter index, kind: 0 weight, 1 gradient, 2 first moment, 3 second moment) → Float32Array
   Napi::Value read(const Napi::CallbackInfo& info) {
@@ -554,45 +500,19 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   size_t tokens_ = 0;  // of the last forward
 };
 
-/// (config: ModelConfig, {cacheTokens, recompute}) → Promise<NativeModel>
+/// (spec: ModelSpec of src/engine/spec.ts, {cacheTokens, recompute}) → Promise<NativeModel>
 Napi::Value EngineWrap::create_model(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (queue_->closed()) fail(env, "The engine was disposed.", "PR1_DISPOSED");
-  if (!info[0].IsObject() || !info[1].IsObject()) fail(env, "createModel needs a config and options.");
-  Napi::Object c = info[0].As<Napi::Object>(), o = info[1].As<Napi::Object>();
-  ModelConfig config{};
-  const double big = 1 << 24;
-  config.vocab = integer(c, "vocabSize", 1, big);
-  config.hidden = integer(c, "hiddenSize", 1, big);
-  config.layers = integer(c, "layers", 1, 4096);
-  config.heads = integer(c, "heads", 1, 4096);
-  config.kv_heads = integer(c, "kvHeads", 1, 4096);
-  config.head_dim = integer(c, "headDim", 2, 65536);
-  config.intermediate = integer(c, "intermediateSize", 1, big);
-  config.max_positions = integer(c, "maxPositions", 1, 1 << 28);
-  if (config.heads % config.kv_heads != 0) fail(env, "heads must be a multiple of kvHeads.");
-  if (config.head_dim % 2 != 0) fail(env, "headDim must be even.");
-  config.eps = static_cast<float>(number(c, "rmsNormEps"));
-  config.tied = flag(c, "tiedEmbeddings");
-  config.qkv_bias = flag(c, "qkvBias");
-  config.qk_norm = flag(c, "qkNorm");
-  if (!c.Get("rope").IsObject()) fail(env, "rope is missing.");
-  Napi::Object rope = c.Get("rope").As<Napi::Object>();
-  config.rope_theta = number(rope, "theta");
-  if (rope.Get("scaling").IsObject()) {
-    Napi::Object scaling = rope.Get("scaling").As<Napi::Object>();
-    config.llama3 = true;
-    config.rope_factor = number(scaling, "factor");
-    config.rope_low = number(scaling, "lowFreqFactor");
-    config.rope_high = number(scaling, "highFreqFactor");
-    config.rope_original = integer(scaling, "originalMaxPositions", 1, 1 << 28);
-  }
+  if (!info[0].IsObject() || !info[1].IsObject()) fail(env, "createModel needs a spec and options.");
+  const ModelSpec spec = read_spec(info[0].As<Napi::Object>());
+  Napi::Object o = info[1].As<Napi::Object>();
   const int cache_tokens = integer(o, "cacheTokens", 0, 1 << 28) / kPage * kPage;
   const bool recompute = flag(o, "recompute");
   auto queue = queue_;
   Constructors* constructors = env.GetInstanceData<Constructors>();
   return queue_->run(env, [=]() -> JobQueue::Result {
-    auto model = std::make_shared<Model>(config, queue->core().ops(), cache_tokens, recompute);
+    auto model = std::make_shared<Model>(spec, queue->core().ops(), cache_tokens, recompute);
     queue->core().track(model);
     return [=](Napi::Env env) -> Napi::Value {
       ModelWrap::Parts parts{queue, model, cache_tokens};

@@ -5,6 +5,7 @@
 // bit for bit because both go through these same functions. Sums over tokens (gradients) run in token order and start
 // from what the gradient already holds, so that micro-batches give the same bits as one batch.
 #pragma once
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,9 +36,20 @@ struct Matrix {
   float* backward = nullptr;  // panels of 16 inputs: (in/16, out, 16), zero padded; null unless training
 };
 
+/// Weight of an RMSNorm (null: no norm), what is added to it before it multiplies (0 or 1), and ε.
+struct NormWeight {
+  const float* w = nullptr;
+  float offset = 0.0f, eps = 0.0f;
+};
+
+/// What the gate of a gated MLP goes through: x σ(x), or GELU in its tanh form, x σ(2 √(2/π) (x + 0.044715 x³)).
+enum class Activation { silu, gelu };
+
 /// Shape of attention: query head h reads key/value head h / (heads / kv_heads).
 struct Heads {
   int heads, kv_heads, dim;
+  float scale = 0.0f;  // of q k before the softmax; 0: 1 / sqrt(dim)
+  float score_scale() const { return scale > 0.0f ? scale : 1.0f / std::sqrt(static_cast<float>(dim)); }
   int q_width() const { return heads * dim; }
   int kv_width() const { return kv_heads * dim; }
   int qkv_width() const { return q_width() + 2 * kv_width(); }
@@ -113,14 +125,18 @@ class Ops {
   static size_t forward_panel_floats(int out, int in) { return static_cast<size_t>((out + 15) / 16) * 16 * in; }
   static size_t backward_panel_floats(int out, int in) { return static_cast<size_t>((in + 15) / 16) * 16 * out; }
 
-  virtual void embedding_forward(float* out, const float* table, const int* ids, int T, int C) = 0;
-  virtual void embedding_backward(float* dtable, const float* dout, const int* ids, int T, int C) = 0;
+  /// out (T, C) = scale * table (V, C) at ids (T).
+  virtual void embedding_forward(float* out, const float* table, const int* ids, float scale, int T, int C) = 0;
+  /// dtable (V, C) at ids (T) += scale * dout (T, C), in token order.
+  virtual void embedding_backward(float* dtable, const float* dout, const int* ids, float scale, int T, int C) = 0;
 
-  /// out = x / sqrt(mean(x^2) + eps) * w; rstd (T) may be null. eq. 4 of arXiv 1910.07467.
-  virtual void rmsnorm_forward(float* out, float* rstd, const float* x, const float* w, int T, int C, float eps) = 0;
-  /// dx += …, dw += …
-  virtual void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, const float* w,
-                                const float* rstd, int T, int C) = 0;
+  /// out (T, C) = x / sqrt(mean(x^2) + eps) * (w + offset) + residual; eq. 4 of arXiv 1910.07467. rstd (T) = 1 / sqrt(…).
+  /// rstd and residual may be null, residual may be out.
+  virtual void rmsnorm_forward(float* out, float* rstd, const float* x, NormWeight w, const float* residual, int T,
+                               int C) = 0;
+  /// dx (T, C) += …, dw (C) += … from dy (T, C), the x and rstd of the forward.
+  virtual void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, NormWeight w, const float* rstd,
+                                int T, int C) = 0;
 
   /// y (M, out) = x (M, in) W^T + bias + residual; the last two may be null, residual may be y.
   virtual void linear_forward(float* y, const float* x, const Matrix& w, const float* bias, const float* residual,
@@ -130,20 +146,21 @@ class Ops {
   /// w.gradient += dy^T x; dbias (out) += column sums of dy, unless null.
   virtual void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) = 0;
 
-  /// Per head of q and k: optional RMSNorm (q_norm, k_norm: (dim) or null), then rotation by the angles of the token's
-  /// position, cos and sin (positions, dim / 2) in the half-split order of transformers. v is copied.
-  virtual void rope_forward(float* out, const float* qkv, const float* q_norm, const float* k_norm, const float* cos,
-                            const float* sin, const int* positions, int T, Heads h, float eps) = 0;
-  /// dqkv = …; dq_norm and dk_norm (dim) += … unless null. qkv is the input of the forward.
+  /// out (T, qkv_width) of qkv (T, qkv_width): per head of q and k an RMSNorm where q_norm and k_norm (dim) are given, then
+  /// rotation by the angles of the token's position, cos and sin (positions, dim / 2) in the half-split order of transformers. v is
+  /// copied. out may be qkv.
+  virtual void rope_forward(float* out, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos,
+                            const float* sin, const int* positions, int T, Heads h) = 0;
+  /// dqkv (T, qkv_width) = … from dout and the forward's qkv; dq_norm and dk_norm (dim) += … unless null. dqkv may be dout.
   virtual void rope_backward(float* dqkv, float* dq_norm, float* dk_norm, const float* dout, const float* qkv,
-                             const float* q_norm, const float* k_norm, const float* cos, const float* sin,
-                             const int* positions, int T, Heads h, float eps) = 0;
+                             NormWeight q_norm, NormWeight k_norm, const float* cos, const float* sin,
+                             const int* positions, int T, Heads h) = 0;
 
   /// Copies the k and v parts of qkv rows to the `slots` of the cache, whose layout is the device's own: kv_width floats
   /// a slot for keys and as many for values, slots in whole pages of 16.
   virtual void cache_store(float* k_cache, float* v_cache, const float* qkv, const int* slots, int T, Heads h) = 0;
 
-  /// out (T, heads * dim): softmax(q k / sqrt(dim)) v over what each query sees; lse (T, heads) may be null.
+  /// out (T, heads * dim): softmax(q k scale) v over what each query sees; lse (T, heads) may be null.
   /// Rows of q have stride q_stride, of k and v kv_stride.
   virtual void attention_forward(float* out, float* lse, const float* q, int q_stride, const float* k, const float* v,
                                  int kv_stride, const Query* queries, int T, Heads h) = 0;
@@ -156,15 +173,16 @@ class Ops {
   virtual void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
                                   const Query* queries, const int* bounds, int sequences, int T, Heads h) = 0;
 
-  /// act (T, F) = silu(gate) * up of gate_up (T, 2F).
-  virtual void swiglu_forward(float* act, const float* gate_up, int T, int F) = 0;
-  virtual void swiglu_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) = 0;
-
-  /// swiglu_backward and, from the same exponentials, swiglu_forward; act may be dact.
-  virtual void swiglu_backward_recompute(float* dgate_up, float* act, const float* dact, const float* gate_up, int T,
-                                         int F) {
-    swiglu_backward(dgate_up, dact, gate_up, T, F);
-    swiglu_forward(act, gate_up, T, F);
+  /// act (T, F) = activation(gate) * up of gate_up (T, 2F).
+  virtual void gated_forward(float* act, const float* gate_up, Activation activation, int T, int F) = 0;
+  /// dgate_up (T, 2F) = … from dact (T, F) and the forward's gate_up.
+  virtual void gated_backward(float* dgate_up, const float* dact, const float* gate_up, Activation activation, int T,
+                              int F) = 0;
+  /// gated_backward and, from the same exponentials, gated_forward; act may be dact.
+  virtual void gated_backward_recompute(float* dgate_up, float* act, const float* dact, const float* gate_up,
+                                        Activation activation, int T, int F) {
+    gated_backward(dgate_up, dact, gate_up, activation, T, F);
+    gated_forward(act, gate_up, activation, T, F);
   }
 
   virtual void gather_rows(float* out, const float* x, const int* rows, int n, int C) = 0;

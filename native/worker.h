@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "model.h"
+#include "model/model.h"
 #include "threads.h"
 
 namespace pr1 {

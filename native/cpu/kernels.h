@@ -5,6 +5,7 @@
 #include "gemm.h"
 #include "memory.h"
 #include "norm.h"
+#include "gated.h"
 #include "attention.h"
 #include "head.h"
 
@@ -62,39 +63,46 @@ class CpuOps final : public Ops {
     });
   }
 
-  void embedding_forward(float* out, const float* table, const int* ids, int T, int C) override {
+  void embedding_forward(float* out, const float* table, const int* ids, float scale, int T, int C) override {
     for (int t = 0; t < T; t++) {
-      std::memcpy(out + static_cast<size_t>(t) * C, table + static_cast<size_t>(ids[t]) * C, sizeof(float) * C);
+      float* to = out + static_cast<size_t>(t) * C;
+      std::memcpy(to, table + static_cast<size_t>(ids[t]) * C, sizeof(float) * C);
+      if (scale != 1.0f) {
+        for (int c = 0; c < C; c++) to[c] *= scale;
+      }
     }
   }
 
-  void embedding_backward(float* dtable, const float* dout, const int* ids, int T, int C) override {
+  void embedding_backward(float* dtable, const float* dout, const int* ids, float scale, int T, int C) override {
     columns(C, [&](int c0, int n) {
       for (int t = 0; t < T; t++) {
-        add_into(dtable + static_cast<size_t>(ids[t]) * C + c0, dout + static_cast<size_t>(t) * C + c0, n);
+        float* to = dtable + static_cast<size_t>(ids[t]) * C + c0;
+        const float* from = dout + static_cast<size_t>(t) * C + c0;
+        if (scale == 1.0f) {
+          add_into(to, from, n);
+        } else {
+          for (int c = 0; c < n; c++) to[c] += scale * from[c];
+        }
       }
     });
   }
 
-  void rmsnorm_forward(float* out, float* rstd, const float* x, const float* w, int T, int C, float eps) override {
+  void rmsnorm_forward(float* out, float* rstd, const float* x, NormWeight w, const float* residual, int T,
+                       int C) override {
     rows(T, C, [&](int t) {
-      float r = rmsnorm_row(out + static_cast<size_t>(t) * C, x + static_cast<size_t>(t) * C, w, C, eps);
+      const size_t at = static_cast<size_t>(t) * C;
+      float r = rmsnorm_row(out + at, x + at, w, residual ? residual + at : nullptr, C);
       if (rstd) rstd[t] = r;
     });
   }
 
-  void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, const float* w, const float* rstd, int T,
+  void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, NormWeight w, const float* rstd, int T,
                         int C) override {
     columns(C, [&](int c0, int n) {
       V acc = load_partial(dw + c0, n, 0.0f);
       for (int t = 0; t < T; t++) {
         const size_t at = static_cast<size_t>(t) * C + c0;
-        V r = set1(rstd[t]);
-        if (n == 16) {
-          acc = fma(mul(load(dy + at), load(x + at)), r, acc);
-        } else {
-          acc = fma(mul(load_partial(dy + at, n, 0.0f), load_partial(x + at, n, 0.0f)), r, acc);
-        }
+        acc = fma(mul(load_up_to(dy + at, n), load_up_to(x + at, n)), set1(rstd[t]), acc);
       }
       store_partial(dw + c0, acc, n);
     });
@@ -146,8 +154,8 @@ class CpuOps final : public Ops {
     }
   }
 
-  void rope_forward(float* out, const float* qkv, const float* q_norm, const float* k_norm, const float* cos,
-                    const float* sin, const int* positions, int T, Heads h, float eps) override {
+  void rope_forward(float* out, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos,
+                    const float* sin, const int* positions, int T, Heads h) override {
     const int width = h.qkv_width(), half = h.dim / 2;
     rows(T, width, [&](int t) {
       const float* from = qkv + static_cast<size_t>(t) * width;
@@ -155,11 +163,11 @@ class CpuOps final : public Ops {
       const float* c = cos + static_cast<size_t>(positions[t]) * half;
       const float* s = sin + static_cast<size_t>(positions[t]) * half;
       for (int head = 0; head < h.heads + h.kv_heads; head++) {
-        const float* norm = head < h.heads ? q_norm : k_norm;
+        const NormWeight norm = head < h.heads ? q_norm : k_norm;
         const float* x = from + head * h.dim;
         float* y = to + head * h.dim;
-        if (norm) {
-          rmsnorm_row(y, x, norm, h.dim, eps);
+        if (norm.w) {
+          rmsnorm_row(y, x, norm, nullptr, h.dim);
         } else if (y != x) {
           std::memcpy(y, x, sizeof(float) * h.dim);
         }
@@ -171,8 +179,8 @@ class CpuOps final : public Ops {
   }
 
   void rope_backward(float* dqkv, float* dq_norm, float* dk_norm, const float* dout, const float* qkv,
-                     const float* q_norm, const float* k_norm, const float* cos, const float* sin, const int* positions,
-                     int T, Heads h, float eps) override {
+                     NormWeight q_norm, NormWeight k_norm, const float* cos, const float* sin, const int* positions,
+                     int T, Heads h) override {
     const int width = h.qkv_width(), half = h.dim / 2;
     // The rotated-back gradients first; they are what the norms' weights need, too.
     rows(T, width, [&](int t) {
@@ -182,17 +190,17 @@ class CpuOps final : public Ops {
       if (dqkv != dout) std::memcpy(dqkv + at, dout + at, sizeof(float) * width);
       for (int head = 0; head < h.heads + h.kv_heads; head++) rotate<true>(dqkv + at + head * h.dim, c, s, half);
     });
-    if (!q_norm && !k_norm) return;
+    if (!q_norm.w && !k_norm.w) return;
     for (int part = 0; part < 2; part++) {
       float* dnorm = part == 0 ? dq_norm : dk_norm;
-      const float* norm = part == 0 ? q_norm : k_norm;
+      const NormWeight norm = part == 0 ? q_norm : k_norm;
       const int first = part == 0 ? 0 : h.heads, count = part == 0 ? h.heads : h.kv_heads;
       float* rstd = shared_.get(static_cast<size_t>(T) * count);
       rows(T, count * h.dim, [&](int t) {
         for (int i = 0; i < count; i++) {
           const float* x = qkv + static_cast<size_t>(t) * width + (first + i) * h.dim;
           rstd[static_cast<size_t>(t) * count + i] =
-              1.0f / std::sqrt(dot(x, x, h.dim) / static_cast<float>(h.dim) + eps);
+              1.0f / std::sqrt(dot(x, x, h.dim) / static_cast<float>(h.dim) + norm.eps);
         }
       });
       if (dnorm) {
@@ -260,7 +268,7 @@ class CpuOps final : public Ops {
                         const Query* queries, int T, Heads h) override {
     const int group = h.heads / h.kv_heads, dim = h.dim;
     const size_t page_floats = static_cast<size_t>(h.kv_width()) * kLanes;
-    const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+    const float scale = h.score_scale();
     QueryChunk* chunks = reinterpret_cast<QueryChunk*>(shared_.get(sizeof(QueryChunk) / sizeof(float) * T));
     const int n = join_prefixes(chunks, chunk_queries(chunks, queries, T, kChunk, false), queries, kForked);
     pool_.parallel(n * h.kv_heads, [&](int task, int thread) {
@@ -303,7 +311,7 @@ class CpuOps final : public Ops {
 
   void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
                           const Query* queries, const int* bounds, int sequences, int T, Heads h) override {
-    const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
+    const float scale = h.score_scale();
     const int group = h.heads / h.kv_heads, dim = h.dim;
     const size_t width = h.qkv_width();
     (void)T;
@@ -349,31 +357,34 @@ class CpuOps final : public Ops {
     });
   }
 
-  void swiglu_forward(float* act, const float* gate_up, int T, int F) override {
+  void gated_forward(float* act, const float* gate_up, Activation activation, int T, int F) override {
     rows(T, F, [&](int t) {
-      const float* g = gate_up + static_cast<size_t>(t) * 2 * F;
-      float* y = act + static_cast<size_t>(t) * F;
-      for (int i = 0; i < F; i += 16) {
-        const int n = F - i;
-        V gate = n >= 16 ? load(g + i) : load_partial(g + i, n, 0.0f);
-        V up = n >= 16 ? load(g + F + i) : load_partial(g + F + i, n, 0.0f);
-        V r = mul(mul(gate, vsigmoid(gate)), up);
-        if (n >= 16) {
-          store(y + i, r);
-        } else {
-          store_partial(y + i, r, n);
-        }
+      const float* from = gate_up + static_cast<size_t>(t) * 2 * F;
+      float* to = act + static_cast<size_t>(t) * F;
+      if (activation == Activation::silu) {
+        gated_row<Activation::silu>(to, from, F);
+      } else {
+        gated_row<Activation::gelu>(to, from, F);
       }
     });
   }
 
-  void swiglu_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) override {
-    swiglu_gradient(dgate_up, nullptr, dact, gate_up, T, F);
+  void gated_backward(float* dgate_up, const float* dact, const float* gate_up, Activation activation, int T,
+                      int F) override {
+    gated_backward_recompute(dgate_up, nullptr, dact, gate_up, activation, T, F);
   }
 
-  void swiglu_backward_recompute(float* dgate_up, float* act, const float* dact, const float* gate_up, int T,
-                                 int F) override {
-    swiglu_gradient(dgate_up, act, dact, gate_up, T, F);
+  void gated_backward_recompute(float* dgate_up, float* act, const float* dact, const float* gate_up,
+                                Activation activation, int T, int F) override {
+    rows(T, F, [&](int t) {
+      const size_t at = static_cast<size_t>(t) * F;
+      float* to = act ? act + at : nullptr;
+      if (activation == Activation::silu) {
+        gated_row_backward<Activation::silu>(dgate_up + 2 * at, to, dact + at, gate_up + 2 * at, F);
+      } else {
+        gated_row_backward<Activation::gelu>(dgate_up + 2 * at, to, dact + at, gate_up + 2 * at, F);
+      }
+    });
   }
 
   void gather_rows(float* out, const float* x, const int* index, int n, int C) override {
@@ -478,7 +489,7 @@ class CpuOps final : public Ops {
   template <class F>
   void attention_chunk(float* out, float* lse, const float* q, size_t q_stride, const Query* queries,
                        const QueryChunk& c, int kv, Heads h, int thread, F&& fill) {
-    const float scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
+    const float scale = h.score_scale();
     const int group = h.heads / h.kv_heads, dim = h.dim;
     const size_t keys = static_cast<size_t>(c.keys) * dim, lanes = static_cast<size_t>(dim) * kLanes;
     const size_t scores = static_cast<size_t>(c.keys) * kLanes;
@@ -533,33 +544,6 @@ class CpuOps final : public Ops {
         row_tiles_block<P>(a, outs, steps, panels, w.gradient + static_cast<size_t>(o0) * w.in, w.in, p0, p1);
       });
     }
-  }
-
-  /// act may be null or dact.
-  void swiglu_gradient(float* dgate_up, float* act, const float* dact, const float* gate_up, int T, int F) {
-    rows(T, F, [&](int t) {
-      const float* g = gate_up + static_cast<size_t>(t) * 2 * F;
-      float* dg = dgate_up + static_cast<size_t>(t) * 2 * F;
-      const size_t at = static_cast<size_t>(t) * F;
-      const V one = set1(1.0f);
-      for (int i = 0; i < F; i += 16) {
-        const int n = F - i;
-        auto get = [&](const float* p) { return n >= 16 ? load(p) : load_partial(p, n, 0.0f); };
-        auto put = [&](float* p, V x) {
-          if (n >= 16) {
-            store(p, x);
-          } else {
-            store_partial(p, x, n);
-          }
-        };
-        V gate = get(g + i), up = get(g + F + i), d = get(dact + at + i);
-        V s = vsigmoid(gate);
-        V silu = mul(gate, s);
-        put(dg + i, mul(mul(d, up), mul(s, fma(gate, sub(one, s), one))));
-        put(dg + F + i, mul(d, silu));
-        if (act) put(act + at + i, mul(silu, up));
-      }
-    });
   }
 
   /// Turns the pairs (i, i + half) of x by the angles; kBack: by their negatives, which is the transposed and so the backward.

@@ -1,4 +1,4 @@
-// Row-wise ops: RMSNorm, RoPE with the norms of q and k, SwiGLU, gathers and scatters, embedding, AdamW. What becomes of
+// Row-wise ops: RMSNorm, RoPE with the norms of q and k, the gate of the MLP, gathers and scatters, embedding, AdamW. What becomes of
 // a row depends on that row and on the width alone; sums over tokens run over fixed parts of 64 tokens, which are then
 // added in order.
 #pragma once
@@ -45,17 +45,21 @@ __device__ __forceinline__ float block_max(float x, float* scratch) {
 /// Threads of a block for rows of C: a function of the width only.
 inline unsigned row_threads(int C) { return C >= 1024 ? 256 : C >= 256 ? 128 : 32; }
 
-/// A block a row. shadow (T, ld): the same in bfloat16 with zeros after C, or null.
-__global__ void rmsnorm_rows(float* out, bf16* shadow, int64_t ld, float* rstd, const float* x, const float* w, int C,
-                             float eps) {
+/// A weight as it multiplies; an offset of 0 leaves its bits.
+__device__ __forceinline__ float norm_weight(NormWeight w, int c) { return w.offset != 0.0f ? w.w[c] + w.offset : w.w[c]; }
+
+/// A block a row. shadow (T, ld): the same in bfloat16 with zeros after C, or null. residual (T, C) may be null.
+__global__ void rmsnorm_rows(float* out, bf16* shadow, int64_t ld, float* rstd, const float* x, NormWeight w,
+                             const float* residual, int C) {
   __shared__ float scratch[32];
   const int64_t row = blockIdx.x;
   const float* from = x + row * C;
   float sum = 0.0f;
   for (int c = threadIdx.x; c < C; c += blockDim.x) sum = fmaf(from[c], from[c], sum);
-  const float r = 1.0f / sqrtf(block_sum(sum, scratch) / static_cast<float>(C) + eps);
+  const float r = 1.0f / sqrtf(block_sum(sum, scratch) / static_cast<float>(C) + w.eps);
   for (int c = threadIdx.x; c < C; c += blockDim.x) {
-    const float y = from[c] * r * w[c];
+    float y = from[c] * r * norm_weight(w, c);
+    if (residual) y += residual[row * C + c];
     out[row * C + c] = y;
     if (shadow) shadow[row * ld + c] = to_bf16(y);
   }
@@ -66,14 +70,15 @@ __global__ void rmsnorm_rows(float* out, bf16* shadow, int64_t ld, float* rstd, 
 }
 
 /// dx += rstd (w dy − x rstd^2 mean(w dy x)); a block a row.
-__global__ void rmsnorm_rows_backward(float* dx, const float* dy, const float* x, const float* w, const float* rstd,
-                                      int C) {
+__global__ void rmsnorm_rows_backward(float* dx, const float* dy, const float* x, NormWeight w, const float* rstd, int C) {
   __shared__ float scratch[32];
   const int64_t at = static_cast<int64_t>(blockIdx.x) * C;
   float sum = 0.0f;
-  for (int c = threadIdx.x; c < C; c += blockDim.x) sum = fmaf(dy[at + c] * w[c], x[at + c], sum);
+  for (int c = threadIdx.x; c < C; c += blockDim.x) sum = fmaf(dy[at + c] * norm_weight(w, c), x[at + c], sum);
   const float r = rstd[blockIdx.x], k = block_sum(sum, scratch) / static_cast<float>(C) * r * r;
-  for (int c = threadIdx.x; c < C; c += blockDim.x) dx[at + c] += r * (dy[at + c] * w[c] - x[at + c] * k);
+  for (int c = threadIdx.x; c < C; c += blockDim.x) {
+    dx[at + c] += r * (dy[at + c] * norm_weight(w, c) - x[at + c] * k);
+  }
 }
 
 constexpr int kPart = 64;  // tokens a part of a sum over tokens
@@ -105,11 +110,11 @@ __global__ void add_parts(float* to, const float* parts, int n, int C) {
 constexpr int kHalfLanes = 4;  // half a head is at most 32 times this
 
 struct RopeArgs {
-  const float *q_norm, *k_norm, *cos, *sin;
+  NormWeight q_norm, k_norm;
+  const float *cos, *sin;
   const int* positions;
   int T;
   Heads h;
-  float eps;
 };
 
 /// rstd of one head, and its elements: lane l holds l, l + 32 … of both halves.
@@ -133,15 +138,16 @@ __global__ void rope_rows(float* out, const float* qkv, RopeArgs r) {
   const float* c = r.cos + static_cast<int64_t>(r.positions[t]) * half;
   const float* s = r.sin + static_cast<int64_t>(r.positions[t]) * half;
   for (int head = threadIdx.x / 32; head < r.h.heads + r.h.kv_heads; head += warps) {
-    const float* norm = head < r.h.heads ? r.q_norm : r.k_norm;
+    const NormWeight norm = head < r.h.heads ? r.q_norm : r.k_norm;
     const int64_t at = t * width + static_cast<int64_t>(head) * r.h.dim;
     float a[kHalfLanes], b[kHalfLanes];
-    const float rstd = rope_load(a, b, qkv + at, half, lane, norm != nullptr, r.h.dim, r.eps);
+    const float rstd = rope_load(a, b, qkv + at, half, lane, norm.w != nullptr, r.h.dim, norm.eps);
     PR1_UNROLL
     for (int i = 0; i < kHalfLanes; i++) {
       const int d = lane + i * 32;
       if (d < half) {
-        const float x = norm ? a[i] * rstd * norm[d] : a[i], y = norm ? b[i] * rstd * norm[half + d] : b[i];
+        const float x = norm.w ? a[i] * rstd * norm_weight(norm, d) : a[i];
+        const float y = norm.w ? b[i] * rstd * norm_weight(norm, half + d) : b[i];
         out[at + d] = x * c[d] - y * s[d];
         out[at + half + d] = y * c[d] + x * s[d];
       }
@@ -167,7 +173,8 @@ __device__ __forceinline__ void rope_back(float (&ga)[kHalfLanes], float (&gb)[k
 
 /// parts (blocks, dim): Σ over 64 tokens and the heads first … first + count of (gradient x rstd). Block: 4 warps, which
 /// take (token, head) pairs in turn.
-__global__ void rope_norm_parts(float* parts, const float* dout, const float* qkv, RopeArgs r, int first, int count) {
+__global__ void rope_norm_parts(float* parts, const float* dout, const float* qkv, RopeArgs r, int first, int count,
+                                float eps) {
   __shared__ float sums[4][2 * 32 * kHalfLanes];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, half = r.h.dim / 2, width = qkv_width(r.h);
   const int t0 = blockIdx.x * kPart, t1 = t0 + kPart < r.T ? t0 + kPart : r.T;
@@ -178,7 +185,7 @@ __global__ void rope_norm_parts(float* parts, const float* dout, const float* qk
     const float* c = r.cos + static_cast<int64_t>(r.positions[t]) * half;
     const float* s = r.sin + static_cast<int64_t>(r.positions[t]) * half;
     float a[kHalfLanes], b[kHalfLanes], ga[kHalfLanes], gb[kHalfLanes];
-    const float rstd = rope_load(a, b, qkv + at, half, lane, true, r.h.dim, r.eps);
+    const float rstd = rope_load(a, b, qkv + at, half, lane, true, r.h.dim, eps);
     rope_back(ga, gb, dout + at, c, s, half, lane);
     PR1_UNROLL
     for (int i = 0; i < kHalfLanes; i++) {
@@ -204,19 +211,19 @@ __global__ void rope_rows_backward(float* dqkv, const float* dout, const float* 
   const float* c = r.cos + static_cast<int64_t>(r.positions[t]) * half;
   const float* s = r.sin + static_cast<int64_t>(r.positions[t]) * half;
   for (int head = threadIdx.x / 32; head < r.h.heads + r.h.kv_heads; head += warps) {
-    const float* norm = head < r.h.heads ? r.q_norm : r.k_norm;
+    const NormWeight norm = head < r.h.heads ? r.q_norm : r.k_norm;
     const int64_t at = t * width + static_cast<int64_t>(head) * r.h.dim;
     float a[kHalfLanes], b[kHalfLanes], ga[kHalfLanes], gb[kHalfLanes];
     rope_back(ga, gb, dout + at, c, s, half, lane);
-    if (norm) {
-      const float rstd = rope_load(a, b, qkv + at, half, lane, true, r.h.dim, r.eps);
+    if (norm.w) {
+      const float rstd = rope_load(a, b, qkv + at, half, lane, true, r.h.dim, norm.eps);
       float sum = 0.0f;
       PR1_UNROLL
       for (int i = 0; i < kHalfLanes; i++) {
         const int d = lane + i * 32;
         if (d < half) {
-          ga[i] *= norm[d];
-          gb[i] *= norm[half + d];
+          ga[i] *= norm_weight(norm, d);
+          gb[i] *= norm_weight(norm, half + d);
         }
         sum = fmaf(gb[i], b[i], fmaf(ga[i], a[i], sum));
       }
@@ -242,12 +249,20 @@ __global__ void rope_rows_backward(float* dqkv, const float* dout, const float* 
   }
 }
 
-// ---- SwiGLU ----
+// ---- The gate: x σ(z), see native/cpu/gated.h ----
 
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + exp2_fast(-x * kLog2e)); }
+__device__ __forceinline__ float gate_sigmoid(float gate, Activation kind) {
+  if (kind == Activation::silu) return sigmoid(gate);
+  return sigmoid(1.5957691216057308f * fmaf(0.044715f, gate * gate * gate, gate));
+}
+__device__ __forceinline__ float gate_slope(float gate, float s, Activation kind) {
+  if (kind == Activation::silu) return s * fmaf(gate, 1.0f - s, 1.0f);
+  return s * fmaf(gate * fmaf(0.21406445f, gate * gate, 1.5957691216057308f), 1.0f - s, 1.0f);
+}
 
 /// act (T, F), and in bfloat16 (T, ld) unless shadow is null.
-__global__ void swiglu_elements(float* act, bf16* shadow, int64_t ld, const float* gate_up, int T, int F) {
+__global__ void gated_elements(float* act, bf16* shadow, int64_t ld, const float* gate_up, Activation kind, int T, int F) {
   const int64_t n = static_cast<int64_t>(T) * ld;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
        i += static_cast<int64_t>(gridDim.x) * blockDim.x) {
@@ -255,41 +270,42 @@ __global__ void swiglu_elements(float* act, bf16* shadow, int64_t ld, const floa
     float y = 0.0f;
     if (f < F) {
       const float gate = gate_up[t * 2 * F + f];
-      y = gate * sigmoid(gate) * gate_up[t * 2 * F + F + f];
+      y = gate * gate_sigmoid(gate, kind) * gate_up[t * 2 * F + F + f];
       act[t * F + f] = y;
     }
     if (shadow) shadow[i] = to_bf16(y);
   }
 }
 
-__global__ void swiglu_elements_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) {
+__global__ void gated_elements_backward(float* dgate_up, const float* dact, const float* gate_up, Activation kind, int T,
+                                        int F) {
   const int64_t n = static_cast<int64_t>(T) * F;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
        i += static_cast<int64_t>(gridDim.x) * blockDim.x) {
     const int64_t t = i / F, f = i - t * F, at = t * 2 * F + f;
-    const float gate = gate_up[at], up = gate_up[at + F], d = dact[i], s = sigmoid(gate);
-    dgate_up[at] = d * up * (s * fmaf(gate, 1.0f - s, 1.0f));
+    const float gate = gate_up[at], up = gate_up[at + F], d = dact[i], s = gate_sigmoid(gate, kind);
+    dgate_up[at] = d * up * gate_slope(gate, s, kind);
     dgate_up[at + F] = d * (gate * s);
   }
 }
 
 // ---- Moving rows ----
 
-/// out row i = x row index[i]; with scatter, out row index[i] = x row i. A block a row.
-__global__ void move_rows(float* out, const float* x, const int* index, int C, int scatter) {
+/// out row i = scale * x row index[i]; with scatter, out row index[i] = x row i. A block a row.
+__global__ void move_rows(float* out, const float* x, const int* index, float scale, int C, int scatter) {
   const int64_t i = blockIdx.x, row = index[i];
   const int64_t to = (scatter ? row : i) * C, from = (scatter ? i : row) * C;
-  for (int c = threadIdx.x; c < C; c += blockDim.x) out[to + c] = x[from + c];
+  for (int c = threadIdx.x; c < C; c += blockDim.x) out[to + c] = scale * x[from + c];
 }
 
-/// dtable row ids[u] += dout rows order[first[u]] … order[first[u + 1]], in order; a block a distinct id.
+/// dtable row ids[u] += scale * dout rows order[first[u]] … order[first[u + 1]], in order; a block a distinct id.
 __global__ void embedding_rows_backward(float* dtable, const float* dout, const int* ids, const int* first,
-                                        const int* order, int C) {
+                                        const int* order, float scale, int C) {
   const int u = blockIdx.x;
   float* to = dtable + static_cast<int64_t>(ids[u]) * C;
   for (int c = threadIdx.x; c < C; c += blockDim.x) {
     float sum = to[c];
-    for (int i = first[u]; i < first[u + 1]; i++) sum += dout[static_cast<int64_t>(order[i]) * C + c];
+    for (int i = first[u]; i < first[u + 1]; i++) sum = fmaf(scale, dout[static_cast<int64_t>(order[i]) * C + c], sum);
     to[c] = sum;
   }
 }

@@ -236,12 +236,12 @@ class CudaOps final : public Ops {
 
   // ---- Rows ----
 
-  void embedding_forward(float* out, const float* table, const int* ids, int T, int C) override {
+  void embedding_forward(float* out, const float* table, const int* ids, float scale, int T, int C) override {
     touched(out);
-    move(out, table, staged(ids, T), T, C, 0);
+    move(out, table, staged(ids, T), scale, T, C, 0);
   }
 
-  void embedding_backward(float* dtable, const float* dout, const int* ids, int T, int C) override {
+  void embedding_backward(float* dtable, const float* dout, const int* ids, float scale, int T, int C) override {
     std::vector<int> order(static_cast<size_t>(T)), distinct, first;
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return ids[a] < ids[b]; });
@@ -254,16 +254,17 @@ class CudaOps final : public Ops {
     first.push_back(T);
     const int n = static_cast<int>(distinct.size());
     launch(embedding_rows_backward, dim3(static_cast<unsigned>(n)), row_threads(C), 0, stream_, dtable, dout,
-           staged(distinct.data(), n), staged(first.data(), n + 1), staged(order.data(), T), C);
+           staged(distinct.data(), n), staged(first.data(), n + 1), staged(order.data(), T), scale, C);
   }
 
-  void rmsnorm_forward(float* out, float* rstd, const float* x, const float* w, int T, int C, float eps) override {
+  void rmsnorm_forward(float* out, float* rstd, const float* x, NormWeight w, const float* residual, int T, int C) override {
     if (T == 0) return;
     bf16* shadow = shadow_for(out, T, C);
-    launch(rmsnorm_rows, dim3(static_cast<unsigned>(T)), row_threads(C), 0, stream_, out, shadow, pad(C), rstd, x, w, C, eps);
+    launch(rmsnorm_rows, dim3(static_cast<unsigned>(T)), row_threads(C), 0, stream_, out, shadow, pad(C), rstd, x, w, residual,
+           C);
   }
 
-  void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, const float* w, const float* rstd, int T,
+  void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, NormWeight w, const float* rstd, int T,
                         int C) override {
     if (T == 0) return;
     touched(dx);
@@ -273,22 +274,24 @@ class CudaOps final : public Ops {
 
   void gather_rows(float* out, const float* x, const int* rows, int n, int C) override {
     touched(out);
-    move(out, x, staged(rows, n), n, C, 0);
+    move(out, x, staged(rows, n), 1.0f, n, C, 0);
   }
   void scatter_rows(float* out, const float* x, const int* rows, int n, int C) override {
     touched(out);
-    move(out, x, staged(rows, n), n, C, 1);
+    move(out, x, staged(rows, n), 1.0f, n, C, 1);
   }
 
-  void swiglu_forward(float* act, const float* gate_up, int T, int F) override {
+  void gated_forward(float* act, const float* gate_up, Activation activation, int T, int F) override {
     if (T == 0) return;
     bf16* shadow = shadow_for(act, T, F);
-    launch(swiglu_elements, blocks(T * pad(F)), 256u, 0, stream_, act, shadow, pad(F), gate_up, T, F);
+    launch(gated_elements, blocks(T * pad(F)), 256u, 0, stream_, act, shadow, pad(F), gate_up, activation, T, F);
   }
-  void swiglu_backward(float* dgate_up, const float* dact, const float* gate_up, int T, int F) override {
+  void gated_backward(float* dgate_up, const float* dact, const float* gate_up, Activation activation, int T,
+                      int F) override {
     if (T == 0) return;
     touched(dgate_up);
-    launch(swiglu_elements_backward, blocks(static_cast<int64_t>(T) * F), 256u, 0, stream_, dgate_up, dact, gate_up, T, F);
+    launch(gated_elements_backward, blocks(static_cast<int64_t>(T) * F), 256u, 0, stream_, dgate_up, dact, gate_up, activation,
+           T, F);
   }
 
   // ---- Products ----
@@ -331,29 +334,29 @@ class CudaOps final : public Ops {
 
   // ---- Attention ----
 
-  void rope_forward(float* out, const float* qkv, const float* q_norm, const float* k_norm, const float* cos,
-                    const float* sin, const int* positions, int T, Heads h, float eps) override {
+  void rope_forward(float* out, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos,
+                    const float* sin, const int* positions, int T, Heads h) override {
     if (T == 0) return;
     check_heads(h);
     touched(out);
-    const RopeArgs r{q_norm, k_norm, cos, sin, kept(positions, T), T, h, eps};
+    const RopeArgs r{q_norm, k_norm, cos, sin, kept(positions, T), T, h};
     launch(rope_rows, dim3(static_cast<unsigned>(T)), head_threads(h), 0, stream_, out, qkv, r);
   }
 
-  void rope_backward(float* dqkv, float* dq_norm, float* dk_norm, const float* dout, const float* qkv, const float* q_norm,
-                     const float* k_norm, const float* cos, const float* sin, const int* positions, int T, Heads h,
-                     float eps) override {
+  void rope_backward(float* dqkv, float* dq_norm, float* dk_norm, const float* dout, const float* qkv,
+                     NormWeight q_norm, NormWeight k_norm, const float* cos, const float* sin, const int* positions, int T,
+                     Heads h) override {
     if (T == 0) return;
     check_heads(h);
     touched(dqkv);
-    const RopeArgs r{q_norm, k_norm, cos, sin, kept(positions, T), T, h, eps};
+    const RopeArgs r{q_norm, k_norm, cos, sin, kept(positions, T), T, h};
     const int parts = (T + kPart - 1) / kPart;
     for (int which = 0; which < 2; which++) {
       float* to = which ? dk_norm : dq_norm;
       if (!to) continue;
       float* sums = parts_.get<float>(*this, static_cast<size_t>(parts) * h.dim);
       launch(rope_norm_parts, dim3(static_cast<unsigned>(parts)), 128u, 0, stream_, sums, dout, qkv, r,
-             which ? h.heads : 0, which ? h.kv_heads : h.heads);
+             which ? h.heads : 0, which ? h.kv_heads : h.heads, which ? k_norm.eps : q_norm.eps);
       launch(add_parts, dim3((static_cast<unsigned>(h.dim) + 127) / 128), 128u, 0, stream_, to, sums, parts, h.dim);
     }
     launch(rope_rows_backward, dim3(static_cast<unsigned>(T)), head_threads(h), 0, stream_, dqkv, dout, qkv, r);
@@ -394,7 +397,7 @@ class CudaOps final : public Ops {
     a.slices = plan.slices;
     a.visible = plan.visible;
     a.h = h;
-    a.scale2 = kLog2e / std::sqrt(static_cast<float>(h.dim));
+    a.scale2 = h.scale > 0.0f ? kLog2e * h.scale : kLog2e / std::sqrt(static_cast<float>(h.dim));
     const unsigned kv = static_cast<unsigned>(h.kv_heads);
     if (plan.tile_count > 0) {
       launch(D == 64 ? attention_tiles<64> : attention_tiles<128>, dim3(static_cast<unsigned>(plan.tile_count), kv), 128u,
@@ -446,7 +449,7 @@ class CudaOps final : public Ops {
     a.key_tiles = plan.key_tiles;
     a.h = h;
     a.T = T;
-    a.scale = 1.0f / std::sqrt(static_cast<float>(h.dim));
+    a.scale = h.score_scale();
     a.scale2 = kLog2e * a.scale;
     const unsigned kv = static_cast<unsigned>(h.kv_heads);
     launch(D == 64 ? attention_backward_queries<64> : attention_backward_queries<128>,
@@ -877,8 +880,10 @@ class CudaOps final : public Ops {
     const int64_t wanted = (elements + 255) / 256, most = static_cast<int64_t>(facts_.multiprocessors) * 16;
     return dim3(static_cast<unsigned>(std::max<int64_t>(1, std::min(wanted, most))));
   }
-  void move(float* out, const float* x, const int* index, int n, int C, int scatter) {
-    if (n > 0) launch(move_rows, dim3(static_cast<unsigned>(n)), row_threads(C), 0, stream_, out, x, index, C, scatter);
+  void move(float* out, const float* x, const int* index, float scale, int n, int C, int scatter) {
+    if (n > 0) {
+      launch(move_rows, dim3(static_cast<unsigned>(n)), row_threads(C), 0, stream_, out, x, index, scale, C, scatter);
+    }
   }
   /// to (C) += Σ over tokens of dy x rstd, or of dy where x is null.
   void sum_columns(float* to, const float* dy, const float* x, const float* rstd, int T, int C) {

@@ -67,13 +67,13 @@ static const double kForward = 3e-6, kBackward = 2e-5;
 
 // ---- float64 statements ----
 
-static Doubles rmsnorm64(const Doubles& x, const Doubles& w, int T, int C, double eps) {
+static Doubles rmsnorm64(const Doubles& x, const Doubles& w, int T, int C, double eps, double offset = 0) {
   Doubles y(x.size());
   for (int t = 0; t < T; t++) {
     double sum = 0;
     for (int c = 0; c < C; c++) sum += x[t * C + c] * x[t * C + c];
     double r = 1 / std::sqrt(sum / C + eps);
-    for (int c = 0; c < C; c++) y[t * C + c] = x[t * C + c] * r * w[c];
+    for (int c = 0; c < C; c++) y[t * C + c] = x[t * C + c] * r * (w[c] + offset);
   }
   return y;
 }
@@ -91,7 +91,7 @@ static Doubles linear64(const Doubles& x, const Doubles& w, const Doubles* bias,
 }
 
 static Doubles rope64(const Doubles& qkv, const Doubles* qn, const Doubles* kn, const Floats& cos, const Floats& sin,
-                      const std::vector<int>& positions, Heads h, double eps) {
+                      const std::vector<int>& positions, Heads h, double eps, double offset) {
   Doubles out = qkv;
   const int width = h.qkv_width(), half = h.dim / 2;
   for (size_t t = 0; t < positions.size(); t++) {
@@ -100,7 +100,7 @@ static Doubles rope64(const Doubles& qkv, const Doubles* qn, const Doubles* kn, 
       double* x = out.data() + t * width + head * h.dim;
       if (norm) {
         Doubles row(x, x + h.dim);
-        row = rmsnorm64(row, *norm, 1, h.dim, eps);
+        row = rmsnorm64(row, *norm, 1, h.dim, eps, offset);
         std::copy(row.begin(), row.end(), x);
       }
       for (int i = 0; i < half; i++) {
@@ -127,7 +127,7 @@ static Doubles attention64(const Doubles& qkv, const std::vector<std::vector<int
       for (int j : visible[t]) {
         double s = 0;
         for (int d = 0; d < h.dim; d++) s += q[d] * qkv[j * width + k_at + d];
-        p.push_back(s / std::sqrt(static_cast<double>(h.dim)));
+        p.push_back(h.scale > 0 ? s * h.scale : s / std::sqrt(static_cast<double>(h.dim)));
         top = std::max(top, p.back());
       }
       for (double& s : p) sum += (s = std::exp(s - top));
@@ -141,12 +141,14 @@ static Doubles attention64(const Doubles& qkv, const std::vector<std::vector<int
   return out;
 }
 
-static Doubles swiglu64(const Doubles& x, int T, int F) {
+static Doubles gated64(const Doubles& x, Activation activation, int T, int F) {
   Doubles y(static_cast<size_t>(T) * F);
   for (int t = 0; t < T; t++) {
     for (int f = 0; f < F; f++) {
-      double g = x[t * 2 * F + f];
-      y[t * F + f] = g / (1 + std::exp(-g)) * x[t * 2 * F + F + f];
+      const double g = x[t * 2 * F + f], up = x[t * 2 * F + F + f];
+      // As torch has them: silu, and gelu with approximate="tanh".
+      const double tanh_of = std::sqrt(2 / 3.14159265358979323846) * (g + 0.044715 * g * g * g);
+      y[t * F + f] = up * (activation == Activation::silu ? g / (1 + std::exp(-g)) : 0.5 * g * (1 + std::tanh(tanh_of)));
     }
   }
   return y;
@@ -209,17 +211,22 @@ struct Test {
   };
   Held hold(size_t n) { return Held{ops, ops.allocate(n)}; }
 
-  void rmsnorm(int T, int C) {
+  void rmsnorm(int T, int C, float offset, bool added) {
     Floats x = random_floats(T * C), w = random_floats(C), r = random_floats(T * C), y(T * C), rstd(T);
-    ops.rmsnorm_forward(y.data(), rstd.data(), x.data(), w.data(), T, C, 1e-6f);
-    std::string name = "rmsnorm " + std::to_string(T) + "x" + std::to_string(C);
-    expect_close(name, y, rmsnorm64(widen(x), widen(w), T, C, 1e-6), kForward);
+    const Floats residual = random_floats(T * C);
+    const NormWeight weight{w.data(), offset, 1e-6f};
+    ops.rmsnorm_forward(y.data(), rstd.data(), x.data(), weight, added ? residual.data() : nullptr, T, C);
+    std::string name = "rmsnorm " + std::to_string(T) + "x" + std::to_string(C) + (offset > 0 ? ", 1 + w" : "") + (added ? ", added" : "");
+    auto statement = [&](const Doubles& v, const Doubles& weights) { return rmsnorm64(v, weights, T, C, 1e-6, offset); };
+    Doubles want = statement(widen(x), widen(w));
+    for (size_t i = 0; added && i < want.size(); i++) want[i] += residual[i];
+    expect_close(name, y, want, kForward);
     Floats dx = random_floats(T * C), dw = random_floats(C), dx0 = dx, dw0 = dw;
-    ops.rmsnorm_backward(dx.data(), dw.data(), r.data(), x.data(), w.data(), rstd.data(), T, C);
-    Doubles want = differences(widen(x), r, [&](const Doubles& v) { return rmsnorm64(v, widen(w), T, C, 1e-6); });
+    ops.rmsnorm_backward(dx.data(), dw.data(), r.data(), x.data(), weight, rstd.data(), T, C);
+    want = differences(widen(x), r, [&](const Doubles& v) { return statement(v, widen(w)); });
     for (size_t i = 0; i < want.size(); i++) want[i] += dx0[i];
     expect_close(name + " dx", dx, want, kBackward);
-    want = differences(widen(w), r, [&](const Doubles& v) { return rmsnorm64(widen(x), v, T, C, 1e-6); });
+    want = differences(widen(w), r, [&](const Doubles& v) { return statement(widen(x), v); });
     for (size_t i = 0; i < want.size(); i++) want[i] += dw0[i];
     expect_close(name + " dw", dw, want, kBackward);
   }
@@ -284,7 +291,7 @@ struct Test {
     }
   }
 
-  void rope(int T, Heads h, bool norms) {
+  void rope(int T, Heads h, bool norms, float offset = 0) {
     const int width = h.qkv_width(), half = h.dim / 2;
     Floats qkv = random_floats(T * width), qn = random_floats(h.dim), kn = random_floats(h.dim), r = random_floats(T * width);
     Floats cos(64 * half), sin(64 * half), out(T * width), d(T * width), dqn(h.dim), dkn(h.dim);
@@ -299,15 +306,14 @@ struct Test {
     for (int& p : positions) p = static_cast<int>(rng() % 64);
     Doubles qn64 = widen(qn), kn64 = widen(kn);
     auto statement = [&](const Doubles& x, const Doubles& a, const Doubles& b) {
-      return rope64(x, norms ? &a : nullptr, norms ? &b : nullptr, cos, sin, positions, h, 1e-6);
+      return rope64(x, norms ? &a : nullptr, norms ? &b : nullptr, cos, sin, positions, h, 1e-6, offset);
     };
-    const float* q_norm = norms ? qn.data() : nullptr;
-    const float* k_norm = norms ? kn.data() : nullptr;
-    ops.rope_forward(out.data(), qkv.data(), q_norm, k_norm, cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
-    std::string name = "rope dim " + std::to_string(h.dim) + (norms ? " with norms" : "");
+    const NormWeight q_norm{norms ? qn.data() : nullptr, offset, 1e-6f}, k_norm{norms ? kn.data() : nullptr, offset, 1e-6f};
+    ops.rope_forward(out.data(), qkv.data(), q_norm, k_norm, cos.data(), sin.data(), positions.data(), T, h);
+    std::string name = "rope dim " + std::to_string(h.dim) + (norms ? " with norms" : "") + (offset > 0 ? ", 1 + w" : "");
     expect_close(name, out, statement(widen(qkv), qn64, kn64), kForward);
     ops.rope_backward(d.data(), norms ? dqn.data() : nullptr, norms ? dkn.data() : nullptr, r.data(), qkv.data(), q_norm, k_norm,
-                      cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
+                      cos.data(), sin.data(), positions.data(), T, h);
     expect_close(name + " dqkv", d, differences(widen(qkv), r, [&](const Doubles& v) { return statement(v, qn64, kn64); }), kBackward);
     if (!norms) return;
     expect_close(name + " dq_norm", dqn, differences(qn64, r, [&](const Doubles& v) { return statement(widen(qkv), v, kn64); }), kBackward);
@@ -339,7 +345,7 @@ struct Test {
     const float* k = qkv.data() + h.q_width();
     ops.attention_forward(out.data(), lse.data(), qkv.data(), width, k, k + h.kv_width(), width, queries.data(), T, h);
     std::string name = "attention " + std::to_string(T) + " tokens, " + std::to_string(h.heads) + "/" + std::to_string(h.kv_heads) +
-                       " heads of " + std::to_string(h.dim);
+                       " heads of " + std::to_string(h.dim) + (h.scale > 0 ? ", scaled" : "");
     expect_close(name, out, attention64(widen(qkv), visible, h), kForward * 2);
     ops.attention_backward(d.data(), r.data(), out.data(), lse.data(), qkv.data(), queries.data(), bounds, 2, T, h);
     if (T <= 70) {
@@ -390,13 +396,19 @@ struct Test {
     same("packed, one token a call");
   }
 
-  void swiglu(int T, int F) {
-    Floats x = random_floats(T * 2 * F, 3.0), y(T * F), r = random_floats(T * F), d(T * 2 * F);
-    ops.swiglu_forward(y.data(), x.data(), T, F);
-    std::string name = "swiglu " + std::to_string(T) + "x" + std::to_string(F);
-    expect_close(name, y, swiglu64(widen(x), T, F), kForward);
-    ops.swiglu_backward(d.data(), r.data(), x.data(), T, F);
-    expect_close(name + " d", d, differences(widen(x), r, [&](const Doubles& v) { return swiglu64(v, T, F); }), kBackward);
+  void gated(Activation activation, int T, int F) {
+    Floats x = random_floats(T * 2 * F, 3.0), y(T * F), r = random_floats(T * F), d(T * 2 * F), again(T * 2 * F);
+    ops.gated_forward(y.data(), x.data(), activation, T, F);
+    std::string name = (activation == Activation::silu ? "silu gate " : "gelu gate ") + std::to_string(T) + "x" + std::to_string(F);
+    expect_close(name, y, gated64(widen(x), activation, T, F), kForward);
+    ops.gated_backward(d.data(), r.data(), x.data(), activation, T, F);
+    expect_close(name + " d", d, differences(widen(x), r, [&](const Doubles& v) { return gated64(v, activation, T, F); }), kBackward);
+    Floats act = r;
+    ops.gated_backward_recompute(again.data(), act.data(), act.data(), x.data(), activation, T, F);
+    if (again != d || act != y) {
+      std::printf("FAILED %s: the forward made again has other bits\n", name.c_str());
+      std::exit(1);
+    }
   }
 
   void logprobs(int n, int V, float temperature) {
@@ -428,19 +440,22 @@ struct Test {
                  }), kBackward);
   }
 
-  void embedding(int T, int C, int V) {
+  void embedding(int T, int C, int V, float scale) {
     Floats table = random_floats(V * C), out(T * C), r = random_floats(T * C), d(V * C);
     std::vector<int> ids(T);
     for (int& id : ids) id = static_cast<int>(rng() % V);
-    ops.embedding_forward(out.data(), table.data(), ids.data(), T, C);
-    ops.embedding_backward(d.data(), r.data(), ids.data(), T, C);
+    ops.embedding_forward(out.data(), table.data(), ids.data(), scale, T, C);
+    ops.embedding_backward(d.data(), r.data(), ids.data(), scale, T, C);
     auto statement = [&](const Doubles& t) {
       Doubles y;
-      for (int id : ids) y.insert(y.end(), t.begin() + id * C, t.begin() + (id + 1) * C);
+      for (int id : ids) {
+        for (int c = 0; c < C; c++) y.push_back(scale * t[id * C + c]);
+      }
       return y;
     };
-    expect_close("embedding", out, statement(widen(table)), 0);
-    expect_close("embedding d", d, differences(widen(table), r, statement), kBackward);
+    const std::string name = scale == 1.0f ? "embedding" : "embedding, scaled";
+    expect_close(name, out, statement(widen(table)), scale == 1.0f ? 0 : kForward);
+    expect_close(name + " d", d, differences(widen(table), r, statement), kBackward);
   }
 
   void adamw(int n) {
@@ -539,7 +554,8 @@ int main(int argc, char** argv) {
     std::printf("done\n");
     return 0;
   }
-  for (int C : {16, 24, 37, 64}) t.rmsnorm(5, C);
+  for (int C : {16, 24, 37, 64}) t.rmsnorm(5, C, 0, false);
+  for (int C : {16, 37}) t.rmsnorm(5, C, 1, true);
   t.rope(4, {4, 2, 16}, true);
   t.rope(4, {3, 3, 6}, true);
   t.rope(4, {2, 1, 32}, false);
@@ -547,11 +563,14 @@ int main(int argc, char** argv) {
   t.attention(13, {2, 2, 6});
   t.attention(70, {1, 1, 32});
   t.attention(150, {3, 1, 24});
-  t.swiglu(3, 16);
-  t.swiglu(2, 21);
+  for (Activation activation : {Activation::silu, Activation::gelu}) {
+    t.gated(activation, 3, 16);
+    t.gated(activation, 2, 21);
+  }
   t.logprobs(4, 33, 1.0f);
   t.logprobs(4, 64, 0.7f);
-  t.embedding(9, 20, 5);
+  t.embedding(9, 20, 5, 1);
+  t.embedding(9, 20, 5, 5.5f);
   t.adamw(100);
   t.sampling();
   pool();

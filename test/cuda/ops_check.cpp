@@ -123,16 +123,18 @@ struct Checks {
     }
   };
 
-  void rmsnorm(int T, int C) {
+  void rmsnorm(int T, int C, float offset = 0) {
     ops.begin_pass();
     const size_t n = static_cast<size_t>(T) * C;
     Floats x = normal(n), w = normal(C), dy = normal(n), dx = normal(n), dw = normal(C), y(n), rstd(T);
     Device dx_d(ops, dx), dw_d(ops, dw), x_d(ops, x), w_d(ops, w), dy_d(ops, dy), y_d(ops, n), r_d(ops, static_cast<size_t>(T));
-    cpu->rmsnorm_forward(y.data(), rstd.data(), x.data(), w.data(), T, C, 1e-6f);
-    cpu->rmsnorm_backward(dx.data(), dw.data(), dy.data(), x.data(), w.data(), rstd.data(), T, C);
-    ops.rmsnorm_forward(y_d.p, r_d.p, x_d.p, w_d.p, T, C, 1e-6f);
-    ops.rmsnorm_backward(dx_d.p, dw_d.p, dy_d.p, x_d.p, w_d.p, r_d.p, T, C);
-    const std::string name = "rmsnorm " + std::to_string(T) + " x " + std::to_string(C);
+    // With an offset as where a norm follows a part: its result is added.
+    const NormWeight host{w.data(), offset, 1e-6f}, device{w_d.p, offset, 1e-6f};
+    cpu->rmsnorm_forward(y.data(), rstd.data(), x.data(), host, offset > 0 ? dy.data() : nullptr, T, C);
+    cpu->rmsnorm_backward(dx.data(), dw.data(), dy.data(), x.data(), host, rstd.data(), T, C);
+    ops.rmsnorm_forward(y_d.p, r_d.p, x_d.p, device, offset > 0 ? dy_d.p : nullptr, T, C);
+    ops.rmsnorm_backward(dx_d.p, dw_d.p, dy_d.p, x_d.p, device, r_d.p, T, C);
+    const std::string name = "rmsnorm " + std::to_string(T) + " x " + std::to_string(C) + (offset > 0 ? ", 1 + w, added" : "");
     close(name, y_d.get(), y, 2e-6);
     close(name + " dx", dx_d.get(), dx, 4e-6);
     close(name + " dw", dw_d.get(), dw, 4e-6);
@@ -205,17 +207,17 @@ struct Checks {
     Device x_d(ops, x), w_d(ops, w), out(ops, x.size()), gate_d(ops, gate), y(ops, static_cast<size_t>(T) * N), again(ops, static_cast<size_t>(T) * N);
     for (int which = 0; which < 2; which++) {
       if (which) {
-        ops.swiglu_forward(out.p, gate_d.p, T, C);
+        ops.gated_forward(out.p, gate_d.p, Activation::silu, T, C);
       } else {
-        ops.rmsnorm_forward(out.p, nullptr, x_d.p, w_d.p, T, C, 1e-6f);
+        ops.rmsnorm_forward(out.p, nullptr, x_d.p, {w_d.p, 0.0f, 1e-6f}, nullptr, T, C);
       }
       ops.linear_forward(y.p, out.p, weight.m, nullptr, nullptr, T);
       Device copy(ops, out.get());
       ops.linear_forward(again.p, copy.p, weight.m, nullptr, nullptr, T);
-      same(std::string(which ? "swiglu" : "rmsnorm") + " beside its bfloat16 copy, " + std::to_string(T) + " x " + std::to_string(C), y.get(), again.get());
+      same(std::string(which ? "gate" : "rmsnorm") + " beside its bfloat16 copy, " + std::to_string(T) + " x " + std::to_string(C), y.get(), again.get());
     }
     // A buffer that was written again is not taken for what it was.
-    ops.rmsnorm_forward(out.p, nullptr, x_d.p, w_d.p, T, C, 1e-6f);
+    ops.rmsnorm_forward(out.p, nullptr, x_d.p, {w_d.p, 0.0f, 1e-6f}, nullptr, T, C);
     const Floats other = normal(x.size());
     ops.upload(out.p, other.data(), other.size());
     ops.linear_forward(y.p, out.p, weight.m, nullptr, nullptr, T);
@@ -224,7 +226,7 @@ struct Checks {
     same("a copy of what was overwritten is not used", y.get(), again.get());
   }
 
-  void rope(int T, Heads h, bool norms) {
+  void rope(int T, Heads h, bool norms, float offset = 0) {
     ops.begin_pass();
     const int half = h.dim / 2;
     const size_t n = static_cast<size_t>(T) * h.qkv_width();
@@ -239,18 +241,19 @@ struct Checks {
     Ints positions(T);
     for (int& p : positions) p = static_cast<int>(rng() % 64);
     Device qkv_d(ops, qkv), qn_d(ops, qn), kn_d(ops, kn), dout_d(ops, dout), cos_d(ops, cos), sin_d(ops, sin), out_d(ops, n), dqn_d(ops, dqn), dkn_d(ops, dkn);
-    cpu->rope_forward(out.data(), qkv.data(), norms ? qn.data() : nullptr, norms ? kn.data() : nullptr, cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
-    cpu->rope_backward(d.data(), norms ? dqn.data() : nullptr, norms ? dkn.data() : nullptr, dout.data(), qkv.data(), norms ? qn.data() : nullptr,
-                       norms ? kn.data() : nullptr, cos.data(), sin.data(), positions.data(), T, h, 1e-6f);
-    float *q = norms ? qn_d.p : nullptr, *k = norms ? kn_d.p : nullptr;
-    ops.rope_forward(out_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h, 1e-6f);
-    ops.rope_backward(dout_d.p, norms ? dqn_d.p : nullptr, norms ? dkn_d.p : nullptr, dout_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h, 1e-6f);
+    const NormWeight qh{norms ? qn.data() : nullptr, offset, 1e-6f}, kh{norms ? kn.data() : nullptr, offset, 1e-6f};
+    const NormWeight q{norms ? qn_d.p : nullptr, offset, 1e-6f}, k{norms ? kn_d.p : nullptr, offset, 1e-6f};
+    cpu->rope_forward(out.data(), qkv.data(), qh, kh, cos.data(), sin.data(), positions.data(), T, h);
+    cpu->rope_backward(d.data(), norms ? dqn.data() : nullptr, norms ? dkn.data() : nullptr, dout.data(), qkv.data(), qh, kh, cos.data(), sin.data(),
+                       positions.data(), T, h);
+    ops.rope_forward(out_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h);
+    ops.rope_backward(dout_d.p, norms ? dqn_d.p : nullptr, norms ? dkn_d.p : nullptr, dout_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h);
     const std::string name = "rope dim " + std::to_string(h.dim) + (norms ? " with norms" : "");
     close(name, out_d.get(), out, 2e-6);
     close(name + " d", dout_d.get(), d, 4e-6);
     if (norms) close(name + " dq_norm", dqn_d.get(), dqn, 4e-6), close(name + " dk_norm", dkn_d.get(), dkn, 4e-6);
     if (!norms) {
-      ops.rope_forward(qkv_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h, 1e-6f);
+      ops.rope_forward(qkv_d.p, qkv_d.p, q, k, cos_d.p, sin_d.p, positions.data(), T, h);
       same(name + " in place", qkv_d.get(), out_d.get());
     }
   }
@@ -345,33 +348,37 @@ struct Checks {
     same(name + " decoded side by side", result.get(), expected.get());
   }
 
-  void swiglu(int T, int F) {
+  void gated(Activation activation, int T, int F) {
     ops.begin_pass();
     const size_t n = static_cast<size_t>(T) * F;
     Floats x = normal(2 * n, 2.0), d = normal(n), y(n), dx(2 * n);
     Device x_d(ops, x), d_d(ops, d), y_d(ops, n), dx_d(ops, 2 * n);
-    cpu->swiglu_forward(y.data(), x.data(), T, F);
-    cpu->swiglu_backward(dx.data(), d.data(), x.data(), T, F);
-    ops.swiglu_forward(y_d.p, x_d.p, T, F);
-    ops.swiglu_backward(dx_d.p, d_d.p, x_d.p, T, F);
-    const std::string name = "swiglu " + std::to_string(T) + " x " + std::to_string(F);
+    cpu->gated_forward(y.data(), x.data(), activation, T, F);
+    cpu->gated_backward(dx.data(), d.data(), x.data(), activation, T, F);
+    ops.gated_forward(y_d.p, x_d.p, activation, T, F);
+    ops.gated_backward(dx_d.p, d_d.p, x_d.p, activation, T, F);
+    const std::string name = std::string(activation == Activation::silu ? "silu" : "gelu") + " gate " + std::to_string(T) + " x " + std::to_string(F);
     close(name, y_d.get(), y, 2e-6);
     close(name + " d", dx_d.get(), dx, 2e-6);
   }
 
-  void embedding(int T, int C, int V) {
+  void embedding(int T, int C, int V, float scale = 1) {
     ops.begin_pass();
     Floats table = normal(static_cast<size_t>(V) * C), dout = normal(static_cast<size_t>(T) * C), out(dout.size()), d = normal(table.size()), moved(dout.size());
     Ints ids(T), index(T);
     for (int& id : ids) id = static_cast<int>(rng() % V);
     for (int t = 0; t < T; t++) index[t] = (t * 7 + 3) % T;
     Device table_d(ops, table), dout_d(ops, dout), out_d(ops, out.size()), d_d(ops, d), moved_d(ops, dout.size());
-    cpu->embedding_forward(out.data(), table.data(), ids.data(), T, C);
-    cpu->embedding_backward(d.data(), dout.data(), ids.data(), T, C);
-    ops.embedding_forward(out_d.p, table_d.p, ids.data(), T, C);
-    ops.embedding_backward(d_d.p, dout_d.p, ids.data(), T, C);
+    cpu->embedding_forward(out.data(), table.data(), ids.data(), scale, T, C);
+    cpu->embedding_backward(d.data(), dout.data(), ids.data(), scale, T, C);
+    ops.embedding_forward(out_d.p, table_d.p, ids.data(), scale, T, C);
+    ops.embedding_backward(d_d.p, dout_d.p, ids.data(), scale, T, C);
     same("embedding", out_d.get(), out);
-    same("embedding d", d_d.get(), d);
+    if (scale == 1.0f) {
+      same("embedding d", d_d.get(), d);
+    } else {
+      close("embedding d, scaled", d_d.get(), d, 2e-6);
+    }
     cpu->gather_rows(moved.data(), dout.data(), index.data(), T, C);
     ops.gather_rows(moved_d.p, dout_d.p, index.data(), T, C);
     same("gather", moved_d.get(), moved);
@@ -540,6 +547,7 @@ int main(int argc, char** argv) {
     }
     for (int C : {16, 37, 160, 1030}) c.rmsnorm(5, C);
     c.rmsnorm(150, 64);
+    c.rmsnorm(70, 37, 1);
     for (int M : {1, 8, 9, 17, 33, 64, 65, 130}) c.linear(M, 40, 24);
     c.linear(70, 130, 50);
     c.linear(66, 24, 1100);
@@ -551,14 +559,19 @@ int main(int argc, char** argv) {
     c.rope(70, {3, 3, 6}, true);
     c.rope(5, {2, 1, 128}, true);
     c.rope(5, {2, 1, 64}, false);
+    c.rope(5, {4, 2, 16}, true, 1);
     c.attention(2, 20, 3, 9, 6, {4, 2, 16});
     c.attention(2, 70, 2, 40, 6, {2, 2, 6});
     c.attention(1, 130, 4, 20, 10, {4, 1, 128});
     c.attention(3, 7, 2, 5, 3, {8, 2, 64});
     c.attention(1, 60, 1, 10, 3, {20, 1, 32});
-    c.swiglu(3, 16);
-    c.swiglu(70, 37);
+    c.attention(1, 60, 2, 10, 3, {4, 2, 16, 0.4f});
+    for (Activation activation : {Activation::silu, Activation::gelu}) {
+      c.gated(activation, 3, 16);
+      c.gated(activation, 70, 37);
+    }
     c.embedding(90, 20, 12);
+    c.embedding(90, 20, 12, 4.5f);
     c.head(5, 33, 1.0f);
     c.head(4, 3000, 0.7f);
     c.sampling(full ? 400 : 60, 50);
@@ -573,7 +586,7 @@ int main(int argc, char** argv) {
       c.rope(2048, {32, 8, 128}, true);
       c.attention(1, 2000, 8, 60, 50, {32, 8, 128});
       c.attention(4, 300, 4, 100, 50, {16, 8, 128});
-      c.swiglu(1000, 9728);
+      c.gated(Activation::silu, 1000, 9728);
       c.embedding(4000, 2560, 5000);
       c.head(30, 151936, 1.0f);
       c.sampling(64, 151936);

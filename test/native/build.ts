@@ -10,7 +10,11 @@ import { fileURLToPath } from 'node:url'
 const native = path.resolve(fileURLToPath(import.meta.url), '../../../native')
 const compiler = process.env.CXX ?? 'c++'
 const flags = ['-std=c++17', '-O1', '-g1', '-ffp-contract=off', '-fno-math-errno', '-I.']
-const core = ['model.cpp', 'threads.cpp', 'worker.cpp']
+const core = [
+  'threads.cpp',
+  'worker.cpp',
+  ...readdirSync(path.join(native, 'model')).flatMap((name) => (name.endsWith('.cpp') ? `model/${name}` : [])),
+]
 
 export const addressSanitizer = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 export const threadSanitizer = ['-fsanitize=thread']
@@ -107,7 +111,7 @@ function claim(lock: string): boolean {
 /** Named after the headers and the flags; an object also carries the hash of its own source. */
 function folder(extra: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify([compiler, flags, extra]))
-  for (const at of ['.', 'cpu', '../test/native']) {
+  for (const at of ['.', 'model', 'cpu', '../test/native']) {
     for (const name of readdirSync(path.join(native, at)).sort()) {
       if (name.endsWith('.h')) hash.update(name).update(readFileSync(path.join(native, at, name)))
     }

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "model.h"
+#include "model/model.h"
 #include "slots.h"
 #include "threads.h"
 #include "worker.h"
@@ -39,15 +39,60 @@ static bool finite(const Floats& x) {
   return std::all_of(x.begin(), x.end(), [](float v) { return std::isfinite(v); });
 }
 
-static ModelConfig sizes(int vocab, int hidden, int layers, int heads, int kv, int dim, int ff, int positions) {
-  ModelConfig c{};
-  c.vocab = vocab, c.hidden = hidden, c.layers = layers, c.heads = heads, c.kv_heads = kv, c.head_dim = dim;
-  c.intermediate = ff, c.max_positions = positions;
-  c.eps = 1e-6f, c.rope_theta = 10000, c.tied = true, c.qk_norm = true;
-  return c;
+/// What makes a family, beside its sizes.
+struct Kind {
+  bool tied = true, qk_norm = true, biased = false, post_norms = false;
+};
+
+static ModelSpec sizes(int vocab, int hidden, int layers, int heads, int kv, int dim, int ff, int positions, Kind kind = {}) {
+  ModelSpec m;
+  m.vocab = vocab, m.hidden = hidden, m.heads = {heads, kv, dim}, m.intermediate = ff, m.max_positions = positions;
+  m.norm_eps = 1e-6f;
+  RopeSpec rope;
+  rope.rotates = true, rope.theta = 10000;
+  m.ropes = {rope};
+  m.embedding = {"embedding", {vocab, hidden}};
+  for (int l = 0; l < layers; l++) {
+    const std::string at = std::to_string(l) + ".";
+    auto linear = [&](const char* name, int out, int in, bool biased = false) {
+      LinearSpec spec{{at + name, {out, in}}, {}};
+      if (biased) spec.bias = {at + name + ".bias", {out}};
+      return spec;
+    };
+    LayerSpec layer;
+    AttentionSpec& a = layer.attention;
+    a.norm = {at + "norm.weight", {hidden}};
+    a.q = linear("q", m.heads.q_width(), hidden, kind.biased), a.k = linear("k", m.heads.kv_width(), hidden, kind.biased);
+    a.v = linear("v", m.heads.kv_width(), hidden, kind.biased), a.o = linear("o", hidden, m.heads.q_width());
+    if (kind.qk_norm) a.q_norm = {at + "q_norm.weight", {dim}}, a.k_norm = {at + "k_norm.weight", {dim}};
+    layer.mlp.norm = {at + "mlp_norm.weight", {hidden}};
+    layer.mlp.gate = linear("gate", ff, hidden), layer.mlp.up = linear("up", ff, hidden), layer.mlp.down = linear("down", hidden, ff);
+    if (kind.post_norms) a.post_norm = {at + "post_norm.weight", {hidden}}, layer.mlp.post_norm = {at + "mlp_post_norm.weight", {hidden}};
+    m.layers.push_back(layer);
+  }
+  m.norm = {"norm.weight", {hidden}};
+  m.head = kind.tied ? m.embedding : ParameterSpec{"head", {vocab, hidden}};
+  return m;
 }
 
-static Floats parameter(const Model& model, size_t i, Model::Kind kind) {
+/// Everything that gemma3 and smollm3 have and the others have not.
+static ModelSpec unusual() {
+  ModelSpec m = sizes(45, 26, 3, 4, 2, 10, 35, 300, {true, true, false, true});
+  m.activation = Activation::gelu;
+  m.norm_offset = 1;
+  m.embedding_scale = 5.1f;
+  m.heads.scale = 0.3f;
+  RopeSpec far = m.ropes[0];
+  far.scaling = RopeSpec::Scaling::linear, far.factor = 8;
+  m.ropes.push_back(far);
+  m.ropes.push_back({});
+  m.layers[0].attention.window = 5;
+  m.layers[1].attention.rope = 1;
+  m.layers[2].attention.rope = 2, m.layers[2].attention.window = 17;
+  return m;
+}
+
+static Floats parameter(const Model& model, size_t i, Values kind) {
   Floats values(model.parameters()[i].count);
   model.read(i, kind, values.data(), 0, values.size());
   return values;
@@ -59,8 +104,8 @@ static void randomize(Model& model) {
     const bool norm = p.name.find("norm.weight") != std::string::npos;
     const float scale = p.shape.size() == 2 ? 1.0f / std::sqrt(static_cast<float>(p.shape[1])) : 0.1f;
     Floats values(p.count);
-    for (float& v : values) v = (norm ? 1.0f : 0.0f) + scale * uniform();
-    model.write(i, Model::Kind::weight, values.data(), 0, values.size());
+    for (float& v : values) v = (norm ? 1.0f - model.spec().norm_offset : 0.0f) + scale * uniform();
+    model.write(i, Values::weight, values.data(), 0, values.size());
   }
 }
 
@@ -97,7 +142,7 @@ struct Decoder {
     check(table.used() <= room, "the cache is too small for this test");
     StepResult result = model.step(s);
     check(finite(result.logprobs), "log-probabilities of a step");
-    for (int id : result.ids) check(id >= 0 && id < model.config().vocab, "a sampled id");
+    for (int id : result.ids) check(id >= 0 && id < model.spec().vocab, "a sampled id");
     return result;
   }
 };
@@ -114,7 +159,7 @@ static Ints random_ids(int n, int vocab) {
 }
 
 /// Packed sequences of these lengths with blocks of hidden ranges, targets left out and ids excluded.
-static std::shared_ptr<Batch> random_batch(const ModelConfig& c, const Ints& lengths, int levels) {
+static std::shared_ptr<Batch> random_batch(const ModelSpec& c, const Ints& lengths, int levels) {
   auto b = std::make_shared<Batch>();
   b->bounds.push_back(0);
   for (int n : lengths) b->bounds.push_back(b->bounds.back() + n);
@@ -153,7 +198,7 @@ static std::shared_ptr<Batch> random_batch(const ModelConfig& c, const Ints& len
   return b;
 }
 
-static void train(const ModelConfig& c, Ops& ops, const std::vector<Ints>& batches) {
+static void train(const ModelSpec& c, Ops& ops, const std::vector<Ints>& batches) {
   Model model(c, ops, 0, false), sparing(c, ops, 0, true);
   rng.seed(9);
   randomize(model);
@@ -172,30 +217,30 @@ static void train(const ModelConfig& c, Ops& ops, const std::vector<Ints>& batch
     model.backward(weights);
     sparing.backward(weights);
     for (size_t i = 0; i < model.parameters().size(); i++) {
-      const Floats gradient = parameter(model, i, Model::Kind::gradient);
+      const Floats gradient = parameter(model, i, Values::gradient);
       check(finite(gradient), "gradients are finite");
-      check(same(gradient, parameter(sparing, i, Model::Kind::gradient)), "recompute gives the same gradient bits");
+      check(same(gradient, parameter(sparing, i, Values::gradient)), "recompute gives the same gradient bits");
     }
     check(!model.update(o).skipped && !sparing.update(o).skipped, "an update");
   }
   // A gradient that is not finite: nothing changes.
-  const Floats before = parameter(model, 1, Model::Kind::weight);
+  const Floats before = parameter(model, 1, Values::weight);
   auto batch = random_batch(c, {2, 3}, 0);
   model.forward(batch, true, false);
   model.backward(Floats(batch->ids.size(), INFINITY));
-  check(model.update(o).skipped && same(before, parameter(model, 1, Model::Kind::weight)), "an update without a finite gradient is skipped");
+  check(model.update(o).skipped && same(before, parameter(model, 1, Values::weight)), "an update without a finite gradient is skipped");
   check(model.updates == static_cast<int64_t>(batches.size()), "updates are counted");
-  for (auto kind : {Model::Kind::weight, Model::Kind::gradient, Model::Kind::moment1, Model::Kind::moment2}) {
+  for (auto kind : {Values::weight, Values::gradient, Values::moment1, Values::moment2}) {
     const Floats values = parameter(model, 0, kind);
     model.write(0, kind, values.data(), 0, values.size());
   }
   const Floats ones(model.parameters()[0].count, 1.0f);
   for (int i = 0; i < 2; i++) model.add_gradient(0, ones.data());
-  check(same(parameter(model, 0, Model::Kind::gradient), Floats(ones.size(), 2.0f)), "adding to a gradient");
+  check(same(parameter(model, 0, Values::gradient), Floats(ones.size(), 2.0f)), "adding to a gradient");
   check(model.plan(100).activations > 0, "a memory plan");
 }
 
-static void decode(const ModelConfig& c, Ops& ops, int prompt, int n) {
+static void decode(const ModelSpec& c, Ops& ops, int prompt, int n) {
   const int room = (2 * prompt + 40 * n + 64 * kPage) / kPage * kPage;
   Model model(c, ops, room, false);
   rng.seed(13);
@@ -295,7 +340,7 @@ static void engine(Precision precision, const char* isa, int threads) {
   }
   {
     std::lock_guard<std::mutex> lock(core.busy());
-    check(finite(parameter(*model, 0, Model::Kind::weight)), "reading between jobs");
+    check(finite(parameter(*model, 0, Values::weight)), "reading between jobs");
   }
   core.enqueue([&] {
     try {
@@ -334,22 +379,22 @@ int main(int argc, char** argv) {
   }
   struct Case {
     const char* name;
-    ModelConfig config;
+    ModelSpec config;
     std::vector<Ints> batches;
     int prompt, n;
   };
   std::vector<Case> cases;
-  auto add = [&](const char* name, const ModelConfig& config, std::vector<Ints> batches, int prompt, int n) {
+  auto add = [&](const char* name, const ModelSpec& config, std::vector<Ints> batches, int prompt, int n) {
     cases.push_back({name, config, std::move(batches), prompt, n});
   };
   auto odd = sizes(37, 23, 2, 3, 1, 6, 21, 200);
   add("odd sizes", odd, {{1, 2}, {17, 1, 40}, {61, 16, 15}}, 33, 18);
   if (!brief) add("the smallest", sizes(1, 1, 1, 1, 1, 2, 1, 64), {{2}, {1, 3, 5}}, 2, 5);
-  auto biased = sizes(433, 49, 2, 4, 2, 34, 95, 400);
-  biased.tied = biased.qk_norm = false;
-  biased.qkv_bias = biased.llama3 = true;
-  biased.rope_factor = 8, biased.rope_low = 1, biased.rope_high = 4, biased.rope_original = 64;
+  auto biased = sizes(433, 49, 2, 4, 2, 34, 95, 400, {false, false, true, false});
+  RopeSpec& rope = biased.ropes[0];
+  rope.scaling = RopeSpec::Scaling::llama3, rope.factor = 8, rope.low = 1, rope.high = 4, rope.original_positions = 64;
   add("untied, biased, llama3", biased, {{70, 3}, {130, 129, 1}}, 50, 20);
+  add("windows, three rotations, norms behind", unusual(), {{70, 3}, {30, 29, 1}}, 40, 12);
   if (!brief) add("more rows than a block", sizes(64, 32, 2, 2, 2, 16, 48, 700), {{300, 1, 299}, {257}}, 290, 20);
   if (!brief) add("a large vocabulary", sizes(131101, 10, 1, 1, 1, 10, 18, 100), {{40, 37}}, 40, 8);
   if (!brief) add("a wide head", sizes(50, 20, 1, 2, 1, 130, 300, 100), {{20, 33}}, 17, 17);

@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "../../native/model.h"
+#include "../../native/model/batch.h"
 
 class Slots {
  public:

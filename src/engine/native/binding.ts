@@ -2,7 +2,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FullUpdate } from '../checks.ts'
 import type { Drawn } from '../model.ts'
-import type { ForwardResult, RopeConfig, TensorSpec, UpdateResult } from '../types.ts'
+import type { ModelSpec } from '../spec.ts'
+import type { ForwardResult, TensorSpec, UpdateResult } from '../types.ts'
 import { requireAddon } from './locate.ts'
 
 /** What native/addon.cpp exports. It guards against what would crash the process; everything else is checked above. Shapes are those of ../types.ts. */
@@ -27,24 +28,8 @@ export interface NativeEngineHandle {
   readonly gpu?: { name: string; products: string; multiprocessors: number; totalBytes: number }
   /** Bytes on the GPU: held by the engine's arrays now and at most, taken from the device, free on it. */
   memory(): { used: number; most: number; held: number; free: number } | undefined
-  createModel(config: NativeModelConfig, options: { cacheTokens: number; recompute: boolean }): Promise<NativeModelHandle>
+  createModel(spec: ModelSpec, options: { cacheTokens: number; recompute: boolean }): Promise<NativeModelHandle>
   dispose(): void
-}
-
-export interface NativeModelConfig {
-  vocabSize: number
-  hiddenSize: number
-  layers: number
-  heads: number
-  kvHeads: number
-  headDim: number
-  intermediateSize: number
-  maxPositions: number
-  rmsNormEps: number
-  rope: RopeConfig
-  tiedEmbeddings: boolean
-  qkvBias: boolean
-  qkNorm: boolean
 }
 
 export interface NativeBatch {

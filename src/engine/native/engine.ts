@@ -6,9 +6,8 @@ import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
 import { readWeights } from '../checkpoint/weights.ts'
 import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
-import type { ModelSpec } from '../spec.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
-import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle, type NativeModelConfig } from './binding.ts'
+import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
 import { NativeModel } from './model.ts'
 
 type CpuPrecision = 'f32' | 'bf16' | 'int8'
@@ -114,7 +113,7 @@ export class NativeEngine implements Engine {
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
-    const handle = await this.handle.createModel(plainDecoder(spec), { cacheTokens, recompute: options.recompute ?? false })
+    const handle = await this.handle.createModel(spec, { cacheTokens, recompute: options.recompute ?? false })
     const model = new NativeModel(config, spec, handle, { cacheTokens, trains, onDispose: () => this.models.delete(model) })
     this.models.add(model)
     return model
@@ -130,36 +129,6 @@ export class NativeEngine implements Engine {
     this.disposed = true
     await Promise.all([...this.models].map((model) => model.dispose()))
     this.handle.dispose()
-  }
-}
-
-/**
- * What the addon takes until it reads a spec itself: a decoder whose layers are all alike.
- * @throws UnavailableError where the spec says more
- */
-function plainDecoder(spec: ModelSpec): NativeModelConfig {
-  const { vocabSize, hiddenSize, heads, kvHeads, headDim, intermediateSize, maxPositions, layers, ropes } = spec
-  const { attention, mlp } = layers[0]
-  const [rope] = ropes
-  const plain =
-    ropes.length === 1 &&
-    rope !== null &&
-    rope.scaling?.type !== 'linear' &&
-    layers.every((layer) => layer.attention.window === 0) &&
-    spec.norms.offset === 0 &&
-    spec.activation === 'silu' &&
-    spec.embedding.scale === 1 &&
-    spec.attentionScale === 1 / Math.sqrt(headDim) &&
-    attention.postNorm === undefined &&
-    mlp.postNorm === undefined
-  if (!plain) throw new UnavailableError('The native engine does not compute this family yet. Use device: tfjs.')
-  return {
-    ...{ vocabSize, hiddenSize, heads, kvHeads, headDim, intermediateSize, maxPositions, rope },
-    layers: layers.length,
-    rmsNormEps: spec.norms.eps,
-    tiedEmbeddings: spec.head === spec.embedding.weight,
-    qkvBias: attention.q.bias !== undefined,
-    qkNorm: attention.qNorm !== undefined,
   }
 }
 

@@ -84,14 +84,6 @@ export const tiny: ModelConfig = {
 /** A tiny model of each family. */
 export const tinies = familyNames.map((family): [Family, ModelConfig] => [family, withFeatures({ ...tiny, family })])
 
-/** The addon takes no spec yet, so it computes decoders whose layers are all Llama's. */
-const beyondAddon: readonly Family[] = ['smollm3', 'gemma3_text']
-console.warn(`skipped: the native engine does not compute ${beyondAddon.join(' and ')} yet; they run on tfjs only`)
-
-export function computes({ name }: Candidate, family: Family): boolean {
-  return !(name.startsWith('native') && beyondAddon.includes(family))
-}
-
 /** Larger than an initialisation, so that what a token sees matters to its log-probability. */
 export function lively(seed: number): InitialWeights {
   const random = randomWeights(seed)

@@ -1,0 +1,68 @@
+#include "attention.h"
+
+namespace pr1 {
+
+Attention::Attention(Parameters& parameters, Ops& ops, const AttentionSpec& spec, const ModelSpec& model,
+                     const RopeTable& rope)
+    : ops_(ops), heads_(model.heads), window_(spec.window), rope_(rope),
+      qkv_(parameters, ops, {&spec.q, &spec.k, &spec.v}), o_(parameters, ops, {&spec.o}),
+      q_norm_(parameters, ops, spec.q_norm, model), k_norm_(parameters, ops, spec.k_norm, model) {}
+
+size_t Attention::saved_floats() const {
+  return static_cast<size_t>(heads_.qkv_width()) * (q_norm_.there() ? 2 : 1) + heads_.q_width() + heads_.heads;
+}
+
+Attention::Saved Attention::carve(Carving& saved) const {
+  Saved s;
+  s.raw = saved.rows(heads_.qkv_width());
+  s.qkv = q_norm_.there() ? saved.rows(heads_.qkv_width()) : s.raw;
+  s.att = saved.rows(heads_.q_width());
+  s.lse = saved.rows(heads_.heads);
+  return s;
+}
+
+void Attention::project(const Saved& s, const float* normed, Rows rows, const int* positions) const {
+  const size_t at = rows.t * heads_.qkv_width();
+  qkv_.forward(s.raw + at, normed, nullptr, rows.n);
+  ops_.rope_forward(s.qkv + at, s.raw + at, q_norm_.weight(), k_norm_.weight(), rope_.cos(), rope_.sin(),
+                    positions + rows.t, rows.n, heads_);
+}
+
+void Attention::attend(const Saved& s, const Visibility& visible, int T) const {
+  const float* k = s.qkv + heads_.q_width();
+  ops_.attention_forward(s.att, s.lse, s.qkv, heads_.qkv_width(), k, k + heads_.kv_width(), heads_.qkv_width(),
+                         visible.queries(window_), T, heads_);
+}
+
+void Attention::attend_cached(const Saved& s, const Visibility& visible, int T, const int* slots, float* k_cache,
+                              float* v_cache) const {
+  ops_.cache_store(k_cache, v_cache, s.qkv, slots, T, heads_);
+  ops_.attention_cached(s.att, s.qkv, heads_.qkv_width(), k_cache, v_cache, visible.queries(window_), T, heads_);
+}
+
+void Attention::output(float* y, const Saved& s, const float* residual, Rows rows) const {
+  o_.forward(y, s.att + rows.t * heads_.q_width(), residual, rows.n);
+}
+
+void Attention::output_backward(const float* dy, const Saved& s, Rows rows, Workspace& w) const {
+  const size_t at = rows.t * heads_.q_width();
+  o_.backward_weight(dy, s.att + at, rows.n);
+  o_.backward_input(w.datt.data() + at, dy, rows.n);
+}
+
+void Attention::attend_backward(const Saved& s, const Visibility& visible, const Batch& batch, Workspace& w) const {
+  ops_.attention_backward(w.dqkv.data(), w.datt.data(), s.att, s.lse, s.qkv, visible.queries(window_),
+                          batch.bounds.data(), static_cast<int>(batch.bounds.size()) - 1, batch.T, heads_);
+}
+
+void Attention::project_backward(float* dnormed, const Saved& s, const float* normed, Rows rows, const int* positions,
+                                 Workspace& w) const {
+  const size_t at = rows.t * heads_.qkv_width();
+  float* d = w.dqkv.data() + at;
+  ops_.rope_backward(d, q_norm_.gradient(), k_norm_.gradient(), d, s.raw + at, q_norm_.weight(), k_norm_.weight(),
+                     rope_.cos(), rope_.sin(), positions + rows.t, rows.n, heads_);
+  qkv_.backward_weight(d, normed, rows.n);
+  qkv_.backward_input(dnormed, d, rows.n);
+}
+
+}  // namespace pr1

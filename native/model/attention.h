@@ -1,0 +1,79 @@
+// The attention part of a layer, between its norm and its residual: qkv, norms of q and k, rotation, softmax over what a
+// token sees, o. T rows, one a token; a block of rows goes through a chain of ops while it is in the cache.
+#pragma once
+#include "buffer.h"
+#include "linear.h"
+#include "rope.h"
+#include "visibility.h"
+
+namespace pr1 {
+
+/// Cuts one allocation into arrays of T rows.
+class Carving {
+ public:
+  Carving(float* base, int T) : at_(base), T_(static_cast<size_t>(T)) {}
+  float* rows(size_t width) {
+    float* p = at_;
+    at_ += T_ * width;
+    return p;
+  }
+
+ private:
+  float* at_;
+  size_t T_;
+};
+
+/// A block of rows: t … t + n − 1.
+struct Rows {
+  size_t t;
+  int n;
+};
+
+class Attention {
+ public:
+  /// What the forward leaves for the backward, T rows each. Without norms of q and k the rotation runs in place.
+  struct Saved {
+    float *raw, *qkv;  // (qkv width) before and after norms and rotation
+    float* att;        // (heads * dim) what the heads give
+    float* lse;        // (heads)
+  };
+
+  Attention(Parameters& parameters, Ops& ops, const AttentionSpec& spec, const ModelSpec& model, const RopeTable& rope);
+
+  size_t saved_floats() const;
+  Saved carve(Carving& saved) const;
+  template <class F>
+  void each_linear(F&& body) {
+    body(qkv_);
+    body(o_);
+  }
+  const Heads& heads() const { return heads_; }
+
+  /// raw and qkv of a block from its normed rows (n, hidden).
+  void project(const Saved& s, const float* normed, Rows rows, const int* positions) const;
+  /// att of all T rows, over packed tokens.
+  void attend(const Saved& s, const Visibility& visible, int T) const;
+  /// The same over a layer's cache, where keys and values of the rows go to `slots` (T) first.
+  void attend_cached(const Saved& s, const Visibility& visible, int T, const int* slots, float* k_cache,
+                     float* v_cache) const;
+  /// y (n, hidden) = o(att) + residual of a block; residual may be null.
+  void output(float* y, const Saved& s, const float* residual, Rows rows) const;
+
+  /// From dy (n, hidden) of a block: gradients of o, and w.datt.
+  void output_backward(const float* dy, const Saved& s, Rows rows, Workspace& w) const;
+  /// w.datt → w.dqkv, all T rows.
+  void attend_backward(const Saved& s, const Visibility& visible, const Batch& batch, Workspace& w) const;
+  /// From w.dqkv of a block: gradients of qkv and of the norms of q and k, and dnormed (n, hidden).
+  void project_backward(float* dnormed, const Saved& s, const float* normed, Rows rows, const int* positions,
+                        Workspace& w) const;
+
+ private:
+  Ops& ops_;
+  Heads heads_;
+  int window_;
+  const RopeTable& rope_;
+  Linear qkv_, o_;
+  Norm q_norm_, k_norm_;
+};
+
+}  // namespace pr1

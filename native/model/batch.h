@@ -1,0 +1,54 @@
+// What goes into a model and comes out.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../ops.h"
+
+namespace pr1 {
+
+/// Slots a page of the KV cache, handed out in src/engine/sequences.ts.
+constexpr int kPage = 16;
+
+/// Packed training sequences; see TrainBatch in src/engine/types.ts.
+struct Batch {
+  int T = 0, hidden_levels = 0;
+  std::vector<int> ids, positions, bounds, hidden, exclusion;
+  std::vector<uint8_t> targets;  // empty: everywhere
+  std::vector<std::vector<int>> exclusion_sets;
+  float temperature = 1.0f;
+};
+
+struct ForwardResult {
+  std::vector<float> logprobs, entropies;
+};
+
+/// New tokens of several sequences, with the cache slots they take and what each of them sees.
+struct Step {
+  std::vector<int> ids, positions, slots;
+  std::vector<std::vector<Run>> runs;  // one list an input
+  std::vector<Query> queries;          // one a token
+  std::vector<int> rows;               // the last token of each input that samples
+  std::vector<SamplingRow> sampling;   // one an entry of rows
+  std::vector<std::vector<int>> excluded;
+};
+
+struct StepResult {
+  std::vector<int> ids;
+  std::vector<float> logprobs;
+};
+
+struct UpdateOptions {
+  double lr, beta1, beta2, eps, weight_decay, clip;
+};
+
+struct UpdateResult {
+  double grad_norm;
+  bool skipped;
+};
+
+struct MemoryPlan {
+  double weights, gradients, moments, cache, activations;
+};
+
+}  // namespace pr1

@@ -1,0 +1,162 @@
+#include "head.h"
+
+#include <algorithm>
+
+namespace pr1 {
+
+Embedding::Embedding(Parameters& parameters, Ops& ops, const ModelSpec& model)
+    : parameters_(parameters), ops_(ops), at_(parameters.add(model.embedding)), hidden_(model.hidden),
+      scale_(model.embedding_scale) {
+  parameters.align();
+}
+
+void Embedding::forward(float* x, const int* ids, int T) const {
+  ops_.embedding_forward(x, parameters_.weights() + at_, ids, scale_, T, hidden_);
+}
+
+void Embedding::backward(const float* dx, const int* ids, int T) const {
+  ops_.embedding_backward(parameters_.gradients() + at_, dx, ids, scale_, T, hidden_);
+}
+
+static Linear head_linear(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embedding& embedding) {
+  if (model.head.name == model.embedding.name) return Linear(parameters, ops, embedding.at(), model.vocab, model.hidden);
+  const LinearSpec own{model.head, {}};
+  return Linear(parameters, ops, {&own});
+}
+
+Head::Head(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embedding& embedding)
+    : ops_(ops), hidden_(model.hidden), norm_(parameters, ops, model.norm, model),
+      linear_(head_linear(parameters, ops, model, embedding)), rstd_(ops), rows_(ops), drows_(ops), logits_(ops) {}
+
+/// Tokens whose next one is scored: all but the last of each sequence, those in `targets`, those with a weight.
+std::vector<int> Head::target_rows(const Batch& b, const std::vector<float>* weights) {
+  std::vector<int> rows;
+  for (size_t s = 0; s + 1 < b.bounds.size(); s++) {
+    for (int t = b.bounds[s]; t + 1 < b.bounds[s + 1]; t++) {
+      if ((b.targets.empty() || b.targets[t]) && (!weights || (*weights)[t] != 0.0f)) rows.push_back(t);
+    }
+  }
+  return rows;
+}
+
+void Head::Chunk::fill(const Batch& b, const int* rows, int count) {
+  targets.resize(count);
+  counts.assign(count, 0);
+  excluded.assign(count, nullptr);
+  temperatures.assign(count, b.temperature);
+  for (int i = 0; i < count; i++) {
+    const int t = rows[i];
+    targets[i] = b.ids[t + 1];
+    if (b.exclusion.empty() || b.exclusion[t] < 0) continue;
+    const auto& set = b.exclusion_sets[b.exclusion[t]];
+    excluded[i] = set.data();
+    counts[i] = static_cast<int>(set.size());
+  }
+}
+
+/// Logits never exist for more rows than most_rows: body(first row, count, logits).
+template <class F>
+void Head::chunks(const std::vector<int>& rows, F&& body) {
+  const int most = most_rows(), total = static_cast<int>(rows.size());
+  float* logits = logits_.get(static_cast<size_t>(std::min(most, std::max(total, 1))) * linear_.out());
+  for (int r = 0; r < total; r += most) {
+    between();
+    body(r, std::min(most, total - r), logits);
+  }
+}
+
+ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspace& w) {
+  const size_t n = static_cast<size_t>(b.T), C = static_cast<size_t>(hidden_);
+  const int V = linear_.out();
+  float* normed = w.normed.get(n * C);
+  norm_.forward(normed, rstd_.get(n), x, nullptr, b.T);
+  ForwardResult result;
+  result.logprobs.assign(n, 0.0f);
+  if (entropy) result.entropies.assign(n, 0.0f);
+  lse_.assign(n, 0.0f);
+  const std::vector<int> rows = target_rows(b, nullptr);
+  Chunk chunk;
+  std::vector<RowScore> scores;
+  chunks(rows, [&](int r, int count, float* logits) {
+    float* gathered = rows_.get(static_cast<size_t>(count) * C);
+    ops_.gather_rows(gathered, normed, rows.data() + r, count, hidden_);
+    linear_.forward(logits, gathered, nullptr, count);
+    chunk.fill(b, rows.data() + r, count);
+    scores.resize(count);
+    ops_.prepare_logits(logits, count, V, chunk.temperatures.data(), chunk.excluded.data(), chunk.counts.data());
+    ops_.score_rows(scores.data(), logits, chunk.targets.data(), count, V, entropy);
+    for (int i = 0; i < count; i++) {
+      const int t = rows[r + i];
+      result.logprobs[t] = scores[i].logprob;
+      lse_[t] = scores[i].lse;
+      if (entropy) result.entropies[t] = scores[i].entropy;
+    }
+  });
+  return result;
+}
+
+void Head::score_backward(float* dx, const float* x, const Batch& b, const std::vector<float>& weights, Workspace& w) {
+  const size_t n = static_cast<size_t>(b.T), C = static_cast<size_t>(hidden_);
+  const int V = linear_.out();
+  float* normed = w.normed.get(n * C);
+  norm_.forward(normed, nullptr, x, nullptr, b.T);
+  float* dh = w.dh.get(n * C);
+  ops_.zero(dh, n * C);
+  const std::vector<int> rows = target_rows(b, &weights);
+  Chunk chunk;
+  chunks(rows, [&](int r, int count, float* logits) {
+    float* gathered = rows_.get(static_cast<size_t>(count) * C);
+    ops_.gather_rows(gathered, normed, rows.data() + r, count, hidden_);
+    linear_.forward(logits, gathered, nullptr, count);
+    chunk.fill(b, rows.data() + r, count);
+    chunk.weights.resize(count);
+    chunk.lse.resize(count);
+    for (int i = 0; i < count; i++) {
+      chunk.weights[i] = weights[rows[r + i]];
+      chunk.lse[i] = lse_[rows[r + i]];
+    }
+    ops_.prepare_logits(logits, count, V, chunk.temperatures.data(), chunk.excluded.data(), chunk.counts.data());
+    ops_.logprob_backward(logits, chunk.lse.data(), chunk.targets.data(), chunk.weights.data(), b.temperature, count, V);
+    linear_.backward_weight(logits, gathered, count);
+    float* drows = drows_.get(static_cast<size_t>(count) * C);
+    linear_.backward_input(drows, logits, count);
+    ops_.scatter_rows(dh, drows, rows.data() + r, count, hidden_);
+  });
+  ops_.zero(dx, n * C);
+  norm_.backward(dx, dh, x, rstd_.data(), b.T);
+}
+
+StepResult Head::sample(const float* x, const Step& step, Workspace& w) {
+  const int total = static_cast<int>(step.rows.size()), V = linear_.out();
+  const size_t C = static_cast<size_t>(hidden_);
+  StepResult result;
+  result.ids.assign(total, -1);
+  result.logprobs.assign(total, 0.0f);
+  float* normed = w.normed.get(static_cast<size_t>(total) * C);
+  std::vector<float> temperatures;
+  std::vector<const int*> excluded;
+  std::vector<int> counts;
+  std::vector<RowScore> scores;
+  chunks(step.rows, [&](int r, int count, float* logits) {
+    float* gathered = rows_.get(static_cast<size_t>(count) * C);
+    ops_.gather_rows(gathered, x, step.rows.data() + r, count, hidden_);
+    norm_.forward(normed, nullptr, gathered, nullptr, count);
+    linear_.forward(logits, normed, nullptr, count);
+    temperatures.resize(count);
+    excluded.resize(count);
+    counts.resize(count);
+    scores.resize(count);
+    for (int i = 0; i < count; i++) {
+      temperatures[i] = step.sampling[r + i].temperature;
+      excluded[i] = step.excluded[r + i].data();
+      counts[i] = static_cast<int>(step.excluded[r + i].size());
+    }
+    ops_.prepare_logits(logits, count, V, temperatures.data(), excluded.data(), counts.data());
+    ops_.sample_rows(result.ids.data() + r, logits, step.sampling.data() + r, count, V);
+    ops_.score_rows(scores.data(), logits, result.ids.data() + r, count, V, false);
+    for (int i = 0; i < count; i++) result.logprobs[r + i] = scores[i].logprob;
+  });
+  return result;
+}
+
+}  // namespace pr1

@@ -1,0 +1,66 @@
+// Both ends of a model: the table that ids come in by, and the norm and matrix that logits come out of. A head may be the
+// table's own matrix.
+#pragma once
+#include <functional>
+
+#include "buffer.h"
+#include "linear.h"
+#include "batch.h"
+
+namespace pr1 {
+
+class Embedding {
+ public:
+  Embedding(Parameters& parameters, Ops& ops, const ModelSpec& model);
+  size_t at() const { return at_; }
+  /// x (T, hidden)
+  void forward(float* x, const int* ids, int T) const;
+  void backward(const float* dx, const int* ids, int T) const;
+
+ private:
+  Parameters& parameters_;
+  Ops& ops_;
+  size_t at_;
+  int hidden_;
+  float scale_;
+};
+
+class Head {
+ public:
+  Head(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embedding& embedding);
+
+  Linear& linear() { return linear_; }
+  const Linear& linear() const { return linear_; }
+  /// Logits exist for so many rows at a time.
+  int most_rows() const { return ops_.head_rows(linear_.out()); }
+  /// Called between chunks of rows; may throw.
+  std::function<void()> between = [] {};
+
+  /// Log-probabilities (and entropies) of the next ids after x (T, hidden), for the batch's targets.
+  ForwardResult score(const float* x, const Batch& batch, bool entropy, Workspace& w);
+  /// dx (T, hidden) = gradient of x from weights (T), dLoss/dLogprob of what `score` gave; gradients of norm and matrix += ….
+  void score_backward(float* dx, const float* x, const Batch& batch, const std::vector<float>& weights, Workspace& w);
+  /// Draws the next ids after the step's rows of x (T, hidden).
+  StepResult sample(const float* x, const Step& step, Workspace& w);
+
+ private:
+  /// Settings of the rows of one chunk of logits, from a batch.
+  struct Chunk {
+    std::vector<int> targets, counts;
+    std::vector<float> temperatures, lse, weights;
+    std::vector<const int*> excluded;
+    void fill(const Batch& batch, const int* rows, int count);
+  };
+  template <class F>
+  void chunks(const std::vector<int>& rows, F&& body);
+  static std::vector<int> target_rows(const Batch& batch, const std::vector<float>* weights);
+
+  Ops& ops_;
+  int hidden_;
+  Norm norm_;
+  Linear linear_;
+  Buffer rstd_, rows_, drows_, logits_;
+  std::vector<float> lse_;  // (T) of the last score
+};
+
+}  // namespace pr1

@@ -1,0 +1,74 @@
+// The two parts that hold most parameters: a linear layer and a norm.
+#pragma once
+#include <initializer_list>
+
+#include "parameters.h"
+
+namespace pr1 {
+
+/// y (M, out) = x (M, in) Wᵀ + b. Several layers of one input are stacked into one product: q, k and v, gate and up. Whoever
+/// changes what a linear layer is (an adapter beside it, a weight in blocks of 4 bits) changes it here.
+class Linear {
+ public:
+  /// Adds the weights one behind the other, then the biases, where there are some.
+  Linear(Parameters& parameters, Ops& ops, std::initializer_list<const LinearSpec*> stacked);
+  /// Over a matrix that is there already: a head tied to the embedding.
+  Linear(Parameters& parameters, Ops& ops, size_t weight, int out, int in);
+  ~Linear();
+  Linear(Linear&& other) noexcept;
+  Linear(const Linear&) = delete;
+
+  int out() const { return matrix_.out; }
+  int in() const { return matrix_.in; }
+
+  /// After Parameters::allocate: the copy that products read.
+  void allocate();
+  /// After Parameters::allocate_training: gradients, and the copy that gradients of inputs read.
+  void allocate_training();
+  /// Fills the copies from the weights; after every change of those.
+  void pack() { ops_->pack(matrix_); }
+  /// Floats of the copies.
+  double packed_floats(bool training) const;
+
+  /// residual (M, out) is added unless null; it may be y.
+  void forward(float* y, const float* x, const float* residual, int M) const;
+  /// dx (M, in) = dy W
+  void backward_input(float* dx, const float* dy, int M) const;
+  /// Gradients of weight and bias += from dy (M, out) and x (M, in).
+  void backward_weight(const float* dy, const float* x, int M) const;
+
+ private:
+  Parameters* parameters_;
+  Ops* ops_;
+  Matrix matrix_;
+  size_t weight_at_ = 0, bias_at_ = 0;
+  bool biased_ = false;
+};
+
+/// RMSNorm of rows (T, C).
+class Norm {
+ public:
+  /// Without a parameter in `spec` it is not there, and calling forward or backward is a mistake.
+  Norm(Parameters& parameters, Ops& ops, const ParameterSpec& spec, const ModelSpec& model);
+
+  bool there() const { return width_ > 0; }
+  NormWeight weight() const;
+  /// Null where it is not there.
+  float* gradient() const { return there() ? parameters_->gradients() + at_ : nullptr; }
+
+  void forward(float* out, float* rstd, const float* x, const float* residual, int T) const {
+    ops_->rmsnorm_forward(out, rstd, x, weight(), residual, T, width_);
+  }
+  void backward(float* dx, const float* dy, const float* x, const float* rstd, int T) const {
+    ops_->rmsnorm_backward(dx, gradient(), dy, x, weight(), rstd, T, width_);
+  }
+
+ private:
+  Parameters* parameters_;
+  Ops* ops_;
+  size_t at_ = 0;
+  int width_ = 0;
+  float offset_, eps_;
+};
+
+}  // namespace pr1

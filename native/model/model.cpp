@@ -1,0 +1,236 @@
+#include "model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace pr1 {
+
+static std::vector<int> windows_of(const ModelSpec& spec) {
+  std::vector<int> windows;
+  for (const LayerSpec& layer : spec.layers) windows.push_back(layer.attention.window);
+  return windows;
+}
+
+static std::vector<std::unique_ptr<RopeTable>> make_ropes(const ModelSpec& spec, Ops& ops) {
+  std::vector<std::unique_ptr<RopeTable>> ropes;
+  for (const RopeSpec& rope : spec.ropes) {
+    ropes.push_back(std::make_unique<RopeTable>(ops, rope, spec.heads.dim, spec.max_positions));
+  }
+  return ropes;
+}
+
+static std::vector<Layer> make_layers(const ModelSpec& spec, Parameters& parameters, Ops& ops,
+                                      const std::vector<std::unique_ptr<RopeTable>>& ropes) {
+  std::vector<Layer> layers;
+  layers.reserve(spec.layers.size());
+  for (const LayerSpec& layer : spec.layers) {
+    layers.emplace_back(parameters, ops, layer, spec, *ropes[static_cast<size_t>(layer.attention.rope)]);
+  }
+  return layers;
+}
+
+Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute)
+    : spec_(spec), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute), parameters_(ops),
+      ropes_(make_ropes(spec_, ops)), embedding_(parameters_, ops, spec_), layers_(make_layers(spec_, parameters_, ops, ropes_)),
+      head_(parameters_, ops, spec_, embedding_), work_(ops), xs_(ops), saved_(ops), dx_(ops), again_(ops),
+      visible_(windows_of(spec_)) {
+  head_.between = [this] { check_cancelled(); };
+  for (Layer& layer : layers_) layer.each_linear([&](Linear& linear) { linears_.push_back(&linear); });
+  linears_.push_back(&head_.linear());
+  parameters_.allocate();
+  for (Linear* linear : linears_) linear->allocate();
+}
+
+Model::~Model() {
+  for (float* p : {k_cache_, v_cache_}) ops_.release(p);
+}
+
+void Model::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
+  if (kind == Values::weight) {
+    packed_ = false;
+    kept_ = false;
+  } else {
+    prepare_training();
+  }
+  parameters_.write(parameter, kind, from, offset, count);
+}
+
+/// The sum is made here, on every device: the same bits, and nothing that a copy to the device would not cost anyway.
+void Model::add_gradient(size_t parameter, const float* values) {
+  std::vector<float> sum(parameters()[parameter].count);
+  read(parameter, Values::gradient, sum.data(), 0, sum.size());
+  for (size_t i = 0; i < sum.size(); i++) sum[i] += values[i];
+  write(parameter, Values::gradient, sum.data(), 0, sum.size());
+}
+
+void Model::pack() {
+  if (packed_) return;
+  for (Linear* linear : linears_) linear->pack();
+  packed_ = true;
+}
+
+void Model::prepare_training() {
+  if (training_ready_) return;
+  parameters_.allocate_training();
+  for (Linear* linear : linears_) linear->allocate_training();
+  packed_ = false;
+  training_ready_ = true;
+}
+
+void Model::check_cancelled() const {
+  if (cancelled.load(std::memory_order_relaxed)) throw std::runtime_error("The model was disposed while it was working.");
+}
+
+void Model::ensure_positions(const std::vector<int>& positions) {
+  const int last = *std::max_element(positions.begin(), positions.end());
+  for (const auto& rope : ropes_) rope->ensure(last);
+}
+
+// ---- Training ----
+
+ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entropy) {
+  if (keep) prepare_training();
+  pack();
+  const Batch& b = *batch;
+  const int T = b.T;
+  ensure_positions(b.positions);
+  batch_ = batch;
+  kept_ = false;
+  visible_.build(b);
+  ops_.begin_pass();
+
+  const size_t depth = layers_.size(), stream = static_cast<size_t>(T) * spec_.hidden;
+  const size_t per_layer = layers_[0].saved_floats() * static_cast<size_t>(T);
+  const bool every_layer = keep && !recompute_;
+  float* xs = xs_.get(stream * (keep ? depth + 1 : 2));
+  float* saved = saved_.get(per_layer * (every_layer ? depth : 1));
+  auto x_at = [&](size_t l) { return xs + stream * (keep ? l : l & 1); };
+  embedding_.forward(x_at(0), b.ids.data(), T);
+  for (size_t l = 0; l < depth; l++) {
+    check_cancelled();
+    const Layer::Saved s = layers_[l].carve(saved + (every_layer ? l : 0) * per_layer, T);
+    layers_[l].forward(x_at(l + 1), x_at(l), s, b.positions.data(), visible_, T, nullptr, work_);
+  }
+  ForwardResult result = head_.score(x_at(depth), b, entropy, work_);
+  kept_ = keep;
+  return result;
+}
+
+void Model::backward(const std::vector<float>& weights) {
+  if (!kept_) {
+    throw std::runtime_error(
+        "backward needs the activations of a forward. Call forward with keep: true (the default) first; an update, a "
+        "write of weights or another forward discards them.");
+  }
+  ops_.begin_pass();
+  const Batch& b = *batch_;
+  const int T = b.T;
+  const size_t stream = static_cast<size_t>(T) * spec_.hidden;
+  const size_t per_layer = layers_[0].saved_floats() * static_cast<size_t>(T);
+  auto x_at = [&](size_t l) { return xs_.data() + stream * l; };
+  float* dx = dx_.get(stream);
+  head_.score_backward(dx, x_at(layers_.size()), b, weights, work_);
+  for (size_t l = layers_.size(); l-- > 0;) {
+    const Layer::Saved s = layers_[l].carve(saved_.data() + (recompute_ ? 0 : l) * per_layer, T);
+    // The same ops on the same inputs: what is recomputed equals what was dropped bit for bit.
+    if (recompute_) {
+      check_cancelled();
+      layers_[l].forward(again_.get(stream), x_at(l), s, b.positions.data(), visible_, T, nullptr, work_);
+    }
+    check_cancelled();
+    layers_[l].backward(dx, x_at(l), s, visible_, b, work_);
+  }
+  embedding_.backward(dx, b.ids.data(), T);
+  kept_ = false;
+}
+
+UpdateResult Model::update(const UpdateOptions& o) {
+  prepare_training();
+  UpdateResult result;
+  result.grad_norm = std::sqrt(ops_.sum_squares(parameters_.gradients(), parameters_.floats()));
+  result.skipped = !std::isfinite(result.grad_norm);
+  if (result.skipped) {
+    ops_.zero(parameters_.gradients(), parameters_.floats());
+    return result;
+  }
+  updates++;
+  AdamW a;
+  a.lr = static_cast<float>(o.lr);
+  a.beta1 = static_cast<float>(o.beta1);
+  a.beta2 = static_cast<float>(o.beta2);
+  a.eps = static_cast<float>(o.eps);
+  a.weight_decay = static_cast<float>(o.weight_decay);
+  const bool clips = o.clip > 0 && result.grad_norm > o.clip;
+  a.scale = static_cast<float>(clips ? o.clip / (result.grad_norm + 1e-6) : 1.0);
+  a.correction1 = static_cast<float>(1.0 - std::pow(o.beta1, static_cast<double>(updates)));
+  a.correction2 = static_cast<float>(1.0 - std::pow(o.beta2, static_cast<double>(updates)));
+  ops_.adamw_step(parameters_.weights(), parameters_.gradients(), parameters_.moment1(), parameters_.moment2(),
+                  parameters_.floats(), a);
+  packed_ = false;
+  kept_ = false;
+  return result;
+}
+
+// ---- Decoding ----
+
+StepResult Model::step(const Step& step) {
+  pack();
+  const int T = static_cast<int>(step.ids.size());
+  const size_t depth = layers_.size(), stream = static_cast<size_t>(T) * spec_.hidden;
+  const size_t layer_cache = static_cast<size_t>(cache_tokens_) * ops_.cache_row_floats(spec_.heads);
+  if (!k_cache_) {
+    k_cache_ = ops_.allocate(depth * layer_cache);
+    v_cache_ = ops_.allocate(depth * layer_cache);
+  }
+  if (T == 0) return {};
+  ensure_positions(step.positions);
+  kept_ = false;  // the work space is shared with training
+  visible_.build(step);
+  float* xs = xs_.get(stream * 2);
+  const Layer::Saved s = layers_[0].carve(saved_.get(layers_[0].saved_floats() * static_cast<size_t>(T)), T);
+  auto layers = [&] {
+    embedding_.forward(xs, step.ids.data(), T);
+    for (size_t l = 0; l < depth; l++) {
+      check_cancelled();
+      const Layer::Cache cache{step.slots.data(), k_cache_ + l * layer_cache, v_cache_ + l * layer_cache};
+      layers_[l].forward(xs + stream * (~l & 1), xs + stream * (l & 1), s, step.positions.data(), visible_, T, &cache, work_);
+    }
+  };
+  if (visible_.has_windows()) {
+    // A recorded step knows one list of queries.
+    ops_.begin_pass();
+    layers();
+  } else if (ops_.begin_step(this, spec_.heads, step.ids.data(), step.positions.data(), step.slots.data(),
+                             step.queries.data(), T)) {
+    layers();
+  }
+  ops_.end_step();
+  return head_.sample(xs + stream * (depth & 1), step, work_);
+}
+
+MemoryPlan Model::plan(double tokens) const {
+  const Heads& h = spec_.heads;
+  const double C = spec_.hidden, F = spec_.intermediate, V = spec_.vocab, depth = static_cast<double>(layers_.size());
+  double packed = 0;
+  for (const Linear* linear : linears_) packed += linear->packed_floats(tokens > 0);
+  const double all = static_cast<double>(parameters_.floats());
+  MemoryPlan plan{};
+  plan.weights = 4.0 * (all + packed);
+  plan.cache = 8.0 * depth * static_cast<double>(cache_tokens_) * static_cast<double>(ops_.cache_row_floats(h));
+  if (tokens > 0) {
+    plan.gradients = 4.0 * all;
+    plan.moments = 8.0 * all;
+    const double saved = static_cast<double>(layers_[0].saved_floats()) * (recompute_ ? 1 : depth);
+    const double block = std::min(tokens, static_cast<double>(ops_.row_block()));
+    // Streams and their gradients, then what exists for a block of rows and for a chunk of logits.
+    const double rows = C * (depth + 1) + 1 + C * (recompute_ ? 4 : 3) + h.q_width() + h.qkv_width();
+    const double inside = 3 * F + (layers_[0].has_post_norms() ? C : 0);
+    const double chunk = std::min(tokens, static_cast<double>(head_.most_rows()));
+    plan.activations = 4.0 * (tokens * (saved + rows) + block * inside + chunk * (V + 2 * C) +
+                              ops_.scratch_floats(tokens, spec_.hidden, spec_.intermediate, spec_.vocab, h));
+  }
+  return plan;
+}
+
+}  // namespace pr1

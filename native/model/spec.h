@@ -1,0 +1,58 @@
+// What a model computes, as the addon gets it: src/engine/spec.ts says what everything means. No name of a tensor and no
+// family stands in C++.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "../ops.h"
+
+namespace pr1 {
+
+struct ParameterSpec {
+  std::string name;
+  std::vector<int> shape;  // empty: there is no such parameter
+  bool there() const { return !shape.empty(); }
+};
+
+struct LinearSpec {
+  ParameterSpec weight, bias;
+};
+
+struct RopeSpec {
+  enum class Scaling { none, linear, llama3 };
+  bool rotates = false;
+  double theta = 0;
+  Scaling scaling = Scaling::none;
+  double factor = 1, low = 1, high = 1;
+  int original_positions = 0;
+};
+
+struct AttentionSpec {
+  ParameterSpec norm, q_norm, k_norm, post_norm;
+  LinearSpec q, k, v, o;
+  int rope = 0, window = 0;
+};
+
+struct MlpSpec {
+  ParameterSpec norm, post_norm;
+  LinearSpec gate, up, down;
+};
+
+struct LayerSpec {
+  AttentionSpec attention;
+  MlpSpec mlp;
+};
+
+struct ModelSpec {
+  int vocab = 0, hidden = 0, intermediate = 0, max_positions = 0;
+  Heads heads{};
+  float norm_eps = 0, norm_offset = 0;
+  Activation activation = Activation::silu;
+  std::vector<RopeSpec> ropes;
+  ParameterSpec embedding;
+  float embedding_scale = 1;
+  std::vector<LayerSpec> layers;
+  ParameterSpec norm, head;  // head.name == embedding.name: the two are one
+};
+
+}  // namespace pr1
