@@ -69,7 +69,7 @@ struct SamplingRow {
 };
 
 struct AdamW {
-  float lr, beta1, beta2, eps, weight_decay, scale;  // scale: gradient factor (gradScale and clipping)
+  float lr, beta1, beta2, eps, weight_decay, scale;  // scale: of the gradient, for clipping
   float correction1, correction2;                    // 1 − beta^t
 };
 
