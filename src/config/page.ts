@@ -1,0 +1,58 @@
+/** What readers see of a table: Markdown rows and JSON Schema. `npm run docs` writes both into files. */
+
+import { z } from 'zod'
+import { expectation, safe } from './check.ts'
+import { defaultOf, inner, isRequired, keyInfo, type Schema } from './table.ts'
+
+/** A Markdown table of keys that hold no further keys; `columns` beside key, value, default and meaning. */
+export function markdownTable(keys: Readonly<Record<string, Schema>>, columns: { resume: boolean }): string {
+  const head = ['key', 'value', 'default', 'meaning', ...(columns.resume ? ['at resume'] : [])]
+  const rows = Object.entries(keys).map(([name, schema]) => {
+    const { about, unit, change } = keyInfo.get(schema)!
+    const value = expectation(schema)
+      .replace(/^(an?|one of) /, '')
+      .replace(' that is not empty', '')
+    const cells = [`\`${name}\``, unit ? `${value}, ${unit}` : value, defaultInWords(schema), about]
+    return [...cells, ...(columns.resume ? [change ? 'may change' : ''] : [])]
+  })
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), `|${' --- |'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+function defaultInWords(schema: Schema): string {
+  const standard = defaultOf(schema)
+  if (standard !== undefined) return `\`${Array.isArray(standard) ? JSON.stringify(standard).replaceAll(',', ', ') : standard}\``
+  return isRequired(schema) ? '**required**' : (keyInfo.get(schema)?.absent ?? '')
+}
+
+/** JSON Schema (draft 7, which editors understand best) with the line of each key. */
+export function jsonSchema(schema: z.ZodType, title: string): object {
+  const json = z.toJSONSchema(schema, {
+    io: 'input',
+    target: 'draft-7',
+    override: ({ zodSchema, jsonSchema }) => {
+      const info = keyInfo.get(zodSchema)
+      const standard = defaultOf(zodSchema)
+      if (info) jsonSchema.description = plainText([info.about, info.unit, info.absent && `default: ${info.absent}`])
+      if (standard !== undefined) jsonSchema.default = standard as z.core.JSONSchema.BaseSchema['default']
+      for (const bound of ['minimum', 'maximum'] as const) {
+        if (jsonSchema[bound] !== undefined && safe(jsonSchema[bound]) === undefined) delete jsonSchema[bound]
+      }
+    },
+  })
+  return { title, ...json }
+}
+
+/** Editors show no Markdown links. */
+function plainText(parts: readonly (string | undefined)[]): string {
+  return parts
+    .filter((part) => part)
+    .join('; ')
+    .replace(/\[([^\]]+)\]\([^)]+\)/g, '$1')
+    .replaceAll('`', '')
+}
+
+/** Whether a key holds further keys, and so has a table of its own. */
+export function holdsKeys(schema: Schema): boolean {
+  return inner(schema) instanceof z.ZodObject || inner(schema) instanceof z.ZodArray
+}
