@@ -10,7 +10,8 @@ struct Count {
   static constexpr int value = N;
 };
 
-/// Consecutive queries that are computed together: all share one list of runs, or their runs ascend and start together.
+/// Consecutive queries that are computed together: all share one list of runs, or their runs ascend and start among the rows
+/// that those before them see.
 struct QueryChunk {
   int first, count;
   bool list;   // key positions count along the shared list; else they are rows minus `low`
@@ -83,7 +84,7 @@ inline int chunk_queries(QueryChunk* chunks, const Query* queries, int T, int mo
         if (q.runs != first.runs) break;
         if (q.visible > c.keys) c.keys = q.visible;
       } else {
-        const int e = q.runs->begin == c.low ? ascending_end(q) : -1;
+        const int e = q.runs->begin >= c.low && q.runs->begin < end ? ascending_end(q) : -1;
         if (e < 0) break;
         if (e > end) end = e;
       }

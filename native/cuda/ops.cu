@@ -166,7 +166,7 @@ class CudaOps final : public Ops {
   void begin_pass() override {
     abort_capture();
     settle();
-    plan_ready_ = false;
+    planned_.clear();
     resident_.clear();
     for (PassBlock& block : pass_) block.at = 0;
     shadow_of_ = nullptr;
@@ -195,10 +195,7 @@ class CudaOps final : public Ops {
     resident_.add(ids, sizeof(int) * static_cast<size_t>(T), step->ids);
     resident_.add(positions, sizeof(int) * static_cast<size_t>(T), step->positions);
     resident_.add(slots, sizeof(int) * static_cast<size_t>(T), step->slots);
-    plan_of_ = queries;
-    plan_T_ = T;
-    plan_tiles_only_ = false;
-    plan_ready_ = true;
+    planned_.push_back({queries, T, false, step->plan});
     if (step->graph) {
       launch_graph(step->graph, stream_);
       return false;
@@ -683,8 +680,18 @@ class CudaOps final : public Ops {
     int tile_count, item_slots, single_slots, partial_slots;
   };
 
+  /// One a list of queries: layers with a window take turns with those that see everything.
+  struct Planned {
+    const Query* queries;
+    int T;
+    bool tiles_only;
+    DevicePlan plan;
+  };
+
   const DevicePlan& planned(const Query* queries, int T, Heads h, bool packed) {
-    if (plan_ready_ && plan_of_ == queries && plan_T_ == T && plan_tiles_only_ == packed) return device_plan_;
+    for (const Planned& it : planned_) {
+      if (it.queries == queries && it.T == T && it.tiles_only == packed) return it.plan;
+    }
     if (capturing_) throw std::logic_error("The attention of a recorded step was not planned before it.");
     plan_.build(queries, T, h.heads / h.kv_heads, packed);
     DevicePlan d{};
@@ -708,12 +715,8 @@ class CudaOps final : public Ops {
       d.single_slots = counts[1];
       d.partial_slots = plan_.partials;
     }
-    device_plan_ = d;
-    plan_of_ = queries;
-    plan_T_ = T;
-    plan_tiles_only_ = packed;
-    plan_ready_ = true;
-    return device_plan_;
+    planned_.push_back({queries, T, packed, d});
+    return planned_.back().plan;
   }
 
   // ---- Recorded decode steps ----
@@ -809,7 +812,6 @@ class CudaOps final : public Ops {
     put(s.plan.items, plan_.items.data(), plan_.items.size());
     put(s.plan.members, plan_.members.data(), plan_.members.size());
     copy_in(s.device, s.host, s.bytes, stream_);
-    device_plan_ = s.plan;
   }
 
   void abort_capture() {
@@ -934,10 +936,7 @@ class CudaOps final : public Ops {
 
   AttentionPlan plan_;
   KeyPlan key_plan_;
-  DevicePlan device_plan_{};
-  const Query* plan_of_ = nullptr;
-  int plan_T_ = 0;
-  bool plan_tiles_only_ = false, plan_ready_ = false;
+  std::list<Planned> planned_;  // of this pass
 
   std::list<std::unique_ptr<Recorded>> steps_;
   Recorded *capturing_ = nullptr, *latest_ = nullptr;

@@ -197,7 +197,7 @@ StepResult Model::step(const Step& step) {
       layers_[l].forward(xs + stream * (~l & 1), xs + stream * (l & 1), s, step.positions.data(), visible_, T, &cache, work_);
     }
   };
-  if (visible_.has_windows()) {
+  if (visible_.narrowed()) {
     // A recorded step knows one list of queries.
     ops_.begin_pass();
     layers();

@@ -8,7 +8,7 @@ Visibility::Visibility(std::vector<int> windows) {
   std::sort(windows.begin(), windows.end());
   windows.erase(std::unique(windows.begin(), windows.end()), windows.end());
   for (int size : windows) {
-    if (size > 0) windows_.push_back({size, {}, {}});
+    if (size > 0) windows_.push_back({size, false, {}, {}});
   }
 }
 
@@ -48,6 +48,8 @@ void Visibility::build(const Step& step) {
 /// A query that sees no more than the window keeps its list, so that neighbours go on sharing one.
 void Visibility::narrow(const Query* queries, size_t n) {
   for (Window& window : windows_) {
+    window.narrows = std::any_of(queries, queries + n, [&](const Query& q) { return q.visible > window.size; });
+    if (!window.narrows) continue;
     window.runs.clear();
     window.queries.assign(queries, queries + n);
     for (Query& q : window.queries) {
@@ -65,9 +67,13 @@ void Visibility::narrow(const Query* queries, size_t n) {
   }
 }
 
+bool Visibility::narrowed() const {
+  return std::any_of(windows_.begin(), windows_.end(), [](const Window& w) { return w.narrows; });
+}
+
 const Query* Visibility::queries(int window) const {
   for (const Window& w : windows_) {
-    if (w.size == window) return w.queries.data();
+    if (w.size == window && w.narrows) return w.queries.data();
   }
   return all_;
 }

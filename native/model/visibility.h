@@ -20,11 +20,13 @@ class Visibility {
 
   /// One query a token.
   const Query* queries(int window) const;
-  bool has_windows() const { return !windows_.empty(); }
+  /// Some token sees less in some layer than in others.
+  bool narrowed() const;
 
  private:
   struct Window {
     int size;
+    bool narrows;  // some token sees more than that; else the queries are those of layers without a window
     std::deque<std::vector<Run>> runs;
     std::vector<Query> queries;
   };
