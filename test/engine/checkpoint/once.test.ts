@@ -13,14 +13,14 @@ import { temporaryFolder } from './build.ts'
 const count = vi.hoisted(() => ({ tokenizers: 0 }))
 
 vi.mock('@huggingface/tokenizers', async (original) => {
-  const library = await original<typeof import('@huggingface/tokenizers')>()
-  class Tokenizer extends library.Tokenizer {
+  const real = await original<typeof import('@huggingface/tokenizers')>()
+  class Tokenizer extends real.Tokenizer {
     constructor(json: object, config: object) {
       super(json, config)
       count.tokenizers++
     }
   }
-  return { ...library, Tokenizer }
+  return { ...real, Tokenizer }
 })
 vi.mock('../../../src/engine/checkpoint/memory.ts', async (original) => {
   const memory = await original<typeof import('../../../src/engine/checkpoint/memory.ts')>()
