@@ -149,7 +149,6 @@ export const trainSchema = mapping({
 
 export type Architecture = Filled<z.output<typeof architecture>, 'kvHeads' | 'headDim' | 'intermediateSize'>
 export type ModelSource = Omit<z.output<typeof model>, 'init'> & { init?: { tokenizer: string; architecture: Architecture } }
-export type SaveConfig = z.output<typeof save>
 export type SftStage = Filled<z.output<typeof sftStage>, 'microBatchTokens'>
 export type GrpoStage = z.output<typeof grpoStage>
 export type Stage = SftStage | GrpoStage
