@@ -3,6 +3,7 @@
 import type { AssertionValueFunctionContext, GradingResult } from 'promptfoo'
 import { type ConfigObject, checkKeys, readNumber, readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { outputText } from './output.ts'
 
 /** The part of promptfoo's assertion context that is read here; a full context fits. */
 export type AssertionContext = Partial<Pick<AssertionValueFunctionContext, 'vars' | 'config' | 'metadata' | 'providerResponse'>>
@@ -38,29 +39,6 @@ export function runAssertion(
     }
     return { pass: false, score: 0, reason: `internal error in ${name}: ${message}`, metadata: { internalError: true } }
   }
-}
-
-const TEXT_KEYS = ['content', 'text', 'output', 'answer'] as const
-
-/**
- * Text of an output. `file://` and `package:` assertions get the raw output, which may be anything: a message or a
- * list of messages gives its (last) text, anything else its JSON.
- */
-export function outputText(output: unknown): string {
-  if (typeof output === 'string') return output
-  if (output === undefined || output === null) return ''
-  if (typeof output !== 'object') return String(output)
-  const message: unknown = Array.isArray(output) ? output.at(-1) : output
-  if (typeof message === 'string') return message
-  if (typeof message === 'object' && message !== null) {
-    for (const key of TEXT_KEYS) {
-      if (!Object.hasOwn(message, key)) continue
-      const text = (message as Record<string, unknown>)[key]
-      if (typeof text === 'string') return text
-      if (typeof text === 'number' || typeof text === 'bigint') return String(text)
-    }
-  }
-  return JSON.stringify(output) ?? ''
 }
 
 /** A score with the bounds `min` and `max` of the config deciding whether it passes. */

@@ -14,6 +14,7 @@ const KEYS = [
   'distinctPaths',
   'nonEmpty',
   'requireSummary',
+  'strictLayout',
   'graded',
   'compatible',
 ] as const
@@ -31,6 +32,8 @@ const LISTED = 20
  * - `distinctPaths` (true): no two paths of a block may say the same;
  * - `nonEmpty` (true): paths and summaries must say something;
  * - `requireSummary` (true): a summary must follow each block;
+ * - `strictLayout` (false): between the tags of a block stands nothing, and one line break before its summary. Without it
+ *   white space there says nothing, so tags may stand on lines of their own;
  * - `graded` (false): score = valid blocks / (valid blocks + violations) instead of 0 or 1;
  * - `compatible` (false): accept and reject as the checker of the Parallel-R1 code does.
  */
@@ -51,8 +54,9 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   if (!readBoolean(config, 'requireSummary', true, WHERE)) allow.push('missing-summary', 'block-before-summary')
   const graded = readBoolean(config, 'graded', false, WHERE)
   const compatible = readBoolean(config, 'compatible', false, WHERE)
+  const strictLayout = readBoolean(config, 'strictLayout', false, WHERE)
 
-  const parsed = parseThinking(text, { minPaths, maxPaths, allow, compatible })
+  const parsed = parseThinking(text, { minPaths, maxPaths, allow, compatible, strictLayout })
   const blocks = parsed.tree.parts.filter(({ kind }) => kind === 'block').length
   if (!showsTags(parsed) && hiddenBlocks(context).length > 0) {
     throw new ConfigError(

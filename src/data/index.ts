@@ -1,6 +1,6 @@
 /** Problem sets for evaluation and training: `import { loadProblems } from 'parallel-r1/data'`. */
 
-export { tidyTrace, usableTraces } from './cold-start.ts'
+export { usableTraces } from './cold-start.ts'
 export { normalForm, type Overlap, overlaps } from './contamination.ts'
 export { type LoadOptions, loadProblems } from './load.ts'
 export { DataError, fingerprint, type Problem } from './problem.ts'

@@ -1,5 +1,6 @@
 /** From rows to an experiment: which problem each sample belongs to, whether it is right, and what it measured. */
 
+import { outputText } from '../assertions/output.ts'
 import { parseThinking } from '../thinking/grammar.ts'
 import { type Fields, fields, isFields, list, number, ReportError, type Results, type Row, text } from './rows.ts'
 
@@ -175,11 +176,8 @@ function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTok
   }
 }
 
-/** The response as text. */
-export function outputOf(row: Row): string {
-  const { output } = fields(row.response)
-  return text(output) ?? (output === undefined || output === null ? '' : (JSON.stringify(output) ?? ''))
-}
+/** The response as text, as the assertions read it. */
+export const outputOf = (row: Row): string => outputText(fields(row.response).output)
 
 /** Blocks that the provider reports. */
 export function reportedBlocks(metadata: Fields): Fields[] {

@@ -9,6 +9,10 @@
  * paths of a block say the same. Every departure is one violation with its rule and offset; the parser then goes on as
  * described at RULES in rules.ts, so that a tree always comes back. Text and token ids go through the same automaton.
  * Time is linear in the input, whatever the input is.
+ *
+ * White space: inside a block, white space next to a tag is layout. In text it says nothing, however much or little of
+ * it there is, because others write tags on lines of their own. Ids have no layout: between tags stands what is written above.
+ * writing.ts brings text to that form.
  */
 
 import { referenceViolations } from './compatible.ts'
@@ -63,6 +67,8 @@ export interface GrammarOptions {
   minPaths?: number
   /** Most paths of a block. Default 16. */
   maxPaths?: number
+  /** White space between the tags of a text must be that of ids too. Default false. */
+  strictLayout?: boolean
   /** Rules that are not reported. */
   allow?: readonly Rule[]
   /** Accept and reject as the checker of the Parallel-R1 code does (see compatible.ts); the tree stays the strict parser's. */
@@ -78,16 +84,20 @@ export interface Parsed {
 /** What the automaton asks of its input besides the tags. */
 interface Source {
   length: number
-  /** Nothing but white space (text) or nothing at all (ids). */
+  /** It says nothing: white space (text) or nothing at all (ids). */
   blank(start: number, end: number): boolean
-  newline(start: number, end: number): boolean
+  /** It may stand between two tags inside a block. */
+  gap(start: number, end: number): boolean
+  /** It may stand between a block and its summary. */
+  separator(start: number, end: number): boolean
   /** Equal for stretches that say the same. */
   key(start: number, end: number): string
 }
 
 const TAG_NAMES = Object.keys(TAGS) as TagName[]
 const NAME_OF_TEXT = new Map<string, TagName>(TAG_NAMES.map((name) => [TAGS[name], name]))
-const TAG_PATTERN = /<\/?(?:Parallel|Path|Summary)>/g
+/** Any of the six. */
+export const TAG_PATTERN = /<\/?(?:Parallel|Path|Summary)>/g
 
 interface TagEvent {
   tag: TagName
@@ -104,10 +114,13 @@ export function parseThinking(text: string, options: GrammarOptions = {}): Parse
     const start = text.lastIndexOf('<', end - 1)
     events.push({ tag: NAME_OF_TEXT.get(text.slice(start, end))!, start, end })
   }
+  const blank = (start: number, end: number): boolean => text.slice(start, end).trim() === ''
+  const { strictLayout = false } = options
   const source: Source = {
     length: text.length,
-    blank: (start, end) => text.slice(start, end).trim() === '',
-    newline: (start, end) => end - start === 1 && text[start] === '\n',
+    blank,
+    gap: strictLayout ? (start, end) => start === end : blank,
+    separator: strictLayout ? (start, end) => end - start === 1 && text[start] === '\n' : blank,
     key: (start, end) => text.slice(start, end).trim(),
   }
   return parseEvents(events, source, options)
@@ -124,50 +137,17 @@ export function parseThinkingIds(ids: ArrayLike<number>, tags: TagIds, options: 
     if (tag !== undefined) events.push({ tag, start: i, end: i + 1 })
     else if (i < ids.length - 1 && eos.has(ids[i])) early.push(violation('early-eos', i))
   }
+  const nothing = (start: number, end: number): boolean => start === end
   const source: Source = {
     length: ids.length,
-    blank: (start, end) => start === end,
-    newline: (start, end) => end - start === tags.newline.length && tags.newline.every((id, i) => ids[start + i] === id),
+    blank: nothing,
+    gap: nothing,
+    separator: (start, end) => end - start === tags.newline.length && tags.newline.every((id, i) => ids[start + i] === id),
     key: (start, end) => Array.prototype.slice.call(ids, start, end).join(','),
   }
   const parsed = parseEvents(events, source, options)
   if (options.compatible || early.length === 0 || options.allow?.includes('early-eos')) return parsed
   return { tree: parsed.tree, violations: [...parsed.violations, ...early].sort((a, b) => a.offset - b.offset) }
-}
-
-/** A tree of strings, as the writer takes it. */
-export type WrittenPart = { kind: 'text'; text: string } | { kind: 'block'; paths: readonly string[]; summary: string }
-
-/**
- * Writes a response. Well-formed by construction: texts are checked to hold no tag, blocks to have 1 … 16 paths.
- * Throws RangeError on such a part.
- */
-export function writeThinking(parts: readonly WrittenPart[]): string {
-  return parts.map((part) => (part.kind === 'text' ? plain(part.text) : writeBlock(part))).join('')
-}
-
-/** The strings behind a parsed tree: the inverse of {@link writeThinking} for well-formed text. */
-export function readThinking(text: string, tree: ThinkingTree): WrittenPart[] {
-  const content = (span: TaggedSpan): string => text.slice(span.contentStart, span.contentEnd)
-  return tree.parts.map((part) =>
-    part.kind === 'text'
-      ? { kind: 'text', text: text.slice(part.start, part.end) }
-      : { kind: 'block', paths: part.paths.map(content), summary: part.summary ? content(part.summary) : '' },
-  )
-}
-
-function writeBlock(block: { paths: readonly string[]; summary: string }): string {
-  if (block.paths.length < 1 || block.paths.length > 16) {
-    throw new RangeError(`A block has 1 to 16 paths. Got ${block.paths.length}. Leave the block out or split it.`)
-  }
-  const paths = block.paths.map((path) => TAGS.path + plain(path) + TAGS.pathEnd).join('')
-  return `${TAGS.parallel}${paths}${TAGS.parallelEnd}\n${TAGS.summary}${plain(block.summary)}${TAGS.summaryEnd}`
-}
-
-function plain(text: string): string {
-  const at = text.search(TAG_PATTERN)
-  if (at < 0) return text
-  throw new RangeError(`Text must not hold a tag. Got ${JSON.stringify(text.slice(at, at + 40))} at offset ${at}. Write blocks as parts.`)
 }
 
 function parseEvents(events: readonly TagEvent[], source: Source, options: GrammarOptions): Parsed {
@@ -298,7 +278,7 @@ class Parser {
       this.ignore(rules[this.state], 'summary', event)
       return
     }
-    if (!this.source.newline(this.block.bodyEnd, event.start)) this.report('summary-separator', this.block.bodyEnd)
+    if (!this.source.separator(this.block.bodyEnd, event.start)) this.report('summary-separator', this.block.bodyEnd)
     this.open = { start: event.start, end: event.end, contentStart: event.end, contentEnd: event.end }
     this.enter('summary')
   }
@@ -358,7 +338,7 @@ class Parser {
 
   /** Text between two tags of a block: reported once a stretch. */
   private gap(to: number, next: number): void {
-    if (to > this.gapStart) this.report('text-in-block', this.gapStart)
+    if (!this.source.gap(this.gapStart, to)) this.report('text-in-block', this.gapStart)
     this.gapStart = next
   }
 

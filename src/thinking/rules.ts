@@ -20,7 +20,8 @@ export const RULES = {
   'unclosed-block': 'a block that the end cuts off; at its <Parallel>',
   'block-before-summary': 'a second block before the summary of the first; at the second <Parallel>, and the first stays without a summary',
   'missing-summary': 'a block that no summary follows; after its </Parallel>',
-  'summary-separator': 'anything but one "\\n" between </Parallel> and <Summary>; after the </Parallel>',
+  'summary-separator':
+    'anything but white space between </Parallel> and <Summary>, in ids anything but one line break; after the </Parallel>',
   'summary-in-block': '<Summary> inside a block; at the tag, which is ignored',
   'summary-without-block': '<Summary> in free text; at the tag, which is ignored',
   'nested-summary': '<Summary> inside a summary; at the inner tag, which is ignored',

@@ -96,7 +96,10 @@ const sftStage = mapping({
   kind: key(z.literal('sft'), 'sft or grpo'),
   suite,
   provider: key(text().optional(), 'label of the provider entry whose settings render the prompts', { absent: "the suite's first" }),
-  response: key(text(), "a template of the response over the row's vars, such as '{{ answer }}'; with `each` also over `item`"),
+  response: key(
+    text(),
+    "a template of the response over the row's vars, such as '{{ answer }}'; with `each` also over `item`. White space around the tags of a block is removed",
+  ),
   each: key(text().optional(), "a var that holds a list: every element is a sample of its own with the row's prompt", {
     absent: 'one sample a row',
   }),

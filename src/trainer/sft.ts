@@ -9,6 +9,7 @@ import { applyTestOptions, parseThinkingConfig } from '../providers/config.ts'
 import { promptIds } from '../providers/prompt.ts'
 import { layoutTrajectory } from '../thinking/layout.ts'
 import { trajectoryFromIds } from '../thinking/trajectory.ts'
+import { withoutLayout } from '../thinking/writing.ts'
 import { EpochPlan } from './batches.ts'
 import type { SftStage } from './config.ts'
 import { lossNamed } from './losses/index.ts'
@@ -66,7 +67,7 @@ async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Pr
       const settings = suite.provider.ours ? applyTestOptions(suite.provider.config, row.promptConfig) : {}
       const prompt = promptIds(checkpoint, parseThinkingConfig(settings, where), row.prompt)
       for (const vars of samplesOf(row.vars, stage.each)) {
-        const text = render(vars)
+        const text = withoutLayout(render(vars))
         if (text === '') throw new ConfigError('The response is empty. Correct "response" or the row')
         const response = [...tokenizer.encode(text), eos]
         const layout = layoutTrajectory(trajectoryFromIds(prompt, response, parallel.tags), parallel.attention, { loss: 'response' })

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { parallelEfficiency, parallelStructure, parallelUsed, pathDiversity } from '../../src/assertions/index.ts'
+import {
+  mathAnswer,
+  parallelEfficiency,
+  parallelStructure,
+  parallelUsed,
+  pathAgreement,
+  pathDiversity,
+} from '../../src/assertions/index.ts'
+import { withoutLayout } from '../../src/thinking/writing.ts'
 import { cpuTime } from './cpu-time.ts'
 
 const block = (paths: string[], summary = 'so s'): string =>
@@ -30,7 +38,7 @@ describe('parallelStructure', () => {
     [block(['a', ' ']), 'empty-path', 24],
     [block(['a', 'b'], ''), 'empty-summary', 50],
     ['<Parallel><Path>a</Path><Path>b</Path></Parallel>', 'missing-summary', 49],
-    ['<Parallel><Path>a</Path><Path>b</Path></Parallel><Summary>s</Summary>', 'summary-separator', 49],
+    ['<Parallel><Path>a</Path><Path>b</Path></Parallel> so <Summary>s</Summary>', 'summary-separator', 49],
     ['x</Path>', 'stray-close', 1],
     ['<Path>x</Path>', 'path-outside-block', 0],
     [`${block(['a', 'b'])}<Parallel><Path>c`, 'unclosed-path', 83],
@@ -81,6 +89,82 @@ describe('parallelStructure', () => {
     const hidden = parallelStructure('no tags shown', { metadata: tree({ paths: ['a', 'b'], summary: 's' }) })
     expect(hidden.metadata.configError).toBe(true)
     expect(hidden.reason).toContain('showTags')
+  })
+})
+
+/** As teachers and the published traces write it. */
+const PAPER =
+  'Let C.\n\n<Parallel>\n<Path>\na b c d e\n</Path>\n\n<Path>\nf g h i 4\n</Path>\n</Parallel>\n\n<Summary>\ns t\n</Summary>\n\nFinal Answer: 4'
+
+describe('tags on lines of their own', () => {
+  it('are as good as tags in one line, for every assertion that reads blocks', () => {
+    const plain = withoutLayout(PAPER)
+    expect(parallelStructure(PAPER, {})).toEqual(parallelStructure(plain, {}))
+    expect(parallelStructure(PAPER, {})).toMatchObject({ pass: true, metadata: { blocks: 1, validBlocks: 1 } })
+    expect(parallelUsed(PAPER, {})).toEqual(parallelUsed(plain, {}))
+    expect(parallelUsed(PAPER, {}).score).toBe(1)
+    expect(pathDiversity(PAPER, {})).toEqual(pathDiversity(plain, {}))
+    expect(pathDiversity(PAPER, {}).score).toBe(1)
+    expect(parallelEfficiency(PAPER, {})).toEqual(parallelEfficiency(plain, {}))
+    expect(pathAgreement(PAPER, { vars: { answer: '4' } })).toEqual(pathAgreement(plain, { vars: { answer: '4' } }))
+    expect(pathAgreement(PAPER, {}).metadata).toMatchObject({ paths: 2, agreeing: 1, final: '4' })
+  })
+
+  it('are refused where the layout is strict', () => {
+    const strict = parallelStructure(PAPER, { config: { strictLayout: true } })
+    expect(strict).toMatchObject({ pass: false, score: 0 })
+    expect(strict.metadata.violations).toContainEqual({ rule: 'text-in-block', offset: 18 })
+    expect(parallelStructure(withoutLayout(PAPER), { config: { strictLayout: true } }).pass).toBe(true)
+  })
+
+  it.each<[string, unknown]>([
+    ['a message', { role: 'assistant', content: PAPER }],
+    [
+      'a conversation',
+      [
+        { role: 'user', content: 'How many?' },
+        { role: 'assistant', content: PAPER },
+      ],
+    ],
+    [
+      'a conversation as JSON',
+      JSON.stringify([
+        { role: 'user', content: 'How many?' },
+        { role: 'assistant', content: PAPER },
+      ]),
+    ],
+    ['a chat completion', { id: 'x', choices: [{ index: 0, message: { role: 'assistant', content: PAPER } }] }],
+    ['a completion', { object: 'text_completion', choices: [{ index: 0, text: PAPER }] }],
+    ['the answer of Ollama, generate', { model: 'm', response: PAPER, done: true }],
+    ['the answer of Ollama, chat', { model: 'm', message: { role: 'assistant', content: PAPER }, done: true }],
+    [
+      'content parts',
+      {
+        role: 'assistant',
+        content: [
+          { type: 'thinking', thinking: '<Path>' },
+          ...[PAPER.slice(0, 30), PAPER.slice(30)].map((text) => ({ type: 'text', text })),
+        ],
+      },
+    ],
+    [
+      'a response with items',
+      {
+        output: [
+          { type: 'reasoning', summary: [] },
+          { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: PAPER }] },
+        ],
+      },
+    ],
+  ])('are read in %s', (_name, output) => {
+    expect(parallelStructure(output, {})).toEqual(parallelStructure(PAPER, {}))
+    expect(mathAnswer(output, { vars: { answer: '4' } }).pass).toBe(true)
+  })
+
+  it('are text like any other in JSON that is no chat', () => {
+    const json = JSON.stringify({ steps: PAPER })
+    expect(parallelStructure(json, {}).pass).toBe(false)
+    expect(parallelStructure('[{"role": "assistant", "content"', {}).metadata.blocks).toBe(0)
   })
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import nunjucks from 'nunjucks'
 import { describe, expect, it } from 'vitest'
-import { tidyTrace, usableTraces } from '../../src/data/cold-start.ts'
+import { usableTraces } from '../../src/data/cold-start.ts'
 import { normalForm, overlaps } from '../../src/data/contamination.ts'
 import * as loaders from '../../src/data/loaders.ts'
 import { problemTests, toTest } from '../../src/data/loaders.ts'
@@ -95,15 +95,6 @@ describe('traces', () => {
   const messy =
     'Let C.\n\n<Parallel>\n<Path>\nOne way.\n</Path>\n\n<Path>\nAnother. </Path>\n</Parallel>\n\n<Summary>\nBoth.\n</Summary>\n\nFinal Answer: 19'
 
-  it('are brought to the grammar without touching the text', () => {
-    const tidy = tidyTrace(messy)
-    expect(tidy).toBe(
-      'Let C.\n\n<Parallel><Path>One way.</Path><Path>Another.</Path></Parallel>\n<Summary>Both.</Summary>\n\nFinal Answer: 19',
-    )
-    expect(parseThinking(tidy).violations).toEqual([])
-    expect(tidyTrace(tidy)).toBe(tidy)
-  })
-
   it('are left out where they teach a wrong form', () => {
     const usable = [
       messy,
@@ -113,7 +104,7 @@ describe('traces', () => {
       messy.replace('Another.', 'One way.'),
     ]
     const kept = usableTraces([...usable.map((trace, i) => problem(`p-${i}`, { trace })), problem('q')])
-    expect(kept.map(({ id }) => id)).toEqual(['p-0'])
+    expect(kept).toEqual([problem('p-0', { trace: messy })])
   })
 })
 

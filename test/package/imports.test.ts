@@ -50,7 +50,16 @@ const MAY_IMPORT: Record<string, string[]> = {
   // The hook at the end of a run hands its rows to the report.
   providers: ['providers/', 'config/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   data: ['data/', 'thinking/grammar.ts', 'assertions/answer/boxed.ts', 'config-keys.ts', 'engine/errors.ts', 'engine/checkpoint/atomic.ts'],
-  report: ['report/', 'assertions/answer/', 'thinking/grammar.ts', 'config-keys.ts', 'random.ts', 'engine/errors.ts'],
+  // Responses and answers are read as the assertions read them.
+  report: [
+    'report/',
+    'assertions/answer/',
+    'assertions/output.ts',
+    'thinking/grammar.ts',
+    'config-keys.ts',
+    'random.ts',
+    'engine/errors.ts',
+  ],
   trainer: ['trainer/', 'config/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   'config-keys.ts': ['engine/errors.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.

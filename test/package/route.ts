@@ -73,6 +73,7 @@ export interface EvalRow {
   error?: string | null
   failureReason: number
   provider: { id: string; label?: string }
+  vars: Record<string, string>
   response?: { output?: string; metadata?: Record<string, unknown>; tokenUsage?: Record<string, number> }
   namedScores: Record<string, number>
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { countdownAnswer } from '../../src/assertions/countdown-answer.ts'
-import { parseThinking, writeThinking } from '../../src/thinking/grammar.ts'
+import { parseThinking } from '../../src/thinking/grammar.ts'
+import { withoutLayout, writeThinking } from '../../src/thinking/writing.ts'
 import {
   base,
   type CountdownTest,
@@ -353,8 +354,9 @@ describe('cold start', () => {
     { limit: PATHS, rows: short.parallel },
   ])('is grammatical in parallel form: different paths, a true summary, enough blocks for $limit tries', ({ limit, rows }) => {
     for (const { text, row } of responsesOf(rows)) {
-      const { tree, violations } = parseThinking(text, { minPaths: PATHS, maxPaths: PATHS })
+      const { tree, violations } = parseThinking(text, { minPaths: PATHS, maxPaths: PATHS, strictLayout: true })
       expect(violations, text).toEqual([])
+      expect(withoutLayout(text)).toBe(text)
       const blocks = tree.parts.filter((part) => part.kind === 'block')
       const most = Math.ceil(Math.min(limit, allTries(problemOf(row)).length) / PATHS)
       expect(blocks.length).toBeGreaterThan(0)

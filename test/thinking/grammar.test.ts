@@ -1,16 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  type GrammarOptions,
-  parseThinking,
-  parseThinkingIds,
-  RULES,
-  type Rule,
-  readThinking,
-  TAGS,
-  type WrittenPart,
-  writeThinking,
-} from '../../src/thinking/grammar.ts'
+import { type GrammarOptions, parseThinking, parseThinkingIds, RULES, type Rule, TAGS } from '../../src/thinking/grammar.ts'
 
 const rules = (text: string, options?: GrammarOptions): string[] =>
   parseThinking(text, options).violations.map(({ rule, offset }) => `${rule}@${offset}`)
@@ -99,11 +89,11 @@ describe('strict grammar', () => {
     expect(rules(many, { maxPaths: 17 })).toEqual([])
   })
 
-  it('finds the same in text as in ids, but for white space', () => {
+  it('finds the same in text as in ids where the layout is strict too', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[PpAaSs\nbc]{0,30}$/), (short) => {
         const ids = parseThinkingIds(toIds(short), IDS)
-        const text = parseThinking(long(short))
+        const text = parseThinking(long(short), { strictLayout: true })
         const starts: number[] = [0]
         for (const letter of short) starts.push(starts[starts.length - 1] + (LETTERS[letter] ?? letter).length)
         const strip = (found: { rule: string }[]): { rule: string }[] => found.filter((v) => !/^(empty|identical)/.test(v.rule))
@@ -167,42 +157,40 @@ describe('strict grammar', () => {
   })
 })
 
-const word = fc.stringMatching(/^[a-z </>P\n]{0,12}$/).filter((text) => parseThinking(text).violations.length === 0)
-const part: fc.Arbitrary<WrittenPart> = fc.oneof(
-  word.map((text): WrittenPart => ({ kind: 'text', text })),
-  fc
-    .record({
-      paths: fc.uniqueArray(
-        word.filter((text) => text.trim() !== ''),
-        { minLength: 2, maxLength: 16, selector: (text) => text.trim() },
-      ),
-      summary: word.filter((text) => text.trim() !== ''),
-    })
-    .map((block): WrittenPart => ({ kind: 'block', ...block })),
-)
+describe('white space between the tags of a block', () => {
+  const layouts = ['P\n A b a \nAca\n\np\n\nS d s', 'P A b a\tA c a p S d s', 'PAbaAcapSds', '\nP\nA\nb\na\nA\nc\na\np\nS\nd\ns\n']
 
-describe('writer', () => {
-  it('writes what parses back to the same tree without violations', () => {
-    fc.assert(
-      fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
-        const text = writeThinking(parts)
-        const { tree, violations } = parseThinking(text)
-        expect(violations).toEqual([])
-        const merged: WrittenPart[] = []
-        for (const each of parts) {
-          const last = merged.at(-1)
-          if (each.kind === 'text' && each.text === '') continue
-          if (each.kind === 'text' && last?.kind === 'text') last.text += each.text
-          else merged.push({ ...each })
-        }
-        expect(readThinking(text, tree)).toEqual(merged)
-      }),
-    )
+  it.each(layouts)('says nothing in text: %j', (short) => {
+    const text = long(short)
+    const { tree, violations } = parseThinking(text)
+    expect(violations).toEqual([])
+    const block = tree.parts.find((part) => part.kind === 'block')!
+    expect(block.paths.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd).trim())).toEqual(['b', 'c'])
+    expect(text.slice(block.summary!.contentStart, block.summary!.contentEnd).trim()).toBe('d')
   })
 
-  it('refuses tags in text and blocks without paths', () => {
-    expect(() => writeThinking([{ kind: 'text', text: 'a <Path>' }])).toThrow(/must not hold a tag.*offset 2/)
-    expect(() => writeThinking([{ kind: 'block', paths: [], summary: 's' }])).toThrow(/1 to 16 paths. Got 0/)
+  it.each(layouts)('is refused in ids, and in text where the layout is strict: %j', (short) => {
+    expect(shortRules(short).length).toBeGreaterThan(0)
+    expect(rules(long(short), { strictLayout: true }).length).toBeGreaterThan(0)
+  })
+
+  it('hides no text: the rule and the offset are those of any other text there', () => {
+    expect(rules('<Parallel>\n<Path>b</Path>\nor\n<Path>c</Path>\n</Parallel>\n<Summary>d</Summary>')).toEqual(['text-in-block@25'])
+    expect(rules('<Parallel><Path>b</Path><Path>c</Path></Parallel>\nso\n<Summary>d</Summary>')).toEqual(['summary-separator@49'])
+  })
+
+  it('changes no violation of anything else', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[PpAaSsx]{0,30}$/), fc.constantFrom('\n', ' ', '\n\n  '), (short, space) => {
+        const found = (text: string): string[] =>
+          parseThinking(text)
+            .violations.map(({ rule }) => rule)
+            .sort()
+        const plain = found(long(short))
+        const airy = found(long(short.replace(/[PpAaSs]/g, (tag) => space + tag + space)))
+        expect(airy).toEqual(plain)
+      }),
+    )
   })
 })
 

@@ -280,6 +280,19 @@ describe('a run that fails', () => {
     )
   })
 
+  it('learns the same from tags on lines of their own', async () => {
+    const folder = folderWithSuites(whole)
+    editSuite(folder, 'base', (rows) => {
+      for (const { vars } of rows)
+        vars.trajectory = String(vars.trajectory).replace(/<\/?Path>|<Summary>|<\/Parallel>|(?=<\/Summary>)/g, '\n$&\n')
+    })
+    expect(String(JSON.parse(readFileSync(path.join(folder, 'suites/base.jsonl'), 'utf8').split('\n')[1]).vars.trajectory)).toContain(
+      '\n<Path>\n',
+    )
+    await run(folder, { stopAfter: 5 })
+    expect(metrics(folder)).toEqual(metrics(whole).slice(0, 5))
+  })
+
   it('names metrics when the reward uses one that is not there', async () => {
     await expect(run(folderWithSuites(whole), { sets: ['stages.rl.reward=answer'] })).rejects.toThrow(
       /"answer".*Metrics present: digits, blocks/,
