@@ -6,11 +6,11 @@ import { ParallelR1Error } from '../engine/errors.ts'
 import { overlaps } from './contamination.ts'
 import { loadProblems } from './load.ts'
 import { writeManifest } from './manifest.ts'
-import { SETS, setNamed } from './sets.ts'
+import { type ProblemSet, SETS, setNamed } from './sets.ts'
 
 const USAGE = `pr1-data <command>
 
-  list                            the problem sets and where they come from
+  list                            the problem sets: how many problems, licence, source, and whether fingerprints are here
   fetch [set …]                   brings sets (default: all of the hub's) into the cache, for use offline
   check <test set> [train set …]  test problems that occur in train sets (default: in all)
   fingerprints <set>              what a set holds, as the manifests in suites/ have it
@@ -44,12 +44,24 @@ async function main(): Promise<number> {
 }
 
 function list(): void {
-  const lines = SETS.map((set) => {
-    const source = 'hub' in set ? `${set.hub.dataset}, ${set.hub.config}, ${set.hub.split}` : 'data folder only'
-    return [set.name, set.file, source]
-  })
-  const width = (column: number) => Math.max(...lines.map((line) => line[column].length))
-  for (const [name, file, source] of lines) print(`${name.padEnd(width(0))}  ${file.padEnd(width(1))}  ${source}`)
+  const head = ['set', 'problems', 'licence', 'compared', 'file', 'source']
+  const lines = SETS.map((set: ProblemSet) => [
+    set.name,
+    String(set.problems),
+    set.licence,
+    // Whether there are fingerprints to compare a source with.
+    set.manifest ? 'yes' : set.hub ? 'not seen' : 'no',
+    set.file,
+    set.hub ? `${set.hub.dataset} (${set.hub.config}, ${set.hub.split})` : 'data folder only',
+  ])
+  const widths = head.map((_, column) => Math.max(...[head, ...lines].map((line) => line[column].length)))
+  for (const line of [head, ...lines])
+    print(
+      line
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    )
 }
 
 async function fetchSets(names: string[], options: { fresh?: boolean; strict?: boolean }): Promise<void> {

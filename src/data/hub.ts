@@ -11,7 +11,8 @@ import path from 'node:path'
 import { cacheFolder, seal, sourceFolder, unseal } from './cache.ts'
 import { DataError, excerpt } from './problem.ts'
 import { getJson, type RequestOptions } from './request.ts'
-import type { HubRow, HubSource } from './sets.ts'
+import type { HubRow } from './rows.ts'
+import type { HubSource } from './sets.ts'
 
 /** What the environment says about the hub. */
 export interface HubSettings {

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type FetchOptions, fetchRows, hubSettings } from './hub.ts'
-import { align, compare, type Difference, readManifest } from './manifest.ts'
+import { align, type Difference, number, readManifest } from './manifest.ts'
 import { DataError, type Problem, parseProblems, type SourceProblem } from './problem.ts'
 import { type ProblemSet, type SetName, setNamed } from './sets.ts'
 
@@ -25,22 +25,21 @@ export async function loadProblems(name: SetName, options: LoadOptions = {}): Pr
   const { env = process.env } = options
   const told = { notify: notice, ...options }
   const manifest = readManifest(set)
+  const ordered = (rows: readonly SourceProblem[]) => (manifest ? align(rows, manifest, set) : number(rows, set))
   if (env.PR1_DATA) {
     const file = path.join(path.resolve(env.PR1_DATA), set.file)
     const problems = parseProblems(await readFolderFile(file, set), file)
-    if (manifest) judge(compare(problems, manifest, set), set, file, told)
-    return problems
+    const [known, difference] = ordered(problems)
+    if (manifest) judge(difference, set, file, told)
+    // A folder has an order of its own.
+    return set.selection ? known : problems
   }
   const { hub, read } = set
-  if (!hub || !read || !manifest) {
+  if (!hub || !read) {
     throw new DataError(`${set.title} comes from a data folder only. Put ${set.file} into one and set PR1_DATA to it.`)
   }
   const rows = await fetchRows(hub, hubSettings(env), told)
-  const [problems, difference] = align(
-    rows.map(read).filter((row): row is SourceProblem => row !== undefined),
-    manifest,
-    set,
-  )
+  const [problems, difference] = ordered(rows.map(read).filter((row): row is SourceProblem => row !== undefined))
   judge(difference, set, hub.dataset, told)
   return problems
 }
@@ -61,6 +60,11 @@ const SAME_SET = 0.5
 
 /** Reports a source that is not what the published figures were measured on. */
 function judge({ expected, missing, unexpected }: Difference, set: ProblemSet, source: string, options: LoadOptions): void {
+  if (!set.manifest) {
+    const unseen = `This package has no fingerprints of ${set.title} to compare ${source} with`
+    if (options.strict) throw new DataError(`${unseen}. Leave out "strict" to take it as it is.`)
+    options.notify?.(`${unseen}: it is taken as it is`)
+  }
   if (missing.length === 0 && (unexpected === 0 || set.selection)) return
   const some = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', …' : '')
   const lost = missing.length > 0 ? `${missing.length} of ${expected} problems are missing or altered (${some})` : ''

@@ -1,9 +1,10 @@
 /**
  * Test loaders for promptfoo:
  *
- *   tests: { path: 'file://…/parallel-r1/dist/data/loaders.js:mathTest', config: { count: 100, seed: 1, level: [4, 5] } }
+ *   tests: { path: 'file://…/parallel-r1/dist/data/loaders.js:problems', config: { set: math-test, count: 100, seed: 1, level: [4, 5] } }
  *
- * Every loader takes the same keys and returns the same rows for the same config.
+ * The usual sets have loaders of their own, such as `mathTest`, which take the same keys without `set`. The same config
+ * returns the same rows.
  */
 
 import { type ConfigObject, checkKeys, readBoolean, readInt, readObject } from '../config-keys.ts'
@@ -107,6 +108,19 @@ const loader =
   (name: SetName): Loader =>
   (config) =>
     problemTests(name, config)
+
+/** Any set, by the name that `pr1-data list` has. */
+export const problems: Loader = async (raw = {}) => {
+  const { set, ...config } = readObject(raw, 'the loader config')
+  const variable = /\{\{\s*env\.(\w+)/.exec(String(set))?.[1]
+  if (!set || variable) {
+    const next = variable
+      ? `Set the environment variable ${variable} to one, such as aime24.`
+      : 'Write for example "config: { set: aime24 }".'
+    throw new DataError(`The loader config names no problem set. ${next} "pr1-data list" has them all.`)
+  }
+  return problemTests(setNamed(set).name, config)
+}
 
 export const gsm8kTrain: Loader = loader('gsm8k-train')
 export const gsm8kTest: Loader = loader('gsm8k-test')

@@ -3,6 +3,7 @@
  * change is reported, ids and order are the same wherever a set comes from, and a selection needs no copy of the texts.
  *
  * A manifest is a text file with one fingerprint a line; `-` is a number that no problem has; `#` begins a comment.
+ * Of a part of another set a line has the id behind the fingerprint.
  */
 
 import { readFileSync } from 'node:fs'
@@ -21,7 +22,7 @@ export interface Difference {
   unexpected: number
 }
 
-/** Expected fingerprints of a set, in order; undefined where it has no manifest. Works from src/ and from dist/. */
+/** Lines of the manifest of a set, in order; undefined where it has no manifest. Works from src/ and from dist/. */
 export function readManifest(set: ProblemSet): string[] | undefined {
   if (!set.manifest) return undefined
   const file = fileURLToPath(new URL(`../../suites/${set.manifest}`, import.meta.url))
@@ -43,7 +44,7 @@ export function writeManifest(set: ProblemSet, problems: readonly Problem[]): st
   for (const problem of problems) {
     const number = numbered.exec(problem.id)?.[1]
     while (number !== undefined && lines.length < Number(number)) lines.push(NO_PROBLEM)
-    lines.push(fingerprint(problem))
+    lines.push(set.partOf ? `${fingerprint(problem)} ${problem.id}` : fingerprint(problem))
   }
   return `# ${set.title}: what it should hold, a fingerprint a problem. Made by: npx pr1-data fingerprints ${set.name}\n${lines.join('\n')}\n`
 }
@@ -64,11 +65,12 @@ export function align(rows: readonly SourceProblem[], manifest: readonly string[
   const problems: Problem[] = []
   const missing: string[] = []
   let expected = 0
-  for (const [index, print] of manifest.entries()) {
+  for (const [index, line] of manifest.entries()) {
+    const [print, known] = line.split(' ')
     if (print === NO_PROBLEM) continue
     expected++
     const row = byPrint.get(print)?.shift()
-    const id = row?.id ?? `${set.prefix}-${index}`
+    const id = row?.id ?? known ?? `${set.prefix}-${index}`
     if (row) problems.push({ ...row, id })
     else missing.push(id)
   }
@@ -79,8 +81,10 @@ export function align(rows: readonly SourceProblem[], manifest: readonly string[
   return [problems, { expected, missing, unexpected: rest.length }]
 }
 
-/** Compares problems that have ids and order of their own with the manifest. */
-export function compare(problems: readonly Problem[], manifest: readonly string[], set: ProblemSet): Difference {
-  const [, difference] = align(problems, manifest, set)
-  return difference
+/** The same for a set without a manifest: the order of the source counts, and only the number of problems can be compared. */
+export function number(rows: readonly SourceProblem[], set: ProblemSet): [Problem[], Difference] {
+  const problems = rows.map((row, index) => ({ ...row, id: row.id ?? `${set.prefix}-${index}` }))
+  const lost = Math.max(0, set.problems - problems.length)
+  const missing = Array.from({ length: lost }, (_, i) => `${set.prefix}-${problems.length + i}`)
+  return [problems, { expected: set.problems, missing, unexpected: Math.max(0, problems.length - set.problems) }]
 }

@@ -72,6 +72,20 @@ describe.skipIf(!folder)('the answers of the problem sets', () => {
     expect(missed).toEqual([])
   })
 
+  it('of the newer sets equal themselves as they are and in a box', () => {
+    const missed: string[] = []
+    let tried = 0
+    for (const set of ['aime26', 'hmmt25_feb', 'hmmt25_nov', 'minerva', 'olympiadbench']) {
+      for (const answer of answers(set)) {
+        tried++
+        // Many of OlympiadBench have dollar signs of their own.
+        if (!whole(answer, answer) || !mathAnswer(`We get $\\boxed{${answer}}$.`, { vars: { answer } }).pass) missed.push(answer)
+      }
+    }
+    expect(tried).toBe(1036)
+    expect(missed).toEqual([])
+  })
+
   it('are not equal when perturbed, either way round', () => {
     const equal: string[] = []
     let tried = 0

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type LoadOptions, loadProblems } from '../../src/data/load.ts'
 import { align, readManifest, writeManifest } from '../../src/data/manifest.ts'
 import { fingerprint, type Problem, parseProblems } from '../../src/data/problem.ts'
-import { plainInteger, SETS, type SetName, setNamed } from '../../src/data/sets.ts'
+import { plainInteger } from '../../src/data/rows.ts'
+import { SETS, type SetName, setNamed } from '../../src/data/sets.ts'
 import { sharedPath } from '../shared.ts'
 import { type FakeHub, startHub } from './fake-hub.ts'
 
@@ -30,7 +31,11 @@ const ordered = ({ id, problem, answer, level, subject, solution, trace }: Probl
 const data = sharedPath('data/math_test.jsonl') && path.dirname(sharedPath('data/math_test.jsonl')!)
 const fromFile = (name: string): Problem[] => {
   const file = path.join(data!, setNamed(name).file)
-  return parseProblems(readFileSync(file, 'utf8'), file)
+  const problems = parseProblems(readFileSync(file, 'utf8'), file)
+  if (name !== 'math500') return problems
+  const byId = new Map(problems.map((problem) => [problem.id, problem]))
+  const ids = readFileSync(path.join(data!, 'math500.ids'), 'utf8').trim().split('\n')
+  return ids.map((id) => byId.get(id)!)
 }
 
 let folder: string
@@ -51,10 +56,18 @@ const options = (env: NodeJS.ProcessEnv, more: LoadOptions = {}): LoadOptions =>
 /** A row as the hub has it, made from a problem of the data folder. */
 function hubRow(name: SetName, { id, problem, answer, level, subject, solution }: Problem, index: number): unknown {
   if (name.startsWith('gsm8k')) return { question: problem, answer: solution }
+  if (name === 'math500') {
+    return { problem, solution, answer, subject, level, unique_id: `test/${subject?.toLowerCase()}/${index}.json` }
+  }
   if (name.startsWith('math')) return { problem, level: level === undefined ? 'Level ?' : `Level ${level}`, type: subject, solution }
   if (name === 'amc23') return { id: index, question: problem, answer: `${answer}.0`, url: 'https://example.org' }
   if (name === 'aime24') return { id: 60 + index, problem, solution: 'Add.', answer: answer.padStart(3, '0'), year: '2024' }
   if (name === 'aime25') return { problem, answer, id: String(index) }
+  if (name === 'aime26') return { problem_idx: index + 1, problem, answer: Number(answer) }
+  if (name.startsWith('hmmt')) return { problem_idx: index + 1, problem, answer, problem_type: ['Algebra', 'Number Theory'] }
+  if (name === 'minerva') return { question: problem, answer }
+  if (name === 'olympiadbench')
+    return { id: 1600 + index, question: problem, final_answer: [answer], unit: null, is_multiple_answer: false }
   return {
     prompt: problem,
     solution: answer,
@@ -69,6 +82,7 @@ describe.skipIf(!data)('the problem sets', () => {
     const problems = await loadProblems(name, options({ PR1_DATA: data }))
     expectSame(problems, fromFile(name))
     expect(notices).toEqual([])
+    expect(problems).toHaveLength(setNamed(name).problems)
     expect(writeManifest(setNamed(name), problems).trimEnd().split('\n').slice(1).join()).toBe(readManifest(setNamed(name))!.join())
   })
 })
@@ -86,17 +100,16 @@ describe.skipIf(!data)('the hub', () => {
   }
   const load = (name: SetName, more?: LoadOptions) => loadProblems(name, options({ HF_ENDPOINT: hub.endpoint }, more))
 
-  it.each(['gsm8k-test', 'math-test', 'amc23', 'aime24', 'aime25'] as const)(
-    'gives the same %s as the folder, in whatever order',
-    async (name) => {
-      const problems = fromFile(name)
-      fill(name, problems.map((problem, i) => hubRow(name, problem, i)).reverse())
-      const loaded = await load(name)
-      const expected = name.startsWith('a') ? problems.map(({ id, problem, answer }) => ({ id, problem, answer })) : problems
-      expectSame(loaded.map(ordered), expected.map(ordered))
-      expect(notices.filter((message) => !message.startsWith('fetching'))).toEqual([])
-    },
-  )
+  const EVERY = ['gsm8k-test', 'math-test', 'math500', 'amc23', 'aime24', 'aime25', 'aime26', 'hmmt25-feb', 'hmmt25-nov'] as const
+  it.each([...EVERY, 'minerva', 'olympiadbench'] as const)('gives the same %s as the folder, in whatever order', async (name) => {
+    const problems = fromFile(name)
+    fill(name, problems.map((problem, i) => hubRow(name, problem, i)).reverse())
+    const loaded = await load(name)
+    const worked = name.startsWith('gsm8k') || name.startsWith('math')
+    const expected = worked ? problems : problems.map(({ id, problem, answer }) => ({ id, problem, answer }))
+    expectSame(loaded.map(ordered), expected.map(ordered))
+    expect(notices.filter((message) => !message.startsWith('fetching'))).toEqual([])
+  })
 
   it('gives the same selection of DAPO, with its ids, and leaves out what does not belong to it', async () => {
     const problems = fromFile('dapo-train')
@@ -104,6 +117,12 @@ describe.skipIf(!data)('the hub', () => {
     fill('dapo-train', [...others, ...problems.map((problem, i) => hubRow('dapo-train', problem, i))])
     expectSame((await load('dapo-train', { strict: true })).map(ordered), problems.map(ordered))
     expect(notices).toEqual(['fetching 16039 rows of open-r1/DAPO-Math-17k-Processed (train)'])
+  })
+
+  it('keeps the ids of MATH in its part MATH-500, whatever else the source holds', async () => {
+    const rows = fromFile('math500').map((problem, i) => hubRow('math500', problem, i))
+    fill('math500', [hubRow('math500', fromFile('math-train')[0], 500), ...rows])
+    expect((await load('math500', { strict: true })).slice(0, 2).map(({ id }) => id)).toEqual(['math-test-4914', 'math-test-2611'])
   })
 
   it('leaves out training problems of MATH that have no answer', async () => {
@@ -140,6 +159,42 @@ describe.skipIf(!data)('the hub', () => {
     await expect(load('aime25')).rejects.toThrow(/30 of 30 problems are missing.*This is another data set/)
     fill('amc23', [{ Frage: 'Was ist 1 + 1?', Antwort: '2' }])
     await expect(load('amc23')).rejects.toThrow(/no text in column problem or question. Got the columns \["Frage","Antwort"\]/)
+  })
+})
+
+describe('a set that has not been seen here', () => {
+  let hub: FakeHub
+  const { dataset, config, split } = setNamed('brumo25').hub!
+  const fill = (count: number) =>
+    hub.splits.set(
+      `${dataset} ${config} ${split}`,
+      Array.from({ length: count }, (_, i) => ({ problem_idx: i + 1, problem: `Compute $1,${100 + i}$.`, answer: `1,${100 + i}` })),
+    )
+  const load = (more?: LoadOptions) => loadProblems('brumo25', options({ HF_ENDPOINT: hub.endpoint }, more))
+  beforeEach(async () => {
+    hub = await startHub()
+  })
+  afterEach(() => hub.close())
+
+  it('is taken in the order of its source, which is said, and not with strict', async () => {
+    fill(30)
+    const problems = await load()
+    expect(problems.map(({ id }) => id)).toEqual(Array.from({ length: 30 }, (_, i) => `brumo25-${i}`))
+    // Perhaps two numbers: the answer stays as it is.
+    expect(problems[5].answer).toBe('1,105')
+    expect(notices).toEqual(['This package has no fingerprints of BRUMO 2025 to compare MathArena/brumo_2025 with: it is taken as it is'])
+    await expect(load({ strict: true })).rejects.toThrow(/no fingerprints of BRUMO 2025.*Leave out "strict"/)
+  })
+
+  it('has to have the number of problems that it should', async () => {
+    fill(28)
+    await load()
+    expect(notices.at(-1)).toMatch(/2 of 30 problems are missing or altered \(brumo25-28, brumo25-29\)/)
+    fill(31)
+    await load({ fresh: true })
+    expect(notices.at(-1)).toMatch(/1 are not expected/)
+    fill(12)
+    await expect(load({ fresh: true })).rejects.toThrow(/18 of 30 problems are missing.*another data set/)
   })
 })
 
@@ -181,7 +236,7 @@ describe('a data folder', () => {
 })
 
 describe('fingerprints', () => {
-  const set = { name: 'toy', title: 'Toy', file: 'toy.jsonl', prefix: 'toy' }
+  const set = { name: 'toy', title: 'Toy', licence: 'MIT', problems: 3, file: 'toy.jsonl', prefix: 'toy' }
   const problem = (id: string, text: string, answer = '1') => ({ id, problem: text, answer })
 
   it('look past white space and nothing else', () => {
@@ -209,7 +264,28 @@ describe('fingerprints', () => {
 describe('names and numbers', () => {
   it('suggest the nearest set', () => {
     expect(() => setNamed('math_test')).toThrow(/no problem set "math_test". Did you mean "math-test"?/)
-    expect(() => setNamed('zebra')).toThrow(/There are: gsm8k-train, /)
+    expect(() => setNamed('zebra')).toThrow(/There are: gsm8k-train, .*pr1-data list/)
+  })
+
+  it.each([
+    ['MATH-500', 'math500'],
+    ['AIME 2026', 'aime26'],
+    ['MathArena/hmmt_feb_2025', 'hmmt25-feb'],
+    ['hmmt_feb_2026', 'hmmt26-feb'],
+    ['smt_2025', 'smt25'],
+    ['OlympiadBench', 'olympiadbench'],
+    ['openai/gsm8k', 'gsm8k-test'],
+    ['minervamath', 'minerva'],
+  ])('lead from %s to %s', (name, set) => {
+    expect(() => setNamed(name)).toThrow(`Did you mean "${set}"?`)
+  })
+
+  it('are refused where OlympiadBench has no list of answers', () => {
+    const { read } = setNamed('olympiadbench')
+    expect(read!({ question: 'Find all.', final_answer: ['$1$', '$2$'] })).toEqual({ problem: 'Find all.', answer: '$1$,$2$' })
+    for (const final_answer of [undefined, null, [], '3', [3]]) {
+      expect(() => read!({ question: 'Find all.', final_answer })).toThrow(/"final_answer" of OlympiadBench must be a list of texts/)
+    }
   })
 
   it.each([

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import fc from 'fast-check'
 import nunjucks from 'nunjucks'
 import { describe, expect, it } from 'vitest'
@@ -111,9 +113,12 @@ describe('traces', () => {
 const data = sharedPath('data/math_test.jsonl')?.replace(/math_test\.jsonl$/, '')
 
 describe('loaders', () => {
-  it('exist for every set', () => {
-    const names = SETS.map(({ name }) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase()))
-    expect(Object.keys(loaders)).toEqual(expect.arrayContaining(names))
+  it('take any set by name', async () => {
+    await expect(loaders.problems({ set: 'aime_24' })).rejects.toThrow(/no problem set "aime_24". Did you mean "aime24"/)
+    for (const config of [{}, { set: '' }, { count: 3 }])
+      await expect(loaders.problems(config)).rejects.toThrow(/names no problem set.*set: aime24/)
+    await expect(loaders.problems({ set: '{{ env.PR1_SET }}' })).rejects.toThrow(/Set the environment variable PR1_SET to one/)
+    await expect(loaders.problems({ set: 'aime24', cuont: 3 })).rejects.toThrow(/Did you mean "count"/)
   })
 
   it('make tests that promptfoo takes as they are', () => {
@@ -160,10 +165,26 @@ describe('loaders', () => {
       await expect(load(() => loaders.mathTest({ exclude: 'math-test' }))).rejects.toThrow(/names the set itself/)
     })
 
+    it('give every set of the folder under its name', async () => {
+      const here = SETS.filter(({ file }) => existsSync(path.join(data!, file)))
+      expect(here.length).toBeGreaterThanOrEqual(15)
+      for (const { name } of here) {
+        const [first] = await load(() => loaders.problems({ set: name, count: 2, basePath: '/x' }))
+        expect(first.metadata.set).toBe(name)
+      }
+      const own = await load(() => loaders.aime25({ count: 7 }))
+      expect(await load(() => loaders.problems({ set: 'aime25', count: 7 }))).toEqual(own)
+    })
+
     it('wrap exactly the problems that promptfoo would alter', async () => {
       const wrapped = (tests: loaders.ProblemTest[]) => tests.filter(({ vars }) => Array.isArray(vars.problem)).map(({ vars }) => vars.id)
       expect(wrapped(await load(() => loaders.mathTest()))).toEqual([399, 694, 1282, 1587, 1834, 3134].map((n) => `math-test-${n}`))
       expect(wrapped(await load(() => loaders.gsm8kTest()))).toEqual([])
+      const found: string[] = []
+      for (const set of ['math500', 'aime26', 'hmmt25-feb', 'hmmt25-nov', 'minerva', 'olympiadbench']) {
+        found.push(...wrapped(await load(() => loaders.problems({ set }))))
+      }
+      expect(found).toEqual(['math-test-3134', 'minerva-185', 'minerva-227', 'minerva-237'])
     })
 
     it('give cold-start traces that are well-formed', async () => {

@@ -7,14 +7,15 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import * as loaders from '../../src/data/loaders.ts'
+import { SETS } from '../../src/data/sets.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptfooEval } from '../package/route.ts'
 import { sharedPath } from '../shared.ts'
 import { haveCountdown, writeLongCountdown, writeRandomQwen3 } from './random-checkpoints.ts'
 
 const suites = fileURLToPath(new URL('../../suites/', import.meta.url))
-const NAMES = ['gsm8k', 'math', 'amc23', 'aime24', 'aime25']
-const REPEATS: Record<string, number> = { gsm8k: 1, math: 1, amc23: 16, aime24: 16, aime25: 16 }
+const NAMES = ['gsm8k', 'math', 'amc23', 'aime24', 'aime25', 'problems']
+const REPEATS: Record<string, number> = { gsm8k: 1, math: 1, amc23: 16, aime24: 16, aime25: 16, problems: 16 }
 
 interface SuiteConfig {
   prompts: { id: string; label: string }[]
@@ -72,6 +73,23 @@ describe('configs', () => {
   })
 })
 
+describe('the table of problem sets', () => {
+  const rows = read('problems', 'README.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .filter((cells) => cells.length === 9)
+  const table = new Map(rows.map(([, name, ...cells]) => [name.replaceAll('`', ''), cells.join(' | ')]))
+
+  it.each(SETS.map((set) => [set.name, set] as const))('has %s with number, licence and source', (name, set) => {
+    const row = table.get(name) ?? ''
+    expect(row).toContain(` | ${set.problems.toLocaleString('en-US')} | `)
+    expect(row).toContain(` | ${set.licence} | `)
+    if ('hub' in set) expect(row).toContain(`(https://huggingface.co/datasets/${set.hub.dataset})`)
+    expect(row.includes('not seen here')).toBe('hub' in set && !('manifest' in set))
+  })
+})
+
 const data = sharedPath('data/math_test.jsonl')
 
 describe.skipIf(!data)('a checkpoint that is not set', () => {
@@ -93,13 +111,14 @@ describe.skipIf(!data || !haveCountdown)('every suite runs from the data folder,
       PR1_DATA: path.dirname(data!),
       PR1_SEQUENTIAL: path.join(folder, 'countdown'),
       PR1_PARALLEL: path.join(folder, 'qwen3'),
+      PR1_SET: 'hmmt25-feb',
       // Nobody answers there.
       HF_ENDPOINT: 'http://127.0.0.1:9',
     })
   })
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true })
-    for (const name of ['PR1_DATA', 'PR1_SEQUENTIAL', 'PR1_PARALLEL', 'HF_ENDPOINT']) delete process.env[name]
+    for (const name of ['PR1_DATA', 'PR1_SEQUENTIAL', 'PR1_PARALLEL', 'PR1_SET', 'HF_ENDPOINT']) delete process.env[name]
   })
 
   it.each(NAMES)('%s', async (name) => {
