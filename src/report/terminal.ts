@@ -4,12 +4,18 @@ import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
 import { formatEstimate, formatP, formatValue } from './format.ts'
 import type { AtK, Summary } from './statistics.ts'
+import { verdict } from './verdict.ts'
 
-/** One line a column, one a comparison, and what was left out. Empty without samples. */
-export function describeAnalysis({ summaries, comparisons, experiment, seed }: Analysis): string {
+/** The verdict, one line a column, one a comparison, and what was left out. Empty without samples. */
+export function describeAnalysis(analysis: Analysis): string {
+  const { summaries, comparisons, experiment, seed } = analysis
   if (summaries.length === 0) return ''
   const right = experiment.metric === undefined ? "promptfoo's verdict" : `metric "${experiment.metric}"`
+  const { headline, detail } = verdict(analysis)
   const lines = [
+    headline,
+    detail,
+    '',
     `Accuracy by ${right}, 95 % intervals in brackets, clustered by problem`,
     '',
     ...columns([header(summaries), ...summaries.map(summaryLine)]),

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { analyze } from '../../src/report/analysis.ts'
+import type { Row } from '../../src/report/rows.ts'
+import { readExperiment } from '../../src/report/samples.ts'
+import { verdict } from '../../src/report/verdict.ts'
+import { results, row } from './synthetic.ts'
+
+const verdictOf = async (rows: readonly Row[], baseline?: string) => verdict(await analyze(readExperiment([results(rows)]), { baseline }))
+
+/** One sample a problem; every tenth problem has another length. */
+const column = (column: number, problems: number, right: (problem: number) => boolean, critical?: number, total = critical): Row[] =>
+  Array.from({ length: problems }, (_, problem) =>
+    row({
+      problem,
+      column,
+      right: right(problem),
+      metadata: critical === undefined ? {} : { totalTokens: total! + (problem % 10), criticalPathTokens: critical + (problem % 10) },
+    }),
+  )
+
+const half = (problem: number) => problem % 2 === 0
+
+describe('the verdict', () => {
+  it('tells equality only where the interval is narrow', async () => {
+    const many = await verdictOf([...column(0, 400, half, 160), ...column(1, 400, half, 60, 200)])
+    expect(many.headline).toBe('Beta is right as often as alpha, along 39 % of the chain.')
+    expect(many.detail).toContain('Right: 50.0 % against 50.0 %, 0.0 points')
+    expect(many.detail).toContain("of alpha's.")
+    const few = await verdictOf([...column(0, 12, half, 160), ...column(1, 12, (problem) => problem % 4 < 2, 60, 200)])
+    expect(few.headline).toBe('Beta and alpha show no clear difference in accuracy, along 39 % of the chain.')
+  })
+
+  it('tells a clear difference, either way', async () => {
+    const better = [...column(0, 60, (problem) => problem < 10, 100), ...column(1, 60, (problem) => problem < 40, 50, 120)]
+    expect((await verdictOf(better)).headline).toMatch(/^Beta is right more often than alpha, along 5\d % of the chain\.$/)
+    const worse = [...column(0, 60, (problem) => problem < 40, 100), ...column(1, 60, (problem) => problem < 10, 250, 300)]
+    expect((await verdictOf(worse)).headline).toBe('Beta is right less often than alpha, along a chain 2.4 times as long.')
+  })
+
+  it('speaks of the parallel column first, wherever it stands, and of columns that are alike last', async () => {
+    const rows = [
+      ...column(0, 60, half, 60, 200),
+      ...column(1, 60, half, 60, 200),
+      ...column(2, 60, (problem) => problem > 3 && half(problem), 160),
+    ]
+    const { headline, detail } = await verdictOf(rows)
+    expect(headline).toMatch(/^Alpha .* gamma/)
+    expect(detail).toContain('+3.3 points')
+    expect((await verdictOf(rows, 'beta')).headline).toMatch(/^Beta .* gamma/)
+  })
+
+  it('says nothing of chains that nobody counted or that are equal', async () => {
+    expect((await verdictOf([...column(0, 400, half), ...column(1, 400, half)])).headline).toBe('Beta is right as often as alpha.')
+    expect((await verdictOf([...column(0, 400, half, 80), ...column(1, 400, half, 80)])).headline).toBe('Beta is right as often as alpha.')
+  })
+
+  it('of one column is its accuracy, and of none nothing', async () => {
+    const { headline, detail } = await verdictOf(column(0, 40, half))
+    expect(headline).toBe('Alpha is right in 50.0 % of its answers.')
+    expect(detail).toMatch(/^50\.0 % \(\d+\.\d – \d+\.\d\) over 40 problems/)
+    expect(await verdictOf([])).toEqual({ headline: '', detail: '' })
+  })
+})
