@@ -13,6 +13,10 @@ const KEYS = ['numbers', 'target'] as const
  * The answer is the last `Answer:` line, else the last `\boxed{}`, else the last line that is arithmetic: one
  * expression, optionally `= 17`, or steps such as `11 + 1 = 12; 5 + 12 = 17`. Arithmetic is exact. Metric: `answer`.
  *
+ * `metadata.vote` is what the answer counts as in a majority: the value that it reaches, however it is written. An answer
+ * that uses the numbers wrongly or states something false votes apart from those that do not, for it is another answer
+ * even where the value is the same. What has no value has no vote. All of this is known without knowing who is right.
+ *
  * Config, each of which overrides the test variable of the same name:
  * - `numbers`: a list, or text such as "11 1 5", "11, 1, 5" or "[11, 1, 5]";
  * - `target`: a number or its text.
@@ -27,7 +31,7 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   const candidate = extractCandidate(text)
   if (!candidate || candidate.text.trim() === '') {
     const reason = candidate ? `the ${candidate.source} is empty` : 'no answer line, no \\boxed{} and no line that is arithmetic'
-    return { pass: false, score: 0, reason: `No answer found: ${reason}.`, metadata: { extracted: null } }
+    return { pass: false, score: 0, reason: `No answer found: ${reason}.`, metadata: { extracted: null, vote: null } }
   }
   const verdict = judge(candidate.text, numbers, target)
   return {
@@ -38,8 +42,14 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
       extracted: excerpt(candidate.text, 400),
       source: candidate.source,
       ...(verdict.value ? { value: show(verdict.value) } : {}),
+      vote: voteOf(verdict),
     },
   }
+}
+
+function voteOf({ value, valid }: Verdict): string | null {
+  if (!value) return null
+  return valid ? show(value) : `${show(value)}, not as asked`
 }
 
 /** A comma may separate steps or thousands: steps first. */
@@ -48,7 +58,7 @@ function judge(text: string, numbers: readonly Rational[], target: Rational): Ve
     try {
       return checkStatements(readStatements(text, thousands), numbers, target)
     } catch (error) {
-      if (error instanceof Unreadable) return { pass: false, reason: error.message }
+      if (error instanceof Unreadable) return { pass: false, valid: false, reason: error.message }
       throw error
     }
   }

@@ -3,6 +3,7 @@
 import path from 'node:path'
 import { type Analysis, analyze } from './analysis.ts'
 import type { Estimate } from './intervals.ts'
+import { hasThreshold, ThresholdError } from './repeats.ts'
 import { fields, isFields, list, number, readRows } from './rows.ts'
 import { readExperiment } from './samples.ts'
 import type { AtK, Summary } from './statistics.ts'
@@ -11,18 +12,24 @@ import { describeAnalysis } from './terminal.ts'
 /**
  * Takes what promptfoo gives an `afterAll` hook. Adds the statistics of each column to the named scores of its prompt, which promptfoo then
  * saves and shows as they are, and prints them behind its table. Rows without any response (a dry run) change nothing. Never throws: what
- * goes wrong is said on stderr, and the evaluation keeps its results.
+ * goes wrong is said on stderr, and the evaluation keeps its results. A test that passed too few of its repeats (repeats.ts) fails the run.
  */
 export async function reportAfterAll(context: unknown): Promise<void> {
   try {
-    const { results, prompts } = fields(context)
-    if (!Array.isArray(results) || results.length === 0) return
+    const { results, prompts, suite } = fields(context)
+    if (!Array.isArray(results) || results.length === 0) {
+      if (hasThreshold(suite))
+        throw new ThresholdError('The repeats cannot be counted: promptfoo hands no results on. Leave --no-write out.')
+      return
+    }
     const rows = readRows(results, "promptfoo's results")
     const analysis = await analyze(readExperiment([{ source: 'this evaluation', rows, configs: new Map() }]))
+    if (analysis.gate && analysis.gate.missed.length > 0) failRun(context)
     if (analysis.summaries.length === 0) return
     addMetrics(list(prompts), analysis)
     if (isEvalCommand(process.argv)) printAtExit(describeAnalysis(analysis))
   } catch (error) {
+    if (error instanceof ThresholdError) failRun(context)
     process.stderr.write(`parallel-r1: no statistics: ${error instanceof Error ? error.message : error}\n`)
   }
 }
@@ -31,34 +38,44 @@ export async function reportAfterAll(context: unknown): Promise<void> {
  * Puts the statistics into `prompts[promptIdx].metrics.namedScores`. promptfoo divides a named score by its count, if it has one; ours have
  * none. A name that the suite uses itself is left alone.
  */
-export function addMetrics(prompts: readonly unknown[], { summaries }: Analysis): void {
+export function addMetrics(prompts: readonly unknown[], { summaries, gate }: Analysis): void {
   for (const summary of summaries) {
     const { metrics } = fields(prompts[summary.column.promptIdx])
     if (!isFields(metrics) || !isFields(metrics.namedScores)) continue
     const named = metrics.namedScores as Record<string, number>
     const counted = { ...fields(metrics.namedScoresCount), ...fields(metrics.namedScoreWeights) }
-    for (const [name, value] of metricsOf(summary)) {
+    const missed = gate?.missed.filter(({ column }) => column === summary.column).length
+    for (const [name, value] of [...metricsOf(summary), ...(missed === undefined ? [] : [['repeats missed', missed] as const])]) {
       if (Number.isFinite(value) && number(counted[name]) === undefined) named[name] = value
     }
   }
 }
 
 /** Names and values as they are shown: accuracy with the bounds of its interval, then behaviour. */
-export function metricsOf({ k, mostSamples, mean, passAt, majAt, bestAt, behaviour }: Summary): [string, number][] {
+export function metricsOf({ k, mostSamples, mean, passAt, passHatAt, majAt, bestAt, behaviour }: Summary): [string, number][] {
   const bounds = (name: string, { value, low, high }: Estimate): [string, number][] => [
     [name, value],
     [`${name} low`, low],
     [`${name} high`, high],
   ]
-  const several = (name: string, at: readonly AtK[]) => at.filter((one) => one.k > 1).flatMap((one) => bounds(`${name}@${one.k}`, one))
+  const several = (name: string, at: readonly AtK[]) => at.filter((one) => one.k > 1).flatMap((one) => bounds(`${name}${one.k}`, one))
   const last = bestAt.at(-1)
   return [
     ...bounds(k === mostSamples ? `mean@${k}` : 'mean', mean),
-    ...several('pass', passAt),
-    ...several('maj', majAt),
+    ...several('pass@', passAt),
+    ...several('pass^', passHatAt),
+    ...several('maj@', majAt),
     ...(last && last.k > 1 ? [[`best@${last.k} bootstrap`, last.value] satisfies [string, number]] : []),
     ...behaviour.map(({ name, estimate }): [string, number] => [name, estimate.value]),
   ]
+}
+
+/** Ends promptfoo's command as failed tests do. It sets an exit code only where the pass rate is too low, and else keeps ours. */
+function failRun(context: unknown): void {
+  if (!isEvalCommand(process.argv)) return
+  const { PROMPTFOO_FAILED_TEST_EXIT_CODE: chosen } = { ...process.env, ...fields(fields(fields(context).config).env) }
+  const code = chosen === undefined ? 100 : Number(chosen)
+  process.exitCode = Number.isSafeInteger(code) ? code : 100
 }
 
 /** Whether this process is promptfoo's `eval` on a command line: only there is the terminal ours to write to. */

@@ -3,6 +3,7 @@
 import { type Comparison, compareColumns } from './comparison.ts'
 import { type Curve, tokenCurves } from './curves.ts'
 import { type Grid, readGrids } from './grid.ts'
+import { checkRepeats, type Gate } from './repeats.ts'
 import { ReportError } from './rows.ts'
 import type { Experiment } from './samples.ts'
 import { type Summary, summarize } from './statistics.ts'
@@ -13,6 +14,8 @@ export interface Analysis {
   summaries: Summary[]
   comparisons: Comparison[]
   curves: { totalTokens: Curve[]; criticalTokens: Curve[] }
+  /** Tests that must pass a number of their repeats; undefined where there are none. */
+  gate?: Gate
   /** Seed of the bootstrap. */
   seed: number
 }
@@ -24,7 +27,7 @@ export interface AnalysisOptions {
   baseline?: string
 }
 
-/** Analyses an experiment. Throws ReportError on a baseline that is no column. */
+/** Analyses an experiment. Throws ReportError on a baseline that is no column and on a threshold of repeats that is none. */
 export async function analyze(experiment: Experiment, { seed = 1, baseline }: AnalysisOptions = {}): Promise<Analysis> {
   const labels = experiment.columns.map(({ label }) => label)
   if (baseline !== undefined && !labels.includes(baseline)) {
@@ -39,5 +42,5 @@ export async function analyze(experiment: Experiment, { seed = 1, baseline }: An
     totalTokens: tokenCurves(experiment, grids, 'totalTokens'),
     criticalTokens: tokenCurves(experiment, grids, 'criticalTokens'),
   }
-  return { experiment, grids, summaries: summarize(experiment, grids), comparisons, curves, seed }
+  return { experiment, grids, summaries: summarize(experiment, grids), comparisons, curves, gate: checkRepeats(experiment), seed }
 }

@@ -1,6 +1,6 @@
 /** Two columns on the same problems. */
 
-import { passAtK } from './estimators.ts'
+import { passAtK, passHatK } from './estimators.ts'
 import type { Cell, Grid } from './grid.ts'
 import { type Difference, holm, mcnemar, mean, pairedBootstrap, quantile } from './intervals.ts'
 import type { Column, Experiment, Sample } from './samples.ts'
@@ -11,7 +11,7 @@ export interface Comparison {
   b: Column
   /** Problems that both have samples of. */
   problems: number
-  /** mean@k first, then pass@k and maj@k where both have k ≥ 2 samples of every common problem. */
+  /** mean@k first, then pass@k, pass^k and maj@k where both have k ≥ 2 samples of every common problem. */
   accuracy: NamedDifference[]
   /** Exact McNemar test; only where both have one sample of every common problem. */
   mcnemar?: { onlyA: number; onlyB: number; p: number }
@@ -77,8 +77,9 @@ async function comparePair(gridA: Grid, gridB: Grid, seed: number): Promise<Omit
   const names = [meanName(common, k)]
   const lists = [differ(({ n, right }) => right / n)]
   if (k >= 2) {
-    names.push(`pass@${k}`)
+    names.push(`pass@${k}`, `pass^${k}`)
     lists.push(differ(({ n, right }) => passAtK(n, right, k)))
+    lists.push(differ(({ n, right }) => passHatK(n, right, k)))
     const all = common.every((pair) => pair.every(({ majority, n }) => majority !== undefined && n === k))
     if (all) {
       names.push(`maj@${k}`)

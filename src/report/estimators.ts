@@ -5,13 +5,26 @@
 
 /**
  * Unbiased pass@k: the chance that k of the n samples, drawn without putting back, hold a right one; c of n are right.
- * 1 − C(n−c, k) / C(n, k), as a product that cannot overflow (Chen et al. 2021, arXiv 2107.03374, figure 3).
+ * 1 − C(n−c, k) / C(n, k) (Chen et al. 2021, arXiv 2107.03374, figure 3).
  */
 export function passAtK(n: number, c: number, k: number): number {
-  if (n - c < k) return 1
-  let none = 1
-  for (let i = n - c + 1; i <= n; i++) none *= 1 - k / i
-  return 1 - none
+  return 1 - allOfK(n, n - c, k)
+}
+
+/**
+ * Unbiased pass^k: the chance that k of the n samples, drawn without putting back, are all right; c of n are right.
+ * C(c, k) / C(n, k) (Yao et al. 2024, τ-bench, arXiv 2406.12045, section 3).
+ */
+export function passHatK(n: number, c: number, k: number): number {
+  return allOfK(n, c, k)
+}
+
+/** C(m, k) / C(n, k): the chance that k of n things are all among m of them. As a product that cannot overflow. */
+function allOfK(n: number, m: number, k: number): number {
+  if (m < k) return 0
+  let all = 1
+  for (let i = m + 1; i <= n; i++) all *= 1 - k / i
+  return all
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { Analysis } from './analysis.ts'
 
 /** Everything but samples. Bounds that cannot be told are null. */
-export function analysisJson({ experiment, summaries, comparisons, curves, seed }: Analysis): unknown {
+export function analysisJson({ experiment, summaries, comparisons, curves, gate, seed }: Analysis): unknown {
   const label = <T extends { column: { label: string } }>({ column, ...rest }: T) => ({ column: column.label, ...rest })
   return {
     sources: experiment.results.map(({ source, evalId, timestamp }) => ({ source, evalId, timestamp })),
@@ -13,6 +13,7 @@ export function analysisJson({ experiment, summaries, comparisons, curves, seed 
     level: 0.95,
     seed,
     columns: summaries.map(label),
+    repeats: gate ? { ...gate, missed: gate.missed.map(label) } : null,
     comparisons: comparisons.map(({ a, b, ...rest }) => ({ a: a.label, b: b.label, ...rest })),
     accuracyWithinTokens: { total: curves.totalTokens.map(label), criticalPath: curves.criticalTokens.map(label) },
   }

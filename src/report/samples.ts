@@ -27,7 +27,7 @@ export interface Sample {
   /** Counted from 0 within problem and column. */
   repeat: number
   right: boolean
-  /** What the response was read as; null: it gives no answer; undefined: the grader does not say. */
+  /** What the response votes for in a majority; null: it gives no answer; undefined: the grader does not say. */
   answer: string | null | undefined
   /** The answer is mathematics: `0.5` and `1/2` are one vote. */
   mathematical: boolean
@@ -152,7 +152,8 @@ function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | '
   const deciding = metric === undefined ? graders : graders.filter(({ assertion }) => fields(assertion).metric === metric)
   for (const { metadata, assertion } of deciding) {
     if (!isFields(metadata) || !('extracted' in metadata)) continue
-    const answer = text(metadata.extracted)?.trim()
+    // What a grader read need not be what it counts: expressions that reach the same value are one answer.
+    const answer = text('vote' in metadata ? metadata.vote : metadata.extracted)?.trim()
     return { right, answer: answer || null, mathematical: /\bmathAnswer$/.test(text(fields(assertion).value) ?? '') }
   }
   return { right, answer: undefined, mathematical: false }

@@ -1,6 +1,6 @@
 /** What is reported of each column of an experiment: accuracy over k samples, behaviour, tokens. Every interval is clustered by problem. */
 
-import { bestAtK, MAX_VOTERS, passAtK, sampleCounts } from './estimators.ts'
+import { bestAtK, MAX_VOTERS, passAtK, passHatK, sampleCounts } from './estimators.ts'
 import { type Cell, cellsOf, type Grid } from './grid.ts'
 import { type Estimate, meanOfSamples, shareOfProblems, shareOfSamples } from './intervals.ts'
 import type { Column, Experiment, Sample } from './samples.ts'
@@ -15,12 +15,14 @@ export interface Summary {
   /** Problems with at least one sample. */
   problems: number
   samples: number
-  /** Samples of a problem: fewest and most. pass@k and maj@k use the fewest. */
+  /** Samples of a problem: fewest and most. pass@k, pass^k and maj@k use the fewest. */
   k: number
   mostSamples: number
   /** Mean over problems of the share of right samples: mean@k. */
   mean: Estimate
   passAt: AtK[]
+  /** All k right: pass^k. */
+  passHatAt: AtK[]
   /** Empty where the grader does not report the answer it read. */
   majAt: AtK[]
   /** Bootstrap best@k, as the published pass@16. */
@@ -67,6 +69,7 @@ function summarizeColumn(column: Column, cells: readonly Cell[], metric: string 
     mostSamples,
     mean: over(({ n, right }) => right / n),
     passAt: at(sampleCounts(k), ({ n, right }, j) => passAtK(n, right, j)),
+    passHatAt: at(sampleCounts(k), ({ n, right }, j) => passHatK(n, right, j)),
     majAt: votes ? at(majorityCounts(k, mostSamples), ({ majority }, j) => majority!(j)) : [],
     bestAt: at(sampleCounts(k), ({ n, right }, j) => bestAtK(n, right, j)),
     behaviour: behaviour(cells),

@@ -3,12 +3,13 @@
 import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
 import { formatEstimate, formatP, formatValue } from './format.ts'
+import { describeGate } from './repeats.ts'
 import type { AtK, Summary } from './statistics.ts'
 import { verdict } from './verdict.ts'
 
-/** The verdict, one line a column, one a comparison, and what was left out. Empty without samples. */
+/** The verdict, one line a column, one a comparison, what was left out, and tests that passed too few of their repeats. Empty without samples. */
 export function describeAnalysis(analysis: Analysis): string {
-  const { summaries, comparisons, experiment, seed } = analysis
+  const { summaries, comparisons, experiment, gate, seed } = analysis
   if (summaries.length === 0) return ''
   const right = experiment.metric === undefined ? "promptfoo's verdict" : `metric "${experiment.metric}"`
   const { headline, detail } = verdict(analysis)
@@ -36,6 +37,8 @@ export function describeAnalysis(analysis: Analysis): string {
       '',
       `Left out, as neither right nor wrong: ${left.map(({ label, errors }) => `${errors} row(s) with an error of ${label}`).join('; ')}`,
     )
+  const missed = gate ? describeGate(gate) : []
+  if (missed.length > 0) lines.push('', ...missed)
   return `${lines.join('\n')}\n`
 }
 
@@ -45,18 +48,18 @@ const SHOWN = ['parallel ratio', 'total tokens', 'critical path'] as const
 function header(summaries: readonly Summary[]): string[] {
   const same = summaries.every(({ k, mostSamples }) => k === summaries[0].k && mostSamples === k)
   const at = same ? `@${summaries[0].k}` : ''
-  return ['', 'problems', `mean${at}`, `pass${at || '@k'}`, `maj${at || '@k'}`, ...SHOWN]
+  return ['', 'problems', `mean${at}`, `pass${at || '@k'}`, `pass^${same ? summaries[0].k : 'k'}`, `maj${at || '@k'}`, ...SHOWN]
 }
 
 function summaryLine(summary: Summary): string[] {
-  const { column, problems, k, mostSamples, mean, passAt, majAt, behaviour } = summary
+  const { column, problems, k, mostSamples, mean, passAt, passHatAt, majAt, behaviour } = summary
   const last = (estimates: readonly AtK[]) => (k > 1 && estimates.length > 0 ? formatEstimate(estimates.at(-1)!, 'share') : '–')
   const shown = SHOWN.map((name) => {
     const found = behaviour.find((one) => one.name === name)
     return found ? formatValue(found.estimate.value, found.unit) : '–'
   })
   const samples = k === mostSamples ? `${problems} x ${k}` : `${problems} x ${k} to ${mostSamples}`
-  return [column.label, samples, formatEstimate(mean, 'share'), last(passAt), last(majAt), ...shown]
+  return [column.label, samples, formatEstimate(mean, 'share'), last(passAt), last(passHatAt), last(majAt), ...shown]
 }
 
 function comparisonLines({ accuracy, mcnemar, atTotalTokens, atCriticalPath }: Comparison): string[][] {

@@ -12,8 +12,8 @@ export interface Ballot {
 }
 
 /**
- * Votes of the samples of one problem and column; undefined where a grader does not say what it read (`metadata.extracted`). Mathematical
- * answers are one vote where `mathAnswer` holds them equal: those it found right equal the reference, wrong ones are compared with each other.
+ * Votes of the samples of one problem and column; undefined where a grader does not say what it read (`metadata.extracted`, and `metadata.vote`
+ * where the vote is not the text). Mathematical answers are one vote where `mathAnswer` holds them equal: those it found right equal the reference, wrong ones are compared with each other.
  * Other answers are one vote where they read the same without spaces.
  */
 export function countVotes(samples: readonly Sample[]): Ballot | undefined {

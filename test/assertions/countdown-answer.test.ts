@@ -93,7 +93,33 @@ describe('countdownAnswer', () => {
   it('says what was extracted, where, and what it evaluates to', () => {
     const result = grade('Final Answer: 11 * 5')
     expect(result.reason).toBe('"11 * 5" (answer line): it evaluates to 55, but the target is 17; 1 is not used.')
-    expect(result.metadata).toEqual({ extracted: '11 * 5', source: 'answer line', value: '55' })
+    expect(result.metadata).toEqual({ extracted: '11 * 5', source: 'answer line', value: '55', vote: '55, not as asked' })
+  })
+
+  it.each<[string, string | null]>([
+    // However it is written, and in steps or at once.
+    ['Answer: 11 + 1 + 5', '17'],
+    ['Answer: 5 + 1 = 6; 6 + 11 = 17', '17'],
+    ['\\boxed{(11 + 1) + 5 = 17}', '17'],
+    ['Answer: 11 + 5 - 1', '15'],
+    ['Answer: 11 - 1 = 10; 10 + 5 = 15', '15'],
+    ['Answer: 5 / 11 - 1', '-6/11'],
+    // The same value, but another answer: who counts votes can tell without knowing what is right.
+    ['Answer: 12 + 5', '17, not as asked'],
+    ['Answer: 17', '17, not as asked'],
+    ['Answer: 11 + 5 + 1 + 1 - 1', '17, not as asked'],
+    ['Answer: 11 + 1 + 5 = 18', '17, not as asked'],
+    ['Answer: 11 + 1 = 13; 13 + 5 = 18', '18, not as asked'],
+    // What has no value has no vote.
+    ['Answer: none', null],
+    ['Answer: 11 / (5 - 5) + 1', null],
+    ['Answer: 11 + 1 ^ 5', null],
+    ['Answer:', null],
+    ['I give up.', null],
+  ])('votes in %j for %j', (output, vote) => {
+    const { metadata, pass } = grade(output)
+    expect(metadata.vote).toBe(vote)
+    expect(pass).toBe(vote === '17')
   })
 
   it('reads numbers and target from the config first', () => {

@@ -20,6 +20,8 @@ describe('metrics for promptfoo', () => {
       'mean@4': expect.closeTo(2 / 3, 12),
       'pass@2': expect.closeTo((1 + 0.5 + 1) / 3, 12),
       'pass@4': 1,
+      'pass^2': expect.closeTo((0.5 + 0 + 1) / 3, 12),
+      'pass^4': expect.closeTo(1 / 3, 12),
       'maj@4': expect.closeTo(2 / 3, 12),
       'best@4 bootstrap': expect.closeTo((1 - 0.25 ** 4 + (1 - 0.75 ** 4) + 1) / 3, 12),
       'parallel ratio': 0,
@@ -70,7 +72,7 @@ describe('the text behind the table', () => {
   it('has a line a column and a part a comparison', async () => {
     const rows = [...ROWS, row({ problem: 0, column: 1, error: 'lost' })]
     const text = describeAnalysis(await analyze(readExperiment([results(rows)])))
-    expect(text).toMatch(/problems +mean@4 +pass@4 +maj@4/)
+    expect(text).toMatch(/problems +mean@4 +pass@4 +pass\^4 +maj@4/)
     expect(text).toMatch(/alpha +3 x 4 +66\.7 % \(\d+\.\d – \d+\.\d\) +100\.0 %/)
     expect(text).toMatch(/beta against alpha\n +mean@4 +−25\.0 points \(−25\.0 to −25\.0\) +p = 0\.250/)
     expect(text).toContain('Left out, as neither right nor wrong: 1 row(s) with an error of beta')

@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bestAtK, MAX_VOTERS, majorityAtEachK, majorityOfAll, passAtK, sampleCounts, type Votes } from '../../src/report/estimators.ts'
+import {
+  bestAtK,
+  MAX_VOTERS,
+  majorityAtEachK,
+  majorityOfAll,
+  passAtK,
+  passHatK,
+  sampleCounts,
+  type Votes,
+} from '../../src/report/estimators.ts'
 
 /** Every choice of k of the indices below n. */
 function* choices(n: number, k: number, from = 0): Generator<number[]> {
@@ -25,6 +34,46 @@ describe('pass@k', () => {
   it('keeps its digits where binomials overflow', () => {
     expect(passAtK(10_000, 1, 5000)).toBeCloseTo(0.5, 9)
     expect(passAtK(10_000, 9_999, 1)).toBeCloseTo(0.9999, 12)
+  })
+})
+
+describe('pass^k', () => {
+  it('is the share of choices of k samples that are all right', () => {
+    for (let n = 1; n <= 9; n++) {
+      for (let c = 0; c <= n; c++) {
+        for (let k = 1; k <= n; k++) {
+          const counted = average([...choices(n, k)].map((chosen) => (chosen.every((i) => i < c) ? 1 : 0)))
+          expect(passHatK(n, c, k), `${c} of ${n}, k = ${k}`).toBeCloseTo(counted, 12)
+        }
+      }
+    }
+  })
+
+  it('is unbiased: over all ways to draw n samples of a known problem it is the chance to pass k times', () => {
+    const [n, chance] = [7, 0.3]
+    const ways = (c: number): number => [...choices(n, c)].length * chance ** c * (1 - chance) ** (n - c)
+    for (let k = 1; k <= n; k++) {
+      const expected = Array.from({ length: n + 1 }, (_, c) => ways(c) * passHatK(n, c, k)).reduce((sum, part) => sum + part, 0)
+      expect(expected).toBeCloseTo(chance ** k, 12)
+    }
+  })
+
+  it('of one sample is mean@1, never rises with k, and is never above pass@k', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.nat(), (n, x) => {
+        const c = x % (n + 1)
+        expect(passHatK(n, c, 1)).toBeCloseTo(c / n, 12)
+        for (let k = 1; k < n; k++) {
+          expect(passHatK(n, c, k + 1)).toBeLessThanOrEqual(passHatK(n, c, k))
+          expect(passHatK(n, c, k)).toBeLessThanOrEqual(passAtK(n, c, k) + 1e-12)
+        }
+      }),
+    )
+  })
+
+  it('keeps its digits where binomials overflow', () => {
+    expect(passHatK(10_000, 9_999, 5000)).toBeCloseTo(0.5, 9)
+    expect(passHatK(10_000, 5_000, 2)).toBeCloseTo((0.5 * 4999) / 9999, 12)
   })
 })
 

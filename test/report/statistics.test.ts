@@ -174,12 +174,13 @@ describe('comparison', () => {
     expect(comparison.mcnemar).toEqual({ onlyA: 0, onlyB: 1, p: 1 })
   })
 
-  it('compares pass@k and maj@k where there are several samples, and no McNemar', async () => {
+  it('compares pass@k, pass^k and maj@k where there are several samples, and no McNemar', async () => {
     const rows = [...rowsOfVotes(['Ra', 'ab', 'RR']), ...rowsOfVotes(['aa', 'aR', 'RR'], 1)]
     const [comparison] = (await analysisOf(rows)).comparisons
     expect(comparison.accuracy.map(({ name, value }) => [name, value])).toEqual([
       ['mean@2', 0],
       ['pass@2', 0],
+      ['pass^2', 0],
       ['maj@2', 0],
     ])
     expect(comparison.mcnemar).toBeUndefined()

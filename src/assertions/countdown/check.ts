@@ -7,6 +7,8 @@ export interface Verdict {
   pass: boolean
   /** What the answer evaluates to, where it evaluates at all. */
   value?: Rational
+  /** Every statement is true and every number used once: only the value can be wrong. */
+  valid: boolean
   /** A sentence for people. */
   reason: string
 }
@@ -16,13 +18,13 @@ export interface Verdict {
  * end be the target alone: then, with the steps inserted into one another, each given number stands exactly once.
  */
 export function checkStatements(statements: readonly Statement[], numbers: readonly Rational[], target: Rational): Verdict {
-  for (const statement of statements) {
-    const wrong = statement.find((side) => !equals(side.value, statement[0].value))
-    if (wrong) {
-      return { pass: false, reason: `"${statement[0].text} = ${wrong.text}" is wrong: the left side is ${show(statement[0].value)}` }
-    }
-  }
   const steps = statements.map(expressionOf)
+  for (const [left, ...others] of statements) {
+    const wrong = others.find((side) => !equals(side.value, left.value))
+    if (!wrong) continue
+    const reason = `"${left.text} = ${wrong.text}" is wrong: the left side is ${show(left.value)}`
+    return { pass: false, valid: false, value: steps.at(-1)!.value, reason }
+  }
   const chain = checkSteps(steps, numbers, target)
   if (chain.pass || steps.length === 1) return chain
   // Steps, then the whole expression once more: the last one speaks for itself.
@@ -55,10 +57,11 @@ function checkSteps(steps: readonly Side[], numbers: readonly Rational[], target
     const given = numbers.some((one) => equals(one, number))
     problems.push(given ? `${show(number)} is not used` : `the intermediate result ${show(number)} is not used`)
   }
+  const valid = problems.length === 0
   if (!equals(value, target)) problems.unshift(`the target is ${show(target)}`)
   const head = `it evaluates to ${show(value)}`
-  if (problems.length > 0) return { pass: false, value, reason: `${head}, but ${problems.slice(0, 8).join('; ')}` }
-  return { pass: true, value, reason: `${head} with each number used once` }
+  if (problems.length > 0) return { pass: false, valid, value, reason: `${head}, but ${problems.slice(0, 8).join('; ')}` }
+  return { pass: true, valid, value, reason: `${head} with each number used once` }
 }
 
 function misuse(number: Rational, numbers: readonly Rational[]): string {

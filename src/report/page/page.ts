@@ -126,6 +126,7 @@ function accuracySection({ summaries, experiment }: Analysis): Markup {
   const rows: [string, (summary: Summary) => Estimate | undefined][] = [
     ['mean@k', ({ mean }) => mean],
     ...ks.map((k): [string, (summary: Summary) => Estimate | undefined] => [`pass@${k}`, ({ passAt }) => at(passAt, k)]),
+    ...ks.map((k): [string, (summary: Summary) => Estimate | undefined] => [`pass^${k}`, ({ passHatAt }) => at(passHatAt, k)]),
     ...ks.map((k): [string, (summary: Summary) => Estimate | undefined] => [`maj@${k}`, ({ majAt }) => at(majAt, k)]),
     ...ks
       .slice(-1)
