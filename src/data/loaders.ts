@@ -132,3 +132,5 @@ export const aime25: Loader = loader('aime25')
 export const dapoTrain: Loader = loader('dapo-train')
 /** Cold-start trajectories with parallel blocks, in `trace`; those that are not well-formed are left out. */
 export const parallelGsm8k: Loader = loader('parallel-gsm8k')
+
+export { passedResponses } from './teacher.ts'

@@ -49,7 +49,17 @@ const MAY_IMPORT: Record<string, string[]> = {
   config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts'],
   // The hook at the end of a run hands its rows to the report.
   providers: ['providers/', 'config/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
-  data: ['data/', 'thinking/grammar.ts', 'assertions/answer/boxed.ts', 'config-keys.ts', 'engine/errors.ts', 'engine/checkpoint/atomic.ts'],
+  // A teacher's responses are rows of promptfoo.
+  data: [
+    'data/',
+    'thinking/grammar.ts',
+    'assertions/answer/boxed.ts',
+    'assertions/output.ts',
+    'report/rows.ts',
+    'config-keys.ts',
+    'engine/errors.ts',
+    'engine/checkpoint/atomic.ts',
+  ],
   // Responses and answers are read as the assertions read them.
   report: [
     'report/',
