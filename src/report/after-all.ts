@@ -4,30 +4,33 @@ import path from 'node:path'
 import { type Analysis, analyze } from './analysis.ts'
 import type { Estimate } from './intervals.ts'
 import { hasThreshold, ThresholdError } from './repeats.ts'
-import { fields, isFields, list, number, readRows } from './rows.ts'
+import { fields, isFields, list, number, ReportError, readRows } from './rows.ts'
 import { readExperiment } from './samples.ts'
 import type { AtK, Summary } from './statistics.ts'
 import { describeAnalysis } from './terminal.ts'
 
 /**
  * Takes what promptfoo gives an `afterAll` hook. Adds the statistics of each column to the named scores of its prompt, which promptfoo then
- * saves and shows as they are, and prints them behind its table. Rows without any response (a dry run) change nothing. Never throws: what
+ * saves and shows as they are, and prints them behind its table. Rows that ended with an error or
+ * that nothing scored are told with their first cause, also where there is no other. Never throws: what
  * goes wrong is said on stderr, and the evaluation keeps its results. A test that passed too few of its repeats (repeats.ts) fails the run.
  */
 export async function reportAfterAll(context: unknown): Promise<void> {
+  // pr1-train asks promptfoo what it would have asked: no row of that has a response.
+  if (process.env.PR1_CAPTURE !== undefined) return
   try {
     const { results, prompts, suite } = fields(context)
     if (!Array.isArray(results) || results.length === 0) {
       if (hasThreshold(suite))
         throw new ThresholdError('The repeats cannot be counted: promptfoo hands no results on. Leave --no-write out.')
+      if (process.argv.includes('--no-write')) throw new ReportError('promptfoo hands no rows on with --no-write. Leave it out.')
       return
     }
     const rows = readRows(results, "promptfoo's results")
     const analysis = await analyze(readExperiment([{ source: 'this evaluation', rows, configs: new Map() }]))
     if (analysis.gate && analysis.gate.missed.length > 0) failRun(context)
-    if (analysis.summaries.length === 0) return
     addMetrics(list(prompts), analysis)
-    if (isEvalCommand(process.argv)) printAtExit(describeAnalysis(analysis))
+    if (isEvalCommand(process.argv)) printAtExit(describeAnalysis(analysis), analysis.summaries.length > 0)
   } catch (error) {
     if (error instanceof ThresholdError) failRun(context)
     process.stderr.write(`parallel-r1: no statistics: ${error instanceof Error ? error.message : error}\n`)
@@ -84,10 +87,10 @@ function isEvalCommand([, script = '', ...args]: readonly string[]): boolean {
 }
 
 /** promptfoo prints its table after the hook has returned; what is written when the process ends stands below it. */
-function printAtExit(text: string): void {
+function printAtExit(text: string, samples: boolean): void {
   process.once('exit', () =>
     process.stdout.write(
-      `\n${text}\nIntervals, curves and every sample on a page: npx pr1-report results.json, for a run with -o results.json\n`,
+      `\n${text}${samples ? '\nIntervals, curves and every sample on a page: npx pr1-report results.json, for a run with -o results.json\n' : ''}`,
     ),
   )
 }

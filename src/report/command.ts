@@ -5,6 +5,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { readInt } from '../config-keys.ts'
 import { analyze } from './analysis.ts'
+import { describeExclusions } from './exclusions.ts'
 import { analysisJson } from './json.ts'
 import { ReportError, readResults } from './rows.ts'
 import { readExperiment } from './samples.ts'
@@ -55,7 +56,7 @@ export async function reportCommand(args: readonly string[], print: (text: strin
   const analysis = await analyze(experiment, { seed, baseline: values.baseline })
   if (analysis.summaries.length === 0) {
     throw new ReportError(
-      `There is no sample to report on. Got ${experiment.failed.length} row(s) with an error and none without. Look at the errors with: npx promptfoo view.`,
+      ['There is no sample to report on.', ...describeExclusions(experiment), 'Look at the rows with: npx promptfoo view.'].join('\n'),
     )
   }
   print(describeAnalysis(analysis))

@@ -2,6 +2,7 @@
 
 import { outputText } from '../assertions/output.ts'
 import { parseThinking } from '../thinking/grammar.ts'
+import { type Exclusion, exclusionOf, scoreOf } from './exclusions.ts'
 import { type Fields, fields, isFields, list, number, ReportError, type Results, type Row, text } from './rows.ts'
 
 /** One provider with one prompt: a column of promptfoo's table. */
@@ -11,8 +12,10 @@ export interface Column {
   promptIdx: number
   source: string
   config: Fields
-  /** Rows that ended with an error: they count neither as right nor as wrong. */
+  /** Rows that ended with an error or whose grader failed: they count neither as right nor as wrong. */
   errors: number
+  /** Rows that nothing scored. */
+  unscored: number
 }
 
 export interface Problem {
@@ -58,8 +61,8 @@ export interface Experiment {
   columns: Column[]
   problems: Problem[]
   samples: Sample[]
-  /** Rows with an error, for the sample browser. */
-  failed: Omit<Sample, 'right' | 'answer' | 'mathematical'>[]
+  /** Rows that are no samples, for the sample browser. */
+  failed: (Omit<Sample, 'right' | 'answer' | 'mathematical'> & { exclusion: Exclusion })[]
   /** Named score that decides what is right; undefined: promptfoo's own verdict. */
   metric?: string
 }
@@ -99,9 +102,10 @@ export function readExperiment(results: readonly Results[], { metric }: { metric
       const repeat = taken.get(cell) ?? 0
       taken.set(cell, repeat + 1)
       const sample = { column, problem, repeat, ...measure(row), row }
-      if (isError(row)) {
-        experiment.columns[column].errors++
-        experiment.failed.push(sample)
+      const exclusion = exclusionOf(row, decides)
+      if (exclusion) {
+        experiment.columns[column][exclusion.kind === 'error' ? 'errors' : 'unscored']++
+        experiment.failed.push({ ...sample, exclusion })
       } else {
         experiment.samples.push({ ...sample, ...verdict(row, decides) })
       }
@@ -109,9 +113,6 @@ export function readExperiment(results: readonly Results[], { metric }: { metric
   }
   return experiment
 }
-
-/** promptfoo's failureReason 2: provider or grader failed, so the row says nothing about the model. */
-const isError = (row: Row): boolean => row.failureReason === 2
 
 function addColumns({ columns, results }: Experiment, result: Results): Map<number, number> {
   const first = new Map<number, Row>()
@@ -126,7 +127,7 @@ function addColumns({ columns, results }: Experiment, result: Results): Map<numb
         label = `${label} (${results.length > 1 ? result.source : `column ${promptIdx + 1}`})`
       if (columns.some((column) => column.label === label)) label = `${label}, column ${columns.length + 1}`
       const config = result.configs.get(provider) ?? {}
-      return [promptIdx, columns.push({ label, promptIdx, source: result.source, config, errors: 0 }) - 1]
+      return [promptIdx, columns.push({ label, promptIdx, source: result.source, config, errors: 0, unscored: 0 }) - 1]
     }),
   )
 }
@@ -143,8 +144,6 @@ function problemKey(vars: Fields): string {
   const keys = Object.keys(vars).filter((key) => !key.startsWith('__'))
   return JSON.stringify(keys.sort().map((key) => [key, vars[key]]))
 }
-
-const scoreOf = (row: Row, metric: string): number | undefined => number(fields(row.namedScores)[metric])
 
 function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | 'answer' | 'mathematical'> {
   const right = metric === undefined ? row.success === true : (scoreOf(row, metric) ?? 0) >= 1

@@ -2,15 +2,18 @@
 
 import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
+import { describeExclusions } from './exclusions.ts'
 import { formatEstimate, formatP, formatValue } from './format.ts'
 import { describeGate } from './repeats.ts'
 import type { AtK, Summary } from './statistics.ts'
 import { verdict } from './verdict.ts'
 
-/** The verdict, one line a column, one a comparison, what was left out, and tests that passed too few of their repeats. Empty without samples. */
+/** The verdict, one line a column, one a comparison, what was left out, and tests that passed too few of their repeats. Empty without rows. */
 export function describeAnalysis(analysis: Analysis): string {
   const { summaries, comparisons, experiment, gate, seed } = analysis
-  if (summaries.length === 0) return ''
+  const left = describeExclusions(experiment)
+  const missed = gate ? describeGate(gate) : []
+  if (summaries.length === 0) return [...left, ...missed].map((line) => `${line}\n`).join('')
   const right = experiment.metric === undefined ? "promptfoo's verdict" : `metric "${experiment.metric}"`
   const { headline, detail } = verdict(analysis)
   const lines = [
@@ -31,13 +34,7 @@ export function describeAnalysis(analysis: Analysis): string {
       )
     }
   }
-  const left = experiment.columns.filter(({ errors }) => errors > 0)
-  if (left.length > 0)
-    lines.push(
-      '',
-      `Left out, as neither right nor wrong: ${left.map(({ label, errors }) => `${errors} row(s) with an error of ${label}`).join('; ')}`,
-    )
-  const missed = gate ? describeGate(gate) : []
+  if (left.length > 0) lines.push('', ...left)
   if (missed.length > 0) lines.push('', ...missed)
   return `${lines.join('\n')}\n`
 }

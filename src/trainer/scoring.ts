@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { AssertionValueFunction, AtomicTestCase, GradingResult, ProviderResponse } from 'promptfoo'
+import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { promptfooFolder, type Suite, type SuiteAssertion, type SuiteRow } from './suite.ts'
 
@@ -15,10 +16,6 @@ import { promptfooFolder, type Suite, type SuiteAssertion, type SuiteRow } from 
 export class GraderError extends ParallelR1Error {
   override name = 'GraderError'
 }
-
-/** Reasons by which promptfoo and this package's assertions say that grading itself failed, not the answer. */
-const CRASH =
-  /^(internal error|configuration error|custom function threw error|python code execution failed|ruby code execution failed|error running (python|ruby) script|webhook error|python 3 not found)/i
 
 /** Stands for weight 0, which promptfoo reports as score 0: small enough not to count beside others, and exact to divide by. */
 const NO_WEIGHT = 2 ** -40
@@ -71,9 +68,8 @@ export class Scorer {
     }
     if (this.thrown) throw this.failure(row, this.thrown.reference, this.thrown.error)
     for (const part of result.componentResults ?? []) {
-      if (part.metadata?.configError || part.metadata?.graderError || CRASH.test(part.reason ?? '')) {
-        throw this.failure(row, part.assertion?.metric ?? part.assertion?.type ?? 'an assertion', part.reason)
-      }
+      const failure = graderFailure(part)
+      if (failure !== undefined) throw this.failure(row, part.assertion?.metric ?? part.assertion?.type ?? 'an assertion', failure)
     }
     return result.namedScores ?? {}
   }

@@ -64,13 +64,14 @@ const MAY_IMPORT: Record<string, string[]> = {
   report: [
     'report/',
     'assertions/answer/',
+    'assertions/crash.ts',
     'assertions/output.ts',
     'thinking/grammar.ts',
     'config-keys.ts',
     'random.ts',
     'engine/errors.ts',
   ],
-  trainer: ['trainer/', 'config/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
+  trainer: ['trainer/', 'assertions/crash.ts', 'config/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   'config-keys.ts': ['engine/errors.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],

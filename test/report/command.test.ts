@@ -26,6 +26,9 @@ async function run(...args: string[]): Promise<{ code: number; said: string }> {
 const good = file('good.json', saved([...rowsOfVotes(['RRaR', 'aaRa']), ...rowsOfVotes(['aaaa', 'RRRR'], 1)]))
 const page = path.join(folder, 'page.html')
 
+/** As promptfoo saves a row without assertions. */
+const unscored = { ...row({ problem: 1, right: true }), namedScores: {}, gradingResult: { pass: true, score: 1, reason: 'No assertions' } }
+
 describe('pr1-report', () => {
   it('prints the statistics and writes one page', async () => {
     const { code, said } = await run(good, '-o', page)
@@ -81,7 +84,12 @@ describe('pr1-report', () => {
     ],
     ['a row without vars', () => file('vars.json', '{"results":{"results":[{"promptIdx":0,"vars":null}]}}'), /needs a promptIdx and vars/],
     ['no rows', () => file('none.json', '{"results":{"results":[]}}'), /no sample to report on/],
-    ['errors only', () => file('errors.json', saved([row({ problem: 1, error: 'x' })])), /Got 1 row\(s\) with an error and none without/],
+    [
+      'errors only',
+      () => file('errors.json', saved([row({ problem: 1, error: 'x' })])),
+      /There is no sample.*1 of 1 row ended with an error .*The first, of alpha: x\n/s,
+    ],
+    ['nothing scored', () => file('unscored.json', saved([unscored])), /1 of 1 row had no assertion\. There is nothing to score/],
   ])('refuses %s with a clear message', async (_, input, message) => {
     await expect(run(input(), '-o', page)).rejects.toThrow(message)
     await expect(run(input(), '-o', page)).rejects.toBeInstanceOf(ReportError)

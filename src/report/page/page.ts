@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Analysis } from '../analysis.ts'
 import type { BudgetDifference, Comparison } from '../comparison.ts'
+import { describeExclusions } from '../exclusions.ts'
 import { formatEstimate, formatP, formatValue, type Unit } from '../format.ts'
 import type { Estimate } from '../intervals.ts'
 import type { Fields } from '../rows.ts'
@@ -83,7 +84,6 @@ function header(title: string, { experiment, summaries }: Analysis): Markup {
       promptfooVersion && `promptfoo ${promptfooVersion}`,
     ].filter(Boolean),
   )
-  const errors = experiment.columns.filter((column) => column.errors > 0)
   const known = summaries.map(({ problems }) => problems)
   const uneven = summaries.filter(({ k, mostSamples }) => k !== mostSamples)
   return html`<h1>${title}</h1>
@@ -95,7 +95,7 @@ ${results.map((facts) => html`<p class="faint">${facts.join(' · ')}</p>`)}
       html`<tr><td class="key">${new Markup(keySign(i))}</td><td>${column.label}</td><td class="value">${problems} × ${k === mostSamples ? k : `${k} to ${mostSamples}`}</td><td class="faint">${configText(column.config)}</td></tr>`,
   )}</tbody>
 </table></div>
-${errors.length > 0 ? html`<p class="warn">Left out, as neither right nor wrong: ${errors.map(({ label, errors: n }) => `${n} row(s) of ${label} that ended with an error`).join('; ')}.</p>` : undefined}
+${describeExclusions(experiment).map((line) => html`<p class="warn">${line}</p>`)}
 ${new Set(known).size > 1 ? html`<p class="warn">The columns do not have the same problems; only the comparison below is on common ones.</p>` : undefined}
 ${uneven.length > 0 ? html`<p class="warn">Not every problem has the same number of samples: pass@k and maj@k use the fewest.</p>` : undefined}`
 }

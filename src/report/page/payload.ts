@@ -5,6 +5,7 @@
 
 import { gzipSync } from 'node:zlib'
 import { parseThinking } from '../../thinking/grammar.ts'
+import type { Exclusion } from '../exclusions.ts'
 import { type Fields, fields, isFields, list, number, type Row, text } from '../rows.ts'
 import { type Experiment, outputOf, reportedBlocks, type Sample } from '../samples.ts'
 
@@ -75,8 +76,8 @@ export interface Payload {
   omitted: number
 }
 
-/** Either a graded sample or a row with an error. */
-type Shown = Omit<Sample, 'right' | 'answer' | 'mathematical'> & { right?: boolean }
+/** Either a graded sample or a row that is none. */
+type Shown = Omit<Sample, 'right' | 'answer' | 'mathematical'> & { right?: boolean; exclusion?: Exclusion }
 
 /** Packs at most `limit` samples: the first repeats of every problem and column. */
 export function packSamples(experiment: Experiment, limit: number): Payload {
@@ -153,7 +154,7 @@ function titleOf(vars: Fields, prompt: string): string {
   return line.length > LONGEST_TITLE ? `${line.slice(0, LONGEST_TITLE - 1)}…` : line
 }
 
-function detailOf({ row, seconds, finishReason }: Shown): Detail {
+function detailOf({ row, seconds, finishReason, exclusion }: Shown): Detail {
   const response = fields(row.response)
   const metadata = isFields(response.metadata) ? response.metadata : fields(row.metadata)
   const output = outputOf(row)
@@ -179,7 +180,7 @@ function detailOf({ row, seconds, finishReason }: Shown): Detail {
     violations: parsed.violations.slice(0, 12).map(({ message }) => message),
     grades: list(fields(row.gradingResult).componentResults).slice(0, 60).map(gradeOf),
     facts,
-    ...(row.failureReason === 2 && { error: shorten(text(row.error) ?? 'no message', LONGEST_TEXT) }),
+    ...(exclusion && { error: shorten(text(row.error) || exclusion.cause, LONGEST_TEXT) }),
   }
 }
 
