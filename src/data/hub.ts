@@ -1,6 +1,6 @@
 /**
  * Rows of a data set on the Hugging Face hub, through the `/rows` endpoint of its dataset server: plain JSON, a hundred rows
- * a page. Pages are cached as they arrive, so a download that was cut short goes on; a complete split is read from the
+ * a page. Where that has gaps (the viewer is off, cells are cut, a mirror has no such server) they come from the parquet files. Pages are cached as they arrive, so a download that was cut short goes on; a complete split is read from the
  * cache for good (delete the cache, or `pr1-data fetch --fresh`, to ask again).
  * https://huggingface.co/docs/dataset-viewer/rows
  */
@@ -10,13 +10,14 @@ import { isIP } from 'node:net'
 import path from 'node:path'
 import { cacheFolder, seal, sourceFolder, unseal } from './cache.ts'
 import { DataError, excerpt } from './problem.ts'
-import { getJson, type RequestOptions } from './request.ts'
+import { getJson, HubError, type RequestOptions } from './request.ts'
 import type { HubRow } from './rows.ts'
 import type { HubSource } from './sets.ts'
 
 /** What the environment says about the hub. */
 export interface HubSettings {
-  /** URL of the dataset server, without a slash at the end. */
+  /** URLs of the hub and of its dataset server, without a slash at the end. */
+  hub: string
   server: string
   token?: string
   offline: boolean
@@ -39,6 +40,7 @@ const PAGE_ROWS = 100
 const CONNECTIONS = 4
 /** Splits of more rows are announced: they take a while. */
 const LARGE = 2000
+const REFUSALS = new Set<number | undefined>([401, 403, 429])
 
 /** Reads HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and PR1_CACHE. Throws DataError where they cannot be used. */
 export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
@@ -47,7 +49,7 @@ export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
     throw new DataError('HF_TOKEN holds characters that no token has, such as spaces. Copy it again, or unset it: the sets are public.')
   }
   return {
-    server: datasetServer(env.HF_ENDPOINT?.trim() || 'https://huggingface.co'),
+    ...addresses(env.HF_ENDPOINT?.trim() || 'https://huggingface.co'),
     token,
     offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE?.trim() ?? ''),
     cache: cacheFolder(env),
@@ -55,7 +57,7 @@ export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
 }
 
 /** The dataset server of a hub is its subdomain `datasets-server`; a bare address or localhost serves both. */
-function datasetServer(endpoint: string): string {
+function addresses(endpoint: string): { hub: string; server: string } {
   let url: URL
   try {
     url = new URL(endpoint)
@@ -63,7 +65,8 @@ function datasetServer(endpoint: string): string {
     throw new DataError(`HF_ENDPOINT must be a URL. Got ${excerpt(endpoint)}. For example https://huggingface.co; or unset it.`)
   }
   const address = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0 || url.hostname === 'localhost'
-  return `${url.protocol}//${address ? '' : 'datasets-server.'}${url.host}${url.pathname.replace(/\/+$/, '')}`
+  const at = (subdomain: string) => `${url.protocol}//${subdomain}${url.host}${url.pathname.replace(/\/+$/, '')}`
+  return { hub: at(''), server: at(address ? '' : 'datasets-server.') }
 }
 
 /** All rows of a split, from the cache or the hub. Throws DataError. */
@@ -79,14 +82,32 @@ export async function fetchRows(source: HubSource, settings: HubSettings, option
     )
   }
   if (kept?.state === 'damaged') options.notify?.(`${complete} is damaged and is fetched again`)
-  const { rows, revision } = await download(source, settings, options)
+  const { rows, revision } = await anyDoor(source, settings, options)
   await seal(complete, { source, revision, fetched: new Date().toISOString(), rows })
   await rm(pagesFolder(source, settings), { recursive: true, force: true })
   return rows
 }
 
+interface Download {
+  rows: HubRow[]
+  revision?: string
+}
+
+/** From the rows server, else from the parquet files. What one may not read, or only later, is the same at both. */
+async function anyDoor(source: HubSource, settings: HubSettings, options: FetchOptions): Promise<Download> {
+  try {
+    return await download(source, settings, options)
+  } catch (error) {
+    if (!(error instanceof HubError) || REFUSALS.has(error.status)) throw error
+    const { fetchParquet } = await import('./parquet.ts')
+    const found = await fetchParquet(source, settings, options, error)
+    if (!found) throw error
+    return found
+  }
+}
+
 /** A data set that changes between two pages is read once more from the start. */
-async function download(source: HubSource, settings: HubSettings, options: FetchOptions): Promise<{ rows: HubRow[]; revision?: string }> {
+async function download(source: HubSource, settings: HubSettings, options: FetchOptions): Promise<Download> {
   if (options.fresh) await rm(pagesFolder(source, settings), { recursive: true, force: true })
   for (const lastTry of [false, true]) {
     const pages = await allPages(source, settings, options)
@@ -95,7 +116,7 @@ async function download(source: HubSource, settings: HubSettings, options: Fetch
       return { rows: pages.flatMap((page) => page.rows), revision }
     }
     await rm(pagesFolder(source, settings), { recursive: true, force: true })
-    if (lastTry) throw new DataError(`${source.dataset} changed while it was read. Run again later.`)
+    if (lastTry) throw new HubError(`${source.dataset} changed while it was read. Run again later.`, { what: 'changes while it is read' })
   }
   throw new Error('unreachable')
 }
@@ -140,8 +161,9 @@ async function page(source: HubSource, settings: HubSettings, offset: number, op
 /** Checks that a body is the page asked for, whole. */
 function readPage(body: unknown, { dataset, split }: HubSource, offset: number): Page {
   const wrong = (what: string) =>
-    new DataError(
+    new HubError(
       `The hub's page of ${dataset} (${split}) from row ${offset} ${what}. Use a data folder (PR1_DATA), or try again when the hub has mended it.`,
+      { what: `sent a page that ${what}` },
     )
   const { rows, num_rows_total: total, partial } = (body ?? {}) as { rows?: unknown; num_rows_total?: unknown; partial?: unknown }
   if (!Array.isArray(rows) || !Number.isSafeInteger(total) || (total as number) < 1) {

@@ -1,5 +1,8 @@
-/** A local server that speaks the hub's `/rows` protocol, and fails on request. */
+/**
+ * A local server that speaks the hub's protocols, `/rows` of the dataset server and the files of a repository, and fails on request.
+ */
 
+import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -16,6 +19,12 @@ export interface FakeHub {
   faults: (Fault | undefined)[]
   /** By `dataset config split`. */
   splits: Map<string, unknown[]>
+  /** By `dataset@revision`: the bytes by path. */
+  repos: Map<string, Record<string, Uint8Array>>
+  /** Of files: of the list and of each download in turn. */
+  fileFaults: (Fault | undefined)[]
+  /** Paths asked for outside /rows, with the header of the token. */
+  asked: { url: string; authorization?: string }[]
   revision: string | undefined
   close(): Promise<void>
 }
@@ -23,6 +32,10 @@ export interface FakeHub {
 export async function startHub(): Promise<FakeHub> {
   const server = createServer((request, response) => {
     const url = new URL(request.url!, 'http://hub')
+    if (url.pathname !== '/rows') {
+      serveFile(hub, url, request, response)
+      return
+    }
     const ask = (key: string) => url.searchParams.get(key)
     const offset = Number(ask('offset'))
     hub.offsets.push(offset)
@@ -38,7 +51,7 @@ export async function startHub(): Promise<FakeHub> {
     })
     const fault = hub.faults.shift()
     if (fault?.(response, request, body)) return
-    if (url.pathname !== '/rows' || !rows || Number(ask('length')) > 100) {
+    if (!rows || Number(ask('length')) > 100) {
       send(response, 404, JSON.stringify({ error: 'The dataset does not exist.' }))
       return
     }
@@ -51,6 +64,9 @@ export async function startHub(): Promise<FakeHub> {
     headers: [],
     faults: [],
     splits: new Map(),
+    repos: new Map(),
+    fileFaults: [],
+    asked: [],
     revision: 'c0ffee',
     close: () =>
       new Promise((done) => {
@@ -59,6 +75,42 @@ export async function startHub(): Promise<FakeHub> {
       }),
   }
   return hub
+}
+
+/** Id of the only commit of `dataset@revision`. */
+const commitOf = (key: string) => createHash('sha1').update(key).digest('hex')
+
+function serveFile(hub: FakeHub, url: URL, request: IncomingMessage, response: ServerResponse): void {
+  hub.asked.push({ url: url.pathname + url.search, authorization: request.headers.authorization })
+  const fault = hub.fileFaults.shift()
+  const [, dataset, rest = ''] = /^\/(?:api\/)?datasets\/([^/]+\/[^/]+)\/(.*)$/.exec(url.pathname) ?? []
+  const [kind, ref, ...parts] = rest.split('/').map(decodeURIComponent)
+  const found = [...hub.repos].find(([key]) => key === `${dataset}@${ref}` || commitOf(key) === ref)
+  if (!found) {
+    send(response, 404, JSON.stringify({ error: 'Not found' }), { 'x-error-code': 'RevisionNotFound' })
+    return
+  }
+  const [key, files] = found
+  if (kind === 'revision') {
+    const siblings = Object.entries(files).map(([rfilename, bytes]) => ({
+      rfilename,
+      size: bytes.length,
+      blobId: commitOf(rfilename),
+      // Small files are kept in git itself, without a SHA-256.
+      ...(bytes.length > 200 && {
+        lfs: { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, pointerSize: 130 },
+      }),
+    }))
+    const body = JSON.stringify({ id: dataset, sha: commitOf(key), siblings: url.searchParams.get('blobs') === 'true' ? siblings : [] })
+    if (!fault?.(response, request, body)) send(response, 200, body)
+    return
+  }
+  const bytes = files[parts.join('/')]
+  if (!bytes) send(response, 404, JSON.stringify({ error: 'Entry not found' }))
+  else if (!fault?.(response, request, Buffer.from(bytes).toString('latin1'))) {
+    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes.length })
+    response.end(bytes)
+  }
 }
 
 export function send(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
