@@ -6,6 +6,8 @@ import { ParallelR1Error } from '../engine/errors.ts'
 import { overlaps } from './contamination.ts'
 import { loadProblems } from './load.ts'
 import { writeManifest } from './manifest.ts'
+import { DataError } from './problem.ts'
+import { HubError } from './request.ts'
 import { type ProblemSet, SETS, setNamed } from './sets.ts'
 
 const USAGE = `pr1-data <command>
@@ -68,7 +70,19 @@ async function fetchSets(names: string[], options: { fresh?: boolean; strict?: b
   const sets = names.length > 0 ? names.map(setNamed) : SETS.filter((set) => 'hub' in set)
   // The folder is what the sets are fetched to do without.
   const { PR1_DATA: _, ...env } = process.env
-  for (const set of sets) print(`${set.name}: ${(await loadProblems(set.name, { ...options, env })).length} problems`)
+  const failures: Error[] = []
+  for (const set of sets) {
+    try {
+      print(`${set.name}: ${(await loadProblems(set.name, { ...options, env })).length} problems`)
+    } catch (error) {
+      // One set may have moved. A hub that cannot be reached is the same for all.
+      const unreachable = error instanceof HubError && error.status === undefined
+      if (!(error instanceof DataError) || unreachable || sets.length === 1) throw error
+      failures.push(error)
+      print(`${set.name}: not fetched. ${error.message}`)
+    }
+  }
+  if (failures.length > 0) throw new DataError(`${failures.length} of ${sets.length} sets were not fetched. The lines above say why.`)
 }
 
 async function check([test, ...others]: string[], options: { strict?: boolean }): Promise<void> {
