@@ -4,7 +4,7 @@
  * https://huggingface.co/docs/dataset-viewer/parquet
  */
 
-import { parquetReadObjects } from 'hyparquet'
+import { type Compressors, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import type { FetchOptions, HubSettings } from './hub.ts'
 import { DataError, excerpt } from './problem.ts'
@@ -60,6 +60,14 @@ export async function fetchParquet(
   return undefined
 }
 
+/** A page of nothing, such as that of a column of nulls, holds nothing; some decompressors fail on it (findings/). */
+const codecs: Compressors = Object.fromEntries(
+  Object.entries(compressors).map(([name, decompress]) => [
+    name,
+    (input: Uint8Array, bytes: number) => (bytes === 0 ? new Uint8Array() : decompress(input, bytes)),
+  ]),
+)
+
 type Request = FetchOptions & { token?: string }
 
 /** The parquet files of a revision; undefined where it is not there. */
@@ -111,7 +119,7 @@ async function readFile(
   const file = await getFile(url, size, sha256, request)
   try {
     // Byte columns without a mark of text are pictures, not text.
-    const rows = await parquetReadObjects({ file, compressors, utf8: false })
+    const rows = await parquetReadObjects({ file, compressors: codecs, utf8: false })
     return rows.map((row) => plain(row) as HubRow)
   } catch (error) {
     throw new DataError(`${path} of ${dataset} cannot be read as parquet: ${(error as Error).message}. Use a data folder (PR1_DATA).`, {

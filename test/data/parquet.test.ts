@@ -131,9 +131,11 @@ describe('parquet files', () => {
     expect(await get()).toEqual(rows)
   })
 
-  // Two made-up rows that pyarrow wrote with zstd, as many data sets have it.
-  it('of pyarrow keep lists, large integers and text, and leave out bytes', async () => {
-    hub.repos.set(CONVERTED, { 'default/test/0.parquet': readFileSync(fileURLToPath(new URL('pyarrow-zstd.parquet', import.meta.url))) })
+  // Two made-up rows that pyarrow wrote.
+  it.each(['zstd', 'lz4'])('of pyarrow with %s keep lists, large integers and text, and leave out bytes', async (codec) => {
+    hub.repos.set(CONVERTED, {
+      'default/test/0.parquet': readFileSync(fileURLToPath(new URL(`pyarrow-${codec}.parquet`, import.meta.url))),
+    })
     expect(await get()).toEqual([
       {
         id: 1606,
