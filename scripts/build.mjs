@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
-  copyFileSync,
+  cpSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -33,7 +33,7 @@ if (tsc.status !== 0) {
   process.exit(tsc.status ?? 1)
 }
 for (const asset of readdirSync(path.join(root, 'src'), { recursive: true })) {
-  if (/\.(css|js)$/.test(asset)) copyFileSync(path.join(root, 'src', asset), path.join(next, asset))
+  if (/\.(css|js)$/.test(asset)) cpSync(path.join(root, 'src', asset), path.join(next, asset))
 }
 const { bin } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
 for (const file of Object.values(bin)) chmodSync(path.join(next, path.relative('dist', file)), 0o755)

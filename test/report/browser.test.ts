@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -38,7 +39,7 @@ const rows = Array.from({ length: 60 }, (_, problem) =>
       column: 1,
       right: repeat === 0,
       answer: String(repeat),
-      output: `text before<Parallel><Path>${ATTACK}</Path><Path>second path</Path></Parallel>\n<Summary>joined ${problem}</Summary>the end`,
+      output: `text before<Parallel><Path>${ATTACK}</Path><Path>second path, so ${repeat}</Path></Parallel>\n<Summary>joined ${problem}</Summary>the end`,
       metadata: {
         totalTokens: 160,
         criticalPathTokens: 60,
@@ -77,13 +78,15 @@ describe.skipIf(!executable)('the page in Chromium', () => {
   /** Texts are unpacked after the click: what is drawn is waited for. */
   const said = (selector: string) => expect.poll(() => page.locator(selector).first().innerText(), { timeout: 20_000 })
 
-  it('lists the problems of the first page only, with a mark a sample', async () => {
+  it('opens with the verdict and draws only the problems in sight', async () => {
+    expect(await page.locator('.verdict').innerText()).toMatch(/^Beta .* alpha, along \d+ % of the chain\.$/)
     await said('#count').toBe('241 of 241 samples, 60 problems')
-    expect(await page.locator('#problems .problem').count()).toBe(20)
-    await page.click('#next-page')
-    expect(await page.locator('#page').innerText()).toBe('2 / 3')
-    expect(await page.locator('#problems .problem .title').first().innerText()).toContain('What is 20?')
-    await page.click('#previous-page')
+    expect(await page.locator('#problems .problem').count()).toBeLessThan(25)
+    await page.locator('#list').evaluate((list) => list.scrollTo(0, list.scrollHeight))
+    await said('#problems .problem:last-child .title').toBe('60. What is 59?')
+    expect(await page.locator('#problems .problem').count()).toBeLessThan(25)
+    await page.locator('#list').evaluate((list) => list.scrollTo(0, 0))
+    await said('#problems .problem:first-child .title').toBe('1. What is 0?')
   })
 
   it('draws the tree: paths side by side, the longest marked, summary, tokens, verdicts', async () => {
@@ -93,10 +96,13 @@ describe.skipIf(!executable)('the page in Chromium', () => {
     expect(boxes).toHaveLength(2)
     expect(boxes[0].top).toBe(boxes[1].top)
     expect(boxes[0].right).toBeLessThanOrEqual(boxes[1].left)
-    expect(await page.locator('.path .head').allInnerTexts()).toEqual(['path 1\n30 tokens', 'path 2, the longest\n60 tokens'])
-    expect(await page.locator('.summary').innerText()).toContain('15 tokens')
-    expect(await page.locator('.summary .said').innerText()).toBe('joined 0')
-    expect(await page.locator('#detail table').innerText()).toMatch(/answer\s+✓ passed\s+1\s+it is right/)
+    expect(await page.locator('.path .head').allInnerTexts()).toEqual(['Path 1\n30 tokens', 'Path 2\n60 tokens'])
+    expect(await page.locator('.path.longest .badges').allInnerTexts()).toEqual(['reaches the answer\nlongest'])
+    const bars = await page.locator('.path .bar').evaluateAll((nodes) => nodes.map((node) => node.getBoundingClientRect().width))
+    expect(bars[1] / bars[0]).toBeCloseTo(2, 1)
+    expect(await page.locator('.block > .joined').innerText()).toContain('15 tokens')
+    expect(await page.locator('.block > .joined .said').innerText()).toBe('joined 0')
+    expect(await page.locator('#detail .grades').innerText()).toMatch(/answer\s+✓ passed\s+1\s+it is right/)
     await page.selectOption('#f-column', '')
   })
 
@@ -113,7 +119,7 @@ describe.skipIf(!executable)('the page in Chromium', () => {
     await said('#count').toBe('40 of 241 samples, 20 problems')
     await page.selectOption('#f-thinking', '')
     await page.selectOption('#f-verdict', { label: 'error' })
-    await said('#count').toBe('1 of 241 samples, 1 problems')
+    await said('#count').toBe('1 of 241 samples, 1 problem')
     await said('#detail').toContain('the engine failed')
     await page.selectOption('#f-verdict', '')
     await page.selectOption('#f-failed', { label: 'answer' })
@@ -121,7 +127,7 @@ describe.skipIf(!executable)('the page in Chromium', () => {
     await page.selectOption('#f-failed', '')
     await page.fill('#f-text', 'JOINED 17')
     await said('#count').toMatch(/^2 of/)
-    await said('.summary .said').toBe('joined 17')
+    await said('.block > .joined .said').toBe('joined 17')
     await page.fill('#f-text', 'nowhere to be found')
     await said('#count').toMatch(/^0 of/)
     expect(await page.locator('#problems .problem').count()).toBe(0)
@@ -129,29 +135,64 @@ describe.skipIf(!executable)('the page in Chromium', () => {
     await said('#count').toMatch(/^241 of/)
   })
 
-  it('steps from sample to sample across the pages of the list', async () => {
-    await page.locator('#problems .problem').nth(19).locator('button').last().click()
-    await said('#detail h3').toMatch(/Problem 20, beta, sample 2/)
+  it('gives every sample an address that can be opened, shared and gone back from', async () => {
+    await page.goto(`${pathToFileURL(file).href}#/21/2/2`)
+    await page.reload()
+    await said('#detail h3').toMatch(/^Problem 21, beta, sample 2/)
+    await said('[aria-current] ').toBe('✗')
     await page.click('#next')
-    await said('#detail h3').toMatch(/^Problem 21/)
-    expect(await page.locator('#page').innerText()).toBe('2 / 3')
-    expect(await page.locator('[aria-current="true"]').count()).toBe(1)
+    await said('#detail h3').toMatch(/^Problem 22, alpha, sample 1/)
+    expect(new URL(page.url()).hash).toBe('#/22/1/1')
+    await page.goBack()
+    await said('#detail h3').toMatch(/^Problem 21, beta, sample 2/)
+    expect(await page.locator('#problems [aria-current]').count()).toBe(1)
+    await page.evaluate("location.hash = '#/99/1/1'")
+    await said('#detail').toContain('no sample at #/99/1/1')
+    await page.goto(`${pathToFileURL(file).href}#/1/1/1`)
+    await said('#detail h3').toMatch(/^Problem 1, alpha, sample 1/)
+  })
+
+  it('marks the paths that come to the answer', async () => {
+    await page.evaluate("location.hash = '#/60/2/2'")
+    await said('#detail h3').toMatch(/^Problem 60, beta, sample 2/)
+    expect(await page.locator('.path.reaches').count()).toBe(1)
+    expect(await page.locator('.path.reaches .badges').innerText()).toContain('reaches the answer')
+  })
+
+  it('is worked with the keyboard: a tab stop a problem, arrows inside, across what is not yet drawn', async () => {
+    await page.evaluate("location.hash = '#/1/1/1'")
+    await said('#detail h3').toMatch(/^Problem 1, alpha, sample 1/)
+    const focused = () => page.evaluate('document.activeElement.getAttribute("aria-label")')
+    await page.locator('#problems a[tabindex="0"]').first().focus()
+    expect(await focused()).toMatch(/^problem 1, alpha, sample 1/)
+    await page.keyboard.press('ArrowRight')
+    expect(await focused()).toMatch(/^problem 1, alpha, sample 2/)
+    await page.keyboard.press('ArrowDown')
+    expect(await focused()).toMatch(/^problem 1, beta, sample 2/)
+    await page.keyboard.press('Tab')
+    expect(await focused()).toMatch(/^problem 2,/)
+    for (let i = 0; i < 40; i++) await page.keyboard.press('ArrowDown')
+    expect(await focused()).toMatch(/^problem 22,/)
+    await page.keyboard.press('Enter')
+    await said('#detail h3').toMatch(/^Problem 22,/)
+    await page.locator('.skip').focus()
+    expect(await page.locator('.skip').evaluate((node) => node.getBoundingClientRect().left)).toBeGreaterThanOrEqual(0)
   })
 
   it('is legible in light, dark and print: text against its background at 4.5 to 1 or more', async () => {
     /** Contrast ratios (WCAG 2) of the colours that text and lines use. */
     const contrasts = (): Promise<Record<string, number>> =>
       page.evaluate(`(() => {
-        const style = getComputedStyle(document.documentElement)
+        const probe = document.body.appendChild(document.createElement('i'))
         const luminance = (name) => {
-          const hex = style.getPropertyValue(name).trim()
-          const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+          probe.style.color = 'var(' + name + ')'
+          const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
           return 0.2126 * r + 0.7152 * g + 0.0722 * b
         }
         const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
         const names = ['--ink', '--faint', '--right', '--wrong', '--error', ...Array.from({ length: 8 }, (_, i) => '--series-' + i)]
         const on = (ground, of) => of.map((name) => [name + ' on ' + ground, ratio(luminance(name), luminance(ground))])
-        return Object.fromEntries([...on('--paper', names), ...on('--panel', names.slice(0, 5)), ...on('--path', ['--ink', '--faint']), ...on('--summary', ['--ink', '--faint'])])
+        return Object.fromEntries([...on('--paper', names), ...on('--panel', names.slice(0, 5)), ...on('--reached', ['--ink', '--faint', '--right'])])
       })()`)
     const backgrounds: string[] = []
     for (const [media, colorScheme] of [
@@ -164,14 +205,36 @@ describe.skipIf(!executable)('the page in Chromium', () => {
       expect(low, `${media} ${colorScheme}`).toEqual([])
       backgrounds.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
     }
-    expect(backgrounds).toEqual(['rgb(255, 255, 255)', 'rgb(21, 24, 29)', 'rgb(255, 255, 255)'])
+    expect(backgrounds).toEqual(['rgb(255, 255, 255)', 'rgb(20, 23, 27)', 'rgb(255, 255, 255)'])
     expect(await page.locator('.filters').isVisible()).toBe(false)
     await page.emulateMedia({ media: 'screen', colorScheme: 'light' })
   })
 
-  it('fits a narrow window without scrolling sideways', async () => {
-    await page.setViewportSize({ width: 400, height: 800 })
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(400)
-    await page.setViewportSize({ width: 1200, height: 900 })
+  it('has a theme of its own, kept when the page is opened again', async () => {
+    const ground = () => page.evaluate('getComputedStyle(document.body).backgroundColor')
+    await page.click('#theme')
+    expect(await ground()).toBe('rgb(20, 23, 27)')
+    await page.reload()
+    expect(await ground()).toBe('rgb(20, 23, 27)')
+    await page.click('#theme')
+    expect(await ground()).toBe('rgb(255, 255, 255)')
+  })
+
+  it.each([
+    [1280, 'light'],
+    [1280, 'dark'],
+    [390, 'light'],
+    [390, 'dark'],
+  ] as const)('is accessible by the rules of axe and does not scroll sideways: %d pixels, %s', async (width, colorScheme) => {
+    const fresh = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })
+    await fresh.goto(`${pathToFileURL(file).href}#/3/2/1`)
+    await fresh.waitForSelector('.block')
+    expect(await fresh.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+    await fresh.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
+    const violations = await fresh.evaluate(
+      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html, failureSummary }) => html.slice(0, 200) + ' ' + failureSummary).join(' | ')))",
+    )
+    expect(violations).toEqual([])
+    await fresh.close()
   })
 })

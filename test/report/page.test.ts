@@ -3,7 +3,7 @@ import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
 import { analyze } from '../../src/report/analysis.ts'
 import { drawPage } from '../../src/report/page/page.ts'
-import { CHUNK, type Detail, type Index, packSamples } from '../../src/report/page/payload.ts'
+import { CHUNK, type Detail, type Index, packSamples, reaches } from '../../src/report/page/payload.ts'
 import type { Row } from '../../src/report/rows.ts'
 import { readExperiment } from '../../src/report/samples.ts'
 import { results, row, rowsOfVotes } from './synthetic.ts'
@@ -13,7 +13,7 @@ const pageOf = async (rows: readonly Row[], options = {}) => drawPage(await anal
 const open = (chunk: string): Detail[] => JSON.parse(gunzipSync(Buffer.from(chunk, 'base64')).toString()) as Detail[]
 
 /** The page without its script, which may say `undefined`. */
-const withoutCode = (page: string) => page.replace(/<script>[\s\S]*<\/script>/, '')
+const withoutCode = (page: string) => page.replace(/<script>[\s\S]*?<\/script>/g, '')
 
 const BLOCK = '<Parallel><Path>one</Path><Path>two</Path></Parallel>\n<Summary>both</Summary>'
 
@@ -50,6 +50,7 @@ describe('hostile content', () => {
     expect(page).not.toContain('<!--')
     const { document } = parseHTML(page)
     expect([...document.querySelectorAll('script')].map((script) => script.getAttribute('type') ?? 'code')).toEqual([
+      'code',
       'application/json',
       'text/plain',
       'code',
@@ -65,7 +66,7 @@ describe('hostile content', () => {
     expect(index.columns).toEqual([`${attack} 0`, `${attack} 1`])
     const [detail] = open(chunks[0])
     expect(detail.prompt).toBe(attack)
-    expect(detail.tree[0]).toEqual({ text: attack })
+    expect(detail.tree[0]).toEqual({ text: attack, tokens: -1 })
     expect(detail.grades).toEqual([{ metric: attack, pass: false, score: 0, reason: attack }])
   })
 })
@@ -142,8 +143,15 @@ describe('samples', () => {
       { text: 'two', tokens: 5 },
     ]
     const summary = { text: 'both', tokens: 6 }
-    expect(byProblem(1).tree).toEqual([{ text: 'before ' }, { paths, summary }, { text: ' after' }])
-    expect(byProblem(2).tree).toEqual([{ paths, summary }, { text: 'one\ntwo' }])
+    expect(byProblem(1).tree).toEqual([
+      { text: 'before ', tokens: 3 },
+      { paths, summary },
+      { text: ' after', tokens: 0 },
+    ])
+    expect(byProblem(2).tree).toEqual([
+      { paths, summary },
+      { text: 'one\ntwo', tokens: -1 },
+    ])
     // Two blocks, one count: whose it is cannot be told.
     expect(byProblem(3).tree[0]).toMatchObject({ paths: [{ tokens: -1 }, { tokens: -1 }] })
     expect(byProblem(3).violations).toHaveLength(1)
@@ -193,5 +201,14 @@ describe('samples', () => {
     const chunks = [...document.querySelectorAll('script[type="text/plain"]')]
     expect(chunks).toHaveLength(10_000 / CHUNK)
     expect(open(chunks[17].textContent)).toHaveLength(CHUNK)
+  })
+})
+
+describe('a path comes to the answer', () => {
+  it('where it states the same value, or, outside mathematics, the same words', () => {
+    expect(reaches('so x = 3 and the answer is \\boxed{12}', '12', true)).toBe(true)
+    expect(reaches('so x = 12 and the answer is \\boxed{3}', '12', true)).toBe(false)
+    expect(reaches('9 - 3 = 6, 11 - 6 = 5,\n12 * 5 = 60 yes', '9 - 3 = 6, 11 - 6 = 5, 12 * 5 = 60', false)).toBe(true)
+    expect(reaches('9 - 3 = 6, 11 - 6 = 5, 12 * 5 = 601', '9 - 3 = 6, 11 - 6 = 5, 12 * 5 = 60', false)).toBe(false)
   })
 })

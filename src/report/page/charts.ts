@@ -26,11 +26,17 @@ const WIDTH = 640
 const labelWidth = (labels: readonly string[]): number => Math.min(220, 20 + 6.2 * Math.max(...labels.map((label) => label.length)))
 const cut = (label: string): string => (label.length > 32 ? `${label.slice(0, 31)}…` : label)
 
+/** `label` is what the chart is to those who do not see it; a chart without one is an ornament. */
 function draw(options: Plot.PlotOptions, label: string): string {
   const { document } = parseHTML('<html><body></body></html>')
   const svg = Plot.plot({ width: WIDTH, ...options, document: document as unknown as Plot.PlotOptions['document'] })
-  svg.setAttribute('role', 'img')
-  svg.setAttribute('aria-label', label)
+  if (label === '') svg.setAttribute('aria-hidden', 'true')
+  else {
+    svg.setAttribute('role', 'img')
+    svg.setAttribute('aria-label', label)
+  }
+  // Names of marks on elements that have no role are not read.
+  for (const mark of svg.querySelectorAll('g[aria-label]')) mark.removeAttribute('aria-label')
   // Its own style element repeats what the page says, under a random class name.
   svg.querySelector('style')?.remove()
   return svg.outerHTML

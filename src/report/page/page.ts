@@ -9,9 +9,11 @@ import { formatEstimate, formatP, formatValue, type Unit } from '../format.ts'
 import type { Estimate } from '../intervals.ts'
 import type { Fields } from '../rows.ts'
 import type { AtK, Behaviour, Summary } from '../statistics.ts'
+import { verdict } from '../verdict.ts'
 import { accuracyChart, curveTop, keySign, majorityChart, passChart, problemCharts, tokensChart } from './charts.ts'
 import { html, jsonForScript, Markup } from './html.ts'
 import { packSamples } from './payload.ts'
+import { browserScript, themeScript } from './script.ts'
 
 export interface PageOptions {
   /** Samples of the browser at most; further repeats are left out and counted. */
@@ -21,27 +23,29 @@ export interface PageOptions {
 /** Samples the browser holds by default: some 40 MB where a response with its reasons has 8 kB. */
 export const DEFAULT_SAMPLES = 20_000
 
-const asset = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8')
+const style = (): string => readFileSync(new URL('./style.css', import.meta.url), 'utf8')
 
 /** Draws the page. It works from a file, without network, and forbids itself to load anything. */
 export function drawPage(analysis: Analysis, { samples = DEFAULT_SAMPLES }: PageOptions = {}): string {
   const { experiment, summaries, comparisons } = analysis
-  const script = asset('./browser.js')
-  const hash = createHash('sha256').update(script).digest('base64')
+  const [theme, script] = [themeScript(), browserScript()]
+  const hashes = [theme, script].map((code) => `'sha256-${createHash('sha256').update(code).digest('base64')}'`).join(' ')
   const title = experiment.results.map(({ description }) => description).find(Boolean) ?? 'Evaluation'
   const page = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${new Markup(hash)}'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src ${new Markup(hashes)}; base-uri 'none'; form-action 'none'">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
-<style>${new Markup(asset('./style.css'))}</style>
+<script>${new Markup(theme)}</script>
+<style>${new Markup(style())}</style>
 </head>
 <body>
+<a class="skip" href="#samples">Skip to the samples</a>
 ${header(title, analysis)}
-<nav class="faint"><a href="#accuracy">Accuracy</a><a href="#comparison">Comparison</a><a href="#tokens">Tokens</a><a href="#behaviour">Behaviour</a><a href="#samples">Samples</a></nav>
+<nav aria-label="Sections"><a href="#accuracy">Accuracy</a><a href="#comparison">Comparison</a><a href="#tokens">Tokens</a><a href="#behaviour">Behaviour</a><a href="#samples">Samples</a></nav>
 <main>
 ${accuracySection(analysis)}
 ${comparisons.length > 0 ? comparisonSection(analysis) : html`<h2 id="comparison">Comparison</h2><p class="faint">There is one column with samples: nothing to compare.</p>`}
@@ -72,7 +76,9 @@ const TOLD = [
   'seed',
 ]
 
-function header(title: string, { experiment, summaries }: Analysis): Markup {
+function header(title: string, analysis: Analysis): Markup {
+  const { experiment, summaries } = analysis
+  const { headline, detail } = verdict(analysis)
   const results = experiment.results.map(({ evalId, timestamp, promptfooVersion, durationMs, maxConcurrency, source }) =>
     [
       source,
@@ -86,18 +92,45 @@ function header(title: string, { experiment, summaries }: Analysis): Markup {
   )
   const known = summaries.map(({ problems }) => problems)
   const uneven = summaries.filter(({ k, mostSamples }) => k !== mostSamples)
-  return html`<h1>${title}</h1>
-${results.map((facts) => html`<p class="faint">${facts.join(' · ')}</p>`)}
-<div class="wide"><table>
-<thead><tr><th></th><th>column</th><th>problems × samples</th><th>configuration</th></tr></thead>
-<tbody>${summaries.map(
-    ({ column, problems, k, mostSamples }, i) =>
-      html`<tr><td class="key">${new Markup(keySign(i))}</td><td>${column.label}</td><td class="value">${problems} × ${k === mostSamples ? k : `${k} to ${mostSamples}`}</td><td class="faint">${configText(column.config)}</td></tr>`,
-  )}</tbody>
-</table></div>
+  return html`<header>
+<div class="top"><h1>${title}</h1><button id="theme" type="button" hidden></button></div>
+${results.map((facts) => html`<p class="hint">${facts.join(' · ')}</p>`)}
+<p class="verdict">${headline}</p>
+<p class="evidence">${detail}</p>
+${summaryTable(summaries)}
 ${describeExclusions(experiment).map((line) => html`<p class="warn">${line}</p>`)}
 ${new Set(known).size > 1 ? html`<p class="warn">The columns do not have the same problems; only the comparison below is on common ones.</p>` : undefined}
-${uneven.length > 0 ? html`<p class="warn">Not every problem has the same number of samples: pass@k and maj@k use the fewest.</p>` : undefined}`
+${uneven.length > 0 ? html`<p class="warn">Not every problem has the same number of samples: pass@k and maj@k use the fewest.</p>` : undefined}
+</header>`
+}
+
+/** One row a column. On a narrow screen every row is a card, and cells say what they are. */
+function summaryTable(summaries: readonly Summary[]): Markup {
+  const measured = (summary: Summary, name: string) => {
+    const found = summary.behaviour.find((one) => one.name === name)
+    return found && formatValue(found.estimate.value, found.unit)
+  }
+  const last = (summary: Summary, at: readonly AtK[]) => (summary.k > 1 ? at.at(-1) : undefined)
+  const cells: [string, (summary: Summary) => Markup | string | undefined][] = [
+    ['problems × samples', ({ problems, k, mostSamples }) => `${problems} × ${k === mostSamples ? k : `${k} to ${mostSamples}`}`],
+    ['right', ({ mean }) => estimate(mean, 'share')],
+    ['pass@k', (summary) => last(summary, summary.passAt) && estimate(last(summary, summary.passAt), 'share')],
+    ['maj@k', (summary) => last(summary, summary.majAt) && estimate(last(summary, summary.majAt), 'share')],
+    ['with a block', (summary) => measured(summary, 'parallel ratio')],
+    ['longest chain', (summary) => measured(summary, 'critical path')],
+    ['tokens', (summary) => measured(summary, 'total tokens')],
+  ]
+  const shown = cells.filter(([, of]) => summaries.some((summary) => of(summary) !== undefined))
+  return html`<div class="wide" tabindex="0" role="group" aria-label="Columns"><table class="cards">
+<thead><tr><th>column</th>${shown.map(([name]) => html`<th class="figure">${name}</th>`)}</tr></thead>
+<tbody>${summaries.map(
+    (summary, i) =>
+      html`<tr><th class="key">${new Markup(keySign(i))}${summary.column.label}</th>${shown.map(([name, of]) => html`<td class="figure" data-name="${name}">${of(summary) ?? '–'}</td>`)}</tr>`,
+  )}</tbody>
+</table></div>
+<details><summary>Configuration of the columns</summary><dl class="config">${summaries.map(
+    ({ column }) => html`<div><dt>${column.label}</dt><dd>${configText(column.config)}</dd></div>`,
+  )}</dl></details>`
 }
 
 function configText(config: Fields): string {
@@ -141,8 +174,8 @@ ${figure(passChart(summaries), html`pass@k, unbiased, with 95 % bands.`)}
 ${figure(majorityChart(summaries), html`maj@k: exact expectation over all choices of k of the samples, ties broken evenly.`)}
 </div>
 ${key(summaries)}
-<div class="wide"><table>
-<thead><tr><th></th>${summaries.map(({ column }) => html`<th>${column.label}</th>`)}</tr></thead>
+<div class="wide" tabindex="0" role="group" aria-label="Table"><table>
+<thead><tr><td></td>${summaries.map(({ column }) => html`<th>${column.label}</th>`)}</tr></thead>
 <tbody>${known.map(([name, of]) => html`<tr><th>${name}</th>${summaries.map((summary) => html`<td class="value">${estimate(of(summary), 'share')}</td>`)}</tr>`)}</tbody>
 </table></div>
 ${ks.length > 0 ? html`<p class="hint">best@k by bootstrap is what published pass@16 numbers of Parallel-R1 are: samples drawn with putting back, biased low (1 right of 16 counts 0.64). For comparison only.</p>` : undefined}`
@@ -152,7 +185,7 @@ function comparisonSection({ comparisons, seed }: Analysis): Markup {
   const mcnemar = comparisons.some((comparison) => comparison.mcnemar)
   return html`<h2 id="comparison">Comparison on the same problems</h2>
 <p>Differences in percentage points with 95 % intervals: paired bootstrap over problems, 10,000 resamples, seed ${seed}. ${comparisons.length > 1 ? `p is corrected for the ${comparisons.length} comparisons of a metric after Holm; at budgets it is not corrected.` : ''}</p>
-<div class="wide"><table>
+<div class="wide" tabindex="0" role="group" aria-label="Table"><table>
 <thead><tr><th>difference</th><th>problems</th><th>metric</th><th>difference</th><th>p</th></tr></thead>
 <tbody>${comparisons.flatMap((comparison) =>
     comparison.accuracy.map(
@@ -191,8 +224,8 @@ ${figure(critical, html`Equal critical path: equal waiting, given enough paralle
 ${key(summaries)}
 ${
   budgets.length > 0
-    ? html`<details><summary>Differences at quartiles of the lengths of both</summary><div class="wide"><table>
-<thead><tr><th>difference</th><th>within</th><th></th><th></th><th>difference</th><th>p</th></tr></thead>
+    ? html`<details><summary>Differences at quartiles of the lengths of both</summary><div class="wide" tabindex="0" role="group" aria-label="Table"><table>
+<thead><tr><th>difference</th><th>within</th><td></td><td></td><th>difference</th><th>p</th></tr></thead>
 <tbody>${budgets}</tbody></table></div></details>`
     : undefined
 }`
@@ -206,7 +239,7 @@ function behaviourSection(analysis: Analysis, summaries: readonly Summary[]): Ma
   const table = (select: (summary: Summary) => readonly Behaviour[], title: string): Markup | undefined => {
     const names = new Map(summaries.flatMap((summary) => select(summary).map((one) => [one.name, one] as const)))
     if (names.size === 0) return undefined
-    return html`<div class="wide"><table>
+    return html`<div class="wide" tabindex="0" role="group" aria-label="Table"><table>
 <thead><tr><th>${title}</th>${summaries.map(({ column }) => html`<th>${column.label}</th>`)}</tr></thead>
 <tbody>${[...names].map(
       ([name, { meaning }]) =>
@@ -255,17 +288,15 @@ ${select('f-thinking', 'thinking', [
 ])}
 ${select('f-failed', 'failed assertion')}
 <label for="f-text">text<input id="f-text" type="search" placeholder="in problem, response, reasons"></label>
-<span id="count" class="faint" role="status"></span>
+<span id="count" class="hint" role="status"></span>
 </div>
+<p class="hint screen">The tab key goes from problem to problem, arrows from sample to sample. The address of a sample can be shared with the file.</p>
 <div class="browser">
-<div class="list">
-<div class="pager"><button id="previous-page" type="button">‹ problems</button><span id="page" class="faint"></span><button id="next-page" type="button">problems ›</button></div>
-<div id="problems"></div>
-</div>
-<div class="detail">
-<div class="pager screen"><button id="previous" type="button">‹ sample</button><button id="next" type="button">sample ›</button></div>
+<div id="list" class="list"><ul id="problems" aria-label="Problems"></ul></div>
+<article id="reader" class="detail" aria-label="Sample">
+<div class="pager screen"><a id="previous">‹ previous</a><a id="next">next ›</a></div>
 <div id="detail"></div>
-</div>
+</article>
 </div>
 </div>
 <script type="application/json" id="index">${jsonForScript(index)}</script>

@@ -4,10 +4,13 @@
  */
 
 import { gzipSync } from 'node:zlib'
+import { extractAnswer } from '../../assertions/answer/extract.ts'
+import { LIMITS } from '../../assertions/answer/limits.ts'
 import { parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'
 import { type Fields, fields, isFields, list, number, type Row, text } from '../rows.ts'
 import { type Experiment, outputOf, reportedBlocks, type Sample } from '../samples.ts'
+import { equalAnswers } from '../votes.ts'
 
 /** Samples whose texts are compressed together. */
 export const CHUNK = 200
@@ -35,6 +38,8 @@ export interface Index {
   /** −1 where not known. */
   tokens: number[]
   critical: number[]
+  /** From call to response, −1 where not known. */
+  seconds: number[]
   /** Indices into `metrics` of the assertions that failed. */
   failed: number[][]
 }
@@ -53,12 +58,14 @@ export interface Detail {
   error?: string
 }
 
-export type Part = { text: string } | { paths: ShownText[]; summary?: ShownText }
+export type Part = ShownText | { paths: ShownText[]; summary?: ShownText }
 
 /** `tokens` is −1 where the provider did not count. */
 export interface ShownText {
   text: string
   tokens: number
+  /** A path that comes to the answer of the response. */
+  reaches?: true
 }
 
 export interface Grade {
@@ -77,7 +84,7 @@ export interface Payload {
 }
 
 /** Either a graded sample or a row that is none. */
-type Shown = Omit<Sample, 'right' | 'answer' | 'mathematical'> & { right?: boolean; exclusion?: Exclusion }
+type Shown = Omit<Sample, 'right' | 'answer' | 'mathematical'> & Partial<Pick<Sample, 'right' | 'mathematical'>> & { exclusion?: Exclusion }
 
 /** Packs at most `limit` samples: the first repeats of every problem and column. */
 export function packSamples(experiment: Experiment, limit: number): Payload {
@@ -101,6 +108,7 @@ export function packSamples(experiment: Experiment, limit: number): Payload {
     broken: samples.map(({ shape }) => (shape.valid === false ? 1 : 0)),
     tokens: samples.map(({ totalTokens }) => totalTokens ?? -1),
     critical: samples.map(({ criticalTokens }) => criticalTokens ?? -1),
+    seconds: samples.map(({ seconds }) => (seconds === undefined ? -1 : Math.round(100 * seconds) / 100)),
     failed: [],
   }
   const chunks: string[] = []
@@ -154,7 +162,7 @@ function titleOf(vars: Fields, prompt: string): string {
   return line.length > LONGEST_TITLE ? `${line.slice(0, LONGEST_TITLE - 1)}…` : line
 }
 
-function detailOf({ row, seconds, finishReason, exclusion }: Shown): Detail {
+function detailOf({ row, finishReason, mathematical, totalTokens, exclusion }: Shown): Detail {
   const response = fields(row.response)
   const metadata = isFields(response.metadata) ? response.metadata : fields(row.metadata)
   const output = outputOf(row)
@@ -167,16 +175,17 @@ function detailOf({ row, seconds, finishReason, exclusion }: Shown): Detail {
   fact('attention', text(metadata.attention))
   fact('seed', number(metadata.seed))
   fact('prompt tokens', number(metadata.promptTokens))
-  fact('seconds', seconds?.toFixed(2))
   if (response.cached === true) fact('from a store', 'yes')
   const parsed = parseThinking(output)
+  const answer = statedAnswer(row)
+  const tree = treeOf(output, parsed.tree.parts, reportedBlocks(metadata), totalTokens)
   return {
     prompt: shorten(promptOf(row), LONGEST_TEXT),
     vars: Object.entries(row.vars)
       .filter(([name]) => !name.startsWith('__'))
       .slice(0, 40)
       .map(([name, value]) => [name.slice(0, 80), shorten(text(value) ?? JSON.stringify(value) ?? '', 2000)]),
-    tree: treeOf(output, parsed.tree.parts, reportedBlocks(metadata)),
+    tree: answer ? tree.map((part) => markPaths(part, answer, mathematical === true)) : tree,
     violations: parsed.violations.slice(0, 12).map(({ message }) => message),
     grades: list(fields(row.gradingResult).componentResults).slice(0, 60).map(gradeOf),
     facts,
@@ -189,28 +198,69 @@ function promptOf(row: Row): string {
   return text(prompt.raw) ?? ''
 }
 
-function treeOf(output: string, parts: ReturnType<typeof parseThinking>['tree']['parts'], reported: readonly Fields[]): Part[] {
+/** Tags of a block that has a summary, in tokens; those of the paths count with the paths, those of the summary with it. */
+const BLOCK_TAGS = 4
+
+function treeOf(
+  output: string,
+  parts: ReturnType<typeof parseThinking>['tree']['parts'],
+  reported: readonly Fields[],
+  total: number | undefined,
+): Part[] {
   const blocks = parts.filter(({ kind }) => kind === 'block').length
   // Token counts belong to the blocks of the text only where there are as many of both.
-  const counted = blocks === reported.length
+  const counted = blocks === reported.length && (blocks > 0 || total !== undefined)
+  const starts = counted ? [...reported.map(({ start }) => number(start)), total] : []
   let next = 0
+  /** Tokens up to the end of the block before. */
+  let told = 0
   const tree = parts.map((part): Part => {
-    if (part.kind === 'text') return { text: shorten(output.slice(part.start, part.end), LONGEST_TEXT) }
-    const tokens = counted ? reported[next++] : {}
-    const shown = (span: { contentStart: number; contentEnd: number }, told: unknown): ShownText => ({
+    if (part.kind === 'text') {
+      const until = starts[next]
+      return {
+        text: shorten(output.slice(part.start, part.end), LONGEST_TEXT),
+        tokens: until === undefined ? -1 : Math.max(0, until - told),
+      }
+    }
+    const block = counted ? reported[next] : {}
+    const shown = (span: { contentStart: number; contentEnd: number }, { tokens }: Fields): ShownText => ({
       text: shorten(output.slice(span.contentStart, span.contentEnd), LONGEST_TEXT),
-      tokens: number(fields(told).tokens) ?? -1,
+      tokens: number(tokens) ?? -1,
     })
-    const paths = part.paths.map((path, i) => shown(path, list(tokens.paths)[i]))
-    return { paths, ...(part.summary && { summary: shown(part.summary, tokens.summary) }) }
+    const paths = part.paths.map((path, i) => shown(path, fields(list(block.paths)[i])))
+    const summary = part.summary && shown(part.summary, fields(block.summary))
+    told = (starts[next++] ?? 0) + paths.reduce((sum, { tokens }) => sum + tokens, 0) + (summary?.tokens ?? 0) + BLOCK_TAGS
+    return { paths, ...(summary && { summary }) }
   })
   if (blocks > 0 || reported.length === 0) return tree
   // Tags are hidden in the output: what the provider reports comes first, then the response as it was given.
-  const told = (span: unknown): ShownText => ({
-    text: shorten(text(fields(span).text) ?? '', LONGEST_TEXT),
-    tokens: number(fields(span).tokens) ?? -1,
+  const span = (value: unknown): ShownText => ({
+    text: shorten(text(fields(value).text) ?? '', LONGEST_TEXT),
+    tokens: number(fields(value).tokens) ?? -1,
   })
-  return [...reported.map(({ paths, summary }): Part => ({ paths: list(paths).map(told), summary: told(summary) })), ...tree]
+  return [...reported.map(({ paths, summary }): Part => ({ paths: list(paths).map(span), summary: span(summary) })), ...tree]
+}
+
+/** What a grader read in the response, in the words of the response. */
+function statedAnswer(row: Row): string | undefined {
+  const told = list(fields(row.gradingResult).componentResults).map((result) => text(fields(fields(result).metadata).extracted)?.trim())
+  return told.find(Boolean)
+}
+
+/** Marks the paths that come to the answer which the grader read in the response, be it right or wrong. */
+function markPaths(part: Part, answer: string, mathematical: boolean): Part {
+  if (!('paths' in part)) return part
+  return { ...part, paths: part.paths.map((path) => (reaches(path.text, answer, mathematical) ? { ...path, reaches: true } : path)) }
+}
+
+/** Whether a path states the answer: mathematics as `pathAgreement` reads it, anything else word for word. */
+export function reaches(path: string, answer: string, mathematical: boolean): boolean {
+  if (mathematical) {
+    const found = extractAnswer(path, 'auto', { kind: 'other', factorial: true })
+    return !('missing' in found) && found.text.length <= LIMITS.candidate && equalAnswers(found.text, answer)
+  }
+  const words = (value: string) => ` ${value.replace(/\s+/g, ' ').trim()} `
+  return words(path).includes(words(answer))
 }
 
 function gradeOf(result: unknown): Grade {
