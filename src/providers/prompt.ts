@@ -1,30 +1,60 @@
-/** From the text of a prompt, or chat messages in JSON, to its ids. */
+/** From the text of a prompt, or chat messages in JSON, to its ids; and whether the model was trained on such ids. */
 
+import type { ChatMessage } from '../engine/checkpoint/chat-template.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
+import { blankLine } from '../engine/checkpoint/plain-template.ts'
+import { strangeEdge } from '../engine/checkpoint/prompt-edges.ts'
 import { ConfigError } from '../engine/errors.ts'
 import type { ThinkingConfig } from './config.ts'
 
-interface ChatMessage {
-  role: string
-  content: string
+/** A prompt as the model reads it. */
+export interface ReadPrompt {
+  messages: readonly ChatMessage[]
+  ids: number[]
+  /** Whether the checkpoint's chat template wrote it. */
+  templated: boolean
+}
+
+/** The ids of {@link readPrompt}. */
+export function promptIds(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): number[] {
+  return readPrompt(checkpoint, config, prompt).ids
 }
 
 /**
- * Ids of a prompt. An array of chat messages in JSON is understood; with `chatTemplate` on they (or the plain prompt as the
+ * Reads a prompt. An array of chat messages in JSON is understood; with `chatTemplate` on they (or the plain prompt as the
  * user's message) are rendered by the checkpoint's template, otherwise their contents are joined by blank lines.
  */
-export function promptIds(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): number[] {
+export function readPrompt(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): ReadPrompt {
   const messages = chatMessages(prompt) ?? [{ role: 'user', content: prompt }]
   if (config.system) messages.unshift({ role: 'system', content: config.system })
   const tokenizer = requireTokenizer(checkpoint)
+  const template = config.chatTemplate ? checkpoint.chatTemplate : undefined
   // A template writes the start token itself where there is one.
-  const ids =
-    config.chatTemplate && checkpoint.chatTemplate
-      ? tokenizer.encode(checkpoint.chatTemplate.render(messages, { addGenerationPrompt: true }))
-      : tokenizer.encode(messages.map((message) => message.content).join('\n\n'), { addSpecial: true })
+  const ids = template
+    ? tokenizer.encode(template.render(messages, { addGenerationPrompt: true }))
+    : tokenizer.encode(plainText(messages), { addSpecial: true })
   if (ids.length === 0)
     throw new ConfigError(`A prompt needs at least one token. Got ${JSON.stringify(prompt)}. Check the prompt template and its vars.`)
-  return ids
+  return { messages, ids, templated: template !== undefined }
+}
+
+/** What is encoded where no chat template is used. */
+export function plainText(messages: readonly ChatMessage[]): string {
+  return messages.map(({ content }) => content).join(blankLine)
+}
+
+/** Says where a prompt begins or ends unlike every prompt of the checkpoint's training; undefined where it does not, or nothing is known. */
+export function strangePrompt(checkpoint: CheckpointInfo, { ids, templated }: Omit<ReadPrompt, 'messages'>): string | undefined {
+  const edges = checkpoint.parallel?.prompts
+  const strange = edges && strangeEdge(edges, ids)
+  if (!strange) return undefined
+  const { edge, id } = strange
+  const text = (token: number): string => JSON.stringify(requireTokenizer(checkpoint).decode([token]))
+  const next =
+    checkpoint.chatTemplate && !templated
+      ? 'Leave chatTemplate: false out, the template writes that form.'
+      : 'Write it in the form of training.'
+  return `A prompt ${edge === 'lastIds' ? 'ends' : 'begins'} unlike every prompt that ${checkpoint.folder} was trained on, so its answers may be worse than the model is. Got the token ${text(id)}, training had ${edges[edge].map(text).join(' or ')}. ${next}`
 }
 
 /** The checkpoint's tokenizer; throws ConfigError where it has none. */

@@ -12,7 +12,7 @@ import type { ThinkRequest } from '../thinking/types.ts'
 import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from './config.ts'
 import { wantsNewSample } from './no-cache.ts'
 import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
-import { promptIds, requireTokenizer } from './prompt.ts'
+import { type ReadPrompt, readPrompt, requireTokenizer, strangePrompt } from './prompt.ts'
 import { toRequest } from './request.ts'
 import { toProviderResponse } from './response.ts'
 
@@ -36,7 +36,7 @@ export class ParallelThinkingProvider implements ApiProvider {
   readonly #settings: ModelSettings
   readonly #pool: ModelPool
   readonly #samples: SampleStore | undefined
-  #lastPrompt: { of: unknown[]; ids: readonly number[] } | undefined
+  #lastPrompt: { of: unknown[]; read: ReadPrompt } | undefined
 
   /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
   constructor({ id, config = {}, env }: ProviderOptions = {}, pool: ModelPool = sharedPool()) {
@@ -84,7 +84,9 @@ export class ParallelThinkingProvider implements ApiProvider {
     const lease = await this.#pool.acquire(this.#settings, this)
     try {
       const tokenizer = requireTokenizer(lease.checkpoint)
-      const ids = this.#idsOf(lease.checkpoint, config, prompt)
+      const read = this.#read(lease.checkpoint, config, prompt)
+      const { ids } = read
+      warnOfStrange(lease.checkpoint, read, context)
       const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids))
       const key = await this.#keyOf(lease, request)
       const found = key && (await this.#samples?.get(key, ids))
@@ -104,11 +106,11 @@ export class ParallelThinkingProvider implements ApiProvider {
     }
   }
 
-  /** Ids of a prompt. promptfoo asks for the repeats of a test one after the other: they are encoded once. */
-  #idsOf(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): readonly number[] {
+  /** Reads a prompt. promptfoo asks for the repeats of a test one after the other: they are encoded once. */
+  #read(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): ReadPrompt {
     const of = [checkpoint, prompt, config.system, config.chatTemplate]
-    if (!this.#lastPrompt?.of.every((value, i) => value === of[i])) this.#lastPrompt = { of, ids: promptIds(checkpoint, config, prompt) }
-    return this.#lastPrompt.ids
+    if (!this.#lastPrompt?.of.every((value, i) => value === of[i])) this.#lastPrompt = { of, read: readPrompt(checkpoint, config, prompt) }
+    return this.#lastPrompt.read
   }
 
   /** Key of the sample in the store; undefined where there is no store. */
@@ -120,6 +122,19 @@ export class ParallelThinkingProvider implements ApiProvider {
     const engine = this.#settings.numerics === 'fast' ? { ...lease.engine, isa: `${isa}, fast numerics` } : lease.engine
     return hash && sampleKey(hash, engine, request)
   }
+}
+
+/** Checkpoints that have been warned about. */
+const warned = new WeakSet<CheckpointInfo>()
+
+/** Warns once for each loaded checkpoint, whichever provider entry asks. */
+function warnOfStrange(checkpoint: CheckpointInfo, read: ReadPrompt, context: CallApiContextParams | undefined): void {
+  const warning = warned.has(checkpoint) ? undefined : strangePrompt(checkpoint, read)
+  if (warning === undefined) return
+  warned.add(checkpoint)
+  const message = `parallel-r1: ${warning}`
+  if (context?.logger) context.logger.warn(message)
+  else console.warn(message)
 }
 
 /** Folder of the config file, which relative paths start from. */

@@ -78,6 +78,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     steps: stage.steps,
     forwardTokens: Math.max(microBatchTokens, longest),
     data: `${suite.rows.length} rows, ${stage.prompts} prompts x ${stage.group} samples a step, ${stage.steps} steps, ${mode} decoding, at most ${budgets.response} tokens a response`,
+    prompts: rollouts.prompts,
     decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
     step,
   }

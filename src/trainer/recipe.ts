@@ -3,6 +3,7 @@
 import type { CheckpointInfo, ParallelInfo } from '../engine/checkpoint/folder.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import type { Model, UpdateOptions } from '../engine/types.ts'
+import type { ReadPrompt } from '../providers/prompt.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
 
@@ -70,6 +71,8 @@ export interface Recipe {
   forwardTokens: number
   /** One line on the data, for the plan. */
   data: string
+  /** Every prompt of the stage. */
+  prompts: readonly ReadPrompt[]
   /** Budgets that the exported checkpoint tells its users. */
   decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks'>
   /** Step `step` (from 0) of the stage, update included. A pure function of the weights, the moments and `step`. */

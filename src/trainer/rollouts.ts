@@ -6,7 +6,7 @@
 
 import { ConfigError } from '../engine/errors.ts'
 import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from '../providers/config.ts'
-import { promptIds } from '../providers/prompt.ts'
+import { type ReadPrompt, readPrompt } from '../providers/prompt.ts'
 import { budgetsOf, toRequest } from '../providers/request.ts'
 import { toProviderResponse } from '../providers/response.ts'
 import { derivedSeed } from '../random.ts'
@@ -23,9 +23,8 @@ export interface Rollout {
   metrics: Record<string, number>
 }
 
-interface Prompt {
+interface Prompt extends ReadPrompt {
   config: ThinkingConfig
-  ids: number[]
 }
 
 export class Rollouts {
@@ -33,7 +32,7 @@ export class Rollouts {
   private readonly stage: GrpoStage
   private readonly suite: Suite
   private readonly scorer: Scorer
-  private readonly prompts = new Map<SuiteRow, Prompt>()
+  private readonly read = new Map<SuiteRow, Prompt>()
 
   constructor(session: Session, stage: GrpoStage, suite: Suite, scorer: Scorer) {
     this.session = session
@@ -64,10 +63,15 @@ export class Rollouts {
     }
   }
 
+  /** The prompts of all rows. */
+  get prompts(): ReadPrompt[] {
+    return [...this.read.values()]
+  }
+
   /** Tokens of the longest prompt. */
   get longestPrompt(): number {
     let longest = 0
-    for (const { ids } of this.prompts.values()) longest = Math.max(longest, ids.length)
+    for (const { ids } of this.read.values()) longest = Math.max(longest, ids.length)
     return longest
   }
 
@@ -94,14 +98,14 @@ export class Rollouts {
   }
 
   private promptOf(row: SuiteRow): Prompt {
-    let prompt = this.prompts.get(row)
+    let prompt = this.read.get(row)
     if (!prompt) {
       const { suite, session, stage } = this
       const where = `provider "${suite.provider.label}" of ${suite.file}`
       const config = parseThinkingConfig(applyTestOptions(suite.provider.config, row.promptConfig), where)
       checkSampling(config, `${where} (stage "${stage.name}")`)
-      prompt = { config, ids: promptIds(session.checkpoint, config, row.prompt) }
-      this.prompts.set(row, prompt)
+      prompt = { config, ...readPrompt(session.checkpoint, config, row.prompt) }
+      this.read.set(row, prompt)
     }
     return prompt
   }

@@ -6,7 +6,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { applyTestOptions, parseThinkingConfig } from '../providers/config.ts'
-import { promptIds } from '../providers/prompt.ts'
+import { type ReadPrompt, readPrompt } from '../providers/prompt.ts'
 import { layoutTrajectory } from '../thinking/layout.ts'
 import { trajectoryFromIds } from '../thinking/trajectory.ts'
 import { withoutLayout } from '../thinking/writing.ts'
@@ -20,7 +20,8 @@ import type { Suite } from './suite.ts'
 
 /** Ids of one row; laid out anew when its batch comes, which is cheaper than keeping every layout. */
 interface Example {
-  prompt: Int32Array
+  /** Shared by all responses of a row. */
+  prompt: number[]
   response: Int32Array
   /** Packed tokens. */
   length: number
@@ -30,7 +31,7 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
   const { model, seed } = session
   const { microBatchTokens } = stage
   const loss = lossNamed('likelihood')()
-  const examples = await tokenizeRows(session, stage, suite)
+  const { examples, prompts } = await tokenizeRows(session, stage, suite)
   const lengths = Int32Array.from(examples, ({ length }) => length)
   const plan = new EpochPlan(lengths, stage.batchTokens, seed, stage.name)
   const steps = stage.steps ?? Math.max(1, Math.round(stage.epochs! * plan.updates))
@@ -49,23 +50,27 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
     steps,
     forwardTokens: Math.max(microBatchTokens, longest),
     data: `${examples.length} samples, ${tokens} tokens (longest ${longest}), ${plan.updates} updates an epoch, ${steps} steps`,
+    prompts,
     step,
   }
 }
 
 /** Prompt and response of every row as ids; every one is laid out once, so that a wrong row is an error before step 0. */
-async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Promise<Example[]> {
+async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Promise<{ examples: Example[]; prompts: ReadPrompt[] }> {
   const { checkpoint, model } = session
   const { tokenizer, parallel } = checkpoint
   const eos = checkpoint.generation.eosTokenIds[0]
   const render = await responseTemplate(stage)
   const examples: Example[] = []
+  const prompts: ReadPrompt[] = []
   for (const [index, row] of suite.rows.entries()) {
     if (index % 256 === 0) await breathe()
     const where = `row ${index + 1} of ${suite.file}`
     try {
       const settings = suite.provider.ours ? applyTestOptions(suite.provider.config, row.promptConfig) : {}
-      const prompt = promptIds(checkpoint, parseThinkingConfig(settings, where), row.prompt)
+      const read = readPrompt(checkpoint, parseThinkingConfig(settings, where), row.prompt)
+      prompts.push(read)
+      const { ids: prompt } = read
       for (const vars of samplesOf(row.vars, stage.each)) {
         const text = withoutLayout(render(vars))
         if (text === '') throw new ConfigError('The response is empty. Correct "response" or the row')
@@ -77,14 +82,14 @@ async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Pr
             `It takes ${last + 1} positions, the model has ${model.config.maxPositions}. Leave it out or raise maxPositions`,
           )
         }
-        examples.push({ prompt: Int32Array.from(prompt), response: Int32Array.from(response), length: layout.ids.length })
+        examples.push({ prompt, response: Int32Array.from(response), length: layout.ids.length })
       }
     } catch (error) {
       if (error instanceof ParallelR1Error) throw new ConfigError(`${where}: ${error.message}`, { cause: error })
       throw error
     }
   }
-  return examples
+  return { examples, prompts }
 }
 
 /** The vars that the template is rendered with: the row's own, or with `each` one set for every element of that list. */
@@ -99,7 +104,7 @@ function samplesOf(vars: Record<string, unknown>, each: string | undefined): Rec
 
 function layOut(session: Session, example: Example): UpdateSample {
   const { tags, attention } = session.checkpoint.parallel
-  const trajectory = trajectoryFromIds(Array.from(example.prompt), Array.from(example.response), tags)
+  const trajectory = trajectoryFromIds(example.prompt, Array.from(example.response), tags)
   const layout = layoutTrajectory(trajectory, attention, { loss: 'response' })
   // The loss is added up in the order in which the tokens lie in the batch.
   layout.sampledIndex.sort()

@@ -4,6 +4,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
 import { availableMemory } from '../engine/checkpoint/memory.ts'
+import { edgesOf, joinEdges } from '../engine/checkpoint/prompt-edges.ts'
 import { ConfigError, NoTrainingError, ParallelR1Error } from '../engine/errors.ts'
 import { openEngine } from '../engine/open.ts'
 import type { Engine, MemoryPlan } from '../engine/types.ts'
@@ -15,6 +16,7 @@ import { compareAtResume, configHash, configTable, decisiveTable, type LengthCha
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { type OpenedModel, openModel } from './model.ts'
+import { describeTemplate, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session } from './recipe.ts'
 import { GraderError } from './scoring.ts'
 import { sftRecipe } from './sft.ts'
@@ -94,6 +96,10 @@ class Training {
     for (const [i, stage] of stages.entries()) {
       recipes.push(await (stage.kind === 'sft' ? sftRecipe(session, stage, suites[i]) : grpoRecipe(session, stage, suites[i])))
     }
+    const { checkpoint } = session
+    const prompts = recipes.flatMap((recipe) => recipe.prompts)
+    // A run that goes on has found its template when it began, from the prompts of all stages.
+    if (!saved || !checkpoint.chatTemplate) checkpoint.chatTemplate = trainedTemplate(checkpoint, prompts)
     this.printPlan(session, stages, recipes)
     if (options.dryRun) return 'planned'
     if (!saved) {
@@ -115,6 +121,9 @@ class Training {
   /** False when it was interrupted. */
   private async runStage(session: Session, stage: Stage, recipe: Recipe): Promise<boolean> {
     const { config, state, options } = this
+    const { checkpoint } = session
+    const prompts = joinEdges(checkpoint.parallel.prompts, edgesOf(recipe.prompts.map(({ ids }) => ids)))
+    checkpoint.parallel = { ...checkpoint.parallel, prompts }
     while (state.step < recipe.steps) {
       if (options.signal?.aborted) {
         await this.save(session)
@@ -207,6 +216,7 @@ class Training {
     const { model } = session
     this.say(`Parameters: ${model.parameterCount.toLocaleString('en')}`)
     this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
+    this.say(`\nPrompts are read by\n${describeTemplate(session.checkpoint)}`)
     const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
     const plan = model.memoryPlan(tokens)
     this.say(`\nMemory plan\n${table(memoryTable(plan, tokens))}\n`)

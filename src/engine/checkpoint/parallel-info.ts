@@ -1,5 +1,6 @@
 import { isObject, isTokenId, type JsonObject, own } from './files.ts'
 import { problem, show } from './problem.ts'
+import { edgeNames, type PromptEdges } from './prompt-edges.ts'
 
 /**
  * `parallel_r1.json`: what a parallel-thinking checkpoint knows about itself besides its weights. The method takes its
@@ -38,6 +39,8 @@ export interface ParallelInfo {
   /** Paths a block that the checkpoint was trained with. */
   paths?: number
   maxBlocks?: number
+  /** How the prompts of its training began and ended. */
+  prompts?: PromptEdges
   /** Where it comes from. */
   provenance?: {
     /** `scratch`, or the hash of the checkpoint that it was trained from (identity.ts). */
@@ -70,10 +73,10 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
     if (!isId(value)) throw problem({ file, key: `tags.${name}` }, `a token id below ${vocabSize}`, show(value))
     return value
   }
-  const ids = (name: string): number[] => {
-    const value = own(given, name)
+  const idList = (object: JsonObject, name: string, key: string): number[] => {
+    const value = own(object, name)
     if (!Array.isArray(value) || value.length > 64 || !value.every(isId))
-      throw problem({ file, key: `tags.${name}` }, `a list of token ids below ${vocabSize}`, show(value))
+      throw problem({ file, key: `${key}.${name}` }, `a list of token ids below ${vocabSize}`, show(value))
     return value
   }
   const tags = {
@@ -83,14 +86,17 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
     pathEnd: id('pathEnd'),
     summary: id('summary'),
     summaryEnd: id('summaryEnd'),
-    newline: ids('newline'),
-    eos: ids('eos'),
+    newline: idList(given, 'newline', 'tags'),
+    eos: idList(given, 'eos', 'tags'),
   }
   if (new Set(tagNames.map((name) => tags[name])).size < tagNames.length)
     throw problem({ file, key: 'tags' }, 'six different ids', show(tagNames.map((name) => tags[name])))
   const budgets = parseBudgets(json, file)
   const paths = count(json, 'paths', file)
   const maxBlocks = count(json, 'maxBlocks', file)
+  const edges = own(json, 'prompts')
+  if (edges !== undefined && !isObject(edges)) throw problem({ file, key: 'prompts' }, 'an object', show(edges))
+  const [firstIds, lastIds] = edgeNames.map((name) => (edges ? idList(edges, name, 'prompts') : []))
   const provenance = own(json, 'provenance')
   if (provenance !== undefined && !isObject(provenance)) throw problem({ file, key: 'provenance' }, 'an object', show(provenance))
   return {
@@ -99,6 +105,7 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
     ...(budgets && { budgets }),
     ...(paths !== undefined && { paths }),
     ...(maxBlocks !== undefined && { maxBlocks }),
+    ...(edges && { prompts: { firstIds, lastIds } }),
     ...(provenance && { provenance }),
   }
 }
