@@ -84,7 +84,8 @@ export interface Payload {
 }
 
 /** Either a graded sample or a row that is none. */
-type Shown = Omit<Sample, 'right' | 'answer' | 'mathematical'> & Partial<Pick<Sample, 'right' | 'mathematical'>> & { exclusion?: Exclusion }
+export type Shown = Omit<Sample, 'right' | 'answer' | 'mathematical'> &
+  Partial<Pick<Sample, 'right' | 'mathematical'>> & { exclusion?: Exclusion }
 
 /** Packs at most `limit` samples: the first repeats of every problem and column. */
 export function packSamples(experiment: Experiment, limit: number): Payload {
@@ -162,7 +163,8 @@ function titleOf(vars: Fields, prompt: string): string {
   return line.length > LONGEST_TITLE ? `${line.slice(0, LONGEST_TITLE - 1)}…` : line
 }
 
-function detailOf({ row, finishReason, mathematical, totalTokens, exclusion }: Shown): Detail {
+/** What is shown of one sample. */
+export function detailOf({ row, finishReason, mathematical, totalTokens, exclusion }: Shown): Detail {
   const response = fields(row.response)
   const metadata = isFields(response.metadata) ? response.metadata : fields(row.metadata)
   const output = outputOf(row)
@@ -196,6 +198,11 @@ function detailOf({ row, finishReason, mathematical, totalTokens, exclusion }: S
 function promptOf(row: Row): string {
   const prompt = fields(row.prompt)
   return text(prompt.raw) ?? ''
+}
+
+/** The parts of a response that nobody counted. */
+export function partsOf(output: string): Part[] {
+  return treeOf(output, parseThinking(output).tree.parts, [], undefined)
 }
 
 /** Tags of a block that has a summary, in tokens; those of the paths count with the paths, those of the summary with it. */

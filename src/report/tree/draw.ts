@@ -1,0 +1,88 @@
+/** A response as a tree in a terminal: the paths of a block in columns while they fit, below each other where they don't. */
+
+import stringWidth from 'string-width'
+import wrapAnsi from 'wrap-ansi'
+import type { Part, ShownText } from '../page/payload.ts'
+
+export interface DrawOptions {
+  /** Cells of a line. */
+  width: number
+  /** Escape codes for bold, faint and green. */
+  color: boolean
+}
+
+/** Cells of text that a column needs at least. */
+const NARROWEST = 16
+
+/** Draws the parts of a response in reading order. Whatever they say is text: nothing in it reaches the terminal as a control. */
+export function drawTree(tree: readonly Part[], options: DrawOptions): string {
+  return tree.flatMap((part) => ('text' in part ? drawSaid(part, options) : drawBlock(part, options))).join('\n')
+}
+
+/** Control characters by their pictures, marks that turn the direction of text as U+FFFD. Line breaks stay, tabs are blanks. */
+export function plain(text: string): string {
+  return text
+    .replace(/\p{Surrogate}/gu, '\ufffd')
+    .replace(/\r\n/g, '\n')
+    .replace(/\t/g, '  ')
+    .replace(/[\0-\x09\x0b-\x1f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)))
+    .replace(/\x7f/g, '␡')
+    .replace(/[\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
+}
+
+type Style = 'bold' | 'faint' | 'green'
+const CODES: Readonly<Record<Style, [number, number]>> = { bold: [1, 22], faint: [2, 22], green: [32, 39] }
+
+export function styled(text: string, style: Style, { color }: DrawOptions): string {
+  const [on, off] = CODES[style]
+  return color ? `\x1b[${on}m${text}\x1b[${off}m` : text
+}
+
+const wrapped = (text: string, width: number): string[] =>
+  wrapAnsi(plain(text).trim(), Math.max(1, width), { hard: true, trim: false }).split('\n')
+
+/** Fills a line up with blanks; escape codes take no cell. */
+const pad = (line: string, width: number, fill = ' '): string => line + fill.repeat(Math.max(0, width - stringWidth(line)))
+
+function drawSaid({ text }: ShownText, { width }: DrawOptions): string[] {
+  return text.trim() === '' ? [] : wrapped(text, width)
+}
+
+function drawBlock({ paths, summary }: { paths: ShownText[]; summary?: ShownText }, options: DrawOptions): string[] {
+  const inner = Math.floor((options.width - 1) / Math.max(1, paths.length)) - 3
+  const body = inner >= NARROWEST ? drawColumns(paths, inner, options) : drawStack(paths, options)
+  if (!summary) return body
+  const [first, ...rest] = wrapped(summary.text, options.width - 2)
+  return [...body, `╰ ${styled(titleOf('Summary', summary), 'bold', options)}`, `  ${first}`, ...rest.map((line) => `  ${line}`)]
+}
+
+function titleOf(name: string, { tokens, reaches }: ShownText): string {
+  return `${name}${tokens >= 0 ? `, ${tokens} tokens` : ''}${reaches ? ' ✓' : ''}`
+}
+
+/** Box by box; `inner` cells of text in each. */
+function drawColumns(paths: readonly ShownText[], inner: number, options: DrawOptions): string[] {
+  const texts = paths.map(({ text }) => wrapped(text, inner))
+  const tall = Math.max(...texts.map((lines) => lines.length))
+  const head = paths.map((path, i) => {
+    // Where the count does not fit, the bare name does.
+    const full = ` ${titleOf(`Path ${i + 1}`, path)} `
+    const title = stringWidth(full) <= inner + 2 ? full : ` Path ${i + 1}${path.reaches ? ' ✓' : ''} `
+    return pad(styled(title, path.reaches ? 'green' : 'bold', options), inner + 2, '─')
+  })
+  const line = (i: number): string => texts.map((lines, p) => ` ${mark(pad(lines[i] ?? '', inner), paths[p], options)} `).join('│')
+  return [
+    `┌${head.join('┬')}┐`,
+    ...Array.from({ length: tall }, (_, i) => `│${line(i)}│`),
+    `├${paths.map(() => '─'.repeat(inner + 2)).join('┴')}┘`,
+  ]
+}
+
+function drawStack(paths: readonly ShownText[], options: DrawOptions): string[] {
+  return paths.flatMap((path, i) => [
+    `├ ${styled(titleOf(`Path ${i + 1}`, path), path.reaches ? 'green' : 'bold', options)}`,
+    ...wrapped(path.text, options.width - 2).map((line) => `│ ${mark(line, path, options)}`),
+  ])
+}
+
+const mark = (line: string, { reaches }: ShownText, options: DrawOptions): string => (reaches ? styled(line, 'green', options) : line)
