@@ -1,4 +1,4 @@
-/** What every assertion of this package shares: reading output and config, and never throwing. */
+/** What every assertion of this package shares: reading output and config. */
 
 import type { AssertionValueFunctionContext, GradingResult } from 'promptfoo'
 import { type ConfigObject, checkKeys, readNumber, readObject } from '../config-keys.ts'
@@ -8,18 +8,16 @@ import { outputText } from './output.ts'
 /** The part of promptfoo's assertion context that is read here; a full context fits. */
 export type AssertionContext = Partial<Pick<AssertionValueFunctionContext, 'vars' | 'config' | 'metadata' | 'providerResponse'>>
 
-/** `metadata.configError` tells a wrong set-up (stop the run) from a wrong answer (score 0). */
 export interface AssertionResult extends GradingResult {
-  metadata: { configError?: true; internalError?: true; [key: string]: unknown }
+  metadata: Record<string, unknown>
 }
 
-/** A grader proper: text and checked config in, result out. It may throw; {@link runAssertion} does not. */
+/** A grader proper: text and config with known keys in, result out. */
 export type Grader = (text: string, config: ConfigObject, context: AssertionContext) => AssertionResult
 
 /**
- * Runs a grader so that nothing is thrown: in promptfoo a throwing `file://` assertion turns the whole row into an
- * error. A ConfigError becomes a failing result that begins with "configuration error:" and has
- * `metadata.configError`; anything else one that begins with "internal error".
+ * Runs a grader. A wrong config and a reference that can't be read throw ConfigError, a fault throws as it is: from a `file://` or `package:`
+ * assertion promptfoo makes of it the row's error. A returned score of 0 would be a wrong answer.
  */
 export function runAssertion(
   name: string,
@@ -28,17 +26,9 @@ export function runAssertion(
   context: AssertionContext | undefined,
   grade: Grader,
 ): AssertionResult {
-  try {
-    const config = readObject(context?.config ?? {}, `the config of ${name}`)
-    checkKeys(config, keys, `the config of ${name}`)
-    return grade(outputText(output), config, context ?? {})
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    if (error instanceof ConfigError) {
-      return { pass: false, score: 0, reason: `configuration error: ${message}`, metadata: { configError: true } }
-    }
-    return { pass: false, score: 0, reason: `internal error in ${name}: ${message}`, metadata: { internalError: true } }
-  }
+  const config = readObject(context?.config ?? {}, `the config of ${name}`)
+  checkKeys(config, keys, `the config of ${name}`)
+  return grade(outputText(output), config, context ?? {})
 }
 
 /** A score with the bounds `min` and `max` of the config deciding whether it passes. */

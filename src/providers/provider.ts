@@ -4,17 +4,21 @@ import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderR
 import { type ConfigObject, readObject } from '../config-keys.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { ScorableCheck } from '../grading/scorable.ts'
 import { requestSeed } from '../random.ts'
 import { samplesFile } from '../store/location.ts'
 import { sampleKey } from '../store/sample.ts'
 import { type SampleStore, sharedSamples } from '../store/samples.ts'
 import type { ThinkRequest } from '../thinking/types.ts'
 import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from './config.ts'
+import { equalPaths } from './greedy-paths.ts'
 import { wantsNewSample } from './no-cache.ts'
 import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
 import { type ReadPrompt, readPrompt, requireTokenizer, strangePrompt } from './prompt.ts'
 import { toRequest } from './request.ts'
 import { toProviderResponse } from './response.ts'
+import { checkRow } from './row-check.ts'
+import { warnOnce } from './warn-once.ts'
 
 /** What promptfoo hands to a provider's constructor. */
 export interface ProviderOptions {
@@ -36,6 +40,7 @@ export class ParallelThinkingProvider implements ApiProvider {
   readonly #settings: ModelSettings
   readonly #pool: ModelPool
   readonly #samples: SampleStore | undefined
+  readonly #scorable: ScorableCheck
   #lastPrompt: { of: unknown[]; read: ReadPrompt } | undefined
 
   /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
@@ -45,6 +50,7 @@ export class ParallelThinkingProvider implements ApiProvider {
     this.#settings = modelSettings(parsed, basePath(this.config))
     this.#id = id && !/^(package|file):/.test(id) ? id : `parallel-r1:${path.basename(this.#settings.checkpoint)}:${parsed.mode}`
     this.#pool = pool
+    this.#scorable = new ScorableCheck({ folder: basePath(this.config) })
     // An `env` block of the config comes before the process's.
     const file = samplesFile({ configured: parsed.samples, basePath: basePath(this.config), env: { ...process.env, ...(env ?? {}) } })
     this.#samples = file === undefined ? undefined : sharedSamples(file)
@@ -61,7 +67,9 @@ export class ParallelThinkingProvider implements ApiProvider {
     if (signal) setMaxListeners(0, signal)
     try {
       const raw = applyTestOptions(this.config, readObject(context?.prompt?.config ?? {}, "the test's options"))
-      return await this.#think(prompt, parseThinkingConfig(raw, "the test's options"), context, signal)
+      const config = parseThinkingConfig(raw, "the test's options")
+      if (context) await checkRow(context, this.#scorable)
+      return await this.#think(prompt, config, context, signal)
     } catch (error) {
       if (signal?.aborted) throw cancelled()
       return { error: localError(error) }
@@ -86,8 +94,9 @@ export class ParallelThinkingProvider implements ApiProvider {
       const tokenizer = requireTokenizer(lease.checkpoint)
       const read = this.#read(lease.checkpoint, config, prompt)
       const { ids } = read
-      warnOfStrange(lease.checkpoint, read, context)
+      warnOnce(lease.checkpoint, 'prompt', () => strangePrompt(lease.checkpoint, read), context)
       const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids))
+      warnOnce(this, 'paths', () => equalPaths(request, this.label ?? this.#id), context)
       const key = await this.#keyOf(lease, request)
       const found = key && (await this.#samples?.get(key, ids))
       const stored = found && !wantsNewSample(context) ? found : undefined
@@ -125,18 +134,6 @@ export class ParallelThinkingProvider implements ApiProvider {
 }
 
 /** Checkpoints that have been warned about. */
-const warned = new WeakSet<CheckpointInfo>()
-
-/** Warns once for each loaded checkpoint, whichever provider entry asks. */
-function warnOfStrange(checkpoint: CheckpointInfo, read: ReadPrompt, context: CallApiContextParams | undefined): void {
-  const warning = warned.has(checkpoint) ? undefined : strangePrompt(checkpoint, read)
-  if (warning === undefined) return
-  warned.add(checkpoint)
-  const message = `parallel-r1: ${warning}`
-  if (context?.logger) context.logger.warn(message)
-  else console.warn(message)
-}
-
 /** Folder of the config file, which relative paths start from. */
 function basePath(config: ConfigObject): string {
   return typeof config.basePath === 'string' && config.basePath !== '' ? config.basePath : '.'

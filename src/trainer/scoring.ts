@@ -10,7 +10,9 @@ import { pathToFileURL } from 'node:url'
 import type { AssertionValueFunction, AtomicTestCase, GradingResult, ProviderResponse } from 'promptfoo'
 import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
-import { promptfooFolder, type Suite, type SuiteAssertion, type SuiteRow } from './suite.ts'
+import { isReference, type SuiteAssertion } from '../grading/references.ts'
+import { ScorableCheck } from '../grading/scorable.ts'
+import { promptfooFolder, type Suite, type SuiteRow } from './suite.ts'
 
 /** A grader failed to grade. */
 export class GraderError extends ParallelR1Error {
@@ -25,6 +27,7 @@ type RunAssertions = typeof import('promptfoo').default.assertions.runAssertions
 export class Scorer {
   private readonly suite: Suite
   private readonly runAssertions: RunAssertions
+  private readonly scorable: ScorableCheck
   private readonly functions = new Map<string, Promise<AssertionValueFunction | undefined>>()
   private readonly tests = new WeakMap<SuiteRow, Promise<AtomicTestCase>>()
   /** What a grader threw; promptfoo would make it a score of 0. */
@@ -49,12 +52,15 @@ export class Scorer {
     process.env.PROMPTFOO_DISABLE_ERROR_LOG ??= '1'
     process.env.PROMPTFOO_DISABLE_TELEMETRY ??= '1'
     const { assertions } = await import('promptfoo')
-    return new Scorer(suite, assertions.runAssertions)
+    const scorer = new Scorer(suite, assertions.runAssertions)
+    for (const [index, row] of suite.rows.entries()) await scorer.check(row, index)
+    return scorer
   }
 
   private constructor(suite: Suite, runAssertions: RunAssertions) {
     this.suite = suite
     this.runAssertions = runAssertions
+    this.scorable = new ScorableCheck({ folder: suite.folder, loadTypeScript: () => loadTsx(suite.file) })
   }
 
   /** Scores by metric name; assertions without `metric` are run for their errors only. Throws GraderError. */
@@ -72,6 +78,16 @@ export class Scorer {
       if (failure !== undefined) throw this.failure(row, part.assertion?.metric ?? part.assertion?.type ?? 'an assertion', failure)
     }
     return result.namedScores ?? {}
+  }
+
+  /** A wrong reference, config or variable ends the run before its first step, not in the middle. */
+  private async check(row: SuiteRow, index: number): Promise<void> {
+    try {
+      await this.scorable.check(row.test.assert ?? [], row.vars)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      throw new ConfigError(`${error.message} It is test ${index + 1} of ${this.suite.file}.`, { cause: error })
+    }
   }
 
   private failure(row: SuiteRow, what: string, cause: unknown): GraderError {
@@ -100,7 +116,7 @@ export class Scorer {
     const weighed = assertion.weight === 0 ? { ...assertion, weight: NO_WEIGHT } : assertion
     if (assertion.assert) return { ...weighed, assert: await this.resolveAssertions(assertion.assert) }
     const { value } = assertion
-    if (typeof value !== 'string' || !/^(file|package):/.test(value)) return weighed
+    if (!isReference(value)) return weighed
     const load = /^(not-)?javascript$/.test(assertion.type) ? await this.functionAt(value) : undefined
     if (load) return { ...weighed, value: load }
     // promptfoo resolves the rest (Python, text files) itself, relative to the working directory.
@@ -108,11 +124,11 @@ export class Scorer {
     return weighed
   }
 
-  /** The function behind `file://x.ts:name` or `package:x:y.z`, guarded; undefined where promptfoo has to load it itself. */
+  /** The function behind a reference, guarded; undefined where promptfoo has to load it itself. */
   private functionAt(reference: string): Promise<AssertionValueFunction | undefined> {
     let loaded = this.functions.get(reference)
     if (!loaded) {
-      loaded = this.load(reference).then((fn) => fn && this.guard(reference, fn))
+      loaded = this.scorable.functionBehind(reference).then((fn) => fn && this.guard(reference, fn as AssertionValueFunction))
       this.functions.set(reference, loaded)
     }
     return loaded
@@ -128,47 +144,10 @@ export class Scorer {
       }
     }
   }
+}
 
-  private async load(reference: string): Promise<AssertionValueFunction | undefined> {
-    const inFile = /^file:\/\/(.*?\.[cm]?[jt]s)(?::(.+))?$/.exec(reference)
-    const inPackage = /^package:((?:@[^/:]+\/)?[^:]+):(.+)$/.exec(reference)
-    if (!inFile && !inPackage) return undefined
-    const names = (inFile ? inFile[2] : inPackage![2])?.split('.') ?? []
-    try {
-      const module = inFile ? await this.importFile(inFile[1]) : await this.importPackage(inPackage![1])
-      if (!module) return undefined
-      // As promptfoo: where there is a default export, names are looked up on it.
-      const home = module.default ?? module
-      const value = names.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], home)
-      if (typeof value === 'function') return value as AssertionValueFunction
-      throw new Error(`it is ${value === undefined ? 'not exported' : `a ${typeof value}`}; exported are: ${Object.keys(home).join(', ')}`)
-    } catch (error) {
-      throw new ConfigError(
-        `${this.suite.file} refers to ${reference}, which is no function: ${(error as Error).message}. Correct the reference.`,
-        {
-          cause: error,
-        },
-      )
-    }
-  }
-
-  private async importFile(path: string): Promise<Record<string, unknown>> {
-    const file = resolve(this.suite.folder, path)
-    if (/\.[cm]?ts$/.test(file)) {
-      // tsx is a dependency of promptfoo, which loads TypeScript with it too.
-      const tsx = createRequire(resolve(promptfooFolder(this.suite.file), 'package.json')).resolve('tsx')
-      await import(pathToFileURL(tsx).href)
-    }
-    return import(pathToFileURL(file).href)
-  }
-
-  private async importPackage(name: string): Promise<Record<string, unknown> | undefined> {
-    try {
-      return await import(pathToFileURL(createRequire(resolve(this.suite.folder, 'package.json')).resolve(name)).href)
-    } catch (error) {
-      // A package with an entry for `import` alone: promptfoo's own resolver reads it.
-      if ((error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined
-      throw error
-    }
-  }
+/** tsx is a dependency of promptfoo, which loads TypeScript with it too. */
+async function loadTsx(suiteFile: string): Promise<void> {
+  const tsx = createRequire(resolve(promptfooFolder(suiteFile), 'package.json')).resolve('tsx')
+  await import(pathToFileURL(tsx).href)
 }

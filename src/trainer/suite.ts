@@ -15,21 +15,12 @@ import { fileURLToPath } from 'node:url'
 import type { ConfigObject } from '../config-keys.ts'
 import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+import type { SuiteAssertion } from '../grading/references.ts'
 
 /** A test as promptfoo resolved it: vars, assertions, options. */
 export interface SuiteTest {
   assert?: SuiteAssertion[]
   options?: Record<string, unknown>
-  [key: string]: unknown
-}
-
-export interface SuiteAssertion {
-  type: string
-  value?: unknown
-  metric?: string
-  weight?: number
-  /** Of an assert-set. */
-  assert?: SuiteAssertion[]
   [key: string]: unknown
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { lengthBudget, parallelStructure, parallelUsed, pathAgreement, repetition } from '../../src/assertions/index.ts'
+import { ConfigError } from '../../src/engine/errors.ts'
 
 const block = (paths: string[], summary = 'so s'): string =>
   `<Parallel>${paths.map((path) => `<Path>${path}</Path>`).join('')}</Parallel>\n<Summary>${summary}</Summary>`
@@ -22,7 +23,7 @@ describe('pathAgreement', () => {
     expect(pathAgreement(rescue, { vars: { answer: '42' } })).toMatchObject({ namedScores: { rescue: 0 } })
     const half = `${block(['it is 42', 'it is 41'], 'it is 41')}\n\nFinal Answer: 41`
     expect(pathAgreement(half, { vars })).toMatchObject({ score: 0.5, namedScores: { rescue: 0 } })
-    expect(pathAgreement(rescue, { vars: { answer: '' } }).metadata.configError).toBe(true)
+    expect(() => pathAgreement(rescue, { vars: { answer: '' } })).toThrow(ConfigError)
   })
 
   it('reads all blocks or the last, and is 0 without paths or answer', () => {
@@ -31,7 +32,7 @@ describe('pathAgreement', () => {
     expect(pathAgreement(two, { config: { blocks: 'last' } }).score).toBe(1)
     expect(pathAgreement('Final Answer: 7', {})).toMatchObject({ pass: true, score: 0, metadata: { paths: 0 } })
     expect(pathAgreement(block(['it is 7', 'it is 8']), {})).toMatchObject({ score: 0, metadata: { final: null } })
-    expect(pathAgreement(two, { config: { blocks: 'first' } }).metadata.configError).toBe(true)
+    expect(() => pathAgreement(two, { config: { blocks: 'first' } })).toThrow(ConfigError)
   })
 
   it('reads the tree of the provider where tags are hidden', () => {
@@ -66,9 +67,9 @@ describe('lengthBudget', () => {
 
   it('needs bounds and a count', () => {
     for (const config of [{}, { maxTokens: 10 }, { maxTokens: 10, cacheTokens: 20 }, { maxTokens: 0, cacheTokens: 0 }]) {
-      expect(lengthBudget('', { config, metadata: { totalTokens: 5 } }).metadata.configError).toBe(true)
+      expect(() => lengthBudget('', { config, metadata: { totalTokens: 5 } })).toThrow(ConfigError)
     }
-    expect(lengthBudget('x', { config: { maxTokens: 10, cacheTokens: 5 } }).reason).toContain('tokenUsage.completion')
+    expect(() => lengthBudget('x', { config: { maxTokens: 10, cacheTokens: 5 } })).toThrow('tokenUsage.completion')
   })
 })
 
@@ -86,7 +87,7 @@ describe('repetition', () => {
   it('does not count tags, and takes bounds', () => {
     expect(repetition('<Path>a b c d</Path><Path>e f g h</Path>', {}).metadata.total).toBe(5)
     expect(repetition('a a a a a', { config: { max: 0.3 } })).toMatchObject({ pass: false, score: 0.5 })
-    expect(repetition('a', { config: { n: 0 } }).metadata.configError).toBe(true)
+    expect(() => repetition('a', { config: { n: 0 } })).toThrow(ConfigError)
   })
 })
 

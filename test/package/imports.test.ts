@@ -45,10 +45,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   engine: ['engine/', 'random.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
+  grading: ['grading/', 'assertions/', 'config-keys.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/'],
   config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts'],
   // The hook at the end of a run hands its rows to the report.
-  providers: ['providers/', 'config/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
+  providers: ['providers/', 'grading/', 'config/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   // A teacher's responses are rows of promptfoo.
   data: [
     'data/',
@@ -71,7 +72,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'random.ts',
     'engine/errors.ts',
   ],
-  trainer: ['trainer/', 'assertions/crash.ts', 'config/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
+  trainer: ['trainer/', 'grading/', 'assertions/crash.ts', 'config/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
   'config-keys.ts': ['engine/errors.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],

@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { Scorer } from '../../src/trainer/scoring.ts'
-import { loadSuite, type Suite, type SuiteAssertion } from '../../src/trainer/suite.ts'
+import { loadSuite, type Suite } from '../../src/trainer/suite.ts'
 import { fixture, newFolder, root } from './runs.ts'
 
 describe('a suite, resolved by promptfoo', () => {
@@ -29,6 +30,8 @@ describe('a suite, resolved by promptfoo', () => {
     await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
   })
 })
+
+const ANSWER = 'file://../../../src/assertions/index.ts:mathAnswer'
 
 describe('scoring', () => {
   const suiteOf = (assert: SuiteAssertion[], options?: Record<string, unknown>): Suite => ({
@@ -66,7 +69,6 @@ describe('scoring', () => {
     ['one that returns nothing', js('file://crashes.mjs:nothing'), /must return a boolean, number/],
     ['an internal error', js('file://crashes.mjs:internal'), /internal error: cannot parse the tree/],
     ['a configuration error', js('file://crashes.mjs:configuration'), /min must be a number/],
-    ['Python that is not there', { type: 'python', metric: 'm', value: 'file://none.py' }, /Error running Python script|ENOENT|none\.py/],
   ])('stops at %s, with its message and the row', async (_, assertion, message) => {
     const failure = score([js('true', { metric: 'n' }), assertion])
     await expect(failure).rejects.toThrow(message)
@@ -74,8 +76,13 @@ describe('scoring', () => {
   })
 
   it('refuses what it cannot do before the first step', async () => {
-    await expect(score([js('file://graders.ts:digitz')])).rejects.toThrow(/not exported; exported are: .*digits/)
-    await expect(score([js('file://none.ts:x')])).rejects.toThrow(/no function/)
+    await expect(score([js('file://graders.ts:digitz')])).rejects.toThrow(/not exported\. Did you mean "digits"\?.*It is test 1 of/)
+    await expect(score([js('file://none.ts:x')])).rejects.toThrow(/no file .*none\.ts.*It is test 1 of/)
+    await expect(score([{ type: 'python', metric: 'm', value: 'file://none.py' }])).rejects.toThrow(/no file .*none\.py/)
+    await expect(score([js('package:paralel-r1:mathAnswer')])).rejects.toThrow(/the package paralel-r1 is not installed/)
+    const set = { type: 'assert-set', assert: [js(ANSWER, { config: { extrat: 'boxed' } })] }
+    await expect(score([set])).rejects.toThrow(/"extract".*It is test 1 of/)
+    await expect(score([js(ANSWER.replace('mathAnswer', 'mathAnswr'))])).rejects.toThrow(/Did you mean "mathAnswer"/)
     await expect(Scorer.open(suiteOf([]))).rejects.toThrow(/no assertions/)
     await expect(Scorer.open(suiteOf([js('true')], { transform: 'output.trim()' }))).rejects.toThrow(/options\.transform/)
   })

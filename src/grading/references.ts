@@ -1,0 +1,93 @@
+/** What the assertions of a suite refer to: `file://grade.ts:name`, `package:name:entity`, a text file. */
+
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { nearestName } from '../config-keys.ts'
+import { ConfigError } from '../engine/errors.ts'
+
+/** An assertion as a promptfoo config writes it. */
+export interface SuiteAssertion {
+  type: string
+  value?: unknown
+  metric?: string
+  weight?: number
+  /** Of an assert-set. */
+  assert?: SuiteAssertion[]
+  [key: string]: unknown
+}
+
+export type GraderFunction = (output: unknown, context: object) => unknown
+
+export interface ReferenceOptions {
+  /** References are relative to this folder. */
+  folder: string
+  /** Makes `import()` understand TypeScript. Without it a TypeScript file is looked for and not loaded. */
+  loadTypeScript?: () => Promise<unknown>
+}
+
+export const isReference = (value: unknown): value is string => typeof value === 'string' && /^(file:\/\/|package:)/.test(value)
+
+/**
+ * The function behind a reference; undefined where promptfoo has to load it itself (Python, text files, a module that only its own resolver
+ * reads). Throws ConfigError where there is no such file, package or function.
+ */
+export async function functionBehind(reference: string, options: ReferenceOptions): Promise<GraderFunction | undefined> {
+  // A template is filled in by promptfoo.
+  if (reference.includes('{{')) return undefined
+  const inPackage = /^package:((?:@[^/:]+\/)?[^:]+):(.+)$/.exec(reference)
+  const inFile = /^file:\/\/(.*?\.\w+)(?::(.+))?$/.exec(reference)
+  if (!inPackage && !inFile) return undefined
+  const names = (inPackage ?? inFile)![2]?.split('.') ?? []
+  try {
+    const module = inPackage ? await importPackage(inPackage[1], options.folder) : await importFile(inFile![1], options)
+    return module && functionOf(module, names)
+  } catch (error) {
+    throw new ConfigError(`An assertion refers to ${reference}, which is no function: ${(error as Error).message} Correct the reference.`, {
+      cause: error,
+    })
+  }
+}
+
+function functionOf(module: Record<string, unknown>, names: readonly string[]): GraderFunction {
+  // As promptfoo: where there is a default export, names are looked up on it.
+  const outer = module.default as { default?: unknown } | undefined
+  const home = (outer?.default ?? outer ?? module) as Record<string, unknown>
+  const value = names.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], home)
+  if (typeof value === 'function') return value as GraderFunction
+  const exported = Object.keys(home)
+  const nearest = nearestName(names.at(-1) ?? '', exported)
+  const got = value === undefined ? 'it is not exported' : `it is a ${typeof value}`
+  throw new Error(`${got}.${nearest ? ` Did you mean "${nearest}"?` : ''} Exported are: ${exported.join(', ')}.`)
+}
+
+type Module = Promise<Record<string, unknown> | undefined>
+
+async function importFile(path: string, { folder, loadTypeScript }: ReferenceOptions): Module {
+  const file = resolve(folder, path)
+  if (!existsSync(file)) throw new Error(`there is no file ${file}.`)
+  if (/\.[cm]?ts$/.test(file)) {
+    if (!loadTypeScript) return undefined
+    await loadTypeScript()
+  } else if (!/\.[cm]?js$/.test(file)) return undefined
+  try {
+    return await import(pathToFileURL(file).href)
+  } catch (error) {
+    // promptfoo runs CommonJS in a folder of ES modules too.
+    if (file.endsWith('.js') && /(require|module|exports|__dirname|__filename) is not defined/.test(String(error))) return undefined
+    throw error
+  }
+}
+
+async function importPackage(name: string, folder: string): Module {
+  let file: string
+  try {
+    file = createRequire(resolve(folder, 'package.json')).resolve(name)
+  } catch (error) {
+    // A package with an entry for `import` alone: promptfoo's own resolver reads it.
+    if ((error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined
+    throw new Error(`the package ${name} is not installed at ${resolve(folder)}.`, { cause: error })
+  }
+  return import(pathToFileURL(file).href)
+}
