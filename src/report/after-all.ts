@@ -30,6 +30,7 @@ export async function reportAfterAll(context: unknown): Promise<void> {
     const analysis = await analyze(readExperiment([{ source: 'this evaluation', rows, configs: new Map() }]))
     if (analysis.gate && analysis.gate.missed.length > 0) failRun(context)
     addMetrics(list(prompts), analysis)
+    showFigures(list(prompts), analysis)
     if (isEvalCommand(process.argv)) printAtExit(describeAnalysis(analysis), analysis.summaries.length > 0)
   } catch (error) {
     if (error instanceof ThresholdError) failRun(context)
@@ -50,6 +51,30 @@ export function addMetrics(prompts: readonly unknown[], { summaries, gate }: Ana
     const missed = gate?.missed.filter(({ column }) => column === summary.column).length
     for (const [name, value] of [...metricsOf(summary), ...(missed === undefined ? [] : [['repeats missed', missed] as const])]) {
       if (Number.isFinite(value) && number(counted[name]) === undefined) named[name] = value
+    }
+  }
+}
+
+/**
+ * Makes figures of the suite's metrics that are no shares of passes, such as tokens: their mean takes the place of sum and count. promptfoo's
+ * web view shows every counted metric as a percentage (16860.50 % for 168.6 tokens) and an uncounted one as it is. A metric is a figure in every
+ * column where it is anything else than 0 or 1 in one. Rows and what is computed from them stay as they are.
+ */
+export function showFigures(prompts: readonly unknown[], { summaries, experiment }: Analysis): void {
+  const figures = new Set(
+    experiment.samples.flatMap(({ scores }) => [...scores].filter(([, value]) => value !== 0 && value !== 1).map(([name]) => name)),
+  )
+  for (const { column, scores, behaviour } of summaries) {
+    const { metrics } = fields(prompts[column.promptIdx])
+    if (!isFields(metrics) || !isFields(metrics.namedScores)) continue
+    for (const name of figures) {
+      const found = [...scores, ...behaviour].find((one) => one.name === name)
+      if (!found || !Number.isFinite(found.estimate.value)) continue
+      const named = metrics.namedScores as Record<string, number>
+      named[name] = found.estimate.value
+      for (const counts of [metrics.namedScoresCount, metrics.namedScoreWeights]) {
+        if (isFields(counts)) delete (counts as Record<string, unknown>)[name]
+      }
     }
   }
 }

@@ -98,6 +98,13 @@ describe('parallelUsed', () => {
     expect(parallelUsed(broken, { config: { valid: false } }).score).toBe(1)
     expect(parallelUsed('plain', { config: { valid: false } }).score).toBe(0)
   })
+
+  it('asks a sequential provider for no block, and counts none', () => {
+    const of = (mode: string) => ({ providerResponse: { metadata: { mode } } })
+    expect(parallelUsed('plain', of('sequential'))).toMatchObject({ pass: true, score: 0, reason: expect.stringContaining('needs none') })
+    expect(parallelUsed('plain', of('parallel'))).toMatchObject({ pass: false, score: 0 })
+    expect(parallelUsed(block(['a', 'b']), of('sequential'))).toMatchObject({ pass: true, score: 1 })
+  })
 })
 
 /**

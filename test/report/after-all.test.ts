@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { addMetrics, metricsOf, reportAfterAll } from '../../src/report/after-all.ts'
+import { addMetrics, metricsOf, reportAfterAll, showFigures } from '../../src/report/after-all.ts'
 import { analyze } from '../../src/report/analysis.ts'
 import { readExperiment } from '../../src/report/samples.ts'
 import { describeAnalysis } from '../../src/report/terminal.ts'
@@ -39,6 +39,27 @@ describe('metrics for promptfoo', () => {
     own.metrics.namedScoresCount = { 'parallel ratio': 12 }
     addMetrics([own, prompt()], await analyze(readExperiment([results(ROWS)])))
     expect(own.metrics.namedScores['parallel ratio']).toBe(7)
+  })
+
+  it('make figures of what is no share of passes, in every column, and leave shares counted', async () => {
+    const told = (problem: number, column: number, tokens: number, parallel: number) =>
+      row({ problem, column, right: true, answer: '1', scores: { tokens, parallel, efficiency: column * 0.5 } })
+    const rows = [told(1, 0, 100, 0), told(2, 0, 200, 0), told(1, 1, 40, 1), told(2, 1, 60, 0)]
+    const counted = (parallel: number) => ({
+      metrics: {
+        namedScores: { tokens: 300, parallel, efficiency: 0 } as Record<string, number>,
+        namedScoresCount: { tokens: 2, parallel: 2, efficiency: 2 } as Record<string, number>,
+        namedScoreWeights: { tokens: 2, parallel: 2, efficiency: 2 } as Record<string, number>,
+      },
+    })
+    const prompts = [counted(0), counted(1)]
+    showFigures(prompts, await analyze(readExperiment([results(rows)])))
+    expect(prompts[0].metrics.namedScores).toEqual({ tokens: 150, parallel: 0, efficiency: 0 })
+    expect(prompts[1].metrics.namedScores).toEqual({ tokens: 50, parallel: 1, efficiency: 0.5 })
+    for (const { metrics } of prompts) {
+      expect(metrics.namedScoresCount).toEqual({ parallel: 2 })
+      expect(metrics.namedScoreWeights).toEqual({ parallel: 2 })
+    }
   })
 
   it('leave out what has no value: intervals from a single problem', async () => {
