@@ -28,6 +28,8 @@ interface CallContext {
 
 interface Suite {
   providers: CapturedProvider[]
+  tests?: unknown[]
+  scenarios?: unknown[]
 }
 
 interface RowResult {
@@ -79,6 +81,10 @@ export async function beforeAll(context: { suite: Suite }): Promise<{ suite: Sui
     flush()
     closeSync(file)
   })
+  // promptfoo makes one row without variables of it.
+  if (!suite.tests?.length && !suite.scenarios?.length) {
+    write({ kind: 'error', message: 'the list of tests is empty; look at "tests", and at the file or loader that it names' })
+  }
   for (const provider of suite.providers) {
     const name = provider.label || provider.id()
     write({

@@ -169,7 +169,9 @@ async function readCapture(file: string, captured: string, log: string, options:
     throw new ConfigError(`${file} has ${wanted}. Name the label of one of its provider entries. promptfoo said:\n${log.trim()}`)
   }
   if (errors.length > 0) {
-    throw new ConfigError(`${errors.length} rows of ${file} could not be resolved; the first: ${errors[0]}. Correct the suite.`)
+    throw new ConfigError(
+      `${errors.length} row${errors.length === 1 ? '' : 's'} of ${file} could not be resolved; the first: ${errors[0]}. Correct the suite.`,
+    )
   }
   if (rows.length === 0) throw new ConfigError(`${file} gives no rows for "${provider.label}". promptfoo said:\n${log.trim()}`)
   if (provider.transform) {

@@ -27,6 +27,9 @@ describe('a suite, resolved by promptfoo', () => {
   it('names the row that does not render, the provider that is not there, the file that is not there', async () => {
     await expect(loadSuite(fixture('broken.yaml'), { tests: false })).rejects.toThrow(/24 rows.*filter not found: nofilter/s)
     await expect(loadSuite(fixture('rl.yaml'), { provider: 'paralel', tests: true })).rejects.toThrow(/no provider labelled "paralel"/)
+    const empty = path.join(newFolder(), 'empty.yaml')
+    writeFileSync(empty, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: []\n')
+    await expect(loadSuite(empty, { tests: false })).rejects.toThrow(/the list of tests is empty/)
     await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
   })
 })
