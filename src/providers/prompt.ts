@@ -2,9 +2,9 @@
 
 import type { ChatMessage } from '../engine/checkpoint/chat-template.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
-import { blankLine } from '../engine/checkpoint/plain-template.ts'
-import { strangeEdge } from '../engine/checkpoint/prompt-edges.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { blankLine } from '../engine/plain-template.ts'
+import { strangeEdge } from '../engine/prompt-edges.ts'
 import type { ThinkingConfig } from './config.ts'
 
 /** A prompt as the model reads it. */

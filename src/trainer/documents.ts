@@ -83,6 +83,27 @@ ${rows(pick(grpo, false))}
 ## save
 
 ${rows(keys(save))}
+
+## The form of prompts
+
+A model answers well only to prompts in the form of its training. For a small model one line break at the end can decide.
+So every saved checkpoint carries the form of its prompts.
+
+- **A chat template.** A model that has one keeps it. A model without one gets one that is made from the prompts of all stages. It takes
+  off the white space around a prompt and writes the white space that all training prompts shared, and the start token where the
+  tokenizer adds one. Where prompts differ in their white space, it leaves that of a prompt alone. It is written only if it gives every
+  prompt the ids that it is trained with. The plan shows the first prompt as the model reads it. So a prompt from a file, from a line of YAML and from chat messages give
+  the same ids, here and in any other program that applies chat templates.
+- **System messages and turns.** If a stage had them without a template, their texts are joined by blank lines. If none had, the template
+  refuses them.
+- **\`chatTemplate: false\`** in the provider config of every stage's suite trains without the model's own template. The checkpoint then gets
+  one made from the prompts in its place.
+- **First and last tokens.** \`parallel_r1.json\` lists in \`prompts\` the ids that training prompts began and ended with. A list has eight ids at most,
+  and at least four prompts for each. Otherwise it stays empty, because texts that end freely say nothing about their form. The
+  provider warns once for each checkpoint when a prompt begins or ends with a token that is not in its list. Nobody is warned about a
+  checkpoint without such lists.
+
+A changed template is another checkpoint to the store of samples. No sample of the old one is used again.
 `
 }
 

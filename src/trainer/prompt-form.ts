@@ -5,8 +5,8 @@
 
 import { ChatTemplate } from '../engine/checkpoint/chat-template.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
-import { type PlainForm, plainTemplate } from '../engine/checkpoint/plain-template.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
+import { type PlainForm, plainTemplate } from '../engine/plain-template.ts'
 import { plainText, type ReadPrompt } from '../providers/prompt.ts'
 
 /**
@@ -33,11 +33,11 @@ export function trainedTemplate(
   return prompts.every(gives) ? template : undefined
 }
 
-/** For the plan: what the template does with a prompt. */
-export function describeTemplate(checkpoint: CheckpointInfo): string {
-  const { chatTemplate } = checkpoint
-  if (!chatTemplate) return 'no chat template gives these ids: write prompts as in training'
-  return chatTemplate.source.length <= 100 ? chatTemplate.source : `chat template of ${chatTemplate.source.length} characters`
+/** For the plan: the first prompt as the model reads it, and what writes it at inference. */
+export function describePrompt({ tokenizer, chatTemplate }: CheckpointInfo & { tokenizer: Tokenizer }, { ids }: ReadPrompt): string {
+  const text = JSON.stringify(tokenizer.decode(ids))
+  const shown = text.length > 160 ? `${text.slice(0, 80)} … ${text.slice(-80)}` : text
+  return `${shown}\n${chatTemplate ? 'The chat template writes this form.' : 'No chat template gives these ids. Write prompts as in training.'}`
 }
 
 /** White space around the texts that all prompts share is the form's, any other is the text's own. */

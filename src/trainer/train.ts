@@ -4,9 +4,9 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
 import { availableMemory } from '../engine/checkpoint/memory.ts'
-import { edgesOf, joinEdges } from '../engine/checkpoint/prompt-edges.ts'
 import { ConfigError, NoTrainingError, ParallelR1Error } from '../engine/errors.ts'
 import { openEngine } from '../engine/open.ts'
+import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
 import type { Engine, MemoryPlan } from '../engine/types.ts'
 import { parseThinkingConfig } from '../providers/config.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
@@ -16,7 +16,7 @@ import { compareAtResume, configHash, configTable, decisiveTable, type LengthCha
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { type OpenedModel, openModel } from './model.ts'
-import { describeTemplate, trainedTemplate } from './prompt-form.ts'
+import { describePrompt, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session } from './recipe.ts'
 import { GraderError } from './scoring.ts'
 import { sftRecipe } from './sft.ts'
@@ -99,7 +99,7 @@ class Training {
     const { checkpoint } = session
     const prompts = recipes.flatMap((recipe) => recipe.prompts)
     // A run that goes on has found its template when it began, from the prompts of all stages.
-    if (!saved || !checkpoint.chatTemplate) checkpoint.chatTemplate = trainedTemplate(checkpoint, prompts)
+    if (!saved) checkpoint.chatTemplate = trainedTemplate(checkpoint, prompts)
     this.printPlan(session, stages, recipes)
     if (options.dryRun) return 'planned'
     if (!saved) {
@@ -216,7 +216,8 @@ class Training {
     const { model } = session
     this.say(`Parameters: ${model.parameterCount.toLocaleString('en')}`)
     this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
-    this.say(`\nPrompts are read by\n${describeTemplate(session.checkpoint)}`)
+    const first = recipes[0]?.prompts[0]
+    if (first) this.say(`\nFirst prompt\n${describePrompt(session.checkpoint, first)}`)
     const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
     const plan = model.memoryPlan(tokens)
     this.say(`\nMemory plan\n${table(memoryTable(plan, tokens))}\n`)

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
@@ -100,6 +100,31 @@ describe('promptfoo eval with the installed tarball', () => {
     const run = await promptfooEval(installed.folder, config)
     expect(run.code).toBe(1)
     expect(run.log).toContain('Unknown key "pathes" in the provider config. Did you mean "paths"?')
+  })
+
+  it.skipIf(!haveCheckpoints)('answers alike from a file, a line and a chat, with the shipped checkpoint', async () => {
+    const line = `Use {{ numbers | replace(" ", ", ") }} once each with + - * / to make {{ target }}.`
+    const shipped = path.join(root, 'suites/countdown')
+    const rows = readFileSync(path.join(shipped, 'test.hard.jsonl'), 'utf8').split('\n').slice(0, 8)
+    const config = writeConfig('forms.yaml', {
+      prompts: [`file://${shipped}/prompt.j2`, line, JSON.stringify([{ role: 'user', content: line.replaceAll('"', "'") }])],
+      providers: [
+        {
+          id: 'package:parallel-r1:ParallelThinkingProvider',
+          config: { checkpoint: path.join(shipped, 'checkpoints/parallel'), precision: 'f32', seed: 1, samples: 'off' },
+        },
+      ],
+      defaultTest: { assert: [{ type: 'javascript', metric: 'answer', value: 'package:parallel-r1:countdownAnswer' }] },
+      tests: rows.map((row) => JSON.parse(row)),
+    })
+    const run = await promptfooEval(installed.folder, config, ['-j', '24'])
+    expect(run.rows).toHaveLength(24)
+    const outputs = new Map<string, Set<unknown>>()
+    for (const { vars, response } of run.rows) outputs.set(vars.numbers, (outputs.get(vars.numbers) ?? new Set()).add(response?.output))
+    expect([...outputs.values()].map(({ size }) => size)).toEqual(Array(8).fill(1))
+    const right = run.rows.filter(({ namedScores }) => namedScores.answer === 1).length
+    expect(right).toBeGreaterThan(0)
+    expect(run.log).not.toContain('unlike every prompt')
   })
 
   it.skipIf(!haveCheckpoints)('runs the shipped suite from node_modules', async () => {

@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import type { CallApiContextParams, ProviderResponse } from 'promptfoo'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { ConfigError, UnavailableError } from '../../src/engine/errors.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import { ModelPool } from '../../src/providers/pool.ts'
@@ -181,6 +182,42 @@ describe('ParallelThinkingProvider', () => {
     expect((await parallel.callApi(prompts[0], context())).error).toBeUndefined()
     await own.releaseAll()
     expect(own.size).toBe(0)
+  })
+})
+
+describe('a prompt unlike training', () => {
+  const logged = (warn: () => void) => ({ ...context(), logger: { warn } as unknown as CallApiContextParams['logger'] })
+  const short = { maxTokens: 12, mode: 'sequential' }
+
+  it('is warned about once for each checkpoint, by the logger of promptfoo where there is one', async () => {
+    const tokenizer = Tokenizer.load(path.resolve('suites/countdown/tokenizer'))
+    for (const checkpoint of ['formed', 'formed-too']) {
+      const prompts = { firstIds: [], lastIds: tokenizer.encode('.\n') }
+      await writeTinyCheckpoint(path.join(folder, checkpoint), { prompts, chatTemplate: '{{ messages[0].content | trim }}{{ "\\n" }}' })
+    }
+    const warn = vi.fn()
+    for (const prompt of prompts) await provider({ ...short, checkpoint: 'formed' }).callApi(prompt, logged(warn))
+    expect(warn).not.toHaveBeenCalled()
+    for (const prompt of [...prompts, prompts[0]]) {
+      const response = await provider({ ...short, checkpoint: 'formed', chatTemplate: false }).callApi(prompt, logged(warn))
+      expect(response.error).toBeUndefined()
+    }
+    expect(warn).toHaveBeenCalledOnce()
+    expect(warn.mock.calls[0][0]).toMatch(
+      /^parallel-r1: A prompt ends unlike every prompt that .*formed was trained on, .* Got the token "\.", training had "\.\\n"\. Leave chatTemplate: false out/,
+    )
+    const spy = vi.spyOn(console, 'warn').mockReturnValue()
+    await provider({ ...short, checkpoint: 'formed-too', chatTemplate: false }).callApi(prompts[0], context())
+    expect(spy).toHaveBeenCalledOnce()
+    spy.mockRestore()
+  })
+
+  it('is not guessed at where a checkpoint does not say what it was trained on', async () => {
+    const warn = vi.fn()
+    for (const checkpoint of ['structured', 'untagged', 'chat']) {
+      await provider({ ...short, checkpoint }).callApi('x', logged(warn))
+    }
+    expect(warn).not.toHaveBeenCalled()
   })
 })
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
+import type { PromptEdges } from '../../src/engine/prompt-edges.ts'
 import type { ParameterSpec } from '../../src/engine/spec.ts'
 import type { ModelConfig } from '../../src/engine/types.ts'
 import { tagIdsFrom } from '../../src/thinking/tags.ts'
@@ -15,6 +16,8 @@ export interface TinyOptions {
   seed?: number
   attention?: AttentionMode
   chatTemplate?: string
+  /** How the prompts of its training began and ended. */
+  prompts?: PromptEdges
   /** False: the tokenizer has no tags and there is no parallel_r1.json, as in any model from elsewhere. */
   tagged?: boolean
 }
@@ -33,7 +36,7 @@ function withoutTags(): Tokenizer {
  */
 export async function writeTinyCheckpoint(
   folder: string,
-  { seed = 1, attention = 'structured', chatTemplate, tagged = true }: TinyOptions = {},
+  { seed = 1, attention = 'structured', chatTemplate, prompts, tagged = true }: TinyOptions = {},
 ): Promise<void> {
   const tokenizer = Tokenizer.load(tokenizerFolder)
   const eos = tokenizer.idOf('<|endoftext|>')!
@@ -75,6 +78,6 @@ export async function writeTinyCheckpoint(
     tokenizer: tagged ? tokenizer : withoutTags(),
     chatTemplate,
     generation: { eosTokenIds: [eos] },
-    parallel: !tagged ? undefined : { attention, tags, budgets: { response: 120, path: 20 }, paths: 3, maxBlocks: 2 },
+    parallel: !tagged ? undefined : { attention, tags, budgets: { response: 120, path: 20 }, paths: 3, maxBlocks: 2, prompts },
   })
 }

@@ -27,6 +27,7 @@ export function folderWithSuites(from: string, below = ''): string {
 }
 
 interface KeptRow {
+  prompt: string
   test: { assert: { value: unknown }[] }
   vars: Record<string, unknown>
 }

@@ -6,6 +6,8 @@ import { diskOps, type FileOps } from '../../src/engine/checkpoint/atomic.ts'
 import { openCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts'
 import { NativeModel } from '../../src/engine/native/model.ts'
+import { parseThinkingConfig } from '../../src/providers/config.ts'
+import { promptIds, readPrompt, strangePrompt } from '../../src/providers/prompt.ts'
 import { editSuite, folderWithSuites, metrics, newFolder, results, run, spawnTrain, states } from './runs.ts'
 
 /** The run that all others are compared with: 5 steps of SFT, 3 of GRPO, never interrupted. */
@@ -69,6 +71,41 @@ describe('a run', () => {
     expect(existsSync(path.join(whole, 'final', 'trainer'))).toBe(false)
     expect((await openCheckpoint(path.join(whole, 'base'))).parallel?.provenance).toMatchObject({ stage: 'base', step: 5 })
     expect(states(whole)).toEqual(['step-00000007', 'step-00000008'])
+  })
+
+  it('leaves the form of its prompts in what it exports: file, line and chat give the ids of training', async () => {
+    const folder = folderWithSuites(whole)
+    for (const stage of ['base', 'rl']) {
+      editSuite(folder, stage, (rows) => {
+        for (const row of rows) row.prompt += '\n'
+      })
+    }
+    const first = await run(folder, { stopAfter: 6 })
+    expect(first.text).toMatch(/First prompt\n".*=\?\\n"\nThe chat template writes this form/)
+    await run(folder)
+    // Half of the run and the whole of it: the template comes from the prompts of all stages, and a resumed run keeps it.
+    const [trained, ...exports] = [
+      whole,
+      ...[states(folder)[0], 'base', 'final'].map((name, i) => path.join(folder, i ? '' : 'checkpoints', name)),
+    ]
+    for (const exported of exports) {
+      const checkpoint = await openCheckpoint(exported)
+      const tokenizer = checkpoint.tokenizer!
+      const ids = tokenizer.encode('12+3=?\n')
+      const settings = parseThinkingConfig({}, 'the config')
+      const chat = JSON.stringify([{ role: 'user', content: '12+3=?' }])
+      for (const prompt of ['12+3=?\n', '12+3=?', ' 12+3=? ', chat]) {
+        const read = readPrompt(checkpoint, settings, prompt)
+        expect(read.ids).toEqual(ids)
+        expect(strangePrompt(checkpoint, read)).toBeUndefined()
+      }
+      expect(checkpoint.parallel?.prompts?.lastIds).toEqual([ids.at(-1)])
+      const raw = readPrompt(checkpoint, parseThinkingConfig({ chatTemplate: false }, 'the config'), '12+3=?')
+      expect(strangePrompt(checkpoint, raw)).toContain('ends unlike every prompt')
+    }
+    // The prompts of the other run end otherwise.
+    const other = await openCheckpoint(path.join(trained, 'final'))
+    expect(promptIds(other, parseThinkingConfig({}, 'the config'), '12+3=?\n')).toEqual(other.tokenizer!.encode('12+3=?'))
   })
 
   it('is the same whatever the micro-batches', async () => {

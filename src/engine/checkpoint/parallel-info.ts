@@ -1,6 +1,6 @@
+import { edgeNames, type PromptEdges } from '../prompt-edges.ts'
 import { isObject, isTokenId, type JsonObject, own } from './files.ts'
 import { problem, show } from './problem.ts'
-import { edgeNames, type PromptEdges } from './prompt-edges.ts'
 
 /**
  * `parallel_r1.json`: what a parallel-thinking checkpoint knows about itself besides its weights. The method takes its

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { edgesOf, joinEdges, strangeEdge } from '../../../src/engine/checkpoint/prompt-edges.ts'
+import { edgesOf, joinEdges, strangeEdge } from '../../src/engine/prompt-edges.ts'
 
 /** `count` prompts that begin with 1 and end with one of `ends` in turn. */
 const prompts = (count: number, ends: number[]) => Array.from({ length: count }, (_, i) => [1, 50, ends[i % ends.length]])
