@@ -25,14 +25,14 @@
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "PR1_OPS_HASH=<!(node scripts/ops-hash.mjs)"],
-      "cflags!": ["-fno-exceptions"],
+      "cflags!": ["-fno-exceptions", "-O3"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17"],
-      "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-Wno-cast-function-type"],
+      "cflags_cc": ["-std=c++17", "-O2", "-ftree-vectorize", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-Wno-cast-function-type"],
       "xcode_settings": {
         "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
         "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
         "MACOSX_DEPLOYMENT_TARGET": "11.0",
-        "GCC_OPTIMIZATION_LEVEL": "3",
+        "GCC_OPTIMIZATION_LEVEL": "2",
         "OTHER_CPLUSPLUSFLAGS": ["-ffp-contract=off", "-fno-math-errno"]
       }
     }

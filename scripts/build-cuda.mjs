@@ -1,11 +1,13 @@
-// npm run build:cuda: native/cuda as one shared library, prebuilds/<platform>/parallel_r1_cuda.so.
+#!/usr/bin/env node
+// npx pr1-cuda, in a clone npm run build:cuda: native/cuda as one shared library, prebuilds/<platform>/parallel_r1_cuda.so of the package.
 //   --arch 90       machine code for one target only (quick); default: all targets and PTX of the last
 //   --out FILE      another place
 //   --host          compiled by the C++ compiler with the device emulated (PR1_EMULATE): for tests
-// Needs nvcc 12.8 or later (13 for sm_100 and 120 without warnings) and a C++17 compiler; no GPU and no cuBLAS headers.
+// Needs nvcc 12.8 or later (13 for sm_100 and 120 without warnings) and a C++17 compiler; no GPU and no cuBLAS headers. The nvcc is
+// the one that NVCC names, or of the PATH, of /usr/local/cuda, or of pip's wheels.
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -27,16 +29,33 @@ console.log(`${path.relative(process.cwd(), out)}: ${(statSync(out).size / 2 ** 
 
 /** Products and sums are fused only where the source says so (-fmad=false): kernels that must agree to the last bit do. */
 function nvcc() {
-  const compiler = process.env.NVCC ?? 'nvcc'
-  if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status !== 0) {
-    fail(`${compiler} was not found. Install the CUDA toolkit (12.8 or later), or set NVCC to its compiler.`)
-  }
+  const compiler = findNvcc()
+  // Wheels lie as a toolkit does, but name their libraries' folder lib; the compiler itself looks in lib64.
+  const home = path.resolve(path.dirname(compiler), '..')
+  const folders = existsSync(path.join(home, 'lib/libcudart_static.a')) ? [`-I${home}/include`, `-L${home}/lib`] : []
   const list = values.arch ? [values.arch] : targets
   const code = list.map((n) => `-gencode=arch=compute_${n},code=sm_${n}`)
   if (!values.arch) code.push(`-gencode=arch=compute_${targets.at(-1)},code=compute_${targets.at(-1)}`)
   const flags = ['-std=c++17', '-O3', '-fmad=false', '-Werror', 'all-warnings', '-cudart', 'static', '-shared', `-DPR1_OPS_HASH=${hash}`]
   const hostFlags = ['-Xcompiler', '-fPIC,-Wall,-Wextra,-fvisibility=hidden']
-  return spawnSync(compiler, [...flags, ...hostFlags, ...code, source, '-o', next, '-ldl'], { stdio: 'inherit' })
+  return spawnSync(compiler, [...flags, ...folders, ...hostFlags, ...code, source, '-o', next, '-ldl'], { stdio: 'inherit' })
+}
+
+/** A compiler that starts; ends the run where there is none. */
+function findNvcc() {
+  const wheels = "import glob, sys; print('\\n'.join(f for p in sys.path for f in glob.glob(p + '/nvidia/*/bin/nvcc')))"
+  const { stdout } = spawnSync('python3', ['-c', wheels], { encoding: 'utf8' })
+  const named = process.env.NVCC
+  const candidates = named ? [named] : ['nvcc', '/usr/local/cuda/bin/nvcc', ...(stdout ?? '').split('\n').filter(Boolean)]
+  const found = candidates.find((file) => spawnSync(file, ['--version'], { stdio: 'ignore' }).status === 0)
+  return (
+    found ??
+    fail(
+      `no CUDA compiler was found: ${candidates.join(', ')} ${candidates.length > 1 ? 'do' : 'does'} not start.\n` +
+        'One way to get one: python3 -m pip install nvidia-cuda-nvcc nvidia-cuda-runtime nvidia-cuda-cccl\n' +
+        'Or install the CUDA toolkit (12.8 or later), or set NVCC to its compiler. Then run this again.',
+    )
+  )
 }
 
 function host() {
@@ -58,6 +77,6 @@ function host() {
 }
 
 function fail(message) {
-  console.error(`build:cuda: ${message}`)
+  console.error(`pr1-cuda: ${message}`)
   process.exit(1)
 }

@@ -5,7 +5,7 @@
 //   --clean         compile everything anew
 // A compile that fails is always an error. Needs nothing but Node's own modules until dependencies are known to be there.
 
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -30,23 +30,37 @@ if (missing.length > 0) notBuilt(missing.join(', '))
 const { command, args } = nodeGyp()
 if (!works(command)) notBuilt('node-gyp, which comes with npm')
 for (const target of [clean ? 'rebuild' : 'configure', ...(clean ? [] : ['build'])]) {
-  // Quiet unless it fails: the compiler's own errors are still shown.
   const options = target === 'build' ? [] : headers()
-  const run = spawnSync(command, [...args, target, '--loglevel=error', ...options, ...(target === 'configure' ? [] : ['-j', 'max'])], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-  })
+  const run = await gyp(command, [...args, target, '--loglevel=error', ...options, ...(target === 'configure' ? [] : ['-j', 'max'])])
   if (run.status === 0) continue
-  console.error(run.stdout?.split('\n').slice(-40).join('\n') ?? '')
+  console.error(run.output.split('\n').slice(-40).join('\n'))
   // Where Visual Studio is, node-gyp alone knows.
   if (target === 'configure' && process.platform === 'win32') notBuilt('a C++ compiler that node-gyp finds')
   fail(
-    `Compiling the native engine failed (node-gyp ${target}: ${run.error?.message ?? `exit code ${run.status}`}).`,
+    `Compiling the native engine failed (node-gyp ${target}: ${run.error ?? `exit code ${run.status}`}).`,
     'To install without the engine: npm install --ignore-scripts.',
   )
 }
 rmSync(note, { force: true })
+
+/** Quiet but for the compiler's own errors and a line now and then that says how far it is. */
+function gyp(command, args) {
+  const started = Date.now()
+  const { sources } = JSON.parse(readFileSync(path.join(root, 'binding.gyp'), 'utf8')).targets[0]
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  let [output, files, told] = ['', 0, 0]
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text
+    files += text.match(/^ +CXX\(target\)/gm)?.length ?? 0
+    if (files === 0 || (told > 0 && Date.now() - told < 5000)) return
+    told = Date.now()
+    console.error(`parallel-r1: compiling the engine, file ${files} of ${sources.length}, ${Math.round((told - started) / 1000)} s`)
+  })
+  return new Promise((resolve) => {
+    child.on('error', (error) => resolve({ status: 1, output, error: error.message }))
+    child.on('close', (status) => resolve({ status, output }))
+  })
+}
 
 /** True where a compiled addon of this platform loads: of the platform's package, or below prebuilds/. */
 function compiled() {

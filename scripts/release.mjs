@@ -30,7 +30,7 @@ run('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'])
 rmSync(tarball)
 
 const file = path.join(folder, 'package.json')
-const { scripts, devDependencies: _, ...manifest } = JSON.parse(readFileSync(file, 'utf8'))
+const { scripts, devDependencies: _, workspaces: __, ...manifest } = JSON.parse(readFileSync(file, 'utf8'))
 const released = {
   ...manifest,
   ...repositoryField(values.repository),

@@ -57,11 +57,11 @@ function findPackage() {
   }
 }
 
-/** It is an optional dependency: npm leaves it out where its own install script fails. */
+/** It is an optional peer: npm installs none, and in a clone it leaves the package out where its own install script fails. */
 function installPackage() {
   const project = path.basename(path.dirname(root)) === 'node_modules' ? path.resolve(root, '../..') : root
-  const { optionalDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
-  const wanted = `${addon}@${optionalDependencies[addon]}`
+  const { peerDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  const wanted = `${addon}@${peerDependencies[addon]}`
   console.log(`parallel-r1: installing ${wanted} without its download`)
   const npm = spawnSync('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', wanted], {
     cwd: project,

@@ -45,27 +45,17 @@ struct Gemm {
   size_t ldr;
 };
 
-/// One tile: MR rows of A times NP panels of 16 columns. a, b, c and the rest point at the tile's own. Panels are fetched
+/// One tile: MR rows of A times NP whole panels of 16 columns. a, b, c and the rest point at the tile's own. Panels are fetched
 /// kAhead steps of k before they are needed, if at all.
 template <class P, int MR, int NP, int kAhead = 0>
 inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const typename P::B* b, size_t panel, float* c,
-                      size_t ldc, int columns, bool accumulate, const float* scale, const float* bias,
-                      const float* residual, size_t ldr) {
+                      size_t ldc, bool accumulate, const float* scale, const float* bias, const float* residual,
+                      size_t ldr) {
   V acc[MR][NP];
-  const bool whole = columns >= NP * 16;
 #pragma GCC unroll 16
   for (int m = 0; m < MR; m++) {
 #pragma GCC unroll 16
-    for (int p = 0; p < NP; p++) {
-      if (!accumulate) {
-        acc[m][p] = set1(0.0f);
-      } else if (whole) {
-        acc[m][p] = load(c + m * ldc + p * 16);
-      } else {
-        int n = columns - p * 16;
-        acc[m][p] = load_partial(c + m * ldc + p * 16, n < 0 ? 0 : n, 0.0f);
-      }
-    }
+    for (int p = 0; p < NP; p++) acc[m][p] = accumulate ? load(c + m * ldc + p * 16) : set1(0.0f);
   }
   for (int k = 0; k < K; k++) {
     decltype(P::get(b)) bk[NP];
@@ -85,35 +75,56 @@ inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const
   for (int m = 0; m < MR; m++) {
 #pragma GCC unroll 16
     for (int p = 0; p < NP; p++) {
-      int n = columns - p * 16;
-      if (n >= 16) {
-        V out = acc[m][p];
-        if (scale) out = mul(out, load(scale + p * 16));
-        if (bias) out = add(out, load(bias + p * 16));
-        if (residual) out = add(out, load(residual + m * ldr + p * 16));
-        store(c + m * ldc + p * 16, out);
-      } else if (n > 0) {
-        V out = acc[m][p];
-        if (scale) out = mul(out, load(scale + p * 16));
-        if (bias) out = add(out, load_partial(bias + p * 16, n, 0.0f));
-        if (residual) out = add(out, load_partial(residual + m * ldr + p * 16, n, 0.0f));
-        store_partial(c + m * ldc + p * 16, out, n);
-      }
+      V out = acc[m][p];
+      if (scale) out = mul(out, load(scale + p * 16));
+      if (bias) out = add(out, load(bias + p * 16));
+      if (residual) out = add(out, load(residual + m * ldr + p * 16));
+      store(c + m * ldc + p * 16, out);
     }
   }
 }
 
+/// A last panel of fewer than 16 columns goes through a whole one: `part` (rows, 16) of c, and back. Not templates, so that
+/// the many tiles stay small.
+inline void load_edge(float* part, const float* c, size_t ldc, int rows, int columns) {
+  for (int m = 0; m < rows; m++) store(part + m * 16, load_partial(c + m * ldc, columns, 0.0f));
+}
+inline void store_edge(float* c, size_t ldc, const float* part, int rows, int columns, const float* scale,
+                       const float* bias, const float* residual, size_t ldr) {
+  for (int m = 0; m < rows; m++) {
+    V out = load(part + m * 16);
+    if (scale) out = mul(out, load_partial(scale, columns, 0.0f));
+    if (bias) out = add(out, load_partial(bias, columns, 0.0f));
+    if (residual) out = add(out, load_partial(residual + m * ldr, columns, 0.0f));
+    store_partial(c + m * ldc, out, columns);
+  }
+}
+
+/// MR rows from m of the panels panel0 … panel1, NP at a time.
 template <int MR, int NP, int kAhead = 0, class P>
 inline void gemm_columns(const Gemm<P>& g, int m, int panel0, int panel1) {
+  const int whole = panel1 * 16 <= g.N ? panel1 : panel1 - 1;
+  const typename P::A* a = g.a + m * g.rs;
+  float* c = g.c + m * g.ldc;
+  const float* residual = g.residual ? g.residual + m * g.ldr : nullptr;
   int p = panel0;
-  for (; p + NP <= panel1; p += NP) {
-    gemm_tile<P, MR, NP, kAhead>(g.K, g.a + m * g.rs, g.rs, g.cs, g.b + p * g.panel, g.panel, g.c + m * g.ldc + p * 16,
-                                 g.ldc, g.N - p * 16, g.accumulate, g.scale ? g.scale + p * 16 : nullptr,
-                                 g.bias ? g.bias + p * 16 : nullptr,
-                                 g.residual ? g.residual + m * g.ldr + p * 16 : nullptr, g.ldr);
+  for (; p + NP <= whole; p += NP) {
+    const int at = p * 16;
+    gemm_tile<P, MR, NP, kAhead>(g.K, a, g.rs, g.cs, g.b + p * g.panel, g.panel, c + at, g.ldc, g.accumulate,
+                                 g.scale ? g.scale + at : nullptr, g.bias ? g.bias + at : nullptr,
+                                 residual ? residual + at : nullptr, g.ldr);
   }
+  if (p == panel1) return;
   if constexpr (NP > 1) {
-    if (p < panel1) gemm_columns<MR, 1, kAhead>(g, m, p, panel1);
+    gemm_columns<MR, 1, kAhead>(g, m, p, panel1);
+  } else {
+    const int at = p * 16, columns = g.N - at;
+    float part[MR * 16];
+    if (g.accumulate) load_edge(part, c + at, g.ldc, MR, columns);
+    gemm_tile<P, MR, 1, kAhead>(g.K, a, g.rs, g.cs, g.b + p * g.panel, g.panel, part, 16, g.accumulate, nullptr, nullptr,
+                                nullptr, 0);
+    store_edge(c + at, g.ldc, part, MR, columns, g.scale ? g.scale + at : nullptr, g.bias ? g.bias + at : nullptr,
+               residual ? residual + at : nullptr, g.ldr);
   }
 }
 
@@ -341,23 +352,18 @@ inline void row_tiles_block(const typename P::A* a, int outs, int K, const typen
                             int p0, int p1) {
   const size_t panel = static_cast<size_t>(K) * 16, ldc = columns;
   const int full = outs / kRows * kRows;
+  Gemm<P> g{columns, K, nullptr, 1, kRows, panels, panel, nullptr, ldc, true, nullptr, nullptr, nullptr, 0};
   for (int p = p0; p < p1; p += kWide) {
     for (int o = 0; o < full; o += kRows) {
-      const typename P::A* at = a + static_cast<size_t>(o) * K;
-      float* to = c + o * ldc + p * 16;
-      if (p + kWide <= p1) {
-        gemm_tile<P, kRows, kWide>(K, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
-                                   nullptr, nullptr, 0);
-      } else {
-        gemm_tile<P, kRows, 1>(K, at, 1, kRows, panels + p * panel, panel, to, ldc, columns - p * 16, true, nullptr,
-                               nullptr, nullptr, 0);
-      }
+      g.a = a + static_cast<size_t>(o) * K;
+      g.c = c + o * ldc;
+      gemm_columns<kRows, kWide>(g, 0, p, p + kWide < p1 ? p + kWide : p1);
     }
   }
   if (full < outs) {
-    const int left = outs - full;
-    Gemm<P> g{columns, K, a + static_cast<size_t>(full) * K, 1, static_cast<size_t>(left), panels, panel,
-              c + full * ldc, ldc, true, nullptr, nullptr, nullptr, 0};
-    gemm_block(g, 0, left, p0, p1);
+    g.a = a + static_cast<size_t>(full) * K;
+    g.cs = static_cast<size_t>(outs - full);
+    g.c = c + full * ldc;
+    gemm_block(g, 0, outs - full, p0, p1);
   }
 }

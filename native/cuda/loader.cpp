@@ -40,7 +40,7 @@ bool load_cuda(const std::string& file, const std::string& numerics, CudaEngine&
     return false;
   }
   if (abi() != PR1_OPS_HASH) {
-    why = file + " was built for another version of the addon; run npm run build:cuda again";
+    why = file + " was built for another version of the addon; build it again with pr1-cuda";
     return false;
   }
   char reason[512] = "";

@@ -1,5 +1,5 @@
 // Every op against a plain float64 statement of it, every backward against central differences of that statement.
-// Usage: ops_test [isa [precision]]. With a precision other than f32 the products only. Prints a line an op, exits 1 on the first mismatch. Built and run by test/native/ops.test.ts.
+// Usage: ops_test [isa [precision]]. With a precision other than f32 the products only. Prints a line an op, exits 1 on the first mismatch. Built and run by test/native/ops.proof.ts.
 #include <algorithm>
 #include <atomic>
 #include <cmath>

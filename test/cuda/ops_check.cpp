@@ -1,7 +1,7 @@
 // Every op of the CUDA library against its CPU twin and float64, on random inputs, into outputs poisoned with NaNs.
 // Usage: ops_check LIBRARY [brief | small | full | ceilings]. `small` and the shorter `brief` are for the emulated library,
 // `full` adds the shapes of Qwen3; `ceilings` prints copy bandwidth and matrix rates as JSON instead.
-// Prints a line a check and exits 1 if any failed. Built and run by test/cuda/ops.test.ts and by the bundle's `check`.
+// Prints a line a check and exits 1 if any failed. Built and run by test/cuda/ops.proof.ts and by the bundle's `check`.
 #include <dlfcn.h>
 
 #include <algorithm>

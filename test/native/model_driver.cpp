@@ -1,6 +1,6 @@
 // The whole decoder on random models of sizes that divide by nothing: train, decode with fork and join, the engine's thread.
 // Usage: model_driver isa precision threads [short]. Exits 2 where this CPU lacks the instruction set, 1 on the first
-// mismatch. Built with sanitizers and run by sanitizers.test.ts.
+// mismatch. Built with sanitizers and run by sanitizers.proof.ts.
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
-import { type InstalledPackage, installTarball, root, run } from './route.ts'
+import { builtAddon, type InstalledPackage, installTarball, root, run } from './route.ts'
 
 /** A machine without any tool, and a project on it that this package is to be installed in. */
 let installed: InstalledPackage
@@ -101,5 +101,39 @@ describe.skipIf(process.platform === 'win32')('install where there is no compile
       import { openEngine, UnavailableError } from 'parallel-r1'
       console.log(await openEngine({ device: 'cpu' }).catch((error) => error instanceof UnavailableError))`)
     expect(kind.trim()).toBe('true')
+  })
+})
+
+describe('the CUDA library', () => {
+  it('is built by a command of the package, which says how to get a compiler where there is none', () => {
+    const manifest = JSON.parse(readFileSync(path.join(home, 'package.json'), 'utf8'))
+    const { status, stderr } = spawnSync(process.execPath, [path.join(home, manifest.bin['pr1-cuda'])], { env, encoding: 'utf8' })
+    expect(status).toBe(1)
+    expect(stderr).toContain('python3 -m pip install nvidia-cuda-nvcc nvidia-cuda-runtime nvidia-cuda-cccl')
+    for (const file of ['native/cuda/ops.cu', 'native/ops.h', 'scripts/ops-hash.mjs'])
+      expect(existsSync(path.join(home, file)), file).toBe(true)
+  })
+
+  it.skipIf(!existsSync(path.join(root, builtAddon)))('is asked for by device: cuda with the exact command', () => {
+    cpSync(path.join(root, builtAddon), path.join(home, builtAddon))
+    const message = script(`
+      import { openEngine } from 'parallel-r1'
+      console.log(await openEngine({ device: 'cuda' }).catch(({ message }) => message))`)
+    rmSync(path.join(home, builtAddon))
+    expect(message).toContain('which is not there. Build it with `npx pr1-cuda`')
+  })
+})
+
+describe('TensorFlow.js', () => {
+  it('is an optional peer: npm installs none of it unasked, and nothing else is optional', () => {
+    const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+    const peers = ['@tensorflow/tfjs', '@tensorflow/tfjs-node-gpu']
+    for (const name of peers) {
+      expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true })
+      expect(manifest.peerDependencies).toHaveProperty([name])
+      for (const kind of ['dependencies', 'optionalDependencies']) expect(manifest[kind] ?? {}).not.toHaveProperty([name])
+    }
+    const tests = JSON.parse(readFileSync(path.join(root, 'test/optional-peers/package.json'), 'utf8'))
+    expect(tests.optionalDependencies).toEqual(Object.fromEntries(peers.map((name) => [name, manifest.peerDependencies[name]])))
   })
 })

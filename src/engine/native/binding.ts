@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FullUpdate } from '../checks.ts'
@@ -73,7 +74,12 @@ export interface NativeModelHandle {
 // This file lies at src/engine/native or dist/engine/native: three levels below the package either way.
 const packageRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
 
-/** Where `npm run build:cuda` puts the CUDA library; PR1_CUDA names another. */
+/** What builds the CUDA library, in a clone and in a project that uses the package. */
+export function cudaCommand(): string {
+  return existsSync(path.join(packageRoot, 'src')) ? 'npm run build:cuda' : 'npx pr1-cuda'
+}
+
+/** Where that command puts it; PR1_CUDA names another. */
 export function cudaLibrary(): string {
   return process.env.PR1_CUDA || path.join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`, 'parallel_r1_cuda.so')
 }

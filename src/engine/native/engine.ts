@@ -7,7 +7,7 @@ import { readWeights } from '../checkpoint/weights.ts'
 import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
-import { cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
+import { cudaCommand, cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
 import { NativeModel } from './model.ts'
 
 type CpuPrecision = 'f32' | 'bf16' | 'int8'
@@ -137,7 +137,7 @@ function openCuda(addon: NativeAddon, options: EngineOptions): { handle: NativeE
   const library = cudaLibrary()
   if (!existsSync(library)) {
     throw new UnavailableError(
-      `device: cuda needs the CUDA library, ${library}, which is not there. Run npm run build:cuda (it needs nvcc) or set PR1_CUDA.`,
+      `device: cuda needs the CUDA library, ${library}, which is not there. Build it with \`${cudaCommand()}\`, or set PR1_CUDA to one. See docs/cuda.md.`,
     )
   }
   const numerics = options.numerics ?? 'exact'

@@ -54,8 +54,8 @@ export async function openBackend(choice: BackendChoice, threads: number | undef
     tf = require(plainPackage) as Tf
   } catch (error) {
     throw new UnavailableError(
-      `device: tfjs needs TensorFlow.js, an optional dependency that is not installed (${firstLine(error)}). ` +
-        `Run \`npm install ${plainPackage}\`, or ${addonPackage} for its native kernels.`,
+      `device: tfjs needs TensorFlow.js, an optional peer that is not installed (${firstLine(error)}). ` +
+        `Run \`npm install ${addonPackage}\`, or ${plainPackage} for the slow backend in JavaScript.`,
     )
   }
   // Checks of every value, and a banner that advertises the addon, are off.
