@@ -1,4 +1,5 @@
 import { ConfigError } from './engine/errors.ts'
+import { nearestName } from './nearest-name.ts'
 
 /**
  * Reading of hand-written configuration: unknown keys and wrong values become one sentence that says where, what was
@@ -7,39 +8,6 @@ import { ConfigError } from './engine/errors.ts'
 
 /** A parsed YAML or JSON mapping. */
 export type ConfigObject = Readonly<Record<string, unknown>>
-
-/** Edit distance with insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
-export function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = []
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row[j] = Math.min(substitution, last[j] + 1, row[j - 1] + 1)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) row[j] = Math.min(row[j], beforeLast[j - 2] + 1)
-    }
-    beforeLast = last
-    last = row
-  }
-  return last[b.length]
-}
-
-/** The candidate nearest to `name` when it is near enough to be a slip of the pen (case and separators do not count), else undefined. */
-export function nearestName(name: string, candidates: readonly string[]): string | undefined {
-  const plain = (text: string) => text.toLowerCase().replace(/[-_\s]/g, '')
-  let best: string | undefined
-  let bestDistance = Number.POSITIVE_INFINITY
-  for (const candidate of candidates) {
-    const distance = editDistance(plain(name), plain(candidate))
-    const near = distance <= Math.max(1, Math.floor(Math.min(name.length, candidate.length) * 0.4))
-    if (near && distance < bestDistance) {
-      best = candidate
-      bestDistance = distance
-    }
-  }
-  return best
-}
 
 /** `what` must be `expected`, but is `value`; `next` says what to do. */
 export function mustBe(what: string, expected: string, value: unknown, next: string): ConfigError {

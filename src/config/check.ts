@@ -1,8 +1,9 @@
 /** Checks a hand-written value against a table; the first thing wrong becomes one sentence with place, value and next step. */
 
 import { z } from 'zod'
-import { type ConfigObject, mustBe, nearestName, range, unknownKey } from '../config-keys.ts'
+import { type ConfigObject, mustBe, range, unknownKey } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { defaultOf, entryOf, inner, isRequired, keyInfo, keysOf, type Schema } from './table.ts'
 
 type Path = readonly PropertyKey[]

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** `pr1-data`: fetches, lists and compares the problem sets. */
 
-import { parseArgs } from 'node:util'
-import { ParallelR1Error } from '../engine/errors.ts'
+import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
+import { Progress } from '../cli/progress.ts'
 import { overlaps } from './contamination.ts'
-import { loadProblems } from './load.ts'
+import { loadProblems, notice } from './load.ts'
 import { writeManifest } from './manifest.ts'
 import { DataError } from './problem.ts'
 import { HubError } from './request.ts'
@@ -20,30 +20,24 @@ const USAGE = `pr1-data <command>
   --fresh                         fetch: ask the hub again
   --strict                        a set that differs from its manifest is an error
   -h, --help                      this text
+  --version                       version of the package
 
 Environment: PR1_DATA (a folder with the sets), PR1_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.`
 
+const OPTIONS = { fresh: { type: 'boolean' }, strict: { type: 'boolean' } } as const
+const COMMANDS = ['list', 'fetch', 'check', 'fingerprints']
+
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { fresh: { type: 'boolean' }, strict: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-    allowPositionals: true,
+const dataCommand: Parameters<typeof runMain>[1] = (args, write) =>
+  runCommand({ name: 'pr1-data', usage: USAGE, options: OPTIONS, commands: COMMANDS }, args, write, async ({ values, positionals }) => {
+    const [command, ...names] = positionals
+    if (command === 'list') list()
+    else if (command === 'fetch') await fetchSets(names, values)
+    else if (command === 'check') await check(names, values)
+    else await fingerprints(names, values)
+    return 0
   })
-  const [command, ...names] = positionals
-  const { fresh, strict } = values
-  if (!values.help && command === 'list' && names.length === 0) list()
-  else if (!values.help && command === 'fetch') await fetchSets(names, { fresh, strict })
-  else if (!values.help && command === 'check' && names.length > 0) await check(names, { strict })
-  else if (!values.help && command === 'fingerprints' && names.length === 1) {
-    const set = setNamed(names[0])
-    process.stdout.write(writeManifest(set, await loadProblems(set.name, { strict })))
-  } else {
-    print(USAGE)
-    return values.help ? 0 : 2
-  }
-  return 0
-}
 
 function list(): void {
   const head = ['set', 'problems', 'licence', 'compared', 'file', 'source']
@@ -72,8 +66,11 @@ async function fetchSets(names: string[], options: { fresh?: boolean; strict?: b
   const { PR1_DATA: _, ...env } = process.env
   const failures: Error[] = []
   for (const set of sets) {
+    const bar = new Progress({ label: set.name, unit: 'rows' })
+    const told = { notify: (message: string) => bar.above(() => notice(message)), progress: bar.update.bind(bar) }
     try {
-      print(`${set.name}: ${(await loadProblems(set.name, { ...options, env })).length} problems`)
+      const problems = await loadProblems(set.name, { ...options, ...told, env }).finally(() => bar.stop())
+      print(`${set.name}: ${problems.length} problems`)
     } catch (error) {
       // One set may have moved. A hub that cannot be reached is the same for all.
       const unreachable = error instanceof HubError && error.status === undefined
@@ -85,7 +82,14 @@ async function fetchSets(names: string[], options: { fresh?: boolean; strict?: b
   if (failures.length > 0) throw new DataError(`${failures.length} of ${sets.length} sets were not fetched. The lines above say why.`)
 }
 
+async function fingerprints(names: string[], options: { strict?: boolean }): Promise<void> {
+  if (names.length !== 1) throw new UsageError(`pr1-data fingerprints takes one set. Got ${names.length}. List them with: pr1-data list`)
+  const set = setNamed(names[0])
+  process.stdout.write(writeManifest(set, await loadProblems(set.name, options)))
+}
+
 async function check([test, ...others]: string[], options: { strict?: boolean }): Promise<void> {
+  if (test === undefined) throw new UsageError('pr1-data check needs a test set. Got none. List them with: pr1-data list')
   const { name } = setNamed(test)
   const trains = others.length > 0 ? others.map(setNamed) : SETS.filter((set) => set.name.endsWith('-train') && set.name !== name)
   const problems = await loadProblems(name, options)
@@ -99,13 +103,4 @@ async function check([test, ...others]: string[], options: { strict?: boolean })
   }
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error: unknown) => {
-    const known = error instanceof ParallelR1Error || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')
-    process.stderr.write(`pr1-data: ${known ? (error as Error).message : ((error as Error).stack ?? error)}\n`)
-    process.exitCode = 1
-  },
-)
+process.exitCode = await runMain('pr1-data', dataCommand)

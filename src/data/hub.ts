@@ -27,6 +27,8 @@ export interface HubSettings {
 export interface FetchOptions extends Omit<RequestOptions, 'token'> {
   /** Ask again although the split is in the cache. */
   fresh?: boolean
+  /** Told as rows arrive: how many of how many are there. */
+  progress?(rows: number, total: number): void
 }
 
 interface Page {
@@ -126,6 +128,8 @@ async function allPages(source: HubSource, settings: HubSettings, options: Fetch
   if (first.total > LARGE) options.notify?.(`fetching ${first.total} rows of ${source.dataset} (${source.split})`)
   const offsets = Array.from({ length: Math.ceil(first.total / PAGE_ROWS) }, (_, i) => i * PAGE_ROWS)
   const pages: Page[] = [first]
+  let rows = first.rows.length
+  options.progress?.(rows, first.total)
   const failures: unknown[] = []
   let next = 1
   const connection = async () => {
@@ -133,6 +137,8 @@ async function allPages(source: HubSource, settings: HubSettings, options: Fetch
       const index = next++
       try {
         pages[index] = await page(source, settings, offsets[index], options)
+        rows += pages[index].rows.length
+        options.progress?.(rows, first.total)
       } catch (error) {
         failures.push(error)
       }

@@ -1,7 +1,7 @@
 /** Which problems of a set are taken: by level, by subject, and a number of them by seed. */
 
 import { createHash } from 'node:crypto'
-import { nearestName } from '../config-keys.ts'
+import { nearestName } from '../nearest-name.ts'
 import { DataError, type Problem } from './problem.ts'
 
 export interface Selection {

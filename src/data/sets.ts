@@ -1,6 +1,6 @@
 /** The problem sets: where each comes from and under which licence. `suites/problems/README.md` has the same table for readers. */
 
-import { nearestName } from '../config-keys.ts'
+import { nearestName } from '../nearest-name.ts'
 import { DataError, excerpt } from './problem.ts'
 import { type ReadRow, readAnswers, readDapo, readGsm8k, readIntegers, readMath, readOlympiadBench } from './rows.ts'
 

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { nearestName } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { nearestName } from '../nearest-name.ts'
 
 /** An assertion as a promptfoo config writes it. */
 export interface SuiteAssertion {

@@ -4,8 +4,9 @@ import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, engineKeys } from '../config/engine-keys.ts'
 import { choice, flag, int, key, mapping, number, text } from '../config/table.ts'
-import { type ConfigObject, nearestName, readObject } from '../config-keys.ts'
+import { type ConfigObject, readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { nearestName } from '../nearest-name.ts'
 
 /** A budget that the checkpoint knows, where it was trained with one. */
 const tokens = (min: number, about: string, absent: string) => key(int({ min }).optional(), about, { absent, unit: 'tokens' })

@@ -2,7 +2,7 @@
 
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { runCommand, UsageError } from '../cli/arguments.ts'
 import { readInt } from '../config-keys.ts'
 import { analyze } from './analysis.ts'
 import { describeExclusions } from './exclusions.ts'
@@ -22,33 +22,44 @@ page. Several files count as one evaluation; the same problem in two files is co
       --baseline <label>   compare every column with this one
       --seed <n>           seed of the bootstrap (1)
       --samples <n>        most samples of the page's browser (20000)
-  -h, --help               this text`
+  -h, --help               this text
+      --version            version of the package`
 
-/** Runs the command and returns its exit code. Throws ParallelR1Error, or the error of parseArgs, on what the user can mend. */
-export async function reportCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      output: { type: 'string', short: 'o', default: 'report.html' },
-      json: { type: 'string' },
-      metric: { type: 'string' },
-      baseline: { type: 'string' },
-      seed: { type: 'string' },
-      samples: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  })
-  if (values.help || positionals.length === 0) {
-    print(`${USAGE}\n`)
-    return values.help ? 0 : 2
+const OPTIONS = {
+  output: { type: 'string', short: 'o', default: 'report.html' },
+  json: { type: 'string' },
+  metric: { type: 'string' },
+  baseline: { type: 'string' },
+  seed: { type: 'string' },
+  samples: { type: 'string' },
+} as const
+
+/** Runs the command and returns its exit code. Throws ParallelR1Error on what the user can mend. */
+export function reportCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
+  return runCommand({ name: 'pr1-report', usage: USAGE, options: OPTIONS }, args, print, ({ values, positionals }) =>
+    report(positionals, values, print),
+  )
+}
+
+interface Values {
+  output: string
+  json?: string
+  metric?: string
+  baseline?: string
+  seed?: string
+  samples?: string
+}
+
+async function report(positionals: readonly string[], values: Values, print: (text: string) => void): Promise<number> {
+  if (positionals.length === 0) {
+    throw new UsageError('pr1-report needs a file that "promptfoo eval -o results.json" wrote. Got none. Name it first.')
   }
   for (const file of [values.output, values.json]) {
     if (file === undefined || !positionals.some((input) => path.resolve(input) === path.resolve(file))) continue
     throw new ReportError(`${file} is both read and written. Got it as an input and as an output. Name another file for the output.`)
   }
-  const seed = readInt(values, 'seed', 1, 'the options of pr1-report', { min: 0 })
-  const samples = readInt(values, 'samples', undefined, 'the options of pr1-report', { min: 0 })
+  const seed = readInt({ ...values }, 'seed', 1, 'the options of pr1-report', { min: 0 })
+  const samples = readInt({ ...values }, 'samples', undefined, 'the options of pr1-report', { min: 0 })
   const experiment = readExperiment(
     positionals.map((file) => readResults(file)),
     { metric: values.metric },

@@ -1,10 +1,7 @@
 #!/usr/bin/env node
 /** `pr1-train`: arguments, signals, exit codes. */
 
-import { parseArgs } from 'node:util'
-import { ParallelR1Error } from '../engine/errors.ts'
-import { readTrainConfig } from './config-file.ts'
-import { train } from './train.ts'
+import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
 
 const USAGE = `pr1-train -c train.yaml [options]
 
@@ -18,40 +15,44 @@ Trains a model in stages (sft, grpo) whose prompts, tests and rewards are prompt
       --device <name>      auto, cpu, cuda or tfjs
       --dry-run            print the resolved table and the plan, train nothing
   -h, --help               this text
+      --version            version of the package
 
 The first Ctrl-C finishes the step and saves; the second one stops at once.`
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      config: { type: 'string', short: 'c' },
-      output: { type: 'string', short: 'o' },
-      resume: { type: 'boolean' },
-      stage: { type: 'string' },
-      set: { type: 'string', multiple: true },
-      device: { type: 'string' },
-      'dry-run': { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
+const OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  output: { type: 'string', short: 'o' },
+  resume: { type: 'boolean' },
+  stage: { type: 'string' },
+  set: { type: 'string', multiple: true },
+  device: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+} as const
+
+function trainCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
+  return runCommand({ name: 'pr1-train', usage: USAGE, options: OPTIONS }, args, print, async ({ values, positionals }) => {
+    const [extra] = positionals
+    if (extra !== undefined || values.config === undefined) {
+      const next = `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
+      throw new UsageError(`pr1-train takes one training file, after -c. Got ${extra === undefined ? 'none' : `"${extra}"`}. ${next}`)
+    }
+    const { resume, stage, config: file, output, device, set: sets } = values
+    // The engine and promptfoo load after the command line was understood.
+    const [{ readTrainConfig }, { train }] = await Promise.all([import('./config-file.ts'), import('./train.ts')])
+    const config = readTrainConfig(file, { output, device, sets })
+    const interrupt = new AbortController()
+    let received: NodeJS.Signals | undefined
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (received) process.exit(exitCode(received))
+        received = signal
+        process.stderr.write(`\n${signal}: finishing this step and saving; once more to stop at once\n`)
+        interrupt.abort()
+      })
+    }
+    const outcome = await train(config, { resume, stage, dryRun: values['dry-run'], signal: interrupt.signal })
+    return outcome === 'interrupted' ? exitCode(received) : 0
   })
-  if (values.help || !values.config) {
-    process.stdout.write(`${USAGE}\n`)
-    return values.help ? 0 : 2
-  }
-  const config = readTrainConfig(values.config, { output: values.output, device: values.device, sets: values.set })
-  const interrupt = new AbortController()
-  let received: NodeJS.Signals | undefined
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (received) process.exit(exitCode(received))
-      received = signal
-      process.stderr.write(`\n${signal}: finishing this step and saving; once more to stop at once\n`)
-      interrupt.abort()
-    })
-  }
-  const { resume, stage } = values
-  const outcome = await train(config, { resume, stage, dryRun: values['dry-run'], signal: interrupt.signal })
-  return outcome === 'interrupted' ? exitCode(received) : 0
 }
 
 /** 128 + the signal's number, as shells report it. */
@@ -59,12 +60,5 @@ function exitCode(signal: NodeJS.Signals | undefined): number {
   return signal === 'SIGTERM' ? 143 : 130
 }
 
-main().then(
-  // promptfoo's own timers and pools would keep the process alive.
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const known = error instanceof ParallelR1Error || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')
-    process.stderr.write(`\npr1-train: ${known ? (error as Error).message : ((error as Error).stack ?? error)}\n`)
-    process.exit(1)
-  },
-)
+// promptfoo's own timers and pools would keep the process alive.
+process.exit(await runMain('pr1-train', trainCommand))

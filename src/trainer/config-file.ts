@@ -3,8 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
-import { nearestName, readObject } from '../config-keys.ts'
+import { readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { parseTrainConfig, type TrainConfig } from './config.ts'
 
 /** What the command line says in place of the file. */

@@ -2,14 +2,13 @@
 
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { duration, Progress, type Screen } from '../cli/progress.ts'
 import type { MemoryPlan } from '../engine/types.ts'
 import type { Gap, StepReport } from './recipe.ts'
 
 /** Where lines go: process.stdout, or a recorder in tests. */
 export interface Output {
   write(text: string): unknown
-  isTTY?: boolean
-  columns?: number
 }
 
 /** Where a step stands in its run. */
@@ -31,12 +30,17 @@ export class RunLog {
   private readonly output: Output
   private readonly file: number
   private position: number
-  private bar = ''
+  private readonly screen: Screen | undefined
+  private bar: Progress | undefined
   private readonly times: number[] = []
 
-  /** Opens `file` and cuts it to `keepBytes`: what was written after the save that a run resumes from is written again. */
-  constructor(file: string, keepBytes: number, output: Output) {
+  /**
+   * Opens `file` and cuts it to `keepBytes`: what was written after the save that a run resumes from is written again. The bar is
+   * drawn on `screen`, standard error where it is left out.
+   */
+  constructor(file: string, keepBytes: number, output: Output, screen?: Screen) {
     this.output = output
+    this.screen = screen
     mkdirSync(dirname(file), { recursive: true })
     this.file = openSync(file, keepBytes > 0 && existsSync(file) ? 'r+' : 'w')
     // A shorter file was cut by hand: go on at its end rather than behind a gap.
@@ -51,9 +55,16 @@ export class RunLog {
   }
 
   say(line: string): void {
-    this.clearBar()
-    this.output.write(`${line}\n`)
-    this.drawBar()
+    const write = () => this.output.write(`${line}\n`)
+    if (this.bar) this.bar.above(write)
+    else write()
+  }
+
+  /** A stage goes on after `step` of its `steps`: the bar is that of this stage. */
+  begin(stage: string, step: number, steps: number): void {
+    this.bar?.stop()
+    this.bar = new Progress({ label: stage, unit: 'steps', screen: this.screen })
+    this.bar.update(step, steps)
   }
 
   /** Step line, bar and metrics.jsonl for one step that took `seconds`. */
@@ -64,22 +75,13 @@ export class RunLog {
     const at: StepPlace = { ...place, etaSeconds: mean * (place.steps - place.step) }
     const line = `${JSON.stringify(metricsRecord(at, report))}\n`
     this.position += writeSync(this.file, line, this.position)
-    this.bar = progressBar(at, this.output.columns ?? 80)
     this.say(stepLine(at, report))
+    this.bar?.update(place.step, place.steps)
   }
 
   close(): void {
-    this.clearBar()
-    this.bar = ''
+    this.bar?.stop()
     closeSync(this.file)
-  }
-
-  private clearBar(): void {
-    if (this.output.isTTY && this.bar) this.output.write('\r\x1b[2K')
-  }
-
-  private drawBar(): void {
-    if (this.output.isTTY && this.bar) this.output.write(this.bar)
   }
 }
 
@@ -113,14 +115,6 @@ function gap({ mean, max }: Gap): string {
   return max === 0 ? 'gap 0' : `gap ${short(mean)} (max ${short(max)})`
 }
 
-export function progressBar(place: StepPlace, columns: number): string {
-  const share = place.step / place.steps
-  const label = ` ${percent(share)} ${place.stage} ${place.step}/${place.steps}, ${duration(place.etaSeconds)} left`
-  const width = Math.max(10, Math.min(40, columns - label.length - 3))
-  const full = Math.round(share * width)
-  return `[${'='.repeat(full)}${' '.repeat(width - full)}]${label}`.slice(0, Math.max(0, columns - 1))
-}
-
 /** Two aligned columns. */
 export function table(rows: readonly (readonly [string, string])[]): string {
   const width = rows.reduce((most, [key]) => Math.max(most, key.length), 0)
@@ -141,13 +135,6 @@ export function memoryTable(plan: MemoryPlan, tokens: number): [string, string][
 export function bytes(count: number): string {
   if (count >= 2 ** 30) return `${(count / 2 ** 30).toFixed(2)} GiB`
   return count >= 2 ** 20 ? `${(count / 2 ** 20).toFixed(1)} MiB` : `${(count / 1024).toFixed(1)} KiB`
-}
-
-export function duration(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds))
-  if (s < 60) return `${s}s`
-  if (s < 3600) return `${Math.floor(s / 60)}m${String(s % 60).padStart(2, '0')}s`
-  return `${Math.floor(s / 3600)}h${String(Math.floor((s % 3600) / 60)).padStart(2, '0')}m`
 }
 
 function thousands(value: number): string {

@@ -124,6 +124,7 @@ class Training {
     const { checkpoint } = session
     const prompts = joinEdges(checkpoint.parallel.prompts, edgesOf(recipe.prompts.map(({ ids }) => ids)))
     checkpoint.parallel = { ...checkpoint.parallel, prompts }
+    this.log!.begin(stage.name, state.step, recipe.steps)
     while (state.step < recipe.steps) {
       if (options.signal?.aborted) {
         await this.save(session)

@@ -42,14 +42,26 @@ const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
 
 /** What each part may import of the others, as prefixes of paths below src/. */
 const MAY_IMPORT: Record<string, string[]> = {
-  engine: ['engine/', 'random.ts'],
+  engine: ['engine/', 'random.ts', 'nearest-name.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
-  grading: ['grading/', 'assertions/', 'config-keys.ts', 'engine/errors.ts'],
+  grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/'],
-  config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts'],
+  config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts', 'nearest-name.ts'],
   // The hook at the end of a run hands its rows to the report.
-  providers: ['providers/', 'grading/', 'config/', 'report/after-all.ts', 'store/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
+  providers: [
+    'providers/',
+    'grading/',
+    'config/',
+    'report/after-all.ts',
+    'store/',
+    'thinking/',
+    'engine/',
+    'config-keys.ts',
+    'random.ts',
+    'nearest-name.ts',
+    'cli/progress.ts',
+  ],
   // A teacher's responses are rows of promptfoo.
   data: [
     'data/',
@@ -60,6 +72,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'config-keys.ts',
     'engine/errors.ts',
     'engine/checkpoint/atomic.ts',
+    'nearest-name.ts',
+    'cli/',
   ],
   // Responses and answers are read as the assertions read them.
   report: [
@@ -71,9 +85,24 @@ const MAY_IMPORT: Record<string, string[]> = {
     'config-keys.ts',
     'random.ts',
     'engine/errors.ts',
+    'nearest-name.ts',
+    'cli/',
   ],
-  trainer: ['trainer/', 'grading/', 'assertions/crash.ts', 'config/', 'providers/', 'thinking/', 'engine/', 'config-keys.ts', 'random.ts'],
-  'config-keys.ts': ['engine/errors.ts'],
+  trainer: [
+    'trainer/',
+    'grading/',
+    'assertions/crash.ts',
+    'config/',
+    'providers/',
+    'thinking/',
+    'engine/',
+    'config-keys.ts',
+    'random.ts',
+    'nearest-name.ts',
+    'cli/',
+  ],
+  cli: ['cli/', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
+  'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],
 }

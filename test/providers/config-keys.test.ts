@@ -1,51 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkKeys, editDistance, nearestName, readBoolean, readEnum, readInt, readNumber, readObject } from '../../src/config-keys.ts'
+import { checkKeys, readBoolean, readEnum, readInt, readNumber, readObject } from '../../src/config-keys.ts'
 import { ConfigError } from '../../src/engine/errors.ts'
 
 const where = 'the test config'
-
-describe('editDistance', () => {
-  it('counts insertions, deletions, substitutions and swaps', () => {
-    expect(editDistance('', 'abc')).toBe(3)
-    expect(editDistance('paths', 'path')).toBe(1)
-    expect(editDistance('tempreature', 'temperature')).toBe(1)
-    expect(editDistance('kitten', 'sitting')).toBe(3)
-  })
-
-  it('is symmetric, zero only for equal texts, and at most the longer length', () => {
-    fc.assert(
-      fc.property(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }), (a, b) => {
-        const distance = editDistance(a, b)
-        expect(distance).toBe(editDistance(b, a))
-        expect(distance === 0).toBe(a === b)
-        expect(distance).toBeLessThanOrEqual(Math.max(a.length, b.length))
-        expect(distance).toBeGreaterThanOrEqual(Math.abs(a.length - b.length))
-      }),
-    )
-  })
-
-  it('is one after one edit', () => {
-    fc.assert(
-      fc.property(fc.string({ minLength: 1, maxLength: 12 }), fc.nat(), (text, at) => {
-        const i = at % text.length
-        expect(editDistance(text, text.slice(0, i) + text.slice(i + 1))).toBe(1)
-      }),
-    )
-  })
-})
-
-describe('nearestName', () => {
-  const names = ['temperature', 'topP', 'topK', 'maxTokens', 'paths']
-
-  it('finds slips and other spellings, not strangers', () => {
-    expect(nearestName('temprature', names)).toBe('temperature')
-    expect(nearestName('max_tokens', names)).toBe('maxTokens')
-    expect(nearestName('top-p', names)).toBe('topP')
-    expect(nearestName('path', names)).toBe('paths')
-    expect(nearestName('organization', names)).toBeUndefined()
-  })
-})
 
 describe('checkKeys', () => {
   it('accepts known keys', () => {

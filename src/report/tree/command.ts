@@ -1,7 +1,7 @@
 /** What `pr1-tree` does with its arguments. */
 
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { runCommand, UsageError } from '../../cli/arguments.ts'
 import { readInt } from '../../config-keys.ts'
 import { detailOf, partsOf, type Shown } from '../page/payload.ts'
 import { fields, ReportError, readResults } from '../rows.ts'
@@ -18,6 +18,7 @@ standard input.
   -s, --sample <n>       sample of the problem, counted from 1 (1)
   -w, --width <n>        cells of a line (the terminal's, or 80)
   -h, --help             this text
+      --version          version of the package
 
 A path with a ✓ comes to the answer. NO_COLOR=1 prints without colour.`
 
@@ -26,27 +27,30 @@ export interface Terminal {
   isTTY?: boolean
 }
 
-/** Runs the command and returns its exit code. Throws ParallelR1Error, or the error of parseArgs, on what the user can mend. */
-export async function treeCommand(args: readonly string[], print: (text: string) => void, terminal: Terminal = {}): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      problem: { type: 'string', short: 'p' },
-      column: { type: 'string', short: 'c' },
-      sample: { type: 'string', short: 's' },
-      width: { type: 'string', short: 'w' },
-      help: { type: 'boolean', short: 'h' },
-    },
+const OPTIONS = {
+  problem: { type: 'string', short: 'p' },
+  column: { type: 'string', short: 'c' },
+  sample: { type: 'string', short: 's' },
+  width: { type: 'string', short: 'w' },
+} as const
+
+/** Runs the command and returns its exit code. Throws ParallelR1Error on what the user can mend. */
+export function treeCommand(args: readonly string[], print: (text: string) => void, terminal: Terminal = {}): Promise<number> {
+  return runCommand({ name: 'pr1-tree', usage: USAGE, options: OPTIONS }, args, print, ({ values, positionals }) => {
+    if (positionals.length !== 1) throw new UsageError(`pr1-tree takes one file. Got ${positionals.length}. See pr1-tree --help.`)
+    return printTree(positionals[0], { ...values }, print, terminal)
   })
-  if (values.help || positionals.length !== 1) {
-    print(`${USAGE}\n`)
-    return values.help ? 0 : 2
-  }
+}
+
+function printTree(
+  file: string,
+  values: Partial<Record<keyof typeof OPTIONS, string>>,
+  print: (text: string) => void,
+  terminal: Terminal,
+): number {
   const where = 'the options of pr1-tree'
   const width = readInt(values, 'width', terminal.columns || 80, where, { min: 20, max: 1000 })
   const options = { width, color: terminal.isTTY === true && !process.env.NO_COLOR }
-  const [file] = positionals
   const experiment = file !== '-' && readSaved(file)
   if (experiment) {
     const problem = readInt(values, 'problem', 1, where, { min: 1 })

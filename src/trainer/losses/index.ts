@@ -1,7 +1,7 @@
 /** The losses by name. A new one is a file beside these and a line here. */
 
-import { nearestName } from '../../config-keys.ts'
 import { ConfigError } from '../../engine/errors.ts'
+import { nearestName } from '../../nearest-name.ts'
 import { clipped } from './clipped.ts'
 import { likelihood } from './likelihood.ts'
 

@@ -1,0 +1,106 @@
+/** The command line of every program of this package: options, commands, `--help`, `--version`, exit codes, and the nearest name for a slip of the pen. */
+
+import { readFileSync } from 'node:fs'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { ParallelR1Error } from '../engine/errors.ts'
+import { nearestName } from '../nearest-name.ts'
+
+/** A command line that cannot be read. The program ends with exit code 2. */
+export class UsageError extends ParallelR1Error {
+  override name = 'UsageError'
+}
+
+export type Options = NonNullable<ParseArgsConfig['options']>
+
+export interface Program<O extends Options = Options> {
+  /** As in package.json's `bin`. */
+  name: string
+  /** What `--help` prints, without a line break at its end. */
+  usage: string
+  /** `--help` and `--version` are added. */
+  options: O
+  /** Where the first argument is a command: their names. */
+  commands?: readonly string[]
+  /** It does its work without arguments, too. Otherwise no arguments print the usage. */
+  alone?: boolean
+}
+
+const everywhere = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const satisfies Options
+
+type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O & typeof everywhere; allowPositionals: true }>>
+
+/**
+ * Reads `args` and runs `action` with them, or prints what was asked for. Returns the exit code.
+ * @throws UsageError on an option or command that is unknown, naming the nearest one
+ */
+export async function runCommand<const O extends Options>(
+  program: Program<O>,
+  args: readonly string[],
+  print: (text: string) => void,
+  action: (parsed: Parsed<O>) => number | Promise<number>,
+): Promise<number> {
+  const { name, usage, commands, alone } = program
+  const parsed = readArguments(program, args)
+  const { help, version } = parsed.values as { help?: boolean; version?: boolean }
+  if (help || (args.length === 0 && !alone)) {
+    print(`${usage}\n`)
+    return help ? 0 : 2
+  }
+  if (version) {
+    print(`${packageVersion()}\n`)
+    return 0
+  }
+  const [command] = parsed.positionals
+  if (commands && !commands.includes(command ?? '')) {
+    if (command === undefined) throw new UsageError(`${name} needs a command. Got none. Use one of ${commands.join(', ')}.`)
+    throw new UsageError(`Unknown command "${command}". ${instead(command, commands, name)}`)
+  }
+  return action(parsed)
+}
+
+/**
+ * The edge of a program: what it prints goes to standard output, an error to standard error as one sentence. Resolves to the exit
+ * code, 2 for a command line that cannot be read.
+ */
+export async function runMain(
+  name: string,
+  command: (args: readonly string[], print: (text: string) => void) => Promise<number>,
+): Promise<number> {
+  // Who reads only the first lines (`| head`) still gets the files.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+  try {
+    return await command(process.argv.slice(2), (text) => process.stdout.write(text))
+  } catch (error) {
+    const known = error instanceof ParallelR1Error
+    process.stderr.write(`${name}: ${known ? error.message : ((error as Error).stack ?? error)}\n`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+function readArguments<O extends Options>({ name, options }: Program<O>, args: readonly string[]): Parsed<O> {
+  const config = { args: [...args], options: { ...options, ...everywhere }, allowPositionals: true } as const
+  try {
+    return parseArgs(config) as Parsed<O>
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (!code?.startsWith('ERR_PARSE_ARGS')) throw error
+    const { tokens } = parseArgs({ ...config, strict: false, tokens: true })
+    const unknown = tokens.find((token) => token.kind === 'option' && !Object.hasOwn(config.options, token.name))
+    if (unknown?.kind !== 'option') throw new UsageError(`${message.replace(/\.?\n.*/s, '')}. See ${name} --help.`)
+    const known = Object.keys(config.options).map((key) => `--${key}`)
+    throw new UsageError(`Unknown option ${unknown.rawName}. ${instead(unknown.rawName, known, name)}`)
+  }
+}
+
+function instead(got: string, known: readonly string[], program: string): string {
+  const nearest = nearestName(got, known)
+  return nearest ? `Did you mean ${nearest}?` : `Known: ${known.join(', ')}. See ${program} --help.`
+}
+
+/** Version of this package. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  return version
+}
