@@ -27,7 +27,7 @@
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "PR1_OPS_HASH=<!(node scripts/ops-hash.mjs)"],
       "cflags!": ["-fno-exceptions", "-O3"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17"],
-      "cflags_cc": ["-std=c++17", "-O2", "-ftree-vectorize", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-Wno-cast-function-type"],
+      "cflags_cc": ["-std=c++17", "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-Wno-cast-function-type"],
       "xcode_settings": {
         "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
         "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
