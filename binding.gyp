@@ -2,7 +2,6 @@
   "targets": [
     {
       "target_name": "parallel_r1",
-      # The longest first: two cores then end together.
       "sources": [
         "native/cpu/isa_portable.cpp",
         "native/cpu/isa_avx512_bf16.cpp",
