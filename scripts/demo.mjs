@@ -1,122 +1,97 @@
-// npm run demo: promptfoo compares the shipped sequential and parallel checkpoints on Countdown, run by this package's own
-// engine, and this script sums up what it saved. Further arguments go to `promptfoo eval` (e.g. --filter-first-n 20).
+// npm run demo: one response of the parallel model as a tree, then promptfoo compares the shipped sequential and parallel
+// checkpoints on Countdown. This package's own engine runs them. Further arguments go to `promptfoo eval` (e.g. --filter-first-n 20).
+// promptfoo's own words are kept back unless it fails: its progress bar, then one screen of ours.
 
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import os from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
-const node = (args, options = {}) => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', ...options }).status ?? 1
+const began = performance.now()
 
 for (const [step, option] of [
   ['install.mjs', '--required'],
   ['build.mjs', '--if-needed'],
 ]) {
-  const status = node([path.join(root, 'scripts', step), option])
-  if (status !== 0) process.exit(status)
+  const { status } = spawnSync(process.execPath, [path.join(root, 'scripts', step), option], { cwd: root, stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
 }
+const built = (file) => import(pathToFileURL(path.join(root, 'dist', file)).href)
 
-const require = createRequire(import.meta.url)
-const promptfooRoot = path.resolve(path.dirname(require.resolve('promptfoo')), '../..')
-const { bin } = JSON.parse(readFileSync(path.join(promptfooRoot, 'package.json'), 'utf8'))
-const promptfoo = path.join(promptfooRoot, bin.promptfoo)
-const env = {
-  ...process.env,
-  // Its logger can fail at the end of a run with many rows and spoil the exit code.
-  PROMPTFOO_DISABLE_DEBUG_LOG: '1',
-  PROMPTFOO_DISABLE_ERROR_LOG: '1',
-  PROMPTFOO_DISABLE_TELEMETRY: '1',
-  PROMPTFOO_DISABLE_UPDATE: '1',
-  // Wrong answers are the result here, not a failure.
-  PROMPTFOO_PASS_RATE_THRESHOLD: '0',
-  NODE_NO_WARNINGS: '1',
-}
+await showResponse()
+const results = path.join('runs', 'demo.json')
+const status = await evaluate(path.join(root, results))
+const { readResults } = await built('report/rows.js')
+const { readExperiment } = await built('report/samples.js')
+const { analyze } = await built('report/analysis.js')
+const { describeBriefly } = await built('report/brief.js')
+const experiment = readExperiment([readResults(path.join(root, results))])
+const seconds = Math.round((performance.now() - began) / 1000)
+console.log(`
+${describeBriefly(await analyze(experiment))}
+${seconds} seconds. Every answer was generated on this machine or taken from its stored samples.
+Next:
+  npx pr1-tree ${results} -p 2    a response as a tree
+  npx pr1-report ${results}       a page with curves and every sample
+  npx promptfoo view                  the same rows in promptfoo's browser view`)
+if (experiment.failed.length > 0 || status !== 0) process.exitCode = 1
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'parallel-r1-demo-'))
-try {
-  const file = path.join(folder, 'results.json')
-  const config = path.join('suites', 'countdown', 'promptfooconfig.yaml')
-  const status = node(
-    [promptfoo, 'eval', '-c', config, '-o', file, '--table-cell-max-length', '120', '--no-share', ...process.argv.slice(2)],
-    { env },
+/** The first of eight hard problems that the parallel model gets right, as a tree. */
+async function showResponse() {
+  const { ParallelThinkingProvider, countdownAnswer } = await built('index.js')
+  const { partsOf } = await built('report/page/payload.js')
+  const { drawTree } = await built('report/tree/draw.js')
+  const suite = path.join(root, 'suites', 'countdown')
+  const provider = new ParallelThinkingProvider({
+    config: { checkpoint: path.join(suite, 'checkpoints', 'parallel'), paths: 5, maxBlocks: 2, maxTokens: 264, seed: 1, samples: 'off' },
+  })
+  const tests = readFileSync(path.join(suite, 'test.hard.jsonl'), 'utf8').split('\n').slice(0, 8)
+  const responses = await Promise.all(
+    tests.map(async (line) => {
+      const { vars } = JSON.parse(line)
+      const prompt = `Use ${vars.numbers.replaceAll(' ', ', ')} once each with + - * / to make ${vars.target}.`
+      const { output, error } = await provider.callApi(prompt)
+      if (error) throw new Error(error)
+      return { prompt, output, right: countdownAnswer(output, { vars }).pass }
+    }),
   )
-  const saved = read(file)
-  if (!saved) process.exit(status || 1)
-  const rows = saved.results.results.sort((a, b) => a.promptIdx - b.promptIdx) // the order of the config
-  // promptfoo prints no table for 500 rows and more, but shows it when asked.
-  if (rows.length >= 500 && saved.evalId) node([promptfoo, 'show', 'eval', saved.evalId], { env })
-  summarize(rows)
-  const errors = rows.filter((row) => row.failureReason === 2)
-  if (errors.length > 0) {
-    console.error(`\n${errors.length} of ${rows.length} rows ended with an error, the first: ${errors[0].error}`)
-    process.exitCode = 1
+  await provider.cleanup()
+  const { prompt, output } = responses.find(({ right }) => right) ?? responses[0]
+  const screen = { width: Math.min(process.stdout.columns || 80, 100), color: process.stdout.isTTY === true && !process.env.NO_COLOR }
+  console.log(`\n${prompt}\n\n${drawTree(partsOf(output), screen)}\n`)
+  console.log('That was one response. Now promptfoo lets both models answer many such problems, in four ways.\n')
+}
+
+/** Runs promptfoo's command; resolves to its exit code. */
+function evaluate(output) {
+  rmSync(output, { force: true })
+  mkdirSync(path.dirname(output), { recursive: true })
+  const promptfooRoot = path.resolve(path.dirname(createRequire(import.meta.url).resolve('promptfoo')), '../..')
+  const { bin } = JSON.parse(readFileSync(path.join(promptfooRoot, 'package.json'), 'utf8'))
+  const config = path.join('suites', 'countdown', 'promptfooconfig.yaml')
+  const args = [path.join(promptfooRoot, bin.promptfoo), 'eval', '-c', config, '-o', output, '--no-table', '--no-share']
+  const env = {
+    ...process.env,
+    // Its logger can fail at the end of a run with many rows and spoil the exit code.
+    PROMPTFOO_DISABLE_DEBUG_LOG: '1',
+    PROMPTFOO_DISABLE_ERROR_LOG: '1',
+    PROMPTFOO_DISABLE_TELEMETRY: '1',
+    PROMPTFOO_DISABLE_UPDATE: '1',
+    // Wrong answers are the result here, not a failure.
+    PROMPTFOO_PASS_RATE_THRESHOLD: '0',
+    NODE_NO_WARNINGS: '1',
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
-
-function read(file) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-/** One line a provider: accuracy with its 95 % interval and mean tokens. */
-function summarize(rows) {
-  const providers = new Map()
-  for (const row of rows) {
-    if (row.failureReason === 2) continue
-    const name = row.provider.label || row.provider.id
-    providers.set(name, [...(providers.get(name) ?? []), row])
-  }
-  const lines = [['provider', 'samples', 'accuracy', '95 % interval', 'with a block', 'total tokens', 'critical path']]
-  for (const [name, own] of providers) {
-    const problems = new Map()
-    for (const row of own) {
-      const key = JSON.stringify(row.vars)
-      problems.set(key, [...(problems.get(key) ?? []), row.namedScores?.answer ?? (row.success ? 1 : 0)])
-    }
-    const means = [...problems.values()].map(mean)
-    const accuracy = mean(means)
-    const [low, high] = interval(means, accuracy)
-    const meta = (pick) => mean(own.map((row) => pick(row.response?.metadata ?? row.metadata ?? {})))
-    lines.push([
-      name,
-      `${means.length} x ${Math.round(own.length / means.length)}`,
-      percent(accuracy),
-      `${percent(low)} to ${percent(high)}`,
-      percent(meta(({ tree }) => (tree?.blocks?.length > 0 ? 1 : 0))),
-      meta(({ totalTokens }) => totalTokens ?? Number.NaN).toFixed(0),
-      meta(({ criticalPathTokens }) => criticalPathTokens ?? Number.NaN).toFixed(0),
-    ])
-  }
-  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)))
-  console.log(`\n${lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column])).join('  ')).join('\n')}`)
-  console.log('Tokens are means per response. Every sample in the browser: npx promptfoo view')
-}
-
-/**
- * Wilson's interval for the mean over problems. The samples of a problem are alike, so the number of independent samples is
- * the one that would have the variance seen between problems.
- */
-function interval(means, accuracy) {
-  const z = 1.96
-  const variance = means.reduce((sum, value) => sum + (value - accuracy) ** 2, 0) / Math.max(1, means.length - 1) / means.length
-  const n = variance > 0 ? (accuracy * (1 - accuracy)) / variance : means.length
-  const middle = (accuracy + z ** 2 / (2 * n)) / (1 + z ** 2 / n)
-  const half = (z / (1 + z ** 2 / n)) * Math.sqrt((accuracy * (1 - accuracy)) / n + z ** 2 / (4 * n ** 2))
-  return [Math.max(0, middle - half), Math.min(1, middle + half)]
-}
-
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-function percent(share) {
-  return `${(100 * share).toFixed(1)} %`
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [...args, ...process.argv.slice(2)], { cwd: root, env, stdio: ['inherit', 'pipe', 'inherit'] })
+    let said = ''
+    child.stdout.on('data', (chunk) => {
+      said += chunk
+    })
+    child.on('close', (code) => {
+      if (code !== 0) console.error(said)
+      resolve(code ?? 1)
+    })
+  })
 }

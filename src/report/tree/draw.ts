@@ -12,7 +12,7 @@ export interface DrawOptions {
 }
 
 /** Cells of text that a column needs at least. */
-const NARROWEST = 16
+const NARROWEST = 12
 
 /** Draws the parts of a response in reading order. Whatever they say is text: nothing in it reaches the terminal as a control. */
 export function drawTree(tree: readonly Part[], options: DrawOptions): string {

@@ -1,0 +1,57 @@
+/** An evaluation on one screen: the verdict and one table, within the width of a terminal. */
+
+import stringWidth from 'string-width'
+import wrapAnsi from 'wrap-ansi'
+import type { Analysis } from './analysis.ts'
+import { describeExclusions } from './exclusions.ts'
+import { formatEstimate, formatValue } from './format.ts'
+import type { Summary } from './statistics.ts'
+import { plain } from './tree/draw.ts'
+import { verdict } from './verdict.ts'
+
+/** Cells of a label at least, however narrow the screen is. */
+const SHORTEST = 12
+
+/** Headline, one line a column with its accuracy and mean tokens, the figures behind the headline, what was left out. Lines of at most `width` cells. */
+export function describeBriefly(analysis: Analysis, width = 80): string {
+  const { headline, detail } = verdict(analysis)
+  const left = describeExclusions(analysis.experiment)
+  const [first, figures, remark] = [headline, detail, left.join('\n')].map((text) => wrapAnsi(text, width))
+  const paragraphs = [first, table(analysis.summaries, width), figures, remark].filter((text) => text !== '')
+  return paragraphs.map((text) => `${text}\n`).join('\n')
+}
+
+function table(summaries: readonly Summary[], width: number): string {
+  if (summaries.length === 0) return ''
+  const rows = [
+    [samplesOf(summaries), 'right (95 %)', 'tokens', 'longest chain'],
+    ...summaries.map(({ column, mean, behaviour }) => {
+      const tokens = ['total tokens', 'critical path'].map((name) => {
+        const found = behaviour.find((one) => one.name === name)
+        return found ? formatValue(found.estimate.value, found.unit) : '–'
+      })
+      return [plain(column.label).replace(/\n/g, ' '), formatEstimate(mean, 'share'), ...tokens]
+    }),
+  ]
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => stringWidth(row[column]))))
+  widths[0] = Math.max(SHORTEST, Math.min(widths[0], width - widths.slice(1).reduce((sum, cells) => sum + cells + 2, 0)))
+  return rows
+    .map(([label, right, ...tokens]) =>
+      [cut(label, widths[0]), right.padEnd(widths[1]), ...tokens.map((cell, column) => cell.padStart(widths[column + 2]))].join('  '),
+    )
+    .join('\n')
+}
+
+/** `200 problems x 4`, where all columns have the same. */
+function samplesOf(summaries: readonly Summary[]): string {
+  const [{ problems, k }] = summaries
+  const same = summaries.every((one) => one.problems === problems && one.k === k && one.mostSamples === k)
+  return same ? `${problems} ${problems === 1 ? 'problem' : 'problems'} x ${k}` : ''
+}
+
+function cut(label: string, width: number): string {
+  if (stringWidth(label) <= width) return label + ' '.repeat(width - stringWidth(label))
+  let kept = label
+  while (stringWidth(kept) > width - 1) kept = kept.slice(0, -1)
+  return `${kept}…`.padEnd(width)
+}
