@@ -5,7 +5,7 @@
  */
 
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
-import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+import { ParallelR1Error } from '../engine/errors.ts'
 import type { Device, Engine, EngineInfo, EngineOptions, Numerics, Precision } from '../engine/types.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 
@@ -240,18 +240,13 @@ export function sharedPool(): ModelPool {
   return home[key] as ModelPool
 }
 
-/** Signature of the files behind a path, so that a checkpoint written anew is not mistaken for the loaded one. Throws ConfigError where there is none. */
+/** Signature of the files behind a path, so that a checkpoint written anew is not mistaken for the loaded one. Throws CheckpointError where there is none. */
 async function versionOf(folder: string): Promise<string> {
   const { signatureOf } = await import('../engine/checkpoint/identity.ts')
   const signature = await signatureOf(folder)
-  if (signature === undefined) throw missingCheckpoint(folder)
-  return signature
-}
-
-function missingCheckpoint(folder: string): ConfigError {
-  return new ConfigError(
-    `No checkpoint at ${folder} (it has no config.json). Point "checkpoint" at a Hugging Face folder, relative to the config file, or train one: npx pr1-train -c train.yaml.`,
-  )
+  if (signature !== undefined) return signature
+  const { noCheckpoint } = await import('../engine/checkpoint/elsewhere.ts')
+  throw noCheckpoint(folder)
 }
 
 /** Engine, checkpoint reader and decoder load with the first model: importing the package stays cheap. */

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import path from 'node:path'
 import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderResponse } from 'promptfoo'
 import { type ConfigObject, readObject } from '../config-keys.ts'
+import { refuseUrl } from '../engine/checkpoint/elsewhere.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
@@ -133,7 +134,6 @@ export class ParallelThinkingProvider implements ApiProvider {
   }
 }
 
-/** Checkpoints that have been warned about. */
 /** Folder of the config file, which relative paths start from. */
 function basePath(config: ConfigObject): string {
   return typeof config.basePath === 'string' && config.basePath !== '' ? config.basePath : '.'
@@ -151,6 +151,7 @@ function modelSettings(config: ThinkingConfig, base: string): ModelSettings {
       `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable${variable ? ` ${variable} to a checkpoint folder` : ''}, or give it a default: {{ env.NAME | default('folder', true) }}.`,
     )
   }
+  refuseUrl(config.checkpoint)
   const { device, precision, numerics, threads, cacheTokens } = config
   return { checkpoint: path.resolve(base, config.checkpoint), device, precision, numerics, threads, cacheTokens }
 }

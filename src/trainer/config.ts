@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, engineKeys } from '../config/engine-keys.ts'
 import { choice, type Filled, flag, int, key, mapping, number, text } from '../config/table.ts'
+import { refuseUrl } from '../engine/checkpoint/elsewhere.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
 import type { AdvantageKind } from './advantages.ts'
@@ -195,7 +196,11 @@ function fillModel({ checkpoint, init, attention }: z.output<typeof model>, fold
       `${where} must hold either "checkpoint" (a Hugging Face folder) or "init" (a model from scratch). Got ${checkpoint ? 'both' : 'neither'}.`,
     )
   }
-  if (checkpoint !== undefined) return { checkpoint: resolve(folder, fromEnvironment(checkpoint, where)), attention }
+  if (checkpoint !== undefined) {
+    const value = fromEnvironment(checkpoint, where)
+    refuseUrl(value)
+    return { checkpoint: resolve(folder, value), attention }
+  }
   const { tokenizer, architecture } = init!
   return {
     init: {

@@ -206,7 +206,7 @@ describe('a prompt unlike training', () => {
     expect(warn.mock.calls[0][0]).toMatch(
       /^parallel-r1: A prompt ends unlike every prompt that .*formed was trained on, .* Got the token "\.", training had "\.\\n"\. Leave chatTemplate: false out/,
     )
-    const spy = vi.spyOn(console, 'warn').mockReturnValue()
+    const spy = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     await provider({ ...short, checkpoint: 'formed-too', chatTemplate: false }).callApi(prompts[0], context())
     expect(spy).toHaveBeenCalledOnce()
     spy.mockRestore()

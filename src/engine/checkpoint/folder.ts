@@ -1,13 +1,10 @@
-import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import { CheckpointError } from '../errors.ts'
 import type { Loadable, ModelConfig } from '../types.ts'
-import { recoverFolder } from './atomic.ts'
 import { ChatTemplate } from './chat-template.ts'
 import { parseModelConfig } from './config.ts'
+import { noCheckpoint, refuseUrl } from './elsewhere.ts'
 import {
   configFile,
-  fileProblem,
   generationFile,
   isTokenId,
   type JsonObject,
@@ -53,12 +50,11 @@ export interface Checkpoint extends CheckpointInfo, Loadable {
  * @throws CheckpointError naming file, key, expected and found
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  await openable(folder)
+  refuseUrl(folder)
   const identity = await identityOf(folder)
   const file = path.join(folder, configFile)
-  const json = readJsonIfPresent(file)
-  if (json === undefined || identity === undefined)
-    throw problem({ file }, 'the configuration of a Hugging Face checkpoint', 'no such file')
+  const json = identity && readJsonIfPresent(file)
+  if (json === undefined || identity === undefined) throw noCheckpoint(folder)
   const config = parseModelConfig(json, file)
   const tokenizer = statFile(path.join(folder, tokenizerFile)) === undefined ? undefined : Tokenizer.load(folder)
   if (tokenizer !== undefined && tokenizer.vocabSize > config.vocabSize) {
@@ -77,21 +73,6 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     weights: folderWeights(folder, config),
     identity,
   }
-}
-
-async function openable(folder: string): Promise<void> {
-  await recoverFolder(folder)
-  const next = 'Name the folder that holds config.json and model.safetensors.'
-  let found: string
-  try {
-    const stats = await stat(folder)
-    if (stats.isDirectory()) return
-    found = 'a file'
-  } catch (error) {
-    const other = fileProblem(folder, error, 'a checkpoint folder')
-    throw other instanceof CheckpointError ? new CheckpointError(`${other.message} ${next}`, { cause: error }) : other
-  }
-  throw problem({ file: folder }, 'a checkpoint folder', found, next)
 }
 
 function readGeneration(folder: string, config: JsonObject, model: ModelConfig, tokenizer?: Tokenizer): Checkpoint['generation'] {

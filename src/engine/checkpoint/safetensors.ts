@@ -4,6 +4,7 @@ import { CheckpointError } from '../errors.ts'
 import { elementCount } from '../spec.ts'
 import type { WeightReader } from '../types.ts'
 import { diskOps, type FileOps } from './atomic.ts'
+import { otherWeights } from './elsewhere.ts'
 import { fileProblem, own, parseJsonObject, readTextIfPresent, refuseDuplicateKeys, statFile } from './files.ts'
 import { narrowBfloat16, widenBfloat16, widenFloat16 } from './floats.ts'
 import { formatBytes, problem, show } from './problem.ts'
@@ -41,8 +42,8 @@ export async function openSafetensors(folder: string): Promise<TensorSource> {
   const index = path.join(folder, indexFile)
   const text = readTextIfPresent(index)
   if (text === undefined) {
-    const next = 'Other formats (pytorch_model.bin, gguf) must be converted to safetensors first.'
-    throw problem({ file: folder }, `${singleFile} or ${indexFile}`, 'neither', next)
+    const other = otherWeights(folder)
+    throw problem({ file: folder }, `${singleFile} or ${indexFile}`, other?.what ?? 'neither', other?.next)
   }
   const shardOf = parseIndex(index, text)
   const shards = shardsOf(shardOf).map((shard) => path.join(folder, shard))

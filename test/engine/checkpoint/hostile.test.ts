@@ -73,7 +73,7 @@ function addTensor(header: Header, data: Buffer, name: string, shape: number[]):
 
 // what is wrong, how to make it so, parts of the message
 const cases: [string, (folder: string) => void, string[]][] = [
-  ['no config', (f) => rmSync(path.join(f, 'config.json')), ['config.json', 'no such file']],
+  ['no config', (f) => rmSync(path.join(f, 'config.json')), ['config.json', 'a folder that has no config.json']],
   ['an empty config', (f) => writeFileSync(path.join(f, 'config.json'), ''), ['config.json', 'an empty file']],
   ['a config cut off', (f) => writeFileSync(path.join(f, 'config.json'), '{"model_type":'), ['config.json', 'does not parse']],
   ['a config that is a list', (f) => writeFileSync(path.join(f, 'config.json'), '[]'), ['config.json', 'a JSON object', '[]']],
