@@ -102,6 +102,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'cli/',
   ],
   cli: ['cli/', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
+  init: ['init/', 'cli/'],
   'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],
