@@ -3,11 +3,11 @@
 
 import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
 import { Progress } from '../cli/progress.ts'
+import { HubError } from '../hub/request.ts'
 import { overlaps } from './contamination.ts'
 import { loadProblems, notice } from './load.ts'
 import { writeManifest } from './manifest.ts'
 import { DataError } from './problem.ts'
-import { HubError } from './request.ts'
 import { type ProblemSet, SETS, setNamed } from './sets.ts'
 
 const USAGE = `pr1-data <command>
@@ -74,7 +74,7 @@ async function fetchSets(names: string[], options: { fresh?: boolean; strict?: b
     } catch (error) {
       // One set may have moved. A hub that cannot be reached is the same for all.
       const unreachable = error instanceof HubError && error.status === undefined
-      if (!(error instanceof DataError) || unreachable || sets.length === 1) throw error
+      if (!(error instanceof DataError || error instanceof HubError) || unreachable || sets.length === 1) throw error
       failures.push(error)
       print(`${set.name}: not fetched. ${error.message}`)
     }

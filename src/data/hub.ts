@@ -8,9 +8,10 @@
 import { rm } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import path from 'node:path'
+import { hubAccess } from '../hub/access.ts'
+import { type Advice, getJson, HubError, type RequestOptions } from '../hub/request.ts'
 import { cacheFolder, seal, sourceFolder, unseal } from './cache.ts'
 import { DataError, excerpt } from './problem.ts'
-import { getJson, HubError, type RequestOptions } from './request.ts'
 import type { HubRow } from './rows.ts'
 import type { HubSource } from './sets.ts'
 
@@ -24,7 +25,7 @@ export interface HubSettings {
   cache: string
 }
 
-export interface FetchOptions extends Omit<RequestOptions, 'token'> {
+export interface FetchOptions extends Omit<RequestOptions, 'token' | 'advice'> {
   /** Ask again although the split is in the cache. */
   fresh?: boolean
   /** Told as rows arrive: how many of how many are there. */
@@ -44,31 +45,20 @@ const CONNECTIONS = 4
 const LARGE = 2000
 const REFUSALS = new Set<number | undefined>([401, 403, 429])
 
-/** Reads HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and PR1_CACHE. Throws DataError where they cannot be used. */
-export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
-  const token = env.HF_TOKEN?.trim() || undefined
-  if (token && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new DataError('HF_TOKEN holds characters that no token has, such as spaces. Copy it again, or unset it: the sets are public.')
-  }
-  return {
-    ...addresses(env.HF_ENDPOINT?.trim() || 'https://huggingface.co'),
-    token,
-    offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE?.trim() ?? ''),
-    cache: cacheFolder(env),
-  }
+/** What to do where the hub gives no problem sets. */
+export const ADVICE: Advice = {
+  gone: 'The data set may have moved.',
+  otherWays: 'Check the network, set HF_ENDPOINT to a mirror, or PR1_DATA to a folder with the problem sets.',
 }
 
-/** The dataset server of a hub is its subdomain `datasets-server`; a bare address or localhost serves both. */
-function addresses(endpoint: string): { hub: string; server: string } {
-  let url: URL
-  try {
-    url = new URL(endpoint)
-  } catch {
-    throw new DataError(`HF_ENDPOINT must be a URL. Got ${excerpt(endpoint)}. For example https://huggingface.co; or unset it.`)
-  }
-  const address = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0 || url.hostname === 'localhost'
-  const at = (subdomain: string) => `${url.protocol}//${subdomain}${url.host}${url.pathname.replace(/\/+$/, '')}`
-  return { hub: at(''), server: at(address ? '' : 'datasets-server.') }
+/** Reads HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and PR1_CACHE. Throws ConfigError where they cannot be used. */
+export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
+  const { endpoint, token, offline } = hubAccess(env)
+  // The dataset server of a hub is its subdomain `datasets-server`; a bare address or localhost serves both.
+  const { hostname } = new URL(endpoint)
+  const address = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || hostname === 'localhost'
+  const server = address ? endpoint : endpoint.replace('://', '://datasets-server.')
+  return { hub: endpoint, server, token, offline, cache: cacheFolder(env) }
 }
 
 /** All rows of a split, from the cache or the hub. Throws DataError. */
@@ -157,7 +147,7 @@ async function page(source: HubSource, settings: HubSettings, offset: number, op
   if (kept.state === 'good') return kept.value as Page
   const { dataset, config, split } = source
   const query = new URLSearchParams({ dataset, config, split, offset: String(offset), length: String(PAGE_ROWS) })
-  const { body, headers } = await getJson(`${settings.server}/rows?${query}`, { ...options, token: settings.token })
+  const { body, headers } = await getJson(`${settings.server}/rows?${query}`, { ...options, token: settings.token, advice: ADVICE })
   const read = readPage(body, source, offset)
   const fetched: Page = { ...read, revision: headers.get('x-revision') ?? undefined }
   await seal(file, fetched)

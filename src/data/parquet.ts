@@ -6,9 +6,9 @@
 
 import { type Compressors, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
-import type { FetchOptions, HubSettings } from './hub.ts'
+import { getFile, getJson, HubError } from '../hub/request.ts'
+import { ADVICE, type FetchOptions, type HubSettings } from './hub.ts'
 import { DataError, excerpt } from './problem.ts'
-import { getFile, getJson, HubError } from './request.ts'
 import type { HubRow } from './rows.ts'
 import type { HubSource } from './sets.ts'
 
@@ -54,7 +54,7 @@ export async function fetchParquet(
       return { rows, revision: listing.commit }
     }
   } catch (error) {
-    if (!(error instanceof DataError)) throw error
+    if (!(error instanceof DataError || error instanceof HubError)) throw error
     throw new DataError(`${instead.message} Its parquet files are no help: ${error.message}`, { cause: error })
   }
   return undefined
@@ -75,7 +75,7 @@ async function list({ dataset }: HubSource, { hub }: HubSettings, revision: stri
   const url = `${hub}/api/datasets/${dataset}/revision/${encodeURIComponent(revision)}?blobs=true`
   let body: unknown
   try {
-    body = (await getJson(url, request)).body
+    body = (await getJson(url, { ...request, advice: ADVICE })).body
   } catch (error) {
     if (error instanceof HubError && ABSENT.has(error.status)) return undefined
     throw error
@@ -116,7 +116,7 @@ async function readFile(
   request: Request,
 ): Promise<HubRow[]> {
   const url = `${hub}/datasets/${dataset}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`
-  const file = await getFile(url, size, sha256, request)
+  const file = await getFile(url, size, sha256, { ...request, advice: ADVICE })
   try {
     // Byte columns without a mark of text are pictures, not text.
     const rows = await parquetReadObjects({ file, compressors: codecs, utf8: false })

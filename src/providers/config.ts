@@ -53,9 +53,13 @@ const modelKeys = {
 
 /** A provider's `config`. What is left out comes from the checkpoint or a default: see request.ts. */
 export const thinkingSchema = mapping({
-  checkpoint: key(text().optional(), 'folder, relative to the config file; `{{ env.NAME | default("folder", true) }}` works', {
-    absent: 'needed to decode',
-  }),
+  checkpoint: key(
+    text().optional(),
+    'folder, relative to the config file, or an id of the hub (`owner/name`, `owner/name@revision`); `{{ env.NAME | default("folder", true) }}` works',
+    {
+      absent: 'needed to decode',
+    },
+  ),
   ...decodingKeys,
   ...modelKeys,
 })

@@ -2,10 +2,10 @@ import { setMaxListeners } from 'node:events'
 import path from 'node:path'
 import type { ApiProvider, CallApiContextParams, CallApiOptionsParams, ProviderResponse } from 'promptfoo'
 import { type ConfigObject, readObject } from '../config-keys.ts'
-import { refuseUrl } from '../engine/checkpoint/elsewhere.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
+import { checkpointFolder, checkpointPlace } from '../hub/place.ts'
 import { requestSeed } from '../random.ts'
 import { samplesFile } from '../store/location.ts'
 import { sampleKey } from '../store/sample.ts'
@@ -38,6 +38,7 @@ export class ParallelThinkingProvider implements ApiProvider {
   label?: string
   readonly config: ConfigObject
   readonly #id: string
+  /** Its checkpoint may be an id of the hub until the first call. */
   readonly #settings: ModelSettings
   readonly #pool: ModelPool
   readonly #samples: SampleStore | undefined
@@ -90,7 +91,8 @@ export class ParallelThinkingProvider implements ApiProvider {
   ): Promise<ProviderResponse> {
     signal?.throwIfAborted()
     const repeatIndex = context?.repeatIndex ?? 0
-    const lease = await this.#pool.acquire(this.#settings, this)
+    const checkpoint = await checkpointFolder(this.#settings.checkpoint)
+    const lease = await this.#pool.acquire({ ...this.#settings, checkpoint }, this)
     try {
       const tokenizer = requireTokenizer(lease.checkpoint)
       const read = this.#read(lease.checkpoint, config, prompt)
@@ -151,9 +153,8 @@ function modelSettings(config: ThinkingConfig, base: string): ModelSettings {
       `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable${variable ? ` ${variable} to a checkpoint folder` : ''}, or give it a default: {{ env.NAME | default('folder', true) }}.`,
     )
   }
-  refuseUrl(config.checkpoint)
   const { device, precision, numerics, threads, cacheTokens } = config
-  return { checkpoint: path.resolve(base, config.checkpoint), device, precision, numerics, threads, cacheTokens }
+  return { checkpoint: checkpointPlace(config.checkpoint, base), device, precision, numerics, threads, cacheTokens }
 }
 
 /** Not the signal's reason: one that speaks of a timeout would make promptfoo call again. */

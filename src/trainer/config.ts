@@ -8,9 +8,9 @@ import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, engineKeys } from '../config/engine-keys.ts'
 import { choice, type Filled, flag, int, key, mapping, number, text } from '../config/table.ts'
-import { refuseUrl } from '../engine/checkpoint/elsewhere.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
+import { checkpointPlace } from '../hub/place.ts'
 import type { AdvantageKind } from './advantages.ts'
 import type { ScheduleKind } from './schedule.ts'
 
@@ -39,10 +39,14 @@ const init = mapping({
 })
 
 const model = mapping({
-  checkpoint: key(text().optional(), 'a Hugging Face folder, relative to this file; `{{ env.NAME }}` takes it from the environment', {
-    absent: 'either this or `init`',
-    change: 'free',
-  }),
+  checkpoint: key(
+    text().optional(),
+    'a Hugging Face folder, relative to this file, or an id of the hub (`owner/name`); `{{ env.NAME }}` takes it from the environment',
+    {
+      absent: 'either this or `init`',
+      change: 'free',
+    },
+  ),
   init: key(init.optional(), 'a model from random weights', { absent: 'either this or `checkpoint`' }),
   attention: key(choice(attentions).optional(), 'what a path sees: `structured` hides sibling paths, `causal` does not', {
     absent: "the checkpoint's own, else structured",
@@ -197,9 +201,7 @@ function fillModel({ checkpoint, init, attention }: z.output<typeof model>, fold
     )
   }
   if (checkpoint !== undefined) {
-    const value = fromEnvironment(checkpoint, where)
-    refuseUrl(value)
-    return { checkpoint: resolve(folder, value), attention }
+    return { checkpoint: checkpointPlace(fromEnvironment(checkpoint, where), folder), attention }
   }
   const { tokenizer, architecture } = init!
   return {

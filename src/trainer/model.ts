@@ -13,6 +13,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { modelSpec } from '../engine/families/index.ts'
 import { parametersOf } from '../engine/spec.ts'
 import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
+import { checkpointFolder } from '../hub/place.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import type { Architecture, ModelSource } from './config.ts'
 import type { Session } from './recipe.ts'
@@ -51,7 +52,7 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
 }
 
 async function fromCheckpoint(engine: Engine, source: ModelSource, options: LoadOptions): Promise<OpenedModel> {
-  const { weights, identity, ...read } = await openCheckpoint(source.checkpoint!)
+  const { weights, identity, ...read } = await openCheckpoint(await checkpointFolder(source.checkpoint!))
   const { folder, generation } = read
   if (!read.tokenizer) throw new ConfigError(`${folder} has no tokenizer.json. Training needs one: put it beside config.json.`)
   if (generation.eosTokenIds.length === 0) {

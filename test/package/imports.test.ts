@@ -51,6 +51,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // The hook at the end of a run hands its rows to the report.
   providers: [
     'providers/',
+    'hub/',
     'grading/',
     'config/',
     'report/after-all.ts',
@@ -65,6 +66,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // A teacher's responses are rows of promptfoo.
   data: [
     'data/',
+    'hub/',
     'thinking/grammar.ts',
     'assertions/answer/boxed.ts',
     'assertions/output.ts',
@@ -90,6 +92,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   trainer: [
     'trainer/',
+    'hub/',
     'grading/',
     'assertions/crash.ts',
     'config/',
@@ -101,6 +104,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'nearest-name.ts',
     'cli/',
   ],
+  hub: ['hub/', 'cli/progress.ts', 'engine/checkpoint/', 'engine/errors.ts', 'engine/url.ts'],
   cli: ['cli/', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
   init: ['init/', 'cli/'],
   'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],

@@ -244,7 +244,7 @@ describe('what goes wrong', () => {
   })
 
   it('in a row becomes its error, and never one that promptfoo would try again', async () => {
-    const missing = await provider({ checkpoint: 'runs/step-429' }).callApi('x', context())
+    const missing = await provider({ checkpoint: './runs/step-429' }).callApi('x', context())
     expect(missing.error).toMatch(/No checkpoint at .*pr1-train/)
     expect(missing.error).not.toMatch(/429|rate limit/i)
     mkdirSync(path.join(folder, 'empty'), { recursive: true })

@@ -7,21 +7,13 @@ import { CheckpointError } from '../errors.ts'
 import { configFile, fileProblem, statFile } from './files.ts'
 import { errorCode } from './problem.ts'
 
-const POINT = 'Point "checkpoint" at a Hugging Face folder, relative to the config file, or train one: npx pr1-train -c train.yaml.'
+const POINT =
+  'Point "checkpoint" at a Hugging Face folder, relative to the config file, name a model of the hub (owner/name), or train one: npx pr1-train -c train.yaml.'
 
 /** The folder holds no config.json, or is no folder, or is not there: the error says what it is and how to come from there to a checkpoint. */
 export function noCheckpoint(place: string): CheckpointError {
   const { what, next } = describe(place)
   return new CheckpointError(`No checkpoint at ${place}: expected a Hugging Face folder, found ${what}. ${next}`)
-}
-
-/** Another address than a path: the error says who reads it. Throws CheckpointError. */
-export function refuseUrl(value: string): void {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return
-  throw new CheckpointError(
-    `"checkpoint" is a folder, and ${JSON.stringify(value)} is a URL. A server that speaks OpenAI's protocol is read by promptfoo's own provider, ` +
-      `and our assertions score its text: providers: [{ id: "openai:chat:MODEL", config: { apiBaseUrl: "${value.replace(/["\\\s]/g, '')}" } }]`,
-  )
 }
 
 /** What stands in a folder in the place of safetensors, and the next step. */

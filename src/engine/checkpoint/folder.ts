@@ -1,8 +1,9 @@
 import path from 'node:path'
 import type { Loadable, ModelConfig } from '../types.ts'
+import { refuseUrl } from '../url.ts'
 import { ChatTemplate } from './chat-template.ts'
 import { parseModelConfig } from './config.ts'
-import { noCheckpoint, refuseUrl } from './elsewhere.ts'
+import { noCheckpoint } from './elsewhere.ts'
 import {
   configFile,
   generationFile,

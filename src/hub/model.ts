@@ -1,0 +1,191 @@
+/**
+ * A checkpoint by its id on the Hugging Face hub, such as `Qwen/Qwen3-0.6B`, in the cache that all of the hub's tools share:
+ * models--OWNER--NAME/{blobs/HASH, refs/REVISION, snapshots/COMMIT/FILE → blobs}. Only the files that an engine reads are fetched.
+ * Large files go on where they stopped, and every file is compared with the hub's hash. (@huggingface/hub does neither: findings/.)
+ * https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+ */
+
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync, readFileSync } from 'node:fs'
+import { mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Progress } from '../cli/progress.ts'
+import { configFile, tokenizerFile } from '../engine/checkpoint/files.ts'
+import { errorCode, formatBytes, show } from '../engine/checkpoint/problem.ts'
+import { indexFile, singleFile, weightFiles } from '../engine/checkpoint/safetensors.ts'
+import { CheckpointError } from '../engine/errors.ts'
+import { type HubAccess, hubAccess } from './access.ts'
+import type { ModelId } from './place.ts'
+import { type Advice, fillFile, getJson, HubError, type RequestOptions } from './request.ts'
+
+interface RemoteFile {
+  path: string
+  size: number
+  /** SHA-256 of a large file, else git's hash: the name of the blob. */
+  hash: string
+}
+
+export interface FetchModelOptions extends Pick<RequestOptions, 'attempts' | 'sleep'> {
+  env?: NodeJS.ProcessEnv
+  notify?(message: string): void
+}
+
+const SMALL =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|parallel_r1)\.json$|^chat_template\.jinja$|^merges\.txt$/
+const SHARD = /^model-\d+-of-\d+\.safetensors$/
+const COMMIT = /^[0-9a-f]{40}$/
+const HASH = /^[0-9a-f]{40}$|^[0-9a-f]{64}$/
+
+/** Fetches what the cache lacks; returns the folder of the snapshot. Throws CheckpointError, ConfigError and HubError. */
+export async function fetchModel({ name, revision }: ModelId, options: FetchModelOptions = {}): Promise<string> {
+  const { env = process.env, notify = (message) => process.stderr.write(`parallel-r1: ${message}\n`) } = options
+  const access = hubAccess(env)
+  if (access.cache === undefined) throw new CheckpointError(`There is no home folder to keep ${name} in. Set HF_HOME to a folder.`)
+  const storage = path.join(access.cache, `models--${name.replace('/', '--')}`)
+  const cached = cachedSnapshot(storage, revision)
+  if (cached !== undefined && (COMMIT.test(revision) || access.offline)) return cached
+  if (access.offline) {
+    throw new CheckpointError(
+      `${name}@${revision} is not in the cache at ${storage}, or not whole, and HF_HUB_OFFLINE forbids to fetch it. Unset HF_HUB_OFFLINE once, or name a folder.`,
+    )
+  }
+  const request: RequestOptions = { ...options, notify, token: access.token, advice: adviceFor(name, access) }
+  let listing: { commit: string; files: RemoteFile[] }
+  try {
+    listing = await list(name, revision, access, cached === undefined ? request : { ...request, attempts: 1 })
+  } catch (error) {
+    const unreachable = error instanceof HubError && (error.status === undefined || error.status >= 500)
+    if (cached === undefined || !unreachable) throw error
+    notify(`the hub cannot be reached, so ${name} is the one in the cache (${path.basename(cached)})`)
+    return cached
+  }
+  const { commit, files } = listing
+  const snapshot = path.join(storage, 'snapshots', commit)
+  const missing = files.filter((file) => !existsSync(path.join(snapshot, file.path)))
+  if (missing.length > 0) await download(missing, { name, commit, storage, snapshot, endpoint: access.endpoint }, request)
+  if (revision !== commit) {
+    const ref = path.join(storage, 'refs', revision)
+    await mkdir(path.dirname(ref), { recursive: true })
+    await writeFile(ref, commit)
+  }
+  return snapshot
+}
+
+function adviceFor(name: string, { token, endpoint }: HubAccess): Advice {
+  const check = `Check the id at ${endpoint}/${name}. A folder is written with ./ before it.`
+  return {
+    gone: `There is no such model or revision. ${check}`,
+    refused: token
+      ? `The token may not read it, or there is no such model. ${check} A gated model is opened there by accepting its terms; an old token in HF_TOKEN is renewed in the settings of the hub.`
+      : `There is no such public model, or it needs a token. ${check} Then set HF_TOKEN to a token that may read it.`,
+    otherWays: 'Check the network, set HF_ENDPOINT to a mirror, or name a folder with the checkpoint.',
+  }
+}
+
+/** A snapshot that holds all that an engine reads. */
+function cachedSnapshot(storage: string, revision: string): string | undefined {
+  try {
+    const commit = COMMIT.test(revision) ? revision : readFileSync(path.join(storage, 'refs', revision), 'utf8').trim()
+    const folder = path.join(storage, 'snapshots', commit)
+    const has = (file: string) => existsSync(path.join(folder, file))
+    const weights = has(singleFile) || (has(indexFile) && weightFiles(folder).every(has))
+    return COMMIT.test(commit) && weights && has(configFile) && has(tokenizerFile) ? folder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The commit of a revision and the files of it that an engine reads, the small ones first. */
+async function list(name: string, revision: string, { endpoint }: HubAccess, request: RequestOptions) {
+  const url = `${endpoint}/api/models/${name}/revision/${encodeURIComponent(revision)}?blobs=true`
+  const { body } = await getJson(url, request)
+  const { sha, siblings } = (body ?? {}) as { sha?: unknown; siblings?: unknown }
+  const wrong = (got: unknown) =>
+    new HubError(`The hub's list of files at ${url} is none. Got ${show(got)}.`, { what: 'sent no list of files' })
+  if (typeof sha !== 'string' || !COMMIT.test(sha) || !Array.isArray(siblings)) throw wrong(body)
+  const all = siblings.map(
+    (entry: { rfilename?: unknown; size?: unknown; blobId?: unknown; lfs?: { sha256?: unknown } } | null): RemoteFile => {
+      const { rfilename, size, blobId, lfs } = entry ?? {}
+      const hash = lfs?.sha256 ?? blobId
+      if (typeof rfilename !== 'string' || !Number.isSafeInteger(size) || typeof hash !== 'string' || !HASH.test(hash)) throw wrong(entry)
+      return { path: rfilename, size: size as number, hash }
+    },
+  )
+  const names = all.map((file) => file.path)
+  const single = names.includes(singleFile)
+  const isWeights = (file: string) => (single ? file === singleFile : file === indexFile || SHARD.test(file))
+  const files = all.filter((file) => SMALL.test(file.path) || isWeights(file.path))
+  for (const [needed, there] of [
+    [configFile, names.includes(configFile)],
+    [`${singleFile} or ${indexFile}`, single || names.includes(indexFile)],
+  ] as const) {
+    if (there) continue
+    const other = names.filter((file) => /\.(gguf|bin|safetensors)$/.test(file)).slice(0, 3)
+    const found = other.length > 0 ? `It holds ${other.join(', ')}` : 'It holds no weights'
+    throw new CheckpointError(
+      `${name} on the hub has no ${needed}. ${found}. Name a repository with the weights of a whole model as safetensors, often the one that this was made from.`,
+    )
+  }
+  return { commit: sha, files: files.sort((a, b) => a.size - b.size) }
+}
+
+interface Target {
+  name: string
+  commit: string
+  storage: string
+  snapshot: string
+  endpoint: string
+}
+
+async function download(
+  files: readonly RemoteFile[],
+  { name, commit, storage, snapshot, endpoint }: Target,
+  request: RequestOptions,
+): Promise<void> {
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  const bar = new Progress({ label: name, total })
+  const notify = (message: string) => bar.above(() => request.notify?.(message))
+  notify(`fetching ${name} (${formatBytes(total)}) into ${storage}`)
+  try {
+    await mkdir(path.join(storage, 'blobs'), { recursive: true })
+    await mkdir(snapshot, { recursive: true })
+    let before = 0
+    for (const { path: file, size, hash } of files) {
+      const blob = path.join(storage, 'blobs', hash)
+      const url = `${endpoint}/${name}/resolve/${commit}/${encodeURIComponent(file)}`
+      if (!existsSync(blob)) await fillBlob(url, blob, size, (bytes) => bar.update(before + bytes), { ...request, notify })
+      before += size
+      bar.update(before)
+      const link = path.join(snapshot, file)
+      await rm(link, { force: true })
+      await symlink(path.relative(snapshot, blob), link).catch((error: unknown) => {
+        // Another process was here first.
+        if (errorCode(error) !== 'EEXIST') throw error
+      })
+    }
+  } finally {
+    bar.stop()
+  }
+}
+
+/** A blob has its name when it is whole and has the hash. Two tries: what was left by another download may be something else. */
+async function fillBlob(url: string, blob: string, size: number, arrived: (bytes: number) => void, request: RequestOptions): Promise<void> {
+  const file = `${blob}.incomplete`
+  for (const lastTry of [false, true]) {
+    await fillFile(url, { file, size, arrived }, request)
+    const found = await hashOf(file, path.basename(blob).length === 64 ? 'sha256' : 'git')
+    if (found === path.basename(blob)) return rename(file, blob).catch((error) => (existsSync(blob) ? undefined : Promise.reject(error)))
+    await rm(file, { force: true })
+    if (lastTry)
+      throw new HubError(`The hub sent other bytes than it lists: ${url}. Run again later, or set HF_ENDPOINT to a mirror.`, {
+        what: 'sent other bytes',
+      })
+  }
+}
+
+async function hashOf(file: string, kind: 'sha256' | 'git'): Promise<string> {
+  const hash = createHash(kind === 'git' ? 'sha1' : 'sha256')
+  if (kind === 'git') hash.update(`blob ${(await stat(file)).size}\0`)
+  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk)
+  return hash.digest('hex')
+}

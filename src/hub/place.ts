@@ -1,0 +1,45 @@
+/** Where the `checkpoint` of a configuration is: in a folder, or on the Hugging Face hub. */
+
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { refuseUrl } from '../engine/url.ts'
+
+export interface ModelId {
+  /** `owner/name` */
+  name: string
+  /** Branch, tag or commit. */
+  revision: string
+}
+
+/** A failure is remembered so long: the other rows of a run would all wait for the same one. */
+const FAILURE_MS = 60_000
+
+/** An absolute path, or the id of a model on the hub: `owner/name` or `owner/name@revision` where there is no such folder. Throws CheckpointError on a URL. */
+export function checkpointPlace(value: string, base: string): string {
+  refuseUrl(value)
+  const folder = path.resolve(base, value)
+  return modelId(value) === undefined || existsSync(folder) ? folder : value
+}
+
+/** Undefined for a path: more than one slash, or `.`, `~` or `/` at its beginning. */
+export function modelId(value: string): ModelId | undefined {
+  const [, name, revision = 'main'] = /^(\w[\w.-]*\/\w[\w.-]*)(?:@(\w[\w./-]*))?$/.exec(value) ?? []
+  return name === undefined || revision.split('/').includes('..') ? undefined : { name, revision }
+}
+
+const fetched = new Map<string, Promise<string>>()
+
+/** The folder of a {@link checkpointPlace}. A model of the hub is fetched once in a process. Throws CheckpointError, ConfigError and HubError. */
+export async function checkpointFolder(place: string): Promise<string> {
+  const id = path.isAbsolute(place) ? undefined : modelId(place)
+  if (id === undefined) return place
+  const { HF_ENDPOINT, HF_HUB_CACHE, HF_HOME } = process.env
+  const key = JSON.stringify([id, HF_ENDPOINT, HF_HUB_CACHE, HF_HOME])
+  let folder = fetched.get(key)
+  if (folder === undefined) {
+    folder = import('./model.ts').then(({ fetchModel }) => fetchModel(id))
+    fetched.set(key, folder)
+    folder.catch(() => setTimeout(() => fetched.delete(key), FAILURE_MS).unref())
+  }
+  return folder
+}

@@ -1,0 +1,266 @@
+/** One GET of the hub: JSON, a small file, or a large one that goes on where it stopped. Tried again where that helps: lost connections, cut bodies, bad JSON, 408, 429 and 5xx. */
+
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, rm, stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { errorCode, show } from '../engine/checkpoint/problem.ts'
+import { ParallelR1Error } from '../engine/errors.ts'
+
+export interface RequestOptions {
+  token?: string
+  /** Tries in all. Default 6: half a minute of waiting. */
+  attempts?: number
+  /** Of one try; of a large file, between two pieces of it. Default 60 s. */
+  timeoutMs?: number
+  sleep?(ms: number): Promise<void>
+  /** Told when a wait is long. */
+  notify?(message: string): void
+  advice?: Advice
+}
+
+/** The next step, in sentences, where the general one does not say enough. */
+export interface Advice {
+  /** It is not there. */
+  gone?: string
+  /** It may not be read. */
+  refused?: string
+  /** The hub cannot be reached, or talks nonsense. */
+  otherWays?: string
+}
+
+export interface JsonResponse {
+  body: unknown
+  headers: Headers
+}
+
+/** A request that failed for good. */
+export class HubError extends ParallelR1Error {
+  override name = 'HubError'
+  /** What went wrong, in a clause; HTTP status where there was an answer. */
+  readonly what: string
+  readonly status?: number
+
+  constructor(message: string, { what, status }: { what: string; status?: number }) {
+    super(message)
+    this.what = what
+    this.status = status
+  }
+}
+
+const ATTEMPTS = 6
+const TIMEOUT_MS = 60_000
+const FIRST_WAIT_MS = 1000
+/** A server that wants more patience than this is named in an error instead of waited for. */
+const LONGEST_WAIT_MS = 5 * 60_000
+const NOTABLE_WAIT_MS = 10_000
+
+interface Fault {
+  /** Completes "The hub …". */
+  what: string
+  status?: number
+  again: boolean
+  /** What the server asks for. */
+  waitMs?: number
+  next: string
+  /** Something arrived: the tries are counted anew. */
+  progress?: boolean
+}
+
+type Outcome<T> = { value: T } | { fault: Fault }
+
+/** Makes of a good response what the caller wants; `alive` says that something came. */
+type Read<T> = (response: Response, alive: () => void) => Promise<Outcome<T>>
+
+/** A mirror may have no dataset server: nothing is gained by asking for its name again. */
+const UNKNOWN_HOST = /ENOTFOUND/
+
+const LATER = 'What has arrived is kept: run again later.'
+const OTHER_WAYS = 'Check the network, or set HF_ENDPOINT to a mirror.'
+const BETWEEN = 'A proxy or a login page may stand in between.'
+
+const otherWays = ({ advice }: RequestOptions) => advice?.otherWays ?? OTHER_WAYS
+
+/** The JSON at `url`. Throws HubError with the last fault and the next step. */
+export async function getJson(url: string, options: RequestOptions = {}): Promise<JsonResponse> {
+  return get<JsonResponse>(
+    url,
+    options,
+    () => ({ accept: 'application/json' }),
+    async (response) => {
+      const text = await response.text()
+      try {
+        return { value: { body: JSON.parse(text), headers: response.headers } }
+      } catch {
+        const what = `answered with something that is not JSON (${show(text.trim().slice(0, 80))})`
+        return { fault: { what, again: true, next: `${BETWEEN} ${otherWays(options)}` } }
+      }
+    },
+  )
+}
+
+/** A file of which size in bytes and perhaps SHA-256 (hex) are known. Throws HubError. */
+export async function getFile(url: string, size: number, sha256?: string, options: RequestOptions = {}): Promise<ArrayBuffer> {
+  return get<ArrayBuffer>(
+    url,
+    options,
+    () => ({}),
+    async (response) => {
+      const body = await response.arrayBuffer()
+      const whole = body.byteLength === size && (!sha256 || createHash('sha256').update(new Uint8Array(body)).digest('hex') === sha256)
+      if (whole) return { value: body }
+      const what = `sent ${body.byteLength} bytes that are not the file of ${size} bytes`
+      return { fault: { what, again: true, next: `${BETWEEN} ${otherWays(options)}` } }
+    },
+  )
+}
+
+/**
+ * Fills `file` to its `size` in bytes, after those that it has. Two processes may do so at once: both write the same bytes to the
+ * same places. `arrived` is told how many are there. Throws HubError, and ParallelR1Error where the disk refuses.
+ */
+export async function fillFile(
+  url: string,
+  { file, size, arrived }: { file: string; size: number; arrived(bytes: number): void },
+  options: RequestOptions = {},
+): Promise<void> {
+  let have = await sizeOf(file)
+  if (have > size) await rm(file)
+  if (have === size && size > 0) return
+  if (have > size) have = 0
+  // Of the bytes of the file, not of a compressed one.
+  const headers = () => ({ 'accept-encoding': 'identity', ...(have > 0 && { range: `bytes=${have}-` }) })
+  await get<void>(url, options, headers, async (response, alive) => {
+    const start = response.status === 206 ? have : 0
+    have = start
+    const count = async function* (chunks: AsyncIterable<Uint8Array>) {
+      for await (const chunk of chunks) {
+        alive()
+        have += chunk.length
+        arrived(have)
+        yield chunk
+      }
+    }
+    let what: string
+    try {
+      const handle = await open(file, constants.O_CREAT | constants.O_WRONLY)
+      await pipeline(Readable.from(response.body ?? []), count, handle.createWriteStream({ start }))
+      if (have === size) return { value: undefined }
+      what = `sent ${have} bytes of a file of ${size} bytes`
+      if (have > size) await rm(file)
+    } catch (error) {
+      if (DISK.test(errorCode(error) ?? '')) {
+        const next = 'What has arrived is kept. Make room, or set HF_HUB_CACHE to a folder on another disk.'
+        throw new ParallelR1Error(`${file} cannot be written: ${(error as Error).message}. ${next}`, { cause: error })
+      }
+      what = `stopped in the middle of a file (${reason(error)})`
+    }
+    have = await sizeOf(file)
+    return { fault: { what, again: true, progress: have > start, next: LATER } }
+  })
+}
+
+const DISK = /^(ENOSPC|EDQUOT|EROFS|EACCES|EPERM|EIO|EFBIG|EISDIR|ENOENT)$/
+
+async function sizeOf(file: string): Promise<number> {
+  return (await stat(file).catch(() => undefined))?.size ?? 0
+}
+
+async function get<T>(url: string, options: RequestOptions, headers: () => Record<string, string>, read: Read<T>): Promise<T> {
+  const { attempts = ATTEMPTS, sleep = wait, notify } = options
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await tryOnce(url, options, headers(), read)
+    if ('value' in outcome) return outcome.value
+    const { fault } = outcome
+    if (fault.progress) attempt = 1
+    const backoffMs = FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
+    const waitMs = fault.waitMs ?? backoffMs
+    if (!fault.again || attempt >= attempts || waitMs > LONGEST_WAIT_MS) {
+      const asked = fault.waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(fault.waitMs / 1000)} s`
+      const tries = fault.again && attempt > 1 ? ` (${attempt} tries)` : ''
+      throw new HubError(`The hub ${fault.what}${asked}${tries}: ${url}. ${fault.next}`, fault)
+    }
+    if (waitMs >= NOTABLE_WAIT_MS) notify?.(`the hub ${fault.what}; trying again in ${Math.round(waitMs / 1000)} s`)
+    await sleep(waitMs)
+  }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms))
+}
+
+async function tryOnce<T>(url: string, options: RequestOptions, headers: Record<string, string>, read: Read<T>): Promise<Outcome<T>> {
+  const { token, timeoutMs = TIMEOUT_MS } = options
+  const silence = new AbortController()
+  const timer = setTimeout(() => silence.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs)
+  try {
+    const response = await fetch(url, {
+      headers: { accept: '*/*', ...headers, ...(token && { authorization: `Bearer ${token}` }) },
+      signal: silence.signal,
+    })
+    if (response.ok) return await read(response, () => timer.refresh())
+    return { fault: { ...refusal(response, await response.text(), options), status: response.status } }
+  } catch (error) {
+    if (error instanceof ParallelR1Error) throw error
+    const what = `could not be read (${reason(error)})`
+    return { fault: { what, again: !UNKNOWN_HOST.test(what), next: otherWays(options) } }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What a status other than 2xx means. */
+function refusal(response: Response, text: string, options: RequestOptions): Fault {
+  const { token, advice } = options
+  const withToken = token !== undefined
+  const { status } = response
+  const said = serverMessage(text)
+  const what = `answered ${status}${said ? ` (${said})` : ''}`
+  if (status === 429) {
+    const next = withToken ? LATER : `${LATER} With a token in HF_TOKEN the limit is higher.`
+    return { what, again: true, waitMs: retryAfterMs(response), next }
+  }
+  if (isPermanent(response)) return { what, again: false, next: otherWays(options) }
+  if (status >= 500 || status === 408) return { what, again: true, waitMs: retryAfterMs(response), next: LATER }
+  if (status === 401 || status === 403) {
+    const renew = withToken ? 'The token in HF_TOKEN is not accepted: renew it.' : 'Set HF_TOKEN to a token that may read it.'
+    const next = advice?.refused ?? renew
+    return { what, again: false, next }
+  }
+  return { what, again: false, next: `${advice?.gone ?? 'It may have moved.'} ${otherWays(options)}` }
+}
+
+/**
+ * The dataset server keeps its failures, such as a viewer that is turned off, and answers with them by a code until the data
+ * set changes. Two codes pass: what is not ready yet, and an accident.
+ */
+function isPermanent({ status, headers }: Response): boolean {
+  const code = headers.get('x-error-code')
+  return status === 501 || (status === 500 && code !== null && code !== 'ResponseNotReady' && code !== 'UnexpectedApiError')
+}
+
+/** Retry-After in seconds or as a date. */
+function retryAfterMs(response: Response): number | undefined {
+  const value = response.headers.get('retry-after')?.trim()
+  if (!value) return undefined
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}
+
+function serverMessage(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown }
+    return typeof error === 'string' ? show(error) : ''
+  } catch {
+    return ''
+  }
+}
+
+/** undici wraps what went wrong in "fetch failed" and "terminated". */
+function reason(error: unknown): string {
+  const { name, message, cause } = error as Error
+  if (name === 'TimeoutError') return 'no answer in time'
+  const inner = cause as (Error & { code?: string }) | undefined
+  return inner ? (inner.code ?? inner.message) : message
+}

@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
+import { openEngine } from '../../src/engine/open.ts'
+import { fetchModel } from '../../src/hub/model.ts'
+import { checkpointPlace, modelId } from '../../src/hub/place.ts'
+import { ModelPool } from '../../src/providers/pool.ts'
+import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
+import { openModel } from '../../src/trainer/model.ts'
+import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
+import { commitOf, cut, type FakeModels, filesOf, garble, refuse, startModels } from './fake-models.ts'
+
+const root = mkdtempSync(path.join(os.tmpdir(), 'pr1-hub-'))
+let hub: FakeModels
+let tiny: Record<string, Buffer>
+let home: string
+let count = 0
+
+beforeAll(async () => {
+  hub = await startModels()
+  await writeTinyCheckpoint(path.join(root, 'tiny'))
+  tiny = filesOf(path.join(root, 'tiny'))
+  const extra = { 'README.md': Buffer.from('# Tiny'), 'pytorch_model.bin': Buffer.alloc(9), 'consolidated.safetensors': Buffer.alloc(9) }
+  hub.models.set('acme/tiny@main', { ...tiny, ...extra })
+})
+beforeEach(() => {
+  home = path.join(root, `home-${count++}`)
+  hub.asked.length = 0
+  hub.faults.length = 0
+})
+afterEach(() => void vi.unstubAllEnvs())
+afterAll(async () => {
+  await hub.close()
+  rmSync(root, { recursive: true })
+})
+
+/** Quicker to compare than the bytes. */
+const hashes = (files: Record<string, Buffer>) =>
+  Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, createHash('sha1').update(bytes).digest('hex')]))
+const storage = () => path.join(home, 'hub', 'models--acme--tiny')
+const said: string[] = []
+function fetchTiny(env: NodeJS.ProcessEnv = {}, revision = 'main', attempts = 3): Promise<string> {
+  said.length = 0
+  const notify = (message: string) => void said.push(message)
+  return fetchModel(
+    { name: 'acme/tiny', revision },
+    { env: { HF_ENDPOINT: hub.endpoint, HF_HOME: home, ...env }, attempts, sleep: async () => {}, notify },
+  )
+}
+
+describe('what names a model of the hub', () => {
+  it('is owner/name with or without a revision, where no such folder is there', () => {
+    expect(modelId('Qwen/Qwen3-0.6B')).toEqual({ name: 'Qwen/Qwen3-0.6B', revision: 'main' })
+    expect(modelId('a/b@refs/pr/1')).toEqual({ name: 'a/b', revision: 'refs/pr/1' })
+    for (const place of ['model', './a/b', '../b', '~/b', '/a/b', 'a/b/c', 'a/b@../../x', 'a/.b']) expect(modelId(place)).toBeUndefined()
+    mkdirSync(path.join(root, 'runs', 'final'), { recursive: true })
+    expect(checkpointPlace('runs/final', root)).toBe(path.join(root, 'runs', 'final'))
+    expect(checkpointPlace('runs/other', root)).toBe('runs/other')
+    expect(checkpointPlace('./runs/other', root)).toBe(path.join(root, 'runs', 'other'))
+    expect(() => checkpointPlace('https://huggingface.co/Qwen/Qwen3-0.6B/tree/main', root)).toThrow(/Write checkpoint: Qwen\/Qwen3-0\.6B$/)
+  })
+})
+
+describe('a model of the hub', () => {
+  it('is kept in the layout of the cache that all tools share, without what no engine reads', async () => {
+    const folder = await fetchTiny()
+    expect(folder).toBe(path.join(storage(), 'snapshots', commitOf(hub.models.get('acme/tiny@main')!)))
+    expect(hashes(filesOf(folder))).toEqual(hashes(tiny))
+    expect(readFileSync(path.join(storage(), 'refs', 'main'), 'utf8')).toBe(path.basename(folder))
+    const link = path.join(folder, 'model.safetensors')
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(readlinkSync(link)).toMatch(/^\.\.\/\.\.\/blobs\/[0-9a-f]{64}$/)
+    expect(readdirSync(path.join(storage(), 'blobs')).filter((name) => !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name))).toEqual([])
+    expect(said[0]).toMatch(/^fetching acme\/tiny \(.* KiB\) into /)
+  })
+
+  it('asks once for its revision when it is there, never offline, and never by its commit', async () => {
+    const folder = await fetchTiny()
+    hub.asked.length = 0
+    expect(await fetchTiny()).toBe(folder)
+    expect(hub.asked.map(({ url }) => url)).toEqual(['/api/models/acme/tiny/revision/main?blobs=true'])
+    expect(await fetchTiny({ HF_HUB_OFFLINE: '1' })).toBe(folder)
+    expect(await fetchTiny({}, path.basename(folder))).toBe(folder)
+    expect(hub.asked).toHaveLength(1)
+  })
+
+  it('is the one of the cache where the hub cannot be reached, with a note', async () => {
+    const gone = await startModels()
+    await gone.close()
+    const folder = await fetchTiny()
+    expect(await fetchTiny({ HF_ENDPOINT: gone.endpoint })).toBe(folder)
+    expect(said).toEqual([`the hub cannot be reached, so acme/tiny is the one in the cache (${path.basename(folder)})`])
+    rmSync(path.join(folder, 'model.safetensors'))
+    await expect(fetchTiny({ HF_ENDPOINT: gone.endpoint })).rejects.toThrow(
+      /could not be read \(ECONNREFUSED\).*HF_ENDPOINT to a mirror, or name a folder/,
+    )
+    await expect(fetchTiny({ HF_HUB_OFFLINE: '1' })).rejects.toThrow(
+      /acme\/tiny@main is not in the cache at .*not whole.*Unset HF_HUB_OFFLINE/,
+    )
+  })
+
+  it('has revisions, which share their blobs', async () => {
+    const other = { ...tiny, 'generation_config.json': Buffer.from('{"eos_token_id":[0]}') }
+    hub.models.set('acme/tiny@v2', other)
+    const first = await fetchTiny()
+    hub.asked.length = 0
+    const second = await fetchTiny({}, 'v2')
+    expect(hashes(filesOf(second))).toEqual(hashes(other))
+    expect(second).not.toBe(first)
+    expect(hub.asked.map(({ url }) => url.split('/').at(-1))).toEqual(['v2?blobs=true', 'generation_config.json'])
+    expect(readdirSync(path.join(storage(), 'refs')).sort()).toEqual(['main', 'v2'])
+    await expect(fetchTiny({}, 'v3')).rejects.toThrow(/answered 404.*no such model or revision.*Check the id at http.*acme\/tiny/)
+  })
+
+  it('goes on where a transfer broke, in the same run and in the next', async () => {
+    hub.faults.push(['model.safetensors', cut])
+    await fetchTiny()
+    const size = tiny['model.safetensors'].length
+    const ranges = hub.asked.filter(({ url }) => url.endsWith('model.safetensors')).map(({ range }) => range)
+    expect(ranges).toEqual([undefined, `bytes=${Math.floor(size / 2)}-`])
+
+    home = path.join(root, 'killed')
+    hub.faults.push(['model.safetensors', cut], ['model.safetensors', refuse(403, 'expired')])
+    await expect(fetchTiny()).rejects.toThrow(/answered 403 \("expired"\)/)
+    const [left] = readdirSync(path.join(storage(), 'blobs')).filter((name) => name.endsWith('.incomplete'))
+    expect(statSync(path.join(storage(), 'blobs', left)).size).toBe(Math.floor(size / 2))
+    hub.asked.length = 0
+    expect(hashes(filesOf(await fetchTiny()))).toEqual(hashes(tiny))
+    expect(hub.asked.slice(1).map(({ url, range }) => [url.split('/').at(-1), range])).toEqual([
+      ['model.safetensors', `bytes=${Math.floor(size / 2)}-`],
+    ])
+  })
+
+  it('is compared with the hash that the hub lists', async () => {
+    hub.faults.push(['model.safetensors', garble], ['tokenizer.json', garble])
+    expect(hashes(filesOf(await fetchTiny()))).toEqual(hashes(tiny))
+    home = path.join(root, 'garbled')
+    hub.faults.push(['model.safetensors', garble], ['model.safetensors', garble])
+    await expect(fetchTiny()).rejects.toThrow(/sent other bytes than it lists: http.*model\.safetensors/)
+    expect(existsSync(path.join(storage(), 'refs', 'main'))).toBe(false)
+  })
+
+  it('that may not be read says how it can be', async () => {
+    hub.faults.push(['/api/', refuse(401, 'Invalid username or password.')])
+    await expect(fetchTiny()).rejects.toThrow(/answered 401 .*no such public model, or it needs a token.*set HF_TOKEN/)
+    hub.faults.push(['/api/', refuse(403, 'gated')])
+    await expect(fetchTiny({ HF_TOKEN: 'secret' })).rejects.toThrow(/answered 403 \("gated"\).*accepting its terms(?!.*secret)/)
+    expect(hub.asked.at(-1)!.authorization).toBe('Bearer secret')
+    mkdirSync(home, { recursive: true })
+    writeFileSync(path.join(home, 'token'), 'hf_of-the-file\n')
+    await fetchTiny()
+    expect(hub.asked.at(-1)!.authorization).toBe('Bearer hf_of-the-file')
+  })
+
+  it('without safetensors says so before anything is fetched', async () => {
+    const { 'model.safetensors': _, ...rest } = tiny
+    hub.models.set('acme/tiny@gguf', { ...rest, 'tiny-Q4.gguf': Buffer.alloc(4) })
+    await expect(fetchTiny({}, 'gguf')).rejects.toThrow(
+      /has no model\.safetensors or model\.safetensors\.index\.json\. It holds tiny-Q4\.gguf\./,
+    )
+    expect(hub.asked).toHaveLength(1)
+  })
+
+  it('in shards is fetched with its index', async () => {
+    const { 'model.safetensors': whole, ...rest } = tiny
+    const names = Object.keys(JSON.parse(whole.subarray(8, 8 + Number(whole.readBigUInt64LE())).toString())).filter(
+      (name) => name !== '__metadata__',
+    )
+    const shard = 'model-00001-of-00001.safetensors'
+    const index = Buffer.from(JSON.stringify({ weight_map: Object.fromEntries(names.map((name) => [name, shard])) }))
+    const sharded = { ...rest, [shard]: whole, 'model.safetensors.index.json': index }
+    hub.models.set('acme/tiny@shards', sharded)
+    const folder = await fetchTiny({}, 'shards')
+    expect(hashes(filesOf(folder))).toEqual(hashes(sharded))
+    expect(await fetchTiny({ HF_HUB_OFFLINE: '1' }, 'shards')).toBe(folder)
+    rmSync(path.join(folder, shard))
+    await expect(fetchTiny({ HF_HUB_OFFLINE: '1' }, 'shards')).rejects.toThrow(/not whole/)
+  })
+})
+
+describe('checkpoint: owner/name', () => {
+  beforeEach(() => {
+    vi.stubEnv('HF_ENDPOINT', hub.endpoint)
+    vi.stubEnv('HF_HOME', home)
+    vi.stubEnv('HF_TOKEN', '')
+    vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  })
+  afterEach(() => void vi.restoreAllMocks())
+
+  it('is generated from as the folder is, downloaded once', async () => {
+    const pool = new ModelPool()
+    const ask = async (checkpoint: string) => {
+      const config = { basePath: root, checkpoint, device: 'cpu', seed: 5, samples: 'off', maxTokens: 60 }
+      const provider = new ParallelThinkingProvider({ config }, pool)
+      const rows = await Promise.all(
+        [0, 1].map((repeatIndex) => provider.callApi('3 + 4', { vars: {}, prompt: { raw: '', label: '' }, repeatIndex })),
+      )
+      return rows.map(({ output, error }) => output ?? error)
+    }
+    expect(await ask('acme/tiny')).toEqual(await ask('./tiny'))
+    expect(hub.asked.filter(({ url }) => url.endsWith('model.safetensors'))).toHaveLength(1)
+    const [error] = await ask('acme/none')
+    expect(error).toMatch(/parallel-r1: The hub answered 404 .*folder is written with \.\//)
+    await pool.releaseAll()
+  })
+
+  it('is trained from', async () => {
+    const engine = await openEngine({ device: 'cpu' })
+    const { model, checkpoint, base } = await openModel(engine, { checkpoint: 'acme/tiny', attention: undefined }, 1, {})
+    expect(checkpoint.folder).toContain(path.join('models--acme--tiny', 'snapshots'))
+    expect(await base()).toMatch(/^[0-9a-f]{64}$/)
+    await saveCheckpoint(path.join(root, 'again'), { ...checkpoint, weights: ({ name }) => model.read(name), dtype: 'float32' })
+    expect(readFileSync(path.join(root, 'again', 'config.json'), 'utf8')).toBe(tiny['config.json'].toString())
+    model.dispose()
+    await engine.dispose()
+  })
+})
