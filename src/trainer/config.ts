@@ -126,7 +126,10 @@ const grpoStage = mapping({
   steps: key(int({ min: 1 }), 'rounds of sampling and learning', steps),
   prompts: key(int({ min: 1 }).default(32), 'prompts a step'),
   group: key(int({ min: 2 }).default(8), 'samples a prompt', { hint: 'A group of one gives no advantage; 8 is usual.' }),
-  reward: key(text(), 'an expression over the metric names of the assertions and `step`, such as answer: [docs/assertions.md](assertions.md#rewards)'),
+  reward: key(
+    text(),
+    'an expression over the metric names of the assertions and `step`, such as answer: [docs/assertions.md](assertions.md#rewards)',
+  ),
   clipLow: key(number({ min: 0, max: 1 }).default(0.2), 'the ratio of probabilities is clipped at 1 − clipLow'),
   clipHigh: key(number({ min: 0 }).default(0.28), 'and at 1 + clipHigh'),
   dualClip: key(number({ above: 1 }).default(3), 'bound of the ratio where the advantage is negative (dual clip of PPO)'),
