@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const targets = ['80', '86', '89', '90', '100', '120']
-const { values } = parseArgs({ options: { arch: { type: 'string' }, out: { type: 'string' }, host: { type: 'boolean' } } })
+const values = readArguments({ arch: { type: 'string' }, out: { type: 'string' }, host: { type: 'boolean' } })
 if (values.arch && !targets.includes(values.arch)) fail(`--arch must be one of ${targets.join(', ')}. Got ${values.arch}.`)
 const out = path.resolve(values.out ?? path.join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'parallel_r1_cuda.so'))
 
@@ -26,6 +26,15 @@ const run = values.host ? host() : nvcc()
 if (run.status !== 0) fail(`${values.host ? 'c++' : 'nvcc'} failed (${run.error?.message ?? `exit code ${run.status}`}).`)
 renameSync(next, out)
 console.log(`${path.relative(process.cwd(), out)}: ${(statSync(out).size / 2 ** 20).toFixed(1)} MiB, interface ${hash}`)
+
+function readArguments(options) {
+  try {
+    return parseArgs({ options }).values
+  } catch (error) {
+    const known = Object.keys(options).map((name) => `--${name}`)
+    return fail(`${error.message.split(/\. |\n/)[0]}. Known options: ${known.join(', ')}.`)
+  }
+}
 
 /** Products and sums are fused only where the source says so (-fmad=false): kernels that must agree to the last bit do. */
 function nvcc() {

@@ -5,6 +5,7 @@
  *     defaultTest: { metadata: { repeatMinPass: 3 } }      # or '75%', which fits every --repeat
  */
 
+import { exclusionOf } from './exclusions.ts'
 import { fields, isFields, ReportError, type Row, text } from './rows.ts'
 import type { Column, Experiment } from './samples.ts'
 
@@ -44,7 +45,8 @@ export function checkRepeats({ samples, failed, columns }: Experiment): Gate | u
     const key = `${column} ${problem} ${JSON.stringify(test)}`
     const known = tests.get(key) ?? { column: columns[column], test: nameOf(row), passed: 0, errors: 0, repeats: 0, needed: 0, least }
     known.repeats++
-    if (row.success === true) known.passed++
+    // A row that nothing scored has passed for promptfoo, and shows nothing.
+    if (row.success === true && !exclusionOf(row, undefined)) known.passed++
     if (row.failureReason === 2) known.errors++
     known.needed = least(known.repeats)
     tests.set(key, known)

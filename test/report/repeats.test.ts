@@ -47,6 +47,11 @@ describe('the threshold of repeats', () => {
     expect(gateOf(repeats(1, verdicts, repeatMinPass))).toEqual({ tests: 1, missed })
   })
 
+  it('takes a row without an assertion for no pass', () => {
+    const unscored = repeats(1, 'RRRR', 3).map((one) => ({ ...one, gradingResult: { pass: true, score: 1, componentResults: [] } }))
+    expect(gateOf(unscored)!.missed).toEqual([expect.objectContaining({ passed: 0, repeats: 4, needed: 3 })])
+  })
+
   it('is of each test in each column, and an error is no pass', () => {
     const gate = gateOf(
       repeats(1, 'RRRR', 3),
