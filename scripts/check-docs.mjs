@@ -37,6 +37,8 @@ const env = {
   PROMPTFOO_FAILED_TEST_EXIT_CODE: '0',
 }
 const skipped = []
+/** Path of the packed package; made once. */
+let packed
 let ran = 0
 try {
   step('A copy of the repository', prepareClone)
@@ -106,7 +108,6 @@ function runPage(page) {
   step(page, () => shell(['set -eo pipefail', ...script].join('\n'), cwd))
 }
 
-let packed
 function tarball() {
   packed ??= path.join(folder, shell(`npm pack --silent --ignore-scripts --pack-destination ${folder}`, clone).trim().split('\n').at(-1))
   return packed
@@ -127,7 +128,8 @@ function shell(script, cwd) {
     maxBuffer: 2 ** 30,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  if (status === 0) return stdout
+  // promptfoo's exit code is set to 0 above, for wrong answers. A row that ended with an error is no answer.
+  if (status === 0 && !/\s[1-9]\d* errors? \(\d/.test(stdout)) return stdout
   rmSync(folder, { recursive: true, force: true })
   return fail(
     `${stdout.slice(stdout.lastIndexOf('\n== ') + 1)}\n${stderr}\nThe commands behind the last line with "==" failed (exit ${status}).`,
