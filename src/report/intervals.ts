@@ -41,6 +41,19 @@ export function meanOfSamples(sums: readonly number[], counts: readonly number[]
   return { value: ratio, low: ratio - half, high: ratio + half, problems }
 }
 
+/** Fewer problems give no interval of a ratio that says anything. */
+const FEWEST = 5
+
+/**
+ * Ratio of two totals of positive numbers over the same problems: Σ nums / Σ dens. The interval is that of its logarithm (delta method,
+ * Student's t), so it stays above 0. With fewer than five problems the bounds are NaN.
+ */
+export function ratioOfTotals(nums: readonly number[], dens: readonly number[]): Estimate {
+  const { ratio, error, problems } = clusteredRatio(nums, dens)
+  const factor = problems < FEWEST ? Number.NaN : Math.exp((studentQuantile(problems - 1) * error) / ratio)
+  return { value: ratio, low: ratio / factor, high: ratio * factor, problems }
+}
+
 /**
  * Wilson's interval with the number of independent samples that would have the variance seen between problems (Franco et al.
  * 2019, doi 10.1093/jssam/smy019), and t for the normal quantile. No variance at all (every problem alike) says no more than one sample a

@@ -4,7 +4,7 @@ import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
 import { formatEstimate, formatValue } from './format.ts'
 import { cellsOf, type Grid } from './grid.ts'
-import { type Estimate, mean, meanOfSamples } from './intervals.ts'
+import { type Estimate, mean, ratioOfTotals } from './intervals.ts'
 import type { Column, Sample } from './samples.ts'
 
 export interface Verdict {
@@ -98,7 +98,7 @@ function tokenRatio(gridA: Grid, gridB: Grid, tokens: (sample: Sample) => number
     means.push([both[0], both[1]])
   }
   if (means.flat().some(Number.isNaN) || !means.some(([, of]) => of > 0)) return undefined
-  return meanOfSamples(
+  return ratioOfTotals(
     means.map(([value]) => value),
     means.map(([, of]) => of),
   )

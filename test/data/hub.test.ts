@@ -1,42 +1,17 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { sourceFolder } from '../../src/data/cache.ts'
-import { type FetchOptions, fetchRows, type HubSettings, hubSettings } from '../../src/data/hub.ts'
-import { type FakeHub, type Fault, faults, startHub } from './fake-hub.ts'
+import { type FetchOptions, fetchRows, hubSettings } from '../../src/data/hub.ts'
+import { type Fault, faults, startHub } from './fake-hub.ts'
+import { cache, hub, notices, options, settings, useHub, waits } from './hub-client.ts'
 
 const source = { dataset: 'someone/sums', config: 'main', split: 'test' }
 const rows = Array.from({ length: 450 }, (_, i) => ({ question: `What is ${i} + ${i}? \\frac{{${i}}}{2} „é“`, answer: String(2 * i) }))
 
-let hub: FakeHub
-let cache: string
-let waits: number[]
-let notices: string[]
-
-beforeEach(async () => {
-  hub = await startHub()
-  hub.splits.set('someone/sums main test', rows)
-  cache = mkdtempSync(path.join(os.tmpdir(), 'pr1-cache-'))
-  waits = []
-  notices = []
-})
-afterEach(async () => {
-  await hub.close()
-  rmSync(cache, { recursive: true, force: true })
-})
-
-const settings = (more: NodeJS.ProcessEnv = {}): HubSettings => hubSettings({ HF_ENDPOINT: hub.endpoint, PR1_CACHE: cache, ...more })
-/** Waits are written down instead of waited for. */
-const options = (more: FetchOptions = {}): FetchOptions => ({
-  sleep: async (ms) => {
-    waits.push(ms)
-  },
-  notify: (message) => notices.push(message),
-  ...more,
-})
+useHub((hub) => hub.splits.set('someone/sums main test', rows))
 const get = (more?: FetchOptions, env?: NodeJS.ProcessEnv) => fetchRows(source, settings(env), options(more))
 const folder = () => sourceFolder(cache, source)
 
@@ -169,10 +144,9 @@ describe('a hub in trouble', () => {
   })
 
   it('is given up when nobody listens', async () => {
-    const { endpoint } = hub
-    await hub.close()
-    await expect(get({ attempts: 1 }, { HF_ENDPOINT: endpoint })).rejects.toThrow(/could not be read \(ECONNREFUSED\)/)
-    hub = await startHub()
+    const gone = await startHub()
+    await gone.close()
+    await expect(get({ attempts: 1 }, { HF_ENDPOINT: gone.endpoint })).rejects.toThrow(/could not be read \(ECONNREFUSED\)/)
   })
 
   it.each([

@@ -1,16 +1,16 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { parquetWriteBuffer } from 'hyparquet-writer'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { sourceFolder } from '../../src/data/cache.ts'
-import { type FetchOptions, fetchRows, type HubSettings, hubSettings } from '../../src/data/hub.ts'
+import { type FetchOptions, fetchRows } from '../../src/data/hub.ts'
 import { loadProblems } from '../../src/data/load.ts'
-import { type FakeHub, type Fault, faults, send, startHub } from './fake-hub.ts'
+import { type Fault, faults, send } from './fake-hub.ts'
+import { cache, hub, notices, options, settings, useHub, waits } from './hub-client.ts'
 
 const source = { dataset: 'someone/sums', config: 'default', split: 'test' }
 const CONVERTED = 'someone/sums@refs/convert/parquet'
@@ -38,29 +38,8 @@ function parquetOf(
 
 const viewerOff = faults.status(501, { 'x-error-code': 'NotSupportedDisabledViewerError' }, JSON.stringify({ error: 'The viewer is off.' }))
 
-let hub: FakeHub
-let cache: string
-let waits: number[]
-let notices: string[]
-beforeEach(async () => {
-  hub = await startHub()
+useHub((hub) => {
   hub.faults = Array(20).fill(viewerOff)
-  cache = mkdtempSync(path.join(os.tmpdir(), 'pr1-cache-'))
-  waits = []
-  notices = []
-})
-afterEach(async () => {
-  await hub.close()
-  rmSync(cache, { recursive: true, force: true })
-})
-
-const settings = (more: NodeJS.ProcessEnv = {}): HubSettings => hubSettings({ HF_ENDPOINT: hub.endpoint, PR1_CACHE: cache, ...more })
-const options = (more: FetchOptions = {}): FetchOptions => ({
-  sleep: async (ms) => {
-    waits.push(ms)
-  },
-  notify: (message) => notices.push(message),
-  ...more,
 })
 const get = (more?: FetchOptions, env?: NodeJS.ProcessEnv, from = source) => fetchRows(from, settings(env), options(more))
 

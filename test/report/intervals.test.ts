@@ -7,6 +7,7 @@ import {
   meanOfSamples,
   pairedBootstrap,
   quantile,
+  ratioOfTotals,
   shareOfProblems,
   shareOfSamples,
   studentQuantile,
@@ -108,6 +109,31 @@ describe('shares', () => {
   it('have no interval from one problem, and no value from none', () => {
     expect(shareOfProblems([0.5], 16)).toEqual({ value: 0.5, low: Number.NaN, high: Number.NaN, problems: 1 })
     expect(meanOfSamples([], [])).toMatchObject({ value: Number.NaN, problems: 0 })
+  })
+
+  it('of a ratio of tokens stay above 0, and are none with fewer than five problems', () => {
+    const chains = [900, 40, 30, 20, 10, 300]
+    const { value, low, high } = ratioOfTotals(chains, [10, 200, 900, 50, 20, 30])
+    expect(value).toBeCloseTo(1300 / 1210, 12)
+    expect(low).toBeGreaterThan(0)
+    expect(value / low).toBeCloseTo(high / value, 12)
+    expect(ratioOfTotals([240, 80], [100, 100])).toEqual({ value: 1.6, low: Number.NaN, high: Number.NaN, problems: 2 })
+    expect(ratioOfTotals([50, 50, 50, 50, 50], [100, 100, 100, 100, 100])).toEqual({ value: 0.5, low: 0.5, high: 0.5, problems: 5 })
+  })
+
+  it('cover a ratio of tokens in about 95 of 100', () => {
+    const random = seededRandom(6)
+    let covered = 0
+    const trials = 1000
+    for (let trial = 0; trial < trials; trial++) {
+      // Skewed lengths of both, alike within a problem: the truth is 0.4.
+      const sizes = Array.from({ length: 20 }, () => 40 / (0.1 + random()))
+      const noisy = (share: number) => sizes.map((size) => share * size * (0.5 + random()))
+      const { low, high } = ratioOfTotals(noisy(0.4), noisy(1))
+      if (low <= 0.4 && 0.4 <= high) covered++
+    }
+    expect(covered / trials).toBeGreaterThan(0.92)
+    expect(covered / trials).toBeLessThan(0.98)
   })
 
   it('cover: about 95 of 100 intervals hold the truth where samples of a problem are alike', () => {

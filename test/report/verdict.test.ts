@@ -54,6 +54,12 @@ describe('the verdict', () => {
     expect((await verdictOf([...column(0, 400, half, 80), ...column(1, 400, half, 80)])).headline).toBe('Beta is right as often as alpha.')
   })
 
+  it('gives the tokens of a few problems without an interval', async () => {
+    const { headline, detail } = await verdictOf([...column(0, 2, half, 160), ...column(1, 2, half, 60, 200)])
+    expect(headline).not.toContain('chain')
+    expect(detail).toContain("Longest chain: 37.7 % of alpha's. All tokens: 124.9 %.")
+  })
+
   it('of one column is its accuracy, and of none nothing', async () => {
     const { headline, detail } = await verdictOf(column(0, 40, half))
     expect(headline).toBe('Alpha is right in 50.0 % of its answers.')
