@@ -3,7 +3,7 @@
 // promptfoo's own words are kept back unless it fails: its progress bar, then one screen of ours.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -23,6 +23,7 @@ const built = (file) => import(pathToFileURL(path.join(root, 'dist', file)).href
 await showResponse()
 const results = path.join('runs', 'demo.json')
 const status = await evaluate(path.join(root, results))
+if (!existsSync(path.join(root, results))) process.exit(status || 1)
 const { readResults } = await built('report/rows.js')
 const { readExperiment } = await built('report/samples.js')
 const { analyze } = await built('report/analysis.js')
@@ -33,7 +34,7 @@ console.log(`
 ${describeBriefly(await analyze(experiment))}
 ${seconds} seconds. Every answer was generated on this machine or taken from its stored samples.
 Next:
-  npx pr1-tree ${results} -p 2    a response as a tree
+  npx pr1-tree ${results}         a response as a tree
   npx pr1-report ${results}       a page with curves and every sample
   npx promptfoo view                  the same rows in promptfoo's browser view`)
 if (experiment.failed.length > 0 || status !== 0) process.exitCode = 1
@@ -41,17 +42,19 @@ if (experiment.failed.length > 0 || status !== 0) process.exitCode = 1
 /** The first of eight hard problems that the parallel model gets right, as a tree. */
 async function showResponse() {
   const { ParallelThinkingProvider, countdownAnswer } = await built('index.js')
+  const { default: nunjucks } = await import('nunjucks')
   const { partsOf } = await built('report/page/payload.js')
   const { drawTree } = await built('report/tree/draw.js')
   const suite = path.join(root, 'suites', 'countdown')
   const provider = new ParallelThinkingProvider({
     config: { checkpoint: path.join(suite, 'checkpoints', 'parallel'), paths: 5, maxBlocks: 2, maxTokens: 264, seed: 1, samples: 'off' },
   })
+  const template = readFileSync(path.join(suite, 'prompt.j2'), 'utf8')
   const tests = readFileSync(path.join(suite, 'test.hard.jsonl'), 'utf8').split('\n').slice(0, 8)
   const responses = await Promise.all(
     tests.map(async (line) => {
       const { vars } = JSON.parse(line)
-      const prompt = `Use ${vars.numbers.replaceAll(' ', ', ')} once each with + - * / to make ${vars.target}.`
+      const prompt = nunjucks.renderString(template, vars)
       const { output, error } = await provider.callApi(prompt)
       if (error) throw new Error(error)
       return { prompt, output, right: countdownAnswer(output, { vars }).pass }
@@ -60,7 +63,7 @@ async function showResponse() {
   await provider.cleanup()
   const { prompt, output } = responses.find(({ right }) => right) ?? responses[0]
   const screen = { width: Math.min(process.stdout.columns || 80, 100), color: process.stdout.isTTY === true && !process.env.NO_COLOR }
-  console.log(`\n${prompt}\n\n${drawTree(partsOf(output), screen)}\n`)
+  console.log(`\n${prompt.trim()}\n\n${drawTree(partsOf(output), screen)}\n`)
   console.log('That was one response. Now promptfoo lets both models answer many such problems, in four ways.\n')
 }
 

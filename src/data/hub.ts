@@ -1,7 +1,8 @@
 /**
  * Rows of a data set on the Hugging Face hub, through the `/rows` endpoint of its dataset server: plain JSON, a hundred rows
- * a page. Where that has gaps (the viewer is off, cells are cut, a mirror has no such server) they come from the parquet files. Pages are cached as they arrive, so a download that was cut short goes on; a complete split is read from the
- * cache for good (delete the cache, or `pr1-data fetch --fresh`, to ask again).
+ * a page. Where that has gaps (the viewer is off, cells are cut, a mirror has no such server) they come from the parquet files.
+ * Pages are cached as they arrive, so a download that was cut short goes on; a complete split is read from the cache for good
+ * (delete the cache, or `pr1-data fetch --fresh`, to ask again).
  * https://huggingface.co/docs/dataset-viewer/rows
  */
 

@@ -144,7 +144,7 @@ function basePath(config: ConfigObject): string {
 function modelSettings(config: ThinkingConfig, base: string): ModelSettings {
   if (config.checkpoint === undefined) {
     throw new ConfigError(
-      'The provider config needs "checkpoint". Got none. Point it at a Hugging Face folder, relative to the config file.',
+      'The provider config needs "checkpoint". Got none. Name a Hugging Face folder, relative to the config file, or a model of the hub (owner/name).',
     )
   }
   if (config.checkpoint.includes('{{')) {
