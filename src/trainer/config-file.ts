@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { parse as parseYaml, YAMLParseError } from 'yaml'
 import { readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { nearestName } from '../nearest-name.ts'
+import { nearestName, nearestPath } from '../nearest-name.ts'
 import { parseTrainConfig, type TrainConfig } from './config.ts'
 
 /** What the command line says in place of the file. */
@@ -31,7 +31,10 @@ function readYaml(path: string): unknown {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new ConfigError(`Cannot read the training file ${path}: ${(error as Error).message}. Give an existing file with -c.`)
+    const { code, message } = error as NodeJS.ErrnoException
+    const near = code === 'ENOENT' ? nearestPath(path) : undefined
+    const next = near ? `Did you mean ${near}?` : 'Give an existing file with -c.'
+    throw new ConfigError(`Cannot read the training file ${path}: ${code === 'ENOENT' ? 'there is no such file' : message}. ${next}`)
   }
   try {
     return parseYaml(text)

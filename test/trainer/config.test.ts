@@ -92,6 +92,7 @@ describe('train.yaml', () => {
     expect(config.save.every).toBe(7)
     expect(config.model.attention).toBe('causal')
     expect(config.output).toBe(path.resolve('elsewhere'))
+    expect(() => readTrainConfig(fixture('trian.yaml'))).toThrow(`there is no such file. Did you mean ${fixture('train.yaml')}?`)
     expect(() => readTrainConfig(fixture('train.yaml'), { sets: ['stages.lr.steps=1'] })).toThrow(/no "stages.lr".*rl/)
     expect(() => readTrainConfig(fixture('train.yaml'), { sets: ['stages.rl.stepz=1'] })).toThrow(/Did you mean "steps"/)
     expect(() => readTrainConfig(fixture('train.yaml'), { sets: ['nothing'] })).toThrow(/key\.path=value/)
