@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CheckpointError } from '../../../src/engine/errors.ts'
 import { openAll, rawSafetensors, splitSafetensors, tinyCheckpoint } from './build.ts'
+import { type ByteDamage, damageBytes, oddValues, replaceValues } from './damage.ts'
 
 const jsonFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'parallel_r1.json']
 
@@ -22,7 +23,7 @@ async function opens(folder: string): Promise<number> {
 const place = fc.nat(2 ** 30 - 1).map((n) => n / 2 ** 30)
 
 describe('damaged bytes', () => {
-  const mutation = fc.record({ kind: fc.constantFrom('flip', 'insert', 'cut'), at: place, value: fc.nat(255) })
+  const mutation = fc.record({ kind: fc.constantFrom<ByteDamage['kind']>('change', 'insert', 'cut'), at: place, value: fc.nat(255) })
 
   it.each([...jsonFiles, 'model.safetensors'])('%s loads or is a CheckpointError', async (name) => {
     const folder = await tinyCheckpoint()
@@ -32,13 +33,7 @@ describe('damaged bytes', () => {
     const header = name === 'model.safetensors' ? Number(original.readBigUInt64LE(0)) + 8 : original.length
     await fc.assert(
       fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 3 }), fc.boolean(), async (mutations, inHeader) => {
-        let bytes = Buffer.from(original)
-        for (const { kind, at, value } of mutations) {
-          const i = Math.floor(at * (inHeader ? Math.min(header, bytes.length) : bytes.length))
-          if (kind === 'cut') bytes = bytes.subarray(0, i)
-          else bytes = Buffer.concat([bytes.subarray(0, i), Buffer.of(value), bytes.subarray(kind === 'flip' ? i + 1 : i)])
-        }
-        writeFileSync(file, bytes)
+        writeFileSync(file, damageBytes(original, mutations, inHeader ? header : undefined))
         await opens(folder)
       }),
       { numRuns: 100 },
@@ -46,29 +41,8 @@ describe('damaged bytes', () => {
   })
 })
 
-/** Every place in a JSON value, as the object that holds it and the key. */
-function places(json: unknown): [Record<string, unknown>, string][] {
-  if (typeof json !== 'object' || json === null) return []
-  const holder = json as Record<string, unknown>
-  return Object.keys(holder).flatMap((key) => [[holder, key] as [Record<string, unknown>, string], ...places(holder[key])])
-}
-
 /** Values that a check may forget. */
-const odd = fc.oneof(
-  fc.constantFrom<unknown>(null, -1, 0, 0.5, 2 ** 31, 2 ** 53, 1e308, '', '__proto__', true, [], {}, [[]], [0, 0], '\ud800'),
-  fc.jsonValue({ maxDepth: 2 }),
-)
-
-/** Puts `values` in the place of others, or removes what stands there where the value is undefined. */
-function replace(json: unknown, changes: readonly { at: number; value: unknown }[]): void {
-  for (const { at, value } of changes) {
-    const all = places(json)
-    if (all.length === 0) return
-    const [holder, key] = all[Math.floor(at * all.length)]
-    if (value === undefined) delete holder[key]
-    else holder[key] = structuredClone(value)
-  }
-}
+const odd = fc.oneof(fc.constantFrom(...oddValues), fc.jsonValue({ maxDepth: 2 }))
 
 const changes = fc.array(fc.record({ at: place, value: fc.option(odd, { nil: undefined, freq: 8 }) }), { minLength: 1, maxLength: 2 })
 
@@ -85,7 +59,7 @@ describe('wrong values', () => {
     await fc.assert(
       fc.asyncProperty(changes, async (list) => {
         const changed: unknown = JSON.parse(original)
-        replace(changed, list)
+        replaceValues(changed, list)
         writeFileSync(file, JSON.stringify(changed))
         if (await opens(folder)) loaded++
         else refused++
@@ -104,7 +78,7 @@ describe('wrong values', () => {
     await fc.assert(
       fc.asyncProperty(changes, async (list) => {
         const changed: unknown = JSON.parse(original)
-        replace(changed, list)
+        replaceValues(changed, list)
         writeFileSync(file, rawSafetensors(changed, data))
         await opens(folder)
       }),
