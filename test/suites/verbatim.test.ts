@@ -9,6 +9,7 @@ import { toTest } from '../../src/data/loaders.ts'
 import { type Problem, parseProblems } from '../../src/data/problem.ts'
 import { loadSuite } from '../../src/trainer/suite.ts'
 import { promptfooEval } from '../package/route.ts'
+import { inProofs } from '../proofs.ts'
 import { sharedPath } from '../shared.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -95,7 +96,7 @@ describe('hostile problems', () => {
   })
 })
 
-describe.skipIf(!math)('all problems of MATH', () => {
+describe.skipIf(!math || !inProofs)('all problems of MATH', () => {
   const loader = (name: string, config: object) => ({ path: `file://${root}src/data/loaders.ts:${name}`, config })
   process.env.PR1_DATA = math && path.dirname(math)
 
