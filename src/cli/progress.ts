@@ -20,6 +20,8 @@ export interface ProgressOptions {
   /** Default: standard error. */
   screen?: Screen
   env?: NodeJS.ProcessEnv
+  /** Nothing is drawn before so many milliseconds after the first update. Default 0. */
+  quietMs?: number
   /** Milliseconds. Default: performance.now. */
   now?: () => number
 }
@@ -36,8 +38,10 @@ export class Progress {
   label: string
   readonly #unit: string
   readonly #screen: Screen
+  readonly #quietMs: number
   readonly #now: () => number
   readonly #shown: boolean
+  #begun?: number
   #done = 0
   #total: number
   /** Times and amounts of the last drawings, oldest first. */
@@ -50,12 +54,14 @@ export class Progress {
     unit = 'bytes',
     screen = process.stderr,
     env = process.env,
+    quietMs = 0,
     now = () => performance.now(),
   }: ProgressOptions) {
     this.label = label
     this.#total = total
     this.#unit = unit
     this.#screen = screen
+    this.#quietMs = quietMs
     this.#now = now
     this.#shown = isShown(screen, env)
   }
@@ -66,11 +72,12 @@ export class Progress {
     this.#total = total
     if (!this.#shown) return
     const at = this.#now()
+    this.#begun ??= at
     const last = this.#marks.at(-1)
     if (last && at - last.at < FRAME_MS && done < total) return
     this.#marks.push({ at, done })
     if (this.#marks.length > RECENT) this.#marks.shift()
-    this.#draw()
+    if (at - this.#begun >= this.#quietMs) this.#draw()
   }
 
   /** Writes a line above the bar with `write`, which may lead to another stream of the same terminal. */

@@ -261,7 +261,8 @@ const defaultOpener: Opener = {
   },
   async openThinker(engine, checkpoint, settings) {
     const { localThinker } = await import('../thinking/thinker.ts')
-    const model = await engine.load(checkpoint, { cacheTokens: settings.cacheTokens })
+    const { withLoadingBar } = await import('./loading.ts')
+    const model = await engine.load(withLoadingBar(checkpoint), { cacheTokens: settings.cacheTokens })
     return localThinker(model, { ownsModel: true })
   },
 }

@@ -14,6 +14,7 @@ import { modelSpec } from '../engine/families/index.ts'
 import { parametersOf } from '../engine/spec.ts'
 import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
 import { checkpointFolder } from '../hub/place.ts'
+import { withLoadingBar } from '../providers/loading.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import type { Architecture, ModelSource } from './config.ts'
 import type { Session } from './recipe.ts'
@@ -61,7 +62,8 @@ async function fromCheckpoint(engine: Engine, source: ModelSource, options: Load
   const { tokenizer: plain } = read
   const tokenizer = plain.withAddedTokens(TAG_TOKENS)
   const config = { ...read.config, vocabSize: Math.max(read.config.vocabSize, tokenizer.vocabSize) }
-  const model = await engine.load({ folder, config, weights: grownWeights(weights, parametersOf(modelSpec(config))) }, options)
+  const grown = { folder, config, weights: grownWeights(weights, parametersOf(modelSpec(config))) }
+  const model = await engine.load(withLoadingBar(grown), options)
   const added = TAG_TOKENS.filter((tag) => plain.idOf(tag) === undefined)
   initialiseTags(model, new Map(added.map((tag) => [tokenizer.idOf(tag)!, plain.encode(tag)])))
   const attention = source.attention ?? read.parallel?.attention ?? 'structured'
