@@ -48,7 +48,7 @@ export async function saveState(session: Session, run: string, state: TrainerSta
     const moments = MOMENTS.flatMap((what) =>
       model.parameters.map(({ name, shape }) => ({ name: `${name}.${what}`, shape, data: () => model.read(name, what) })),
     )
-    await writeSafetensors(join(trainer, 'moments.safetensors'), moments, 'float32', undefined, ops)
+    await writeSafetensors(join(trainer, 'moments.safetensors'), moments, 'float32', ops)
     await writeNewFile(join(trainer, 'state.json'), `${JSON.stringify(state, null, 2)}\n`, ops)
   }
   await saveCheckpoint(folder, { ...contentOf(session), dtype: 'float32', extraFiles }, { ops })

@@ -412,6 +412,10 @@ function dyingDisk(last: number): FileOps {
           count()
           await writer.write(data)
         },
+        rewriteStart: async (data) => {
+          count()
+          await writer.rewriteStart(data)
+        },
         close: () => writer.close(),
       }
     },

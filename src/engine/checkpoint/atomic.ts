@@ -17,6 +17,8 @@ import { errorCode, problem } from './problem.ts'
 /** Writes one new file; `close` flushes it to the disk. */
 export interface FileWriter {
   write(data: Uint8Array): Promise<void>
+  /** Writes over the first bytes; `write` goes on at the end. */
+  rewriteStart(data: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
@@ -37,7 +39,11 @@ export const diskOps: FileOps = {
   },
   async create(file) {
     const handle = await open(file, 'wx')
-    return { write: (data) => writeFully(handle, data), close: () => flushAndClose(handle) }
+    return {
+      write: (data) => writeFully(handle, data),
+      rewriteStart: (data) => writeFully(handle, data, 0),
+      close: () => flushAndClose(handle),
+    }
   },
   rename,
   async sync(file) {
@@ -48,8 +54,12 @@ export const diskOps: FileOps = {
   },
 }
 
-async function writeFully(handle: FileHandle, data: Uint8Array): Promise<void> {
-  for (let at = 0; at < data.length; ) at += (await handle.write(data, at, data.length - at)).bytesWritten
+/** At the end of what was written, or at `position`. */
+async function writeFully(handle: FileHandle, data: Uint8Array, position?: number): Promise<void> {
+  for (let at = 0; at < data.length; ) {
+    const from = position === undefined ? null : position + at
+    at += (await handle.write(data, at, data.length - at, from)).bytesWritten
+  }
 }
 
 async function flushAndClose(handle: FileHandle): Promise<void> {
@@ -220,6 +230,13 @@ export async function writeFolderAtomic(final: string, fill: (folder: string) =>
   } finally {
     active.delete(writer)
   }
+}
+
+/** Removes a folder: at any moment it is there whole, or not at all. What a kill leaves of it, `recoverFolder` removes. */
+export async function removeFolder(folder: string, ops: FileOps = diskOps): Promise<void> {
+  const doomed = beside(folder, 'tmp', newWriter())
+  await ops.rename(folder, doomed)
+  await ops.remove(doomed)
 }
 
 /** What `recoverFolder` found: nothing to do, a swap it finished with the new folder, or one it undid. */

@@ -1,3 +1,4 @@
+import { noteChecksums } from './checksums.ts'
 import { isObject, own, parseJsonObject, refuseDuplicateKeys } from './files.ts'
 import { formatBytes, type Place, problem, show } from './problem.ts'
 
@@ -8,7 +9,7 @@ import { formatBytes, type Place, problem, show } from './problem.ts'
  */
 
 /** Bytes of one number. Only F32, BF16 and F16 can be read as weights; the others may stand in a file beside them. */
-const widths = {
+export const widths = {
   BOOL: 1,
   U8: 1,
   I8: 1,
@@ -38,6 +39,8 @@ export interface TensorInfo {
   offset: number
   /** Numbers. */
   count: number
+  /** CRC-32 that its data must have, where the writer left one (checksums.ts). */
+  checksum?: number
 }
 
 export const prefixBytes = 8
@@ -75,6 +78,7 @@ export function parseHeader(file: string, bytes: Uint8Array, fileSize: number): 
     else tensors.push(parseEntry({ file, tensor: name }, name, entry, dataStart, dataSize))
   }
   checkCover(file, tensors, dataStart, dataSize)
+  noteChecksums(file, own(header, '__metadata__'), tensors)
   return tensors
 }
 

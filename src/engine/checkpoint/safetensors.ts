@@ -1,14 +1,16 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
+import { crc32 } from 'node:zlib'
 import { CheckpointError } from '../errors.ts'
 import { elementCount } from '../spec.ts'
 import type { WeightReader } from '../types.ts'
 import { diskOps, type FileOps } from './atomic.ts'
+import { checksumMetadata, compareChecksum, startChecksum } from './checksums.ts'
 import { otherWeights } from './elsewhere.ts'
 import { fileProblem, own, parseJsonObject, readTextIfPresent, refuseDuplicateKeys, statFile } from './files.ts'
 import { narrowBfloat16, widenBfloat16, widenFloat16 } from './floats.ts'
 import { formatBytes, problem, show } from './problem.ts'
-import { headerLength, parseHeader, prefixBytes, type TensorInfo } from './safetensors-header.ts'
+import { headerLength, parseHeader, prefixBytes, type TensorInfo, widths } from './safetensors-header.ts'
 
 /** Reading and writing of safetensors files, in pieces: no file is held in memory as a whole. */
 
@@ -25,6 +27,8 @@ export interface TensorSource extends WeightReader {
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /** Files that hold the tensors: one, or the shards. */
   readonly files: readonly string[]
+  /** Reads everything. Throws `CheckpointError` naming the tensor that has no checksum, or not the data that were written. */
+  verify(): Promise<void>
 }
 
 /** Names of the files that hold a folder's weights: one, or the index and its shards. Where there is neither, those that one would look for. */
@@ -132,7 +136,15 @@ async function openFiles(files: string[]): Promise<TensorSource> {
       throw problem({ file: files[0], tensor: name }, 'a tensor of this name', info === undefined ? 'none' : 'a source that is closed')
     return readTensor(handle, info)
   }
-  return { tensors, files, read, close }
+  const verify = async () => {
+    const buffer = new Uint8Array(piece * 4)
+    for (const info of tensors.values()) {
+      if (info.count > 0 && info.checksum === undefined) throw problem({ file: info.file, tensor: info.name }, 'a checksum', 'none')
+      const pieces = readPieces(handles.get(info.file)!, info, (_, length) => buffer.subarray(0, length * widths[info.dtype]))
+      while (!(await pieces.next()).done);
+    }
+  }
+  return { tensors, files, read, verify, close }
 }
 
 async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<Uint8Array> {
@@ -147,7 +159,7 @@ async function readFully(handle: FileHandle, target: Uint8Array, position: numbe
 const widen = { BF16: widenBfloat16, F16: widenFloat16 }
 
 async function readTensor(handle: FileHandle, info: TensorInfo): Promise<Float32Array> {
-  const { name, file, dtype, count, offset } = info
+  const { name, file, dtype, count } = info
   const place = { file, tensor: name }
   if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') throw problem({ ...place, key: 'dtype' }, 'F32, BF16 or F16', dtype)
   let values: Float32Array
@@ -157,27 +169,59 @@ async function readTensor(handle: FileHandle, info: TensorInfo): Promise<Float32
     throw problem(place, 'room in memory', `none for ${formatBytes(count * 4)}`)
   }
   const narrow = new Uint16Array(dtype === 'F32' ? 0 : Math.min(piece, count))
-  let bad = 0
-  let firstBad = -1
+  const target = (at: number, length: number) => (dtype === 'F32' ? values.subarray(at, at + length) : narrow.subarray(0, length))
+  let finite = true
+  for await (const { at, length } of readPieces(handle, info, target)) {
+    const part = values.subarray(at, at + length)
+    if (dtype !== 'F32') widen[dtype](narrow.subarray(0, length), part)
+    finite &&= allFinite(part)
+  }
+  if (!finite) {
+    const first = values.findIndex((value) => !Number.isFinite(value))
+    const bad = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), 0)
+    throw problem(place, 'finite numbers', `${values[first]} at index ${first} (${bad} of ${count} are not finite)`)
+  }
+  return values
+}
+
+/**
+ * Reads the data of a tensor piece by piece into the arrays that `target` gives, and yields which numbers were read. After the
+ * last piece the data are those that were written, where the file has a checksum.
+ */
+async function* readPieces(
+  handle: FileHandle,
+  info: TensorInfo,
+  target: (at: number, length: number) => ArrayBufferView,
+): AsyncGenerator<{ at: number; length: number }, void, void> {
+  const { file, dtype, count, offset } = info
+  let checksum = startChecksum(info)
   for (let at = 0; at < count; at += piece) {
-    const part = values.subarray(at, at + piece)
+    const length = Math.min(piece, count - at)
+    const { buffer, byteOffset, byteLength } = target(at, length)
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength)
     try {
-      if (dtype === 'F32') await readFully(handle, new Uint8Array(part.buffer, part.byteOffset, part.byteLength), offset + at * 4, file)
-      else {
-        const source = narrow.subarray(0, part.length)
-        await readFully(handle, new Uint8Array(source.buffer, 0, source.byteLength), offset + at * 2, file)
-        widen[dtype](source, part)
-      }
+      await readFully(handle, bytes, offset + at * widths[dtype], file)
     } catch (error) {
       throw fileProblem(file, error)
     }
-    for (let i = 0; i < part.length; i++) {
-      if (Number.isFinite(part[i])) continue
-      if (bad++ === 0) firstBad = at + i
-    }
+    if (info.checksum !== undefined) checksum = crc32(bytes, checksum)
+    yield { at, length }
   }
-  if (bad > 0) throw problem(place, 'finite numbers', `${values[firstBad]} at index ${firstBad} (${bad} of ${count} are not finite)`)
-  return values
+  if (count > 0) compareChecksum(info, checksum)
+}
+
+/** A product with 0 is 0 for every finite number and NaN for every other: four sums are faster than a test of each. */
+function allFinite(values: Float32Array): boolean {
+  let [a, b, c, d] = [0, 0, 0, 0]
+  let i = 0
+  for (; i + 3 < values.length; i += 4) {
+    a += values[i] * 0
+    b += values[i + 1] * 0
+    c += values[i + 2] * 0
+    d += values[i + 3] * 0
+  }
+  for (; i < values.length; i++) a += values[i] * 0
+  return a + b + c + d === 0
 }
 
 export interface TensorToWrite {
@@ -188,47 +232,58 @@ export interface TensorToWrite {
 }
 
 /**
- * Writes a new file with these tensors in this order, flushed to the disk. `metadata` goes into `__metadata__`;
- * transformers wants `{ format: 'pt' }`, the default.
+ * Writes a new file with these tensors in this order and their checksums, flushed to the disk.
  * @throws CheckpointError naming the tensor when a value is not finite or the data does not fit the shape
  */
 export async function writeSafetensors(
   file: string,
   tensors: Iterable<TensorToWrite>,
   dtype: 'float32' | 'bfloat16',
-  metadata: Readonly<Record<string, string>> = { format: 'pt' },
   ops: FileOps = diskOps,
 ): Promise<void> {
   const list = [...tensors]
+  const checksums: number[] = list.filter(({ shape }) => elementCount(shape) > 0).map(() => 0)
   const writer = await ops.create(file)
   try {
-    await writer.write(encodeHeader(file, list, dtype, metadata))
+    await writer.write(encodeHeader(file, list, dtype, checksums))
+    checksums.length = 0
     for (const tensor of list) {
       const data = typeof tensor.data === 'function' ? tensor.data() : tensor.data
       const place = { file, tensor: tensor.name }
       const count = elementCount(tensor.shape)
       if (data.length !== count) throw problem(place, `${count} numbers (shape ${show(tensor.shape)})`, `${data.length}`)
-      for (let at = 0; at < count; at += piece) await writer.write(encodePiece(data, at, dtype, place))
+      let checksum = startChecksum({ ...tensor, dtype: dtypes[dtype] })
+      for (let at = 0; at < count; at += piece) {
+        const bytes = encodePiece(data, at, dtype, place)
+        checksum = crc32(bytes, checksum)
+        await writer.write(bytes)
+      }
+      if (count > 0) checksums.push(checksum)
     }
+    // The same length, so the data stay where they are.
+    await writer.rewriteStart(encodeHeader(file, list, dtype, checksums))
   } finally {
     await writer.close()
   }
 }
 
+const dtypes = { float32: 'F32', bfloat16: 'BF16' } as const
+
 function encodeHeader(
   file: string,
   tensors: readonly TensorToWrite[],
   dtype: 'float32' | 'bfloat16',
-  metadata: Readonly<Record<string, string>>,
+  checksums: readonly number[],
 ): Uint8Array {
-  const entries: [string, unknown][] = [['__metadata__', metadata]]
+  // transformers wants the format.
+  const entries: [string, unknown][] = [['__metadata__', { format: 'pt', ...checksumMetadata(checksums) }]]
   const seen = new Set(['__metadata__'])
   let offset = 0
   for (const { name, shape } of tensors) {
     if (seen.has(name)) throw problem({ file, tensor: name }, 'every name once', 'it twice')
     seen.add(name)
-    const end = offset + elementCount(shape) * (dtype === 'float32' ? 4 : 2)
-    entries.push([name, { dtype: dtype === 'float32' ? 'F32' : 'BF16', shape, data_offsets: [offset, end] }])
+    const end = offset + elementCount(shape) * widths[dtypes[dtype]]
+    entries.push([name, { dtype: dtypes[dtype], shape, data_offsets: [offset, end] }])
     offset = end
   }
   // Through entries, since a tensor may be called __proto__.

@@ -24,8 +24,8 @@ export interface SaveContent {
   chatTemplate?: ChatTemplate | string
   generation: { eosTokenIds: readonly number[]; bosTokenId?: number }
   parallel?: ParallelInfo
-  /** More files: relative name → content, or a function that writes them into the (temporary) folder it is given. */
-  extraFiles?: Readonly<Record<string, string | Uint8Array>> | ((folder: string) => Promise<void>)
+  /** More files: relative name → content, or a function that writes them with `ops` into the (temporary) folder it is given. */
+  extraFiles?: Readonly<Record<string, string | Uint8Array>> | ((folder: string, ops: FileOps) => Promise<void>)
 }
 
 export interface SaveOptions {
@@ -69,7 +69,7 @@ async function saveNow(target: string, content: SaveContent, ops: FileOps): Prom
       async (temporary) => {
         for (const [name, text] of Object.entries(texts)) await writeNewFile(path.join(temporary, name), text, watched)
         const tensors = parametersOf(modelSpec(config)).map((spec) => ({ ...spec, data: () => content.weights(spec) }))
-        await writeSafetensors(path.join(temporary, singleFile), tensors, content.dtype, undefined, watched)
+        await writeSafetensors(path.join(temporary, singleFile), tensors, content.dtype, watched)
         await writeExtraFiles(temporary, content.extraFiles, [...Object.keys(texts), singleFile], watched)
       },
       watched,
@@ -141,7 +141,7 @@ function textFiles({ config, dtype, tokenizer, chatTemplate, generation, paralle
 
 async function writeExtraFiles(folder: string, extra: SaveContent['extraFiles'], taken: readonly string[], ops: FileOps): Promise<void> {
   if (extra === undefined) return
-  if (typeof extra === 'function') return extra(folder)
+  if (typeof extra === 'function') return extra(folder, ops)
   for (const [name, data] of Object.entries(extra)) {
     const full = path.resolve(folder, name)
     if (!full.startsWith(folder + path.sep) || taken.includes(path.relative(folder, full)))

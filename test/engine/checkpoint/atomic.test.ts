@@ -35,6 +35,10 @@ function watched(before: (step: string, file: string) => void | Promise<void>): 
           await before('write', file)
           await writer.write(data.subarray(data.length >> 1))
         },
+        async rewriteStart(data) {
+          await before('write', file)
+          await writer.rewriteStart(data)
+        },
         close: () => writer.close(),
       }
     },

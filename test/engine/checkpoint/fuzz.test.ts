@@ -3,7 +3,7 @@ import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CheckpointError } from '../../../src/engine/errors.ts'
-import { openAll, rawSafetensors, splitSafetensors, tinyCheckpoint } from './build.ts'
+import { openAll, rawSafetensors, splitSafetensors, tensorsOf, tinyCheckpoint } from './build.ts'
 import { type ByteDamage, damageBytes, oddValues, replaceValues } from './damage.ts'
 
 const jsonFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'parallel_r1.json']
@@ -24,6 +24,27 @@ const place = fc.nat(2 ** 30 - 1).map((n) => n / 2 ** 30)
 
 describe('damaged bytes', () => {
   const mutation = fc.record({ kind: fc.constantFrom<ByteDamage['kind']>('change', 'insert', 'cut'), at: place, value: fc.nat(255) })
+
+  it('of the weights are found, every bit of them', async () => {
+    const folder = await tinyCheckpoint()
+    const file = path.join(folder, 'model.safetensors')
+    const original = readFileSync(file)
+    const before = await tensorsOf(folder)
+    const header = Number(original.readBigUInt64LE(0)) + 8
+    let refused = 0
+    const flip = fc.record({ at: place, bit: fc.nat(7), inHeader: fc.boolean() })
+    await fc.assert(
+      fc.asyncProperty(fc.array(flip, { minLength: 1, maxLength: 4 }), async (flips) => {
+        const bytes = Buffer.from(original)
+        for (const { at, bit, inHeader } of flips) bytes[Math.floor(at * (inHeader ? header : bytes.length))] ^= 1 << bit
+        writeFileSync(file, bytes)
+        if (await opens(folder)) expect(await tensorsOf(folder)).toEqual(before)
+        else refused++
+      }),
+      { numRuns: 150 },
+    )
+    expect(refused).toBeGreaterThan(75)
+  })
 
   it.each([...jsonFiles, 'model.safetensors'])('%s loads or is a CheckpointError', async (name) => {
     const folder = await tinyCheckpoint()
