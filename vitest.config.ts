@@ -5,7 +5,8 @@ const everyCase = ['test/engine/conformance/{decode,fixtures}.test.ts', 'test/st
 
 export default defineConfig(({ mode }) => ({
   test: {
-    // What takes minutes (npm run test:proofs): sanitizers, every op under every instruction set, and every case of some tests (test/proofs.ts).
+    // What takes minutes (npm run test:proofs): sanitizers, every op under every instruction set, the short form of npm run torture, and every
+    // case of some tests (test/proofs.ts).
     include: mode === 'proofs' ? ['test/**/*.proof.ts', ...everyCase] : ['test/**/*.test.ts'],
     // One arithmetic on every machine. Tests of the others ask for them (test/engine/native/precision.test.ts); under
     // PR1_PRECISION=bf16 those fail that compare with float32 values.
