@@ -134,7 +134,7 @@ interface Place {
 
 /** One line of at most `columns - 1` characters: the last column would break it on some terminals. */
 export function progressLine({ label, done, total, unit, rate }: Place, columns: number): string {
-  const amount = unit === 'bytes' ? (count: number) => formatBytes(Math.round(count)) : (count: number) => count.toLocaleString('en')
+  const amount = unit === 'bytes' ? (count: number) => formatBytes(Math.round(count)) : counted
   const share = total > 0 ? Math.min(1, done / total) : undefined
   const parts = [`${amount(done)}${share === undefined ? '' : ` of ${amount(total)}`}${unit === 'bytes' ? '' : ` ${unit}`}`]
   if (rate !== undefined && rate > 0) {
@@ -148,9 +148,14 @@ export function progressLine({ label, done, total, unit, rate }: Place, columns:
   return `${label}${bar}${percent} ${text}`.slice(0, Math.max(0, columns - 1))
 }
 
+/** `12,345`, `135M`: nobody reads nine digits. */
+function counted(count: number): string {
+  return count < 1e6 ? count.toLocaleString('en') : count.toLocaleString('en', { notation: 'compact', maximumSignificantDigits: 3 })
+}
+
 /** `12.5/s`, `3.1/min`: slow work is counted by the minute. */
 function perTime(rate: number): string {
-  if (rate >= 1) return `${rate.toFixed(rate < 10 ? 1 : 0)}/s`
+  if (rate >= 1) return `${rate < 10 ? rate.toFixed(1) : counted(Math.round(rate))}/s`
   return rate * 60 >= 1 ? `${(rate * 60).toFixed(1)}/min` : `${(rate * 3600).toFixed(1)}/h`
 }
 

@@ -7,6 +7,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
 import { checkpointFolder, checkpointPlace } from '../hub/place.ts'
 import { requestSeed } from '../random.ts'
+import { reportLink } from '../report/link.ts'
 import { samplesFile } from '../store/location.ts'
 import { sampleKey } from '../store/sample.ts'
 import { type SampleStore, sharedSamples } from '../store/samples.ts'
@@ -111,6 +112,7 @@ export class ParallelThinkingProvider implements ApiProvider {
         repeatIndex,
         showTags: config.showTags,
         cached: stored !== undefined,
+        report: reportLink({ evaluationId: context?.evaluationId, label: this.label ?? this.#id, seed: request.seed }),
         decode: (response) => (response.length > 0 ? tokenizer.decode(response, { keepSpecial: true }) : ''),
       })
     } finally {

@@ -24,6 +24,8 @@ export interface ThinkingMetadata {
   /** `start`: response tokens before `<Parallel>`, in reading order. */
   tree: { blocks: { start: number; paths: TextSpan[]; summary: TextSpan }[] }
   finishReason: Thought['finishReason']
+  /** The sample's page, which `pr1-report --serve` serves. */
+  report?: string
 }
 
 export interface ResponseOptions {
@@ -32,12 +34,13 @@ export interface ResponseOptions {
   showTags: boolean
   /** The thought was stored: nothing was generated for this response. */
   cached?: boolean
+  report?: string
   decode(ids: number[]): string
 }
 
 /** What promptfoo gets for one thought: the same whether it was just generated or stored, but for `cached` and `tokenUsage`. */
 export function toProviderResponse(thought: Thought, options: ResponseOptions): ProviderResponse {
-  const { request, repeatIndex, showTags, cached = false, decode } = options
+  const { request, repeatIndex, showTags, cached = false, report, decode } = options
   const text = decode(thought.ids)
   const prompt = request.promptIds.length
   const total = prompt + thought.totalTokens
@@ -51,6 +54,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     criticalPathTokens: thought.criticalPathTokens,
     tree: { blocks: treeBlocks(thought, request, decode) },
     finishReason: thought.finishReason,
+    ...(report !== undefined && { report }),
   }
   return {
     output: showTags ? text : hideTags(text),

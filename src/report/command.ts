@@ -1,22 +1,30 @@
 /** What `pr1-report` does with its arguments. */
 
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { runCommand, UsageError } from '../cli/arguments.ts'
 import { readInt } from '../config-keys.ts'
-import { analyze } from './analysis.ts'
+import { type Analysis, analyze } from './analysis.ts'
 import { describeExclusions } from './exclusions.ts'
 import { analysisJson } from './json.ts'
-import { ReportError, readResults } from './rows.ts'
+import { DEFAULT_PORT } from './link.ts'
+import { ReportError, type Results, readResults } from './rows.ts'
 import { readExperiment } from './samples.ts'
+import { serveReports } from './serve.ts'
+import { isEvaluationId, readStored } from './stored.ts'
 import { describeAnalysis } from './terminal.ts'
 
 const USAGE = `pr1-report results.json [more.json …] [options]
+pr1-report latest [options]
+pr1-report --serve [--port <n>]
 
-Statistics of what "promptfoo eval -o results.json" saved: accuracy over k samples, comparisons, behaviour, and every sample on one HTML
-page. Several files count as one evaluation; the same problem in two files is compared.
+Statistics of an evaluation: accuracy over k samples, comparisons, behaviour, and every sample on one HTML page. It reads what
+"promptfoo eval -o results.json" saved, or an evaluation that promptfoo keeps, by its id or "latest". Several count as one evaluation;
+the same problem in two of them is compared.
 
   -o, --output <file>      the page (report.html)
+      --serve              serve the pages of all evaluations that promptfoo keeps to this machine, and that of the inputs
+      --port <n>           port of --serve (${DEFAULT_PORT}); links in promptfoo's view lead there
       --json <file>        the statistics as JSON as well
       --metric <name>      named metric that says what is right; default "answer", without it promptfoo's verdict
       --baseline <label>   compare every column with this one
@@ -26,7 +34,9 @@ page. Several files count as one evaluation; the same problem in two files is co
       --version            version of the package`
 
 const OPTIONS = {
-  output: { type: 'string', short: 'o', default: 'report.html' },
+  output: { type: 'string', short: 'o' },
+  serve: { type: 'boolean' },
+  port: { type: 'string' },
   json: { type: 'string' },
   metric: { type: 'string' },
   baseline: { type: 'string' },
@@ -42,7 +52,9 @@ export function reportCommand(args: readonly string[], print: (text: string) => 
 }
 
 interface Values {
-  output: string
+  output?: string
+  serve?: boolean
+  port?: string
   json?: string
   metric?: string
   baseline?: string
@@ -50,32 +62,48 @@ interface Values {
   samples?: string
 }
 
-async function report(positionals: readonly string[], values: Values, print: (text: string) => void): Promise<number> {
-  if (positionals.length === 0) {
-    throw new UsageError('pr1-report needs a file that "promptfoo eval -o results.json" wrote. Got none. Name it first.')
-  }
-  for (const file of [values.output, values.json]) {
-    if (file === undefined || !positionals.some((input) => path.resolve(input) === path.resolve(file))) continue
-    throw new ReportError(`${file} is both read and written. Got it as an input and as an output. Name another file for the output.`)
-  }
-  const seed = readInt({ ...values }, 'seed', 1, 'the options of pr1-report', { min: 0 })
-  const samples = readInt({ ...values }, 'samples', undefined, 'the options of pr1-report', { min: 0 })
-  const experiment = readExperiment(
-    positionals.map((file) => readResults(file)),
-    { metric: values.metric },
-  )
-  const analysis = await analyze(experiment, { seed, baseline: values.baseline })
-  if (analysis.summaries.length === 0) {
-    throw new ReportError(
-      ['There is no sample to report on.', ...describeExclusions(experiment), 'Look at the rows with: npx promptfoo view.'].join('\n'),
+async function report(inputs: readonly string[], values: Values, print: (text: string) => void): Promise<number> {
+  const { output = 'report.html', json, metric, baseline } = values
+  if (inputs.length === 0 && !values.serve) {
+    throw new UsageError(
+      'pr1-report needs a file that "promptfoo eval -o results.json" wrote, or an evaluation that promptfoo keeps. Got none. Name one, or "latest".',
     )
   }
+  for (const file of [output, json]) {
+    if (file === undefined || !inputs.some((input) => path.resolve(input) === path.resolve(file))) continue
+    throw new ReportError(`${file} is both read and written. Got it as an input and as an output. Name another file for the output.`)
+  }
+  const where = 'the options of pr1-report'
+  const seed = readInt({ ...values }, 'seed', 1, where, { min: 0 })
+  const samples = readInt({ ...values }, 'samples', undefined, where, { min: 0 })
+  const port = readInt({ ...values }, 'port', DEFAULT_PORT, where, { min: 0, max: 65_535 })
+  const analyzed = async (names: readonly string[]) =>
+    analyze(readExperiment(await Promise.all(names.map(readInput)), { metric }), { seed, baseline }).then(requireSamples)
+  // Loading the charts takes longer than the rest.
+  const draw = async (analysis: Analysis) => (await import('./page/page.ts')).drawPage(analysis, { samples })
+  if (values.serve) {
+    const { url } = await serveReports({
+      port,
+      draw: async (evaluation) => draw(await analyzed(evaluation ? [evaluation] : inputs.length > 0 ? inputs : ['latest'])),
+    })
+    print(`${url} shows ${inputs.join(', ') || 'the latest evaluation'}, ${url}/eval-… any that promptfoo keeps. Ctrl+C ends it.\n`)
+    return new Promise<number>((ended) => process.once('SIGINT', () => ended(0)).once('SIGTERM', () => ended(0)))
+  }
+  const analysis = await analyzed(inputs)
   print(describeAnalysis(analysis))
-  // Loading the charts takes longer than everything above.
-  const { drawPage } = await import('./page/page.ts')
-  print(write(values.output, drawPage(analysis, { samples })))
-  if (values.json !== undefined) print(write(values.json, `${JSON.stringify(analysisJson(analysis), null, 2)}\n`))
+  print(write(output, await draw(analysis)))
+  if (json !== undefined) print(write(json, `${JSON.stringify(analysisJson(analysis), null, 2)}\n`))
   return 0
+}
+
+/** A file, where there is one of that name. */
+const readInput = async (name: string): Promise<Results> =>
+  isEvaluationId(name) && !existsSync(name) ? readStored(name) : readResults(name)
+
+function requireSamples(analysis: Analysis): Analysis {
+  if (analysis.summaries.length > 0) return analysis
+  const why = describeExclusions(analysis.experiment)
+  throw new ReportError(['There is no sample to report on.', ...why, 'Look at the rows with: npx promptfoo view.'].join('\n'))
 }
 
 /** Writes a file, complete or not at all; returns what to say about it. */

@@ -12,7 +12,8 @@ import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { isReference, type SuiteAssertion } from '../grading/references.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
-import { promptfooFolder, type Suite, type SuiteRow } from './suite.ts'
+import { promptfooFolder } from '../installed-promptfoo.ts'
+import type { Suite, SuiteRow } from './suite.ts'
 
 /** A grader failed to grade. */
 export class GraderError extends ParallelR1Error {

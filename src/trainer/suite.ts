@@ -6,16 +6,16 @@
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ConfigObject } from '../config-keys.ts'
 import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { SuiteAssertion } from '../grading/references.ts'
+import { promptfooScript } from '../installed-promptfoo.ts'
 
 /** A test as promptfoo resolved it: vars, assertions, options. */
 export interface SuiteTest {
@@ -93,26 +93,12 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
   }
 }
 
-/** The folder of the installed promptfoo: beside the config, or beside this package. */
-export function promptfooFolder(near: string): string {
-  for (const base of [near, fileURLToPath(import.meta.url), resolve('package.json')]) {
-    try {
-      return resolve(dirname(createRequire(base).resolve('promptfoo')), '../..')
-    } catch {
-      // Not installed from there: look from the next place.
-    }
-  }
-  throw new ConfigError('promptfoo is not installed. pr1-train resolves its suites and scores with it: npm install promptfoo.')
-}
-
 async function runPromptfoo(file: string, captured: string, folder: string, options: SuiteOptions): Promise<string> {
-  const promptfoo = promptfooFolder(file)
-  const { bin } = JSON.parse(readFileSync(join(promptfoo, 'package.json'), 'utf8')) as { bin: { promptfoo: string } }
   // In the sources this file is .ts and promptfoo loads TypeScript itself; in dist both are .js.
   const own = fileURLToPath(import.meta.url)
   const extension = join(dirname(own), `capture${extname(own)}`)
   const args = [
-    join(promptfoo, bin.promptfoo),
+    promptfooScript(file),
     ...['eval', '-c', file, '-x', `file://${extension}:beforeAll`, '-x', `file://${extension}:afterEach`],
     ...['--no-write', '--no-cache', '--no-table', '--no-progress-bar', '--no-share', '--repeat', '1', '-j', '256'],
   ]

@@ -55,6 +55,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'grading/',
     'config/',
     'report/after-all.ts',
+    'report/link.ts',
     'store/',
     'thinking/',
     'engine/',
@@ -89,8 +90,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     'engine/errors.ts',
     'nearest-name.ts',
     'cli/',
+    'installed-promptfoo.ts',
   ],
   trainer: [
+    'installed-promptfoo.ts',
     'trainer/',
     'hub/',
     'grading/',
@@ -107,6 +110,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   hub: ['hub/', 'cli/progress.ts', 'engine/checkpoint/', 'engine/errors.ts', 'engine/url.ts'],
   cli: ['cli/', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
   init: ['init/', 'cli/'],
+  'installed-promptfoo.ts': ['engine/errors.ts'],
   'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],

@@ -8,6 +8,7 @@ import { extractAnswer } from '../../assertions/answer/extract.ts'
 import { LIMITS } from '../../assertions/answer/limits.ts'
 import { parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'
+import { linkedName } from '../link.ts'
 import { type Fields, fields, isFields, list, number, type Row, text } from '../rows.ts'
 import { type Experiment, outputOf, reportedBlocks, type Sample } from '../samples.ts'
 import { equalAnswers } from '../votes.ts'
@@ -30,6 +31,8 @@ export interface Index {
   column: number[]
   problem: number[]
   repeat: number[]
+  /** As links name the sample, empty where they do not. */
+  name: string[]
   /** 0 wrong, 1 right, 2 error. */
   verdict: number[]
   blocks: number[]
@@ -104,6 +107,7 @@ export function packSamples(experiment: Experiment, limit: number): Payload {
     column: samples.map(({ column }) => column),
     problem: [],
     repeat: samples.map(({ repeat }) => repeat),
+    name: samples.map(({ row }) => linkedName(metadataOf(row).report) ?? ''),
     verdict: samples.map(({ right }) => (right === undefined ? 2 : right ? 1 : 0)),
     blocks: samples.map(({ shape }) => shape.blocks),
     broken: samples.map(({ shape }) => (shape.valid === false ? 1 : 0)),
@@ -166,7 +170,7 @@ function titleOf(vars: Fields, prompt: string): string {
 /** What is shown of one sample. */
 export function detailOf({ row, finishReason, mathematical, totalTokens, exclusion }: Shown): Detail {
   const response = fields(row.response)
-  const metadata = isFields(response.metadata) ? response.metadata : fields(row.metadata)
+  const metadata = metadataOf(row)
   const output = outputOf(row)
   const facts: [string, string][] = []
   const fact = (label: string, value: unknown) => {
@@ -193,6 +197,11 @@ export function detailOf({ row, finishReason, mathematical, totalTokens, exclusi
     facts,
     ...(exclusion && { error: shorten(text(row.error) || exclusion.cause, LONGEST_TEXT) }),
   }
+}
+
+function metadataOf(row: Row): Fields {
+  const { metadata } = fields(row.response)
+  return isFields(metadata) ? metadata : fields(row.metadata)
 }
 
 function promptOf(row: Row): string {

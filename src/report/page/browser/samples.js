@@ -39,7 +39,9 @@ export const addressOf = (sample) => `#/${index.problem[sample] + 1}/${index.col
 /** @type {Map<string, number>} */
 const byAddress = new Map(Array.from({ length: count }, (_, sample) => [addressOf(sample), sample]))
 
-/** The sample that an address names. A shorter one names the first of its problem or column. @param {string} hash */
+for (const [sample, name] of index.name.entries()) if (name && !byAddress.has(`#/${name}`)) byAddress.set(`#/${name}`, sample)
+
+/** The sample that an address names. A link of promptfoo's view has a name in it. A shorter one names the first of its problem or column. @param {string} hash */
 export function sampleAt(hash) {
   const [problem, column = '1', repeat = '1'] = hash.replace(/^#\//, '').split('/')
   return byAddress.get(hash) ?? byAddress.get(`#/${problem}/${column}/${repeat}`)
