@@ -75,7 +75,7 @@ function demoHashes(rows) {
   const providers = {}
   const key = (row) => JSON.stringify([row.vars, row.response?.metadata?.repeatIndex])
   for (const row of [...rows].sort((a, b) => (key(a) < key(b) ? -1 : 1))) {
-    const { output, logProbs, metadata, error } = row.response ?? {}
+    const { output, logProbs, metadata: { report: _, ...metadata } = {}, error } = row.response ?? {}
     const { label } = row.provider
     providers[label] ??= { samples: 0, logprobs: 0, hash: createHash('sha256') }
     const own = providers[label]

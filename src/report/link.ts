@@ -20,7 +20,7 @@ export function reportLink({ evaluationId, label, seed, env = process.env }: Lin
   const server = env.PR1_REPORT || `http://localhost:${DEFAULT_PORT}`
   if (evaluationId === undefined || server === 'off') return undefined
   const name = createHash('sha256').update(`${label}\0${seed}`).digest('hex').slice(0, 12)
-  return `${server.replace(/\/+$/, '')}/${encodeURIComponent(evaluationId)}#/s${name}`
+  return `${server.replace(/\/+$/, '')}/${encodeURIComponent(evaluationId).replaceAll('%3A', ':')}#/s${name}`
 }
 
 /** The sample's name in such an address, as it stands in a row that may hold anything. */

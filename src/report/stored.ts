@@ -14,7 +14,7 @@ export const isEvaluationId = (name: string): boolean => /^(latest|eval-[\w:.-]{
 export async function readStored(id: string): Promise<Results> {
   const folder = mkdtempSync(path.join(tmpdir(), 'pr1-report-'))
   try {
-    const file = path.join(folder, id.replaceAll(':', '-'))
+    const file = path.join(folder, 'results.json')
     const { code, log } = await runPromptfoo(['export', 'eval', id, '-o', file])
     if (code !== 0) {
       const why = log.split('\n').find((line) => /no eval|not found/i.test(line)) ?? log.slice(-300)

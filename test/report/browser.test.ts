@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { analyze } from '../../src/report/analysis.ts'
+import { reportLink } from '../../src/report/link.ts'
 import { drawPage } from '../../src/report/page/page.ts'
 import { readExperiment } from '../../src/report/samples.ts'
 import { results, row } from './synthetic.ts'
@@ -23,6 +24,10 @@ if (!executable)
 
 const ATTACK = '<img src=x onerror="window.attacked = 1"></script><script>window.attacked = 2</script>'
 
+/** As the provider writes it. */
+const linkOf = (problem: number, repeat: number) =>
+  reportLink({ evaluationId: 'eval-x', label: 'alpha', seed: 2 * problem + repeat, env: {} })!
+
 /** 60 problems x 2 samples x 2 columns: the second column thinks in parallel. */
 const rows = Array.from({ length: 60 }, (_, problem) =>
   [0, 1].flatMap((repeat) => [
@@ -32,7 +37,7 @@ const rows = Array.from({ length: 60 }, (_, problem) =>
       right: problem < 20,
       answer: String(problem),
       output: `plain ${ATTACK} number ${problem}`,
-      metadata: { totalTokens: 100, criticalPathTokens: 100 },
+      metadata: { totalTokens: 100, criticalPathTokens: 100, report: linkOf(problem, repeat) },
     }),
     row({
       problem,
@@ -146,6 +151,9 @@ describe.skipIf(!executable)('the page in Chromium', () => {
     await page.goBack()
     await said('#detail h3').toMatch(/^Problem 21, beta, sample 2/)
     expect(await page.locator('#problems [aria-current]').count()).toBe(1)
+    // A link of promptfoo's view.
+    await page.evaluate(`location.hash = '${new URL(linkOf(6, 1)).hash}'`)
+    await said('#detail h3').toContain('Problem 7, alpha, sample 2')
     await page.evaluate("location.hash = '#/99/1/1'")
     await said('#detail').toContain('no sample at #/99/1/1')
     await page.goto(`${pathToFileURL(file).href}#/1/1/1`)

@@ -18,8 +18,11 @@ const checkpoint = path.join(folder, 'model')
 beforeAll(() => writeTinyCheckpoint(checkpoint))
 afterAll(() => rmSync(folder, { recursive: true, maxRetries: 5 }))
 
-/** What does not depend on where the sample came from. */
-const content = ({ cached: _, tokenUsage: __, ...rest }: ProviderResponse) => rest
+/** What does not depend on where the sample came from, nor on the evaluation that its link leads to. */
+const content = ({ cached: _, tokenUsage: __, metadata, ...rest }: ProviderResponse) => ({
+  ...rest,
+  metadata: { ...metadata, report: undefined },
+})
 
 /** Samples in a store that no process has open. */
 function stored(file: string): number {
