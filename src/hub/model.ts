@@ -5,16 +5,18 @@
  * https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  */
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
-import { mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { Progress } from '../cli/progress.ts'
+import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
 import { configFile, tokenizerFile } from '../engine/checkpoint/files.ts'
-import { errorCode, formatBytes, show } from '../engine/checkpoint/problem.ts'
+import { formatBytes, show } from '../engine/checkpoint/problem.ts'
 import { indexFile, singleFile, weightFiles } from '../engine/checkpoint/safetensors.ts'
 import { CheckpointError } from '../engine/errors.ts'
 import { type HubAccess, hubAccess } from './access.ts'
+import { claimPart } from './part.ts'
 import type { ModelId } from './place.ts'
 import { type Advice, fillFile, getJson, HubError, type RequestOptions } from './request.ts'
 
@@ -66,7 +68,7 @@ export async function fetchModel({ name, revision }: ModelId, options: FetchMode
   if (revision !== commit) {
     const ref = path.join(storage, 'refs', revision)
     await mkdir(path.dirname(ref), { recursive: true })
-    await writeFile(ref, commit)
+    await writeFileAtomic(ref, commit)
   }
   return snapshot
 }
@@ -156,12 +158,10 @@ async function download(
       if (!existsSync(blob)) await fillBlob(url, blob, size, (bytes) => bar.update(before + bytes), { ...request, notify })
       before += size
       bar.update(before)
-      const link = path.join(snapshot, file)
-      await rm(link, { force: true })
-      await symlink(path.relative(snapshot, blob), link).catch((error: unknown) => {
-        // Another process was here first.
-        if (errorCode(error) !== 'EEXIST') throw error
-      })
+      // At once in its place: another process may be reading the snapshot already.
+      const link = path.join(snapshot, `.${file}.${process.pid}-${randomBytes(4).toString('hex')}`)
+      await symlink(path.relative(snapshot, blob), link)
+      await rename(link, path.join(snapshot, file))
     }
   } finally {
     bar.stop()
@@ -170,19 +170,26 @@ async function download(
 
 /** A blob has its name when it is whole and has the hash. Two tries: what was left by another download may be something else. */
 async function fillBlob(url: string, blob: string, size: number, arrived: (bytes: number) => void, request: RequestOptions): Promise<void> {
-  const file = `${blob}.incomplete`
-  for (const lastTry of [false, true]) {
-    await fillFile(url, { file, size, arrived }, request)
-    const found = await hashOf(file, path.basename(blob).length === 64 ? 'sha256' : 'git')
-    if (found === path.basename(blob)) return rename(file, blob).catch((error) => (existsSync(blob) ? undefined : Promise.reject(error)))
-    await rm(file, { force: true })
-    if (lastTry)
-      throw new HubError(`The hub sent other bytes than it lists: ${url}. Run again later, or set HF_ENDPOINT to a mirror.`, {
-        what: 'sent other bytes',
-      })
+  const file = await claimPart(blob)
+  try {
+    for (const lastTry of [false, true]) {
+      await fillFile(url, { file, size, arrived }, request)
+      if ((await hashOf(file, path.basename(blob).length === 64 ? 'sha256' : 'git')) === path.basename(blob)) {
+        await rename(file, blob)
+        return
+      }
+      await rm(file, { force: true })
+      if (lastTry)
+        throw new HubError(`The hub sent other bytes than it lists: ${url}. Run again later, or set HF_ENDPOINT to a mirror.`, {
+          what: 'sent other bytes',
+        })
+    }
+  } catch (error) {
+    // Free for whoever goes on. There may be none.
+    await rename(file, `${blob}.incomplete`).catch(() => {})
+    throw error
   }
 }
-
 async function hashOf(file: string, kind: 'sha256' | 'git'): Promise<string> {
   const hash = createHash(kind === 'git' ? 'sha1' : 'sha256')
   if (kind === 'git') hash.update(`blob ${(await stat(file)).size}\0`)

@@ -117,8 +117,8 @@ export async function getFile(url: string, size: number, sha256?: string, option
 }
 
 /**
- * Fills `file` to its `size` in bytes, after those that it has. Two processes may do so at once: both write the same bytes to the
- * same places. `arrived` is told how many are there. Throws HubError, and ParallelR1Error where the disk refuses.
+ * Fills `file` to its `size` in bytes, after those that it has; nobody else may write to it. `arrived` is told how many are there.
+ * Throws HubError, and ParallelR1Error where the disk refuses.
  */
 export async function fillFile(
   url: string,

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   existsSync,
@@ -152,6 +153,29 @@ describe('a model of the hub', () => {
     hub.faults.push(['model.safetensors', garble], ['model.safetensors', garble])
     await expect(fetchTiny()).rejects.toThrow(/sent other bytes than it lists: http.*model\.safetensors/)
     expect(existsSync(path.join(storage(), 'refs', 'main'))).toBe(false)
+  })
+
+  it('is whole however many fetch it at once, and whatever one of them is sent', async () => {
+    for (let round = 0; round < 5; round++) {
+      home = path.join(root, `together-${round}`)
+      hub.faults.push(['model.safetensors', round % 2 === 0 ? garble : cut])
+      for (const folder of await Promise.all([fetchTiny(), fetchTiny(), fetchTiny()])) expect(hashes(filesOf(folder))).toEqual(hashes(tiny))
+      expect(readdirSync(path.join(storage(), 'blobs')).filter((name) => name.endsWith('.incomplete'))).toEqual([])
+    }
+  })
+
+  it('goes on with what a killed process left, and leaves alone what is being written', async () => {
+    const blob = path.join(storage(), 'blobs', createHash('sha256').update(tiny['model.safetensors']).digest('hex'))
+    mkdirSync(path.dirname(blob), { recursive: true })
+    const half = tiny['model.safetensors'].subarray(0, 100)
+    const ended = spawnSync(process.execPath, ['-e', '']).pid
+    const host = encodeURIComponent(os.hostname())
+    const left = `${blob}.${host}-${ended}-00000000.incomplete`
+    const elsewhere = `${blob}.another-1-00000000.incomplete`
+    for (const file of [left, elsewhere]) writeFileSync(file, half)
+    await fetchTiny()
+    expect(hub.asked.find(({ url }) => url.endsWith('model.safetensors'))?.range).toBe('bytes=100-')
+    expect([left, elsewhere].map((file) => existsSync(file))).toEqual([false, true])
   })
 
   it('that may not be read says how it can be', async () => {
