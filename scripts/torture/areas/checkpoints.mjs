@@ -12,7 +12,7 @@ import { damageFile, damageValues, restore } from '../damage.mjs'
 import { Training } from '../training.mjs'
 
 export const name = 'checkpoints'
-export const share = 0.15
+export const share = 0.1
 export const short = 150
 export const limitSeconds = 10
 export const bars = { checkpoints: 5000 }

@@ -9,7 +9,7 @@ import { badEnd, tail } from '../programs.mjs'
 import { Training } from '../training.mjs'
 
 export const name = 'files'
-export const share = 0.15
+export const share = 0.1
 export const short = 10
 export const limitSeconds = 300
 export const bars = { faults: 300, 'equal resumes': 300 }

@@ -7,7 +7,7 @@ import { badEnd, tail } from '../programs.mjs'
 import { newestStep, stepLines, Training } from '../training.mjs'
 
 export const name = 'kills'
-export const share = 0.35
+export const share = 0.27
 export const short = 10
 export const limitSeconds = 300
 export const bars = { kills: 300, 'equal resumes': 300 }
