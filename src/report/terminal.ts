@@ -8,8 +8,11 @@ import { describeGate } from './repeats.ts'
 import type { AtK, Summary } from './statistics.ts'
 import { verdict } from './verdict.ts'
 
-/** The verdict, one line a column, one a comparison, what was left out, and tests that passed too few of their repeats. Empty without rows. */
-export function describeAnalysis(analysis: Analysis): string {
+/**
+ * The verdict, one line a column, one a comparison, what was left out, and tests that passed too few of their repeats. Empty without rows. A
+ * table wider than `width` characters is cut into tables below one another.
+ */
+export function describeAnalysis(analysis: Analysis, width = process.stdout.columns || Number.POSITIVE_INFINITY): string {
   const { summaries, comparisons, experiment, gate, seed } = analysis
   const left = describeExclusions(experiment)
   const missed = gate ? describeGate(gate) : []
@@ -22,7 +25,7 @@ export function describeAnalysis(analysis: Analysis): string {
     '',
     `Accuracy by ${right}, 95 % intervals in brackets, clustered by problem`,
     '',
-    ...columns([header(summaries), ...summaries.map(summaryLine)]),
+    ...tables([header(summaries), ...summaries.map(summaryLine)], width),
   ]
   if (comparisons.length > 0) {
     lines.push('', `On the same problems (paired bootstrap, seed ${seed}; p corrected for ${comparisons.length} comparison(s) after Holm)`)
@@ -73,9 +76,27 @@ function comparisonLines({ accuracy, mcnemar, atTotalTokens, atCriticalPath }: C
   return lines
 }
 
+/** The columns of a table in as many tables as `width` asks for, the first column in each. */
+function tables(rows: readonly string[][], width: number): string[] {
+  const widths = widthsOf(rows)
+  const groups: number[][] = []
+  let used = 0
+  for (let column = 1; column < widths.length; column++) {
+    if (groups.length === 0 || used + 2 + widths[column] > width) {
+      groups.push([])
+      used = widths[0]
+    }
+    groups.at(-1)!.push(column)
+    used += 2 + widths[column]
+  }
+  return groups.flatMap((group, i) => [...(i > 0 ? [''] : []), ...columns(rows.map((row) => [0, ...group].map((column) => row[column])))])
+}
+
+const widthsOf = (rows: readonly string[][]) => rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+
 /** Left-aligned columns, two blanks apart. */
 function columns(rows: readonly string[][]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const widths = widthsOf(rows)
   return rows.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column]))

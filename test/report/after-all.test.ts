@@ -99,4 +99,28 @@ describe('the text behind the table', () => {
     expect(text).toContain('1 of 25 rows ended with an error and count as neither right nor wrong. The first, of beta: lost\n')
     expect(text).not.toContain('NaN')
   })
+
+  it('cuts its table to the width of the terminal, every figure in it once', async () => {
+    const analysis = await analyze(readExperiment([results(ROWS)]))
+    const table = (width?: number) => {
+      const lines = describeAnalysis(analysis, width).split('\n')
+      return lines.slice(
+        lines.findIndex((line) => /^ +problems/.test(line)),
+        lines.indexOf(
+          '',
+          lines.findIndex((line) => /critical path$/.test(line)),
+        ),
+      )
+    }
+    const [wide, narrow] = [table(Number.POSITIVE_INFINITY), table(60)]
+    expect(Math.max(...wide.map((line) => line.length))).toBeGreaterThan(120)
+    expect(Math.max(...narrow.map((line) => line.length))).toBeLessThanOrEqual(60)
+    expect(narrow.filter((line) => line.startsWith('alpha')).length).toBeGreaterThan(2)
+    const figures = (lines: string[]) =>
+      lines
+        .flatMap((line) => line.trim().split(/ {2,}/))
+        .filter((cell) => !/^(alpha|beta)?$/.test(cell))
+        .sort()
+    expect(figures(narrow)).toEqual(figures(wide))
+  })
 })
