@@ -58,10 +58,10 @@ export function permutation(n: number, ...address: readonly (string | number)[])
 }
 
 /**
- * Seed of one request: a hash of the configured seed, the repeat and the prompt, a safe integer of 53 bits. Repeats and
- * problems draw independently, and the same request draws the same whatever runs beside it.
+ * Seed of one request: a hash of the configured seed, the repeat, the prompt and the number of its copy (0 for the first), a safe integer
+ * of 53 bits. Repeats, problems and copies draw independently, and the same request draws the same whatever runs beside it.
  */
-export function requestSeed(seed: number, repeatIndex: number, promptIds: readonly number[]): number {
+export function requestSeed(seed: number, repeatIndex: number, promptIds: readonly number[], copyIndex = 0): number {
   let low = 0x243f6a88
   let high = 0x85a308d3
   const absorb = (value: number) => {
@@ -75,6 +75,8 @@ export function requestSeed(seed: number, repeatIndex: number, promptIds: readon
   absorb(repeatIndex)
   absorb(promptIds.length)
   for (const id of promptIds) absorb(id)
+  // Behind the ids, whose number is absorbed: the first copy draws as a problem without copies does.
+  if (copyIndex > 0) absorb(copyIndex)
   absorb(0)
   return (high & 0x1fffff) * 2 ** 32 + (low >>> 0)
 }

@@ -13,7 +13,8 @@ import { sampleKey } from '../store/sample.ts'
 import { type SampleStore, sharedSamples } from '../store/samples.ts'
 import type { ThinkRequest } from '../thinking/types.ts'
 import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from './config.ts'
-import { equalPaths } from './greedy-paths.ts'
+import { readCopyIndex, SameDraws } from './copies.ts'
+import { equalPaths, isGreedy } from './greedy-paths.ts'
 import { wantsNewSample } from './no-cache.ts'
 import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
 import { type ReadPrompt, readPrompt, requireTokenizer, strangePrompt } from './prompt.ts'
@@ -44,6 +45,7 @@ export class ParallelThinkingProvider implements ApiProvider {
   readonly #pool: ModelPool
   readonly #samples: SampleStore | undefined
   readonly #scorable: ScorableCheck
+  readonly #sameDraws = new SameDraws()
   #lastPrompt: { of: unknown[]; read: ReadPrompt } | undefined
 
   /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
@@ -92,6 +94,7 @@ export class ParallelThinkingProvider implements ApiProvider {
   ): Promise<ProviderResponse> {
     signal?.throwIfAborted()
     const repeatIndex = context?.repeatIndex ?? 0
+    const copyIndex = readCopyIndex(context?.vars)
     const checkpoint = await checkpointFolder(this.#settings.checkpoint)
     const lease = await this.#pool.acquire({ ...this.#settings, checkpoint }, this)
     try {
@@ -99,8 +102,11 @@ export class ParallelThinkingProvider implements ApiProvider {
       const read = this.#read(lease.checkpoint, config, prompt)
       const { ids } = read
       warnOnce(lease.checkpoint, 'prompt', () => strangePrompt(lease.checkpoint, read), context)
-      const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids))
-      warnOnce(this, 'paths', () => equalPaths(request, this.label ?? this.#id), context)
+      const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids, copyIndex))
+      const who = this.label ?? this.#id
+      warnOnce(this, 'paths', () => equalPaths(request, who), context)
+      const same = context && !isGreedy(request) ? this.#sameDraws.note(context, request.seed, who) : undefined
+      warnOnce(this, 'copies', () => same, context)
       const key = await this.#keyOf(lease, request)
       const found = key && (await this.#samples?.get(key, ids))
       const stored = found && !wantsNewSample(context) ? found : undefined
@@ -110,6 +116,7 @@ export class ParallelThinkingProvider implements ApiProvider {
       return toProviderResponse(thought, {
         request,
         repeatIndex,
+        copyIndex,
         showTags: config.showTags,
         cached: stored !== undefined,
         report: reportLink({ evaluationId: context?.evaluationId, label: this.label ?? this.#id, seed: request.seed }),

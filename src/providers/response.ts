@@ -14,6 +14,8 @@ export interface ThinkingMetadata {
   mode: ThinkRequest['mode']
   attention: ThinkRequest['attention']
   repeatIndex: number
+  /** Which copy of its problem the test is, 1 for the second; absent in the first. */
+  copyIndex?: number
   /** Seed of this request (not the configured one): the same seed and prompt decode the same. */
   seed: number
   promptTokens: number
@@ -31,6 +33,8 @@ export interface ThinkingMetadata {
 export interface ResponseOptions {
   request: ThinkRequest
   repeatIndex: number
+  /** Default 0. */
+  copyIndex?: number
   showTags: boolean
   /** The thought was stored: nothing was generated for this response. */
   cached?: boolean
@@ -40,7 +44,7 @@ export interface ResponseOptions {
 
 /** What promptfoo gets for one thought: the same whether it was just generated or stored, but for `cached` and `tokenUsage`. */
 export function toProviderResponse(thought: Thought, options: ResponseOptions): ProviderResponse {
-  const { request, repeatIndex, showTags, cached = false, report, decode } = options
+  const { request, repeatIndex, copyIndex = 0, showTags, cached = false, report, decode } = options
   const text = decode(thought.ids)
   const prompt = request.promptIds.length
   const total = prompt + thought.totalTokens
@@ -48,6 +52,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     mode: request.mode,
     attention: request.attention,
     repeatIndex,
+    ...(copyIndex > 0 && { copyIndex }),
     seed: request.seed,
     promptTokens: prompt,
     totalTokens: thought.totalTokens,

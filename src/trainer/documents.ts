@@ -46,6 +46,7 @@ The keys from \`mode\` to \`showTags\` can be set so. All others choose the mode
 | --- | --- |
 | \`mode\`, \`attention\` | how the response was decoded |
 | \`repeatIndex\` | which repeat of the test this is; promptfoo itself keeps no record of it |
+| \`copyIndex\` | which copy of its problem the test is: 1 for the second, nothing for the first. See [copies](statistics.md#copies-of-a-problem) |
 | \`seed\` | the seed of this response |
 | \`promptTokens\`, \`totalTokens\` | tokens of the prompt, and of the response with all its paths |
 | \`criticalPathTokens\` | tokens along the longest chain |
