@@ -6,6 +6,7 @@
 
 import type { CallApiContextParams } from 'promptfoo'
 import { ConfigError } from '../engine/errors.ts'
+import { templateNames } from '../template-names.ts'
 
 /**
  * Test variable that holds the number, absent in the first copy. promptfoo saves variables with a leading underscore with the result, does not
@@ -81,7 +82,7 @@ function readBy(source: string | undefined, vars: Readonly<Record<string, unknow
   // promptfoo renders variables too: one may name others.
   const texts = source === undefined ? [] : [source]
   for (let text = texts.pop(); text !== undefined; text = texts.pop()) {
-    for (const name of namesIn(text)) {
+    for (const name of templateNames(text)) {
       if (names.has(name)) continue
       names.add(name)
       const value = vars[name]
@@ -94,18 +95,6 @@ function readBy(source: string | undefined, vars: Readonly<Record<string, unknow
 
 /** Tags that bring in the text of another file. */
 const ELSEWHERE = ['include', 'import', 'from', 'extends']
-
-/** Every name in the tags of a template, texts in quotes left out. Takes time that grows with the text. */
-function namesIn(template: string): string[] {
-  return template
-    .split(/\{[{%]/)
-    .slice(1)
-    .flatMap((piece) => {
-      const end = piece.search(/[}%]\}/)
-      const expression = (end < 0 ? piece : piece.slice(0, end)).replace(/"[^"]*"|'[^']*'/g, ' ')
-      return expression.match(/[A-Za-z_$][\w$]*/g) ?? []
-    })
-}
 
 /** Notices rows of an evaluation that draw the same samples: copies that nothing has numbered. */
 export class SameDraws {

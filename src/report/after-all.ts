@@ -42,14 +42,18 @@ export async function reportAfterAll(context: unknown): Promise<void> {
  * Puts the statistics into `prompts[promptIdx].metrics.namedScores`. promptfoo divides a named score by its count, if it has one; ours have
  * none. A name that the suite uses itself is left alone.
  */
-export function addMetrics(prompts: readonly unknown[], { summaries, gate }: Analysis): void {
+export function addMetrics(prompts: readonly unknown[], { summaries, gate, experiment }: Analysis): void {
   for (const summary of summaries) {
     const { metrics } = fields(prompts[summary.column.promptIdx])
     if (!isFields(metrics) || !isFields(metrics.namedScores)) continue
     const named = metrics.namedScores as Record<string, number>
     const counted = { ...fields(metrics.namedScoresCount), ...fields(metrics.namedScoreWeights) }
     const missed = gate?.missed.filter(({ column }) => column === summary.column).length
-    for (const [name, value] of [...metricsOf(summary), ...(missed === undefined ? [] : [['repeats missed', missed] as const])]) {
+    // promptfoo counts rows; where tests are copies these are the problems that the intervals rest on.
+    const problems = experiment.copies && summary.problems
+    const counts = Object.entries({ problems, 'repeats missed': missed })
+    for (const [name, value] of [...metricsOf(summary), ...counts]) {
+      if (value === undefined) continue
       if (Number.isFinite(value) && number(counted[name]) === undefined) named[name] = value
     }
   }

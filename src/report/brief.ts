@@ -5,6 +5,7 @@ import wrapAnsi from 'wrap-ansi'
 import type { Analysis } from './analysis.ts'
 import { describeExclusions } from './exclusions.ts'
 import { formatEstimate, formatValue } from './format.ts'
+import { describeCopies } from './problems.ts'
 import type { Summary } from './statistics.ts'
 import { plain } from './tree/draw.ts'
 import { verdict } from './verdict.ts'
@@ -15,8 +16,9 @@ const SHORTEST = 12
 /** Headline, one line a column with its accuracy and mean tokens, the figures behind the headline, what was left out. Lines of at most `width` cells. */
 export function describeBriefly(analysis: Analysis, width = 80): string {
   const { headline, detail } = verdict(analysis)
-  const left = describeExclusions(analysis.experiment)
-  const [first, figures, remark] = [headline, detail, left.join('\n')].map((text) => wrapAnsi(text, width))
+  const { experiment } = analysis
+  const remarks = [describeCopies(experiment) ?? [], describeExclusions(experiment)].flat()
+  const [first, figures, remark] = [headline, detail, remarks.join('\n')].map((text) => wrapAnsi(text, width))
   const paragraphs = [first, table(analysis.summaries, width), figures, remark].filter((text) => text !== '')
   return paragraphs.map((text) => `${text}\n`).join('\n')
 }

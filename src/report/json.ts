@@ -1,6 +1,7 @@
 /** The statistics as plain JSON, for notebooks and scripts. */
 
 import type { Analysis } from './analysis.ts'
+import { describeCopies } from './problems.ts'
 
 /** Everything but samples. Bounds that cannot be told are null. */
 export function analysisJson({ experiment, summaries, comparisons, curves, gate, seed }: Analysis): unknown {
@@ -9,6 +10,7 @@ export function analysisJson({ experiment, summaries, comparisons, curves, gate,
     sources: experiment.results.map(({ source, evalId, timestamp }) => ({ source, evalId, timestamp })),
     metric: experiment.metric ?? null,
     problems: experiment.problems.length,
+    copies: experiment.copies ? { ...experiment.copies, note: describeCopies(experiment) } : null,
     errors: Object.fromEntries(experiment.columns.map((column) => [column.label, column.errors])),
     unscored: Object.fromEntries(experiment.columns.map((column) => [column.label, column.unscored])),
     level: 0.95,

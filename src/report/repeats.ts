@@ -37,12 +37,12 @@ export class ThresholdError extends ReportError {
 /** Checks every test that has a threshold; undefined where none has. Throws ThresholdError. */
 export function checkRepeats({ samples, failed, columns }: Experiment): Gate | undefined {
   const tests = new Map<string, Repeats & { least: Threshold }>()
-  for (const { row, column, problem } of [...samples, ...failed]) {
+  for (const { row, column, test: asked } of [...samples, ...failed]) {
     const least = thresholdOf(fields(row.testCase).metadata)
     if (!least) continue
     // Two tests may have the same vars and assert different things.
     const { vars: _, ...test } = fields(row.testCase)
-    const key = `${column} ${problem} ${JSON.stringify(test)}`
+    const key = `${column} ${asked} ${JSON.stringify(test)}`
     const known = tests.get(key) ?? { column: columns[column], test: nameOf(row), passed: 0, errors: 0, repeats: 0, needed: 0, least }
     known.repeats++
     // A row that nothing scored has passed for promptfoo, and shows nothing.

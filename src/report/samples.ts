@@ -3,6 +3,7 @@
 import { outputText } from '../assertions/output.ts'
 import { parseThinking } from '../thinking/grammar.ts'
 import { type Exclusion, exclusionOf, scoreOf } from './exclusions.ts'
+import { type Copies, type Problem, Problems } from './problems.ts'
 import { type Fields, fields, isFields, list, number, ReportError, type Results, type Row, text } from './rows.ts'
 
 /** One provider with one prompt: a column of promptfoo's table. */
@@ -18,15 +19,11 @@ export interface Column {
   unscored: number
 }
 
-export interface Problem {
-  /** Of its first row. */
-  vars: Fields
-  prompt: string
-}
-
 export interface Sample {
   column: number
   problem: number
+  /** Which test it is of: copies of a problem are tests of their own. */
+  test: number
   /** Counted from 0 within problem and column. */
   repeat: number
   right: boolean
@@ -65,13 +62,15 @@ export interface Experiment {
   failed: (Omit<Sample, 'right' | 'answer' | 'mathematical'> & { exclusion: Exclusion })[]
   /** Named score that decides what is right; undefined: promptfoo's own verdict. */
   metric?: string
+  /** Of the column with the most tests, where tests are copies of a problem. */
+  copies?: Copies
 }
 
 /** The metric that decides where none is named. */
 const USUAL_METRIC = 'answer'
 
 /**
- * Groups the rows of one or several evaluations. A problem is what has the same `vars`; the same problem in two files is one. `metric` is the
+ * Groups the rows of one or several evaluations by problem (problems.ts); the same problem in two files is one. `metric` is the
  * named score that says what is right (1), by default `answer` where rows have it, else promptfoo's verdict on the row. Throws ReportError on a metric that no row has.
  */
 export function readExperiment(results: readonly Results[], { metric }: { metric?: string } = {}): Experiment {
@@ -83,25 +82,24 @@ export function readExperiment(results: readonly Results[], { metric }: { metric
       `No row has the metric "${metric}". ${known.length > 0 ? `Known metrics: ${known.join(', ')}.` : 'Rows have no named metrics; leave --metric out to use the verdict of promptfoo.'}`,
     )
   }
-  const experiment: Experiment = { results, columns: [], problems: [], samples: [], failed: [], metric: decides }
-  const problemOf = new Map<string, number>()
+  const problems = new Problems(results)
+  const experiment: Experiment = { results, columns: [], problems: problems.all, samples: [], failed: [], metric: decides }
   const taken = new Map<string, number>()
+  const asked: { tests: Set<string>; problems: Set<number> }[] = []
   for (const result of results) {
     const columnOf = addColumns(experiment, result)
     // Rows are saved as they end; testIdx is the order of the run.
     const ordered = [...result.rows].sort((a, b) => (number(a.testIdx) ?? 0) - (number(b.testIdx) ?? 0))
     for (const row of ordered) {
       const column = columnOf.get(row.promptIdx)!
-      const key = problemKey(row.vars)
-      let problem = problemOf.get(key)
-      if (problem === undefined) {
-        problem = experiment.problems.push({ vars: row.vars, prompt: text(fields(row.prompt).raw) ?? '' }) - 1
-        problemOf.set(key, problem)
-      }
+      const { problem, test } = problems.place(row)
       const cell = `${column} ${problem}`
       const repeat = taken.get(cell) ?? 0
       taken.set(cell, repeat + 1)
-      const sample = { column, problem, repeat, ...measure(row), row }
+      asked[column] ??= { tests: new Set(), problems: new Set() }
+      asked[column].tests.add(`${test} ${row.vars._copyIndex ?? 0}`)
+      asked[column].problems.add(problem)
+      const sample = { column, problem, test, repeat, ...measure(row), row }
       const exclusion = exclusionOf(row, decides)
       if (exclusion) {
         experiment.columns[column][exclusion.kind === 'error' ? 'errors' : 'unscored']++
@@ -111,7 +109,8 @@ export function readExperiment(results: readonly Results[], { metric }: { metric
       }
     }
   }
-  return experiment
+  const most = asked.map((one) => ({ tests: one.tests.size, problems: one.problems.size })).sort((a, b) => b.tests - a.tests)
+  return { ...experiment, copies: most.find(({ tests, problems: own }) => tests > own) }
 }
 
 function addColumns({ columns, results }: Experiment, result: Results): Map<number, number> {
@@ -138,12 +137,6 @@ function providerName(row: Row): string {
 }
 
 const short = (line: string): string => (line.length > 40 ? `${line.slice(0, 40)}…` : line).replace(/\s+/g, ' ').trim()
-
-/** Equal for rows of one problem; promptfoo's own vars (`__repeatIndex` and the like) do not count. */
-function problemKey(vars: Fields): string {
-  const keys = Object.keys(vars).filter((key) => !key.startsWith('__'))
-  return JSON.stringify(keys.sort().map((key) => [key, vars[key]]))
-}
 
 function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | 'answer' | 'mathematical'> {
   const right = metric === undefined ? row.success === true : (scoreOf(row, metric) ?? 0) >= 1

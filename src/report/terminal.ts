@@ -4,6 +4,7 @@ import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
 import { describeExclusions } from './exclusions.ts'
 import { formatEstimate, formatP, formatValue } from './format.ts'
+import { describeCopies } from './problems.ts'
 import { describeGate } from './repeats.ts'
 import type { AtK, Summary } from './statistics.ts'
 import { verdict } from './verdict.ts'
@@ -37,6 +38,8 @@ export function describeAnalysis(analysis: Analysis, width = process.stdout.colu
       )
     }
   }
+  const copies = describeCopies(experiment)
+  if (copies) lines.push('', copies)
   if (left.length > 0) lines.push('', ...left)
   if (missed.length > 0) lines.push('', ...missed)
   return `${lines.join('\n')}\n`

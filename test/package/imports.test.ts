@@ -62,6 +62,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'config-keys.ts',
     'random.ts',
     'nearest-name.ts',
+    'template-names.ts',
     'cli/progress.ts',
   ],
   // A teacher's responses are rows of promptfoo.
@@ -89,6 +90,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'random.ts',
     'engine/errors.ts',
     'nearest-name.ts',
+    'template-names.ts',
     'cli/',
     'installed-promptfoo.ts',
   ],

@@ -7,6 +7,7 @@ import type { BudgetDifference, Comparison } from '../comparison.ts'
 import { describeExclusions } from '../exclusions.ts'
 import { formatEstimate, formatP, formatValue, type Unit } from '../format.ts'
 import type { Estimate } from '../intervals.ts'
+import { describeCopies } from '../problems.ts'
 import type { Fields } from '../rows.ts'
 import type { AtK, Behaviour, Summary } from '../statistics.ts'
 import { verdict } from '../verdict.ts'
@@ -91,6 +92,7 @@ function header(title: string, analysis: Analysis): Markup {
     ].filter(Boolean),
   )
   const known = summaries.map(({ problems }) => problems)
+  const copies = describeCopies(experiment)
   const uneven = summaries.filter(({ k, mostSamples }) => k !== mostSamples)
   return html`<header>
 <div class="top"><h1>${title}</h1><button id="theme" type="button" hidden></button></div>
@@ -98,6 +100,7 @@ ${results.map((facts) => html`<p class="hint">${facts.join(' · ')}</p>`)}
 <p class="verdict">${headline}</p>
 <p class="evidence">${detail}</p>
 ${summaryTable(summaries)}
+${copies && html`<p class="warn">${copies}</p>`}
 ${describeExclusions(experiment).map((line) => html`<p class="warn">${line}</p>`)}
 ${new Set(known).size > 1 ? html`<p class="warn">The columns do not have the same problems; only the comparison below is on common ones.</p>` : undefined}
 ${uneven.length > 0 ? html`<p class="warn">Not every problem has the same number of samples: pass@k and maj@k use the fewest.</p>` : undefined}

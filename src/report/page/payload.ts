@@ -9,6 +9,7 @@ import { LIMITS } from '../../assertions/answer/limits.ts'
 import { parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'
 import { linkedName } from '../link.ts'
+import { questionOf } from '../problems.ts'
 import { type Fields, fields, isFields, list, number, type Row, text } from '../rows.ts'
 import { type Experiment, outputOf, reportedBlocks, type Sample } from '../samples.ts'
 import { equalAnswers } from '../votes.ts'
@@ -154,13 +155,9 @@ function firstRepeats(samples: readonly Shown[], limit: number): Shown[] {
   return [...samples].sort((a, b) => a.repeat - b.repeat || a.problem - b.problem || a.column - b.column).slice(0, limit)
 }
 
-/** Vars that usually hold the problem. */
-const QUESTIONS = ['problem', 'question', 'input', 'prompt', 'query']
-
 /** One line for the list: the question, else the prompt. */
 function titleOf(vars: Fields, prompt: string): string {
-  const question = QUESTIONS.map((name) => text(vars[name])).find((value) => value?.trim())
-  const line = (question ?? (prompt || JSON.stringify(vars)))
+  const line = (questionOf(vars) ?? (prompt || JSON.stringify(vars)))
     .slice(0, 4 * LONGEST_TITLE)
     .replace(/\s+/g, ' ')
     .trim()
