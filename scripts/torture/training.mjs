@@ -16,12 +16,12 @@ const STAGES = { sft: ['base'], grpo: ['base', 'rl'] }
 export class Training {
   #file
   #whole
-  #folder
 
   constructor(file, whole, folder) {
     this.#file = file
     this.#whole = whole
-    this.#folder = folder
+    /** The folder of disturbed runs. */
+    this.run = path.join(folder, 'run')
     this.states = states(whole)
     this.expected = results(whole)
   }
@@ -44,7 +44,7 @@ export class Training {
 
   /** A new run folder that stands after `done` steps, with the `kept` newest states. */
   begin(done, kept = 2) {
-    const run = path.join(this.#folder, 'run')
+    const { run } = this
     rmSync(run, { recursive: true, force: true })
     rmSync(`${run}.gone`, { recursive: true, force: true })
     mkdirSync(path.join(run, 'checkpoints'), { recursive: true })

@@ -1,9 +1,11 @@
-// Faults of the disk below a run of pr1-train: full, read-only, failing flushes, renames, removals and reads, partial writes, a limit on
-// the size of files, a folder that disappears. The run ends with a message or finishes; what was saved before goes on to the same end.
+// Faults of the disk below a run of pr1-train or a sample store: full, read-only, failing flushes, renames, removals and reads, partial
+// writes, a folder that disappears. The run ends with a message or finishes; what was saved before goes on to the same end. Rows are
+// answered whatever happens to the store.
 
-import { existsSync, renameSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { randomFrom } from '../../../test/assertions/mutate.ts'
+import { Answers } from '../answers.mjs'
 import { EFFECTS, errno, Faults, READS } from '../faults.mjs'
 import { badEnd, tail } from '../programs.mjs'
 import { Training } from '../training.mjs'
@@ -37,46 +39,80 @@ const FAULTS = {
 export async function open(folder) {
   const { faults, missing } = Faults.build(folder)
   if (missing) return { note: missing, attempt: async () => ({ what: 'nothing', outcome: 'not here' }) }
-  const training = await Training.prepare(folder, 'sft')
-  /** Operations of an undisturbed run from each of its states, by kinds. */
   const counts = new Map()
-
-  async function countOf(ops, done) {
-    const key = `${ops} ${done}`
+  /** A random operation of those that an undisturbed program does. */
+  async function place(random, key, { root, ops }, start) {
     if (!counts.has(key)) {
-      const run = training.begin(done)
-      const counter = faults.counter({ root: run, ops, file: path.join(folder, 'count') })
-      await training.resume(run, { env: counter.env })
+      const counter = faults.counter({ root, ops, file: path.join(folder, 'count') })
+      await start({ env: counter.env })
       counts.set(key, counter.read())
     }
-    return counts.get(key)
+    return 1 + Math.floor(random() * counts.get(key))
   }
+  const targets = { 'a run': await runs(folder, faults, place), 'a sample store': await stores(folder, faults, place) }
 
   async function attempt(seed) {
     const random = randomFrom(seed)
+    const target = random() < 0.75 ? 'a run' : 'a sample store'
     const names = Object.keys(FAULTS)
     const what = names[Math.floor(random() * names.length)]
-    const fault = FAULTS[what]
-    const done = 1 + Math.floor(random() * (training.states.length - 1))
-    const at = 1 + Math.floor(random() * (await countOf(fault.ops, done)))
-    const run = training.begin(done)
-    const tally = { faults: 1, 'equal resumes': 0 }
-    const lose = (lost) => ({ what, outcome: 'lost', lost: `at ${at} of ${fault.ops}, after step ${done}: ${lost}`, tally })
-    const ended = await training.resume(run, { env: faults.env({ root: run, at, ...fault }) })
-    const wrong = badEnd(ended) ?? (fault.moves ? wrongMove(ended, run) : undefined)
-    if (wrong) return lose(wrong)
-    if (fault.survives && ended.code !== 0) return lose(`ended with code ${ended.code}: ${tail(ended.errors)}`)
-    const finished = ended.code === 0
-    if (existsSync(`${run}.gone`)) moveBack(run, seed)
-    const resumed = await training.resume(run)
-    const lost =
-      badEnd(resumed) ??
-      (resumed.code === 0 ? training.difference(run) : `the resume ended with code ${resumed.code}: ${tail(resumed.errors)}`)
-    if (lost) return lose(`${finished ? 'finished' : `said "${tail(ended.errors, 1)}"`}, then ${lost}`)
-    tally['equal resumes']++
-    return { what, outcome: finished ? 'finished' : 'said so, then equal', tally }
+    const result = await targets[target](random, FAULTS[what])
+    return { what: `${target}, ${what}`, ...result, tally: { faults: 1, 'equal resumes': result.lost ? 0 : 1 } }
   }
   return { attempt }
+}
+
+const lose = (lost) => ({ outcome: 'lost', lost })
+
+async function runs(folder, faults, place) {
+  const training = await Training.prepare(folder, 'sft')
+  return async (random, fault) => {
+    const done = 1 + Math.floor(random() * (training.states.length - 1))
+    const { ops, moves, survives } = fault
+    const start = (options) => training.resume(training.begin(done), options)
+    const at = await place(random, `${ops} ${done}`, { root: training.run, ops }, start)
+    const ended = await start({ env: faults.env({ root: training.run, at, ...fault }) })
+    const where = `at ${at} of ${ops}, after step ${done}`
+    const wrong = badEnd(ended) ?? (moves ? wrongMove(ended, training.run) : undefined)
+    if (wrong) return lose(`${where}: ${wrong}`)
+    const finished = ended.code === 0
+    if (survives && !finished) return lose(`${where}: ended with code ${ended.code}: ${tail(ended.errors)}`)
+    if (existsSync(`${training.run}.gone`)) moveBack(training.run)
+    const resumed = await training.resume(training.run)
+    const lost =
+      badEnd(resumed) ??
+      (resumed.code === 0 ? training.difference(training.run) : `the resume ended with code ${resumed.code}: ${tail(resumed.errors)}`)
+    if (lost) return lose(`${where}: ${finished ? 'finished' : `said "${tail(ended.errors, 1)}"`}, then ${lost}`)
+    return { outcome: finished ? 'finished' : 'said so, then equal' }
+  }
+}
+
+async function stores(folder, faults, place) {
+  const answers = await Answers.prepare(folder)
+  return async (random, fault) => {
+    const { ops } = fault
+    const start = (options) => {
+      answers.begin()
+      return answers.run(options)
+    }
+    const at = await place(random, `store ${ops}`, { root: answers.store, ops }, start)
+    const ended = await start({ env: faults.env({ root: answers.store, at, ...fault }) })
+    // The store comes back as it was, or a new one has been begun in its place.
+    rmSync(`${answers.store}.gone`, { recursive: true, force: true })
+    const wrong =
+      badEnd(ended) ?? (ended.code === 0 ? answers.difference(ended, true) : `ended with code ${ended.code}: ${tail(ended.errors)}`)
+    if (wrong) return lose(`at ${at} of ${ops}: ${wrong}`)
+    // A store that was damaged is found so and begun anew: then the rows read before are drawn once more.
+    let drawn = 1
+    for (let times = 2; drawn > 0 && times <= 4; times++) {
+      const again = await answers.run()
+      const lost = badEnd(again) ?? answers.difference(again, true)
+      if (lost) return lose(`at ${at} of ${ops}, time ${times}: ${lost}`)
+      drawn = answers.drawn(again)
+    }
+    if (drawn > 0) return lose(`at ${at} of ${ops}: ${drawn} samples are never kept`)
+    return { outcome: ended.errors.trim() === '' ? 'not disturbed' : 'said so, all answered' }
+  }
 }
 
 /** The run must notice, or have been done before. What it could save of the model it names. */
@@ -90,8 +126,8 @@ function wrongMove({ code, errors }, run) {
   return code === 0 || code === 1 ? undefined : `ended with code ${code}: ${tail(errors)}`
 }
 
-/** The folder comes back where the run left it; what the run wrote in its place meanwhile is put aside. */
-function moveBack(run, seed) {
-  if (existsSync(run)) renameSync(run, `${run}.meanwhile-${seed}`)
+/** The folder comes back where the run left it; what the run wrote in its place meanwhile goes. */
+function moveBack(run) {
+  rmSync(run, { recursive: true, force: true })
   renameSync(`${run}.gone`, run)
 }

@@ -1,13 +1,12 @@
 // Several processes at once on one run folder, one sample store, one cache of models; some of them are killed. The work is done once and
 // whole, and whoever may not do it says so.
 
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { randomFrom } from '../../../test/assertions/mutate.ts'
 import { cut, filesOf, garble, startModels } from '../../../test/hub/fake-models.ts'
-import { writeTinyCheckpoint } from '../../../test/providers/tiny-checkpoint.ts'
+import { Answers } from '../answers.mjs'
 import { badEnd, root, runNode, tail } from '../programs.mjs'
 import { Training } from '../training.mjs'
 
@@ -19,12 +18,11 @@ export const bars = { 'processes at once': 500 }
 
 export async function open(folder) {
   const training = await Training.prepare(folder, 'sft')
-  const checkpoint = path.join(folder, 'model')
-  await writeTinyCheckpoint(checkpoint)
+  const answers = await Answers.prepare(folder)
   const kinds = {
     'one run folder': oneRun(training),
-    'one sample store': await oneStore(folder, checkpoint),
-    'one cache of models': await oneCache(folder, checkpoint),
+    'one sample store': oneStore(answers),
+    'one cache of models': await oneCache(folder, answers.checkpoint),
   }
 
   async function attempt(seed) {
@@ -57,6 +55,11 @@ function firstWrong(ended) {
     .find((wrong) => wrong !== undefined)
 }
 
+function firstRefusal(ended) {
+  const refused = ended.find(({ code, killed }) => !killed && code !== 0)
+  return refused && tail(refused.errors)
+}
+
 function oneRun(training) {
   return async (random, count) => {
     const run = training.begin(1 + Math.floor(random() * (training.states.length - 1)))
@@ -74,41 +77,21 @@ function oneRun(training) {
   }
 }
 
-async function oneStore(folder, checkpoint) {
-  const samples = path.join(folder, 'samples')
-  const rows = (options = {}) =>
-    runNode(['--import', 'tsx', path.join(root, 'test/store/rows.ts'), checkpoint, path.join(samples, 'samples.db'), '30', '3'], {
-      ...options,
-      env: { PR1_SAMPLES: '' },
-    })
-  const responses = ({ output }) => {
-    const lines = output
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line))
-    // What depends on where a sample came from is no part of it.
-    return lines.map(({ row, response: { cached, tokenUsage, ...rest } }) => ({ row, cached, rest }))
-  }
-  const expected = new Map(responses(await rows()).map(({ row, rest }) => [row, rest]))
+function oneStore(answers) {
   return async (random, count) => {
-    rmSync(samples, { recursive: true, force: true })
-    const ended = await together(random, count, 2000, rows)
-    const wrong =
-      firstWrong(ended) ?? ended.map(({ code, killed, errors }) => (killed || code === 0 ? undefined : tail(errors))).find(Boolean)
+    answers.begin()
+    const ended = await together(random, count, 2000, (options) => answers.run(options))
+    const wrong = firstWrong(ended) ?? firstRefusal(ended)
     if (wrong) return wrong
-    const last = await rows()
-    ended.push(last)
-    for (const { errors } of ended) if (errors.trim() !== '') return `said: ${tail(errors)}`
-    for (const one of ended) {
-      for (const { row, rest } of responses(one)) if (!isDeepStrictEqual(rest, expected.get(row))) return `row ${row} has another response`
+    const last = await answers.run()
+    for (const one of [...ended, last]) {
+      const lost = one.errors.trim() === '' ? answers.difference(one, !one.killed) : `said: ${tail(one.errors)}`
+      if (lost) return lost
     }
-    const aside = readdirSync(samples).filter((name) => name.includes('damaged'))
+    const aside = answers.setAside()
     if (aside.length > 0) return `the store was set aside: ${aside}`
-    const found = responses(last)
-    const whole = ended.slice(0, -1).some(({ code }) => code === 0)
-    if (found.length !== expected.size) return `${found.length} of ${expected.size} rows`
-    if (whole && !found.every(({ cached }) => cached)) return `${found.filter(({ cached }) => !cached).length} samples were not kept`
-    return undefined
+    const drawn = answers.drawn(last)
+    return drawn > 0 && ended.some(({ code }) => code === 0) ? `${drawn} samples were not kept` : undefined
   }
 }
 
@@ -133,8 +116,7 @@ console.log(await fetchModel({ name: ${JSON.stringify(id)}, revision: 'main' }))
     for (let cuts = Math.floor(random() * 3); cuts > 0; cuts--) hub.faults.push(['/resolve/', cut])
     const ended = await together(random, count, 300, fetchOnce)
     hub.faults.length = 0
-    const wrong =
-      firstWrong(ended) ?? ended.map(({ code, killed, errors }) => (killed || code === 0 ? undefined : tail(errors))).find(Boolean)
+    const wrong = firstWrong(ended) ?? firstRefusal(ended)
     if (wrong) return wrong
     const last = await fetchOnce()
     if (last.code !== 0) return `the last one ended with code ${last.code}: ${tail(last.errors)}`
