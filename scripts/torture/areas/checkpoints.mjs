@@ -9,6 +9,7 @@ import { ParallelR1Error } from '../../../src/engine/errors.ts'
 import { randomFrom } from '../../../test/assertions/mutate.ts'
 import { tensorsOf, tinyContent } from '../../../test/engine/checkpoint/tiny.ts'
 import { damageFile, damageValues, restore } from '../damage.mjs'
+import { Decoding } from '../decoding.mjs'
 import { Training } from '../training.mjs'
 
 export const name = 'checkpoints'
@@ -24,14 +25,19 @@ export async function open(folder) {
   const models = [await prepareModel(folder, 'qwen3')]
   for (const family of FAMILIES) models.push(await prepareModel(folder, family))
 
+  const decoding = await Decoding.prepare(folder)
+
   async function attempt(seed) {
     const random = randomFrom(seed)
-    const result =
-      random() < 0.4 ? await damagedState(training, random) : await damagedModel(models[Math.floor(random() * models.length)], random)
-    return { ...result, tally: { checkpoints: 1 } }
+    const kind = random()
+    if (kind < 0.4) return count(await damagedState(training, random))
+    if (kind < 0.6) return count(await damagedWeights(decoding, random))
+    return count(await damagedModel(models[Math.floor(random() * models.length)], random))
   }
   return { attempt }
 }
+
+const count = (result) => ({ ...result, tally: { checkpoints: 1 } })
 
 async function damagedState(training, random) {
   const done = 2 + Math.floor(random() * (training.states.length - 2))
@@ -88,6 +94,15 @@ async function damagedModel({ family, whole, copy, files, tensors, ours }, rando
   } finally {
     restore(whole, copy, file)
   }
+}
+
+async function damagedWeights(decoding, random) {
+  const what = 'a checkpoint from elsewhere, decoded'
+  const flips = 1 + Math.floor(random() * 4)
+  const found = await refusalOf(async () => ({ wrong: await decoding.attempt(random, flips) }))
+  if (found instanceof Error) return { what, outcome: 'lost', lost: found.stack }
+  if (typeof found === 'string') return { what, outcome: 'refused' }
+  return found.wrong ? { what, outcome: 'lost', lost: found.wrong } : { what, outcome: 'a sound response' }
 }
 
 /** All that opening a model reads; its tensors. */
