@@ -24,7 +24,12 @@ const tries = positive('tries')
 const first = values.seed === undefined ? (values.short ? 1 : randomInt(2 ** 31)) : Number(values.seed)
 if (!Number.isSafeInteger(first) || first < 0) fail(`--seed takes a whole number from 0 on. Got ${values.seed}.`)
 
-const areas = await Promise.all(names.map((name) => import(`./torture/areas/${name}.mjs`)))
+const areas = await Promise.all(
+  names.map(async (name) => {
+    const module = new URL(`./torture/areas/${name}.mjs`, import.meta.url)
+    return { module, ...(await import(module)) }
+  }),
+)
 const shares = areas.reduce((sum, { share }) => sum + share, 0)
 const table = []
 const losses = []
@@ -40,7 +45,7 @@ async function torture(area) {
   const start = Date.now()
   const counted = tries ?? (values.short ? area.short : undefined)
   const until = counted === undefined ? start + (hours * 3_600_000 * area.share) / shares : Number.MAX_SAFE_INTEGER
-  const notes = await supervise(area, { from: first, count: counted ?? Number.MAX_SAFE_INTEGER - first, until }, (attempt) => {
+  const notes = await supervise(area.module, { from: first, count: counted ?? Number.MAX_SAFE_INTEGER - first, until }, (attempt) => {
     const row = rows.get(attempt.what) ?? { tried: 0, outcomes: new Map(), lost: 0 }
     rows.set(attempt.what, row)
     row.tried++

@@ -1,4 +1,4 @@
-// node --import tsx attempts.mjs AREA FOLDER: tries one attempt after another in a process that may crash or hang; supervise.mjs
+// node --import tsx attempts.mjs MODULE FOLDER: tries one attempt after another in a process that may crash or hang; supervise.mjs
 // watches it. The seed under way stands in FOLDER/seed, so that it is known after the end of this process.
 
 import { openSync, rmSync, writeSync } from 'node:fs'
@@ -7,8 +7,8 @@ import path from 'node:path'
 /** Reports go in batches: most attempts take less time than a message. */
 const REPORT_MS = 250
 
-const [areaName, folder] = process.argv.slice(2)
-const { open } = await import(`./areas/${areaName}.mjs`)
+const [area, folder] = process.argv.slice(2)
+const { open } = await import(area)
 const under = openSync(path.join(folder, 'seed'), 'w')
 const work = path.join(folder, 'work')
 const { attempt, note } = await open(work)
@@ -26,7 +26,7 @@ process.on('message', async ({ from, to, until }) => {
     done = []
     reported = Date.now()
   }
-  process.send({ kind: 'end', attempts: done, next: seed }, () => {
+  process.send({ kind: 'end', attempts: done }, () => {
     rmSync(work, { recursive: true, force: true, maxRetries: 5 })
     process.exit(0)
   })

@@ -1,5 +1,4 @@
-// Runs the attempts of one area in a process of its own. Where that crashes or hangs, the attempt under way is lost, the process is
-// started anew and goes on behind it.
+// See supervise.d.mts, which holds the interface of an area.
 
 import { fork } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -11,100 +10,114 @@ import { fileURLToPath } from 'node:url'
 const START_SECONDS = 600
 const POLL_MS = 500
 
-/**
- * What an attempt gives.
- * @typedef {object} Attempt
- * @property {string} what      the row of the table that it counts in
- * @property {string} outcome   how it went
- * @property {string} [lost]    what was lost; absent where nothing was
- * @property {Record<string, number>} [tally]  what else is counted, under the names of the area's `bars`
- */
-
-/**
- * A module of scripts/torture/areas. An attempt follows from its seed alone, so that each loss can be tried again.
- * @typedef {object} Area
- * @property {string} name
- * @property {number} share         of the time of a long run
- * @property {number} short         attempts of the short form
- * @property {number} limitSeconds  an attempt that takes longer hangs
- * @property {Record<string, number>} bars  how much of what an hour of a whole run should do
- * @property {(folder: string) => Promise<{ attempt(seed: number): Promise<Attempt>, note?: string }>} open
- */
-
-/**
- * Attempts of an area from the seed `from` on, as many as `count` and as long as `until` (epoch milliseconds) says.
- * @param {Area} area
- * @param {(attempt: Attempt & { seed: number }) => void} report
- * @returns {Promise<string[]>} what the user should know
- */
-export async function supervise(area, { from, count, until }, report) {
+export async function supervise(module, { from, count, until }, report) {
+  const { name, limitSeconds } = await import(module)
   const notes = new Set()
-  const to = from + count
-  for (let next = from; next < to && Date.now() < until; ) next = await stretch(area, { from: next, to, until }, report, notes)
+  const ranges = [{ from, to: from + count, until }]
+  while (ranges.length > 0 && Date.now() < until) {
+    const life = new Life(name, module, limitSeconds)
+    ranges.unshift(...(await life.run(ranges.shift(), report, notes)))
+  }
   return [...notes]
 }
 
-/** One life of the process; the seed to go on with. */
-function stretch(area, range, report, notes) {
-  const folder = mkdtempSync(path.join(os.tmpdir(), `pr1-torture-${area.name}-`))
-  mkdirSync(path.join(folder, 'work'))
-  const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'attempts.mjs')
-  // A group of its own, so that the processes it started end with it.
-  const child = fork(script, [area.name, folder], {
-    execArgv: ['--import', 'tsx', '--expose-gc'],
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  })
-  let errors = ''
-  child.stderr.on('data', (data) => {
-    errors = (errors + data).slice(-4000)
-  })
-  return new Promise((resolve) => {
-    let ready = false
-    let ended
-    let seed = range.from
-    let since = Date.now()
-    let hung = false
-    const watch = setInterval(() => {
-      const now = ready ? seedUnderWay(folder, range.from) : range.from
-      if (now !== seed) [seed, since] = [now, Date.now()]
-      if (Date.now() - since < (ready ? area.limitSeconds : START_SECONDS) * 1000) return
-      hung = true
-      endGroup(child)
-    }, POLL_MS)
-    child.on('message', ({ kind, note, attempts = [], next }) => {
+/** One life of the process that attempts. */
+class Life {
+  #limitSeconds
+  #folder
+  #child
+  #ready = false
+  #hung = false
+  #errors = ''
+
+  constructor(name, module, limitSeconds) {
+    this.#limitSeconds = limitSeconds
+    this.#folder = mkdtempSync(path.join(os.tmpdir(), `pr1-torture-${name}-`))
+    mkdirSync(path.join(this.#folder, 'work'))
+    const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'attempts.mjs')
+    this.#child = fork(script, [String(module), this.#folder], {
+      execArgv: ['--import', 'tsx'],
+      // A group of its own, so that the processes it started end with it.
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    this.#child.stderr.on('data', (data) => {
+      this.#errors = (this.#errors + data).slice(-4000)
+    })
+  }
+
+  /** Tries the seeds of `range`; returns the ranges that are left where the process did not live to its end. */
+  run(range, report, notes) {
+    // Reports come in batches: what was done since the last one is done again after a crash.
+    let unreported = range.from
+    let ended = false
+    const watch = this.#watch(range.from)
+    this.#child.on('message', ({ kind, note, attempts = [] }) => {
       if (kind === 'ready') {
         if (note) notes.add(note)
-        ;[ready, since] = [true, Date.now()]
-        child.send(range)
+        this.#ready = true
+        this.#child.send(range)
       }
-      for (const attempt of attempts) report(attempt)
-      if (kind === 'end') ended = next
-    })
-    child.on('close', (code, signal) => {
-      clearInterval(watch)
-      if (ended === undefined) {
-        seed = ready ? seedUnderWay(folder, range.from) : range.from
-        const how = hung ? `hung for ${area.limitSeconds} s` : `the process ended with ${signal ?? `code ${code}`}`
-        report({ seed, what: ready ? 'any' : 'the preparation', outcome: 'lost', lost: `${how}\n${errors.trim()}` })
-        endGroup(child)
+      for (const attempt of attempts) {
+        report(attempt)
+        unreported = attempt.seed + 1
       }
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
-      // Without a preparation nothing can be tried.
-      resolve(ended ?? (ready ? seed + 1 : range.to))
+      if (kind === 'end') ended = true
     })
-  })
-}
+    return new Promise((resolve) => {
+      this.#child.on('close', (code, signal) => {
+        clearInterval(watch)
+        const seed = this.#seed(range.from)
+        if (!ended) {
+          this.#endGroup()
+          const how = this.#hung ? `hung for ${this.#limitSeconds} s` : `the process ended with ${signal ?? `code ${code}`}`
+          const lost = `${how}\n${this.#errors}`.trim()
+          report({ seed, what: this.#ready ? 'any' : 'the preparation', outcome: 'lost', lost })
+        }
+        rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 })
+        // Without a preparation nothing can be tried.
+        if (ended || !this.#ready) resolve([])
+        else
+          resolve(
+            [
+              { ...range, from: unreported, to: seed },
+              { ...range, from: seed + 1 },
+            ].filter(({ from, to }) => from < to),
+          )
+      })
+    })
+  }
 
-function seedUnderWay(folder, otherwise) {
-  const text = readFileSync(path.join(folder, 'seed'), 'utf8').trim()
-  return text === '' ? otherwise : Number(text)
-}
+  /** Ends the process where an attempt takes too long. */
+  #watch(first) {
+    let seed = first
+    let since = Date.now()
+    let ready = false
+    return setInterval(() => {
+      const now = this.#seed(first)
+      if (now !== seed || this.#ready !== ready) since = Date.now()
+      seed = now
+      ready = this.#ready
+      if (Date.now() - since < (ready ? this.#limitSeconds : START_SECONDS) * 1000) return
+      this.#hung = true
+      this.#endGroup()
+    }, POLL_MS)
+  }
 
-function endGroup(child) {
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    // All of it has ended.
+  /** The seed under way. */
+  #seed(first) {
+    try {
+      return Number(readFileSync(path.join(this.#folder, 'seed'), 'utf8').trim() || first)
+    } catch {
+      return first
+    }
+  }
+
+  #endGroup() {
+    try {
+      process.kill(-this.#child.pid, 'SIGKILL')
+    } catch {
+      // All of it has ended.
+    }
   }
 }
