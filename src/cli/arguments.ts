@@ -66,10 +66,12 @@ export async function runMain(
   name: string,
   command: (args: readonly string[], print: (text: string) => void) => Promise<number>,
 ): Promise<number> {
-  // Who reads only the first lines (`| head`) still gets the files.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  // Who reads only the first lines (`| head`), or closes the terminal, still gets the files.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    })
+  }
   try {
     return await command(process.argv.slice(2), (text) => process.stdout.write(text))
   } catch (error) {

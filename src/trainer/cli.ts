@@ -9,7 +9,7 @@ Trains a model in stages (sft, grpo) whose prompts, tests and rewards are prompt
 
   -c, --config <file>      the training file (YAML)
   -o, --output <folder>    folder of the run, instead of the file's "output"
-      --resume             go on from the last saved state
+      --resume[=previous]  go on from the last saved state, or from the last that is whole
       --stage <name>       train this stage only, from the export of the stage before it
       --set <path=value>   override a value, e.g. --set stages.rl.lr=1e-5 (repeatable)
       --device <name>      auto, cpu, cuda or tfjs
@@ -17,47 +17,56 @@ Trains a model in stages (sft, grpo) whose prompts, tests and rewards are prompt
   -h, --help               this text
       --version            version of the package
 
-The first Ctrl-C finishes the step and saves; the second one stops at once.`
+The first Ctrl-C finishes the step and saves; the second one stops at once. SIGTERM and SIGHUP (a terminal that closes) save, too.`
 
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
   output: { type: 'string', short: 'o' },
-  resume: { type: 'boolean' },
+  resume: { type: 'string' },
   stage: { type: 'string' },
   set: { type: 'string', multiple: true },
   device: { type: 'string' },
   'dry-run': { type: 'boolean' },
 } as const
 
+/** Signals that save, and the exit code after each: 128 and the signal's number, as shells report it. */
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
+type Signal = keyof typeof EXIT_CODES
+
 function trainCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
-  return runCommand({ name: 'pr1-train', usage: USAGE, options: OPTIONS }, args, print, async ({ values, positionals }) => {
+  // parseArgs knows no option whose value may be left out.
+  const full = args.map((arg) => (arg === '--resume' ? '--resume=newest' : arg))
+  return runCommand({ name: 'pr1-train', usage: USAGE, options: OPTIONS }, full, print, async ({ values, positionals }) => {
     const [extra] = positionals
     if (extra !== undefined || values.config === undefined) {
       const next = `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
       throw new UsageError(`pr1-train takes one training file, after -c. Got ${extra === undefined ? 'none' : `"${extra}"`}. ${next}`)
     }
     const { resume, stage, config: file, output, device, set: sets } = values
+    if (resume !== undefined && resume !== 'newest' && resume !== 'previous') {
+      throw new UsageError(`--resume takes no value, or "previous". Got "${resume}".`)
+    }
     // The engine and promptfoo load after the command line was understood.
     const [{ readTrainConfig }, { train }] = await Promise.all([import('./config-file.ts'), import('./train.ts')])
     const config = readTrainConfig(file, { output, device, sets })
     const interrupt = new AbortController()
-    let received: NodeJS.Signals | undefined
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    let received: Signal | undefined
+    for (const signal of Object.keys(EXIT_CODES) as Signal[]) {
       process.on(signal, () => {
-        if (received) process.exit(exitCode(received))
+        if (received) process.exit(EXIT_CODES[received])
         received = signal
         process.stderr.write(`\n${signal}: finishing this step and saving; once more to stop at once\n`)
         interrupt.abort()
       })
     }
-    const outcome = await train(config, { resume, stage, dryRun: values['dry-run'], signal: interrupt.signal })
-    return outcome === 'interrupted' ? exitCode(received) : 0
+    const outcome = await train(config, {
+      resume: resume === 'previous' ? resume : resume !== undefined,
+      stage,
+      dryRun: values['dry-run'],
+      signal: interrupt.signal,
+    })
+    return outcome === 'interrupted' ? EXIT_CODES[received ?? 'SIGINT'] : 0
   })
-}
-
-/** 128 + the signal's number, as shells report it. */
-function exitCode(signal: NodeJS.Signals | undefined): number {
-  return signal === 'SIGTERM' ? 143 : 130
 }
 
 // promptfoo's own timers and pools would keep the process alive.

@@ -10,7 +10,7 @@ import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
 import type { Engine, MemoryPlan } from '../engine/types.ts'
 import { parseThinkingConfig } from '../providers/config.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
-import { exportCheckpoint, latestState, restoreOptimizer, saveState, type TrainerState } from './checkpoint.ts'
+import { exportCheckpoint } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
 import { grpoRecipe } from './grpo.ts'
@@ -18,13 +18,17 @@ import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { type OpenedModel, openModel } from './model.ts'
 import { describePrompt, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session } from './recipe.ts'
+import { diskCode, isFull, rescue } from './rescue.ts'
+import { RunFolder } from './run-folder.ts'
 import { GraderError } from './scoring.ts'
 import { sftRecipe } from './sft.ts'
+import type { TrainerState } from './state.ts'
+import { restoreOptimizer, type SavedState } from './states.ts'
 import { loadSuite, type Suite } from './suite.ts'
 
 export interface TrainOptions {
-  /** Go on from the newest saved state, from the beginning where there is none. */
-  resume?: boolean
+  /** Go on from the newest saved state, from the beginning where there is none. `previous`: from the newest that is whole, where others are damaged. */
+  resume?: boolean | 'previous'
   /** This stage only, from the export of the one before it. */
   stage?: string
   /** Everything up to the plan, nothing written. */
@@ -45,43 +49,46 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
   const { config, run } = selectStage(whole, options.stage)
   const output = options.output ?? process.stdout
   if (config.precision === 'int8') throw new NoTrainingError()
-  const saved = await savedState(config, run, options)
-  const engine = await openEngine({
-    device: config.device,
-    precision: config.precision,
-    numerics: config.numerics,
-    threads: config.threads,
-  })
+  let folder: RunFolder | undefined
+  let engine: Engine | undefined
   try {
-    return await new Training(config, run, engine, output, options).go(saved)
+    const warn = (line: string) => output.write(`${line}\n`)
+    folder = await RunFolder.open(run, { output: config.output, readOnly: options.dryRun, warn, ops: options.ops })
+    const saved = await savedState(config, folder, options)
+    const { device, precision, numerics, threads } = config
+    engine = await openEngine({ device, precision, numerics, threads })
+    return await new Training(config, folder, engine, output, options).go(saved)
   } catch (error) {
     if (options.signal?.aborted && (error as Error).name === 'AbortError') return 'interrupted'
     throw diskFull(error)
   } finally {
-    await engine.dispose()
+    await engine?.dispose()
+    await folder?.close()
   }
 }
 
-type Saved = { folder: string; state: TrainerState; lengths: LengthChange[] }
+type Saved = SavedState & { lengths: LengthChange[] }
 
 class Training {
   private readonly config: TrainConfig
   /** Folder of states, metrics and captured suites. */
   private readonly run: string
+  private readonly folder: RunFolder
   private readonly engine: Engine
   private readonly output: Output
   private readonly options: TrainOptions
   private log: RunLog | undefined
   private state: TrainerState
 
-  constructor(config: TrainConfig, run: string, engine: Engine, output: Output, options: TrainOptions) {
+  constructor(config: TrainConfig, folder: RunFolder, engine: Engine, output: Output, options: TrainOptions) {
     this.config = config
-    this.run = run
+    this.folder = folder
+    this.run = folder.path
     this.engine = engine
     this.output = output
     this.options = options
     const { seed } = config
-    this.state = { version: 1, stage: 0, step: 0, total: 0, updates: 0, seed, base: '', metricsBytes: 0, config: decisiveTable(config) }
+    this.state = { version: 2, stage: 0, step: 0, total: 0, updates: 0, seed, base: '', metricsBytes: 0, config: decisiveTable(config) }
   }
 
   async go(saved: Saved | undefined): Promise<Outcome> {
@@ -102,7 +109,8 @@ class Training {
     if (!saved) checkpoint.chatTemplate = trainedTemplate(checkpoint, prompts)
     this.printPlan(session, stages, recipes)
     if (options.dryRun) return 'planned'
-    if (!saved) {
+    if (saved) await this.folder.states.setAside(saved)
+    else {
       this.state.base = await base()
       rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
     }
@@ -137,7 +145,9 @@ class Training {
       state.total += 1
       state.updates = session.model.updates
       const seconds = (performance.now() - start) / 1000
-      this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report)
+      await this.orRescue(session, () =>
+        this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report),
+      )
       if (state.step % config.save.every === 0 && state.step < recipe.steps) await this.save(session)
     }
     await this.export(session, stage, recipe, join(config.output, stage.name))
@@ -155,14 +165,29 @@ class Training {
   }
 
   private async save(session: Session): Promise<void> {
-    this.state.metricsBytes = this.log!.flushed()
-    await saveState(session, this.run, this.state, this.config.save.keep, this.options.ops)
+    await this.orRescue(session, async () => {
+      this.state.metricsBytes = this.log!.flushed()
+      await this.folder.states.save(session, this.state, this.config.save.keep)
+    })
+  }
+
+  /** Does what writes into the folder of the run. Where that is gone, the model is written elsewhere before the run stops. */
+  private async orRescue(session: Session, write: () => void | Promise<void>): Promise<void> {
+    try {
+      this.folder.check()
+      await write()
+    } catch (error) {
+      if (diskCode(error) === undefined || isFull(error)) throw error
+      throw await rescue(session, this.state, this.run, this.resumeCommand(), error)
+    }
   }
 
   private async export(session: Session, stage: Stage, recipe: Recipe, folder: string): Promise<void> {
     const { config, state } = this
     const provenance = { base: state.base, stage: stage.name, step: state.step, configHash: configHash(config), seed: config.seed }
-    await exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, provenance }, this.options.ops)
+    await this.orRescue(session, () =>
+      exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, provenance }, this.options.ops),
+    )
     this.say(`Wrote ${folder}`)
   }
 
@@ -199,7 +224,7 @@ class Training {
     const cacheTokens = config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)
     const source = saved ? { checkpoint: saved.folder } : config.model
     const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
-    if (saved) await restoreOptimizer(model, saved.folder, saved.state)
+    if (saved) await restoreOptimizer(model, saved)
     const openThinker = async (): Promise<Thinker> => localThinker(model)
     const sharesPrompts = this.engine.info.device !== 'tfjs'
     return { session: { model, checkpoint, openThinker, seed: config.seed, sharesPrompts }, base }
@@ -257,19 +282,20 @@ function selectStage(config: TrainConfig, name: string | undefined): { config: T
 }
 
 /** The state to go on from; refuses to write over a run, and to go on with another configuration. */
-async function savedState(config: TrainConfig, run: string, options: TrainOptions): Promise<Saved | undefined> {
-  const saved = await latestState(run)
+async function savedState(config: TrainConfig, { path, states }: RunFolder, options: TrainOptions): Promise<Saved | undefined> {
   if (!options.resume) {
-    if (saved && !options.dryRun) {
+    const step = states.newestStep()
+    if (step !== undefined && !options.dryRun) {
       throw new ConfigError(
-        `${run} holds a run that stands at step ${saved.state.total}. Go on with --resume, choose another --output, or remove the folder.`,
+        `${path} holds a run that stands at step ${step}. Go on with --resume, choose another --output, or remove the folder.`,
       )
     }
     return undefined
   }
+  const saved = await states.newest(options.resume === 'previous')
   if (!saved) return undefined
   const lengths = compareAtResume(saved.state.config, config, saved.folder)
-  return { folder: saved.folder, state: withLengths(saved.state, config, lengths), lengths }
+  return { ...saved, state: withLengths(saved.state, config, lengths), lengths }
 }
 
 /**
@@ -308,9 +334,7 @@ function refuseTooLarge(plan: MemoryPlan): void {
 }
 
 function diskFull(error: unknown): unknown {
-  const { code, cause, message } = error as NodeJS.ErrnoException
-  if (![code, (cause as NodeJS.ErrnoException | undefined)?.code].some((c) => c === 'ENOSPC' || c === 'EDQUOT')) return error
-  return new ParallelR1Error(`The disk is full. The last saved state is whole: free some space, then go on with --resume. (${message})`, {
-    cause: error,
-  })
+  if (!isFull(error)) return error
+  const next = 'The last saved state is whole: free some space, then go on with --resume.'
+  return new ParallelR1Error(`The disk is full. ${next} (${(error as Error).message})`, { cause: error })
 }

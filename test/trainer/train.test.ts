@@ -1,10 +1,11 @@
 import type { ChildProcess } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { diskOps, type FileOps } from '../../src/engine/checkpoint/atomic.ts'
 import { openCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts'
+import { ParallelR1Error } from '../../src/engine/errors.ts'
 import { NativeModel } from '../../src/engine/native/model.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptIds, readPrompt, strangePrompt } from '../../src/providers/prompt.ts'
@@ -249,21 +250,93 @@ describe('a run that is interrupted', () => {
     expect(hiddenNames(folder)).toEqual([])
   })
 
-  it('ends a step, saves and says how to go on at SIGTERM', async () => {
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)(
+    'ends a step, saves and says how to go on at %s',
+    async (signal, exitCode) => {
+      const folder = folderWithSuites(whole)
+      const sets = ['stages.base.steps=4000']
+      await run(folder, { sets, stopAfter: 1 })
+      const child = spawnTrain(folder, [...sets.flatMap((set) => ['--set', set]), '--resume'])
+      let text = ''
+      child.stdout?.on('data', (data: Buffer) => {
+        if (!text.includes('base 3/') && (text + data).includes('base 3/')) {
+          child.kill(signal)
+          // A terminal that closes takes the streams with it.
+          if (signal === 'SIGHUP') for (const stream of [child.stdout, child.stderr]) stream?.destroy()
+        }
+        text += data
+      })
+      const { code } = await ended(child)
+      expect(code).toBe(exitCode)
+      if (signal === 'SIGTERM') {
+        expect(text).toMatch(/Interrupted after step \d+ of stage "base"; everything is saved\. Go on with: pr1-train .* --resume/)
+      }
+      expect(metrics(folder).length).toBe(Number(states(folder).at(-1)!.slice(5)))
+      expect(readdirSync(folder).filter((name) => name.startsWith('lock-'))).toEqual([])
+    },
+    120_000,
+  )
+})
+
+describe('a run whose newest state is damaged', () => {
+  it('says so, and goes on bit for bit from the one before when asked to', async () => {
     const folder = folderWithSuites(whole)
-    const sets = ['stages.base.steps=4000']
-    await run(folder, { sets, stopAfter: 1 })
-    const child = spawnTrain(folder, [...sets.flatMap((set) => ['--set', set]), '--resume'])
-    let text = ''
-    child.stdout?.on('data', (data: Buffer) => {
-      if (!text.includes('base 3/') && (text + data).includes('base 3/')) child.kill('SIGTERM')
-      text += data
-    })
-    const { code } = await ended(child)
-    expect(code).toBe(143)
-    expect(text).toMatch(/Interrupted after step \d+ of stage "base"; everything is saved\. Go on with: pr1-train .* --resume/)
-    expect(metrics(folder).length).toBe(Number(states(folder).at(-1)!.slice(5)))
-  }, 120_000)
+    const sets = ['save.every=1']
+    await run(folder, { sets, stopAfter: 3 })
+    const file = path.join(folder, 'checkpoints', 'step-00000003', 'trainer', 'moments.safetensors')
+    const bytes = readFileSync(file)
+    bytes[bytes.length - 100] ^= 1
+    writeFileSync(file, bytes)
+    await expect(run(folder, { sets })).rejects.toThrow(/moments\.safetensors: tensor .*step-00000002.*--resume=previous/s)
+    await expect(run(folder, { sets, resume: false })).rejects.toThrow(/stands at step 3.*--resume/)
+    const { outcome, text } = await run(folder, { sets, resume: 'previous' })
+    expect(outcome).toBe('finished')
+    expect(text).toContain(`Going on from ${path.join(folder, 'checkpoints', 'step-00000002')}`)
+    expect(text).toMatch(/a state was damaged and is now .*damaged-step-00000003/)
+    expect(results(folder)).toEqual(results(whole))
+    expect((await run(folder, { resume: 'previous' })).text).toContain('Finished: 8 steps')
+  })
+})
+
+describe('a folder of a run', () => {
+  it('takes one trainer at a time; a plan may be made beside it', async () => {
+    const folder = folderWithSuites(whole)
+    const stop = new AbortController()
+    const sets = ['stages.base.steps=100000']
+    const first = run(folder, { sets, signal: stop.signal })
+    await expect(run(folder)).rejects.toThrow(/in use by another pr1-train.*--output/)
+    await expect(run(folder, { stage: 'base' })).rejects.toThrow(/in use by another pr1-train/)
+    expect((await run(folder, { sets, dryRun: true })).outcome).toBe('planned')
+    stop.abort()
+    expect((await first).outcome).toBe('interrupted')
+    expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'metrics.jsonl', 'suites'])
+  })
+
+  it.each<[string, (folder: string) => void]>([
+    ['the folder', (folder) => rmSync(folder, { recursive: true })],
+    ['its lock', (folder) => rmSync(path.join(folder, readdirSync(folder).find((name) => name.startsWith('lock-'))!))],
+  ])('that loses %s stops the run, and the model is written elsewhere', async (_, lose) => {
+    const folder = folderWithSuites(whole)
+    const output = {
+      write(line: string) {
+        if (line.startsWith('rl 1/3')) lose(folder)
+      },
+    }
+    const error = (await run(folder, { output }).catch((caught: unknown) => caught)) as Error
+    expect(error).toBeInstanceOf(ParallelR1Error)
+    const [, saved] = /can no longer be written .* Everything up to step 7 is saved in (.*step-00000007)\. Move it into /.exec(
+      error.message,
+    )!
+    const home = path.join(folder, 'checkpoints')
+    for (const kept of ['suites', 'base']) cpSync(path.join(whole, kept), path.join(folder, kept), { recursive: true })
+    cpSync(saved, path.join(home, path.basename(saved)), { recursive: true })
+    rmSync(path.resolve(saved, '../..'), { recursive: true })
+    expect((await run(folder)).outcome).toBe('finished')
+    for (const what of ['final', 'weights', 'moments']) expect(results(folder)[what], what).toEqual(results(whole)[what])
+  })
 })
 
 describe('a run that fails', () => {

@@ -45,7 +45,7 @@ export function noteChecksums(file: string, metadata: unknown, tensors: readonly
   for (const [i, info] of full.entries()) info.checksum = Number.parseInt(list.slice(i * digits, (i + 1) * digits), 16)
 }
 
-const damaged = 'The file is damaged: fetch or write it again.'
+export const damaged = 'The file is damaged: fetch or write it again.'
 
 /** @throws CheckpointError where the data of a tensor are not those that were written */
 export function compareChecksum({ file, name, checksum }: TensorInfo, found: number): void {

@@ -137,7 +137,8 @@ async function openFiles(files: string[]): Promise<TensorSource> {
     return readTensor(handle, info)
   }
   const verify = async () => {
-    const buffer = new Uint8Array(piece * 4)
+    const longest = [...tensors.values()].reduce((most, { count, dtype }) => Math.max(most, Math.min(piece, count) * widths[dtype]), 0)
+    const buffer = new Uint8Array(longest)
     for (const info of tensors.values()) {
       if (info.count > 0 && info.checksum === undefined) throw problem({ file: info.file, tensor: info.name }, 'a checksum', 'none')
       const pieces = readPieces(handles.get(info.file)!, info, (_, length) => buffer.subarray(0, length * widths[info.dtype]))
