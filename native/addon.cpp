@@ -26,8 +26,23 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
                         InstanceMethod<&EngineWrap::dispose>("dispose")});
   }
 
-  /// (threads: number, isa: string, CUDA library: string or undefined, numerics on it or precision of the CPU: string)
   explicit EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
+    // What a constructor throws has node-addon-api undo its wrap. That fails while the environment closes, and then this object
+    // would be freed twice.
+    try {
+      open(info);
+    } catch (const Napi::Error& error) {
+      error.ThrowAsJavaScriptException();
+    }
+  }
+
+  ~EngineWrap() override { close(); }
+
+  std::shared_ptr<JobQueue> queue() { return queue_; }
+
+ private:
+  /// (threads: number, isa: string, CUDA library: string or undefined, numerics on it or precision of the CPU: string)
+  void open(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     int threads = std::clamp(info[0].ToNumber().Int32Value(), 1, 1024);
     std::string isa = info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
@@ -49,22 +64,10 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     }
     if (!core->ok()) fail(env, "Instruction set \"" + isa + "\" cannot be used: " + why + ".", "PR1_ISA");
     queue_ = std::make_shared<JobQueue>(env, core);
-    env_ = env;
-    napi_add_env_cleanup_hook(env, stop_core, queue_.get());
   }
 
-  ~EngineWrap() override { close(); }
-
-  std::shared_ptr<JobQueue> queue() { return queue_; }
-
- private:
-  static void stop_core(void* queue) { static_cast<JobQueue*>(queue)->core().stop(); }
-
   void close() {
-    if (queue_ && !queue_->closed()) {
-      napi_remove_env_cleanup_hook(env_, stop_core, queue_.get());
-      queue_->close();
-    }
+    if (queue_) queue_->close();
   }
 
   Napi::Value isa(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), queue_->core().ops().isa()); }
@@ -103,7 +106,6 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     return info.Env().Undefined();
   }
 
-  napi_env env_ = nullptr;
   CudaEngine cuda_;  // its ops belong to the queue's core
   std::shared_ptr<JobQueue> queue_;
 };
