@@ -73,7 +73,7 @@ async function runs(folder, faults, place) {
     const at = await place(random, `${ops} ${done}`, { root: training.run, ops }, start)
     const ended = await start({ env: faults.env({ root: training.run, at, ...fault }) })
     const where = `at ${at} of ${ops}, after step ${done}`
-    const wrong = badEnd(ended) ?? (moves ? wrongMove(ended, training.run) : undefined)
+    const wrong = badEnd(ended) ?? (moves ? wrongMove(ended, training.run, done) : undefined)
     if (wrong) return lose(`${where}: ${wrong}`)
     const finished = ended.code === 0
     if (survives && !finished) return lose(`${where}: ended with code ${ended.code}: ${tail(ended.errors)}`)
@@ -115,15 +115,18 @@ async function stores(folder, faults, place) {
   }
 }
 
-/** The run must notice, or have been done before. What it could save of the model it names. */
-function wrongMove({ code, errors }, run) {
-  if (
-    code === 0 &&
-    !existsSync(path.join(run, 'final', 'model.safetensors')) &&
-    !existsSync(path.join(`${run}.gone`, 'final', 'model.safetensors'))
-  )
-    return 'finished without a model'
-  return code === 0 || code === 1 ? undefined : `ended with code ${code}: ${tail(errors)}`
+/** The run must notice, or have been done before. The state that it saved elsewhere is moved to where it says. */
+function wrongMove({ code, errors }, run, newest) {
+  const gone = `${run}.gone`
+  const finished = [run, gone].some((folder) => existsSync(path.join(folder, 'final', 'model.safetensors')))
+  if (code === 0) return finished ? undefined : 'finished without a model'
+  const [, step, rescued] = /Everything up to step (\d+) is saved in (\S+)\. Move it into/.exec(errors) ?? []
+  if (rescued === undefined) return `names no place of the model: ${tail(errors)}`
+  if (Number(step) < newest) return `had step ${newest}, saved step ${step}`
+  const place = path.join(gone, 'checkpoints', path.basename(rescued))
+  if (!existsSync(place)) renameSync(rescued, place)
+  rmSync(path.resolve(rescued, '../..'), { recursive: true })
+  return undefined
 }
 
 /** The folder comes back where the run left it; what the run wrote in its place meanwhile goes. */
