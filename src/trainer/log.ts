@@ -48,7 +48,12 @@ export class RunLog {
     ftruncateSync(this.file, this.position)
   }
 
-  /** Bytes of metrics.jsonl so far, all on the disk when it returns. */
+  /** Bytes of metrics.jsonl so far. */
+  get bytes(): number {
+    return this.position
+  }
+
+  /** The same, all on the disk when it returns. */
   flushed(): number {
     fsyncSync(this.file)
     return this.position

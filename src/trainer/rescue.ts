@@ -29,7 +29,7 @@ export async function rescue(session: Session, state: TrainerState, run: string,
     let folder: string | undefined
     try {
       folder = await mkdtemp(join(parent, `${basename(run)}-rescued-`))
-      await new States(folder, () => {}).save(session, { ...state, metricsBytes: 0 }, 1)
+      await new States(folder, () => {}).save(session, state, 1)
     } catch {
       if (folder) await rm(folder, { recursive: true, force: true }).catch(() => {})
       continue

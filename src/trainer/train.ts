@@ -114,6 +114,8 @@ class Training {
       this.state.base = await base()
       rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
     }
+    // A folder that went while the model was loaded is not made anew: its log would be lost.
+    if (saved) await this.orRescue(session, () => this.folder.check())
     this.log = new RunLog(join(this.run, 'metrics.jsonl'), this.state.metricsBytes, this.output)
     try {
       for (const [i, stage] of stages.entries()) {
@@ -145,9 +147,11 @@ class Training {
       state.total += 1
       state.updates = session.model.updates
       const seconds = (performance.now() - start) / 1000
-      await this.orRescue(session, () =>
-        this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report),
-      )
+      await this.orRescue(session, () => {
+        // The line first: the open log may come back with its folder.
+        this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report)
+        this.folder.check()
+      })
       if (state.step % config.save.every === 0 && state.step < recipe.steps) await this.save(session)
     }
     await this.export(session, stage, recipe, join(config.output, stage.name))
@@ -166,6 +170,7 @@ class Training {
 
   private async save(session: Session): Promise<void> {
     await this.orRescue(session, async () => {
+      this.folder.check()
       this.state.metricsBytes = this.log!.flushed()
       await this.folder.states.save(session, this.state, this.config.save.keep)
     })
@@ -174,10 +179,10 @@ class Training {
   /** Does what writes into the folder of the run. Where that is gone, the model is written elsewhere before the run stops. */
   private async orRescue(session: Session, write: () => void | Promise<void>): Promise<void> {
     try {
-      this.folder.check()
       await write()
     } catch (error) {
       if (diskCode(error) === undefined || isFull(error)) throw error
+      if (this.log) this.state.metricsBytes = this.log.bytes
       throw await rescue(session, this.state, this.run, this.resumeCommand(), error)
     }
   }
@@ -185,9 +190,10 @@ class Training {
   private async export(session: Session, stage: Stage, recipe: Recipe, folder: string): Promise<void> {
     const { config, state } = this
     const provenance = { base: state.base, stage: stage.name, step: state.step, configHash: configHash(config), seed: config.seed }
-    await this.orRescue(session, () =>
-      exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, provenance }, this.options.ops),
-    )
+    await this.orRescue(session, async () => {
+      this.folder.check()
+      await exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, provenance }, this.options.ops)
+    })
     this.say(`Wrote ${folder}`)
   }
 
