@@ -5,9 +5,15 @@ import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
 
-/** A command line that cannot be read. The program ends with exit code 2. */
-export class UsageError extends ParallelR1Error {
+/** An error with an exit code of its own; any other ends a program with 1. */
+export abstract class ExitError extends ParallelR1Error {
+  abstract readonly exitCode: number
+}
+
+/** A command line that cannot be read. */
+export class UsageError extends ExitError {
   override name = 'UsageError'
+  readonly exitCode = 2
 }
 
 export type Options = NonNullable<ParseArgsConfig['options']>
@@ -60,7 +66,7 @@ export async function runCommand<const O extends Options>(
 
 /**
  * The edge of a program: what it prints goes to standard output, an error to standard error as one sentence. Resolves to the exit
- * code, 2 for a command line that cannot be read.
+ * code, that of the error where it has one.
  */
 export async function runMain(
   name: string,
@@ -77,7 +83,7 @@ export async function runMain(
   } catch (error) {
     const known = error instanceof ParallelR1Error
     process.stderr.write(`${name}: ${known ? error.message : ((error as Error).stack ?? error)}\n`)
-    return error instanceof UsageError ? 2 : 1
+    return error instanceof ExitError ? error.exitCode : 1
   }
 }
 

@@ -10,6 +10,8 @@ Trains a model in stages (sft, grpo) whose prompts, tests and rewards are prompt
   -c, --config <file>      the training file (YAML)
   -o, --output <folder>    folder of the run, instead of the file's "output"
       --resume[=previous]  go on from the last saved state, or from the last that is whole
+      --allow-change reward
+                           with --resume: take the file's reward where it was corrected, and note it in metrics.jsonl
       --stage <name>       train this stage only, from the export of the stage before it
       --set <path=value>   override a value, e.g. --set stages.rl.lr=1e-5 (repeatable)
       --device <name>      auto, cpu, cuda or tfjs
@@ -23,6 +25,7 @@ const OPTIONS = {
   config: { type: 'string', short: 'c' },
   output: { type: 'string', short: 'o' },
   resume: { type: 'string' },
+  'allow-change': { type: 'string', multiple: true },
   stage: { type: 'string' },
   set: { type: 'string', multiple: true },
   device: { type: 'string' },
@@ -46,6 +49,10 @@ function trainCommand(args: readonly string[], print: (text: string) => void): P
     if (resume !== undefined && resume !== 'newest' && resume !== 'previous') {
       throw new UsageError(`--resume takes no value, or "previous". Got "${resume}".`)
     }
+    const allowChange = values['allow-change'] ?? []
+    const unknown = allowChange.find((key) => key !== 'reward')
+    if (unknown !== undefined) throw new UsageError(`--allow-change takes only "reward". Got "${unknown}".`)
+    if (allowChange.length > 0 && resume === undefined) throw new UsageError('--allow-change goes with --resume. A new run needs no leave.')
     // The engine and promptfoo load after the command line was understood.
     const [{ readTrainConfig }, { train }] = await Promise.all([import('./config-file.ts'), import('./train.ts')])
     const config = readTrainConfig(file, { output, device, sets })
@@ -61,6 +68,7 @@ function trainCommand(args: readonly string[], print: (text: string) => void): P
     }
     const outcome = await train(config, {
       resume: resume === 'previous' ? resume : resume !== undefined,
+      allowChange,
       stage,
       dryRun: values['dry-run'],
       signal: interrupt.signal,

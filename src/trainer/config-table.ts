@@ -59,14 +59,26 @@ export interface LengthChange {
   is: number
 }
 
+/** A key that the user allowed to change. */
+export interface Change {
+  path: string
+  was: string
+  is: string
+}
+
 /**
  * Compares the table that a run was saved with to the configuration it shall go on with. A key that either lacks stands at
  * its default, so a newer version goes on with an older run. Throws ConfigError that names every change of numbers.
  */
-export function compareAtResume(then: Readonly<Record<string, string>>, config: TrainConfig, folder: string): LengthChange[] {
+export function compareAtResume(
+  then: Readonly<Record<string, string>>,
+  config: TrainConfig,
+  { folder, allowed = [] }: { folder: string; allowed?: readonly string[] },
+): { lengths: LengthChange[]; changes: Change[] } {
   const now = decisiveTable(config)
   const changed: string[] = []
   const lengths: LengthChange[] = []
+  const changes: Change[] = []
   for (const path of new Set([...Object.keys(now), ...Object.keys(then)])) {
     const schema = schemaOf(path, then, now)
     if (schema === undefined) {
@@ -79,11 +91,13 @@ export function compareAtResume(then: Readonly<Record<string, string>>, config: 
     if (was === is) continue
     const length = keyInfo.get(schema)?.change === 'length' && was !== 'absent' && is !== 'absent'
     if (length) lengths.push({ stage: path.split('.').slice(1, -1).join('.'), was: Number(was), is: Number(is) })
+    else if (allowed.includes(path.split('.').at(-1)!)) changes.push({ path, was, is })
     else changed.push(`${path} was ${was}, is ${is}`)
   }
-  if (changed.length === 0) return lengths
+  if (changed.length === 0) return { lengths, changes }
+  const reward = changed.every((line) => /^stages\.[^ ]+\.reward was /.test(line)) ? ', allow it with --allow-change reward' : ''
   throw new ConfigError(
-    `A resumed run goes on as it began, but the configuration changed: ${changed.join('; ')}. Change it back, or start a new run from ${folder} as model.checkpoint.`,
+    `A resumed run goes on as it began, but the configuration changed: ${changed.join('; ')}. Change it back${reward}, or start a new run from ${folder} as model.checkpoint.`,
   )
 }
 

@@ -80,6 +80,9 @@ const optimizer = {
   ),
   eps: key(number({ above: 0 }).default(1e-8), "added to the root of AdamW's second moment"),
   clip: key(number({ min: 0 }).default(1), 'largest global gradient norm; 0: none'),
+  maxSkipped: key(int({ min: 1 }).default(5), 'updates in a row with a gradient that is not finite, after which the run stops', {
+    change: 'free',
+  }),
 }
 
 /** Optimizer keys in the order of the table, around the two whose default depends on the kind of stage. */
@@ -135,6 +138,10 @@ const grpoStage = mapping({
   dualClip: key(number({ above: 1 }).default(3), 'bound of the ratio where the advantage is negative (dual clip of PPO)'),
   advantage: key(choice(advantages).default('std'), "reward less its group's mean; `std` divides by the group's standard deviation"),
   updates: key(int({ min: 1 }).default(1), 'optimizer updates a step: its prompts are divided among them'),
+  maxDropped: key(int({ min: 1 }).optional(), 'steps in a row without a group that teaches, after which the run stops', {
+    absent: 'it goes on, and says so every 20 such steps',
+    change: 'free',
+  }),
   microBatchTokens: key(int({ min: 1 }).default(8192), 'size of one forward pass: less needs less memory, the update stays the same', {
     unit: 'tokens',
   }),

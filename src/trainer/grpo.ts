@@ -4,6 +4,7 @@
  * in and the prompt of a group once, forward, clipped policy loss, backward, update.
  */
 
+import type { UpdateResult } from '../engine/types.ts'
 import { layoutTrajectory } from '../thinking/layout.ts'
 import { sampledLogprobs } from '../thinking/trajectory.ts'
 import { groupAdvantages, isInformative } from './advantages.ts'
@@ -13,7 +14,7 @@ import { lossNamed } from './losses/index.ts'
 import { meanOver, type Tally } from './losses/loss.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
-import { compileReward } from './rewards.ts'
+import { checkMetrics, compileReward } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
 import { Scorer } from './scoring.ts'
@@ -24,6 +25,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   const { microBatchTokens } = stage
   const { attention } = session.checkpoint.parallel
   const reward = await compileReward(stage.reward)
+  const warnings = checkMetrics(reward, suite)
   const loss = lossNamed('clipped')(stage)
   const rollouts = new Rollouts(session, stage, suite, await Scorer.open(suite))
   const { request, budgets } = rollouts.first
@@ -37,18 +39,17 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     const informative = groups.flatMap((group, g) => (isInformative(rewards[g]) ? [toSamples(group, rewards[g])] : []))
 
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, stage.steps)
-    const done: { tally: Tally; gradNorm: number; skipped: boolean }[] = []
+    const tallies: Tally[] = []
+    const updates: UpdateResult[] = []
     for (const part of splitEvenly(informative, stage.updates)) {
-      const tally = await accumulate(model, part.flat(), loss, { microBatchTokens, sharesPrompts })
-      done.push({ tally, ...(await model.update(updateOptions(stage, lr))) })
+      tallies.push(await accumulate(model, part.flat(), loss, { microBatchTokens, sharesPrompts }))
+      updates.push(await model.update(updateOptions(stage, lr)))
     }
 
-    const tallies = done.map(({ tally }) => tally)
     return {
       loss: meanOver(tallies, 'loss'),
       lr,
-      gradNorm: done.at(-1)?.gradNorm ?? 0,
-      skipped: done.filter((update) => update.skipped).length,
+      updates,
       tokens: groups.flat().reduce((sum, { thought }) => sum + thought.totalTokens, 0),
       rollouts: {
         ...describe(groups, rewards),
@@ -79,6 +80,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     forwardTokens: Math.max(microBatchTokens, longest),
     data: `${suite.rows.length} rows, ${stage.prompts} prompts x ${stage.group} samples a step, ${stage.steps} steps, ${mode} decoding, at most ${budgets.response} tokens a response`,
     prompts: rollouts.prompts,
+    warnings,
     decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
     step,
   }

@@ -53,10 +53,9 @@ export class RunLog {
     return this.position
   }
 
-  /** The same, all on the disk when it returns. */
-  flushed(): number {
+  /** Puts them on the disk. */
+  flush(): void {
     fsyncSync(this.file)
-    return this.position
   }
 
   say(line: string): void {
@@ -84,6 +83,11 @@ export class RunLog {
     this.bar?.update(place.step, place.steps)
   }
 
+  /** A line for a key that was changed on purpose when `total` steps were done. */
+  change(record: { total: number; path: string; was: string; is: string }): void {
+    this.position += writeSync(this.file, `${JSON.stringify({ change: record })}\n`, this.position)
+  }
+
   close(): void {
     this.bar?.stop()
     closeSync(this.file)
@@ -92,13 +96,29 @@ export class RunLog {
 
 /** One line of metrics.jsonl. `seconds` and what follows from it are the only fields that differ between equal runs. */
 export function metricsRecord(place: StepPlace, report: StepReport): Record<string, unknown> {
-  const { rollouts, ...rest } = report
+  const { rollouts, loss, lr, tokens } = report
   const { seconds, etaSeconds, ...at } = place
-  return { ...at, ...rest, ...rollouts, seconds, tokensPerSecond: report.tokens / Math.max(seconds, 1e-9), etaSeconds }
+  return {
+    ...at,
+    loss,
+    lr,
+    ...updatesOf(report),
+    tokens,
+    ...rollouts,
+    seconds,
+    tokensPerSecond: tokens / Math.max(seconds, 1e-9),
+    etaSeconds,
+  }
+}
+
+/** Gradient norm of the last update, 0 where there was none, and how many were skipped. */
+function updatesOf({ updates }: StepReport): { gradNorm: number; skipped: number } {
+  return { gradNorm: updates.at(-1)?.gradNorm ?? 0, skipped: updates.filter(({ skipped }) => skipped).length }
 }
 
 export function stepLine(place: StepPlace, report: StepReport): string {
   const { rollouts } = report
+  const { gradNorm, skipped } = updatesOf(report)
   const parts = [`${place.stage} ${place.step}/${place.steps}`]
   if (rollouts) {
     parts.push(`reward ${fixed(rollouts.reward)}`)
@@ -109,8 +129,8 @@ export function stepLine(place: StepPlace, report: StepReport): string {
     if (rollouts.truncated > 0) parts.push(`truncated ${percent(rollouts.truncated)}`)
     parts.push(`entropy ${fixed(rollouts.entropy)}`, `clipped ${percent(rollouts.clipFraction)}`, gap(rollouts.gap))
   }
-  parts.push(`loss ${report.loss.toFixed(4)}`, `grad ${fixed(report.gradNorm)}`, `lr ${short(report.lr)}`)
-  if (report.skipped > 0) parts.push(`SKIPPED ${report.skipped} (gradient not finite)`)
+  parts.push(`loss ${report.loss.toFixed(4)}`, `grad ${fixed(gradNorm)}`, `lr ${short(report.lr)}`)
+  if (skipped > 0) parts.push(`SKIPPED ${skipped} (gradient not finite)`)
   parts.push(`${thousands(report.tokens / Math.max(place.seconds, 1e-9))} tok/s`, `ETA ${duration(place.etaSeconds)}`)
   return parts.join('  ')
 }

@@ -2,7 +2,7 @@
 
 import type { CheckpointInfo, ParallelInfo } from '../engine/checkpoint/folder.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
-import type { Model, UpdateOptions } from '../engine/types.ts'
+import type { Model, UpdateOptions, UpdateResult } from '../engine/types.ts'
 import type { ReadPrompt } from '../providers/prompt.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
@@ -24,10 +24,8 @@ export interface StepReport {
   /** Mean loss per token; for grpo the un-centred surrogate. */
   loss: number
   lr: number
-  /** Global gradient norm before clipping, of the last update. */
-  gradNorm: number
-  /** Updates left out because a gradient was not finite. */
-  skipped: number
+  /** In their order; none where every group was dropped. */
+  updates: readonly UpdateResult[]
   /** Tokens that tokens/s counts: packed (sft), generated (grpo). */
   tokens: number
   rollouts?: RolloutReport
@@ -71,6 +69,8 @@ export interface Recipe {
   forwardTokens: number
   /** One line on the data, for the plan. */
   data: string
+  /** Lines for the plan. */
+  warnings?: readonly string[]
   /** Every prompt of the stage. */
   prompts: readonly ReadPrompt[]
   /** Budgets that the exported checkpoint tells its users. */

@@ -5,6 +5,14 @@
 
 import type { MathJsInstance, MathNode } from 'mathjs'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+import type { SuiteAssertion } from '../grading/references.ts'
+import { nearestName } from '../nearest-name.ts'
+import type { Suite } from './suite.ts'
+
+/** A reward that cannot be computed for a sample. Nothing was learnt from its step. */
+export class RewardError extends ParallelR1Error {
+  override name = 'RewardError'
+}
 
 /** Functions an expression may call. */
 const FUNCTIONS = ['min', 'max', 'abs', 'exp', 'mod', 'floor'] as const
@@ -15,6 +23,9 @@ const OPERATORS = new Set(
 )
 
 const CONSTANTS = new Set(['true', 'false'])
+
+/** What a name in an expression means before it can mean a metric. */
+const RESERVED = new Set<string>(['step', ...FUNCTIONS, ...CONSTANTS, ...'and or not xor mod to in'.split(' ')])
 
 /** A compiled reward: metrics of one sample and the step (from 1) → a finite number; true is 1, false 0. */
 export interface Reward {
@@ -48,14 +59,14 @@ export async function compileReward(expression: string): Promise<Reward> {
       const missing = symbols.filter((name) => !scope.has(name))
       if (missing.length > 0) {
         const present = [...scope.keys()].join(', ') || 'none'
-        throw new ConfigError(
+        throw new RewardError(
           `The reward "${expression}" uses ${missing.map((m) => `"${m}"`).join(', ')}, which no assertion of this sample reported. Metrics present: ${present}. Correct the expression, or give an assertion \`metric: ${missing[0]}\`.`,
         )
       }
       const value: unknown = code.evaluate(scope.set('step', step))
       const number = typeof value === 'boolean' ? Number(value) : value
       if (typeof number !== 'number' || !Number.isFinite(number)) {
-        throw new ParallelR1Error(
+        throw new RewardError(
           `The reward "${expression}" is ${String(value)} for ${JSON.stringify({ ...metrics, step })}. Guard it against division by zero and overflow.`,
         )
       }
@@ -65,6 +76,54 @@ export async function compileReward(expression: string): Promise<Reward> {
 }
 
 const EXAMPLE = 'Write for example "answer", "2 * answer - 1" or "mod(step - 1, 10) < 8 ? 2 * answer - 1 : answer * structure".'
+
+/** Metrics that assertions of this package report beside their own, for some settings. */
+const REPORTED = new Set(['answer_robust', 'answer_paper_strict', 'rescue'])
+
+/**
+ * Checks, before a token is sampled, that every row of the suite has the metrics that the reward names. Returns warnings: a grader that is not
+ * of this package may report further metrics itself.
+ * @throws ConfigError naming the test, the metric and the nearest name
+ */
+export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pick<Suite, 'file' | 'rows'>): string[] {
+  const warnings = new Set<string>()
+  for (const [index, row] of rows.entries()) {
+    const where = `test ${index + 1} of ${file}`
+    const assertions = flatten(row.test.assert ?? [])
+    const names = new Map<string, string>()
+    for (const { metric } of assertions) {
+      if (metric === undefined || metric.includes('{{')) continue
+      const symbol = symbolOf(metric)
+      if (RESERVED.has(symbol)) {
+        throw new ConfigError(`A metric of ${where} is called "${metric}", which means something else in a reward. Give it another name.`)
+      }
+      const other = names.get(symbol) ?? metric
+      if (other !== metric) {
+        throw new ConfigError(`"${metric}" and "${other}" of ${where} are both "${symbol}" in a reward. Give one of them another name.`)
+      }
+      names.set(symbol, metric)
+    }
+    const open = assertions.some(({ metric, value }) => metric?.includes('{{') || !/^package:parallel-r1:/.test(String(value)))
+    for (const symbol of symbols) {
+      if (names.has(symbol) || REPORTED.has(symbol)) continue
+      const nearest = nearestName(symbol, [...names.keys()])
+      if (nearest !== undefined || !open) {
+        const next = nearest ? `Did you mean "${nearest}"?` : `Correct the expression, or give an assertion \`metric: ${symbol}\`.`
+        const present = [...names.keys()].join(', ') || 'none'
+        throw new ConfigError(
+          `The reward "${expression}" uses "${symbol}", which no assertion of ${where} has. ${next} There are: ${present}.`,
+        )
+      }
+      warnings.add(
+        `Warning: no assertion has the metric "${symbol}" of the reward. The run stops at the first sample for which no grader reports it`,
+      )
+    }
+  }
+  return [...warnings]
+}
+
+const flatten = (assertions: readonly SuiteAssertion[]): SuiteAssertion[] =>
+  assertions.flatMap((assertion) => [assertion, ...flatten(assertion.assert ?? [])])
 
 function scopeOf(metrics: Readonly<Record<string, number>>): Map<string, number> {
   const scope = new Map<string, number>()

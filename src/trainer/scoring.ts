@@ -78,7 +78,11 @@ export class Scorer {
       const failure = graderFailure(part)
       if (failure !== undefined) throw this.failure(row, part.assertion?.metric ?? part.assertion?.type ?? 'an assertion', failure)
     }
-    return result.namedScores ?? {}
+    const scores = result.namedScores ?? {}
+    for (const [metric, score] of Object.entries(scores)) {
+      if (!Number.isFinite(score)) throw this.failure(row, metric, `its score is no finite number. Got ${score}.`)
+    }
+    return scores
   }
 
   /** A wrong reference, config or variable ends the run before its first step, not in the middle. */

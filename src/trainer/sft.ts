@@ -42,8 +42,8 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
     const samples = Array.from(plan.samples(step), (index) => layOut(session, examples[index]))
     const tally = await accumulate(model, samples, loss, { microBatchTokens, sharesPrompts: false })
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, steps)
-    const { gradNorm, skipped } = await model.update(updateOptions(stage, lr))
-    return { loss: tally.sum('loss'), lr, gradNorm, skipped: skipped ? 1 : 0, tokens: tally.packedTokens }
+    const update = await model.update(updateOptions(stage, lr))
+    return { loss: tally.sum('loss'), lr, updates: [update], tokens: tally.packedTokens }
   }
 
   return {

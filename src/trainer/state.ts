@@ -29,6 +29,8 @@ const stateSchema = z.object({
   total: count,
   /** AdamW updates so far, for the bias correction. */
   updates: count,
+  /** Whether the run still learns (standstill.ts). */
+  learning: z.object({ skipped: count, dropped: count, updates: z.array(count) }),
   seed: z.int(),
   /** What the model was made from: `scratch` or the hash of a checkpoint. */
   base: z.string(),

@@ -40,8 +40,8 @@ export class States {
     this.ops = ops
   }
 
-  /** Writes a state and keeps the newest `keep`. Throws CheckpointError, the earlier states staying whole. */
-  async save(session: Session, state: TrainerState, keep: number): Promise<void> {
+  /** Writes a state into the folder that it returns, and keeps the newest `keep`. Throws CheckpointError, the earlier states staying whole. */
+  async save(session: Session, state: TrainerState, keep: number): Promise<string> {
     const { model } = session
     const folder = join(this.home, stateName(state.total))
     const noting = notingChecksums(this.ops)
@@ -55,6 +55,7 @@ export class States {
     }
     await saveCheckpoint(folder, { ...contentOf(session), dtype: 'float32', extraFiles }, { ops: noting.ops })
     for (const name of this.names().slice(0, -keep)) await this.remove(join(this.home, name))
+    return folder
   }
 
   /** Room is all that it costs when this fails. */

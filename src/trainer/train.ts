@@ -12,16 +12,18 @@ import { parseThinkingConfig } from '../providers/config.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
 import { exportCheckpoint } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
-import { compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
+import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { type OpenedModel, openModel } from './model.ts'
 import { describePrompt, trainedTemplate } from './prompt-form.ts'
-import type { Recipe, Session } from './recipe.ts'
+import type { Recipe, Session, StepReport } from './recipe.ts'
 import { diskCode, isFull, rescue } from './rescue.ts'
+import { RewardError } from './rewards.ts'
 import { RunFolder } from './run-folder.ts'
 import { GraderError } from './scoring.ts'
 import { sftRecipe } from './sft.ts'
+import { afterStep, beginStage, DROPPED_NOTICE, idleStages, NOTHING_LEARNT, StandstillError } from './standstill.ts'
 import type { TrainerState } from './state.ts'
 import { restoreOptimizer, type SavedState } from './states.ts'
 import { loadSuite, type Suite } from './suite.ts'
@@ -29,6 +31,8 @@ import { loadSuite, type Suite } from './suite.ts'
 export interface TrainOptions {
   /** Go on from the newest saved state, from the beginning where there is none. `previous`: from the newest that is whole, where others are damaged. */
   resume?: boolean | 'previous'
+  /** Keys whose change a resume accepts and writes into the log of the run. */
+  allowChange?: readonly string[]
   /** This stage only, from the export of the one before it. */
   stage?: string
   /** Everything up to the plan, nothing written. */
@@ -67,7 +71,7 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
   }
 }
 
-type Saved = SavedState & { lengths: LengthChange[] }
+type Saved = SavedState & { lengths: LengthChange[]; changes: Change[] }
 
 class Training {
   private readonly config: TrainConfig
@@ -88,7 +92,8 @@ class Training {
     this.output = output
     this.options = options
     const { seed } = config
-    this.state = { version: 2, stage: 0, step: 0, total: 0, updates: 0, seed, base: '', metricsBytes: 0, config: decisiveTable(config) }
+    const place = { stage: 0, step: 0, total: 0, updates: 0, metricsBytes: 0 }
+    this.state = { version: 2, ...place, learning: NOTHING_LEARNT, seed, base: '', config: decisiveTable(config) }
   }
 
   async go(saved: Saved | undefined): Promise<Outcome> {
@@ -117,6 +122,8 @@ class Training {
     // A folder that went while the model was loaded is not made anew: its log would be lost.
     if (saved) await this.orRescue(session, () => this.folder.check())
     this.log = new RunLog(join(this.run, 'metrics.jsonl'), this.state.metricsBytes, this.output)
+    for (const change of saved?.changes ?? []) this.log.change({ total: this.state.total, ...change })
+    this.state.metricsBytes = this.log.bytes
     try {
       for (const [i, stage] of stages.entries()) {
         if (!(await this.runStage(session, stage, recipes[i]))) return 'interrupted'
@@ -134,7 +141,10 @@ class Training {
     const { checkpoint } = session
     const prompts = joinEdges(checkpoint.parallel.prompts, edgesOf(recipe.prompts.map(({ ids }) => ids)))
     checkpoint.parallel = { ...checkpoint.parallel, prompts }
+    if (state.step === 0) state.learning = beginStage(state.learning, state.stage)
     this.log!.begin(stage.name, state.step, recipe.steps)
+    // A step that only skipped updates leaves the weights of the last one that did not.
+    let good = { ...state }
     while (state.step < recipe.steps) {
       if (options.signal?.aborted) {
         await this.save(session)
@@ -146,13 +156,18 @@ class Training {
       state.step += 1
       state.total += 1
       state.updates = session.model.updates
+      state.learning = afterStep(state.learning, report)
       const seconds = (performance.now() - start) / 1000
       await this.orRescue(session, () => {
         // The line first: the open log may come back with its folder.
         this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report)
         this.folder.check()
       })
-      if (state.step % config.save.every === 0 && state.step < recipe.steps) await this.save(session)
+      state.metricsBytes = this.log!.bytes
+      if (state.learning.skipped < report.updates.length || state.learning.skipped === 0) good = { ...state }
+      await this.stopAtStandstill(session, stage, report, good)
+      // A state that only repeats the weights of `good` would push it out.
+      if (state.step % config.save.every === 0 && state.step < recipe.steps && good.total === state.total) await this.save(session)
     }
     await this.export(session, stage, recipe, join(config.output, stage.name))
     if (state.stage === config.stages.length - 1) await this.export(session, stage, recipe, join(config.output, 'final'))
@@ -162,24 +177,47 @@ class Training {
     return true
   }
 
-  /** Grading comes before any update, so a crashed grader leaves the weights of the last step: nothing is lost. */
+  /** Throws StandstillError where nothing is learnt any more, the last good state being saved. */
+  private async stopAtStandstill(session: Session, stage: Stage, report: StepReport, good: TrainerState): Promise<void> {
+    const { skipped, dropped } = this.state.learning
+    const where = `in stage "${stage.name}", up to step ${this.state.step}`
+    if (skipped >= stage.maxSkipped) {
+      const folder = await this.save(session, good)
+      const { gradNorm } = report.updates.at(-1)!
+      throw new StandstillError(
+        `${skipped} updates in a row were skipped ${where}: the gradient was not finite (norm ${gradNorm}, loss ${report.loss}, lr ${report.lr}). The last good weights are in ${folder}. Start a new run from there as model.checkpoint, with a lower lr, a longer warmup or precision: f32.`,
+      )
+    }
+    if (stage.kind !== 'grpo' || dropped === 0) return
+    const said = `${dropped} steps in a row had no group that teaches, ${where}: the samples of each prompt have equal rewards (mean ${report.rollouts!.reward})`
+    if (dropped === stage.maxDropped) {
+      const folder = await this.save(session)
+      throw new StandstillError(
+        `${said}. Everything is saved in ${folder}. Choose easier prompts, a larger group or a finer reward, or go on with a higher maxDropped.`,
+      )
+    }
+    if (dropped % DROPPED_NOTICE === 0) this.say(`${said}. Choose easier prompts, a larger group or a finer reward. The run goes on`)
+  }
+
+  /** Grading and rewards come before any update, so one that fails leaves the weights of the last step: nothing is lost. */
   private async saveBefore(error: unknown, session: Session): Promise<never> {
-    if (error instanceof GraderError && this.state.total > 0) await this.save(session)
+    if ((error instanceof GraderError || error instanceof RewardError) && this.state.total > 0) await this.save(session)
     throw error
   }
 
-  private async save(session: Session): Promise<void> {
-    await this.orRescue(session, async () => {
+  /** Saves the run as it stands. Returns the folder. */
+  private async save(session: Session, state = this.state): Promise<string> {
+    return this.orRescue(session, () => {
       this.folder.check()
-      this.state.metricsBytes = this.log!.flushed()
-      await this.folder.states.save(session, this.state, this.config.save.keep)
+      this.log!.flush()
+      return this.folder.states.save(session, state, this.config.save.keep)
     })
   }
 
   /** Does what writes into the folder of the run. Where that is gone, the model is written elsewhere before the run stops. */
-  private async orRescue(session: Session, write: () => void | Promise<void>): Promise<void> {
+  private async orRescue<T>(session: Session, write: () => T | Promise<T>): Promise<T> {
     try {
-      await write()
+      return await write()
     } catch (error) {
       if (diskCode(error) === undefined || isFull(error)) throw error
       if (this.log) this.state.metricsBytes = this.log.bytes
@@ -199,7 +237,15 @@ class Training {
 
   private async finish(session: Session): Promise<void> {
     await session.model.dispose()
-    this.say(`Finished: ${this.state.total} steps, ${this.state.updates} updates. The model is in ${join(this.config.output, 'final')}`)
+    const { total, updates, learning } = this.state
+    const end = `${total} steps, ${updates} updates. The model is in ${join(this.config.output, 'final')}`
+    const idle = idleStages(learning).map((stage) => `"${this.config.stages[stage].name}"`)
+    if (idle.length > 0) {
+      throw new StandstillError(
+        `${end}. But no update changed it in stage ${idle.join(', ')}: see the step lines for "informative 0" and "SKIPPED".`,
+      )
+    }
+    this.say(`Finished: ${end}`)
   }
 
   /** A run that goes on keeps the rows it began with, whatever happened to the suite since; any other resolves them. */
@@ -240,7 +286,7 @@ class Training {
     this.say(table(configTable(this.config)))
     const { device, precision, isa, threads, reason } = this.engine.info
     this.say(`\nEngine: ${device}, ${precision}, ${isa}, ${threads} threads (${reason})`)
-    if (saved) this.say([`Going on from ${saved.folder}`, ...saved.lengths.map(lengthLine)].join('\n'))
+    if (saved) this.say([`Going on from ${saved.folder}`, ...saved.lengths.map(lengthLine), ...saved.changes.map(changeLine)].join('\n'))
     else if (this.options.resume) this.say('Nothing is saved yet: starting from the beginning')
   }
 
@@ -248,6 +294,7 @@ class Training {
     const { model } = session
     this.say(`Parameters: ${model.parameterCount.toLocaleString('en')}`)
     this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
+    for (const line of recipes.flatMap(({ warnings }) => warnings ?? [])) this.say(line)
     const first = recipes[0]?.prompts[0]
     if (first) this.say(`\nFirst prompt\n${describePrompt(session.checkpoint, first)}`)
     const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
@@ -300,8 +347,8 @@ async function savedState(config: TrainConfig, { path, states }: RunFolder, opti
   }
   const saved = await states.newest(options.resume === 'previous')
   if (!saved) return undefined
-  const lengths = compareAtResume(saved.state.config, config, saved.folder)
-  return { ...saved, state: withLengths(saved.state, config, lengths), lengths }
+  const { lengths, changes } = compareAtResume(saved.state.config, config, { folder: saved.folder, allowed: options.allowChange })
+  return { ...saved, state: withLengths(saved.state, config, lengths), lengths, changes }
 }
 
 /**
@@ -328,6 +375,10 @@ function withLengths(state: TrainerState, config: TrainConfig, lengths: readonly
 /** Rates already used stay as they were; the rest of a cosine or linear schedule is that of the new length. */
 function lengthLine({ stage, was, is }: LengthChange): string {
   return `Stage "${stage}" has ${is} steps now, not ${was}: from here on a cosine or linear schedule is that of ${is} steps`
+}
+
+function changeLine({ path, was, is }: Change): string {
+  return `${path} was ${was}. From here on it is ${is}`
 }
 
 function refuseTooLarge(plan: MemoryPlan): void {

@@ -38,7 +38,7 @@ describe('the table of a configuration', () => {
 describe('compareAtResume', () => {
   const saved = (more: Record<string, string> = {}) => ({ ...decisiveTable(parse()), ...more })
   const without = (key: string) => Object.fromEntries(Object.entries(saved()).filter(([name]) => name !== key))
-  const compare = (then: Record<string, string>, now = parse()) => compareAtResume(then, now, 'the/state')
+  const compare = (then: Record<string, string>, now = parse()) => compareAtResume(then, now, { folder: 'the/state' }).lengths
 
   it('lets places, threads, saves and the size of the cache change', () => {
     const changes = { output: 'elsewhere', threads: 3, cacheTokens: 99, save: { every: 1, keep: 9, dtype: 'float32' } }
@@ -52,6 +52,19 @@ describe('compareAtResume', () => {
     )
     expect(() => compare(saved(), parse({ numerics: 'fast' }))).toThrow('numerics was exact, is fast')
     expect(() => compare(saved({ 'stages.a.1.each': 'x' }))).toThrow('stages.a.1.each was x, is absent')
+  })
+
+  it('lets the reward change where that is allowed, and nothing else with it', () => {
+    const then = saved({ 'stages.b.reward': 'anser' })
+    expect(() => compare(then)).toThrow(
+      'stages.b.reward was anser, is answer. Change it back, allow it with --allow-change reward, or start',
+    )
+    const { changes } = compareAtResume(then, parse(), { folder: 'the/state', allowed: ['reward'] })
+    expect(changes).toEqual([{ path: 'stages.b.reward', was: 'anser', is: 'answer' }])
+    const more = { ...then, seed: '99' }
+    expect(() => compareAtResume(more, parse(), { folder: 'the/state', allowed: ['reward'] })).toThrow(
+      /changed: seed was 99, is \d+\. Change it back, or/,
+    )
   })
 
   it('names a key that this version has not', () => {

@@ -8,7 +8,7 @@ function report(gap: { mean: number; max: number }): StepReport {
   const means = { reward: 0.5, rewardStd: 0.5, parallelRatio: 1, responseTokens: 80, criticalPathTokens: 40, truncated: 0 }
   const losses = { entropy: 0.7, clipFraction: 0, lossTokens: 600 }
   const rollouts = { ...means, ...losses, metrics: {}, groups: 2, informative: 1, gap }
-  return { loss: 0.1, lr: 1e-6, gradNorm: 1, skipped: 0, tokens: 640, rollouts }
+  return { loss: 0.1, lr: 1e-6, updates: [{ gradNorm: 1, skipped: false }], tokens: 640, rollouts }
 }
 
 describe('the gap between sampling and training', () => {

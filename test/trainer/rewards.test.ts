@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { compileReward, symbolOf } from '../../src/trainer/rewards.ts'
+import type { SuiteAssertion } from '../../src/grading/references.ts'
+import { checkMetrics, compileReward, RewardError, symbolOf } from '../../src/trainer/rewards.ts'
 
 /** c: correct, p: a block (the metric says 0 or 1), f: valid structure. */
 interface Case {
@@ -100,5 +101,43 @@ describe('reward expressions', () => {
     'answer +',
   ])('refuse %j', async (expression) => {
     await expect(compileReward(expression)).rejects.toThrow(/reward/)
+  })
+})
+
+describe('the metrics of a suite', () => {
+  const own = (metric: string): SuiteAssertion => ({ type: 'javascript', metric, value: 'package:parallel-r1:mathAnswer' })
+  const file = (metric: string): SuiteAssertion => ({ type: 'javascript', metric, value: 'file://grade.ts:f' })
+  const check = async (expression: string, ...rows: SuiteAssertion[][]) =>
+    checkMetrics(await compileReward(expression), {
+      file: 'rl.yaml',
+      rows: rows.map((assert) => ({ prompt: '', promptConfig: {}, vars: {}, test: { assert } })),
+    })
+
+  it('hold every name of the reward, in every row, also within assert-sets', async () => {
+    expect(await check('answer * parallel_used', [own('answer'), { type: 'assert-set', assert: [own('parallel-used')] }])).toEqual([])
+    await expect(check('answer', [own('answer')], [own('structure')])).rejects.toThrow(
+      'The reward "answer" uses "answer", which no assertion of test 2 of rl.yaml has. Correct the expression, or give an assertion `metric: answer`. There are: structure.',
+    )
+    await expect(check('anwser', [file('answer')])).rejects.toThrow('Did you mean "answer"?')
+  })
+
+  it('may be reported by a grader that nobody knows before it runs', async () => {
+    expect(await check('tempo + 1', [file('answer')])).toEqual([expect.stringMatching(/no assertion has the metric "tempo"/)])
+    expect(await check('rescue', [own('answer')])).toEqual([])
+    await expect(check('tempo', [own('answer')])).rejects.toThrow('uses "tempo"')
+  })
+
+  it.each(['step', 'min', 'floor', 'and', 'mod', 'true'])('cannot be called %s', async (name) => {
+    await expect(check('answer', [own('answer'), own(name)])).rejects.toThrow(`is called "${name}", which means something else`)
+  })
+
+  it('cannot be two under one name', async () => {
+    await expect(check('a_b', [own('a-b'), own('a_b')])).rejects.toThrow('"a_b" and "a-b" of test 1 of rl.yaml are both "a_b"')
+  })
+
+  it('make a reward that cannot be computed an error of its own kind', async () => {
+    const reward = await compileReward('1 / answer')
+    expect(() => reward.evaluate({ answer: 0 }, 1)).toThrow(RewardError)
+    expect(() => reward.evaluate({}, 1)).toThrow(RewardError)
   })
 })

@@ -20,8 +20,21 @@ let run: string
 let newest: string
 
 function stateAt(total: number, change: Partial<TrainerState> = {}): TrainerState {
+  const learning = { skipped: 0, dropped: 0, updates: [total] }
   const config = { seed: '1', 'stages.a.kind': 'sft', 'stages.a.steps': '9', 'stages.b.kind': 'grpo', 'stages.b.steps': '4' }
-  return { version: 2, stage: 0, step: total, total, updates: total, seed: 1, base: 'scratch', metricsBytes: 0, config, ...change }
+  return {
+    version: 2,
+    stage: 0,
+    step: total,
+    total,
+    updates: total,
+    learning,
+    seed: 1,
+    base: 'scratch',
+    metricsBytes: 0,
+    config,
+    ...change,
+  }
 }
 
 const silent = () => {}

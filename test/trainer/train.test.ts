@@ -202,6 +202,21 @@ describe('a run that is interrupted', () => {
     )
   })
 
+  it('takes a corrected reward where it may, and notes it in its log', async () => {
+    const folder = folderWithSuites(whole)
+    const sets = ['stages.rl.reward=1 / max(0, 2 - step)']
+    // The second step divides by zero: the first is saved.
+    await expect(run(folder, { sets })).rejects.toThrow(/The reward "1 \/ max\(0, 2 - step\)" is Infinity/)
+    expect(states(folder).at(-1)).toBe('step-00000006')
+    await expect(run(folder)).rejects.toThrow(/allow it with --allow-change reward/)
+    const { outcome, text } = await run(folder, { allowChange: ['reward'] })
+    expect(outcome).toBe('finished')
+    expect(text).toContain('stages.rl.reward was 1 / max(0, 2 - step). From here on it is digits + 0.1 * blocks')
+    const change = { total: 6, path: 'stages.rl.reward', was: '1 / max(0, 2 - step)', is: 'digits + 0.1 * blocks' }
+    expect(metrics(folder).map(({ step, change }) => step ?? change)).toEqual([1, 2, 3, 4, 5, 1, change, 2, 3])
+    expect((await run(folder)).outcome).toBe('finished')
+  })
+
   it('may get longer, in the middle and when it is finished', async () => {
     const folder = folderWithSuites(whole)
     await run(folder, { sets: ['stages.rl.steps=1'], stopAfter: 6 })

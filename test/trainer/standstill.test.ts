@@ -1,0 +1,88 @@
+import { rmSync } from 'node:fs'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { UpdateResult } from '../../src/engine/types.ts'
+import type { RolloutReport, StepReport } from '../../src/trainer/recipe.ts'
+import { afterStep, beginStage, idleStages, type Learning, NOTHING_LEARNT } from '../../src/trainer/standstill.ts'
+import { readState } from '../../src/trainer/state.ts'
+import { folderWithSuites, metrics, newFolder, run, states } from './runs.ts'
+
+const done: UpdateResult = { gradNorm: 1, skipped: false }
+const skipped: UpdateResult = { gradNorm: Number.NaN, skipped: true }
+const report = (updates: UpdateResult[], informative?: number): StepReport => ({
+  loss: 0,
+  lr: 1,
+  tokens: 1,
+  updates,
+  ...(informative !== undefined && { rollouts: { informative } as RolloutReport }),
+})
+const learnt = (reports: StepReport[], from: Learning = beginStage(NOTHING_LEARNT, 0)) => reports.reduce(afterStep, from)
+
+describe('whether a run learns', () => {
+  it('counts the updates that were skipped in a row, across steps and within one', () => {
+    expect(learnt([report([skipped]), report([skipped, skipped])]).skipped).toBe(3)
+    expect(learnt([report([skipped]), report([done, skipped])]).skipped).toBe(1)
+    expect(learnt([report([skipped]), report([skipped, done])]).skipped).toBe(0)
+    expect(learnt([report([skipped]), report([], 0)]).skipped).toBe(1)
+  })
+
+  it('counts the steps in a row whose every group was dropped', () => {
+    expect(learnt([report([], 0), report([], 0)]).dropped).toBe(2)
+    expect(learnt([report([], 0), report([done], 1)]).dropped).toBe(0)
+    expect(learnt([report([done])]).dropped).toBe(0)
+  })
+
+  it('knows the stages that ended without an update', () => {
+    const first = learnt([report([done, skipped]), report([skipped])])
+    expect(first.updates).toEqual([1])
+    const second = learnt([report([skipped])], beginStage(first, 1))
+    expect(second).toEqual({ skipped: 1, dropped: 0, updates: [1, 0] })
+    expect(idleStages(second)).toEqual([1])
+    expect(idleStages(first)).toEqual([])
+  })
+})
+
+describe('a run that learns nothing', () => {
+  const whole = newFolder()
+  const folders: string[] = [whole]
+  afterAll(() => {
+    for (const one of folders) rmSync(one, { recursive: true, force: true })
+  })
+  const folder = () => {
+    const made = folderWithSuites(whole)
+    folders.push(made)
+    return made
+  }
+
+  it('goes on, says so and stops where it was told to, with everything saved', async () => {
+    await run(whole, { keptSuites: false, sets: ['stages.base.steps=1', 'stages.rl.steps=1'] })
+    const idle = folder()
+    const sets = ['stages.base.steps=1', 'stages.rl.steps=6', 'stages.rl.reward=0 * digits', 'stages.rl.maxDropped=3']
+    await expect(run(idle, { sets })).rejects.toThrow(
+      /3 steps in a row had no group that teaches, in stage "rl", up to step 3: .* equal rewards \(mean 0\)\. Everything is saved in .*step-00000004\. Choose easier prompts/,
+    )
+    expect(metrics(idle)).toHaveLength(4)
+    // A higher bound goes on; at the end it is an error that the stage changed nothing.
+    await expect(run(idle, { sets: [...sets, 'stages.rl.maxDropped=9'] })).rejects.toThrow(
+      /7 steps, 1 updates\. The model is in .*final\. But no update changed it in stage "rl"/,
+    )
+  })
+
+  it('stops where every update is skipped, with the last good state', async () => {
+    const broken = folder()
+    const sets = [
+      'stages.base.lr=1e6',
+      'stages.base.weightDecay=1e6',
+      'stages.base.clip=0',
+      'stages.base.warmup=0',
+      'stages.base.steps=9',
+      'stages.base.maxSkipped=2',
+    ]
+    await expect(run(broken, { sets })).rejects.toThrow(
+      /2 updates in a row were skipped in stage "base", up to step \d: the gradient was not finite .* The last good weights are in .*step-0000000\d/,
+    )
+    const newest = states(broken).at(-1)!
+    const state = await readState(`${broken}/checkpoints/${newest}`)
+    expect(state.learning.skipped).toBe(0)
+    expect(state.total).toBe(metrics(broken).length - 2)
+  })
+})
