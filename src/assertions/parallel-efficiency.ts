@@ -2,6 +2,7 @@ import type { ConfigObject } from '../config-keys.ts'
 import { parseThinking } from '../thinking/grammar.ts'
 import { responseMetadata } from './blocks.ts'
 import { type AssertionContext, type AssertionResult, boundedResult, runAssertion } from './grading.ts'
+import { countWords } from './ngrams.ts'
 
 const NAME = 'parallelEfficiency'
 const KEYS = ['min', 'max'] as const
@@ -42,19 +43,15 @@ function wordsOf(text: string): Lengths {
   let critical = 0
   for (const part of parseThinking(text).tree.parts) {
     if (part.kind === 'text') {
-      const words = countWords(text.slice(part.start, part.end))
+      const words = countWords(text, part.start, part.end)
       total += words
       critical += words
       continue
     }
-    const paths = part.paths.map(({ contentStart, contentEnd }) => countWords(text.slice(contentStart, contentEnd)))
-    const summary = part.summary ? countWords(text.slice(part.summary.contentStart, part.summary.contentEnd)) : 0
+    const paths = part.paths.map(({ contentStart, contentEnd }) => countWords(text, contentStart, contentEnd))
+    const summary = part.summary ? countWords(text, part.summary.contentStart, part.summary.contentEnd) : 0
     total += paths.reduce((sum, words) => sum + words, summary)
     critical += paths.reduce((longest, words) => Math.max(longest, words), 0) + summary
   }
   return { total, critical, unit: 'words' }
-}
-
-function countWords(text: string): number {
-  return text.split(/\s+/).filter((word) => word !== '').length
 }

@@ -1,6 +1,6 @@
 import { type ConfigObject, readBoolean, readInt } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { parseThinking, type Rule } from '../thinking/grammar.ts'
+import { inWords, parseThinking, type Rule } from '../thinking/grammar.ts'
 import { hiddenBlocks, showsTags, validBlocks } from './blocks.ts'
 import { type AssertionContext, type AssertionResult, runAssertion } from './grading.ts'
 
@@ -63,17 +63,19 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
       `${NAME} reads the tags in the output. Got an output without tags although the provider reports ${hiddenBlocks(context).length} block(s). Set showTags: true for the provider.`,
     )
   }
-  const problems = parsed.violations.map(({ message }) => message)
-  if (blocks < minBlocks) problems.push(`too-few-blocks at offset ${text.length}: ${blocks} block(s), at least ${minBlocks} wanted`)
+  const problems = parsed.violations.slice(0, LISTED).map(inWords)
+  const bounds: string[] = []
+  if (blocks < minBlocks) bounds.push(`too-few-blocks at offset ${text.length}: ${blocks} block(s), at least ${minBlocks} wanted`)
   if (maxBlocks !== undefined && blocks > maxBlocks) {
-    problems.push(`too-many-blocks at offset ${blockStart(parsed.tree.parts, maxBlocks)}: ${blocks} blocks, at most ${maxBlocks} wanted`)
+    bounds.push(`too-many-blocks at offset ${blockStart(parsed.tree.parts, maxBlocks)}: ${blocks} blocks, at most ${maxBlocks} wanted`)
   }
   const valid = validBlocks(parsed)
-  const pass = problems.length === 0
+  const count = parsed.violations.length + bounds.length
+  const pass = count === 0
   return {
     pass,
-    score: pass ? 1 : graded ? valid / (valid + problems.length) : 0,
-    reason: pass ? wellFormed(blocks) : describe(problems),
+    score: pass ? 1 : graded ? valid / (valid + count) : 0,
+    reason: pass ? wellFormed(blocks) : describe([...problems, ...bounds].slice(0, LISTED), count),
     metadata: { blocks, validBlocks: valid, violations: parsed.violations.slice(0, 50).map(({ rule, offset }) => ({ rule, offset })) },
   }
 }
@@ -82,9 +84,9 @@ function wellFormed(blocks: number): string {
   return blocks === 0 ? 'No parallel block, so nothing is malformed.' : `${blocks} well-formed block${blocks === 1 ? '' : 's'}.`
 }
 
-function describe(problems: readonly string[]): string {
-  const more = problems.length > LISTED ? `\n… and ${problems.length - LISTED} more` : ''
-  return `${problems.length} violation${problems.length === 1 ? '' : 's'}:\n${problems.slice(0, LISTED).join('\n')}${more}`
+function describe(listed: readonly string[], count: number): string {
+  const more = count > listed.length ? `\n… and ${count - listed.length} more` : ''
+  return `${count} violation${count === 1 ? '' : 's'}:\n${listed.join('\n')}${more}`
 }
 
 function blockStart(parts: readonly { kind: string; start: number }[], index: number): number {

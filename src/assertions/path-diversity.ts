@@ -6,13 +6,15 @@ import { type AssertionContext, type AssertionResult, boundedResult, runAssertio
 const NAME = 'pathDiversity'
 const KEYS = ['min', 'max'] as const
 
-/** Bounds of the work: characters of output, paths of one block. */
-const MAX_CHARACTERS = 262_144
+/** Bounds of the work: characters of all paths, paths of one block. */
+const MAX_CHARACTERS = 131_072
 const MAX_PATHS = 16
+const CUT = `, of which the first ${MAX_PATHS} of a block and the first ${MAX_CHARACTERS} characters were compared`
 
 /**
  * How different are sibling paths? Score = 1 − B, where B is the mean sentence-BLEU (sacrebleu's definition) over all
- * ordered pairs of paths of one block; B = 1, so the score 0, without two paths to compare. Metric: `diversity`.
+ * ordered pairs of paths of one block; B = 1, so the score 0, without two paths to compare. Metric: `diversity`. Of a block the first
+ * 16 paths count, and of all blocks the first 131,072 characters; paths that go beyond are cut to one length. The reason says so.
  *
  * Config: `min`, `max` bound the score; without them it always passes.
  */
@@ -23,8 +25,18 @@ export function pathDiversity(output: unknown, context?: AssertionContext): Asse
 function grade(text: string, config: ConfigObject, context: AssertionContext): AssertionResult {
   let sum = 0
   let pairs = 0
-  for (const { paths } of readBlocks(text.slice(0, MAX_CHARACTERS), context)) {
-    const block = pairwiseBleu(paths.slice(0, MAX_PATHS))
+  let left = MAX_CHARACTERS
+  let whole = true
+  for (const { paths } of readBlocks(text, context)) {
+    if (left === 0) {
+      whole = false
+      break
+    }
+    const compared = paths.slice(0, MAX_PATHS)
+    const length = compared.reduce((sum, path) => sum + path.length, 0)
+    whole &&= length <= left && compared.length === paths.length
+    const block = pairwiseBleu(length > left ? compared.map((path) => path.slice(0, Math.floor(left / compared.length))) : compared)
+    left = Math.max(0, left - length)
     sum += block.sum
     pairs += block.pairs
   }
@@ -33,6 +45,6 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   const reason =
     pairs === 0
       ? 'No sibling paths to compare, so diversity is 0'
-      : `Diversity ${score.toFixed(3)}: mean BLEU ${bleu.toFixed(3)} over ${pairs} ordered pairs of sibling paths`
+      : `Diversity ${score.toFixed(3)}: mean BLEU ${bleu.toFixed(3)} over ${pairs} ordered pairs of sibling paths${whole ? '' : CUT}`
   return boundedResult(score, config, NAME, reason, { bleu, pairs })
 }

@@ -8,7 +8,7 @@
  * 4. A summary must have a closed block waiting for it.
  */
 
-import { type Violation, violation } from './rules.ts'
+import type { Violation } from './rules.ts'
 
 interface TagEvent {
   tag: string
@@ -25,7 +25,7 @@ export function referenceViolations(events: readonly TagEvent[]): Violation[] {
   for (const event of events) {
     switch (event.tag) {
       case 'parallel':
-        if (waiting) found.push(violation('block-before-summary', event.start))
+        if (waiting) found.push({ rule: 'block-before-summary', offset: event.start })
         waiting = undefined
         open.push(event)
         pathsOfOpenBlocks.push(0)
@@ -34,7 +34,7 @@ export function referenceViolations(events: readonly TagEvent[]): Violation[] {
         open.push(event)
         break
       case 'pathEnd':
-        if (open.at(-1)?.tag !== 'path') found.push(violation('stray-close', event.start))
+        if (open.at(-1)?.tag !== 'path') found.push({ rule: 'stray-close', offset: event.start })
         else {
           open.pop()
           if (pathsOfOpenBlocks.length > 0) pathsOfOpenBlocks[pathsOfOpenBlocks.length - 1]++
@@ -43,25 +43,25 @@ export function referenceViolations(events: readonly TagEvent[]): Violation[] {
       case 'parallelEnd': {
         const block = open.at(-1)
         if (block?.tag !== 'parallel') {
-          found.push(violation('stray-close', event.start))
+          found.push({ rule: 'stray-close', offset: event.start })
           break
         }
         open.pop()
         const paths = pathsOfOpenBlocks.pop()!
-        if (paths < 2) found.push(violation(paths === 0 ? 'no-path' : 'too-few-paths', block.start))
-        if (waiting) found.push(violation('missing-summary', waiting.end))
+        if (paths < 2) found.push({ rule: paths === 0 ? 'no-path' : 'too-few-paths', offset: block.start })
+        if (waiting) found.push({ rule: 'missing-summary', offset: waiting.end })
         waiting = event
         break
       }
       case 'summary':
-        if (!waiting) found.push(violation(open.length > 0 ? 'summary-in-block' : 'summary-without-block', event.start))
+        if (!waiting) found.push({ rule: open.length > 0 ? 'summary-in-block' : 'summary-without-block', offset: event.start })
         waiting = undefined
         break
       case 'summaryEnd':
         break
     }
   }
-  for (const event of open) found.push(violation(event.tag === 'path' ? 'unclosed-path' : 'unclosed-block', event.start))
-  if (waiting) found.push(violation('missing-summary', waiting.end))
+  for (const event of open) found.push({ rule: event.tag === 'path' ? 'unclosed-path' : 'unclosed-block', offset: event.start })
+  if (waiting) found.push({ rule: 'missing-summary', offset: waiting.end })
   return found
 }

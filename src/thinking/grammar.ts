@@ -16,10 +16,10 @@
  */
 
 import { referenceViolations } from './compatible.ts'
-import { RULES, type Rule, type Violation, violation } from './rules.ts'
+import { inWords, RULES, type Rule, type Violation } from './rules.ts'
 import type { TagIds } from './types.ts'
 
-export { RULES, type Rule, type Violation }
+export { inWords, RULES, type Rule, type Violation }
 
 /** The six tags as they are written. Each is one token of a checkpoint's tokenizer. */
 export const TAGS = {
@@ -135,7 +135,7 @@ export function parseThinkingIds(ids: ArrayLike<number>, tags: TagIds, options: 
   for (let i = 0; i < ids.length; i++) {
     const tag = nameOf.get(ids[i])
     if (tag !== undefined) events.push({ tag, start: i, end: i + 1 })
-    else if (i < ids.length - 1 && eos.has(ids[i])) early.push(violation('early-eos', i))
+    else if (i < ids.length - 1 && eos.has(ids[i])) early.push({ rule: 'early-eos', offset: i })
   }
   const nothing = (start: number, end: number): boolean => start === end
   const source: Source = {
@@ -364,6 +364,6 @@ class Parser {
   }
 
   private report(rule: Rule, offset: number): void {
-    this.violations.push(violation(rule, offset))
+    this.violations.push({ rule, offset })
   }
 }

@@ -36,12 +36,10 @@ export type Rule = keyof typeof RULES
 export interface Violation {
   rule: Rule
   offset: number
-  message: string
 }
 
 /** A rule in words, without where its offset points. */
 const REASONS = Object.fromEntries(Object.entries(RULES).map(([rule, text]) => [rule, text.split('; ')[0]])) as Record<Rule, string>
 
-export function violation(rule: Rule, offset: number): Violation {
-  return { rule, offset, message: `${rule} at offset ${offset}: ${REASONS[rule]}` }
-}
+/** A violation in words. Apart from it, because a text can hold a hundred thousand and a reason lists twenty. */
+export const inWords = ({ rule, offset }: Violation): string => `${rule} at offset ${offset}: ${REASONS[rule]}`

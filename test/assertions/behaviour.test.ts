@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lengthBudget, parallelStructure, parallelUsed, pathAgreement, repetition } from '../../src/assertions/index.ts'
+import { lengthBudget, parallelStructure, parallelUsed, pathAgreement, pathDiversity, repetition } from '../../src/assertions/index.ts'
+import { countWords, distinctNgrams, words } from '../../src/assertions/ngrams.ts'
 import { ConfigError } from '../../src/engine/errors.ts'
 
 const block = (paths: string[], summary = 'so s'): string =>
@@ -180,5 +181,34 @@ describe('parallelStructure, compatible', () => {
   ])('of %j is %s', (text, pass) => {
     expect(accepted(text)).toBe(pass)
     expect(parallelStructure(text, { config: { compatible: true } }).pass).toBe(pass)
+  })
+})
+
+describe('n-grams by number', () => {
+  const token = fc.integer({ min: 0, max: 3 })
+
+  it('are as many as by their text, for every n', () => {
+    fc.assert(
+      fc.property(fc.array(token, { maxLength: 60 }), fc.integer({ min: 1, max: 20 }), (tokens, n) => {
+        const texts = new Set(Array.from({ length: Math.max(0, tokens.length - n + 1) }, (_, i) => tokens.slice(i, i + n).join(' ')))
+        expect(distinctNgrams(Int32Array.from(tokens), n)).toBe(texts.size)
+      }),
+    )
+  })
+
+  it('words are counted where they stand', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('a', 'é', ' ', '\n', '\u00a0', '\u3000', '\ufeff', '\u200b', '\u180e') }), (text) => {
+        expect(countWords(`x${text}y`, 1, text.length + 1)).toBe(words(text).length)
+      }),
+    )
+  })
+
+  it('say where only a part was compared', () => {
+    const long = block(['a b c d '.repeat(20_000), 'a b c d '.repeat(20_000)])
+    expect(pathDiversity(long, {}).reason).toContain('first 131072 characters were compared')
+    expect(pathDiversity(long, {}).score).toBeCloseTo(0, 12)
+    expect(repetition('a b c d '.repeat(40_000), {}).reason).toContain('of the last 262144 characters')
+    expect(pathDiversity(block(['a b', 'c d']), {}).reason).not.toContain('compared')
   })
 })

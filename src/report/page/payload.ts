@@ -6,7 +6,7 @@
 import { gzipSync } from 'node:zlib'
 import { extractAnswer } from '../../assertions/answer/extract.ts'
 import { LIMITS } from '../../assertions/answer/limits.ts'
-import { parseThinking } from '../../thinking/grammar.ts'
+import { inWords, parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'
 import { linkedName } from '../link.ts'
 import { questionOf } from '../problems.ts'
@@ -189,7 +189,7 @@ export function detailOf({ row, finishReason, mathematical, totalTokens, exclusi
       .slice(0, 40)
       .map(([name, value]) => [name.slice(0, 80), shorten(text(value) ?? JSON.stringify(value) ?? '', 2000)]),
     tree: answer ? tree.map((part) => markPaths(part, answer, mathematical === true)) : tree,
-    violations: parsed.violations.slice(0, 12).map(({ message }) => message),
+    violations: parsed.violations.slice(0, 12).map(inWords),
     grades: list(fields(row.gradingResult).componentResults).slice(0, 60).map(gradeOf),
     facts,
     ...(exclusion && { error: shorten(text(row.error) || exclusion.cause, LONGEST_TEXT) }),
