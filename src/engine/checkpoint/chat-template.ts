@@ -2,13 +2,15 @@ import path from 'node:path'
 import { Template } from '@huggingface/jinja'
 import { CheckpointError } from '../errors.ts'
 import { chatTemplateFile, isObject, type JsonObject, own, readJsonIfPresent, readTextIfPresent, tokenizerConfigFile } from './files.ts'
+import { within } from './foreign.ts'
 import { problem, show } from './problem.ts'
+import { runTemplate, type TemplateBudget } from './template-run.ts'
 import { specialTokensIn } from './tokenizer.ts'
 
 /**
  * The Jinja template that turns chat messages into the text a model was trained on: the file `chat_template.jinja`, else
- * `chat_template` in `tokenizer_config.json` (a string, or a list of named ones, of which `default` is taken). It runs
- * in this process and Jinja has loops: a template that never ends cannot be stopped from here.
+ * `chat_template` in `tokenizer_config.json` (a string, or a list of named ones, of which `default` is taken). What
+ * it may take is bounded (template-run.ts, foreign.ts).
  */
 
 export interface ChatMessage {
@@ -21,7 +23,15 @@ export interface RenderOptions {
   addGenerationPrompt?: boolean
   /** More variables of the template, e.g. `enable_thinking`. */
   variables?: Readonly<Record<string, unknown>>
+  /** Default: enough for every template that is known. */
+  budget?: TemplateBudget
+  /** Of one try. Default 3 s. */
+  timeoutMs?: number
 }
+
+/** The longest of the well-known ones has some 20,000 characters. */
+const longestSource = 2 ** 20
+const defaultTimeoutMs = 3000
 
 export class ChatTemplate {
   readonly source: string
@@ -54,21 +64,26 @@ export class ChatTemplate {
   /**
    * The text of a conversation. Variables are those of transformers' `apply_chat_template`: messages, add_generation_prompt,
    * and the special tokens (`bos_token`, …); `raise_exception` and `strftime_now` can be called.
-   * @throws CheckpointError when the template does not parse, or refuses the messages
+   * @throws CheckpointError when the template does not parse, refuses the messages, or takes more than its budget
    */
-  render(messages: readonly ChatMessage[], { addGenerationPrompt = true, variables = {} }: RenderOptions = {}): string {
+  render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
+    const { addGenerationPrompt = true, variables = {}, budget, timeoutMs = defaultTimeoutMs } = options
+    if (this.source.length > longestSource)
+      throw problem({ file: this.file }, `a template of at most ${longestSource} characters`, `${this.source.length}`)
     try {
-      this.#template ??= new Template(this.source)
+      this.#template ??= within(timeoutMs, () => new Template(this.source))
     } catch (error) {
       throw problem({ file: this.file }, 'a Jinja template', `one that does not parse (${message(error)})`)
     }
+    const template = this.#template
+    const given = {
+      ...this.#specialTokens,
+      ...variables,
+      messages: messages.map(({ role, content }) => ({ role, content })),
+      add_generation_prompt: addGenerationPrompt,
+    }
     try {
-      return this.#template.render({
-        ...this.#specialTokens,
-        ...variables,
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        add_generation_prompt: addGenerationPrompt,
-      })
+      return within(timeoutMs, () => runTemplate(template, given, budget))
     } catch (error) {
       const roles = messages.map(({ role }) => role).join(', ')
       throw new CheckpointError(

