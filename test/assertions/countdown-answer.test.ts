@@ -30,6 +30,14 @@ describe('countdownAnswer', () => {
     'Answer: ((11) + [1]) + {5} = 17.0',
     'Answer: 1 - 5 = -4; 11 - -4 = 15\nFinal Answer: 11 + 5 + 1',
     '<think>Answer: 1 + 1</think>Answer: 11 + 5 + 1',
+    // Prose, arrows and check marks around the statements.
+    'Answer: 11 + 1 = 12 → 12 + 5 = 17 ✅',
+    'Answer: 11 + 1 = 12 => 12 + 5 = 17',
+    'Answer: 11 + 1 = 12 \\Rightarrow 12 + 5 = 17',
+    'Answer: "11 + 1 + 5". That works!',
+    'Answer: 11\u00a0+\u00a01\u00a0+\u00a05 = 17?',
+    'Answer: 11 + 1 + 5 = 17, which is 100% of it',
+    'Answer: 1. 11 + 1 = 12; 2. 12 + 5 = 17',
   ])('accepts %j', (output) => {
     expect(grade(output)).toMatchObject({ pass: true, score: 1 })
   })
@@ -84,6 +92,26 @@ describe('countdownAnswer', () => {
     ['', /No answer found/],
     ['\\boxed{}', /No answer found/],
     ['\\boxed{11 + 1 + 5', /No answer found/],
+    // Each comes to the target with the sign or the word left out.
+    ['Final Answer: (11 + 1 + 5)!', /"!" is not allowed: use \+ - \* \/ and parentheses only/],
+    ['Final Answer: 11 + 1 + 5²', /"²" is not allowed/],
+    ['Final Answer: |11 + 1 + 5|', /"\|" is not allowed/],
+    ['Final Answer: 11 + 1 + 5 ≠ 17', /"≠" is not allowed/],
+    ['Final Answer: 11 + 1 + 5 != 17', /"!" is not allowed/],
+    ['Final Answer: 11 + 1 + 5 < 18', /"<" is not allowed/],
+    ['Final Answer: 11 + 1 + 5%', /"%" is not allowed/],
+    ['Final Answer: sqrt(11 + 1 + 5)', /"sqrt" is not allowed/],
+    ['Final Answer: sqrt (11 + 1 + 5)', /"sqrt" is not allowed/],
+    ['Final Answer: √(11 + 1 + 5)', /"√" is not allowed/],
+    ['Final Answer: f(11 + 1 + 5)', /"f" is not allowed/],
+    ['Final Answer: \\sqrt{11 + 1 + 5}', /"\\sqrt" is not allowed/],
+    ['Final Answer: \\binom{11}{1} + 5', /"\\binom" is not allowed/],
+    ['Final Answer: 11 + 1 + 5 squared', /"squared" is not allowed/],
+    ['Final Answer: minus 11 + 1 + 5', /"minus" is not allowed/],
+    ['Final Answer: 11 + 1 + 5_2', /"_" is not allowed/],
+    ['Final Answer: 11 + 1 + 5\\%', /"\\%" is not allowed/],
+    ['Final Answer: 11 + 1 + ５', /"５" is not allowed/],
+    ['I tried 11 * 5.\n11 + 1 + 5 = 17\n(11 + 1 + 5)!', /"!" is not allowed/],
     ['11 + 1 + 5 is what I tried.\nFinal Answer: none works', /no number/],
   ])('rejects %j', (output, reason) => {
     const result = grade(output)

@@ -1,14 +1,15 @@
 /**
  * Arithmetic as models write it, read by an own tokenizer and recursive descent: never through an evaluator.
  *
- *     text      := statement (separator statement)*        separator: ; , line break or words
+ *     text      := statement (separator statement)*        separator: {@link SEPARATOR}, line break or words
  *     statement := sum ('=' sum)*
  *     sum       := product (('+' | '-') product)*
  *     product   := factor (('*' | '/') factor)*
  *     factor    := number | '-' number | '(' sum ')' | '\frac' '{' sum '}' '{' sum '}'
  *
  * Bounds: {@link LIMITS}. There is no power and no implicit product. A minus sign before a number makes a negative
- * number, which only an intermediate result can be: it cannot change the sign of a given one.
+ * number, which only an intermediate result can be: it cannot change the sign of a given one. Any other sign in a statement
+ * (! ² | √ % ≠ <), and a function or an operation in words, makes it unreadable: it could mean another value.
  */
 
 import { add, divide, multiply, negate, parseRational, type Rational, subtract } from '../rational.ts'
@@ -35,7 +36,8 @@ type Token =
   | { kind: 'number'; value: Rational; at: number; end: number }
   | { kind: 'operator'; op: Operator; at: number; end: number }
   | { kind: 'open' | 'close'; text: string; at: number; end: number }
-  | { kind: 'fraction' | 'separator'; at: number; end: number }
+  /** foreign: what the grammar has no place for. */
+  | { kind: 'fraction' | 'separator' | 'foreign'; at: number; end: number }
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map([
   ['+', '+'],
@@ -64,6 +66,22 @@ const COMMANDS: ReadonlyMap<string, Operator> = new Map([
 ])
 const FRACTIONS = new Set(['frac', 'dfrac', 'tfrac', 'cfrac'])
 const SILENT = new Set(['left', 'right', 'quad', 'qquad', 'displaystyle', 'bigl', 'bigr', 'big', 'Big', 'boxed'])
+/** Commands between statements, and commands around words. */
+const SEPARATING = new Set(
+  'implies Rightarrow rightarrow longrightarrow Longrightarrow to therefore because newline checkmark text textbf textit textrm mathrm mathbf mathit begin end'.split(
+    ' ',
+  ),
+)
+/** Punctuation between statements, arrows, check marks and other pictures. */
+const SEPARATOR = /^(?:[;,:.?"'“”‘’…•。，；：、\n\r→⇒⟹⇨∴]|(?![°©®])\p{So})$/u
+const BLANK = /^(?:[\s$&`]|\p{Cf}|\ufe0f)$/u
+/** Operations in words: what stands beside them is no statement of its own. */
+const OPERATIONS = new Set(
+  (
+    'plus minus times divided over mod modulo squared cubed power root sqrt cbrt factorial choose log ln exp sin cos tan ' +
+    'abs floor ceil ceiling round max min gcd lcm'
+  ).split(' '),
+)
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' }
 
 /**
@@ -81,13 +99,14 @@ export function readStatements(text: string, thousands: boolean): Statement[] {
   return used.map((tokens) => new StatementParser(text, tokens).statement())
 }
 
-/** Whether a line is arithmetic and nothing else: what an answer line without a marker must be. */
+/** Whether a line is arithmetic and nothing else: what an answer line without a marker must be. Foreign signs make it an answer that is refused. */
 export function isArithmetic(line: string): boolean {
   if (line.length > LIMITS.characters || !/\d/.test(line)) return false
   try {
     const tokens = tokenize(line, true)
     const words = /[\p{L}]{2,}/u.test(line.replace(/\\[a-zA-Z]+/g, ''))
-    return !words && tokens.some((token) => token.kind === 'operator' && token.op !== '=') && readStatements(line, false).length > 0
+    if (words || !tokens.some((token) => token.kind === 'operator' && token.op !== '=')) return false
+    return tokens.some(({ kind }) => kind === 'foreign') || readStatements(line, false).length > 0
   } catch {
     return false
   }
@@ -105,12 +124,14 @@ function splitTokens(tokens: readonly Token[]): Token[][] {
 function tokenize(text: string, thousands: boolean): Token[] {
   const tokens: Token[] = []
   for (let at = 0; at < text.length; ) {
-    const c = text[at]
+    const c = String.fromCodePoint(text.codePointAt(at)!)
     const operator = OPERATORS.get(c)
-    let end = at + 1
+    let end = at + c.length
     if (isDigit(c) || (c === '.' && isDigit(text[at + 1]))) {
       end = numberEnd(text, at, thousands)
       tokens.push({ kind: 'number', value: numberValue(text.slice(at, end)), at, end })
+    } else if ((c === '=' || c === '-') && text[end] === '>') {
+      tokens.push({ kind: 'separator', at, end: ++end })
     } else if (operator) {
       if (c === '*' && text[end] === '*') throw new Unreadable('a power ("**") is not allowed: use + - * / only')
       tokens.push({ kind: 'operator', op: operator, at, end })
@@ -124,15 +145,20 @@ function tokenize(text: string, thousands: boolean): Token[] {
       else if (FRACTIONS.has(name)) tokens.push({ kind: 'fraction', at, end })
       else if (name === '') {
         // `\\` is a line break, `\,` `\!` `\(` and the like are spacing or delimiters.
-        if (text[end] === '\\') tokens.push({ kind: 'separator', at, end })
         end++
-      } else if (!SILENT.has(name)) tokens.push({ kind: 'separator', at, end })
+        if (text[end - 1] === '\\') tokens.push({ kind: 'separator', at, end })
+        else if (!/^[,;:!> ()[\]{}$&]?$/.test(text.slice(end - 1, end))) tokens.push({ kind: 'foreign', at, end })
+      } else if (!SILENT.has(name)) tokens.push({ kind: SEPARATING.has(name) ? 'separator' : 'foreign', at, end })
     } else if (isLetter(c)) {
       while (end < text.length && isLetter(text[end])) end++
-      // A lone x between numbers is a multiplication sign.
-      if (end === at + 1 && (c === 'x' || c === 'X')) tokens.push({ kind: 'operator', op: '*', at, end })
+      const word = text.slice(at, end)
+      // A lone x between numbers is a multiplication sign; sqrt(4 + 5) and 5C2 are no prose.
+      if (word === 'x' || word === 'X') tokens.push({ kind: 'operator', op: '*', at, end })
+      else if (OPERATIONS.has(word.toLowerCase()) || touchesMath(text[at - 1]) || touchesMath(text[end]))
+        tokens.push({ kind: 'foreign', at, end })
       else tokens.push({ kind: 'separator', at, end })
-    } else if (!' \t$&`'.includes(c)) tokens.push({ kind: 'separator', at, end })
+    } else if (c === '\n' || SEPARATOR.test(c)) tokens.push({ kind: 'separator', at, end })
+    else if (!BLANK.test(c)) tokens.push({ kind: 'foreign', at, end })
     at = end
   }
   return tokens
@@ -154,6 +180,9 @@ function numberValue(digits: string): Rational {
   if (digits.length > LIMITS.digits) throw new Unreadable(`a number of more than ${LIMITS.digits} digits`)
   return parseRational(digits.replaceAll(',', ''))!
 }
+
+/** A word beside it without a blank is a function or a unit. */
+const touchesMath = (c: string | undefined): boolean => isDigit(c) || (c !== undefined && '([)]_'.includes(c))
 
 function isDigit(c: string | undefined): boolean {
   return c !== undefined && c >= '0' && c <= '9'
@@ -274,6 +303,7 @@ class StatementParser {
     if (!token) return 'it ends too early'
     if (token.kind === 'operator' && token.op === '^') return 'a power ("^") is not allowed: use + - * / only'
     const got = this.text.slice(token.at, token.end)
+    if (token.kind === 'foreign') return `"${got}" is not allowed: use + - * / and parentheses only`
     const before = this.tokens[this.at - 1]
     const implicit = (token.kind === 'open' || token.kind === 'number') && (before?.kind === 'close' || before?.kind === 'number')
     return implicit ? `there is no operator before "${got}"` : `"${got}" is out of place`
