@@ -1,6 +1,7 @@
 /**
- * Where a run stands: `trainer/state.json` of a saved state. It holds the checksums of the small files beside it and one of
- * itself; the safetensors files carry their own. So one flipped bit anywhere in a state is found before the run goes on.
+ * Where a run stands: `trainer/state.json` of a saved state. It holds the checksums of the files beside it and one of itself. Of a
+ * safetensors file it is that of the header, which has one for each tensor. So a flipped bit anywhere in a state, or a file of
+ * another state in it, is found before the run goes on.
  */
 
 import { readFileSync } from 'node:fs'
@@ -47,20 +48,23 @@ type Checksums = Record<string, string>
 
 const fileSchema = stateSchema.extend({ files: z.record(z.string(), z.string()) })
 
-/** Writes with `ops` and notes the checksum of every file, but of those that carry their own. */
+/** Writes with `ops` and notes the checksum of every file; of tensors that of their header, which is written last. */
 export function notingChecksums(ops: FileOps): { ops: FileOps; checksums(folder: string): Checksums } {
   const seen = new Map<string, number>()
   const noting: FileOps = {
     ...ops,
     async create(file) {
       const writer = await ops.create(file)
-      if (file.endsWith('.safetensors')) return writer
-      seen.set(file, crc32(''))
+      seen.set(file, 0)
       return {
         ...writer,
         async write(data) {
-          seen.set(file, crc32(data, seen.get(file)))
+          if (!isTensors(file)) seen.set(file, crc32(data, seen.get(file)))
           await writer.write(data)
+        },
+        async rewriteStart(data) {
+          seen.set(file, crc32(data))
+          await writer.rewriteStart(data)
         },
       }
     },
@@ -101,8 +105,13 @@ export async function readState(folder: string): Promise<TrainerState> {
   }
   const { files, ...state } = parsed.data
   checkPlace(state, folder, file)
-  for (const [name, checksum] of Object.entries(files)) checkFile(join(folder, name), checksum)
-  for (const name of [singleFile, momentsFile]) await checkTensors(join(folder, name))
+  for (const name of [singleFile, momentsFile])
+    if (!files[name]) throw problem({ file, key: 'files' }, `${name} among them`, 'it not', damaged)
+  for (const [name, checksum] of Object.entries(files)) {
+    const file = join(folder, name)
+    const found = hexChecksum(isTensors(name) ? await tensorsChecksum(file) : textChecksum(file))
+    if (found !== checksum) throw problem({ file }, `content with the checksum ${checksum}`, found, damaged)
+  }
   return state
 }
 
@@ -124,21 +133,22 @@ export function stateName(total: number): string {
   return `step-${String(total).padStart(8, '0')}`
 }
 
-function checkFile(file: string, checksum: string): void {
-  let bytes: Buffer
+function isTensors(file: string): boolean {
+  return file.endsWith('.safetensors')
+}
+
+function textChecksum(file: string): number {
   try {
-    bytes = readFileSync(file)
+    return crc32(readFileSync(file))
   } catch (error) {
     throw fileProblem(file, error)
   }
-  const found = hexChecksum(crc32(bytes))
-  if (found !== checksum) throw problem({ file }, `content with the checksum ${checksum}`, found, damaged)
 }
 
-async function checkTensors(file: string): Promise<void> {
+async function tensorsChecksum(file: string): Promise<number> {
   const source = await openSafetensorsFile(file)
   try {
-    await source.verify()
+    return await source.verify()
   } finally {
     await source.close()
   }

@@ -54,7 +54,11 @@ beforeAll(async () => {
   }
   session = { model, checkpoint, openThinker: () => Promise.reject(), seed: 1, sharesPrompts: true }
   master = temporaryFolder()
-  for (const total of [1, 2, 3]) await new States(master, silent).save(session, stateAt(total), 2)
+  for (const total of [1, 2, 3]) {
+    const [{ name }] = model.parameters
+    for (const what of ['weight', 'moment1'] as const) model.write(name, model.read(name, what).fill(total, 0, 1), what)
+    await new States(master, silent).save(session, stateAt(total), 2)
+  }
 })
 
 afterAll(() => engine.dispose())
@@ -139,6 +143,10 @@ describe('the states of a run', () => {
       () =>
         edit('trainer/moments.safetensors', (text) => text.replace(/,"writer":"[^"]*","crc32":"([^"]*)"/, (all) => ' '.repeat(all.length))),
     ],
+    ...['model.safetensors', 'trainer/moments.safetensors', 'trainer/state.json'].map((name): [string, () => void] => [
+      `${name} of an older state`,
+      () => cpSync(path.join(newest, '..', 'step-00000002', name), path.join(newest, name)),
+    ]),
     ['a state that is empty', () => writeFileSync(path.join(newest, 'trainer', 'state.json'), '')],
     ['a state that is gone', () => rmSync(path.join(newest, 'trainer', 'state.json'))],
     [

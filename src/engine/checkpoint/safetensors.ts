@@ -27,8 +27,11 @@ export interface TensorSource extends WeightReader {
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /** Files that hold the tensors: one, or the shards. */
   readonly files: readonly string[]
-  /** Reads everything. Throws `CheckpointError` naming the tensor that has no checksum, or not the data that were written. */
-  verify(): Promise<void>
+  /**
+   * Reads everything and returns a checksum of the headers, which stands for all of it. Throws `CheckpointError` naming the tensor that
+   * has no checksum, or not the data that were written.
+   */
+  verify(): Promise<number>
 }
 
 /** Names of the files that hold a folder's weights: one, or the index and its shards. Where there is neither, those that one would look for. */
@@ -110,6 +113,7 @@ async function openFiles(files: string[]): Promise<TensorSource> {
     handles.clear()
   }
   const tensors = new Map<string, TensorInfo>()
+  let headers = 0
   try {
     for (const file of files) {
       const size = statFile(file)?.size
@@ -119,6 +123,7 @@ async function openFiles(files: string[]): Promise<TensorSource> {
       handles.set(file, handle)
       const prefix = await readFully(handle, new Uint8Array(prefixBytes), 0, file)
       const header = await readFully(handle, new Uint8Array(headerLength(file, prefix, size)), prefixBytes, file)
+      headers = crc32(header, crc32(prefix, headers))
       for (const info of parseHeader(file, header, size)) {
         const other = tensors.get(info.name)
         if (other !== undefined) throw problem({ file, tensor: info.name }, 'every tensor once', `it in ${other.file} too`)
@@ -144,6 +149,7 @@ async function openFiles(files: string[]): Promise<TensorSource> {
       const pieces = readPieces(handles.get(info.file)!, info, (_, length) => buffer.subarray(0, length * widths[info.dtype]))
       while (!(await pieces.next()).done);
     }
+    return headers
   }
   return { tensors, files, read, verify, close }
 }
