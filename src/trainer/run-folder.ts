@@ -18,11 +18,13 @@ export class RunFolder {
   readonly path: string
   readonly states: States
   private readonly lock: RunLock | undefined
+  private readonly warn: (line: string) => void
 
   private constructor(path: string, { warn, ops }: RunFolderOptions, lock: RunLock | undefined) {
     this.path = path
     this.states = new States(path, warn, ops)
     this.lock = lock
+    this.warn = warn
   }
 
   /** @throws ParallelR1Error where another trainer holds it */
@@ -40,6 +42,10 @@ export class RunFolder {
   }
 
   async close(): Promise<void> {
-    await this.lock?.release()
+    try {
+      await this.lock?.release()
+    } catch (error) {
+      this.warn(`Warning: the lock of ${this.path} could not be removed (${(error as Error).message}). The next run takes it over.`)
+    }
   }
 }

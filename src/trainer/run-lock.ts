@@ -98,7 +98,8 @@ async function otherHolder(own: string, folder: string): Promise<Holder | undefi
     const file = join(folder, name)
     if (host === undefined || file === own) continue
     if (host !== thisHost() || isAlive(Number(pid), start)) return { file, host, pid: Number(pid), start }
-    await rm(file, { force: true })
+    // One that stays is stale to the next trainer, too.
+    await rm(file, { force: true }).catch(() => {})
   }
   return undefined
 }

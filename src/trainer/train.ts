@@ -64,7 +64,7 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
     return await new Training(config, folder, engine, output, options).go(saved)
   } catch (error) {
     if (options.signal?.aborted && (error as Error).name === 'AbortError') return 'interrupted'
-    throw diskFull(error)
+    throw diskProblem(error)
   } finally {
     await engine?.dispose()
     await folder?.close()
@@ -390,8 +390,12 @@ function refuseTooLarge(plan: MemoryPlan): void {
   )
 }
 
-function diskFull(error: unknown): unknown {
-  if (!isFull(error)) return error
-  const next = 'The last saved state is whole: free some space, then go on with --resume.'
-  return new ParallelR1Error(`The disk is full. ${next} (${(error as Error).message})`, { cause: error })
+/** An error of the disk as one sentence; any other as it is. */
+function diskProblem(error: unknown): unknown {
+  const { message, syscall } = error as NodeJS.ErrnoException
+  // Sockets and processes have system calls, too.
+  const disk = syscall !== undefined && !/^(spawn|kill|connect|getaddrinfo|listen|bind)/.test(syscall)
+  if (!isFull(error) && !disk) return error
+  const [what, first] = isFull(error) ? ['The disk is full', 'free some space'] : ['The disk failed', 'mend that']
+  return new ParallelR1Error(`${what}. The last saved state is whole: ${first}, then go on with --resume. (${message})`, { cause: error })
 }
