@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { diskOps, type FileOps } from '../../src/engine/checkpoint/atomic.ts'
@@ -379,6 +379,14 @@ describe('a run that fails', () => {
       expect((await run(folder)).outcome).toBe('finished')
       expect(results(folder)).toEqual(results(whole))
     }
+  })
+
+  it('says what the disk refused, without a stack trace', async () => {
+    const folder = folderWithSuites(whole)
+    mkdirSync(path.join(folder, 'metrics.jsonl'))
+    const error = await run(folder).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(ParallelR1Error)
+    expect(String(error)).toMatch(/The disk failed\. .*go on with --resume\. \(EISDIR.*metrics\.jsonl/)
   })
 
   it('refuses fast numerics on the CPU', async () => {
