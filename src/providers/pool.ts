@@ -60,22 +60,17 @@ interface EngineEntry {
 }
 
 const IDLE_MS = 60_000
-/** Calls this close together look at the files of a checkpoint once. */
-const LOOK_MS = 250
 
 export class ModelPool {
   readonly #opener: Opener
   readonly #idleMs: number
-  readonly #lookMs: number
-  readonly #versions = new Map<string, { version: Promise<string>; seen: number }>()
   readonly #models = new Map<string, Entry>()
   readonly #engines = new Map<string, EngineEntry>()
   readonly #closing = new Set<Promise<void>>()
 
-  constructor(opener: Opener = defaultOpener, { idleMs = IDLE_MS, lookMs = LOOK_MS }: { idleMs?: number; lookMs?: number } = {}) {
+  constructor(opener: Opener = defaultOpener, { idleMs = IDLE_MS }: { idleMs?: number } = {}) {
     this.#opener = opener
     this.#idleMs = idleMs
-    this.#lookMs = lookMs
   }
 
   /** Number of models loaded or being loaded. */
@@ -87,10 +82,13 @@ export class ModelPool {
 
   /** The checkpoint of `settings` and the engine for it, without weights as long as nobody asks for the model. */
   async acquire(settings: ModelSettings, user: object): Promise<Lease> {
-    const version = await this.#versionOf(settings.checkpoint)
-    const key = JSON.stringify([settings, version])
+    const version = await versionOf(settings.checkpoint)
+    const place = JSON.stringify(settings)
+    const key = `${place}\n${version}`
     let entry = this.#models.get(key)
     if (!entry) {
+      // Nobody asks again for what the folder held before.
+      for (const [other, old] of this.#models) if (other.startsWith(`${place}\n`)) this.#retire(other, old)
       const engine = this.#engineFor(settings)
       const opened = this.#open(engine, settings)
       entry = { version, opened, engine, leases: 0, users: new Set(), leaving: false }
@@ -133,17 +131,6 @@ export class ModelPool {
   async releaseAll(): Promise<void> {
     for (const [key, entry] of this.#models) this.#retire(key, entry)
     await this.#closed()
-  }
-
-  /** Looking at the files of every row again would cost more than all else that a stored row costs. A load compares exactly. */
-  #versionOf(folder: string): Promise<string> {
-    const now = performance.now()
-    const last = this.#versions.get(folder)
-    if (last && now - last.seen < this.#lookMs) return last.version
-    const version = versionOf(folder)
-    this.#versions.set(folder, { version, seen: now })
-    version.catch(() => this.#versions.delete(folder))
-    return version
   }
 
   #giveBack(key: string, entry: Entry): void {
@@ -197,7 +184,6 @@ export class ModelPool {
     try {
       const thinker = await this.#opener.openThinker(await entry.engine.engine, checkpoint, settings)
       if ((await versionOf(settings.checkpoint)) === entry.version) return thinker
-      this.#versions.delete(settings.checkpoint)
       await thinker.close()
       throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
     } catch (error) {

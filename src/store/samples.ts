@@ -59,7 +59,7 @@ export class SampleStore {
   }
 
   /** Hash of a checkpoint, read once and then known by its signature, in later processes too. Undefined where there is no store. Throws what reading the files throws. */
-  checkpointHash(identity: Identity): Promise<string | undefined> {
+  checkpointHash(identity: Pick<Identity, 'signature' | 'hash'>): Promise<string | undefined> {
     const { signature } = identity
     let hash = this.#hashes.get(signature)
     if (!hash) {
@@ -84,7 +84,7 @@ export class SampleStore {
     await worker.terminate()
   }
 
-  async #hash({ signature, hash }: Identity): Promise<string | undefined> {
+  async #hash({ signature, hash }: Pick<Identity, 'signature' | 'hash'>): Promise<string | undefined> {
     const known = await this.#ask((id) => ({ kind: 'hash', id, signature }))
     if (typeof known === 'string') return known
     if (this.#unusable) return undefined

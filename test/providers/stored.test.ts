@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { CallApiContextParams, ProviderResponse } from 'promptfoo'
@@ -92,6 +92,26 @@ describe('stored samples', () => {
     expect(await fresh({ maxTokens: 60 })).toBe(16)
     await writeTinyCheckpoint(path.join(folder, 'copy'), { seed: 2 })
     expect(await fresh({ checkpoint: path.join(folder, 'copy') })).toBe(16)
+  })
+
+  it('are not served where the files of the checkpoint were changed in place, nor is the model that was loaded', async () => {
+    const [place, other] = ['place', 'other'].map((name) => path.join(folder, name))
+    await writeTinyCheckpoint(place)
+    await writeTinyCheckpoint(other, { seed: 3 })
+    const before = await answers({ checkpoint: place })
+    const { size, atime, mtime } = statSync(path.join(place, 'model.safetensors'))
+    const bytes = readFileSync(path.join(other, 'model.safetensors'))
+    expect(bytes.length).toBe(size)
+    const descriptor = openSync(path.join(place, 'model.safetensors'), 'r+')
+    writeSync(descriptor, bytes)
+    closeSync(descriptor)
+    utimesSync(path.join(place, 'model.safetensors'), atime, mtime)
+    const after = await answers({ checkpoint: place })
+    expect(cached(after)).toBe(0)
+    const fresh = await answers({ checkpoint: other }, { bustCache: true })
+    expect(after.map(content)).toEqual(fresh.map(content))
+    expect(after.map(content)).not.toEqual(before.map(content))
+    expect(cached(await answers({ checkpoint: place }))).toBe(16)
   })
 
   it('of exact numerics are not served to fast ones, nor the other way round', async () => {

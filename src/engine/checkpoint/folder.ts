@@ -64,7 +64,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   }
   const parallelFile = path.join(folder, parallelInfoFile)
   const parallel = readJsonIfPresent(parallelFile)
-  return {
+  const checkpoint = {
     folder,
     config,
     tokenizer,
@@ -74,6 +74,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     weights: folderWeights(folder, config),
     identity,
   }
+  await identity.confirm()
+  return checkpoint
 }
 
 function readGeneration(folder: string, config: JsonObject, model: ModelConfig, tokenizer?: Tokenizer): Checkpoint['generation'] {

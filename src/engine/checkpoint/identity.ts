@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { createReadStream, existsSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { recoverFolder } from './atomic.ts'
 import { configFile, decisiveFiles, fileProblem, statFile } from './files.ts'
-import { errorCode, problem } from './problem.ts'
-import { weightFiles } from './safetensors.ts'
+import { problem } from './problem.ts'
+import { indexFile, singleFile, weightFiles } from './safetensors.ts'
 
 /**
  * Which checkpoint a folder holds. The signature notices that it was written anew and costs one look at each file; the hash says
@@ -20,35 +20,73 @@ export interface Identity {
    * @throws CheckpointError when the folder was written anew since it was opened
    */
   hash(): Promise<string>
+  /** @throws CheckpointError when the folder was written anew since */
+  confirm(): Promise<void>
 }
 
 /** The identity of the checkpoint in a folder, undefined where it has no config.json. A save that was interrupted is finished or undone first. */
 export async function identityOf(folder: string): Promise<Identity | undefined> {
   const signature = await signatureOf(folder)
-  return signature === undefined ? undefined : { signature, hash: () => knownHash(folder, signature) }
+  if (signature === undefined) return undefined
+  return { signature, hash: () => knownHash(folder, signature), confirm: () => confirm(folder, signature) }
 }
 
-/** See {@link Identity.signature}; undefined where there is no config.json. */
-export async function signatureOf(folder: string): Promise<string | undefined> {
+/**
+ * See {@link Identity.signature}; undefined where there is no config.json. Some microseconds a file, so that every request can ask. Where a file was
+ * written a moment ago it waits that moment: a file system gives writes that come close together one time, and a second one would not show.
+ * @throws CheckpointError where the files are written all the time
+ */
+export async function signatureOf(folder: string, { patienceMs = 5000 } = {}): Promise<string | undefined> {
   const config = path.join(folder, configFile)
   // A save that was cut short may have left the folder under another name.
   if (!existsSync(config)) await recoverFolder(folder)
   if (!existsSync(config)) return undefined
-  const files = filesOf(folder).map(async (name) => `${name}:${await mark(path.join(folder, name))}`)
-  return (await Promise.all(files)).join('\n')
+  const end = Date.now() + patienceMs
+  for (let now = Date.now(); now < end; now = Date.now()) {
+    const marks = namesOf(folder).map((name) => ({ name, ...mark(path.join(folder, name)) }))
+    // A time that lies far ahead is another machine's, and waiting tells nothing.
+    const wait = Math.max(...marks.map(({ changed, grain }) => (Math.abs(now - changed) < grain ? changed + grain - now : 0)))
+    if (wait === 0) return marks.map(({ name, text }) => `${name}:${text}`).join('\n')
+    shards.delete(folder)
+    await setTimeout(wait)
+  }
+  throw problem({ file: folder }, 'a checkpoint that nobody writes', 'one that is being written', 'Use it when it is complete.')
 }
 
-/** Names of all files that decide an answer, there or not: one that comes later changes the answer, too. */
-function filesOf(folder: string): string[] {
-  return [...decisiveFiles, ...weightFiles(folder)]
+/** folder → names of its weights, and the marks of the files that say so */
+const shards = new Map<string, { said: string; names: string[] }>()
+
+/** Names of all files that decide an answer, there or not: one that comes later changes the answer, too. An index of shards is read once. */
+function namesOf(folder: string): string[] {
+  const said = [singleFile, indexFile].map((name) => mark(path.join(folder, name)).text).join()
+  let known = shards.get(folder)
+  if (known?.said !== said) {
+    known = { said, names: weightFiles(folder) }
+    shards.set(folder, known)
+  }
+  return [...decisiveFiles, ...known.names]
 }
 
-async function mark(file: string): Promise<string> {
+interface Mark {
+  text: string
+  /** Milliseconds since 1970; never for a file that is not there. */
+  changed: number
+  /** Writes that come closer together, in milliseconds, may have the same time. */
+  grain: number
+}
+
+const ABSENT: Mark = { text: 'absent', changed: Number.NEGATIVE_INFINITY, grain: 0 }
+
+/** The time of the last change (ctime) cannot be set back as that of the last write can, and changes with it. */
+function mark(file: string): Mark {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true })
-    return [dev, ino, size, mtimeNs, ctimeNs].join(':')
+    const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+    if (!stats) return ABSENT
+    const { dev, ino, size, mtimeNs, ctimeNs } = stats
+    // Linux counts file times in ticks of up to 10 ms. Older and network file systems keep whole seconds, FAT two of them.
+    const grain = ctimeNs % 1_000_000_000n === 0n ? 2000 : 15
+    return { text: [dev, ino, size, mtimeNs, ctimeNs].join(':'), changed: Number(ctimeNs / 1_000_000n), grain }
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return 'absent'
     throw fileProblem(file, error)
   }
 }
@@ -68,7 +106,7 @@ function knownHash(folder: string, signature: string): Promise<string> {
 
 async function contentHash(folder: string, signature: string): Promise<string> {
   const hash = createHash('sha256')
-  for (const name of filesOf(folder)) {
+  for (const name of namesOf(folder)) {
     const file = path.join(folder, name)
     const size = statFile(file)?.size
     hash.update(`${name}\0${size ?? 'absent'}\0`)
@@ -79,8 +117,11 @@ async function contentHash(folder: string, signature: string): Promise<string> {
       throw fileProblem(file, error)
     }
   }
-  if ((await signatureOf(folder)) !== signature) {
-    throw problem({ file: folder }, 'the checkpoint that was opened', 'one that was written since', 'Open it again.')
-  }
+  await confirm(folder, signature)
   return hash.digest('hex')
+}
+
+async function confirm(folder: string, signature: string): Promise<void> {
+  if ((await signatureOf(folder)) === signature) return
+  throw problem({ file: folder }, 'the checkpoint that was opened', 'one that was written since', 'Open it again.')
 }

@@ -1,6 +1,19 @@
-import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { ChatTemplate } from '../../../src/engine/checkpoint/chat-template.ts'
 import { decisiveFiles } from '../../../src/engine/checkpoint/files.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { identityOf, signatureOf } from '../../../src/engine/checkpoint/identity.ts'
@@ -100,6 +113,48 @@ describe('the identity of a checkpoint', () => {
     const hash = await identity.hash()
     rmSync(path.join(folder, 'model.safetensors'))
     expect(await identity.hash()).toBe(hash)
+  })
+
+  it.each(['config.json', 'model.safetensors'])(
+    'shows every write to %s, however soon it comes, of the same size and with its times set back',
+    async (name) => {
+      const folder = await tinyCheckpoint()
+      const file = path.join(folder, name)
+      const seen = new Set<string | undefined>()
+      for (let write = 0; write < 12; write++) {
+        seen.add(await signatureOf(folder))
+        const { atime, mtime } = statSync(file)
+        const descriptor = openSync(file, 'r+')
+        writeSync(descriptor, readFileSync(file))
+        closeSync(descriptor)
+        utimesSync(file, atime, mtime)
+      }
+      expect(seen.size).toBe(12)
+    },
+  )
+
+  it('is not told while the files are written', async () => {
+    const folder = await tinyCheckpoint()
+    const { ctimeMs } = statSync(path.join(folder, 'config.json'))
+    const now = vi
+      .spyOn(Date, 'now')
+      .mockReturnValueOnce(ctimeMs)
+      .mockReturnValueOnce(ctimeMs)
+      .mockReturnValue(ctimeMs + 60)
+    await expect(signatureOf(folder, { patienceMs: 50 })).rejects.toThrow('one that is being written. Use it when it is complete.')
+    now.mockRestore()
+  })
+
+  it('is confirmed before a checkpoint is used that was written while it was opened', async () => {
+    const folder = await tinyCheckpoint()
+    const load = ChatTemplate.load
+    const spy = vi.spyOn(ChatTemplate, 'load').mockImplementationOnce((from) => {
+      change(path.join(folder, 'tokenizer.json'))
+      return load(from)
+    })
+    await expect(openCheckpoint(folder)).rejects.toThrow('one that was written since. Open it again.')
+    spy.mockRestore()
+    await expect(openCheckpoint(folder)).resolves.toMatchObject({ folder })
   })
 
   it('is none where there is no configuration', async () => {
