@@ -1,34 +1,31 @@
-import { createHash } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { UnavailableError } from '../engine/errors.ts'
+import { checksumOf, type SampleRow, wholeRow } from './row.ts'
+import { salvage } from './salvage.ts'
+import {
+  closeQuietly,
+  type Database,
+  isBusy,
+  isDamage,
+  isReadOnly,
+  loadLibsql,
+  messageOf,
+  type OpenDatabase,
+  prepared,
+  type Statement,
+  transaction,
+} from './sqlite.ts'
 
 /**
  * The SQLite file that samples live in. Everything here is synchronous and may wait for the disk or for another process:
  * it runs in worker.ts, on a thread of its own.
  *
- * Several processes may have the file open (write-ahead log, busy timeout). Every sample carries a checksum. A file that SQLite or a
- * checksum finds damaged is renamed and a new one begun: nothing of it is trusted.
+ * Several processes may have the file open (write-ahead log, busy timeout). Every sample carries a checksum. One that does not match it is no
+ * sample, and the next one of its key takes its place. A file that SQLite finds damaged is renamed, and what is whole of it goes into a new one
+ * (salvage.ts). A file that cannot be written serves what it has.
  */
-
-/** The part of libsql that is used. Arguments of a statement always go in an array: a bare Buffer ends the process. */
-interface Database {
-  exec(sql: string): void
-  prepare(sql: string): Statement
-  close(): void
-}
-
-interface Statement {
-  run(values: readonly unknown[]): unknown
-  get(values: readonly unknown[]): Record<string, unknown> | undefined
-}
-
-type OpenDatabase = new (file: string, options: { timeout: number }) => Database
-
-export interface SampleRow {
-  key: string
-  value: Uint8Array
-}
 
 export interface SampleFileOptions {
   /** Told in one line what the user should know. */
@@ -53,6 +50,7 @@ interface Connection {
   database: Database
   /** Inode of the file, so that the file of another process that came in its place is left alone. */
   inode: number
+  writable: boolean
   find: Statement
   keep: Statement
   findHash: Statement
@@ -66,6 +64,7 @@ export class SampleFile {
   readonly #busyMs: number
   #current: Connection | undefined
   #setAsides = 0
+  readonly #told = new Set<string>()
 
   private constructor(file: string, open: OpenDatabase, { notify, busyMs = 5000 }: SampleFileOptions) {
     this.file = file
@@ -96,22 +95,20 @@ export class SampleFile {
     return this.#guarded(() => {
       const row = this.#connection.find.get([key])
       if (!row) return undefined
-      const { value, checksum } = row
-      if (!(value instanceof Uint8Array && checksum instanceof Uint8Array) || !checksumOf({ key, value }).equals(checksum)) {
-        throw new DamageError('a checksum does not match')
-      }
-      return value
+      const whole = wholeRow({ key, ...row })
+      if (!whole)
+        this.#once(`a stored sample does not match its checksum and is drawn again, as is every other like it. It is in ${this.file}.`)
+      return whole?.value
     })
   }
 
-  /** Writes all rows in one transaction; later values replace earlier ones. Throws what SQLite throws (disk full, busy), and then nothing is written. */
+  /**
+   * Writes all rows in one transaction; later values replace earlier ones. Throws what SQLite throws (disk full, busy), and then nothing is written.
+   * A file that cannot be written at all keeps nothing.
+   */
   write(rows: readonly SampleRow[]): void {
     const write = () => {
-      const { keep } = this.#connection
-      this.#transaction(() => {
-        for (const row of rows) keep.run([row.key, checksumOf(row), row.value])
-        return true
-      })
+      this.#write(rows, this.#connection)
       return true
     }
     // Into the new file where the old one proved damaged.
@@ -127,7 +124,9 @@ export class SampleFile {
   }
 
   keepCheckpointHash(signature: string, hash: string): void {
-    this.#guarded(() => void this.#connection.keepHash.run([signature, hash]))
+    this.#guarded(() => {
+      if (this.#connection.writable) this.#connection.keepHash.run([signature, hash])
+    })
   }
 
   /** libsql lets the file go when the statements have been collected, at the latest with the thread. */
@@ -147,33 +146,54 @@ export class SampleFile {
       return work()
     } catch (error) {
       if (!isDamage(error)) throw error
-      const { database, inode } = this.#connection
+      const { database, inode, writable } = this.#connection
+      if (!writable) {
+        this.#once(`${this.file} is damaged in part (${messageOf(error)}) and cannot be written. What it does not give is drawn again.`)
+        return undefined
+      }
       closeQuietly(database)
       this.#current = this.#replace(error, inode)
       return undefined
     }
   }
 
-  #transaction(work: () => void, database = this.#connection.database): void {
-    database.exec('BEGIN IMMEDIATE')
-    try {
-      work()
-      database.exec('COMMIT')
-    } catch (error) {
-      try {
-        database.exec('ROLLBACK')
-      } catch {
-        // SQLite has undone it already, as it does when the disk is full.
-      }
-      throw error
-    }
+  #write(rows: readonly SampleRow[], { database, keep, writable }: Connection): void {
+    if (!writable) return
+    transaction(database, () => {
+      for (const row of rows) keep.run([row.key, checksumOf(row), row.value])
+    })
   }
 
+  #once(notice: string): void {
+    if (!this.#told.has(notice)) this.#notify(notice)
+    this.#told.add(notice)
+  }
+
+  /** Opens the file, to be read alone where it cannot be written. */
   #connect(): Connection {
-    const database = new this.#openDatabase(this.file, { timeout: this.#busyMs })
+    let connection: Connection
+    try {
+      connection = this.#connectTo(this.file)
+    } catch (error) {
+      if (!isReadOnly(error) || !existsSync(this.file)) throw error
+      if ((statSync(`${this.file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) {
+        throw new UnavailableError(
+          `${this.file} cannot be written, and its last samples are still in ${this.file}-wal. Open it once where it can.`,
+        )
+      }
+      // SQLite wants to make its files for locks beside it, unless it is told that nobody writes.
+      connection = this.#connectTo(`${pathToFileURL(this.file).href}?immutable=1`)
+    }
+    if (!connection.writable) this.#once(`${this.file} cannot be written. Its samples are used, new ones are not kept.`)
+    return connection
+  }
+
+  #connectTo(address: string): Connection {
+    const database = new this.#openDatabase(address, { timeout: this.#busyMs })
     try {
       const number = (pragma: string) => Number(database.prepare(`PRAGMA ${pragma}`).get([])?.[pragma])
       const isNew = Number(database.prepare('SELECT count(*) AS tables FROM sqlite_master').get([])?.tables) === 0
+      if (isNew && address !== this.file) throw new UnavailableError(`${this.file} is empty and cannot be written.`)
       if (!isNew) {
         // Before anything is changed: this may be anybody's database.
         if (number('application_id') !== APPLICATION_ID) throw new UnavailableError(`${this.file} is the database of another program.`)
@@ -181,17 +201,21 @@ export class SampleFile {
           throw new UnavailableError(`${this.file} was written by another version of parallel-r1.`)
         }
       }
-      this.#untilFree(() => database.exec('PRAGMA journal_mode = WAL'))
-      // A commit reaches the operating system, so it survives the end of the process; a power cut may take the last ones, never the file.
-      database.exec('PRAGMA synchronous = NORMAL')
-      if (isNew) this.#transaction(() => database.exec(SCHEMA), database)
+      const writable = isNew || canWrite(database)
+      if (writable) {
+        this.#untilFree(() => database.exec('PRAGMA journal_mode = WAL'))
+        // A commit reaches the operating system, so it survives the end of the process; a power cut may take the last ones, never the file.
+        database.exec('PRAGMA synchronous = NORMAL')
+        if (isNew) transaction(database, () => database.exec(SCHEMA))
+      }
       return {
         database,
         inode: statSync(this.file).ino,
-        find: database.prepare('SELECT checksum, value FROM samples WHERE key = ?'),
-        keep: database.prepare('INSERT OR REPLACE INTO samples (key, checksum, value) VALUES (?, ?, ?)'),
-        findHash: database.prepare('SELECT hash FROM checkpoints WHERE fingerprint = ?'),
-        keepHash: database.prepare('INSERT OR REPLACE INTO checkpoints (fingerprint, hash) VALUES (?, ?)'),
+        writable,
+        find: prepared(database, 'SELECT checksum, value FROM samples WHERE key = ?'),
+        keep: prepared(database, 'INSERT OR REPLACE INTO samples (key, checksum, value) VALUES (?, ?, ?)'),
+        findHash: prepared(database, 'SELECT hash FROM checkpoints WHERE fingerprint = ?'),
+        keepHash: prepared(database, 'INSERT OR REPLACE INTO checkpoints (fingerprint, hash) VALUES (?, ?)'),
       }
     } catch (error) {
       closeQuietly(database)
@@ -213,58 +237,45 @@ export class SampleFile {
     }
   }
 
-  /** Renames the damaged file and opens a new one. `inode`: of the file that was found damaged, if it is known. */
+  /** Renames the damaged file, opens a new one and puts what is whole into it. `inode`: of the file that was found damaged, if it is known. */
   #replace(error: unknown, inode: number | undefined): Connection {
     if (++this.#setAsides > MOST_SET_ASIDE) throw new UnavailableError(`${this.file} was damaged again and again: ${messageOf(error)}.`)
     if (inode === undefined && !looksLikeDatabase(this.file)) {
       throw new UnavailableError(`${this.file} is not a database. Name one that ends in .db, or a file that does not exist yet.`)
     }
     // Another process may have done it meanwhile.
-    if (inode === undefined || statSync(this.file, { throwIfNoEntry: false })?.ino === inode) {
-      const aside = `${this.file}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
-      // The log first: it must never meet a new file.
-      for (const suffix of ['-wal', '-shm', '']) {
-        if (existsSync(this.file + suffix)) renameSync(this.file + suffix, aside + suffix)
-      }
-      this.#notify(`the stored samples are damaged (${messageOf(error)}) and set aside as ${aside}. They are drawn again.`)
+    if (inode !== undefined && statSync(this.file, { throwIfNoEntry: false })?.ino !== inode) return this.#connect()
+    const aside = `${this.file}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
+    // The log first: it must never meet a new file.
+    for (const suffix of ['-wal', '-shm', '']) {
+      if (existsSync(this.file + suffix)) renameSync(this.file + suffix, aside + suffix)
     }
-    return this.#connect()
+    const connection = this.#connect()
+    let saved = 0
+    try {
+      salvage(this.#openDatabase, aside, (rows) => {
+        this.#write(rows, connection)
+        saved += rows.length
+      })
+    } catch {
+      // A full disk, or another process that writes: what is left is drawn again.
+    }
+    const rest = saved === 0 ? 'They' : `${saved} of them are whole and kept. The others`
+    this.#notify(`the stored samples are damaged (${messageOf(error)}) and set aside as ${aside}. ${rest} are drawn again.`)
+    return connection
   }
 }
 
-async function loadLibsql(): Promise<OpenDatabase> {
+/** Asks for a write that changes nothing: SQLite opens a file that it may only read without a word. */
+function canWrite(database: Database): boolean {
   try {
-    const { default: Database } = await import('libsql')
-    return Database as unknown as OpenDatabase
+    database.exec('UPDATE checkpoints SET hash = hash WHERE 0')
+    return true
   } catch (error) {
-    // Only the first line: Node adds the stack of requires.
-    const [reason] = messageOf(error).split('\n')
-    throw new UnavailableError(`libsql is not installed for this machine (${reason}). npm install without --omit=optional brings it.`)
+    if (isBusy(error)) return true
+    if (isReadOnly(error)) return false
+    throw error
   }
-}
-
-/** First 16 bytes of SHA-256 over key and value. */
-function checksumOf({ key, value }: SampleRow): Buffer {
-  return createHash('sha256').update(key).update(value).digest().subarray(0, 16)
-}
-
-/** Found damaged by us rather than by SQLite. */
-class DamageError extends Error {}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-function isDamage(error: unknown): boolean {
-  return error instanceof DamageError || /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error))
-}
-
-export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** By its name or by its first bytes; what is neither may be somebody's text and is not renamed. */
@@ -279,12 +290,4 @@ function looksLikeDatabase(file: string): boolean {
     closeSync(descriptor)
   }
   return start.toString('latin1') === magic
-}
-
-function closeQuietly(database: Database): void {
-  try {
-    database.close()
-  } catch {
-    // It is being given up for a reason that has been or will be reported.
-  }
 }

@@ -4,7 +4,8 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { isBusy, SampleFile } from './file.ts'
+import { SampleFile } from './file.ts'
+import { isBusy } from './sqlite.ts'
 
 export type StoreRequest =
   | { kind: 'get'; id: number; key: string }
