@@ -158,6 +158,11 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
         std::copy(result->logprobs.begin(), result->logprobs.end(), logprobs.Data());
         out.Set("ids", ids);
         out.Set("logprobs", logprobs);
+        if (!result->faults.empty()) {
+          Napi::Int32Array faults = Napi::Int32Array::New(env, result->faults.size());
+          std::copy(result->faults.begin(), result->faults.end(), faults.Data());
+          out.Set("faults", faults);
+        }
         return out;
       };
     });
@@ -218,6 +223,12 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
         };
         out.Set("logprobs", array(result->logprobs));
         if (entropy) out.Set("entropies", array(result->entropies));
+        if (result->fault_token >= 0) {
+          Napi::Object fault = Napi::Object::New(env);
+          fault.Set("token", result->fault_token);
+          fault.Set("place", result->fault);
+          out.Set("fault", fault);
+        }
         return out;
       };
     });

@@ -189,7 +189,8 @@ class Ops {
   /// out row rows[i] = x row i; other rows are left alone.
   virtual void scatter_rows(float* out, const float* x, const int* rows, int n, int C) = 0;
 
-  /// Divides by the temperature and sets the row's excluded ids to −infinity, in place.
+  /// Divides by the temperature and sets the row's excluded ids to −infinity, in place. A row that holds a number which is
+  /// not finite becomes NaN at id 0: nothing is drawn from it, and its scores are NaN.
   virtual void prepare_logits(float* logits, int n, int V, const float* temperatures, const int* const* excluded,
                               const int* excluded_counts) = 0;
   /// Log-softmax of prepared logits at `targets`; entropies only if asked for.
@@ -197,7 +198,7 @@ class Ops {
   /// Prepared logits become dLoss/dlogits: weight / temperature * (1[v = target] − p(v)).
   virtual void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights,
                                 float temperature, int n, int V) = 0;
-  /// Draws ids from prepared logits; −1 where nothing is sampled. Counter-based: (seed, stream, position) → draw.
+  /// Draws ids from prepared logits; −1 where nothing is sampled or a row is not finite. Counter-based: (seed, stream, position) → draw.
   virtual void sample_rows(int* ids, float* logits, const SamplingRow* rows, int n, int V) = 0;
 
   /// Sum of squares in double, in a fixed order.

@@ -27,7 +27,36 @@ inline float row_max(const float* x, int n) {
   return hmax(m);
 }
 
+/// Whether all n numbers are finite: 0 times anything else is NaN.
+inline bool finite_row(const float* x, int n) {
+  V sum = set1(0.0f);
+  const V zero = sum;
+  int i = 0;
+  for (; i + 16 <= n; i += 16) sum = fma(load(x + i), zero, sum);
+  if (i < n) sum = fma(load_partial(x + i, n - i, 0.0f), zero, sum);
+  return !std::isnan(hsum(sum));
+}
+
+/// x (n) *= factor; whether all of it is finite then.
+inline bool scale_row(float* x, float factor, int n) {
+  V sum = set1(0.0f);
+  const V zero = sum, f = set1(factor);
+  int i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const V y = mul(load(x + i), f);
+    sum = fma(y, zero, sum);
+    store(x + i, y);
+  }
+  if (i < n) {
+    const V y = mul(load_partial(x + i, n - i, 0.0f), f);
+    sum = fma(y, zero, sum);
+    store_partial(x + i, y, n - i);
+  }
+  return !std::isnan(hsum(sum));
+}
+
 inline RowScore score_row(const float* logits, int target, int V_, bool entropy) {
+  if (std::isnan(logits[0])) return {NAN, NAN, NAN};
   float max = row_max(logits, V_);
   V vm = set1(max), sum = set1(0.0f), weighted = set1(0.0f);
   for (int i = 0; i < V_; i += 16) {
@@ -73,6 +102,7 @@ inline int argmax(const float* x, int n) {
 /// Inverse transform in id order. `logits` is prepared; top-k and top-p keep the most likely ids (lowest id first at a
 /// tie) and set the rest to −infinity.
 inline int sample_row(float* logits, const SamplingRow& row, int V_, float* scratch) {
+  if (std::isnan(logits[0])) return -1;
   if (row.temperature == 0.0f) return argmax(logits, V_);
   const float max = row_max(logits, V_);
   V vm = set1(max);

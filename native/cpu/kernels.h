@@ -404,13 +404,9 @@ class CpuOps final : public Ops {
     rows(n, V_, [&](int r) {
       float* row = logits + static_cast<size_t>(r) * V_;
       const float temperature = temperatures[r];
-      if (temperature > 0.0f && temperature != 1.0f) {
-        V inverse = set1(1.0f / temperature);
-        int i = 0;
-        for (; i + 16 <= V_; i += 16) store(row + i, mul(load(row + i), inverse));
-        if (i < V_) store_partial(row + i, mul(load_partial(row + i, V_ - i, 0.0f), inverse), V_ - i);
-      }
+      const bool finite = temperature > 0.0f && temperature != 1.0f ? scale_row(row, 1.0f / temperature, V_) : finite_row(row, V_);
       for (int i = 0; i < excluded_counts[r]; i++) row[excluded[r][i]] = -INFINITY;
+      if (!finite) row[0] = NAN;
     });
   }
 

@@ -25,16 +25,25 @@ __device__ __forceinline__ uint32_t philox(uint64_t key, uint32_t stream, uint32
   return c0;
 }
 
-/// Divides by the temperature and sets excluded ids to −infinity. first (n + 1): the row's part of `excluded`.
+/// Divides by the temperature and sets excluded ids to −infinity; NaN at id 0 where a number is not finite. first (n + 1): the
+/// row's part of `excluded`.
 __global__ void prepare_rows(float* logits, int V, const float* temperatures, const int* first, const int* excluded) {
+  __shared__ float scratch[32];
   float* row = logits + static_cast<int64_t>(blockIdx.x) * V;
   const float temperature = temperatures[blockIdx.x];
-  if (temperature > 0.0f && temperature != 1.0f) {
-    const float inverse = 1.0f / temperature;
-    for (int i = threadIdx.x; i < V; i += blockDim.x) row[i] *= inverse;
-    __syncthreads();
+  const bool scales = temperature > 0.0f && temperature != 1.0f;
+  const float inverse = 1.0f / temperature;
+  float infinite = 0.0f;
+  for (int i = threadIdx.x; i < V; i += blockDim.x) {
+    const float x = scales ? row[i] * inverse : row[i];
+    if (scales) row[i] = x;
+    if (!(fabsf(x) < infinity())) infinite = 1.0f;
   }
+  infinite = block_max(infinite, scratch);
+  __syncthreads();
   for (int i = first[blockIdx.x] + threadIdx.x; i < first[blockIdx.x + 1]; i += blockDim.x) row[excluded[i]] = -infinity();
+  __syncthreads();
+  if (threadIdx.x == 0 && infinite > 0.0f) row[0] = infinity() - infinity();
 }
 
 /// A target below 0 scores id 0.
@@ -59,6 +68,7 @@ __global__ void score_logits(RowScore* scores, const float* logits, const int* t
     score.lse = max + log_total;
     score.logprob = row[target] - score.lse;
     score.entropy = entropy ? log_total - weighted / sum : 0.0f;
+    if (!(row[0] == row[0])) score = {row[0], row[0], row[0]};
     scores[blockIdx.x] = score;
   }
 }
@@ -99,7 +109,7 @@ __global__ void __launch_bounds__(kRowThreads) sample_logits(int* ids, const flo
   __shared__ int best, last;
   const SamplingRow s = rows[blockIdx.x];
   const float* row = logits + static_cast<int64_t>(blockIdx.x) * V;
-  if (s.temperature < 0.0f) {
+  if (s.temperature < 0.0f || !(row[0] == row[0])) {
     if (threadIdx.x == 0) ids[blockIdx.x] = -1;
     return;
   }

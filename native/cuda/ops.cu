@@ -460,14 +460,12 @@ class CudaOps final : public Ops {
   void prepare_logits(float* logits, int n, int V, const float* temperatures, const int* const* excluded,
                       const int* excluded_counts) override {
     sampled_ = false;
-    bool any = false;
+    if (n == 0) return;
     std::vector<int> first(1, 0), ids;
     for (int r = 0; r < n; r++) {
-      any = any || excluded_counts[r] > 0 || (temperatures[r] > 0.0f && temperatures[r] != 1.0f);
       ids.insert(ids.end(), excluded[r], excluded[r] + excluded_counts[r]);
       first.push_back(static_cast<int>(ids.size()));
     }
-    if (!any) return;
     ids.push_back(0);  // never empty
     launch(prepare_rows, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, logits, V, staged(temperatures, n),
            staged(first.data(), n + 1), staged(ids.data(), static_cast<int>(ids.size())));

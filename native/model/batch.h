@@ -19,8 +19,14 @@ struct Batch {
   float temperature = 1.0f;
 };
 
+/// Where numbers that are not finite were first seen: the embedding, the output of layer l, or the logits of a model of so many layers.
+constexpr int kFaultNone = -1, kFaultEmbedding = 0;
+inline int fault_of_layer(size_t l) { return static_cast<int>(l) + 1; }
+inline int fault_of_head(size_t layers) { return static_cast<int>(layers) + 1; }
+
 struct ForwardResult {
   std::vector<float> logprobs, entropies;
+  int fault_token = -1, fault = kFaultNone;  // the first token whose logits are not finite
 };
 
 /// New tokens of several sequences, with the cache slots they take and what each of them sees.
@@ -34,8 +40,9 @@ struct Step {
 };
 
 struct StepResult {
-  std::vector<int> ids;
+  std::vector<int> ids;  // −1 where the logits are not finite
   std::vector<float> logprobs;
+  std::vector<int> faults;  // one an entry of ids; empty: none
 };
 
 struct UpdateOptions {

@@ -1,6 +1,7 @@
 #include "head.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace pr1 {
 
@@ -90,6 +91,7 @@ ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspac
       result.logprobs[t] = scores[i].logprob;
       lse_[t] = scores[i].lse;
       if (entropy) result.entropies[t] = scores[i].entropy;
+      if (result.fault_token < 0 && !std::isfinite(scores[i].lse)) result.fault_token = t;
     }
   });
   return result;
@@ -154,7 +156,13 @@ StepResult Head::sample(const float* x, const Step& step, Workspace& w) {
     ops_.prepare_logits(logits, count, V, temperatures.data(), excluded.data(), counts.data());
     ops_.sample_rows(result.ids.data() + r, logits, step.sampling.data() + r, count, V);
     ops_.score_rows(scores.data(), logits, result.ids.data() + r, count, V, false);
-    for (int i = 0; i < count; i++) result.logprobs[r + i] = scores[i].logprob;
+    for (int i = 0; i < count; i++) {
+      result.logprobs[r + i] = scores[i].logprob;
+      if (std::isfinite(scores[i].lse)) continue;
+      result.ids[r + i] = -1;
+      result.faults.resize(static_cast<size_t>(total), kFaultNone);
+      result.faults[r + i] = kFaultEmbedding;
+    }
   });
   return result;
 }

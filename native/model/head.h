@@ -36,11 +36,11 @@ class Head {
   /// Called between chunks of rows; may throw.
   std::function<void()> between = [] {};
 
-  /// Log-probabilities (and entropies) of the next ids after x (T, hidden), for the batch's targets.
+  /// Log-probabilities (and entropies) of the next ids after x (T, hidden), for the batch's targets. Names a token at fault only.
   ForwardResult score(const float* x, const Batch& batch, bool entropy, Workspace& w);
   /// dx (T, hidden) = gradient of x from weights (T), dLoss/dLogprob of what `score` gave; gradients of norm and matrix += ….
   void score_backward(float* dx, const float* x, const Batch& batch, const std::vector<float>& weights, Workspace& w);
-  /// Draws the next ids after the step's rows of x (T, hidden).
+  /// Draws the next ids after the step's rows of x (T, hidden). Faults are marked; where they come from is not known here.
   StepResult sample(const float* x, const Step& step, Workspace& w);
 
  private:

@@ -87,6 +87,27 @@ void Model::ensure_positions(const std::vector<int>& positions) {
   for (const auto& rope : ropes_) rope->ensure(last);
 }
 
+/// Whether rows begin … end − 1 of x (T, hidden) are.
+bool Model::finite(const float* x, int begin, int end) const {
+  std::vector<float> rows(static_cast<size_t>(end - begin) * spec_.hidden);
+  ops_.download(rows.data(), x + static_cast<size_t>(begin) * spec_.hidden, rows.size());
+  return std::all_of(rows.begin(), rows.end(), [](float value) { return std::isfinite(value); });
+}
+
+/// Where rows begin … end − 1, whose logits are not finite, first were not: computes the layers once more, and looks after each.
+template <class Layers>
+int Model::locate(const Layers& layers, int begin, int end) const {
+  int found = fault_of_head(layers_.size());
+  ops_.begin_pass();
+  layers([&](int place, const float* x) {
+    if (place < found && !finite(x, begin, end)) found = place;
+  });
+  return found;
+}
+
+/// What `layers` is told after each where nobody looks.
+static constexpr auto nobody = [](int, const float*) {};
+
 // ---- Training ----
 
 ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entropy) {
@@ -106,14 +127,24 @@ ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entro
   float* xs = xs_.get(stream * (keep ? depth + 1 : 2));
   float* saved = saved_.get(per_layer * (every_layer ? depth : 1));
   auto x_at = [&](size_t l) { return xs + stream * (keep ? l : l & 1); };
-  embedding_.forward(x_at(0), b.ids.data(), T);
-  for (size_t l = 0; l < depth; l++) {
-    check_cancelled();
-    const Layer::Saved s = layers_[l].carve(saved + (every_layer ? l : 0) * per_layer, T);
-    layers_[l].forward(x_at(l + 1), x_at(l), s, b.positions.data(), visible_, T, nullptr, work_);
-  }
+  auto layers = [&](auto&& after) {
+    embedding_.forward(x_at(0), b.ids.data(), T);
+    after(kFaultEmbedding, x_at(0));
+    for (size_t l = 0; l < depth; l++) {
+      check_cancelled();
+      const Layer::Saved s = layers_[l].carve(saved + (every_layer ? l : 0) * per_layer, T);
+      layers_[l].forward(x_at(l + 1), x_at(l), s, b.positions.data(), visible_, T, nullptr, work_);
+      after(fault_of_layer(l), x_at(l + 1));
+    }
+  };
+  layers(nobody);
   ForwardResult result = head_.score(x_at(depth), b, entropy, work_);
-  kept_ = keep;
+  kept_ = keep && result.fault_token < 0;
+  if (result.fault_token >= 0) {
+    // A hidden key counts 0 times its value: one token's fault can reach the logits of an earlier one of its sequence.
+    const auto next = std::upper_bound(b.bounds.begin(), b.bounds.end(), result.fault_token);
+    result.fault = locate(layers, *(next - 1), *next);
+  }
   return result;
 }
 
@@ -189,24 +220,37 @@ StepResult Model::step(const Step& step) {
   visible_.build(step);
   float* xs = xs_.get(stream * 2);
   const Layer::Saved s = layers_[0].carve(saved_.get(layers_[0].saved_floats() * static_cast<size_t>(T)), T);
-  auto layers = [&] {
+  auto layers = [&](auto&& after) {
     embedding_.forward(xs, step.ids.data(), T);
+    after(kFaultEmbedding, xs);
     for (size_t l = 0; l < depth; l++) {
       check_cancelled();
       const Layer::Cache cache{step.slots.data(), k_cache_ + l * layer_cache, v_cache_ + l * layer_cache};
-      layers_[l].forward(xs + stream * (~l & 1), xs + stream * (l & 1), s, step.positions.data(), visible_, T, &cache, work_);
+      float* out = xs + stream * (~l & 1);
+      layers_[l].forward(out, xs + stream * (l & 1), s, step.positions.data(), visible_, T, &cache, work_);
+      after(fault_of_layer(l), out);
     }
   };
   if (visible_.narrowed()) {
     // A recorded step knows one list of queries.
     ops_.begin_pass();
-    layers();
+    layers(nobody);
   } else if (ops_.begin_step(this, spec_.heads, step.ids.data(), step.positions.data(), step.slots.data(),
                              step.queries.data(), T)) {
-    layers();
+    layers(nobody);
   }
   ops_.end_step();
-  return head_.sample(xs + stream * (depth & 1), step, work_);
+  StepResult result = head_.sample(xs + stream * (depth & 1), step, work_);
+  for (size_t r = 0; r < result.faults.size(); r++) {
+    if (result.faults[r] == kFaultNone) continue;
+    // The tokens of an input share their runs.
+    const int row = step.rows[r];
+    int begin = row;
+    while (begin > 0 && step.queries[begin - 1].runs == step.queries[row].runs) begin--;
+    result.faults[r] = locate(layers, begin, row + 1);
+    ops_.end_step();
+  }
+  return result;
 }
 
 MemoryPlan Model::plan(double tokens) const {

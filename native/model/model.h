@@ -42,6 +42,9 @@ class Model {
   void prepare_training();
   void ensure_positions(const std::vector<int>& positions);
   void check_cancelled() const;
+  bool finite(const float* x, int begin, int end) const;
+  template <class Layers>
+  int locate(const Layers& layers, int begin, int end) const;
 
   ModelSpec spec_;
   Ops& ops_;

@@ -77,6 +77,9 @@ export function checkStep(inputs: readonly StepInput[], table: SequenceTable, co
 function checkExcluded(ids: readonly number[], { vocabSize }: ModelConfig): void {
   const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize)
   if (wrong !== undefined) throw new ConfigError(`Excluded id ${wrong} is outside the vocabulary.`)
+  if (ids.length >= vocabSize && new Set(ids).size === vocabSize) {
+    throw new ConfigError(`Every id of the vocabulary of ${vocabSize} is excluded. Leave at least one that can be sampled.`)
+  }
 }
 
 /** @throws ConfigError */

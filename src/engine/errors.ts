@@ -18,6 +18,11 @@ export class CacheFullError extends ParallelR1Error {
   override name = 'CacheFullError'
 }
 
+/** Logits that are NaN or infinite: the message names checkpoint, layer and request. Nothing is drawn from them. */
+export class NonFiniteError extends ParallelR1Error {
+  override name = 'NonFiniteError'
+}
+
 /** This device or precision is not available here. */
 export class UnavailableError extends ParallelR1Error {
   override name = 'UnavailableError'

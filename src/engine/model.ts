@@ -10,7 +10,8 @@ import {
   checkWeights,
   type FullUpdate,
 } from './checks.ts'
-import { ConfigError, NoTrainingError } from './errors.ts'
+import { ConfigError, type NonFiniteError, NoTrainingError } from './errors.ts'
+import { type Fault, type FaultPlace, nonFinite } from './non-finite.ts'
 import { cachePage, SequenceTable } from './sequences.ts'
 import { elementCount, type ModelSpec, type ParameterSpec, parameterCount, parametersOf } from './spec.ts'
 import type {
@@ -44,6 +45,23 @@ export interface FlatStep {
 export interface Drawn {
   ids: Int32Array
   logprobs: Float32Array
+  /** Of entries without an id, where their numbers were first not finite; −1 elsewhere. Absent: nowhere. */
+  faults?: Int32Array
+}
+
+/** What a forward gave; with a fault the rest means nothing. */
+export interface Scored extends ForwardResult {
+  fault?: Fault
+}
+
+/** What a model is made with besides its configuration. */
+export interface ModelOptions {
+  /** The folder it was loaded from, for messages. */
+  checkpoint: string
+  cacheTokens: number
+  /** False where weights have 8 bits; `forward` then scores only. */
+  trains: boolean
+  onDispose: () => void
 }
 
 /** What is the same in every engine: arguments are checked, the cache's books are kept; an engine does the rest in its `run…` methods. */
@@ -56,14 +74,17 @@ export abstract class CheckedModel implements Model {
   protected readonly table: SequenceTable
   /** Tokens of the last forward. */
   protected tokens = 0
+  private readonly spec: ModelSpec
+  private readonly checkpoint: string
   private readonly specs: ReadonlyMap<string, ParameterSpec>
   private readonly trains: boolean
   private readonly onDispose: () => void
   private disposing: Promise<void> | undefined
 
-  /** trains: false where weights have 8 bits; `forward` then scores only. */
-  constructor(config: ModelConfig, spec: ModelSpec, options: { cacheTokens: number; trains: boolean; onDispose: () => void }) {
+  constructor(config: ModelConfig, spec: ModelSpec, options: ModelOptions) {
     this.config = config
+    this.spec = spec
+    this.checkpoint = options.checkpoint
     this.parameters = parametersOf(spec)
     this.parameterCount = parameterCount(spec)
     this.specs = new Map(this.parameters.map((parameter) => [parameter.name, parameter]))
@@ -73,7 +94,7 @@ export abstract class CheckedModel implements Model {
   }
 
   protected abstract runStep(inputs: readonly StepInput[], step: FlatStep): Promise<Drawn>
-  protected abstract runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<ForwardResult>
+  protected abstract runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<Scored>
   protected abstract runBackward(weights: Float32Array): Promise<void>
   protected abstract runUpdate(options: FullUpdate): Promise<UpdateResult>
   protected abstract runRead(name: string, what: ParameterKind): Float32Array
@@ -118,11 +139,15 @@ export abstract class CheckedModel implements Model {
     this.checkAlive()
     checkStep(inputs, this.table, this.config)
     if (inputs.length === 0) return []
-    const { ids, logprobs } = await this.runStep(inputs, this.take(inputs))
+    const { ids, logprobs, faults } = await this.runStep(inputs, this.take(inputs))
     let row = 0
-    return inputs.map(({ sampling }) => {
+    return inputs.map(({ sequence, positions, sampling }) => {
       if (!sampling) return { id: -1, logprob: 0 }
-      return { id: ids[row], logprob: logprobs[row++] }
+      const output: StepOutput = { id: ids[row], logprob: logprobs[row] }
+      const place = faults ? faults[row] : -1
+      if (place >= 0) output.error = this.nonFinite(place, `position ${positions[positions.length - 1]} of sequence ${sequence}`)
+      row++
+      return output
     })
   }
 
@@ -130,7 +155,10 @@ export abstract class CheckedModel implements Model {
     this.checkAlive()
     checkBatch(batch, this.config)
     this.tokens = batch.ids.length
-    return this.runForward(batch, this.trains && keep, entropy)
+    const { fault, ...result } = await this.runForward(batch, this.trains && keep, entropy)
+    if (!fault) return result
+    const sequence = batch.bounds.findLastIndex((start) => start <= fault.token)
+    throw this.nonFinite(fault.place, `token ${fault.token - batch.bounds[sequence]} of sequence ${sequence} of a batch`)
   }
 
   async backward(weights: Float32Array): Promise<void> {
@@ -146,19 +174,19 @@ export abstract class CheckedModel implements Model {
 
   read(name: string, what: ParameterKind = 'weight'): Float32Array {
     this.checkAlive()
-    return this.runRead(this.spec(name).name, what)
+    return this.runRead(this.parameter(name).name, what)
   }
 
   write(name: string, values: Float32Array, what: ParameterKind = 'weight'): void {
     if (what === 'gradient') this.checkTrains()
     this.checkAlive()
-    checkValues(name, values, elementCount(this.spec(name).shape))
+    checkValues(name, values, elementCount(this.parameter(name).shape))
     this.runWrite(name, what, values)
   }
 
   accumulate(name: string, values: Float32Array): void {
     this.checkTrains()
-    checkValues(name, values, elementCount(this.spec(name).shape))
+    checkValues(name, values, elementCount(this.parameter(name).shape))
     this.runAccumulate(name, values)
   }
 
@@ -171,12 +199,16 @@ export abstract class CheckedModel implements Model {
     checkAlive(this.disposing !== undefined)
   }
 
+  private nonFinite(place: FaultPlace, where: string): NonFiniteError {
+    return nonFinite(this.checkpoint, this.spec, place, where, ({ name }) => this.runRead(name, 'weight'))
+  }
+
   private checkTrains(): void {
     this.checkAlive()
     if (!this.trains) throw new NoTrainingError()
   }
 
-  private spec(name: string): ParameterSpec {
+  private parameter(name: string): ParameterSpec {
     const spec = this.specs.get(name)
     if (!spec) throw new ConfigError(`This ${this.config.family} model has no parameter ${name}.`)
     return spec

@@ -5,6 +5,7 @@
  * what a loss is) sits above. Arrays are flat and typed: T tokens, shapes in comments.
  */
 
+import type { NonFiniteError } from './errors.ts'
 import type { Family } from './families/index.ts'
 import type { ParameterSpec } from './spec.ts'
 
@@ -156,13 +157,15 @@ export interface StepInput {
 }
 
 export interface StepOutput {
-  /** −1 where nothing was sampled. */
+  /** −1 where nothing was sampled, because nothing was asked for or because of `error`. */
   id: number
   /**
    * log p(id) under softmax(logits / temperature) without the excluded ids, before top-k and top-p; temperature 0
    * reports at temperature 1. Equal bit for bit to what `forward` returns for the same context.
    */
   logprob: number
+  /** Its logits are not finite. The other inputs of the step are what they are without this one. */
+  error?: NonFiniteError
 }
 
 /** Packed sequences. All arrays have T entries unless said otherwise. */
@@ -250,6 +253,7 @@ export interface Model {
   step(inputs: readonly StepInput[]): Promise<StepOutput[]>
 
   // Train.
+  /** Rejects with `NonFiniteError` where logits of a target are not finite. */
   forward(batch: TrainBatch, options?: ForwardOptions): Promise<ForwardResult>
   /** weights (T): dLoss/dLogprob of the last kept forward. Accumulates gradients. */
   backward(weights: Float32Array): Promise<void>

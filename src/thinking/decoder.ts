@@ -11,9 +11,11 @@
  *
  * Tokens that the decoder writes itself (`<Path>`, `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget
  * binds) are marked as not sampled. What may not be sampled is excluded in the engine and recorded per token: inside
- * paths and summaries `<Parallel>` and the end ids, in free text `<Parallel>` once no block fits any more.
+ * paths and summaries `<Parallel>` and the end ids, in free text `<Parallel>` once no block fits any more. Whatever the engine
+ * answers, no such id is taken: it is an error, as logits that are not finite are. So blocks and budgets hold for any logits.
  */
 
+import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, Sampling, Sequence, StepInput, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
 import { parseThinkingIds } from './grammar.ts'
@@ -85,6 +87,8 @@ class Decoding {
   private readonly request: ThinkRequest
   private readonly ledger: Ledger
   private readonly live = new Set<Sequence>()
+  /** What ended the request; its other lanes end with it. */
+  private failure: ParallelR1Error | undefined
   private readonly trajectory: Trajectory
   private readonly eos: ReadonlySet<number>
   /** Indices into exclusionSets; the sets are fixed for a request. */
@@ -130,7 +134,8 @@ class Decoding {
     while (ledger.textLeft > 0) {
       const open = parallel < 0 || ledger.blockFits
       const sampling = open ? this.free : this.noBlock.sampling
-      const { id, logprob } = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
+      const output = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
+      const { id, logprob } = this.drawn(output, sampling, 'free text', ledger.total)
       const exclusion = open ? -1 : this.noBlock.index
       if (id === parallel) {
         run = this.endText(run)
@@ -169,7 +174,9 @@ class Decoding {
     const lanes = children.map((child) => new Lane(this.stepper, child, base))
     const keep = (k: number): boolean => attention === 'structured' || k === 0
     // All lanes come to rest before anything is freed or joined, also when one fails.
-    const settled = await Promise.allSettled(lanes.map((lane, k) => this.path(lane, pathStream(block, k), share, keep(k))))
+    const settled = await Promise.allSettled(
+      lanes.map((lane, k) => this.path(lane, `path ${k} of block ${block}`, pathStream(block, k), share, keep(k))),
+    )
     const paths = settled.map((result) => {
       if (result.status === 'rejected') throw result.reason
       return result.value
@@ -196,20 +203,20 @@ class Decoding {
   }
 
   /** One path within its share; `keep`: its last tokens get cache entries too, because the parent takes it over. */
-  private async path(lane: Lane, stream: number, share: number, keep: boolean): Promise<TokenRun> {
+  private async path(lane: Lane, place: string, stream: number, share: number, keep: boolean): Promise<TokenRun> {
     const { tags } = this.request
     const sampling: Sampling = { ...this.inside.sampling, stream }
     const run = emptyRun()
     pushInjected(run, tags.path)
     let fed = tags.path
     for (;;) {
-      const { id, logprob } = await lane.feedOne(fed, sampling)
+      const { id, logprob } = this.drawn(await lane.feedOne(fed, sampling), sampling, place, run.ids.length)
       pushSampled(run, id, logprob, this.inside.index)
       if (id === tags.pathEnd) {
         if (keep) await lane.feedOne(id, undefined)
         return run
       }
-      if (run.ids.length === share - 1) {
+      if (run.ids.length >= share - 1) {
         pushInjected(run, tags.pathEnd)
         if (keep) await lane.feed([id, tags.pathEnd], undefined)
         return run
@@ -227,19 +234,42 @@ class Decoding {
       again.push(id)
       ledger.spend()
     }
+    const place = `the summary of block ${ledger.blocks - 1}`
     let output = await parent.feed(again, this.inside.sampling)
     for (;;) {
-      const { id, logprob } = output
+      const { id, logprob } = this.drawn(output, this.inside.sampling, place, close.ids.length)
       pushSampled(close, id, logprob, this.inside.index)
       ledger.spend()
       if (id === tags.summaryEnd) return [id]
-      if (close.ids.length === budget - 1) {
+      if (close.ids.length >= budget - 1) {
         pushInjected(close, tags.summaryEnd)
         ledger.spend()
         return [id, tags.summaryEnd]
       }
       output = await parent.feedOne(id, this.inside.sampling)
     }
+  }
+
+  /** What a step drew, if it may be taken. `place`: where in the response, so many tokens in. */
+  private drawn(output: StepOutput, sampling: Sampling, place: string, at: number): StepOutput {
+    if (this.failure) throw this.failure
+    const { id, logprob, error } = output
+    const { vocabSize } = this.model.config
+    const found = error ? error.message : `The engine drew id ${id} with log-probability ${logprob}`
+    if (error || !Number.isFinite(logprob)) this.failure = new NonFiniteError(`${this.named(place, at)}: ${found}`)
+    else if (!Number.isInteger(id) || id < 0 || id >= vocabSize || sampling.exclude?.includes(id)) {
+      this.failure = new ParallelR1Error(
+        `${this.named(place, at)}: ${found}. It must be an id below ${vocabSize}${sampling.exclude ? ` and none of ${sampling.exclude.join(', ')}` : ''}. This is a fault of the engine; please report it.`,
+      )
+    }
+    if (this.failure) throw this.failure
+    return output
+  }
+
+  /** The request in words, for whoever runs hundreds. */
+  private named(place: string, at: number): string {
+    const { promptIds, seed } = this.request
+    return `The request with seed ${seed} and ${promptIds.length} prompt tokens, token ${at} of ${place}`
   }
 
   private thought(finishReason: 'stop' | 'length'): Thought {

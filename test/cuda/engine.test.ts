@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { OutOfMemoryError, UnavailableError } from '../../src/engine/errors.ts'
 import { openEngine } from '../../src/engine/open.ts'
-import type { Engine, Model, ModelConfig, TrainBatch } from '../../src/engine/types.ts'
+import type { Engine, Model, ModelConfig, StepOutput, TrainBatch } from '../../src/engine/types.ts'
 import { emulatedLibrary, root } from './build.ts'
 
 const config: ModelConfig = {
@@ -101,6 +101,38 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the mod
       await a.dispose()
       await b.dispose()
     }
+  })
+
+  it('draws nothing from logits that are not finite, names the layer, and leaves the others and the cache as they are', async () => {
+    const model = await cuda.create(config, randomWeights(6), { cacheTokens: 1024 })
+    const run = async (word: number): Promise<StepOutput[]> => {
+      const sequences = [model.create(), model.create()]
+      const outputs: StepOutput[] = []
+      for (let position = 0; position < 24; position++) {
+        const inputs = sequences.map((sequence, k) => ({
+          sequence,
+          ids: [position % 5 === 3 && k === 0 ? word : 9 + k],
+          positions: [position],
+          sampling: { temperature: position % 2, seed: k, stream: 0, exclude: [position] },
+        }))
+        outputs.push(...(await model.step(inputs)))
+      }
+      for (const sequence of sequences) model.free(sequence)
+      return outputs
+    }
+    const clean = await run(8)
+    const table = model.read('model.embed_tokens.weight')
+    table[7 * config.hiddenSize + 2] = Number.NaN
+    model.write('model.embed_tokens.weight', table)
+    const mixed = await run(7)
+    expect(mixed.filter(({ error }) => error)).toHaveLength(21)
+    expect(mixed[6].error?.message).toMatch(/position 3 of sequence \d+ are not finite.* in the embedding.*at 282 of model\.embed_tokens/)
+    expect(mixed.filter((_, k) => k % 2 === 1)).toEqual(clean.filter((_, k) => k % 2 === 1))
+    expect(await run(8)).toEqual(clean)
+
+    model.write('model.layers.1.mlp.down_proj.weight', model.read('model.layers.1.mlp.down_proj.weight').fill(Number.POSITIVE_INFINITY))
+    for (const keep of [true, false]) await expect(model.forward(batchOf([5, 3]), { keep })).rejects.toThrow(/output of layer 1 \(of 2/)
+    await model.dispose()
   })
 
   /** Scores one sequence of the tree as a training batch does. */

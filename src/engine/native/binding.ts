@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FullUpdate } from '../checks.ts'
-import type { Drawn } from '../model.ts'
+import type { Drawn, Scored } from '../model.ts'
 import type { ModelSpec } from '../spec.ts'
-import type { ForwardResult, TensorSpec, UpdateResult } from '../types.ts'
+import type { TensorSpec, UpdateResult } from '../types.ts'
 import { requireAddon } from './locate.ts'
 
 /** What native/addon.cpp exports. It guards against what would crash the process; everything else is checked above. Shapes are those of ../types.ts. */
@@ -60,7 +60,7 @@ export interface NativeModelHandle {
     excludeOffsets: Int32Array,
     excludeIds: Int32Array,
   ): Promise<Drawn>
-  forward(batch: NativeBatch, keep: boolean, entropy: boolean): Promise<ForwardResult>
+  forward(batch: NativeBatch, keep: boolean, entropy: boolean): Promise<Scored>
   backward(weights: Float32Array): Promise<void>
   update(options: FullUpdate): Promise<UpdateResult>
   plan(tokens: number): { weights: number; gradients: number; moments: number; cache: number; activations: number }

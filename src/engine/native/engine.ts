@@ -82,7 +82,7 @@ export class NativeEngine implements Engine {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
     checkMemory(modelSpec(config), folder, { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
-    const model = await this.empty(config, options)
+    const model = await this.empty(config, options, folder)
     try {
       for await (const { spec, data } of readWeights(checkpoint, model.parameters)) model.write(spec.name, data)
     } catch (error) {
@@ -99,12 +99,12 @@ export class NativeEngine implements Engine {
       available: this.available(),
       packed: packedBytes[this.info.precision],
     })
-    const model = await this.empty(config, options)
+    const model = await this.empty(config, options, 'The new model')
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
   }
 
-  private async empty(config: ModelConfig, options: LoadOptions): Promise<NativeModel> {
+  private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string): Promise<NativeModel> {
     const trains = this.info.precision !== 'int8'
     if (options.train && !trains) throw new NoTrainingError()
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
@@ -114,7 +114,7 @@ export class NativeEngine implements Engine {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
     const handle = await this.handle.createModel(spec, { cacheTokens, recompute: options.recompute ?? false })
-    const model = new NativeModel(config, spec, handle, { cacheTokens, trains, onDispose: () => this.models.delete(model) })
+    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, trains, onDispose: () => this.models.delete(model) })
     this.models.add(model)
     return model
   }

@@ -1,9 +1,9 @@
 import { formatBytes } from '../checkpoint/problem.ts'
 import type { FullUpdate } from '../checks.ts'
 import { OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
-import { CheckedModel, type Drawn, type FlatStep } from '../model.ts'
+import { CheckedModel, type Drawn, type FlatStep, type ModelOptions, type Scored } from '../model.ts'
 import type { ModelSpec } from '../spec.ts'
-import type { ForwardResult, MemoryPlan, ModelConfig, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
+import type { MemoryPlan, ModelConfig, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
 import type { NativeModelHandle } from './binding.ts'
 
 const kinds: Record<ParameterKind, number> = { weight: 0, gradient: 1, moment1: 2, moment2: 3 }
@@ -15,7 +15,7 @@ export class NativeModel extends CheckedModel {
   private readonly handle: NativeModelHandle
   private readonly index: ReadonlyMap<string, number>
 
-  constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: ConstructorParameters<typeof CheckedModel>[2]) {
+  constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: ModelOptions) {
     super(config, spec, options)
     this.handle = handle
     this.index = new Map(handle.parameters.map(({ name }, i) => [name, i]))
@@ -53,7 +53,7 @@ export class NativeModel extends CheckedModel {
     return translatedAsync(() => this.handle.step(ids, positions, counts, runCounts, runs, sampling, offsets, values))
   }
 
-  protected runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<ForwardResult> {
+  protected runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<Scored> {
     const { offsets, values } = flattenSets(batch.exclusionSets ?? [])
     const { ids, positions, bounds, hidden, targets = noBytes, exclusion = noInts, temperature = 1 } = batch
     return this.planned(() =>

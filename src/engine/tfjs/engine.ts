@@ -58,7 +58,7 @@ export class TfjsEngine implements Engine {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
     checkMemory(modelSpec(config), folder, { train: options.train })
-    const model = await this.empty(config, options)
+    const model = await this.empty(config, options, folder)
     try {
       await model.load(checkpoint)
     } catch (error) {
@@ -71,7 +71,7 @@ export class TfjsEngine implements Engine {
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
     checkMemory(modelSpec(config), 'the new model', { train: options.train })
-    const model = await this.empty(config, options)
+    const model = await this.empty(config, options, 'The new model')
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
   }
@@ -87,7 +87,7 @@ export class TfjsEngine implements Engine {
     return this.disposing
   }
 
-  private async empty(config: ModelConfig, options: LoadOptions): Promise<TfjsModel> {
+  private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string): Promise<TfjsModel> {
     if (this.disposing) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
     const spec = modelSpec(config)
     const cacheTokens = options.cacheTokens ?? affordableCache(spec)
@@ -96,7 +96,8 @@ export class TfjsEngine implements Engine {
     }
     const id = this.nextModel++
     const cancelled = new Int32Array(new SharedArrayBuffer(4))
-    const model = new TfjsModel(config, spec, { host: this.host, id, cancelled }, cacheTokens, () => this.models.delete(model))
+    const place = { host: this.host, id, cancelled }
+    const model = new TfjsModel(config, spec, place, { checkpoint, cacheTokens, trains: true, onDispose: () => this.models.delete(model) })
     this.models.add(model)
     await this.host.call('createModel', id, config, cancelled)
     return model

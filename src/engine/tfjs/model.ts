@@ -1,8 +1,8 @@
 import { readWeights } from '../checkpoint/weights.ts'
 import type { FullUpdate } from '../checks.ts'
-import { CheckedModel, type Drawn, type FlatStep } from '../model.ts'
+import { CheckedModel, type Drawn, type FlatStep, type ModelOptions, type Scored } from '../model.ts'
 import type { ModelSpec } from '../spec.ts'
-import type { ForwardResult, Loadable, MemoryPlan, ModelConfig, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
+import type { Loadable, MemoryPlan, ModelConfig, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
 import type { Host } from './host.ts'
 import type { StepRequest } from './protocol.ts'
 
@@ -20,8 +20,8 @@ export class TfjsModel extends CheckedModel {
   private readonly place: Place
   private updateCount = 0
 
-  constructor(config: ModelConfig, spec: ModelSpec, place: Place, cacheTokens: number, onDispose: () => void) {
-    super(config, spec, { cacheTokens, trains: true, onDispose })
+  constructor(config: ModelConfig, spec: ModelSpec, place: Place, options: ModelOptions) {
+    super(config, spec, options)
     this.place = place
   }
 
@@ -46,7 +46,7 @@ export class TfjsModel extends CheckedModel {
   }
 
   /** The worker gets copies: what it is sent is gone here. */
-  protected runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<ForwardResult> {
+  protected runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<Scored> {
     const { ids, positions, bounds, hidden, targets, exclusion } = batch
     const copy: TrainBatch = {
       ...batch,

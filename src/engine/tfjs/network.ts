@@ -2,9 +2,10 @@
 
 import type { FullUpdate } from '../checks.ts'
 import { ParallelR1Error } from '../errors.ts'
-import type { Drawn } from '../model.ts'
+import type { Drawn, Scored } from '../model.ts'
+import type { Fault, FaultPlace } from '../non-finite.ts'
 import { elementCount, layerParameters, type ModelSpec, type ParameterSpec, parametersOf } from '../spec.ts'
-import type { ForwardResult, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
+import type { ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
 import { type Chunk, planAttention } from './attention.ts'
 import { KeyValueCache } from './cache.ts'
 import { entropies, logits, pick, piecesOf, type Targets } from './head.ts'
@@ -74,8 +75,9 @@ export class Network {
     tf.tidy(() => {
       const tokens = this.tokens(ids, positions, chunks, cache.size)
       const places = tf.tensor2d(fresh, [fresh.length, 1], 'int32')
+      const layer = (l: number, x: Tensor) => this.layer(l, x, tokens, (k, v) => cache.store(l, places, k, v))
       let x = this.embedded(tokens)
-      for (let l = 0; l < this.layers.length; l++) x = this.layer(l, x, tokens, (k, v) => cache.store(l, places, k, v))
+      for (let l = 0; l < this.layers.length; l++) x = layer(l, x)
       const last = Int32Array.from(rows, ({ input }) => lastToken[input])
       let done = 0
       for (const piece of piecesOf({ rows: last, ids: last, excluded: rows.map(({ exclude }) => exclude) }, this.spec.vocabSize)) {
@@ -83,11 +85,29 @@ export class Network {
         tf.tidy(() => this.draw(x, piece, some, answer, done))
         done += some.length
       }
+      for (const [row, { input }] of rows.entries()) {
+        if (answer.ids[row] >= 0) continue
+        answer.faults ??= new Int32Array(rows.length).fill(-1)
+        answer.faults[row] = this.locate(tokens, chunks[input].first, lastToken[input] + 1, layer)
+      }
     })
     return answer
   }
 
-  /** Samples one id for each of the rows and scores it. */
+  /** Where rows begin … end − 1, whose logits are not finite, first were not: computes the layers once more, and looks after each. */
+  private locate(tokens: Tokens, begin: number, end: number, layer: (l: number, x: Tensor) => Tensor): FaultPlace {
+    const { tf } = this
+    return tf.tidy((): FaultPlace => {
+      let x = this.embedded(tokens)
+      for (let l = 0; l <= this.layers.length; l++) {
+        if (!allFinite(tf.slice(x, [begin, 0], [end - begin, -1]).dataSync())) return l
+        if (l < this.layers.length) x = layer(l, x)
+      }
+      return this.layers.length + 1
+    })
+  }
+
+  /** Samples one id for each of the rows and scores it; −1 where logits are not finite or nothing but excluded ids is left. */
   private draw(x: Tensor, { rows, excluded }: Targets, drawn: StepRequest['rows'], answer: Drawn, from: number): void {
     const { tf } = this
     const { vocabSize, norm, norms, head } = this.spec
@@ -108,15 +128,17 @@ export class Network {
     }
     const sampled = answer.ids.slice(from, from + drawn.length)
     answer.logprobs.set(pick(tf, tf.logSoftmax(all), sampled).dataSync(), from)
+    const finite = tf.all(tf.isFinite(all), -1).dataSync()
+    for (const [i, id] of sampled.entries()) if (!finite[i] || excluded[i]?.includes(id)) answer.ids[from + i] = -1
   }
 
   // Train.
 
-  forward(batch: TrainBatch, keep: boolean, entropy: boolean): ForwardResult {
+  forward(batch: TrainBatch, keep: boolean, entropy: boolean): Scored {
     const { tf } = this
     this.discard()
     const T = batch.ids.length
-    const result: ForwardResult = { logprobs: new Float32Array(T), ...(entropy && { entropies: new Float32Array(T) }) }
+    const result: Scored = { logprobs: new Float32Array(T), ...(entropy && { entropies: new Float32Array(T) }) }
     const xs = tf.tidy(() => {
       const tokens = this.trainTokens(batch)
       const inputs = [this.embedded(tokens)]
@@ -130,7 +152,10 @@ export class Network {
       }
       for (const piece of piecesOf(targetsOf(batch), this.spec.vocabSize)) {
         tf.tidy(() => {
-          const all = tf.logSoftmax(this.rowLogits(inputs.at(-1)!, piece, batch))
+          const raw = this.rowLogits(inputs.at(-1)!, piece, batch)
+          const wrong = tf.all(tf.isFinite(raw), -1).dataSync().indexOf(0)
+          if (wrong >= 0) result.fault ??= this.faultOf(batch, piece.rows[wrong], tokens)
+          const all = tf.logSoftmax(raw)
           scatter(pick(tf, all, piece.ids).dataSync() as Float32Array, piece.rows, result.logprobs)
           if (result.entropies) scatter(entropies(tf, all).dataSync() as Float32Array, piece.rows, result.entropies)
         })
@@ -138,7 +163,13 @@ export class Network {
       return keep ? inputs : []
     })
     if (keep) this.kept = { batch, xs }
+    if (result.fault) this.discard()
     return result
+  }
+
+  private faultOf({ bounds }: TrainBatch, token: number, tokens: Tokens): Fault {
+    const sequence = bounds.findLastIndex((start) => start <= token)
+    return { token, place: this.locate(tokens, bounds[sequence], bounds[sequence + 1], (l, x) => this.layer(l, x, tokens)) }
   }
 
   /** Head, layers and embedding in turn, backwards: tf derives the gradient of each, whose inside it computes again. */
@@ -316,6 +347,11 @@ export class Network {
     })
     return this.tokens(ids, positions, chunks, ids.length, batch)
   }
+}
+
+function allFinite(values: ArrayLike<number>): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false
+  return true
 }
 
 function named(names: readonly string[], tensors: readonly Tensor[]): Map<string, Tensor> {

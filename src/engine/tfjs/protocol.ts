@@ -2,8 +2,8 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import type { FullUpdate } from '../checks.ts'
-import type { Drawn, FlatStep } from '../model.ts'
-import type { ForwardResult, ModelConfig, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
+import type { Drawn, FlatStep, Scored } from '../model.ts'
+import type { ModelConfig, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
 import type { BackendChoice, BackendInfo } from './backend.ts'
 import type { SamplingRow } from './sampling.ts'
 
@@ -20,7 +20,7 @@ export interface Calls {
   /** `cancelled[0]` becomes 1 when the model is disposed: a call under way stops between layers. */
   createModel(model: number, config: ModelConfig, cancelled: Int32Array): void
   step(model: number, request: StepRequest): Drawn
-  forward(model: number, batch: TrainBatch, keep: boolean, entropy: boolean): ForwardResult
+  forward(model: number, batch: TrainBatch, keep: boolean, entropy: boolean): Scored
   backward(model: number, weights: Float32Array): void
   update(model: number, options: FullUpdate): UpdateResult & { updates: number }
   setUpdates(model: number, updates: number): void
