@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
 /** The files that ask `inProofs`. */
-const everyCase = ['test/engine/conformance/{decode,fixtures}.test.ts', 'test/store/resume.test.ts', 'test/suites/verbatim.test.ts']
+const everyCase = [
+  'test/engine/conformance/{decode,fixtures}.test.ts',
+  'test/store/resume.test.ts',
+  'test/trainer/grader-host.test.ts',
+  'test/suites/verbatim.test.ts',
+]
 
 export default defineConfig(({ mode }) => ({
   test: {

@@ -142,6 +142,10 @@ const grpoStage = mapping({
     absent: 'it goes on, and says so every 20 such steps',
     change: 'free',
   }),
+  graderTimeout: key(number({ above: 0 }).default(60), 'longest time in which no grader gives a verdict, after which the run stops', {
+    unit: 'seconds',
+    change: 'free',
+  }),
   microBatchTokens: key(int({ min: 1 }).default(8192), 'size of one forward pass: less needs less memory, the update stays the same', {
     unit: 'tokens',
   }),

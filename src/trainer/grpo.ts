@@ -10,6 +10,7 @@ import { sampledLogprobs } from '../thinking/trajectory.ts'
 import { groupAdvantages, isInformative } from './advantages.ts'
 import { drawIndices, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
+import { openGraders } from './grader-host.ts'
 import { lossNamed } from './losses/index.ts'
 import { meanOver, type Tally } from './losses/loss.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
@@ -17,7 +18,6 @@ import { type Recipe, type RolloutReport, type Session, type StepReport, updateO
 import { checkMetrics, compileReward } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
-import { Scorer } from './scoring.ts'
 import type { Suite } from './suite.ts'
 
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
@@ -27,7 +27,8 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   const reward = await compileReward(stage.reward)
   const warnings = checkMetrics(reward, suite)
   const loss = lossNamed('clipped')(stage)
-  const rollouts = new Rollouts(session, stage, suite, await Scorer.open(suite))
+  const graders = await openGraders(suite, stage.graderTimeout)
+  const rollouts = new Rollouts(session, stage, suite, graders)
   const { request, budgets } = rollouts.first
   const { paths, maxBlocks, mode } = request
 
@@ -81,6 +82,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     data: `${suite.rows.length} rows, ${stage.prompts} prompts x ${stage.group} samples a step, ${stage.steps} steps, ${mode} decoding, at most ${budgets.response} tokens a response`,
     prompts: rollouts.prompts,
     warnings,
+    close: () => graders.close(),
     decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
     step,
   }

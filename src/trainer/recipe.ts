@@ -77,6 +77,7 @@ export interface Recipe {
   decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks'>
   /** Step `step` (from 0) of the stage, update included. A pure function of the weights, the moments and `step`. */
   step(step: number): Promise<StepReport>
+  close?(): Promise<void>
 }
 
 export function updateOptions(stage: OptimizerConfig, lr: number): UpdateOptions {

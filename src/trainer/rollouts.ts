@@ -13,8 +13,8 @@ import { derivedSeed } from '../random.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { Budgets, ThinkRequest, Thought } from '../thinking/types.ts'
 import type { GrpoStage } from './config.ts'
+import type { Graders } from './grader-host.ts'
 import type { Session } from './recipe.ts'
-import type { Scorer } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 export interface Rollout {
@@ -31,14 +31,14 @@ export class Rollouts {
   private readonly session: Session
   private readonly stage: GrpoStage
   private readonly suite: Suite
-  private readonly scorer: Scorer
+  private readonly graders: Graders
   private readonly read = new Map<SuiteRow, Prompt>()
 
-  constructor(session: Session, stage: GrpoStage, suite: Suite, scorer: Scorer) {
+  constructor(session: Session, stage: GrpoStage, suite: Suite, graders: Graders) {
     this.session = session
     this.stage = stage
     this.suite = suite
-    this.scorer = scorer
+    this.graders = graders
     if (!suite.provider.ours) {
       throw new ConfigError(
         `"provider" of stage "${stage.name}" must be an entry of ParallelThinkingProvider. Got "${suite.provider.label}" of ${suite.file}.`,
@@ -94,7 +94,7 @@ export class Rollouts {
       showTags: config.showTags,
       decode: (part) => (part.length > 0 ? tokenizer.decode(part, { keepSpecial: true }) : ''),
     })
-    return { thought, metrics: await this.scorer.score(row, response) }
+    return { thought, metrics: await this.graders.score(row, response) }
   }
 
   private promptOf(row: SuiteRow): Prompt {

@@ -4,9 +4,11 @@
  * does not work is never a score of 0.
  */
 
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import type { AssertionValueFunction, AtomicTestCase, GradingResult, ProviderResponse } from 'promptfoo'
 import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
@@ -31,6 +33,7 @@ export class Scorer {
   private readonly scorable: ScorableCheck
   private readonly functions = new Map<string, Promise<AssertionValueFunction | undefined>>()
   private readonly tests = new WeakMap<SuiteRow, Promise<AtomicTestCase>>()
+  private readonly begins = new AsyncLocalStorage<(grader: string) => void>()
   /** What a grader threw; promptfoo would make it a score of 0. */
   private thrown: { reference: string; error: unknown } | undefined
 
@@ -64,12 +67,16 @@ export class Scorer {
     this.scorable = new ScorableCheck({ folder: suite.folder, loadTypeScript: () => loadTsx(suite.file) })
   }
 
-  /** Scores by metric name; assertions without `metric` are run for their errors only. Throws GraderError. */
-  async score(row: SuiteRow, providerResponse: ProviderResponse): Promise<Record<string, number>> {
+  /**
+   * Scores by metric name; assertions without `metric` are run for their errors only. `begins` hears the reference of each grader before it is
+   * called. Throws GraderError.
+   */
+  async score(row: SuiteRow, providerResponse: ProviderResponse, begins?: (grader: string) => void): Promise<Record<string, number>> {
     const test = await this.testOf(row)
     let result: GradingResult
     try {
-      result = await this.runAssertions({ prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse })
+      const run = () => this.runAssertions({ prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse })
+      result = await (begins ? this.begins.run(begins, run) : run())
     } catch (error) {
       throw this.failure(row, 'an assertion', error)
     }
@@ -124,8 +131,8 @@ export class Scorer {
     if (!isReference(value)) return weighed
     const load = /^(not-)?javascript$/.test(assertion.type) ? await this.functionAt(value) : undefined
     if (load) return { ...weighed, value: load }
-    // promptfoo resolves the rest (Python, text files) itself, relative to the working directory.
-    process.chdir(this.suite.folder)
+    // promptfoo resolves the rest (Python, text files) itself, relative to the working directory. A worker has that of its host.
+    if (isMainThread) process.chdir(this.suite.folder)
     return weighed
   }
 
@@ -141,6 +148,7 @@ export class Scorer {
 
   private guard(reference: string, fn: AssertionValueFunction): AssertionValueFunction {
     return async (output, context) => {
+      this.begins.getStore()?.(reference)
       try {
         return await fn(output, context)
       } catch (error) {

@@ -55,17 +55,20 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
   if (config.precision === 'int8') throw new NoTrainingError()
   let folder: RunFolder | undefined
   let engine: Engine | undefined
+  let training: Training | undefined
   try {
     const warn = (line: string) => output.write(`${line}\n`)
     folder = await RunFolder.open(run, { output: config.output, readOnly: options.dryRun, warn, ops: options.ops })
     const saved = await savedState(config, folder, options)
     const { device, precision, numerics, threads } = config
     engine = await openEngine({ device, precision, numerics, threads })
-    return await new Training(config, folder, engine, output, options).go(saved)
+    training = new Training(config, folder, engine, output, options)
+    return await training.go(saved)
   } catch (error) {
     if (options.signal?.aborted && (error as Error).name === 'AbortError') return 'interrupted'
     throw diskProblem(error)
   } finally {
+    await training?.close()
     await engine?.dispose()
     await folder?.close()
   }
@@ -83,6 +86,7 @@ class Training {
   private readonly options: TrainOptions
   private log: RunLog | undefined
   private state: TrainerState
+  private readonly recipes: Recipe[] = []
 
   constructor(config: TrainConfig, folder: RunFolder, engine: Engine, output: Output, options: TrainOptions) {
     this.config = config
@@ -104,7 +108,7 @@ class Training {
     const suites: Suite[] = []
     for (const stage of stages) suites.push(await this.resolveSuite(stage, saved !== undefined))
     const { session, base } = await this.openSession(saved, stages, suites)
-    const recipes: Recipe[] = []
+    const { recipes } = this
     for (const [i, stage] of stages.entries()) {
       recipes.push(await (stage.kind === 'sft' ? sftRecipe(session, stage, suites[i]) : grpoRecipe(session, stage, suites[i])))
     }
@@ -133,6 +137,10 @@ class Training {
     } finally {
       this.log.close()
     }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.recipes.map((recipe) => recipe.close?.()))
   }
 
   /** False when it was interrupted. */

@@ -42,7 +42,7 @@ const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
 
 /** What each part may import of the others, as prefixes of paths below src/. */
 const MAY_IMPORT: Record<string, string[]> = {
-  engine: ['engine/', 'random.ts', 'nearest-name.ts'],
+  engine: ['engine/', 'random.ts', 'nearest-name.ts', 'start-worker.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
@@ -95,6 +95,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'installed-promptfoo.ts',
   ],
   trainer: [
+    'start-worker.ts',
     'installed-promptfoo.ts',
     'trainer/',
     'hub/',
@@ -113,6 +114,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   cli: ['cli/', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
   init: ['init/', 'cli/'],
   'installed-promptfoo.ts': ['engine/errors.ts'],
+  'start-worker.ts': [],
   'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],

@@ -1,8 +1,7 @@
 /** The caller's end of the worker: starts it, sends requests, brings answers and errors back. */
 
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
-import { MessageChannel, receiveMessageOnPort, SHARE_ENV, Worker } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort, type Worker } from 'node:worker_threads'
+import { startWorker } from '../../start-worker.ts'
 import * as errors from '../errors.ts'
 import { type Answer, buffersOf, type Calls, type Method, type PackedError, type Request } from './protocol.ts'
 
@@ -21,7 +20,7 @@ export class Host {
   private ended: Error | undefined
 
   constructor() {
-    this.worker = startWorker()
+    this.worker = startWorker('worker', import.meta.url)
     this.worker.on('message', (answer: Answer) => this.settle(answer))
     this.worker.on('error', (error) => this.end(new errors.ParallelR1Error(`The TensorFlow.js worker failed: ${error.message}`)))
     this.worker.on('exit', () => this.end(new errors.UnavailableError('The engine was disposed.')))
@@ -76,17 +75,6 @@ export class Host {
     for (const { reject } of this.pending.values()) reject(this.ended)
     this.pending.clear()
   }
-}
-
-/**
- * The worker lies beside this file: worker.js when built, and in a checkout worker.ts, which tsx translates for the tests. It
- * shares the process's environment, which TensorFlow reads and of which a worker has a copy otherwise.
- */
-function startWorker(): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), { env: SHARE_ENV })
-  const loader = new URL('dist/esm/api/index.mjs', pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json')))
-  const script = `import('${loader}').then(({ tsImport }) => tsImport('./worker.ts', '${import.meta.url}'))`
-  return new Worker(script, { eval: true, env: SHARE_ENV })
 }
 
 /** An error of the worker as one of this package's classes, by its name; what ran out of memory says what to do. */

@@ -1,0 +1,153 @@
+/**
+ * Graders that anybody may have written run in a worker thread: one that never returns is ended, one that ends "the process" ends only
+ * that thread, and both are errors that name it. Assertions of this package are bounded and stay in this thread, which is
+ * several times as fast.
+ */
+
+import type { Worker } from 'node:worker_threads'
+import type { ProviderResponse } from 'promptfoo'
+import { ConfigError } from '../engine/errors.ts'
+import { isReference, type SuiteAssertion } from '../grading/references.ts'
+import { startWorker } from '../start-worker.ts'
+import type { GraderCalls, GraderMessage, GraderMethod, GraderRequest } from './grader-worker.ts'
+import { GraderError, Scorer } from './scoring.ts'
+import type { Suite, SuiteRow } from './suite.ts'
+
+/** What grades the rows of a suite. */
+export interface Graders {
+  /** Scores by metric name. Throws GraderError. */
+  score(row: SuiteRow, response: ProviderResponse): Promise<Record<string, number>>
+  close(): Promise<void>
+}
+
+/**
+ * Makes the graders of a suite ready and checks that every row can be scored. `timeout`: seconds without a sign of life of a grader.
+ * @throws ConfigError, GraderError
+ */
+export async function openGraders(suite: Suite, timeout: number): Promise<Graders> {
+  if (suite.rows.every(({ test }) => areOwn(test.assert ?? []))) {
+    const scorer = await Scorer.open(suite)
+    return { score: (row, response) => scorer.score(row, response), close: async () => {} }
+  }
+  // promptfoo looks for files of assertions from the working directory, which a worker cannot change.
+  process.chdir(suite.folder)
+  const host = GraderHost.shared()
+  const number = nextScorer++
+  const numbers = new Map(suite.rows.map((row, index) => [row, index]))
+  await host.call('open', timeout, number, suite)
+  return {
+    score: (row, response) => {
+      process.chdir(suite.folder)
+      return host.call('score', timeout, number, numbers.get(row)!, response)
+    },
+    close: () => host.call('close', timeout, number).catch(() => {}),
+  }
+}
+
+let nextScorer = 1
+
+/** Only functions of this package, with nothing around them that runs code of others. */
+function areOwn(assertions: readonly SuiteAssertion[]): boolean {
+  return assertions.every(({ type, value, assert, transform, contextTransform }) => {
+    if (transform !== undefined || contextTransform !== undefined) return false
+    if (assert) return areOwn(assert)
+    return type.replace(/^not-/, '') === 'javascript' && isReference(value) && value.startsWith('package:parallel-r1:')
+  })
+}
+
+interface Pending {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+  /** Seconds. */
+  timeout: number
+  /** Graders that began to work for it. */
+  graders: string[]
+}
+
+/** How often in a timeout the worker is looked at: what blocks this thread for a while counts once. */
+const LOOKS = 8
+
+class GraderHost {
+  private static living: GraderHost | undefined
+  private readonly worker: Worker
+  private readonly pending = new Map<number, Pending>()
+  private nextId = 1
+  private watch: NodeJS.Timeout | undefined
+  /** Looks since the worker was heard of. */
+  private silent = 0
+  private ended = false
+
+  /** One for all suites of the process: promptfoo takes seconds to load. */
+  static shared(): GraderHost {
+    if (!GraderHost.living || GraderHost.living.ended) GraderHost.living = new GraderHost()
+    return GraderHost.living
+  }
+
+  private constructor() {
+    this.worker = startWorker('grader-worker', import.meta.url)
+    this.worker.on('message', (message: GraderMessage) => this.hear(message))
+    this.worker.on('error', (error: Error) => this.end(`threw outside of its call: ${error.stack ?? error.message}`))
+    this.worker.on('exit', (code) => this.end(`ended the process (process.exit(${code})). Let it throw instead.`))
+    this.worker.unref()
+  }
+
+  call<K extends GraderMethod>(method: K, timeout: number, ...args: Parameters<GraderCalls[K]>): Promise<ReturnType<GraderCalls[K]>> {
+    return new Promise((resolve, reject) => {
+      if (this.ended) return reject(new GraderError('The graders have ended. Go on with --resume.'))
+      const id = this.nextId++
+      if (this.pending.size === 0) this.begin(timeout)
+      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject, timeout, graders: [] })
+      this.worker.postMessage({ id, method, args } satisfies GraderRequest)
+    })
+  }
+
+  private hear(message: GraderMessage): void {
+    this.silent = 0
+    const pending = this.pending.get(message.id)
+    if (!pending) return
+    if ('grader' in message) {
+      pending.graders.push(message.grader)
+      return
+    }
+    this.pending.delete(message.id)
+    if (this.pending.size === 0) this.rest()
+    if ('error' in message) pending.reject(unpacked(message.error))
+    else pending.resolve(message.value)
+  }
+
+  /** A process stays, and looks at the worker, as long as something is under way. */
+  private begin(timeout: number): void {
+    this.worker.ref()
+    this.silent = 0
+    this.watch = setInterval(
+      () => {
+        if (++this.silent <= LOOKS) return
+        this.end(`gave no verdict within graderTimeout, ${timeout} seconds, and was ended. Correct it, or give it more time.`)
+        void this.worker.terminate()
+      },
+      (1000 * timeout) / LOOKS,
+    )
+  }
+
+  private rest(): void {
+    clearInterval(this.watch)
+    this.worker.unref()
+  }
+
+  private end(what: string): void {
+    if (this.ended) return
+    this.ended = true
+    this.rest()
+    const graders = new Set([...this.pending.values()].flatMap((pending) => pending.graders))
+    const who = graders.size > 0 ? `A grader (${[...graders].join(' or ')})` : 'A grader'
+    const error = new GraderError(`${who} ${what} Nothing was learnt from this step: go on with --resume.`)
+    for (const { reject } of this.pending.values()) reject(error)
+    this.pending.clear()
+  }
+}
+
+function unpacked({ name, message, stack }: { name: string; message: string; stack?: string }): Error {
+  const error = name === 'ConfigError' ? new ConfigError(message) : new GraderError(message)
+  if (stack) error.stack = stack
+  return error
+}

@@ -1,0 +1,57 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import type { SuiteAssertion } from '../../src/grading/references.ts'
+import { openGraders } from '../../src/trainer/grader-host.ts'
+import type { Suite } from '../../src/trainer/suite.ts'
+import { inProofs } from '../proofs.ts'
+import { fixture, root } from './runs.ts'
+
+afterAll(() => process.chdir(root))
+
+const suiteOf = (...assert: SuiteAssertion[]): Suite => ({
+  file: fixture('rl.yaml'),
+  folder: fixture(''),
+  provider: { label: 'p', config: {}, ours: true },
+  rows: [
+    { prompt: '1+1=?', promptConfig: {}, vars: { answer: '2' }, test: { assert } },
+    { prompt: '1+2=?', promptConfig: {}, vars: { answer: '3' }, test: { assert } },
+  ],
+})
+const js = (name: string, metric = 'm'): SuiteAssertion => ({ type: 'javascript', metric, value: `file://${name}` })
+const response = { output: '12ab', metadata: { tree: { blocks: [{}] } } }
+
+const score = async (timeout: number, ...assert: SuiteAssertion[]) => {
+  const suite = suiteOf(...assert)
+  const graders = await openGraders(suite, timeout)
+  return Promise.all(suite.rows.map((row) => graders.score(row, response))).finally(() => graders.close())
+}
+
+describe('graders of others', () => {
+  it('give in their worker what they give', async () => {
+    expect(await score(60, js('graders.ts:digits', 'd'), js('graders.ts:blocks', 'b'))).toEqual([
+      { d: 0.5, b: 1 },
+      { d: 0.5, b: 1 },
+    ])
+    await expect(score(60, js('graders.ts:digitz'))).rejects.toThrow(/Did you mean "digits".*It is test 1 of/)
+    await expect(score(60, js('crashes.mjs:throws'))).rejects.toThrow(/grader failed \(file:\/\/crashes\.mjs:throws\).*no ruler/s)
+  })
+
+  // Every case starts a worker anew, and promptfoo in it.
+  it.each([['works for ever', 'endless'], ...(inProofs ? [['never answers', 'never']] : [])])(
+    'are ended and named where one %s',
+    async (_, name) => {
+      await expect(score(0.5, js('graders.ts:digits', 'd'), js(`crashes.mjs:${name}`))).rejects.toThrow(
+        new RegExp(`file://crashes.mjs:${name}.* gave no verdict within graderTimeout, 0.5 seconds, and was ended`),
+      )
+      // The next run has a worker of its own.
+      expect(await score(60, js('graders.ts:digits'))).toEqual([{ m: 0.5 }, { m: 0.5 }])
+    },
+  )
+
+  it('do not end the process', async () => {
+    await expect(score(60, js('crashes.mjs:exits'))).rejects.toThrow(/crashes.mjs:exits\) ended the process \(process.exit\(0\)\)/)
+    if (inProofs)
+      await expect(score(60, js('crashes.mjs:throwsOutside'))).rejects.toThrow(
+        /crashes.mjs:throwsOutside\) threw outside of its call: .*too late/s,
+      )
+  })
+})
