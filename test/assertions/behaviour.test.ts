@@ -36,6 +36,24 @@ describe('pathAgreement', () => {
     expect(() => pathAgreement(two, { config: { blocks: 'first' } })).toThrow(ConfigError)
   })
 
+  it('reads the last of very many paths, and says that there are more', () => {
+    const many = `${block(['it is 7', 'it is 8']).repeat(2000)}\n\nFinal Answer: 7`
+    const result = pathAgreement(many, { vars: { answer: '7' } })
+    expect(result.score).toBe(0.5)
+    expect(result.metadata.paths).toBeLessThan(200)
+    expect(result.reason).toContain(`${4000 - Number(result.metadata.paths)} more paths were not read`)
+    const long = `${block(Array.from({ length: 16 }, (_, i) => `${'so '.repeat(2000)} it is ${i}`)).repeat(3)}\n\nFinal Answer: 7`
+    expect(pathAgreement(long, {})).toMatchObject({ score: 1 / 16, metadata: { paths: 48 } })
+  })
+
+  it('compares within one allowance for all paths', () => {
+    const hard = (i: number): string => `it is $\\int_0^1 \\sin(x^2+${i})\\cos(x) dx$`
+    const output = `${block(Array.from({ length: 16 }, (_, i) => hard(i)))}\n\nFinal Answer: ${hard(3).slice(6)}`
+    const result = pathAgreement(output, {})
+    expect(result.reason).toContain('too complex to compare all')
+    expect(result.metadata.agreeing).toBe(1)
+  })
+
   it('reads the tree of the provider where tags are hidden', () => {
     const tree = { blocks: [{ paths: [{ text: 'it is 7' }, { text: 'it is 8' }], summary: { text: 'so 7' } }] }
     expect(pathAgreement('Final Answer: 7', { metadata: { tree } }).score).toBe(0.5)

@@ -27,6 +27,8 @@ export interface Policy {
   /** `optional`: a unit on one side only is fine; `required`: on both or on none; `ignore`: units do not count. */
   units: 'optional' | 'required' | 'ignore'
   lists: 'unordered' | 'ordered'
+  /** Units of work that several comparisons share; each has its own bound besides. */
+  shared?: { left: number }
 }
 
 export const DEFAULT_POLICY: Policy = { units: 'optional', lists: 'unordered' }
@@ -62,6 +64,8 @@ export class Work {
 
   spend(units: number): void {
     this.left -= units
-    if (this.left < 0) throw new TooComplex('the answer is too complex to evaluate')
+    const { shared } = this.policy
+    if (shared) shared.left -= units
+    if (this.left < 0 || (shared && shared.left < 0)) throw new TooComplex('the answer is too complex to evaluate')
   }
 }
