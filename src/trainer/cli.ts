@@ -60,6 +60,8 @@ function trainCommand(args: readonly string[], print: (text: string) => void): P
     let received: Signal | undefined
     for (const signal of Object.keys(EXIT_CODES) as Signal[]) {
       process.on(signal, () => {
+        // A terminal that closes sends several: the system's and its shell's.
+        if (received && signal === 'SIGHUP') return
         if (received) process.exit(EXIT_CODES[received])
         received = signal
         process.stderr.write(`\n${signal}: finishing this step and saving; once more to stop at once\n`)
@@ -73,8 +75,15 @@ function trainCommand(args: readonly string[], print: (text: string) => void): P
       dryRun: values['dry-run'],
       signal: interrupt.signal,
     })
+    if (outcome === 'interrupted' && received === 'SIGHUP') hangUp()
     return outcome === 'interrupted' ? EXIT_CODES[received ?? 'SIGINT'] : 0
   })
+}
+
+/** Ends by the signal itself: an exit would set a terminal right that is gone, and Node aborts over that. */
+function hangUp(): void {
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
 }
 
 // promptfoo's own timers and pools would keep the process alive.
