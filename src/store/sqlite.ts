@@ -17,7 +17,15 @@ export interface Statement {
 /** `file` may be a URI with parameters of SQLite. */
 export type OpenDatabase = new (file: string, options: { timeout: number }) => Database
 
-export async function loadLibsql(): Promise<OpenDatabase> {
+let libsql: Promise<OpenDatabase> | undefined
+
+/** libsql, loaded once. Throws UnavailableError where it is not installed. */
+export function loadLibsql(): Promise<OpenDatabase> {
+  libsql ??= importLibsql()
+  return libsql
+}
+
+async function importLibsql(): Promise<OpenDatabase> {
   try {
     const { default: Database } = await import('libsql')
     return Database as unknown as OpenDatabase

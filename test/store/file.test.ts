@@ -201,9 +201,10 @@ interface Read {
 
 /** What a process finds that may not write. As root, who may write anything, the tests let it be nobody. */
 function read(files: readonly string[]): Read[] {
-  const source = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../src/store/file.ts')
-  const code = `import { SampleFile } from ${JSON.stringify(source)}
-await import('libsql') // nobody may not be let into the checkout
+  const source = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../src/store')
+  const code = `import { SampleFile } from ${JSON.stringify(`${source}/file.ts`)}
+import { loadLibsql } from ${JSON.stringify(`${source}/sqlite.ts`)}
+await loadLibsql() // nobody may not be let into the checkout
 if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534) }
 const all = []
 for (const file of ${JSON.stringify(files)}) {
