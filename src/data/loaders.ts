@@ -8,26 +8,26 @@
  */
 
 import { type ConfigObject, checkKeys, readBoolean, readInt, readObject } from '../config-keys.ts'
+import { type VerbatimText, verbatimVars } from '../gate/verbatim.ts'
 import { usableTraces } from './cold-start.ts'
 import { overlaps } from './contamination.ts'
 import { loadProblems, notice } from './load.ts'
 import { DataError, excerpt, type Problem } from './problem.ts'
 import { select } from './selection.ts'
 import { type SetName, setNamed } from './sets.ts'
-import { verbatim } from './verbatim.ts'
 
 /** The part of promptfoo's TestCase that the suites use. */
 export interface ProblemTest {
   vars: {
-    id: string
+    id: VerbatimText
     /** A list of one text where promptfoo would alter the text; `{{ problem }}` prints it exactly in either form. */
-    problem: string | [string]
+    problem: VerbatimText
     /** Reference for mathAnswer. */
-    answer: string | [string]
+    answer: VerbatimText
     /** With `solution: true`. */
-    solution?: string | [string]
+    solution?: VerbatimText
     /** Of cold-start sets. */
-    trace?: string | [string]
+    trace?: VerbatimText
   }
   /** For `--filter-metadata level=5`. */
   metadata: { set: SetName; level?: number; subject?: string }
@@ -75,13 +75,13 @@ async function without(problems: Problem[], name: SetName, other: SetName, stric
 /** A problem as a promptfoo test. */
 export function toTest({ id, problem, answer, level, subject, solution, trace }: Problem, set: SetName, withSolution = false): ProblemTest {
   return {
-    vars: {
+    vars: verbatimVars({
       id,
-      problem: verbatim(problem),
-      answer: verbatim(answer),
-      ...(withSolution && solution !== undefined && { solution: verbatim(solution) }),
-      ...(trace !== undefined && { trace: verbatim(trace) }),
-    },
+      problem,
+      answer,
+      ...(withSolution && solution !== undefined && { solution }),
+      ...(trace !== undefined && { trace }),
+    }),
     metadata: { set, ...(level !== undefined && { level }), ...(subject !== undefined && { subject }) },
     options: { disableVarExpansion: true },
   }

@@ -10,9 +10,9 @@
 import path from 'node:path'
 import { outputText } from '../assertions/output.ts'
 import { type ConfigObject, checkKeys, readInt, readObject } from '../config-keys.ts'
+import { type Vars, verbatimVars } from '../gate/verbatim.ts'
 import { fields, type Row, readResults } from '../report/rows.ts'
 import { DataError, excerpt } from './problem.ts'
-import { verbatim } from './verbatim.ts'
 
 export interface ResponseTest {
   /** Those of the row, and `response`. */
@@ -50,7 +50,7 @@ export async function passedResponses(raw: ConfigObject = {}): Promise<ResponseT
     const known = taken.get(problem) ?? new Set()
     if (known.size >= most || known.has(response)) continue
     taken.set(problem, known.add(response))
-    tests.push({ vars: { ...vars, response: verbatim(response) }, options: { disableVarExpansion: true } })
+    tests.push({ vars: verbatimVars({ ...vars, response }), options: { disableVarExpansion: true } })
   }
   if (tests.length === 0) {
     throw new DataError(`No response of ${file} passed. Got ${rows.length} row(s). Look at why with: npx promptfoo view.`)
@@ -58,8 +58,7 @@ export async function passedResponses(raw: ConfigObject = {}): Promise<ResponseT
   return tests
 }
 
-/** Without promptfoo's own, and as it takes them unaltered. */
-function ownVars({ vars }: Row): Record<string, unknown> {
-  const own = Object.entries(vars).filter(([name]) => !name.startsWith('__'))
-  return Object.fromEntries(own.map(([name, value]) => [name, typeof value === 'string' ? verbatim(value) : value]))
+/** Without promptfoo's own. */
+function ownVars({ vars }: Row): Vars {
+  return Object.fromEntries(Object.entries(vars).filter(([name]) => !name.startsWith('__')))
 }

@@ -53,7 +53,7 @@ defaultTest:
     - { type: javascript, metric: answer, value: package:parallel-r1:countdownAnswer }
 tests: file://problems.jsonl
 extensions:
-  - file://LIBRARY/dist/providers/hooks.js:beforeAll # copies of a problem draw samples of their own
+  - file://LIBRARY/dist/providers/hooks.js:beforeAll # variables are text; copies of a problem draw samples of their own
   - file://LIBRARY/dist/providers/hooks.js:afterAll # statistics; releases the models
 commandLineOptions: { maxConcurrency: 64, repeat: 4 } # batch size; samples of a problem
 env: { PROMPTFOO_PASS_RATE_THRESHOLD: "0" } # wrong answers are a result, no failed run

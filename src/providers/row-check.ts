@@ -2,12 +2,16 @@
 
 import type { CallApiContextParams } from 'promptfoo'
 import { ConfigError } from '../engine/errors.ts'
+import { EMPTY } from '../gate/suite.ts'
+import { isTemplate } from '../gate/verbatim.ts'
 import type { SuiteAssertion } from '../grading/references.ts'
 import type { ScorableCheck } from '../grading/scorable.ts'
+import { variableFault } from '../grading/variables.ts'
 
 /**
- * Throws ConfigError where the row cannot be scored (see {@link ScorableCheck}), and where the prompt has variables and the test has none: of
- * an empty list of tests promptfoo makes one such row. A row without assertions is sampled: somebody may want to read it.
+ * Throws ConfigError where the row cannot be scored (see {@link ScorableCheck}), where a variable is not what somebody wrote or was run as a
+ * template, and where the prompt has variables and the test has none: of an empty list of tests promptfoo makes one such row. A row
+ * without assertions is sampled: somebody may want to read it.
  */
 export async function checkRow({ test, vars, prompt }: CallApiContextParams, scorable: ScorableCheck): Promise<void> {
   const names = Object.keys(vars).filter((name) => !name.startsWith('__'))
@@ -15,6 +19,13 @@ export async function checkRow({ test, vars, prompt }: CallApiContextParams, sco
   if (variable !== undefined) {
     throw new ConfigError(`The prompt uses {{ ${variable} }}, and the test has no variables. ${EMPTY}`)
   }
+  // Of a variable that names a file promptfoo gives the text, of one that names another variable its test alone has the template.
+  for (const [name, value] of [...Object.entries(vars), ...Object.entries(test?.vars ?? {})]) {
+    if (typeof value !== 'string' || !isTemplate(value)) continue
+    throw new ConfigError(`promptfoo ran the variable "${name}" as a template. Got ${JSON.stringify(value.slice(0, 80))}. ${GATE}`)
+  }
+  const fault = variableFault(vars)
+  if (fault !== undefined) throw new ConfigError(fault)
   const { assert = [] } = (test ?? {}) as { assert?: SuiteAssertion[] }
   try {
     await scorable.check(assert, vars)
@@ -24,7 +35,8 @@ export async function checkRow({ test, vars, prompt }: CallApiContextParams, sco
   }
 }
 
-const EMPTY = 'Is the list of tests empty? Look at "tests" in the config, and at the file or loader that it names.'
+const GATE =
+  'If it is text, add the extension "file://node_modules/parallel-r1/dist/providers/hooks.js:beforeAll" to the config, which hands it on as it is. If it is a template, write it into the prompt.'
 
 /** A variable that a template needs. One with statements, calls or defaults may do without. */
 function variableOf(template: unknown): string | undefined {

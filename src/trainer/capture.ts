@@ -10,6 +10,9 @@
  */
 
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { ConfigError } from '../engine/errors.ts'
+import { type GateSuite, gateSuite } from '../gate/suite.ts'
+import { variableFault } from '../grading/variables.ts'
 
 interface CapturedProvider {
   constructor: { name: string }
@@ -26,10 +29,8 @@ interface CallContext {
   test: unknown
 }
 
-interface Suite {
+interface Suite extends GateSuite {
   providers: CapturedProvider[]
-  tests?: unknown[]
-  scenarios?: unknown[]
 }
 
 interface RowResult {
@@ -81,10 +82,6 @@ export async function beforeAll(context: { suite: Suite }): Promise<{ suite: Sui
     flush()
     closeSync(file)
   })
-  // promptfoo makes one row without variables of it.
-  if (!suite.tests?.length && !suite.scenarios?.length) {
-    write({ kind: 'error', message: 'the list of tests is empty; look at "tests", and at the file or loader that it names' })
-  }
   for (const provider of suite.providers) {
     const name = provider.label || provider.id()
     write({
@@ -100,11 +97,24 @@ export async function beforeAll(context: { suite: Suite }): Promise<{ suite: Sui
       if (withTests && hasFunctionValue(test)) {
         write({ kind: 'error', message: 'an assertion is a function of a JavaScript config; name it as file://module.js:function instead' })
       }
+      const fault = variableFault(vars)
+      if (fault) write({ kind: 'error', message: `${step}: ${fault}` })
       write({ kind: 'row', provider: name, step, prompt, promptConfig: config, vars, test: withTests ? test : undefined })
       return { error: CAPTURED }
     }
   }
-  return { suite }
+  return { suite: gated(suite) }
+}
+
+/** Through the gate, or as it was with the reason why not. */
+function gated(suite: Suite): Suite {
+  try {
+    return gateSuite(suite)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    write({ kind: 'refused', message: error.message })
+    return suite
+  }
 }
 
 /** promptfoo extension hook: a row that failed on its way to the provider. */

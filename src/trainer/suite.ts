@@ -59,7 +59,7 @@ export interface SuiteOptions {
 }
 
 interface CaptureRecord {
-  kind: 'provider' | 'row' | 'error'
+  kind: 'provider' | 'row' | 'error' | 'refused'
   label?: string
   id?: string
   config?: ConfigObject
@@ -140,6 +140,7 @@ async function readCapture(file: string, captured: string, log: string, options:
   for await (const line of lines(captured)) {
     const record = JSON.parse(line) as CaptureRecord
     if (record.kind === 'provider') providers.push(record)
+    else if (record.kind === 'refused') throw new ConfigError(`${file} cannot be trained on. ${record.message}`)
     else if (record.kind === 'error') errors.push(record.message ?? '')
     else if (record.provider === providers[0]?.label) {
       const [test, prompt, repeat] = record.step!.match(/\d+/g)!.map(Number)

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
-import nunjucks from 'nunjucks'
 import { describe, expect, it } from 'vitest'
 import { usableTraces } from '../../src/data/cold-start.ts'
 import { normalForm, overlaps } from '../../src/data/contamination.ts'
@@ -10,7 +9,7 @@ import { problemTests, toTest } from '../../src/data/loaders.ts'
 import type { Problem } from '../../src/data/problem.ts'
 import { select } from '../../src/data/selection.ts'
 import { SETS } from '../../src/data/sets.ts'
-import { plainText, verbatim } from '../../src/data/verbatim.ts'
+import { plainText } from '../../src/gate/verbatim.ts'
 import { parseThinking } from '../../src/thinking/grammar.ts'
 import { sharedPath } from '../shared.ts'
 
@@ -70,26 +69,6 @@ describe('contamination', () => {
       { test: tests[1], train: train[0], sameAnswer: false },
     ])
     expect(overlaps(tests, [problem('t-3', { problem: '=' })])).toEqual([])
-  })
-})
-
-describe('text for promptfoo', () => {
-  it('is a plain string unless promptfoo would alter it', () => {
-    expect(verbatim('Find $\\frac{1}{2}$ }} %} #} {a}')).toBe('Find $\\frac{1}{2}$ }} %} #} {a}')
-    for (const text of ['\\text{{D}}', '{% if %}', '{# x #}', 'x\n', 'file://x', 'package:x']) expect(verbatim(text)).toEqual([text])
-  })
-
-  it('prints as itself in either form', () => {
-    const template = nunjucks.compile('<{{ problem }}>', new nunjucks.Environment(null, { autoescape: false }))
-    const hostile = fc
-      .array(fc.constantFrom('{{', '}}', '{%', '%}', '{#', '#}', '{', '\n', 'a', ',', '$&', '\\', ' '))
-      .map((parts) => parts.join(''))
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), hostile), (text) => {
-        expect(template.render({ problem: verbatim(text) })).toBe(`<${text}>`)
-        expect(plainText(verbatim(text))).toBe(text)
-      }),
-    )
   })
 })
 
@@ -177,7 +156,8 @@ describe('loaders', () => {
     })
 
     it('wrap exactly the problems that promptfoo would alter', async () => {
-      const wrapped = (tests: loaders.ProblemTest[]) => tests.filter(({ vars }) => Array.isArray(vars.problem)).map(({ vars }) => vars.id)
+      const wrapped = (tests: loaders.ProblemTest[]) =>
+        tests.filter(({ vars }) => Array.isArray(vars.problem)).map(({ vars }) => String(vars.id))
       expect(wrapped(await load(() => loaders.mathTest()))).toEqual([399, 694, 1282, 1587, 1834, 3134].map((n) => `math-test-${n}`))
       expect(wrapped(await load(() => loaders.gsm8kTest()))).toEqual([])
       const found: string[] = []

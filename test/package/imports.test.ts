@@ -45,6 +45,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   engine: ['engine/', 'random.ts', 'nearest-name.ts', 'start-worker.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
+  gate: ['gate/', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/'],
   config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts', 'nearest-name.ts'],
@@ -52,6 +53,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   providers: [
     'providers/',
     'hub/',
+    'gate/',
     'grading/',
     'config/',
     'report/after-all.ts',
@@ -68,6 +70,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // A teacher's responses are rows of promptfoo.
   data: [
     'data/',
+    'gate/',
     'hub/',
     'thinking/grammar.ts',
     'assertions/answer/boxed.ts',
@@ -99,6 +102,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'installed-promptfoo.ts',
     'trainer/',
     'hub/',
+    'gate/',
     'grading/',
     'assertions/crash.ts',
     'config/',

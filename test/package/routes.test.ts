@@ -24,7 +24,7 @@ const userConfig = (provider: object) => ({
     { vars: { numbers: '4 5 6', target: 26 }, options: { temperature: 0 } },
     { vars: { numbers: '7 8 9', target: 24 }, options: { maxTokens: 70 } },
   ],
-  extensions: ['file://node_modules/parallel-r1/dist/providers/hooks.js:afterAll'],
+  extensions: ['beforeAll', 'afterAll'].map((hook) => `file://node_modules/parallel-r1/dist/providers/hooks.js:${hook}`),
 })
 
 beforeAll(async () => {

@@ -29,7 +29,7 @@ describe('a suite, resolved by promptfoo', () => {
     await expect(loadSuite(fixture('rl.yaml'), { provider: 'paralel', tests: true })).rejects.toThrow(/no provider labelled "paralel"/)
     const empty = path.join(newFolder(), 'empty.yaml')
     writeFileSync(empty, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: []\n')
-    await expect(loadSuite(empty, { tests: false })).rejects.toThrow(/the list of tests is empty/)
+    await expect(loadSuite(empty, { tests: false })).rejects.toThrow(/There is no test. Is the list of tests empty/)
     await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
   })
 })
