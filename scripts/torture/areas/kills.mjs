@@ -78,7 +78,11 @@ function badKill({ code, signal, output, errors, hung }, sent, { twice, before, 
   if (signal === 'SIGKILL' && sent === 'SIGKILL') return undefined
   const steps = stepLines(output)
   if (signal === sent && steps === 0) return undefined
-  if (code !== 128 + signalNumber(sent)) return `ended with ${signal ?? `code ${code}`}\n${tail(errors)}`
+  // A terminal that closed ends it by the signal itself, and a second one changes nothing.
+  const hangUp = sent === 'SIGHUP' && signal === sent
+  if (!hangUp && code !== 128 + signalNumber(sent)) return `ended with ${signal ?? `code ${code}`}\n${tail(errors)}`
   const saved = newestStep(run)
-  return twice === undefined && steps > 0 && saved < before + steps ? `${steps} steps after ${before}, saved is ${saved}` : undefined
+  return (twice === undefined || sent === 'SIGHUP') && steps > 0 && saved < before + steps
+    ? `${steps} steps after ${before}, saved is ${saved}`
+    : undefined
 }
