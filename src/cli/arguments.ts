@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
+import { plain, plainButStyled } from '../plain.ts'
 
 /** An error with an exit code of its own; any other ends a program with 1. */
 export abstract class ExitError extends ParallelR1Error {
@@ -79,10 +80,10 @@ export async function runMain(
     })
   }
   try {
-    return await command(process.argv.slice(2), (text) => process.stdout.write(text))
+    return await command(process.argv.slice(2), (text) => process.stdout.write(plainButStyled(text)))
   } catch (error) {
     const known = error instanceof ParallelR1Error
-    process.stderr.write(`${name}: ${known ? error.message : ((error as Error).stack ?? error)}\n`)
+    process.stderr.write(plain(`${name}: ${known ? error.message : ((error as Error).stack ?? error)}\n`))
     return error instanceof ExitError ? error.exitCode : 1
   }
 }

@@ -2,6 +2,7 @@
 
 import { fstatSync } from 'node:fs'
 import { formatBytes } from '../engine/checkpoint/problem.ts'
+import { plainLine } from '../plain.ts'
 
 /** Where a bar is drawn: process.stderr, or a recorder in tests. */
 export interface Screen {
@@ -57,7 +58,7 @@ export class Progress {
     quietMs = 0,
     now = () => performance.now(),
   }: ProgressOptions) {
-    this.label = label
+    this.label = plainLine(label)
     this.#total = total
     this.#unit = unit
     this.#screen = screen

@@ -4,8 +4,9 @@
 import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
 import { Progress } from '../cli/progress.ts'
 import { HubError } from '../hub/request.ts'
+import { notice, plain } from '../plain.ts'
 import { overlaps } from './contamination.ts'
-import { loadProblems, notice } from './load.ts'
+import { loadProblems } from './load.ts'
 import { writeManifest } from './manifest.ts'
 import { DataError } from './problem.ts'
 import { type ProblemSet, SETS, setNamed } from './sets.ts'
@@ -27,7 +28,7 @@ Environment: PR1_DATA (a folder with the sets), PR1_CACHE, HF_TOKEN, HF_ENDPOINT
 const OPTIONS = { fresh: { type: 'boolean' }, strict: { type: 'boolean' } } as const
 const COMMANDS = ['list', 'fetch', 'check', 'fingerprints']
 
-const print = (line: string) => process.stdout.write(`${line}\n`)
+const print = (line: string) => process.stdout.write(`${plain(line)}\n`)
 
 const dataCommand: Parameters<typeof runMain>[1] = (args, write) =>
   runCommand({ name: 'pr1-data', usage: USAGE, options: OPTIONS, commands: COMMANDS }, args, write, async ({ values, positionals }) => {

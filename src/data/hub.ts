@@ -42,6 +42,8 @@ interface Page {
 
 const PAGE_ROWS = 100
 const CONNECTIONS = 4
+/** Ten times the largest set that is known here; a page each hundred. Rows are held in memory. */
+export const MOST_ROWS = 1_000_000
 /** Splits of more rows are announced: they take a while. */
 const LARGE = 2000
 const REFUSALS = new Set<number | undefined>([401, 403, 429])
@@ -166,6 +168,7 @@ function readPage(body: unknown, { dataset, split }: HubSource, offset: number):
   if (!Array.isArray(rows) || !Number.isSafeInteger(total) || (total as number) < 1) {
     throw wrong(`is no page of rows. Got ${excerpt(body)}`)
   }
+  if ((total as number) > MOST_ROWS) throw wrong(`belongs to a set of ${total} rows, more than the ${MOST_ROWS} that fit here`)
   if (partial === true) throw wrong('belongs to a set of which the hub serves a part only')
   const expected = Math.min(PAGE_ROWS, Math.max(0, (total as number) - offset))
   if (rows.length !== expected) throw wrong(`has ${rows.length} rows, not ${expected}`)

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { notice } from '../plain.ts'
 import { type FetchOptions, fetchRows, hubSettings } from './hub.ts'
 import { align, type Difference, number, readManifest } from './manifest.ts'
 import { DataError, type Problem, parseProblems, type SourceProblem } from './problem.ts'
@@ -12,11 +13,6 @@ export interface LoadOptions extends FetchOptions {
   env?: NodeJS.ProcessEnv
   /** A source that differs from the manifest is an error instead of a warning. */
   strict?: boolean
-}
-
-/** Says something to whoever runs the command, without touching its output. */
-export function notice(message: string): void {
-  console.warn(`parallel-r1: ${message}`)
 }
 
 /** Problems of a set in their order. Throws DataError. */

@@ -9,9 +9,10 @@
 
 import { type ConfigObject, checkKeys, readBoolean, readInt, readObject } from '../config-keys.ts'
 import { type VerbatimText, verbatimVars } from '../gate/verbatim.ts'
+import { notice } from '../plain.ts'
 import { usableTraces } from './cold-start.ts'
 import { overlaps } from './contamination.ts'
-import { loadProblems, notice } from './load.ts'
+import { loadProblems } from './load.ts'
 import { DataError, excerpt, type Problem } from './problem.ts'
 import { select } from './selection.ts'
 import { type SetName, setNamed } from './sets.ts'

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { ParallelR1Error } from '../engine/errors.ts'
+import { parseJson } from '../json.ts'
 
 /** Problem sets that cannot be had, or are not what they should be. */
 export class DataError extends ParallelR1Error {
@@ -49,7 +50,7 @@ export function parseProblems(text: string, file: string): Problem[] {
     const where = `line ${index + 1} of ${file}`
     let raw: unknown
     try {
-      raw = JSON.parse(line)
+      raw = parseJson(line)
     } catch (error) {
       throw new DataError(`${where} is not JSON: ${(error as Error).message}. Each line holds one object; restore the file.`)
     }

@@ -15,6 +15,7 @@ import { configFile, tokenizerFile } from '../engine/checkpoint/files.ts'
 import { formatBytes, show } from '../engine/checkpoint/problem.ts'
 import { indexFile, singleFile, weightFiles } from '../engine/checkpoint/safetensors.ts'
 import { CheckpointError } from '../engine/errors.ts'
+import { notice } from '../plain.ts'
 import { type HubAccess, hubAccess } from './access.ts'
 import { claimPart } from './part.ts'
 import type { ModelId } from './place.ts'
@@ -40,7 +41,7 @@ const HASH = /^[0-9a-f]{40}$|^[0-9a-f]{64}$/
 
 /** Fetches what the cache lacks; returns the folder of the snapshot. Throws CheckpointError, ConfigError and HubError. */
 export async function fetchModel({ name, revision }: ModelId, options: FetchModelOptions = {}): Promise<string> {
-  const { env = process.env, notify = (message) => process.stderr.write(`parallel-r1: ${message}\n`) } = options
+  const { env = process.env, notify = notice } = options
   const access = hubAccess(env)
   if (access.cache === undefined) throw new CheckpointError(`There is no home folder to keep ${name} in. Set HF_HOME to a folder.`)
   const storage = path.join(access.cache, `models--${name.replace('/', '--')}`)

@@ -5,8 +5,9 @@ import { constants } from 'node:fs'
 import { open, rm, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { errorCode, show } from '../engine/checkpoint/problem.ts'
+import { errorCode, formatBytes, show } from '../engine/checkpoint/problem.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
+import { parseJson } from '../json.ts'
 
 export interface RequestOptions {
   token?: string
@@ -18,6 +19,8 @@ export interface RequestOptions {
   /** Told when a wait is long. */
   notify?(message: string): void
   advice?: Advice
+  /** Bytes of a JSON body at most. Default 64 MiB. */
+  mostBytes?: number
 }
 
 /** The next step, in sentences, where the general one does not say enough. */
@@ -55,6 +58,10 @@ const FIRST_WAIT_MS = 1000
 /** A server that wants more patience than this is named in an error instead of waited for. */
 const LONGEST_WAIT_MS = 5 * 60_000
 const NOTABLE_WAIT_MS = 10_000
+/** Of a JSON body: a page of a hundred long rows has some 2 MB, a large repository's list of files 20 MB. */
+const LONGEST_JSON = 64 * 2 ** 20
+/** What a refusal says is cut here. */
+const LONGEST_REFUSAL = 64 * 2 ** 10
 
 interface Fault {
   /** Completes "The hub …". */
@@ -89,9 +96,15 @@ export async function getJson(url: string, options: RequestOptions = {}): Promis
     options,
     () => ({ accept: 'application/json' }),
     async (response) => {
-      const text = await response.text()
+      const { mostBytes = LONGEST_JSON } = options
+      const { bytes, whole } = await readUpTo(response, mostBytes)
+      if (!whole) {
+        const what = `sent more than ${formatBytes(mostBytes)} where JSON was asked for`
+        return { fault: { what, again: false, next: `${BETWEEN} ${otherWays(options)}` } }
+      }
+      const text = new TextDecoder().decode(bytes)
       try {
-        return { value: { body: JSON.parse(text), headers: response.headers } }
+        return { value: { body: parseJson(text), headers: response.headers } }
       } catch {
         const what = `answered with something that is not JSON (${show(text.trim().slice(0, 80))})`
         return { fault: { what, again: true, next: `${BETWEEN} ${otherWays(options)}` } }
@@ -107,10 +120,10 @@ export async function getFile(url: string, size: number, sha256?: string, option
     options,
     () => ({}),
     async (response) => {
-      const body = await response.arrayBuffer()
-      const whole = body.byteLength === size && (!sha256 || createHash('sha256').update(new Uint8Array(body)).digest('hex') === sha256)
-      if (whole) return { value: body }
-      const what = `sent ${body.byteLength} bytes that are not the file of ${size} bytes`
+      const { bytes, whole } = await readUpTo(response, size)
+      if (whole && bytes.length === size && (!sha256 || createHash('sha256').update(bytes).digest('hex') === sha256))
+        return { value: bytes.buffer }
+      const what = `sent ${whole ? bytes.length : `more than ${size}`} bytes that are not the file of ${size} bytes`
       return { fault: { what, again: true, next: `${BETWEEN} ${otherWays(options)}` } }
     },
   )
@@ -138,6 +151,8 @@ export async function fillFile(
       for await (const chunk of chunks) {
         alive()
         have += chunk.length
+        // More would fill the disk.
+        if (have > size) return
         arrived(have)
         yield chunk
       }
@@ -186,6 +201,24 @@ async function get<T>(url: string, options: RequestOptions, headers: () => Recor
   }
 }
 
+/** The body, or its first `most` bytes and whether that is all: what comes after them is not waited for. */
+async function readUpTo(response: Response, most: number): Promise<{ bytes: Uint8Array<ArrayBuffer>; whole: boolean }> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    chunks.push(chunk)
+    if (size > most) break
+  }
+  const bytes = new Uint8Array(Math.min(size, most))
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk.subarray(0, bytes.length - at), at)
+    at += Math.min(chunk.length, bytes.length - at)
+  }
+  return { bytes, whole: size <= most }
+}
+
 function wait(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms))
 }
@@ -200,7 +233,12 @@ async function tryOnce<T>(url: string, options: RequestOptions, headers: Record<
       signal: silence.signal,
     })
     if (response.ok) return await read(response, () => timer.refresh())
-    return { fault: { ...refusal(response, await response.text(), options), status: response.status } }
+    return {
+      fault: {
+        ...refusal(response, new TextDecoder().decode((await readUpTo(response, LONGEST_REFUSAL)).bytes), options),
+        status: response.status,
+      },
+    }
   } catch (error) {
     if (error instanceof ParallelR1Error) throw error
     const what = `could not be read (${reason(error)})`
@@ -240,17 +278,17 @@ function isPermanent({ status, headers }: Response): boolean {
   return status === 501 || (status === 500 && code !== null && code !== 'ResponseNotReady' && code !== 'UnexpectedApiError')
 }
 
-/** Retry-After in seconds or as a date. */
+/** Retry-After in seconds or as a date; undefined where it asks for no pause: ours is made all the same. */
 function retryAfterMs(response: Response): number | undefined {
   const value = response.headers.get('retry-after')?.trim()
   if (!value) return undefined
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+  return ms > 0 ? ms : undefined
 }
 
 function serverMessage(text: string): string {
   try {
-    const { error } = JSON.parse(text) as { error?: unknown }
+    const { error } = parseJson(text) as { error?: unknown }
     return typeof error === 'string' ? show(error) : ''
   } catch {
     return ''

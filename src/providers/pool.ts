@@ -7,6 +7,7 @@
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import type { Device, Engine, EngineInfo, EngineOptions, Numerics, Precision } from '../engine/types.ts'
+import { notice } from '../plain.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 
 /** What makes two requests share a model. */
@@ -154,7 +155,7 @@ export class ModelPool {
     const closing = Promise.resolve(entry.thinker)
       .then((thinker) => thinker?.close())
       .finally(() => this.#releaseEngine(entry.engine))
-      .catch((error: unknown) => console.error(`parallel-r1: a model was not released cleanly: ${String(error)}`))
+      .catch((error: unknown) => notice(`a model was not released cleanly: ${String(error)}`))
       .finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
   }

@@ -6,6 +6,7 @@ import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
 import { checkpointFolder, checkpointPlace } from '../hub/place.ts'
+import { plain } from '../plain.ts'
 import { requestSeed } from '../random.ts'
 import { reportLink } from '../report/link.ts'
 import { samplesFile } from '../store/location.ts'
@@ -184,7 +185,7 @@ const CONFIG_NAMES: Readonly<Record<string, string>> = {
 function localError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   const joiner = '\u2060' // invisible
-  return `parallel-r1: ${message}`
+  return plain(`parallel-r1: ${message}`)
     .replace(/budgets\.\w+/g, (name) => CONFIG_NAMES[name] ?? name)
     .replaceAll('429', `4${joiner}29`)
     .replace(/(rate) (limit)/gi, `$1 ${joiner}$2`)

@@ -1,4 +1,5 @@
 import type { CallApiContextParams } from 'promptfoo'
+import { notice, plain } from '../plain.ts'
 
 const said = new WeakMap<object, Set<string>>()
 
@@ -13,6 +14,6 @@ export function warnOnce(
   const text = kinds.has(kind) ? undefined : warning()
   if (text === undefined) return
   said.set(subject, kinds.add(kind))
-  if (context?.logger) context.logger.warn(`parallel-r1: ${text}`)
-  else process.stderr.write(`parallel-r1: ${text}\n`)
+  if (context?.logger) context.logger.warn(`parallel-r1: ${plain(text)}`)
+  else notice(text)
 }

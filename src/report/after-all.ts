@@ -1,6 +1,7 @@
 /** Statistics at the end of `promptfoo eval`: as metrics of the table, the JSON output and the web view, and as text after the table. */
 
 import path from 'node:path'
+import { notice } from '../plain.ts'
 import { type Analysis, analyze } from './analysis.ts'
 import type { Estimate } from './intervals.ts'
 import { hasThreshold, ThresholdError } from './repeats.ts'
@@ -34,7 +35,7 @@ export async function reportAfterAll(context: unknown): Promise<void> {
     if (isEvalCommand(process.argv)) printAtExit(describeAnalysis(analysis), analysis.summaries.length > 0)
   } catch (error) {
     if (error instanceof ThresholdError) failRun(context)
-    process.stderr.write(`parallel-r1: no statistics: ${error instanceof Error ? error.message : error}\n`)
+    notice(`no statistics: ${error instanceof Error ? error.message : error}`)
   }
 }
 

@@ -2,12 +2,12 @@
 
 import stringWidth from 'string-width'
 import wrapAnsi from 'wrap-ansi'
+import { plain, plainLine } from '../plain.ts'
 import type { Analysis } from './analysis.ts'
 import { describeExclusions } from './exclusions.ts'
 import { formatEstimate, formatValue } from './format.ts'
 import { describeCopies } from './problems.ts'
 import type { Summary } from './statistics.ts'
-import { plain } from './tree/draw.ts'
 import { verdict } from './verdict.ts'
 
 /** Cells of a label at least, however narrow the screen is. */
@@ -18,7 +18,7 @@ export function describeBriefly(analysis: Analysis, width = 80): string {
   const { headline, detail } = verdict(analysis)
   const { experiment } = analysis
   const remarks = [describeCopies(experiment) ?? [], describeExclusions(experiment)].flat()
-  const [first, figures, remark] = [headline, detail, remarks.join('\n')].map((text) => wrapAnsi(text, width))
+  const [first, figures, remark] = [headline, detail, remarks.join('\n')].map((text) => wrapAnsi(plain(text), width))
   const paragraphs = [first, table(analysis.summaries, width), figures, remark].filter((text) => text !== '')
   return paragraphs.map((text) => `${text}\n`).join('\n')
 }
@@ -32,7 +32,7 @@ function table(summaries: readonly Summary[], width: number): string {
         const found = behaviour.find((one) => one.name === name)
         return found ? formatValue(found.estimate.value, found.unit) : '–'
       })
-      return [plain(column.label).replace(/\n/g, ' '), formatEstimate(mean, 'share'), ...tokens]
+      return [plainLine(column.label), formatEstimate(mean, 'share'), ...tokens]
     }),
   ]
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => stringWidth(row[column]))))

@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { ParallelR1Error } from '../engine/errors.ts'
+import { parseJson } from '../json.ts'
 
 /** Results that cannot be read, or that hold nothing to report on. */
 export class ReportError extends ParallelR1Error {
@@ -46,7 +47,7 @@ export function readResults(file: string): Results {
   const content = readText(file)
   let data: unknown
   try {
-    data = JSON.parse(content)
+    data = parseJson(content)
   } catch (error) {
     const cut = content.trim() === '' ? 'it is empty' : (error as Error).message
     throw new ReportError(

@@ -1,5 +1,6 @@
 /** Statistics as text for the terminal. */
 
+import { plain, plainLine } from '../plain.ts'
 import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
 import { describeExclusions } from './exclusions.ts'
@@ -17,7 +18,7 @@ export function describeAnalysis(analysis: Analysis, width = process.stdout.colu
   const { summaries, comparisons, experiment, gate, seed } = analysis
   const left = describeExclusions(experiment)
   const missed = gate ? describeGate(gate) : []
-  if (summaries.length === 0) return [...left, ...missed].map((line) => `${line}\n`).join('')
+  if (summaries.length === 0) return plain([...left, ...missed].map((line) => `${line}\n`).join(''))
   const right = experiment.metric === undefined ? "promptfoo's verdict" : `metric "${experiment.metric}"`
   const { headline, detail } = verdict(analysis)
   const lines = [
@@ -33,7 +34,7 @@ export function describeAnalysis(analysis: Analysis, width = process.stdout.colu
     for (const comparison of comparisons) {
       lines.push(
         '',
-        `${comparison.a.label} against ${comparison.b.label}`,
+        plainLine(`${comparison.a.label} against ${comparison.b.label}`),
         ...columns(comparisonLines(comparison)).map((line) => `  ${line}`),
       )
     }
@@ -42,7 +43,7 @@ export function describeAnalysis(analysis: Analysis, width = process.stdout.colu
   if (copies) lines.push('', copies)
   if (left.length > 0) lines.push('', ...left)
   if (missed.length > 0) lines.push('', ...missed)
-  return `${lines.join('\n')}\n`
+  return plain(`${lines.join('\n')}\n`)
 }
 
 /** Behaviour that gets a column of its own. */
@@ -62,7 +63,7 @@ function summaryLine(summary: Summary): string[] {
     return found ? formatValue(found.estimate.value, found.unit) : '–'
   })
   const samples = k === mostSamples ? `${problems} x ${k}` : `${problems} x ${k} to ${mostSamples}`
-  return [column.label, samples, formatEstimate(mean, 'share'), last(passAt), last(passHatAt), last(majAt), ...shown]
+  return [plainLine(column.label), samples, formatEstimate(mean, 'share'), last(passAt), last(passHatAt), last(majAt), ...shown]
 }
 
 function comparisonLines({ accuracy, mcnemar, atTotalTokens, atCriticalPath }: Comparison): string[][] {

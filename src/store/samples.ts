@@ -3,6 +3,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Identity } from '../engine/checkpoint/identity.ts'
+import { notice } from '../plain.ts'
 import type { Thought } from '../thinking/types.ts'
 import { decodeThought, encodeThought } from './sample.ts'
 import type { StoreReply, StoreRequest, StoreWorkerData } from './worker.ts'
@@ -34,7 +35,7 @@ export class SampleStore {
   #unwrittenBytes = 0
   #lastId = 0
 
-  constructor(file: string, { notify = (notice) => console.error(`parallel-r1: ${notice}`) }: SampleStoreOptions = {}) {
+  constructor(file: string, { notify = notice }: SampleStoreOptions = {}) {
     this.file = file
     this.#notify = notify
   }

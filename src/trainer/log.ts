@@ -4,6 +4,7 @@ import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, 
 import { dirname } from 'node:path'
 import { duration, Progress, type Screen } from '../cli/progress.ts'
 import type { MemoryPlan } from '../engine/types.ts'
+import { plain } from '../plain.ts'
 import type { Gap, StepReport } from './recipe.ts'
 
 /** Where lines go: process.stdout, or a recorder in tests. */
@@ -59,7 +60,7 @@ export class RunLog {
   }
 
   say(line: string): void {
-    const write = () => this.output.write(`${line}\n`)
+    const write = () => this.output.write(`${plain(line)}\n`)
     if (this.bar) this.bar.above(write)
     else write()
   }

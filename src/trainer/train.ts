@@ -8,6 +8,7 @@ import { ConfigError, NoTrainingError, ParallelR1Error } from '../engine/errors.
 import { openEngine } from '../engine/open.ts'
 import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
 import type { Engine, MemoryPlan } from '../engine/types.ts'
+import { plain } from '../plain.ts'
 import { parseThinkingConfig } from '../providers/config.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
 import { exportCheckpoint } from './checkpoint.ts'
@@ -318,7 +319,7 @@ class Training {
 
   private say(line: string): void {
     if (this.log) this.log.say(line)
-    else this.output.write(`${line}\n`)
+    else this.output.write(`${plain(line)}\n`)
   }
 }
 

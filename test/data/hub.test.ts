@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { sourceFolder } from '../../src/data/cache.ts'
-import { type FetchOptions, fetchRows, hubSettings } from '../../src/data/hub.ts'
+import { type FetchOptions, fetchRows, hubSettings, MOST_ROWS } from '../../src/data/hub.ts'
 import { type Fault, faults, startHub } from './fake-hub.ts'
 import { cache, hub, notices, options, settings, useHub, waits } from './hub-client.ts'
 
@@ -103,6 +103,8 @@ describe('a hub in trouble', () => {
   it.each([
     ['429 with a Retry-After in seconds', faults.status(429, { 'retry-after': '7' }), (ms: number) => ms === 7000],
     ['429 without', faults.status(429), (ms: number) => ms >= 750 && ms <= 1250],
+    ['429 with a Retry-After of 0', faults.status(429, { 'retry-after': '0' }), (ms: number) => ms >= 750 && ms <= 1250],
+    ['503 with a Retry-After in the past', faults.status(503, { 'retry-after': new Date(0).toUTCString() }), (ms: number) => ms >= 750],
     ['503 with a Retry-After as a date', faults.status(503, { 'retry-after': new Date(Date.now() + 360_000).toUTCString() }), () => true],
     ['500', faults.status(500), (ms: number) => ms >= 750 && ms <= 1250],
     ['502 with a page of HTML', faults.status(502, { 'content-type': 'text/html' }, '<html>Bad gateway</html>'), () => true],
@@ -120,6 +122,19 @@ describe('a hub in trouble', () => {
       expect(waits).toHaveLength(1)
       expect(waits[0]).toSatisfy(waited)
     }
+  })
+
+  it('is not read to an end that does not come', async () => {
+    hub.faults = [undefined, faults.text(`[${'0,'.repeat(50_000)}0]`, 'application/json')]
+    await expect(get({ mostBytes: 50_000 })).rejects.toThrow(/sent more than 48\.8 KiB where JSON was asked for/)
+    expect(waits).toEqual([])
+  })
+
+  it('is not believed to hold more rows than fit', async () => {
+    const page = { rows: [], num_rows_total: MOST_ROWS + 1 }
+    hub.faults = [faults.text(JSON.stringify(page), 'application/json')]
+    await expect(get()).rejects.toThrow(/a set of 1000001 rows, more than the 1000000 that fit here/)
+    expect(hub.offsets).toEqual([0])
   })
 
   it('is waited for longer each time, and given up', async () => {

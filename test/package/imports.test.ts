@@ -42,16 +42,17 @@ const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
 
 /** What each part may import of the others, as prefixes of paths below src/. */
 const MAY_IMPORT: Record<string, string[]> = {
-  engine: ['engine/', 'random.ts', 'nearest-name.ts', 'start-worker.ts'],
+  engine: ['engine/', 'json.ts', 'random.ts', 'nearest-name.ts', 'start-worker.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
   gate: ['gate/', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
-  store: ['store/', 'thinking/', 'engine/'],
+  store: ['store/', 'thinking/', 'engine/', 'plain.ts'],
   config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts', 'nearest-name.ts'],
   // The hook at the end of a run hands its rows to the report.
   providers: [
     'providers/',
+    'plain.ts',
     'hub/',
     'gate/',
     'grading/',
@@ -71,6 +72,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   data: [
     'data/',
     'gate/',
+    'json.ts',
+    'plain.ts',
     'hub/',
     'thinking/grammar.ts',
     'assertions/answer/boxed.ts',
@@ -85,6 +88,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   // Responses and answers are read as the assertions read them.
   report: [
     'report/',
+    'json.ts',
+    'plain.ts',
     'assertions/answer/',
     'assertions/crash.ts',
     'assertions/output.ts',
@@ -99,6 +104,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   trainer: [
     'start-worker.ts',
+    'json.ts',
+    'plain.ts',
     'installed-promptfoo.ts',
     'trainer/',
     'hub/',
@@ -114,11 +121,13 @@ const MAY_IMPORT: Record<string, string[]> = {
     'nearest-name.ts',
     'cli/',
   ],
-  hub: ['hub/', 'cli/progress.ts', 'engine/checkpoint/', 'engine/errors.ts', 'engine/url.ts'],
-  cli: ['cli/', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
+  hub: ['hub/', 'json.ts', 'plain.ts', 'cli/progress.ts', 'engine/checkpoint/', 'engine/errors.ts', 'engine/url.ts'],
+  cli: ['cli/', 'plain.ts', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
   init: ['init/', 'cli/'],
   'installed-promptfoo.ts': ['engine/errors.ts'],
   'start-worker.ts': [],
+  'plain.ts': [],
+  'json.ts': [],
   'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'random.ts'],

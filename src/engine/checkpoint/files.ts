@@ -1,4 +1,5 @@
 import { readFileSync, type Stats, statSync } from 'node:fs'
+import { parseJson } from '../../json.ts'
 import { CheckpointError } from '../errors.ts'
 import { errorCode, formatBytes, problem, show } from './problem.ts'
 
@@ -70,7 +71,7 @@ export function readTextIfPresent(file: string, limit = textLimit): string | und
 export function parseJsonObject(text: string, what: string): JsonObject {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseJson(text)
   } catch (error) {
     if (text.trim() === '') throw problem({ file: what }, 'JSON', 'an empty file')
     throw problem({ file: what }, 'JSON', `text that does not parse (${error instanceof Error ? error.message : error})`)

@@ -3,10 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { runCommand, UsageError } from '../../cli/arguments.ts'
 import { readInt } from '../../config-keys.ts'
+import { parseJson } from '../../json.ts'
+import { plain } from '../../plain.ts'
 import { detailOf, partsOf, type Shown } from '../page/payload.ts'
 import { fields, ReportError, readResults } from '../rows.ts'
 import { type Experiment, readExperiment } from '../samples.ts'
-import { type DrawOptions, drawTree, plain, styled } from './draw.ts'
+import { type DrawOptions, drawTree, styled } from './draw.ts'
 
 const USAGE = `pr1-tree <file> [options]
 
@@ -65,7 +67,7 @@ function readSaved(file: string): Experiment | undefined {
   const content = readText(file)
   if (!content.trimStart().startsWith('{')) return undefined
   try {
-    if (!Array.isArray(fields(fields(JSON.parse(content)).results).results)) return undefined
+    if (!Array.isArray(fields(fields(parseJson(content)).results).results)) return undefined
   } catch {
     return undefined
   }

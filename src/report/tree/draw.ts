@@ -2,6 +2,7 @@
 
 import stringWidth from 'string-width'
 import wrapAnsi from 'wrap-ansi'
+import { plain } from '../../plain.ts'
 import type { Part, ShownText } from '../page/payload.ts'
 
 export interface DrawOptions {
@@ -17,17 +18,6 @@ const NARROWEST = 12
 /** Draws the parts of a response in reading order. Whatever they say is text: nothing in it reaches the terminal as a control. */
 export function drawTree(tree: readonly Part[], options: DrawOptions): string {
   return tree.flatMap((part) => ('text' in part ? drawSaid(part, options) : drawBlock(part, options))).join('\n')
-}
-
-/** Control characters by their pictures, marks that turn the direction of text as U+FFFD. Line breaks stay, tabs are blanks. */
-export function plain(text: string): string {
-  return text
-    .replace(/\p{Surrogate}/gu, '\ufffd')
-    .replace(/\r\n/g, '\n')
-    .replace(/\t/g, '  ')
-    .replace(/[\0-\x09\x0b-\x1f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)))
-    .replace(/\x7f/g, '␡')
-    .replace(/[\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
 }
 
 type Style = 'bold' | 'faint' | 'green'

@@ -1,7 +1,8 @@
 import stringWidth from 'string-width'
 import { describe, expect, it } from 'vitest'
+import { plain } from '../../../src/plain.ts'
 import { partsOf } from '../../../src/report/page/payload.ts'
-import { drawTree, plain } from '../../../src/report/tree/draw.ts'
+import { drawTree } from '../../../src/report/tree/draw.ts'
 
 const RESPONSE = 'before<Parallel><Path>one plus one is two</Path><Path>two</Path></Parallel>\n<Summary>both say two</Summary>after'
 const draw = (text: string, width: number) => drawTree(partsOf(text), { width, color: false })
