@@ -5,7 +5,7 @@
 
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { tagIdsFrom } from '../thinking/tags.ts'
+import { agreedTags, tagIdsFrom } from '../thinking/tags.ts'
 import type { Budgets, TagIds, ThinkRequest } from '../thinking/types.ts'
 import type { ThinkingConfig } from './config.ts'
 import { requireTokenizer } from './prompt.ts'
@@ -58,11 +58,20 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
   }
 }
 
+const agreed = new WeakSet<TagIds>()
+
+/** The tags of parallel_r1.json, compared with the tokenizer once. */
+function savedTags(checkpoint: CheckpointInfo, tags: TagIds): TagIds {
+  if (!agreed.has(tags)) agreedTags(tags, requireTokenizer(checkpoint), `${checkpoint.folder}/parallel_r1.json`)
+  agreed.add(tags)
+  return tags
+}
+
 /** Stands for "no such token" where a checkpoint without tags is decoded sequentially. */
 const NO_TAG = -1
 
 function tagsOf(checkpoint: CheckpointInfo, mode: ThinkingConfig['mode']): TagIds {
-  if (checkpoint.parallel) return checkpoint.parallel.tags
+  if (checkpoint.parallel) return savedTags(checkpoint, checkpoint.parallel.tags)
   const tokenizer = requireTokenizer(checkpoint)
   const eos = checkpoint.generation.eosTokenIds
   try {

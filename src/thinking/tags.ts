@@ -42,6 +42,23 @@ export function tagIdsFrom(tokenizer: TagTokenizer, eosIds: readonly number[]): 
   return tags
 }
 
+/**
+ * Tags that a checkpoint names (parallel_r1.json), where its tokenizer says the same. Others would be decoded as text, and text as tags.
+ * @throws ConfigError naming the first that differs
+ */
+export function agreedTags(saved: TagIds, tokenizer: TagTokenizer, file: string): TagIds {
+  const own = tagIdsFrom(tokenizer, saved.eos)
+  const [said, known] = [tagList(saved), tagList(own)]
+  const differs = known.findIndex((id, i) => id !== said[i])
+  const wrong = (what: string, got: readonly number[], expected: readonly number[]) =>
+    new ConfigError(
+      `${file} and the tokenizer beside it must name the same ids. Got [${got.join(', ')}] for ${what}, the tokenizer has [${expected.join(', ')}]. Copy both files from the same checkpoint.`,
+    )
+  if (differs >= 0) throw wrong(TAG_TOKENS[differs], [said[differs]], [known[differs]])
+  if (saved.newline.join() !== own.newline.join()) throw wrong('the line break', saved.newline, own.newline)
+  return saved
+}
+
 /** The six tag ids in the order of {@link TAG_TOKENS}. */
 export function tagList(tags: TagIds): number[] {
   return [tags.parallel, tags.parallelEnd, tags.path, tags.pathEnd, tags.summary, tags.summaryEnd]

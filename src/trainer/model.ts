@@ -15,7 +15,7 @@ import { parametersOf } from '../engine/spec.ts'
 import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
 import { checkpointFolder } from '../hub/place.ts'
 import { withLoadingBar } from '../providers/loading.ts'
-import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
+import { agreedTags, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import type { Architecture, ModelSource } from './config.ts'
 import type { Session } from './recipe.ts'
 
@@ -60,6 +60,7 @@ async function fromCheckpoint(engine: Engine, source: ModelSource, options: Load
     throw new ConfigError(`${folder} names no end of a response. Set eos_token_id in its generation_config.json.`)
   }
   const { tokenizer: plain } = read
+  if (read.parallel) agreedTags(read.parallel.tags, plain, `${folder}/parallel_r1.json`)
   const tokenizer = plain.withAddedTokens(TAG_TOKENS)
   const config = { ...read.config, vocabSize: Math.max(read.config.vocabSize, tokenizer.vocabSize) }
   const grown = { folder, config, weights: grownWeights(weights, parametersOf(modelSpec(config))) }

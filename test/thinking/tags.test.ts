@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/engine/errors.ts'
-import { TAG_TOKENS, type TagTokenizer, tagIdsFrom, tagList } from '../../src/thinking/tags.ts'
+import { agreedTags, TAG_TOKENS, type TagTokenizer, tagIdsFrom, tagList } from '../../src/thinking/tags.ts'
 
 /** A tokenizer of whole tags and single characters. */
 function tokenizer(tokens: Record<string, number>, splits: string[] = []): TagTokenizer {
@@ -33,5 +33,17 @@ describe('tagIdsFrom', () => {
     expect(() => tagIdsFrom(tokenizer(tokens), [])).toThrow(/end id that is no tag. Got eos \[\]/)
     expect(() => tagIdsFrom(tokenizer(tokens), [12])).toThrow(/Got eos \[12\]/)
     expect(() => tagIdsFrom(tokenizer({ ...tokens, '\n': 1 }), [1])).toThrow(/line break needs ids of its own. Got \[1\]/)
+  })
+})
+
+describe('tags that a checkpoint names', () => {
+  const saved = tagIdsFrom(tokenizer(tokens), [1])
+
+  it('are taken where the tokenizer says the same, and refused by name where it does not', () => {
+    expect(agreedTags(saved, tokenizer(tokens), 'f')).toBe(saved)
+    const check = (change: object) => () => agreedTags({ ...saved, ...change }, tokenizer(tokens), 'a/parallel_r1.json')
+    expect(check({ path: 13, pathEnd: 12 })).toThrow(ConfigError)
+    expect(check({ path: 13, pathEnd: 12 })).toThrow(/^a\/parallel_r1\.json .*Got \[13\] for <Path>, the tokenizer has \[12\]/)
+    expect(check({ newline: [5] })).toThrow(/Got \[5\] for the line break, the tokenizer has \[110\]/)
   })
 })

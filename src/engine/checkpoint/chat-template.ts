@@ -56,9 +56,9 @@ export class ChatTemplate {
     const configFile = path.join(folder, tokenizerConfigFile)
     const config = readJsonIfPresent(configFile) ?? {}
     const text = readTextIfPresent(file)
-    if (text !== undefined) return new ChatTemplate(text, specialTokensIn(config), file)
+    if (text !== undefined) return new ChatTemplate(text, specialTokensIn(config, configFile), file)
     const source = templateInConfig(config, configFile)
-    return source === undefined ? undefined : new ChatTemplate(source, specialTokensIn(config), `${configFile}: chat_template`)
+    return source === undefined ? undefined : new ChatTemplate(source, specialTokensIn(config, configFile), `${configFile}: chat_template`)
   }
 
   /**

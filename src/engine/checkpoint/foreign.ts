@@ -23,7 +23,7 @@ export function within<T>(ms: number, job: () => T): T {
     room ??= createContext({ job })
     room.job = job
     try {
-      return script.runInContext(room, { timeout: ms }) as T
+      return script.runInContext(room, { timeout: Math.ceil(ms) }) as T
     } catch (error) {
       if ((error as NodeJS.ErrnoException | undefined)?.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
       if (lastTry) throw new EndlessError(`it did not end within ${ms / 1000} s`)

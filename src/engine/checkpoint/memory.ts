@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
+import { ConfigError } from '../errors.ts'
 import { type ModelSpec, parameterCount } from '../spec.ts'
 import { formatBytes, problem } from './problem.ts'
 
@@ -49,31 +50,51 @@ export interface MemoryCheck {
   train?: boolean
   /** Bytes a parameter of the packed copy that products read. Default 0. */
   packed?: number
+  /** Tokens of the KV cache that is asked for. Default 0: one that fits is chosen later. */
+  cacheTokens?: number
 }
 
 /**
- * Refuses a model whose float32 weights and their packed copy (and, to train, gradients and moments) are larger than free memory.
- * @throws CheckpointError with the numbers
+ * Refuses a model whose float32 weights and their packed copy (and, to train, gradients and moments) are larger than free memory,
+ * and a KV cache that does not fit beside them.
+ * @throws CheckpointError, or ConfigError for the cache, with the numbers
  */
 export function checkMemory(
   spec: ModelSpec,
   where: string,
-  { available = availableMemory(), train = false, packed = 0 }: MemoryCheck = {},
+  { available = availableMemory(), train = false, packed = 0, cacheTokens = 0 }: MemoryCheck = {},
 ): void {
   const parameters = parameterCount(spec)
   const weights = parameters * 4
   const copy = parameters * packed
   const training = weights * 3 + copy
-  if (weights + copy + (train ? training : 0) <= available) return
+  const needed = weights + copy + (train ? training : 0)
+  if (needed <= available) {
+    checkCache(spec, cacheTokens, available - needed)
+    return
+  }
   const packing = copy > 0 ? ` and ${formatBytes(copy)} packed for products` : ''
   const needs = `${formatBytes(weights)} as float32${packing} (+ ${formatBytes(training)} to train)`
   const next = 'Use a smaller model, or a machine with more memory.'
   throw problem({ file: where }, `a model that fits into memory; it needs ${needs}`, `${formatBytes(available)} free on this machine`, next)
 }
 
+function checkCache(spec: ModelSpec, cacheTokens: number, room: number): void {
+  const bytes = cacheTokens * cacheBytesPerToken(spec)
+  if (!(bytes > room)) return
+  throw new ConfigError(
+    `The KV cache must fit into memory beside the model. Got cacheTokens: ${cacheTokens}, which takes ${formatBytes(bytes)} of ${formatBytes(room)} free. Use ${Math.floor(room / cacheBytesPerToken(spec))} or less, or leave it out.`,
+  )
+}
+
+/** Keys and values of one token in float32. */
+function cacheBytesPerToken({ layers, kvHeads, headDim }: ModelSpec): number {
+  return 8 * layers.length * kvHeads * headDim
+}
+
 /** Tokens of the default KV cache, halved until it takes at most a quarter of the memory that is free. */
-export function affordableCache({ layers, kvHeads, headDim }: ModelSpec, available = availableMemory()): number {
-  const bytesPerToken = 8 * layers.length * kvHeads * headDim
+export function affordableCache(spec: ModelSpec, available = availableMemory()): number {
+  const bytesPerToken = cacheBytesPerToken(spec)
   let tokens = defaultCacheTokens
   while (tokens > 1024 && tokens * bytesPerToken > available / 4) tokens /= 2
   return tokens

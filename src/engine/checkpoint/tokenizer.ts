@@ -15,15 +15,24 @@ import {
   tokenizerFile,
   tokenizerLimit,
 } from './files.ts'
+import { within } from './foreign.ts'
 import { problem, show } from './problem.ts'
+import { checkAddedLengths, checkMerges, type Growth, growthOf, mostCharacters } from './tokenizer-rules.ts'
 
 /**
  * Text to token ids and back, by the rules of `tokenizer.json`; `tokenizer_config.json` is optional. The rules themselves
- * are carried out by @huggingface/tokenizers. It believes what the file says, so the file is checked here first.
+ * are carried out by @huggingface/tokenizers. It believes what the file says, so the file is checked here first
+ * (tokenizer-rules.ts), and the rules have a time to end in (foreign.ts).
  */
 
 /** Above every vocabulary there is; keeps a hostile id from becoming the length of an array. */
 const idLimit = 2 ** 24
+
+/** A rule takes microseconds a character. A machine may be a hundred times as slow as it should be. */
+const startMs = 3000
+const msPerCharacter = 0.2
+/** Of building: a vocabulary of 150,000 tokens takes a second. */
+const msPerToken = 0.05
 
 interface Parts {
   /** Names of the two files in messages. */
@@ -39,18 +48,32 @@ export class Tokenizer {
   readonly #parts: Parts
   readonly #inner: HuggingFaceTokenizer
   readonly #special: ReadonlySet<number>
+  readonly #growth: Growth
+  readonly #decodesByPattern: boolean
   /** One more than the largest id. */
   readonly vocabSize: number
 
   private constructor(parts: Parts) {
     this.#parts = parts
     const added = addedTokens(parts.json, parts.file)
+    specialTokensIn(parts.config ?? {}, parts.configFile)
     this.#special = new Set(added.filter((token) => token.special === true).map(({ id }) => id))
     this.vocabSize = Math.max(largestId(parts.json, parts.file), ...added.map(({ id }) => id)) + 1
+    checkAddedLengths(
+      added.map(({ content }) => content),
+      parts.file,
+    )
+    const model = own(parts.json, 'model') as JsonObject
+    const { merges, vocab } = model
+    const tokens = Object.keys(vocab as object).length + (Array.isArray(merges) ? merges.length : 0) + added.length
     try {
-      this.#inner = new HuggingFaceTokenizer(parts.json, parts.config ?? {})
+      this.#growth = growthOf(parts.json, parts.file)
+      this.#decodesByPattern = JSON.stringify(parts.json.decoder)?.includes('"Regex"') ?? false
+      this.#inner = within(startMs + msPerToken * tokens, () => new HuggingFaceTokenizer(parts.json, parts.config ?? {}))
+      checkMerges(model, (token) => this.#inner.token_to_id(token) !== undefined, parts.file)
       // Many wrong rules only show when they are applied.
       this.decode(this.encode('a 1\n'))
+      this.encode('a', { addSpecial: true })
     } catch (error) {
       throw asProblem(parts.file, 'a tokenizer that @huggingface/tokenizers can carry out', error)
     }
@@ -86,8 +109,9 @@ export class Tokenizer {
    */
   encode(text: string, { addSpecial = false }: { addSpecial?: boolean } = {}): number[] {
     let ids: unknown[]
+    this.#checkSize(text.length, this.#growth.encode, 'encode')
     try {
-      ids = this.#inner.encode(text, { add_special_tokens: addSpecial }).ids
+      ids = within(startMs + msPerCharacter * text.length, () => this.#inner.encode(text, { add_special_tokens: addSpecial })).ids
     } catch (error) {
       throw asProblem(this.#parts.file, `rules that can encode ${show(text)}`, error)
     }
@@ -104,11 +128,22 @@ export class Tokenizer {
   decode(ids: Iterable<number>, { keepSpecial = true }: { keepSpecial?: boolean } = {}): string {
     const known = [...ids].filter((id) => this.#inner.id_to_token(id) !== undefined && (keepSpecial || !this.#special.has(id)))
     if (known.length === 0) return ''
+    const length = known.reduce((sum, id) => sum + (this.#inner.id_to_token(id) ?? '').length, 0)
+    this.#checkSize(length, this.#growth.decode, 'decode')
+    const decode = () => this.#inner.decode(known, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
     try {
-      return this.#inner.decode(known, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
+      // A watch takes longer than to decode a word, where nothing but a pattern could go on for ever.
+      if (length < 1000 && !this.#decodesByPattern) return decode()
+      return within(startMs + msPerCharacter * length, decode)
     } catch (error) {
       throw asProblem(this.#parts.file, `rules that can decode ${show(known)}`, error)
     }
+  }
+
+  #checkSize(characters: number, growth: number, what: keyof Growth): void {
+    if (characters * growth <= mostCharacters) return
+    const expected = `a text of at most ${Math.floor(mostCharacters / growth)} characters to ${what} by these rules`
+    throw problem({ file: this.#parts.file }, expected, `${characters}`)
   }
 
   /** The id of a token as the vocabulary spells it, or of an added token. */
@@ -128,7 +163,7 @@ export class Tokenizer {
 
   /** Special tokens by their role (`bos_token`, `eos_token`, …), as `tokenizer_config.json` names them. */
   get specialTokens(): Record<string, string> {
-    return specialTokensIn(this.config)
+    return specialTokensIn(this.config, this.#parts.configFile)
   }
 
   /**
@@ -169,12 +204,17 @@ export class Tokenizer {
   }
 }
 
-/** Special tokens of a `tokenizer_config.json` by their role. */
-export function specialTokensIn(config: Readonly<JsonObject>): Record<string, string> {
+/** Roles that every tokenizer may have. Other keys of that form may be anything. */
+const roles = new Set(['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'])
+
+/** Special tokens of a `tokenizer_config.json` by their role. Throws CheckpointError where one is no text. */
+export function specialTokensIn(config: Readonly<JsonObject>, file: string): Record<string, string> {
   const found: [string, string][] = []
   for (const [role, value] of Object.entries(config)) {
     const content = isObject(value) ? own(value, 'content') : value
-    if (/^[a-z]+_token$/.test(role) && typeof content === 'string') found.push([role, content])
+    if (!/^[a-z]+_token$/.test(role)) continue
+    if (typeof content === 'string') found.push([role, content])
+    else if (roles.has(role) && value !== null) throw problem({ file, key: role }, 'text, or an object with content', show(value))
   }
   return Object.fromEntries(found)
 }

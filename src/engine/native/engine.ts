@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
-import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
+import { affordableCache, checkMemory, type MemoryCheck } from '../checkpoint/memory.ts'
 import { readWeights } from '../checkpoint/weights.ts'
 import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
@@ -81,7 +81,7 @@ export class NativeEngine implements Engine {
   async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
-    checkMemory(modelSpec(config), folder, { train: options.train, available: this.available(), packed: packedBytes[this.info.precision] })
+    checkMemory(modelSpec(config), folder, this.memoryCheck(options))
     const model = await this.empty(config, options, folder)
     try {
       for await (const { spec, data } of readWeights(checkpoint, model.parameters)) model.write(spec.name, data)
@@ -94,11 +94,7 @@ export class NativeEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    checkMemory(modelSpec(config), 'the new model', {
-      train: options.train,
-      available: this.available(),
-      packed: packedBytes[this.info.precision],
-    })
+    checkMemory(modelSpec(config), 'the new model', this.memoryCheck(options))
     const model = await this.empty(config, options, 'The new model')
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
@@ -117,6 +113,10 @@ export class NativeEngine implements Engine {
     const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, trains, onDispose: () => this.models.delete(model) })
     this.models.add(model)
     return model
+  }
+
+  private memoryCheck({ train, cacheTokens }: LoadOptions): MemoryCheck {
+    return { train, cacheTokens, available: this.available(), packed: packedBytes[this.info.precision] }
   }
 
   /** Free bytes on the GPU; undefined on the CPU: what the machine has. */

@@ -57,7 +57,7 @@ export class TfjsEngine implements Engine {
   async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
-    checkMemory(modelSpec(config), folder, { train: options.train })
+    checkMemory(modelSpec(config), folder, options)
     const model = await this.empty(config, options, folder)
     try {
       await model.load(checkpoint)
@@ -70,7 +70,7 @@ export class TfjsEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    checkMemory(modelSpec(config), 'the new model', { train: options.train })
+    checkMemory(modelSpec(config), 'the new model', options)
     const model = await this.empty(config, options, 'The new model')
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model

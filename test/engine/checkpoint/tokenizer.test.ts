@@ -192,6 +192,7 @@ describe('the tokenizer of Qwen3', () => {
 describe('a hostile tokenizer', () => {
   const vocab = { a: 0, b: 1 }
   const bpe = { type: 'BPE', vocab, merges: [] }
+  const double = { type: 'Replace', pattern: { String: 'z' }, content: 'zz' }
   const added = (token: unknown) => ({ model: bpe, added_tokens: [{ id: 5, content: 'x' }, token] })
   // tokenizer.json, parts of the message
   it.each<[string, Record<string, unknown>, string[]]>([
@@ -219,6 +220,38 @@ describe('a hostile tokenizer', () => {
       { model: bpe, pre_tokenizer: { type: 'Split', pattern: { Regex: '(((' }, behavior: 'Isolated' } },
       ['carry out'],
     ],
+    [
+      'a merge outside the vocabulary',
+      {
+        model: {
+          ...bpe,
+          vocab: { a: 0, b: 1, ab: 2 },
+          merges: [
+            ['a', 'b'],
+            ['a', 'c'],
+          ],
+        },
+      },
+      ['model.merges[1]', '["a","c"]', '"c"'],
+    ],
+    ['a merge that makes no token', { model: { ...bpe, merges: ['a b'] } }, ['model.merges[0]', '"a b"', 'no token "ab"']],
+    ['a merge of three', { model: { ...bpe, merges: ['a b a'] } }, ['model.merges[0]', 'two tokens']],
+    [
+      'a rule of length 0',
+      { model: bpe, pre_tokenizer: { type: 'FixedLength', length: 0 } },
+      ['pre_tokenizer.length', 'an integer from 1'],
+    ],
+    [
+      'rules that make a text much longer',
+      { model: bpe, normalizer: { type: 'Sequence', normalizers: Array(14).fill(double) } },
+      ['at most 4096 characters of one to encode'],
+    ],
+    [
+      'rules that say much longer what was said',
+      { model: bpe, decoder: { type: 'Sequence', decoders: Array(14).fill(double) } },
+      ['at most 4096 characters of one to decode'],
+    ],
+    ['a long added token', added({ id: 6, content: 'y'.repeat(1025) }), ['added_tokens[1].content', 'at most 1024 characters']],
     ['decoders nested in each other', { model: bpe, decoder: nested('decoders', 20_000) }, ['carry out']],
   ])('with %s is refused', (_, json, parts) => {
     let error: unknown
@@ -231,6 +264,21 @@ describe('a hostile tokenizer', () => {
     const message = (error as Error).message
     for (const part of ['tokenizer.json', 'expected', 'found']) expect(message).toContain(part)
     if (!parts.includes('cannot')) for (const part of parts) expect(message).toContain(part)
+  })
+
+  it.each([3, ['<e>'], { content: 3 }, true])('with the end %j is refused by name', (eos) => {
+    expect(() => Tokenizer.fromJson({ model: bpe }, { eos_token: eos })).toThrow(CheckpointError)
+    expect(() => Tokenizer.fromJson({ model: bpe }, { eos_token: eos })).toThrow(
+      /tokenizer_config\.json: eos_token: expected text, or an object with content/,
+    )
+    expect(Tokenizer.fromJson({ model: bpe }, { eos_token: null, image_token: 3 }).specialTokens).toEqual({})
+  })
+
+  it('refuses a text that its rules would make too long', () => {
+    const normalizers = Array(10).fill(double)
+    const tokenizer = Tokenizer.fromJson({ model: bpe, normalizer: { type: 'Sequence', normalizers } })
+    expect(tokenizer.encode('ab')).toEqual([0, 1])
+    expect(() => tokenizer.encode('a'.repeat(2 ** 18 + 1))).toThrow(/at most 262144 characters to encode by these rules, found 262145/)
   })
 
   function nested(key: string, depth: number): unknown {
