@@ -41,11 +41,14 @@ export function fingerprint({ problem, answer }: Pick<Problem, 'problem' | 'answ
 
 const TEXTS = ['subject', 'solution', 'trace'] as const
 
-/** Reads problems in JSON lines (`id`, `problem`, `answer`, and what else there is). Throws DataError naming file and line. */
+/**
+ * Reads problems in JSON lines (`id`, `problem`, `answer`, and what else there is). A byte-order mark is no part of the first line, and an answer
+ * or id may be an integer. Throws DataError naming file and line.
+ */
 export function parseProblems(text: string, file: string): Problem[] {
   const problems: Problem[] = []
   const ids = new Set<string>()
-  for (const [index, line] of text.split('\n').entries()) {
+  for (const [index, line] of text.replace(/^\uFEFF/, '').split('\n').entries()) {
     if (line.trim() === '') continue
     const where = `line ${index + 1} of ${file}`
     let raw: unknown
@@ -67,7 +70,15 @@ function readProblem(raw: unknown, where: string): Problem {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     throw new DataError(`${where} must be an object with id, problem and answer. Got ${excerpt(raw)}.`)
   }
-  const row = raw as Record<string, unknown>
+  const row: Record<string, unknown> = { ...raw }
+  for (const key of ['id', 'answer']) {
+    const value = row[key]
+    if (typeof value !== 'number' || !Number.isInteger(value)) continue
+    if (!Number.isSafeInteger(value)) {
+      throw new DataError(`"${key}" in ${where} was rounded when it was read. Got ${value}. Write a number above ${Number.MAX_SAFE_INTEGER} as text, in quotes.`)
+    }
+    row[key] = String(value)
+  }
   for (const key of ['id', 'problem', 'answer']) {
     if (typeof row[key] !== 'string' || row[key] === '') {
       throw new DataError(`"${key}" in ${where} must be text that is not empty. Got ${excerpt(row[key])}.`)

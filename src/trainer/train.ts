@@ -4,7 +4,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
 import { availableMemory } from '../engine/checkpoint/memory.ts'
-import { ConfigError, NoTrainingError, ParallelR1Error } from '../engine/errors.ts'
+import { ConfigError, NonFiniteError, NoTrainingError, ParallelR1Error } from '../engine/errors.ts'
 import { openEngine } from '../engine/open.ts'
 import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
 import type { Engine, MemoryPlan } from '../engine/types.ts'
@@ -211,6 +211,13 @@ class Training {
   /** Grading and rewards come before any update, so one that fails leaves the weights of the last step: nothing is lost. */
   private async saveBefore(error: unknown, session: Session): Promise<never> {
     if ((error instanceof GraderError || error instanceof RewardError) && this.state.total > 0) await this.save(session)
+    // Weights that give such numbers must not push a good state out.
+    if (error instanceof NonFiniteError) {
+      const last = this.folder.states.newestStep()
+      const state = last === undefined ? 'No state was saved before.' : `The last saved state is that of step ${last}.`
+      const next = 'Start a new run from a good state as model.checkpoint, with a lower lr, a longer warmup or precision: f32.'
+      throw new StandstillError(`${error.message} ${state} ${next}`, { cause: error })
+    }
     throw error
   }
 

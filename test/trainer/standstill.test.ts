@@ -1,9 +1,10 @@
-import { rmSync } from 'node:fs'
+import { cpSync, existsSync, rmSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { UpdateResult } from '../../src/engine/types.ts'
 import type { RolloutReport, StepReport } from '../../src/trainer/recipe.ts'
 import { afterStep, beginStage, idleStages, type Learning, NOTHING_LEARNT } from '../../src/trainer/standstill.ts'
 import { readState } from '../../src/trainer/state.ts'
+import { setFirstWeight } from '../engine/checkpoint/first-weight.ts'
 import { folderWithSuites, metrics, newFolder, run, states } from './runs.ts'
 
 const done: UpdateResult = { gradNorm: 1, skipped: false }
@@ -65,6 +66,16 @@ describe('a run that learns nothing', () => {
     await expect(run(idle, { sets: [...sets, 'stages.rl.maxDropped=9'] })).rejects.toThrow(
       /7 steps, 1 updates\. The model is in .*final\. But no update changed it in stage "rl"/,
     )
+  })
+
+  it('stops where the weights give numbers that are not finite, and saves nothing over what is good', async () => {
+    const broken = folder()
+    cpSync(`${whole}/base`, `${broken}/base`, { recursive: true })
+    setFirstWeight(`${broken}/base`, 'model.layers.0.post_attention_layernorm.weight', 2 ** 127)
+    const failed = run(broken, { stage: 'rl' })
+    await expect(failed).rejects.toThrow(/logits .* are not finite.* No state was saved before\. Start a new run from a good state/s)
+    await expect(failed).rejects.toMatchObject({ exitCode: 3 })
+    expect(existsSync(`${broken}/only-rl/checkpoints`)).toBe(false)
   })
 
   it('stops where every update is skipped, with the last good state', async () => {
