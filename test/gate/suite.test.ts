@@ -79,7 +79,9 @@ describe('a row is no template', () => {
     for (const { response, vars: seen, success } of rows) {
       expect(response?.output).toContain(`asked ${marker} ${marker}`)
       expect(success).toBe(true)
-      for (const value of Object.values(seen)) expect(plainText(value)).toBe(marker)
+      // Equal rows are copies of a problem; their number is ours.
+      const { _copyIndex, ...texts } = seen
+      for (const value of Object.values(texts)) expect(plainText(value)).toBe(marker)
     }
     const saved = JSON.stringify(rows).replaceAll(marker, '')
     expect(saved).not.toContain('6 * 7')
