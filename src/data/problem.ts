@@ -48,7 +48,10 @@ const TEXTS = ['subject', 'solution', 'trace'] as const
 export function parseProblems(text: string, file: string): Problem[] {
   const problems: Problem[] = []
   const ids = new Set<string>()
-  for (const [index, line] of text.replace(/^\uFEFF/, '').split('\n').entries()) {
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
     if (line.trim() === '') continue
     const where = `line ${index + 1} of ${file}`
     let raw: unknown
@@ -75,7 +78,9 @@ function readProblem(raw: unknown, where: string): Problem {
     const value = row[key]
     if (typeof value !== 'number' || !Number.isInteger(value)) continue
     if (!Number.isSafeInteger(value)) {
-      throw new DataError(`"${key}" in ${where} was rounded when it was read. Got ${value}. Write a number above ${Number.MAX_SAFE_INTEGER} as text, in quotes.`)
+      throw new DataError(
+        `"${key}" in ${where} was rounded when it was read. Got ${value}. Write a number above ${Number.MAX_SAFE_INTEGER} as text, in quotes.`,
+      )
     }
     row[key] = String(value)
   }

@@ -218,7 +218,7 @@ describe('a data folder', () => {
     ['a line that is cut', ['{"id": "a", "prob'], /line 1 of .*aime24.jsonl is not JSON/],
     ['a list', [[1]], /line 1 of .* must be an object/],
     ['a missing answer', [{ id: 'a', problem: 'b' }], /"answer" in line 1 of .* must be text that is not empty. Got undefined/],
-    ['a number for an answer', [{ id: 'a', problem: 'b', answer: 3 }], /"answer" in line 1 .* Got 3/],
+    ['a fraction for an answer', [{ id: 'a', problem: 'b', answer: 3.5 }], /"answer" in line 1 .* Got 3.5/],
     [
       'an id twice',
       [

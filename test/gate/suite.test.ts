@@ -23,6 +23,7 @@ beforeAll(() => {
     path.join(folder, 'echo.mjs'),
     "export default class {\n  id() { return 'echo' }\n  async callApi(prompt) { return { output: prompt } }\n}\n",
   )
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a module
   writeFileSync(path.join(folder, 'prompt.mjs'), 'export const ask = ({ vars }) => `asked ${vars.problem.trim()} ${vars.id}`\n')
   writeFileSync(
     path.join(folder, 'rows.mjs'),
