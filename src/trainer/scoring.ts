@@ -159,8 +159,11 @@ export class Scorer {
   }
 }
 
-/** tsx is a dependency of promptfoo, which loads TypeScript with it too. */
+/** tsx is a dependency of promptfoo, which loads TypeScript with it too. Its own entry does nothing in a worker, so it is told to. */
 async function loadTsx(suiteFile: string): Promise<void> {
-  const tsx = createRequire(resolve(promptfooFolder(suiteFile), 'package.json')).resolve('tsx')
-  await import(pathToFileURL(tsx).href)
+  const tsx = createRequire(resolve(promptfooFolder(suiteFile), 'package.json')).resolve('tsx/package.json')
+  for (const kind of ['cjs', 'esm']) {
+    const api = (await import(pathToFileURL(resolve(tsx, `../dist/${kind}/api/index.mjs`)).href)) as { register(): unknown }
+    api.register()
+  }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { openGraders } from '../../src/trainer/grader-host.ts'
@@ -33,6 +34,19 @@ describe('graders of others', () => {
     ])
     await expect(score(60, js('graders.ts:digitz'))).rejects.toThrow(/Did you mean "digits".*It is test 1 of/)
     await expect(score(60, js('crashes.mjs:throws'))).rejects.toThrow(/grader failed \(file:\/\/crashes\.mjs:throws\).*no ruler/s)
+  })
+
+  // The worker of the built package has no reader of TypeScript but the one it registers.
+  it.runIf(inProofs)('may be TypeScript where the package is built', () => {
+    execFileSync(process.execPath, ['scripts/build.mjs', '--if-needed'], { cwd: root })
+    const suite = JSON.stringify(suiteOf(js('graders.ts:digits')))
+    const script = `import('./dist/trainer/grader-host.js').then(async ({ openGraders }) => {
+      const suite = ${suite}
+      const graders = await openGraders(suite, 60)
+      process.stdout.write(JSON.stringify(await graders.score(suite.rows[0], ${JSON.stringify(response)})))
+      process.exit(0)
+    })`
+    expect(execFileSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' })).toBe('{"m":0.5}')
   })
 
   // Every case starts a worker anew, and promptfoo in it.
