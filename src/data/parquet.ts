@@ -4,10 +4,10 @@
  * https://huggingface.co/docs/dataset-viewer/parquet
  */
 
-import { type Compressors, parquetReadObjects } from 'hyparquet'
+import { type Compressors, type FileMetaData, parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { getFile, getJson, HubError } from '../hub/request.ts'
-import { ADVICE, type FetchOptions, type HubSettings } from './hub.ts'
+import { ADVICE, type FetchOptions, type HubSettings, MOST_ROWS } from './hub.ts'
 import { DataError, excerpt } from './problem.ts'
 import type { HubRow } from './rows.ts'
 import type { HubSource } from './sets.ts'
@@ -119,13 +119,23 @@ async function readFile(
   const file = await getFile(url, size, sha256, { ...request, advice: ADVICE })
   try {
     // Byte columns without a mark of text are pictures, not text.
-    const rows = await parquetReadObjects({ file, compressors: codecs, utf8: false })
+    const metadata = parquetMetadata(file)
+    refuseTooMany(metadata, path, dataset)
+    const rows = await parquetReadObjects({ file, metadata, compressors: codecs, utf8: false })
     return rows.map((row) => plain(row) as HubRow)
   } catch (error) {
+    if (error instanceof DataError) throw error
     throw new DataError(`${path} of ${dataset} cannot be read as parquet: ${(error as Error).message}. Use a data folder (PR1_DATA).`, {
       cause: error,
     })
   }
+}
+
+/** Rows, and bytes when they are unpacked: a small file can say that it holds many. */
+function refuseTooMany({ num_rows, row_groups }: FileMetaData, path: string, dataset: string): void {
+  const bytes = row_groups.reduce((sum, { total_byte_size }) => sum + total_byte_size, 0n)
+  if (num_rows <= MOST_ROWS && bytes <= 4 * MOST_BYTES) return
+  throw new DataError(`${path} of ${dataset} holds ${num_rows} rows of ${bytes} bytes, more than fit here. Use a data folder (PR1_DATA).`)
 }
 
 /** As the rows server writes it: integers as numbers, or as text where a number would lose digits; bytes left out. */

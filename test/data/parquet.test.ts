@@ -7,7 +7,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { sourceFolder } from '../../src/data/cache.ts'
-import { type FetchOptions, fetchRows } from '../../src/data/hub.ts'
+import { type FetchOptions, fetchRows, MOST_ROWS } from '../../src/data/hub.ts'
 import { loadProblems } from '../../src/data/load.ts'
 import { type Fault, faults, send } from './fake-hub.ts'
 import { cache, hub, notices, options, settings, useHub, waits } from './hub-client.ts'
@@ -198,6 +198,13 @@ describe('a parquet file in trouble', () => {
     await expect(get()).rejects.toThrow(/default\/test\/0000\.parquet of someone\/sums cannot be read as parquet: .*PR1_DATA/)
     hub.fileFaults = [faults.text('[]', 'application/json')]
     await expect(get()).rejects.toThrow(/list of files at .* is none. Got \[\]/)
+  })
+
+  it('is not unpacked where it says that it holds more rows than fit', async () => {
+    const data = new Int32Array(MOST_ROWS + 1)
+    const many = parquetWriteBuffer({ columnData: [{ name: 'answer', data, type: 'INT32' }] })
+    hub.repos.set(CONVERTED, { 'default/test/0000.parquet': new Uint8Array(many) })
+    await expect(get()).rejects.toThrow(/0000\.parquet of someone\/sums holds 1000001 rows of \d+ bytes, more than fit here/)
   })
 
   it('comes with the token from the hub, and without it from where the hub sends', async () => {

@@ -4,6 +4,7 @@ import { analyze } from '../../src/report/analysis.ts'
 import { describeBriefly } from '../../src/report/brief.ts'
 import type { Row } from '../../src/report/rows.ts'
 import { readExperiment } from '../../src/report/samples.ts'
+import { describeAnalysis } from '../../src/report/terminal.ts'
 import { results, row } from './synthetic.ts'
 
 const brief = async (rows: readonly Row[], width?: number) => describeBriefly(await analyze(readExperiment([results(rows)])), width)
@@ -32,6 +33,15 @@ it('says the verdict, then one line a column, within the width', async () => {
     expect(table[3]).toBe('')
   }
   expect((await brief(two)).replace(/\s+/g, ' ')).toContain('along 40 % of the chain.')
+})
+
+it('prints labels, and what an error says, without what moves a terminal', async () => {
+  const rows = [...rowsOf('a\x1b[31mb\x9bc\u202ed', 0, 100), row({ problem: 0, column: 0, error: 'lost \x1b]0;title' })]
+  const analysis = await analyze(readExperiment([results(rows)]))
+  for (const text of [describeBriefly(analysis), describeAnalysis(analysis)]) {
+    expect(text).toContain('a␛[31mb\ufffdc\ufffdd')
+    expect(text).not.toMatch(/[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
+  }
 })
 
 it('keeps columns in line where they have different numbers of problems', async () => {
