@@ -31,5 +31,7 @@ describe('a file that is nested too deep is named', () => {
     ['in a checkpoint', () => readJsonIfPresent(file)],
     ['of results', () => readResults(file)],
     ['of problems', () => parseProblems(nested(1000), file)],
-  ])('%s', (_, read) => {})
+  ])('%s', (_, read) => {
+    expect(read).toThrow(/deep\.json.*nested more than 500 deep/)
+  })
 })
