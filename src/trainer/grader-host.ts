@@ -139,7 +139,8 @@ class GraderHost {
     this.ended = true
     this.rest()
     const graders = new Set([...this.pending.values()].flatMap((pending) => pending.graders))
-    const who = graders.size > 0 ? `A grader (${[...graders].join(' or ')})` : 'A grader'
+    // Inline code has no name of its own.
+    const who = graders.size > 0 ? `A grader (${[...graders].join(' or ')})` : 'An assertion of inline code or of promptfoo'
     const error = new GraderError(`${who} ${what} Nothing was learnt from this step: go on with --resume.`)
     for (const { reject } of this.pending.values()) reject(error)
     this.pending.clear()

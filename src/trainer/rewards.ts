@@ -25,7 +25,12 @@ const OPERATORS = new Set(
 const CONSTANTS = new Set(['true', 'false'])
 
 /** What a name in an expression means before it can mean a metric. */
-const RESERVED = new Set<string>(['step', ...FUNCTIONS, ...CONSTANTS, ...'and or not xor mod to in'.split(' ')])
+const RESERVED = new Set<string>([
+  'step',
+  ...FUNCTIONS,
+  ...CONSTANTS,
+  ...'and or not xor mod to in end null undefined NaN Infinity'.split(' '),
+])
 
 /** A compiled reward: metrics of one sample and the step (from 1) → a finite number; true is 1, false 0. */
 export interface Reward {

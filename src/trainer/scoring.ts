@@ -83,13 +83,14 @@ export class Scorer {
     if (this.thrown) throw this.failure(row, this.thrown.reference, this.thrown.error)
     for (const part of result.componentResults ?? []) {
       const failure = graderFailure(part)
-      if (failure !== undefined) throw this.failure(row, part.assertion?.metric ?? part.assertion?.type ?? 'an assertion', failure)
+      const what = part.assertion?.metric ?? part.assertion?.type ?? 'an assertion'
+      if (failure !== undefined) throw this.failure(row, what, failure)
+      // Each by itself: promptfoo adds up the scores of one metric and takes a NaN among them for 0.
+      for (const [metric, score] of [[what, part.score] as const, ...Object.entries(part.namedScores ?? {})]) {
+        if (!Number.isFinite(score)) throw this.failure(row, metric, `its score is no finite number. Got ${score}.`)
+      }
     }
-    const scores = result.namedScores ?? {}
-    for (const [metric, score] of Object.entries(scores)) {
-      if (!Number.isFinite(score)) throw this.failure(row, metric, `its score is no finite number. Got ${score}.`)
-    }
-    return scores
+    return result.namedScores ?? {}
   }
 
   /** A wrong reference, config or variable ends the run before its first step, not in the middle. */

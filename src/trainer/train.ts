@@ -199,7 +199,7 @@ class Training {
     }
     if (stage.kind !== 'grpo' || dropped === 0) return
     const said = `${dropped} steps in a row had no group that teaches, ${where}: the samples of each prompt have equal rewards (mean ${report.rollouts!.reward})`
-    if (dropped === stage.maxDropped) {
+    if (dropped >= (stage.maxDropped ?? Number.POSITIVE_INFINITY)) {
       const folder = await this.save(session)
       throw new StandstillError(
         `${said}. Everything is saved in ${folder}. Choose easier prompts, a larger group or a finer reward, or go on with a higher maxDropped.`,
@@ -216,7 +216,7 @@ class Training {
       const last = this.folder.states.newestStep()
       const state = last === undefined ? 'No state was saved before.' : `The last saved state is that of step ${last}.`
       const next = 'Start a new run from a good state as model.checkpoint, with a lower lr, a longer warmup or precision: f32.'
-      throw new StandstillError(`${error.message} ${state} ${next}`, { cause: error })
+      throw new StandstillError(`${error.message.replace(/\.?$/, '.')} ${state} ${next}`, { cause: error })
     }
     throw error
   }

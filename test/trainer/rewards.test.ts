@@ -127,7 +127,7 @@ describe('the metrics of a suite', () => {
     await expect(check('tempo', [own('answer')])).rejects.toThrow('uses "tempo"')
   })
 
-  it.each(['step', 'min', 'floor', 'and', 'mod', 'true'])('cannot be called %s', async (name) => {
+  it.each(['step', 'min', 'floor', 'and', 'mod', 'true', 'end', 'NaN', 'null'])('cannot be called %s', async (name) => {
     await expect(check('answer', [own('answer'), own(name)])).rejects.toThrow(`is called "${name}", which means something else`)
   })
 

@@ -62,6 +62,8 @@ describe('a run that learns nothing', () => {
       /3 steps in a row had no group that teaches, in stage "rl", up to step 3: .* equal rewards \(mean 0\)\. Everything is saved in .*step-00000004\. Choose easier prompts/,
     )
     expect(metrics(idle)).toHaveLength(4)
+    // The same bound stops again, one step later.
+    await expect(run(idle, { sets })).rejects.toThrow(/4 steps in a row had no group that teaches/)
     // A higher bound goes on; at the end it is an error that the stage changed nothing.
     await expect(run(idle, { sets: [...sets, 'stages.rl.maxDropped=9'] })).rejects.toThrow(
       /7 steps, 1 updates\. The model is in .*final\. But no update changed it in stage "rl"/,

@@ -78,6 +78,14 @@ describe('scoring', () => {
     await expect(failure).rejects.toThrow(/"answer":"2"/)
   })
 
+  it.each([
+    ['beside another of its metric', { metric: 'm' }],
+    ['without a metric', { metric: undefined }],
+  ])('stops at a score that is no finite number, %s', async (_, more) => {
+    const failure = score([js('file://crashes.mjs:notNumber', more), js('true')])
+    await expect(failure).rejects.toThrow(/its score is no finite number\. Got NaN/)
+  })
+
   it('refuses what it cannot do before the first step', async () => {
     await expect(score([js('file://graders.ts:digitz')])).rejects.toThrow(/not exported\. Did you mean "digits"\?.*It is test 1 of/)
     await expect(score([js('file://none.ts:x')])).rejects.toThrow(/no file .*none\.ts.*It is test 1 of/)
