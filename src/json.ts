@@ -9,6 +9,12 @@ const DEEPEST = 500
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
+  refuseDeep(value)
+  return value
+}
+
+/** Throws SyntaxError where lists and objects are nested too deep. */
+export function refuseDeep(value: unknown): void {
   let level = [value].filter(isNested)
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > DEEPEST) throw new SyntaxError(`lists and objects nested more than ${DEEPEST} deep`)
@@ -20,7 +26,6 @@ export function parseJson(text: string): unknown {
     }
     level = next
   }
-  return value
 }
 
 function isNested(value: unknown): value is object {

@@ -1,5 +1,5 @@
 import { readFileSync, type Stats, statSync } from 'node:fs'
-import { parseJson } from '../../json.ts'
+import { refuseDeep } from '../../json.ts'
 import { CheckpointError } from '../errors.ts'
 import { errorCode, formatBytes, problem, show } from './problem.ts'
 
@@ -67,11 +67,12 @@ export function readTextIfPresent(file: string, limit = textLimit): string | und
   }
 }
 
-/** Parses JSON whose top is an object. `what` is the file's name in messages. */
-export function parseJsonObject(text: string, what: string): JsonObject {
+/** Parses JSON whose top is an object. `what` is the file's name in messages; `rest` leaves out what needs no look at its depth. */
+export function parseJsonObject(text: string, what: string, rest: (json: unknown) => unknown = (json) => json): JsonObject {
   let json: unknown
   try {
-    json = parseJson(text)
+    json = JSON.parse(text)
+    refuseDeep(rest(json))
   } catch (error) {
     if (text.trim() === '') throw problem({ file: what }, 'JSON', 'an empty file')
     throw problem({ file: what }, 'JSON', `text that does not parse (${error instanceof Error ? error.message : error})`)

@@ -64,8 +64,8 @@ export class Tokenizer {
       parts.file,
     )
     const model = own(parts.json, 'model') as JsonObject
-    const { merges, vocab } = model
-    const tokens = Object.keys(vocab as object).length + (Array.isArray(merges) ? merges.length : 0) + added.length
+    // One huge id is no huge vocabulary.
+    const tokens = Math.min(this.vocabSize + (Array.isArray(model.merges) ? model.merges.length : 0), 2 ** 18)
     try {
       this.#growth = growthOf(parts.json, parts.file)
       this.#decodesByPattern = JSON.stringify(parts.json.decoder)?.includes('"Regex"') ?? false
@@ -88,7 +88,7 @@ export class Tokenizer {
     const text = readTextIfPresent(file, tokenizerLimit)
     if (text === undefined) throw problem({ file }, 'a tokenizer', 'no such file')
     const configFile = path.join(folder, tokenizerConfigFile)
-    return Tokenizer.#from({ file, configFile, json: parseJsonObject(text, file), config: readJsonIfPresent(configFile), text })
+    return Tokenizer.#from({ file, configFile, json: parseJsonObject(text, file, rulesIn), config: readJsonIfPresent(configFile), text })
   }
 
   /** A tokenizer made in memory: the contents of `tokenizer.json` and `tokenizer_config.json`. */
@@ -247,6 +247,12 @@ function addedTokens(json: JsonObject, file: string): AddedToken[] {
   })
 }
 
+/** All but the words, which are looked at one by one anyway: they are most of the file. */
+function rulesIn(json: unknown): unknown {
+  const model = isObject(json) ? json.model : undefined
+  return isObject(model) && isObject(model.vocab) ? { ...(json as JsonObject), model: { ...model, vocab: null, merges: null } } : json
+}
+
 /** Checks the ids of the model's own vocabulary and returns the largest, −1 when it is empty. */
 function largestId(json: JsonObject, file: string): number {
   const model = own(json, 'model')
@@ -254,13 +260,16 @@ function largestId(json: JsonObject, file: string): number {
   const vocab = own(model, 'vocab')
   if (Array.isArray(vocab)) return vocab.length - 1
   if (!isObject(vocab)) throw problem({ file, key: 'model.vocab' }, 'an object or list', show(vocab))
-  const ids = new Set<number>()
+  const ids = Object.values(vocab)
+  const place = (index: number) => ({ file, key: `model.vocab[${show(Object.keys(vocab)[index])}]` })
   let largest = -1
-  for (const [token, id] of Object.entries(vocab)) {
-    if (!isId(id)) throw problem({ file, key: `model.vocab[${show(token)}]` }, `an integer from 0 to ${idLimit - 1}`, show(id))
-    if (ids.has(id)) throw problem({ file, key: `model.vocab[${show(token)}]` }, 'every id once', `${id} twice`)
-    ids.add(id)
+  for (const [index, id] of ids.entries()) {
+    if (!isId(id)) throw problem(place(index), `an integer from 0 to ${idLimit - 1}`, show(id))
     largest = Math.max(largest, id)
+  }
+  const seen = new Uint8Array(largest + 1)
+  for (const [index, id] of (ids as number[]).entries()) {
+    if (seen[id]++ > 0) throw problem(place(index), 'every id once', `${id} twice`)
   }
   return largest
 }
