@@ -12,7 +12,7 @@ import { Training } from '../training.mjs'
 
 export const name = 'processes'
 export const share = 0.08
-export const short = 9
+export const short = 6
 export const limitSeconds = 300
 export const bars = { 'processes at once': 500 }
 

@@ -4,7 +4,7 @@ import { terminateWorkers } from '../terminate.mjs'
 
 export const name = 'terminate'
 export const share = 0.07
-export const short = 3
+export const short = 2
 export const limitSeconds = 300
 export const bars = { 'ended workers': 1000 }
 
