@@ -1,5 +1,6 @@
 /** Where the promptfoo that is installed beside this package lies, for what only its command line does. */
 
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
@@ -23,4 +24,31 @@ export function promptfooScript(near: string): string {
   const folder = promptfooFolder(near)
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { bin: { promptfoo: string } }
   return join(folder, bin.promptfoo)
+}
+
+/** Most characters that are kept of what it says: the end tells why it failed. */
+const LONGEST_LOG = 20_000
+
+/** Runs promptfoo's command line to its end, without telemetry. `log` is the end of what it said. */
+export async function runPromptfoo(
+  args: readonly string[],
+  { near, cwd, env, signal }: { near: string; cwd?: string; env?: NodeJS.ProcessEnv; signal?: AbortSignal },
+): Promise<{ code: number | null; log: string }> {
+  const child = spawn(process.execPath, [promptfooScript(near), ...args], {
+    cwd,
+    env: { ...process.env, PROMPTFOO_DISABLE_TELEMETRY: '1', PROMPTFOO_DISABLE_UPDATE: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    signal,
+  })
+  let log = ''
+  const collect = (data: Buffer): void => {
+    log = (log + data.toString()).slice(-LONGEST_LOG)
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  const code = await new Promise<number | null>((done, fail) => {
+    child.once('error', fail)
+    child.once('close', done)
+  })
+  return { code, log }
 }

@@ -18,6 +18,10 @@ export interface SuiteAssertion {
   [key: string]: unknown
 }
 
+/** Assertions and those within assert-sets, the set before its own. */
+export const allAssertions = (assertions: readonly SuiteAssertion[]): SuiteAssertion[] =>
+  assertions.flatMap((assertion) => [assertion, ...allAssertions(assertion.assert ?? [])])
+
 export type GraderFunction = (output: unknown, context: object) => unknown
 
 export interface ReferenceOptions {

@@ -33,7 +33,7 @@ const REFERENCES = ['answer', 'reference', 'expected', 'target', 'numbers']
 
 /** Text of the problem in the variables of a test. */
 export function questionOf(vars: Fields): string | undefined {
-  return QUESTIONS.map((name) => plain(vars[name])).find((value) => value?.trim())
+  return QUESTIONS.map((name) => textOf(vars[name])).find((value) => value?.trim())
 }
 
 /** Finds the problems of all rows. Tests are of one problem where some prompt reads the same in both and is held against the same reference. */
@@ -135,13 +135,13 @@ function assertionsOf(assertions: unknown): Fields[] {
     .flatMap((one) => (one.assert === undefined ? [one] : assertionsOf(one.assert)))
 }
 
-/** A variable's text; a list of one text is that text (see data/verbatim.ts). */
-const plain = (value: unknown): string | undefined => text(Array.isArray(value) && value.length === 1 ? value[0] : value)
+/** A variable's text; a list of one text is that text (see gate/verbatim.ts). */
+const textOf = (value: unknown): string | undefined => text(Array.isArray(value) && value.length === 1 ? value[0] : value)
 
 /** Line breaks and blanks make no other problem. */
 const even = (value: string): string => value.normalize('NFC').replace(/\s+/g, ' ').trim()
 
 function evenValue(value: unknown): unknown {
-  const one = plain(value) ?? value
+  const one = textOf(value) ?? value
   return typeof one === 'string' || typeof one === 'number' ? even(String(one)) : one
 }

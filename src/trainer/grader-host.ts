@@ -7,7 +7,7 @@
 import type { Worker } from 'node:worker_threads'
 import type { ProviderResponse } from 'promptfoo'
 import { ConfigError } from '../engine/errors.ts'
-import { isReference, type SuiteAssertion } from '../grading/references.ts'
+import { allAssertions, isReference, type SuiteAssertion } from '../grading/references.ts'
 import { startWorker } from '../start-worker.ts'
 import type { GraderCalls, GraderMessage, GraderMethod, GraderRequest } from './grader-worker.ts'
 import { GraderError, Scorer } from './scoring.ts'
@@ -25,19 +25,20 @@ export interface Graders {
  * @throws ConfigError, GraderError
  */
 export async function openGraders(suite: Suite, timeout: number): Promise<Graders> {
-  if (suite.rows.every(({ test }) => areOwn(test.assert ?? []))) {
+  const assertions = suite.rows.flatMap(({ test }) => allAssertions(test.assert ?? []))
+  if (assertions.every(isOwn)) {
     const scorer = await Scorer.open(suite)
     return { score: (row, response) => scorer.score(row, response), close: async () => {} }
   }
-  // promptfoo looks for files of assertions from the working directory, which a worker cannot change.
-  process.chdir(suite.folder)
+  // promptfoo looks for such files from the working directory, which a worker cannot change.
+  const loadsFiles = assertions.some((assertion) => isReference(assertion.value) && !isJavaScript(assertion))
   const host = GraderHost.shared()
   const number = nextScorer++
   const numbers = new Map(suite.rows.map((row, index) => [row, index]))
-  await host.call('open', timeout, number, suite)
+  await host.call('open', Math.max(timeout, LOADING), number, suite)
   return {
     score: (row, response) => {
-      process.chdir(suite.folder)
+      if (loadsFiles) process.chdir(suite.folder)
       return host.call('score', timeout, number, numbers.get(row)!, response)
     },
     close: () => host.call('close', timeout, number).catch(() => {}),
@@ -46,20 +47,21 @@ export async function openGraders(suite: Suite, timeout: number): Promise<Grader
 
 let nextScorer = 1
 
-/** Only functions of this package, with nothing around them that runs code of others. */
-function areOwn(assertions: readonly SuiteAssertion[]): boolean {
-  return assertions.every(({ type, value, assert, transform, contextTransform }) => {
-    if (transform !== undefined || contextTransform !== undefined) return false
-    if (assert) return areOwn(assert)
-    return type.replace(/^not-/, '') === 'javascript' && isReference(value) && value.startsWith('package:parallel-r1:')
-  })
+/** Seconds in which promptfoo and the modules of the graders have loaded, on a machine that does other work. */
+const LOADING = 120
+
+const isJavaScript = ({ type }: SuiteAssertion) => /^(not-)?javascript$/.test(type)
+
+/** A function of this package with nothing around it that runs code of others, or a set. */
+function isOwn(assertion: SuiteAssertion): boolean {
+  const { value, assert, transform, contextTransform } = assertion
+  if (transform !== undefined || contextTransform !== undefined) return false
+  return assert !== undefined || (isJavaScript(assertion) && isReference(value) && value.startsWith('package:parallel-r1:'))
 }
 
 interface Pending {
   resolve(value: unknown): void
   reject(error: unknown): void
-  /** Seconds. */
-  timeout: number
   /** Graders that began to work for it. */
   graders: string[]
 }
@@ -96,7 +98,7 @@ class GraderHost {
       if (this.ended) return reject(new GraderError('The graders have ended. Go on with --resume.'))
       const id = this.nextId++
       if (this.pending.size === 0) this.begin(timeout)
-      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject, timeout, graders: [] })
+      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject, graders: [] })
       this.worker.postMessage({ id, method, args } satisfies GraderRequest)
     })
   }

@@ -5,7 +5,7 @@
 
 import type { MathJsInstance, MathNode } from 'mathjs'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
-import type { SuiteAssertion } from '../grading/references.ts'
+import { allAssertions } from '../grading/references.ts'
 import { nearestName } from '../nearest-name.ts'
 import type { Suite } from './suite.ts'
 
@@ -94,7 +94,7 @@ export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pi
   const warnings = new Set<string>()
   for (const [index, row] of rows.entries()) {
     const where = `test ${index + 1} of ${file}`
-    const assertions = flatten(row.test.assert ?? [])
+    const assertions = allAssertions(row.test.assert ?? [])
     const names = new Map<string, string>()
     for (const { metric } of assertions) {
       if (metric === undefined || metric.includes('{{')) continue
@@ -126,9 +126,6 @@ export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pi
   }
   return [...warnings]
 }
-
-const flatten = (assertions: readonly SuiteAssertion[]): SuiteAssertion[] =>
-  assertions.flatMap((assertion) => [assertion, ...flatten(assertion.assert ?? [])])
 
 function scopeOf(metrics: Readonly<Record<string, number>>): Map<string, number> {
   const scope = new Map<string, number>()

@@ -4,7 +4,6 @@
  * mean in training exactly what they mean in `promptfoo eval`.
  */
 
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +14,7 @@ import type { ConfigObject } from '../config-keys.ts'
 import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { SuiteAssertion } from '../grading/references.ts'
-import { promptfooScript } from '../installed-promptfoo.ts'
+import { runPromptfoo } from '../installed-promptfoo.ts'
 
 /** A test as promptfoo resolved it: vars, assertions, options. */
 export interface SuiteTest {
@@ -84,7 +83,7 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
   const folder = mkdtempSync(join(tmpdir(), 'pr1-suite-'))
   try {
     const captured = join(folder, 'rows.jsonl')
-    const log = await runPromptfoo(file, captured, folder, options)
+    const log = await capture(file, captured, folder, options)
     const suite = await readCapture(file, captured, log, options)
     if (options.cache && options.write !== false) await writeCache(options.cache, suite)
     return suite
@@ -93,40 +92,26 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
   }
 }
 
-async function runPromptfoo(file: string, captured: string, folder: string, options: SuiteOptions): Promise<string> {
+async function capture(file: string, captured: string, folder: string, options: SuiteOptions): Promise<string> {
   // In the sources this file is .ts and promptfoo loads TypeScript itself; in dist both are .js.
   const own = fileURLToPath(import.meta.url)
   const extension = join(dirname(own), `capture${extname(own)}`)
   const args = [
-    promptfooScript(file),
     ...['eval', '-c', file, '-x', `file://${extension}:beforeAll`, '-x', `file://${extension}:afterEach`],
     ...['--no-write', '--no-cache', '--no-table', '--no-progress-bar', '--no-share', '--repeat', '1', '-j', '256'],
   ]
   if (options.provider) args.push('--filter-providers', `^${options.provider.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
   const env = {
-    ...process.env,
     PR1_CAPTURE: captured,
     PR1_CAPTURE_TESTS: options.tests ? '1' : '0',
     PROMPTFOO_CONFIG_DIR: folder,
     PROMPTFOO_FAILED_TEST_EXIT_CODE: '0',
     PROMPTFOO_PASS_RATE_THRESHOLD: '0',
-    PROMPTFOO_DISABLE_TELEMETRY: '1',
-    PROMPTFOO_DISABLE_UPDATE: '1',
     PROMPTFOO_DISABLE_DEBUG_LOG: '1',
     PROMPTFOO_DISABLE_ERROR_LOG: '1',
     PROMPTFOO_DISABLE_ADAPTIVE_SCHEDULER: '1',
   }
-  const child = spawn(process.execPath, args, { env, cwd: dirname(file), stdio: ['ignore', 'pipe', 'pipe'], signal: options.signal })
-  let log = ''
-  const collect = (data: Buffer): void => {
-    log = (log + data.toString()).slice(-20_000)
-  }
-  child.stdout.on('data', collect)
-  child.stderr.on('data', collect)
-  const code = await new Promise<number | null>((done, fail) => {
-    child.once('error', fail)
-    child.once('close', done)
-  })
+  const { code, log } = await runPromptfoo(args, { near: file, cwd: dirname(file), env, signal: options.signal })
   if (code !== 0 || !existsSync(captured)) {
     throw new ConfigError(`promptfoo could not resolve ${file} (exit ${code}). It said:\n${log.trim()}`)
   }

@@ -161,7 +161,7 @@ class Training {
         return false
       }
       const start = performance.now()
-      const report = await recipe.step(state.step).catch((error) => this.saveBefore(error, session))
+      const report = await recipe.step(state.step).catch((error) => this.endAt(error, session))
       state.step += 1
       state.total += 1
       state.updates = session.model.updates
@@ -208,8 +208,8 @@ class Training {
     if (dropped % DROPPED_NOTICE === 0) this.say(`${said}. Choose easier prompts, a larger group or a finer reward. The run goes on`)
   }
 
-  /** Grading and rewards come before any update, so one that fails leaves the weights of the last step: nothing is lost. */
-  private async saveBefore(error: unknown, session: Session): Promise<never> {
+  /** Throws what ended a step. Grading and rewards come before any update, so one that fails leaves the weights of the last step: nothing is lost. */
+  private async endAt(error: unknown, session: Session): Promise<never> {
     if ((error instanceof GraderError || error instanceof RewardError) && this.state.total > 0) await this.save(session)
     // Weights that give such numbers must not push a good state out.
     if (error instanceof NonFiniteError) {
