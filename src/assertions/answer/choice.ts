@@ -10,15 +10,44 @@ export function singleLetter(text: string): string | undefined {
   return /^\(?([A-Za-z])[).:]?$/.exec(plain(text))?.[1]
 }
 
-/** The letter of a reference that is nothing but a choice; or the text of a choice. */
-export function choiceReference({ text, letter }: { text: string; letter?: string }, choices: Choices = 'auto'): string | undefined {
+/** A choice of a reference, and the text of that choice where it is known. */
+export interface Choice {
+  letter: string
+  text?: string
+}
+
+/** The choice that a reference is: by its letter, its letter and text, or the text of one of the choices. */
+export function choiceReference(
+  { text, letter, option }: { text: string; letter?: string; option?: Required<Choice> },
+  choices: Choices = 'auto',
+): Choice | undefined {
   if (choices === false) return undefined
   if (typeof choices === 'object') {
-    if (letter && choices.has(letter.toUpperCase())) return letter.toUpperCase()
-    return [...choices].find(([, option]) => plain(option) === plain(text))?.[0]
+    const named = (letter ?? option?.letter)?.toUpperCase()
+    const found = named !== undefined && choices.has(named) ? named : [...choices].find(([, one]) => plain(one) === plain(text))?.[0]
+    return found === undefined ? undefined : { letter: found, text: choices.get(found) }
   }
-  if (letter === undefined || (choices === 'auto' && !/[A-Z]/.test(letter))) return undefined
-  return letter.toUpperCase()
+  if (option) return option
+  return letter === undefined || (choices === 'auto' && !/[A-Z]/.test(letter)) ? undefined : { letter: letter.toUpperCase() }
+}
+
+const LETTERED =
+  /^(\\(?:text|textbf|mathrm|mathbf)\s?\{)?\s?(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=[\s$}\\~])))\s?(\})?((?:\s|\\[ ,;!]|~|\\q?quad(?![a-z])){0,4})(\S.*)$/s
+/** Behind a letter these go on with a formula, or with another choice. */
+const NO_OPTION =
+  /^(?:[+*/^=<>_,;&|)]|-(?!\s?[\d$\\])|\\(?:cup|cap|cdot|times|setminus|in|to|land|lor|[lg]eq?|neq?|pm)(?![a-z])|(?:and|or)\W)/
+const ANOTHER = /\([A-J]\)|(?:^|\s)[A-J][).:]\s/
+
+/** The letter and the text of "(E) 25", "A: blue", "\textbf{(E)}\ 25". */
+export function lettered(text: string): Required<Choice> | undefined {
+  const match = LETTERED.exec(stripDelimiters(normalizeUnicode(text.slice(0, 400))))
+  if (!match) return undefined
+  const [, command, bracketed, bare, closed, blank, behind] = match
+  const open = command !== undefined && closed === undefined
+  if (open && !behind.endsWith('}')) return undefined
+  const rest = open ? behind.slice(0, -1) : behind
+  if (NO_OPTION.test(rest) || ANOTHER.test(rest) || (blank === '' && /^[-(]/.test(rest))) return undefined
+  return { letter: bracketed ?? bare, text: rest.trim() }
 }
 
 /** The letter a candidate chooses: B, (B), B), B. 5, (B) 42, (b). Undefined where it chooses none or several. */

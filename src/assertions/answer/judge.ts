@@ -1,6 +1,6 @@
 /** One output against its references: extraction, reading, equality. */
 
-import { type Choices, choiceReference, chosenLetter } from './choice.ts'
+import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter } from './choice.ts'
 import { compareAnswers } from './equal.ts'
 import { type Expected, type Extraction, extractAnswer } from './extract.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
@@ -54,10 +54,8 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
   const found = { extracted: text, source }
   if (text.length > LIMITS.candidate) return { ...found, pass: false, rule: `it is longer than ${LIMITS.candidate} characters` }
   if (choice !== undefined) {
-    const letter = chosenLetter(text, choices)
-    if (letter !== undefined) return { ...found, pass: letter === choice, type: 'choice', rule: `choice ${letter}` }
-    const option = typeof choices === 'object' && choices.get(choice)
-    if (option) return { ...found, ...agree(text, referenceOf(option), policy), type: 'choice' }
+    const verdict = agreeOnChoice(text, choice, choices, policy)
+    if (verdict) return { ...found, ...verdict, type: 'choice' }
   }
   const verdict = agree(text, reference, policy)
   if (!verdict.pass && extract !== 'whole' && wanted.kind === 'expression') {
@@ -66,6 +64,19 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
       return { ...found, ...verdict, pass: true, rule: 'value of the sum asked for' }
   }
   return { ...found, ...verdict }
+}
+
+/** By the letter, or by the text of the choice. An answer that gives both must be right in both. Undefined: it gives neither. */
+function agreeOnChoice(text: string, choice: Choice, choices: Choices, policy: Policy): { pass: boolean; rule: string } | undefined {
+  // A small letter chooses too, but x is not X: choices seldom go beyond J.
+  const letter = chosenLetter(text, choices) ?? singleLetter(text)?.match(/[a-j]/)?.[0].toUpperCase()
+  if (letter !== undefined && (typeof choices !== 'object' || choices.has(letter))) {
+    const said = letter === choice.letter && choice.text !== undefined ? lettered(text)?.text : undefined
+    if (said !== undefined && !agree(said, referenceOf(choice.text!), policy).pass)
+      return { pass: false, rule: `choice ${letter} with the text of another` }
+    return { pass: letter === choice.letter, rule: `choice ${letter}` }
+  }
+  return choice.text === undefined ? undefined : agree(text, referenceOf(choice.text), policy)
 }
 
 /** The 25 of "so m + n = 25": a sum of different letters that problems ask for, stated with its value. */

@@ -1,6 +1,6 @@
 /** Reference answers, read once: all samples of a group, and all rules of one comparison, use the same reading. */
 
-import { singleLetter } from './choice.ts'
+import { type Choice, lettered, singleLetter } from './choice.ts'
 import type { Answer } from './node.ts'
 import { readAnswer, readDecimalComma, readProblem } from './read.ts'
 
@@ -12,6 +12,7 @@ const kept = new Map<string, Reference>()
 interface Findings {
   problem?: string
   letter?: string
+  option?: Required<Choice>
   decimal?: Answer
 }
 
@@ -38,6 +39,11 @@ export class Reference {
   /** The letter it consists of: B, (B), \textbf{(B)}. */
   get letter(): string | undefined {
     return this.once('letter', singleLetter)
+  }
+
+  /** The choice it names with its letter and its text: (E) 25. */
+  get option(): Required<Choice> | undefined {
+    return this.once('option', lettered)
   }
 
   /** Its reading with a decimal comma. */
