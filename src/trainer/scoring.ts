@@ -1,7 +1,7 @@
 /**
- * Scores of a response by the suite's own assertions, run by promptfoo. Functions that assertions refer to are loaded
- * once (10 to 35 times faster than promptfoo loading them at every call). Whatever crashes stops the run: a grader that
- * does not work is never a score of 0.
+ * Scores of a response by the suite's own assertions, as promptfoo gives them. Functions that assertions refer to are loaded
+ * once (10 to 35 times faster than promptfoo loading them at every call), and where a row has nothing else, called without it.
+ * Whatever crashes stops the run: a grader that does not work is never a score of 0.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -9,12 +9,13 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
-import type { AssertionValueFunction, AtomicTestCase, GradingResult, ProviderResponse } from 'promptfoo'
+import type { AssertionValueFunction, AtomicTestCase, ProviderResponse } from 'promptfoo'
 import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { isReference, type SuiteAssertion } from '../grading/references.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
 import { promptfooFolder } from '../installed-promptfoo.ts'
+import { areFunctions, runFunctions, type Sample, type Scores } from './function-assertions.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 /** A grader failed to grade. */
@@ -25,14 +26,20 @@ export class GraderError extends ParallelR1Error {
 /** Stands for weight 0, which promptfoo reports as score 0: small enough not to count beside others, and exact to divide by. */
 const NO_WEIGHT = 2 ** -40
 
-type RunAssertions = typeof import('promptfoo').default.assertions.runAssertions
+type Promptfoo = typeof import('promptfoo')
+
+/** A row's test with its functions loaded, and whether it has nothing but functions. */
+interface ScorableTest {
+  test: AtomicTestCase
+  functions: boolean
+}
 
 export class Scorer {
   private readonly suite: Suite
-  private readonly runAssertions: RunAssertions
+  private readonly promptfoo: Promptfoo
   private readonly scorable: ScorableCheck
   private readonly functions = new Map<string, Promise<AssertionValueFunction | undefined>>()
-  private readonly tests = new WeakMap<SuiteRow, Promise<AtomicTestCase>>()
+  private readonly tests = new WeakMap<SuiteRow, Promise<ScorableTest>>()
   private readonly begins = new AsyncLocalStorage<(grader: string) => void>()
   /** What a grader threw; promptfoo would make it a score of 0. */
   private thrown: { reference: string; error: unknown } | undefined
@@ -55,15 +62,16 @@ export class Scorer {
     process.env.PROMPTFOO_DISABLE_DEBUG_LOG ??= '1'
     process.env.PROMPTFOO_DISABLE_ERROR_LOG ??= '1'
     process.env.PROMPTFOO_DISABLE_TELEMETRY ??= '1'
-    const { assertions } = await import('promptfoo')
-    const scorer = new Scorer(suite, assertions.runAssertions)
+    // With this a wrong answer would throw, and so end the run.
+    process.env.PROMPTFOO_SHORT_CIRCUIT_TEST_FAILURES = 'false'
+    const scorer = new Scorer(suite, await import('promptfoo'))
     for (const [index, row] of suite.rows.entries()) await scorer.check(row, index)
     return scorer
   }
 
-  private constructor(suite: Suite, runAssertions: RunAssertions) {
+  private constructor(suite: Suite, promptfoo: Promptfoo) {
     this.suite = suite
-    this.runAssertions = runAssertions
+    this.promptfoo = promptfoo
     this.scorable = new ScorableCheck({ folder: suite.folder, loadTypeScript: () => loadTsx(suite.file) })
   }
 
@@ -72,10 +80,12 @@ export class Scorer {
    * called. Throws GraderError.
    */
   async score(row: SuiteRow, providerResponse: ProviderResponse, begins?: (grader: string) => void): Promise<Record<string, number>> {
-    const test = await this.testOf(row)
-    let result: GradingResult
+    const { test, functions } = await this.testOf(row)
+    const sample: Sample = { prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse }
+    let result: Scores
     try {
-      const run = () => this.runAssertions({ prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse })
+      const { assertions, isGradingResult } = this.promptfoo
+      const run = () => (functions ? runFunctions(sample, isGradingResult) : assertions.runAssertions(sample))
       result = await (begins ? this.begins.run(begins, run) : run())
     } catch (error) {
       throw this.failure(row, 'an assertion', error)
@@ -112,10 +122,13 @@ export class Scorer {
     )
   }
 
-  private testOf(row: SuiteRow): Promise<AtomicTestCase> {
+  private testOf(row: SuiteRow): Promise<ScorableTest> {
     let test = this.tests.get(row)
     if (!test) {
-      test = this.resolveAssertions(row.test.assert ?? []).then((assert) => ({ ...row.test, vars: row.vars, assert }) as AtomicTestCase)
+      test = this.resolveAssertions(row.test.assert ?? []).then((assert) => ({
+        test: { ...row.test, vars: row.vars, assert } as AtomicTestCase,
+        functions: areFunctions(assert),
+      }))
       this.tests.set(row, test)
     }
     return test

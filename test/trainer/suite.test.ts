@@ -57,6 +57,12 @@ describe('scoring', () => {
     expect(await score([js('output.length / 8')])).toEqual({ m: 0.5 })
     expect(await score([{ type: 'contains', metric: 'm', value: '12' }])).toEqual({ m: 1 })
     expect(await score([js('context.vars.answer === "2"')])).toEqual({ m: 1 })
+    expect(await score([js('file://graders.ts:digits', { metric: 'of {{ answer }}' })])).toEqual({ 'of 2': 0.5 })
+  })
+
+  it('gives wrong answers a score where promptfoo was told to stop at them', async () => {
+    process.env.PROMPTFOO_SHORT_CIRCUIT_TEST_FAILURES = 'true'
+    expect(await score([js('output === "other"')])).toEqual({ m: 0 })
   })
 
   it('reports metrics of weight 0 and of assert-sets as they are', async () => {
