@@ -46,7 +46,7 @@ export function lettered(text: string): Required<Choice> | undefined {
   const open = command !== undefined && closed === undefined
   if (open && !behind.endsWith('}')) return undefined
   const rest = open ? behind.slice(0, -1) : behind
-  if (NO_OPTION.test(rest) || ANOTHER.test(rest) || (blank === '' && /^[-(]/.test(rest))) return undefined
+  if (rest.trim() === '' || NO_OPTION.test(rest) || ANOTHER.test(rest) || (blank === '' && /^[-(]/.test(rest))) return undefined
   return { letter: bracketed ?? bare, text: rest.trim() }
 }
 

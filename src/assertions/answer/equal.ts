@@ -1,13 +1,14 @@
 /** Equality of typed answers. Symmetric: neither side is treated as the reference. */
 
 import { compare, equals, rational } from '../rational.ts'
+import { resolveApplications } from './application.ts'
 import { exactValue } from './exact.ts'
 import { type Policy, TooComplex, Work } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { isName, isRealSetOnly, realSet, sameSet } from './sets.ts'
 import { isMeasure, relateUnits } from './units.ts'
 import { infinitySign, isNumeric, proportional, sameValue } from './values.ts'
-import { plainWords } from './words.ts'
+import { ordinalInWords, plainWords } from './words.ts'
 
 /** Longest lists whose items are compared in any order. */
 const UNORDERED = 100
@@ -22,7 +23,8 @@ export function compareAnswers(a: Answer, b: Answer, policy?: Policy): { equal: 
   const work = new Work(policy)
   if (a.key !== '' && a.key === b.key) return { equal: true, rule: work.rule }
   try {
-    return same(a, b, work) ? { equal: true, rule: work.rule } : { equal: false, rule: 'no rule makes them equal' }
+    const [left, right] = resolveApplications(a, b)
+    return same(left, right, work) ? { equal: true, rule: work.rule } : { equal: false, rule: 'no rule makes them equal' }
   } catch (error) {
     if (error instanceof TooComplex) return { equal: false, rule: error.message }
     throw error
@@ -121,6 +123,11 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
     const others = b.items.map((item) => plainWords(item.kind === 'text' ? item.text : item.key))
     if (items.length > 1 && items.length === others.length && items.sort().join() === others.sort().join())
       return work.by('same words', true)
+  }
+  if (a.kind === 'text' && b.kind === 'expression') {
+    const ordinal = ordinalInWords(a.text)
+    const exact = ordinal !== undefined && b.unit === undefined ? exactValue(b.node) : undefined
+    if (ordinal !== undefined && typeof exact === 'object') return work.by('the same ordinal', equals(exact, rational(ordinal)))
   }
   if (a.kind === 'text' && b.kind !== 'text') return work.by('same words', /\p{L}/u.test(a.key) && plainWords(a.key) === plainWords(b.key))
   return (isRealSetOnly(a) || isRealSetOnly(b)) && sameRealSet(a, b, work)

@@ -76,13 +76,15 @@ function evaluateNode(node: Node, scope: Scope, work: Work, scale: Scale): Inexa
       return { value: complex.divide(value, complex.real(big.fromNumber(100))), bits: bits - 6 }
     }
     case 'factorial':
-      return exactly(factorial(inner(node.of).value, work))
+      return exactly(factorial(inner(node.of).value, node.step, work))
     case 'binary':
       return binary(node, inner, work)
     case 'call':
       return call(node, inner, work)
     case 'bound':
       return bound(node, scope, work, scale)
+    case 'application':
+      throw new Undefined('a function that is not known')
   }
 }
 
@@ -331,12 +333,12 @@ function integerOf(x: Complex): number | undefined {
   return big.magnitude(rest) < -120 ? near : undefined
 }
 
-function factorial(x: Complex, work: Work): Complex {
+function factorial(x: Complex, step: number, work: Work): Complex {
   const n = integerOf(x)
   if (n === undefined || n < 0 || n > 200) throw new Undefined('factorial of no small natural number')
   work.spend(n)
   let product = 1n
-  for (let i = 2n; i <= BigInt(n); i++) product *= i
+  for (let i = n; i > 1; i -= step) product *= BigInt(i)
   return complex.real(big.fromRational({ n: product, d: 1n }))
 }
 

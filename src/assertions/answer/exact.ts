@@ -36,6 +36,7 @@ function value(node: Node): Rational {
     case 'symbol':
     case 'constant':
     case 'bound':
+    case 'application':
       throw new NotExact('inexact')
     case 'negate':
       return negate(value(node.of))
@@ -44,7 +45,7 @@ function value(node: Node): Rational {
     case 'percent':
       return divide(value(node.of), rational(100n))
     case 'factorial':
-      return rational(factorial(natural(value(node.of))))
+      return rational(factorial(natural(value(node.of)), node.step))
     case 'binary':
       return binary(node.op, value(node.left), value(node.right))
     case 'call':
@@ -149,10 +150,11 @@ function natural(x: Rational): number {
   return Number(x.n)
 }
 
-function factorial(n: number): bigint {
-  if (n > 4 && n * Math.log2(n / 2.8) > LIMITS.bits) throw new NotExact('huge')
+/** n(n − step)(n − 2·step)… down to the last positive factor. */
+function factorial(n: number, step: number): bigint {
+  if (n > 4 && (n / step) * Math.log2(n / 2.8) > LIMITS.bits) throw new NotExact('huge')
   let product = 1n
-  for (let i = 2; i <= n; i++) product *= BigInt(i)
+  for (let i = n; i > 1; i -= step) product *= BigInt(i)
   return product
 }
 

@@ -7,9 +7,12 @@ export type Node =
   | { kind: 'number'; value: Rational /** Significant digits where it was written as a decimal. */; digits?: number }
   | { kind: 'symbol'; name: string }
   | { kind: 'constant'; name: 'pi' | 'e' | 'i' | 'infinity' }
-  | { kind: 'binary'; op: BinaryOp; left: Node; right: Node }
-  | { kind: 'negate' | 'factorial' | 'degrees' | 'percent'; of: Node }
+  | { kind: 'binary'; op: BinaryOp; left: Node; right: Node /** It binds an {@link Application}, as in f(x)^2 and 1/f(x). */; loose?: true }
+  | { kind: 'negate' | 'degrees' | 'percent'; of: Node; loose?: true }
+  /** n! where `step` is 1, n!! where it is 2, and so on. */
+  | { kind: 'factorial'; of: Node; step: number; loose?: true }
   | { kind: 'call'; name: string; args: Node[] }
+  | Application
   | BoundNode
 
 /** An operator that binds a variable: Σ and Π from `from` to `to`, ∫ likewise, a limit at `from`, a derivative. */
@@ -22,6 +25,16 @@ export interface BoundNode {
   /** A limit from one side: 1 from above, −1 from below. */
   side?: 1 | -1
   body: Node
+}
+
+/**
+ * A letter before parentheses: f(x) or x(y + 1). Whether it is a function or a factor depends on what else the two
+ * compared answers hold, see application.ts.
+ */
+export interface Application {
+  kind: 'application'
+  of: Node
+  args: Node[]
 }
 
 /** `pm` is ±, `mp` ∓ with the opposite sign of the same choice. */

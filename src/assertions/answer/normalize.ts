@@ -223,7 +223,7 @@ export function stripDelimiters(text: string): string {
         if (!inner.includes(open)) out = inner.trim()
       }
     }
-    while (/[.,;:!]$/.test(out) && !/\\[,;:!]$/.test(out) && !/[\da-z\])}]!$/i.test(out) && !/\d\.\d{1,60}\.{3}$/.test(out.slice(-70)))
+    while (/[.,;:!]$/.test(out) && !/\\[,;:!]$/.test(out) && !/[\da-z\])}]!{1,9}$/i.test(out) && !/\d\.\d{1,60}\.{3}$/.test(out.slice(-70)))
       out = out.slice(0, -1).trimEnd()
     if (/(?:^|[^\\])(?:\\\\)$/.test(out)) out = out.slice(0, -2).trimEnd()
     if (out === before) break

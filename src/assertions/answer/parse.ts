@@ -61,6 +61,8 @@ function bind(node: Node, name: string): Node {
       return { ...node, left: bind(node.left, name), right: bind(node.right, name) }
     case 'call':
       return { ...node, args: node.args.map((arg) => bind(arg, name)) }
+    case 'application':
+      return { ...node, of: bind(node.of, name), args: node.args.map((arg) => bind(arg, name)) }
     case 'bound':
       return { ...node, body: bind(node.body, name), from: node.from && bind(node.from, name), to: node.to && bind(node.to, name) }
     case 'number':
@@ -124,8 +126,12 @@ class ExpressionParser {
     let left = this.signed()
     for (;;) {
       const op = this.binaryOp({ '*': '*', '/': '/', mod: 'mod' })
-      if (op) left = { kind: 'binary', op, left, right: this.signed() }
-      else if (this.timesTen()) left = { kind: 'binary', op: '*', left, right: this.power() }
+      if (op) {
+        const named = op === '/' && this.tokens[this.at]?.kind === 'name'
+        const right = this.signed()
+        const loose = named && (right.kind === 'application' || 'loose' in right)
+        left = loose ? { kind: 'binary', op, left, right, loose } : { kind: 'binary', op, left, right }
+      } else if (this.timesTen()) left = { kind: 'binary', op: '*', left, right: this.power() }
       else if (this.startsFactor()) left = { kind: 'binary', op: '*', left, right: this.power() }
       else return left
     }
@@ -156,12 +162,15 @@ class ExpressionParser {
   }
 
   private power(): Node {
-    const base = this.postfix(this.primary())
+    const named = this.tokens[this.at]?.kind === 'name'
+    const first = this.primary()
+    const mark = named && first.kind === 'application' ? { loose: true as const } : {}
+    const base = this.postfix(first, mark)
     if (!this.take('^')) return base
     if (++this.depth > LIMITS.depth) throw new NoExpression('too deep')
     const exponent = this.exponent()
     this.depth--
-    return this.postfix({ kind: 'binary', op: '^', left: base, right: exponent })
+    return this.postfix({ kind: 'binary', op: '^', left: base, right: exponent, ...mark }, mark)
   }
 
   private exponent(): Node {
@@ -170,16 +179,19 @@ class ExpressionParser {
     return this.power()
   }
 
-  private postfix(node: Node): Node {
+  private postfix(node: Node, mark: { loose?: true } = {}): Node {
     let out = node
     for (let count = 0; ; count++) {
       if (count > 8) throw new NoExpression('too many postfix signs')
-      if (this.take('!')) out = { kind: 'factorial', of: out }
-      else if (this.take('^\\circ')) out = { kind: 'degrees', of: out }
+      if (this.take('!')) {
+        let step = 1
+        while (this.take('!')) step++
+        out = { kind: 'factorial', of: out, step, ...mark }
+      } else if (this.take('^\\circ')) out = { kind: 'degrees', of: out, ...mark }
       else if (this.peek('^') && this.isCircle()) {
         this.at += 4
-        out = { kind: 'degrees', of: out }
-      } else if (this.take('%')) out = { kind: 'percent', of: out }
+        out = { kind: 'degrees', of: out, ...mark }
+      } else if (this.take('%')) out = { kind: 'percent', of: out, ...mark }
       else return out
     }
   }
@@ -292,8 +304,19 @@ class ExpressionParser {
       if (chosen) return chosen
     }
     const full = name + this.index()
-    if (full === 'e' || full === 'i') return { kind: 'constant', name: full }
-    return { kind: 'symbol', name: full }
+    const letter: Node = full === 'e' || full === 'i' ? { kind: 'constant', name: full } : { kind: 'symbol', name: full }
+    return this.peek('(') ? this.application(letter) : letter
+  }
+
+  private application(of: Node): Node {
+    const bars = this.bars
+    this.bars = 0
+    this.at++
+    const args = [this.fraction()]
+    while (this.take(',')) args.push(this.fraction())
+    this.bars = bars
+    if (!this.take(')')) throw new NoExpression('a parenthesis is not closed')
+    return { kind: 'application', of, args }
   }
 
   /** Index and primes of a name, as canonical text. */
@@ -445,7 +468,7 @@ class ExpressionParser {
     let call: Node
     if (name === 'log' && base) call = { kind: 'call', name: 'log', args: [args[0], base] }
     else if (base) throw new NoExpression('a function with an index')
-    else if (name === 'factorial' && args.length === 1) call = { kind: 'factorial', of: args[0] }
+    else if (name === 'factorial' && args.length === 1) call = { kind: 'factorial', of: args[0], step: 1 }
     else call = { kind: 'call', name, args }
     if (exponent) {
       const inverse =

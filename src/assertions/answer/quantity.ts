@@ -1,5 +1,6 @@
 /** Numbers with a base, and expressions with the unit, currency or prose around them. */
 
+import { deniesValue } from './labels.ts'
 import type { Answer, Node } from './node.ts'
 import { NoExpression, parseExpression } from './parse.ts'
 import { closes, isSign, opens, words } from './scan.ts'
@@ -61,7 +62,10 @@ export function readQuantity(tokens: readonly Token[], key: string): Answer | un
     }
     if (isPercent(canonical(rest)) || isPercent(behind)) return { kind: 'expression', node: { kind: 'percent', of: node }, key }
     if (cut > 0) return { kind: 'expression', node, unit: behind, key }
-    if (!isNumeric(node) || !rest.every(isProse) || !isHarmless(behind)) return undefined
+    if (!isNumeric(node) || !rest.every(isProse) || !isHarmless(behind) || deniesValue(behind)) return undefined
+    // A 3rd root is no 3.
+    if (body.some((token) => token.kind === 'number' && token.ordinal) && /\b(?:root|power|degree|order|derivative)\b/.test(behind))
+      return undefined
     return { kind: 'expression', node, unit: behind, key }
   } catch (error) {
     if (error instanceof NoExpression) return undefined

@@ -3,6 +3,7 @@
 import { equals, rational } from '../rational.ts'
 import { closingBrace } from './boxed.ts'
 import { exactValue } from './exact.ts'
+import { deniesValue } from './labels.ts'
 import { LIMITS, TooComplex } from './limits.ts'
 import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, scaleMatrix, transpose } from './matrix.ts'
 import type { Answer, Bracket, RelationOp } from './node.ts'
@@ -52,9 +53,16 @@ function readAnew(text: string, thousands: boolean): Answer {
   }
 }
 
-/** "negative 5" is −5, and y^{\\prime} is y'. */
+/** Names of Python's modules before a function: np.sqrt(2). Its log is natural. */
+const MODULES = /(?<![a-zA-Z\d])(?:np|numpy|math|cmath|sympy|sp)\.([a-z]+)/g
+const pythonName = (_: string, name: string): string => (name === 'log' ? 'ln' : name)
+
+/** "negative 5" is −5, "the 5th" the 5th, and y^{\\prime} is y'. */
 function withSigns(text: string): string {
-  const signed = text.replace(/^(?:negative|minus)\s{1,3}(?=[\d.\\])/i, '-')
+  const signed = text
+    .replace(/^(?:negative|minus)\s{1,3}(?=[\d.\\])/i, '-')
+    .replace(/^the\s{1,3}(?=\d)/i, '')
+    .replace(MODULES, pythonName)
   return signed.includes('\\prime')
     ? signed.replace(/\^\s?\{?\s?\\prime(\s?\\prime)?\s?\}?/g, (_, second) => (second ? "''" : "'"))
     : signed
@@ -100,8 +108,8 @@ function readTokens(all: readonly Token[], depth: number): Answer {
     readMatrix(outer, key, depth) ??
     readMatrixSum(outer, key, depth) ??
     readBased(outer, key) ??
-    readQuantity(outer, key) ??
     readLabelled(outer, depth) ??
+    readQuantity(outer, key) ??
     text
   )
 }
@@ -109,8 +117,11 @@ function readTokens(all: readonly Token[], depth: number): Answer {
 /** What stands behind words that announce it, \\text{The answer is }42, or behind the name of a point, P(3, -4). */
 function readLabelled([label, ...rest]: readonly Token[], depth: number): Answer | undefined {
   if (label.kind === 'text')
-    return /(?:\s(?:is|are|equals)|:)$/i.test(label.text) && rest.length > 0 ? readTokens(rest, depth + 1) : undefined
-  if (label.kind !== 'name' || !/^[A-Z]$/.test(label.text) || !isSign(rest[0], '(') || matching(rest) !== rest.length - 1) return undefined
+    return /(?:\s(?:is|are|equals)|:)$/i.test(label.text) && !deniesValue(label.text) && rest.length > 0
+      ? readTokens(rest, depth + 1)
+      : undefined
+  if (label.kind !== 'name' || !/^[ABD-Z]$/.test(label.text) || !isSign(rest[0], '(') || matching(rest) !== rest.length - 1)
+    return undefined
   const point = readTokens(rest, depth + 1)
   return point.kind === 'tuple' ? point : undefined
 }

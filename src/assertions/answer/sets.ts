@@ -2,6 +2,7 @@
 
 import type { BigFloat } from './bigfloat.ts'
 import * as big from './bigfloat.ts'
+import { deniesValue } from './labels.ts'
 import type { Work } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { infinitySign, realValue, sameReal } from './values.ts'
@@ -136,13 +137,16 @@ const isMagnitude = (answer: Answer): boolean =>
 export function isName(answer: Answer): boolean {
   if (answer.kind === 'tuple') return answer.items.every(isName)
   if (answer.kind === 'ratio') return answer.items.every(isName)
-  if (answer.kind === 'text') return answer.text.length <= 60 && !/\d/.test(answer.text)
+  // P(X = 1) has its number inside.
+  if (answer.kind === 'text')
+    return answer.text.length <= 60 && !/\d/.test(answer.text.replace(/^[a-zA-Z]{1,8}\([^()]*\)$/, '')) && !deniesValue(answer.text)
   return answer.kind === 'expression' && isNameNode(answer.node)
 }
 
 function isNameNode(node: Node): boolean {
   if (node.kind === 'symbol') return true
   if (node.kind === 'call') return node.name === 'abs' && isNameNode(node.args[0])
+  if (node.kind === 'application') return node.args.every((arg) => arg.kind === 'number' || isNameNode(arg))
   if (node.kind !== 'binary') return false
   if (node.op === '/') return isNameNode(node.left) && isNameNode(node.right)
   if (node.op !== '*') return false

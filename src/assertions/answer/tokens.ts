@@ -18,7 +18,7 @@ import {
 } from './vocabulary.ts'
 
 export type Token = { space: boolean } & (
-  | { kind: 'number'; value: Rational; text: string /** Written with a decimal point. */; decimal: boolean }
+  | { kind: 'number'; value: Rational; text: string /** Written with a decimal point. */; decimal: boolean /** 5th. */; ordinal?: true }
   | { kind: 'name'; text: string }
   /** A function or an operator with a name. */
   | { kind: 'function'; text: string }
@@ -29,7 +29,12 @@ export type Token = { space: boolean } & (
 
 const REPEATING = /^\.\s*\\(?:overline|bar|dot)\b/
 /** With what a separator of thousands may begin. */
-const SEPARATOR_STARTS = ' {,\\\u00a0\u2009\u202f'
+const SEPARATOR_STARTS = " {,'\\\u00a0\u2009\u202f"
+/** The point of 1./3 and 1.e5. */
+const BARE_POINT = /^\.(?:\s?[*/^)]|[eE][-+]?\d)/
+/** The ending of 5th, 5^{th}, 5\text{th}, 5^{\text{th}}. */
+const ORDINAL =
+  /^(?:(st|nd|rd|th)(?![a-zA-Z])|\^\s?\{\s?(st|nd|rd|th)\s?\}|\^?\s?\\(?:text|mathrm|textrm|textsuperscript)\s?\{\s?(st|nd|rd|th)\s?\}|\^\s?\{\s?\\(?:text|mathrm|textrm)\s?\{\s?(st|nd|rd|th)\s?\}\s?\})/
 const BLANK = /\s/
 const LETTER = /\p{L}/u
 const TWO_CHARACTER_SIGNS = new Set(['<=', '>=', '!=', '**', '=='])
@@ -83,7 +88,9 @@ class Tokenizer {
   private sign(c: string): void {
     const two = this.text.slice(this.at, this.at + 2)
     let text = c
-    if (TWO_CHARACTER_SIGNS.has(two)) text = two === '**' ? '^' : two === '==' ? '=' : two
+    // 5!=120 is a factorial and its value.
+    const factorial = two === '!=' && /[\d!]/.test(this.text[this.at - 1] ?? '')
+    if (TWO_CHARACTER_SIGNS.has(two) && !factorial) text = two === '**' ? '^' : two === '==' ? '=' : two
     else if (this.text.startsWith('...', this.at)) text = '...'
     else if (two === '=<' || two === '=>') text = two === '=<' ? '<=' : '>='
     this.at += text === '^' && two === '**' ? 2 : text === '=' && two === '==' ? 2 : text.length
@@ -264,7 +271,10 @@ class Tokenizer {
       while (isDigit(this.text[this.at])) this.at++
       fraction = this.text.slice(from, this.at)
       decimal = true
-    } else if (this.text[this.at] === '.' && REPEATING.test(this.text.slice(this.at, this.at + 16))) this.at++
+    } else if (this.text[this.at] === '.') {
+      const behind = this.text.slice(this.at, this.at + 16)
+      if (REPEATING.test(behind) || BARE_POINT.test(behind)) this.at++
+    }
     let repeating = this.repeating()
     if (repeating === '' && decimal) {
       const ellipsis = /^\s?(?:\.\.\.|\\(?:ldots|dots|cdots)(?![a-zA-Z]))/.exec(this.text.slice(this.at, this.at + 8))
@@ -285,7 +295,21 @@ class Tokenizer {
     if (exponent > 0) value = rational(value.n * 10n ** BigInt(exponent), value.d)
     else if (exponent < 0) value = rational(value.n, value.d * 10n ** BigInt(-exponent))
     const text = this.text.slice(start, this.at).replace(/[^\d.eE+-]/g, '')
-    this.push({ kind: 'number', value, text, decimal: decimal && repeating === '', space: this.space })
+    const plain = !decimal && repeating === '' && exponent === 0
+    const ordinal = plain && this.ordinal(text) ? { ordinal: true as const } : {}
+    this.push({ kind: 'number', value, text, decimal: decimal && repeating === '', ...ordinal, space: this.space })
+  }
+
+  /** Whether the ending of an ordinal number stands here; then it is behind us. */
+  private ordinal(digits: string): boolean {
+    const next = this.text[this.at]
+    if (next === undefined || !'snrt^\\'.includes(next)) return false
+    const match = ORDINAL.exec(this.text.slice(this.at, this.at + 32))
+    const ending = match?.slice(1).find((one) => one !== undefined)
+    const usual = /1\d$/.test(digits) ? 'th' : ({ 1: 'st', 2: 'nd', 3: 'rd' }[digits.at(-1) ?? ''] ?? 'th')
+    if (!match || ending !== usual) return false
+    this.at += match[0].length
+    return true
   }
 
   /** Further 3-digit groups of a number (1,234 or 1\,234 or 1{,}234 or 1 234); their digits. */
@@ -296,7 +320,7 @@ class Tokenizer {
     let more = ''
     let end = this.at
     for (;;) {
-      const separator = /^(?: ?\{, ?\}|, ?\\!|,|\\[,!; ]|[ \u00a0\u2009\u202f])\s?/.exec(this.text.slice(end, end + 8))?.[0]
+      const separator = /^(?: ?\{, ?\}|, ?\\!|,|'|\\[,!; ]|[ \u00a0\u2009\u202f])\s?/.exec(this.text.slice(end, end + 8))?.[0]
       if (separator === undefined) break
       const comma = separator.includes(',') && !separator.startsWith('\\')
       if (comma && (/^,\s+$/.test(separator) || (separator === ',' && (this.brackets > 0 || !this.thousands)))) break

@@ -62,7 +62,7 @@ const isBound = (node: Node): boolean =>
     ? isBound(node.left) || isBound(node.right)
     : node.kind === 'call'
       ? node.args.some(isBound)
-      : 'of' in node && isBound(node.of))
+      : node.kind !== 'application' && 'of' in node && isBound(node.of))
 
 /** Infinity as a value, which no arithmetic has; as a bound of a sum or an integral it is fine. */
 function hasInfinity(node: Node): boolean {
@@ -75,6 +75,7 @@ function hasInfinity(node: Node): boolean {
       return node.args.some(hasInfinity)
     case 'number':
     case 'symbol':
+    case 'application':
       return false
     case 'bound':
       return hasInfinity(node.body)
@@ -95,6 +96,10 @@ function shape(node: Node): string {
       return node.name
     case 'call':
       return `${node.name}(${node.args.map(shape).join()})`
+    case 'application':
+      return `${shape(node.of)}(${node.args.map(shape).join()})`
+    case 'factorial':
+      return `${shape(node.of)}${'!'.repeat(node.step)}`
     case 'bound': {
       const parts = [node.from, node.to].map((one) => (one ? shape(one) : ''))
       return `${node.op}(${node.variable},${parts.join()},${node.side ?? ''},${shape(node.body)})`
@@ -173,6 +178,7 @@ export function variables(nodes: readonly Node[]): string[] {
       visit(node.left)
       visit(node.right)
     } else if (node.kind === 'call') node.args.forEach(visit)
+    else if (node.kind === 'application') [node.of, ...node.args].forEach(visit)
     else if (node.kind === 'bound') {
       for (const name of variables([node.body])) if (name !== node.variable || node.op === 'derivative') names.add(name)
       if (node.op === 'derivative') names.add(node.variable)
@@ -191,6 +197,7 @@ export function isNumeric(node: Node): boolean {
     case 'constant':
       return true
     case 'symbol':
+    case 'application':
       return false
     case 'binary':
       return isNumeric(node.left) && isNumeric(node.right)
@@ -260,7 +267,7 @@ function isClose(a: Complex, b: Complex, scale: number, bits = RELATIVE_BITS): b
   const size = Math.max(complex.magnitude(a), complex.magnitude(b))
   const error = scale - CANCELLED_BITS
   const isZero = Math.min(complex.magnitude(a), complex.magnitude(b)) === Number.NEGATIVE_INFINITY
-  if (error > (isZero ? 0 : size) - TELLING_BITS) return difference === Number.NEGATIVE_INFINITY || difference >= error ? false : undefined
+  if (error > (isZero ? 0 : size) - TELLING_BITS) return difference >= error ? false : undefined
   return difference <= size - bits || difference < error
 }
 

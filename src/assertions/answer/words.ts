@@ -73,6 +73,19 @@ export function rationalInWords(text: string): Rational | undefined {
   return rational(before * below + above, below)
 }
 
+const ORDINALS = new Map('first second third fifth eighth ninth twelfth'.split(' ').map((word, i) => [word, [1, 2, 3, 5, 8, 9, 12][i]]))
+
+/** The number of an ordinal in words: "fifth", "the twenty-first". Undefined for anything else. */
+export function ordinalInWords(text: string): bigint | undefined {
+  const match = /^(?:the\s)?((?:[a-z]{3,12}[\s-]){0,6}?)([a-z]{4,12})$/i.exec(text.trim().slice(0, 120))
+  if (!match) return undefined
+  const last = match[2].toLowerCase()
+  const irregular = ORDINALS.get(last)
+  const cardinal =
+    irregular !== undefined ? ONES.split(' ')[irregular] : last.endsWith('ieth') ? last.replace(/ieth$/, 'y') : last.replace(/th$/, '')
+  return cardinal === last ? undefined : numberInWords(match[1] + cardinal)
+}
+
 const REALS = new Set([
   'allrealnumbers',
   'allreals',
