@@ -10,6 +10,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
+import { parseJson } from '../json.ts'
 import { DataError } from './problem.ts'
 import type { HubSource } from './sets.ts'
 
@@ -40,10 +41,10 @@ export async function seal(file: string, value: unknown): Promise<void> {
   }
 }
 
-export type Unsealed = { state: 'absent' } | { state: 'damaged' } | { state: 'good'; value: unknown }
+export type Unsealed<T> = { state: 'absent' } | { state: 'damaged' } | { state: 'good'; value: T }
 
-/** Reads what `seal` wrote. */
-export async function unseal(file: string): Promise<Unsealed> {
+/** Reads what `seal` wrote. What is not of its kind, or nested deeper than any row, was not written by it, whatever the checksum. */
+export async function unseal<T>(file: string, isOfKind: (value: unknown) => value is T): Promise<Unsealed<T>> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
@@ -56,5 +57,10 @@ export async function unseal(file: string): Promise<Unsealed> {
   const end = text.indexOf('\n')
   const body = text.slice(end + 1).trimEnd()
   if (end < 0 || checksum(body) !== text.slice(0, end)) return { state: 'damaged' }
-  return { state: 'good', value: JSON.parse(body) }
+  try {
+    const value = parseJson(body)
+    return isOfKind(value) ? { state: 'good', value } : { state: 'damaged' }
+  } catch {
+    return { state: 'damaged' }
+  }
 }

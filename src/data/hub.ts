@@ -68,10 +68,10 @@ export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
 export async function fetchRows(source: HubSource, settings: HubSettings, options: FetchOptions = {}): Promise<HubRow[]> {
   const complete = path.join(sourceFolder(settings.cache, source), 'rows.json')
   const name = `${source.dataset} (${source.config}, ${source.split})`
-  const kept = options.fresh ? undefined : await unseal(complete)
-  if (kept?.state === 'good') return (kept.value as { rows: HubRow[] }).rows
+  const kept = options.fresh ? undefined : await unseal(complete, isRows)
+  if (kept?.state === 'good') return kept.value.rows
   if (settings.offline) {
-    const why = kept?.state === 'damaged' ? 'is damaged in the cache' : 'is not in the cache'
+    const why = kept?.state === 'damaged' ? `is damaged in the cache (${complete})` : 'is not in the cache'
     throw new DataError(
       `${name} ${why}, and HF_HUB_OFFLINE forbids to fetch it. Unset HF_HUB_OFFLINE once, or set PR1_DATA to a folder with the problem sets.`,
     )
@@ -146,8 +146,8 @@ const pagesFolder = (source: HubSource, settings: HubSettings) => path.join(sour
 
 async function page(source: HubSource, settings: HubSettings, offset: number, options: FetchOptions): Promise<Page> {
   const file = path.join(pagesFolder(source, settings), `${offset}.json`)
-  const kept = await unseal(file)
-  if (kept.state === 'good') return kept.value as Page
+  const kept = await unseal(file, isPage)
+  if (kept.state === 'good') return kept.value
   const { dataset, config, split } = source
   const query = new URLSearchParams({ dataset, config, split, offset: String(offset), length: String(PAGE_ROWS) })
   const { body, headers } = await getJson(`${settings.server}/rows?${query}`, { ...options, token: settings.token, advice: ADVICE })
@@ -156,6 +156,13 @@ async function page(source: HubSource, settings: HubSettings, offset: number, op
   await seal(file, fetched)
   return fetched
 }
+
+function isRows(value: unknown): value is { rows: HubRow[] } {
+  const { rows } = (value ?? {}) as { rows?: unknown }
+  return Array.isArray(rows) && rows.every((row) => typeof row === 'object' && row !== null)
+}
+
+const isPage = (value: unknown): value is Page => isRows(value) && Number.isSafeInteger((value as Partial<Page>).total)
 
 /** Checks that a body is the page asked for, whole. */
 function readPage(body: unknown, { dataset, split }: HubSource, offset: number): Page {

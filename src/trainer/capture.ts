@@ -13,6 +13,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { ConfigError } from '../engine/errors.ts'
 import { type GateSuite, gateSuite } from '../gate/suite.ts'
 import { variableFault } from '../grading/variables.ts'
+import { refuseDeep } from '../json.ts'
 
 interface CapturedProvider {
   constructor: { name: string }
@@ -71,6 +72,16 @@ function hasFunctionValue(test: unknown): boolean {
   return asserts.some((a) => typeof a?.value === 'function' || hasFunctionValue(a))
 }
 
+/** A row that nobody could read back. */
+function depthFault(row: object): string | undefined {
+  try {
+    refuseDeep(row)
+    return undefined
+  } catch (error) {
+    return `it has ${(error as Error).message}`
+  }
+}
+
 /** promptfoo extension hook: opens the file and takes the place of every provider. */
 export async function beforeAll(context: { suite: Suite }): Promise<{ suite: Suite }> {
   const { suite } = context
@@ -97,9 +108,9 @@ export async function beforeAll(context: { suite: Suite }): Promise<{ suite: Sui
       if (withTests && hasFunctionValue(test)) {
         write({ kind: 'error', message: 'an assertion is a function of a JavaScript config; name it as file://module.js:function instead' })
       }
-      const fault = variableFault(vars)
-      if (fault) write({ kind: 'error', message: `${step}: ${fault}` })
-      write({ kind: 'row', provider: name, step, prompt, promptConfig: config, vars, test: withTests ? test : undefined })
+      const row = { kind: 'row', provider: name, step, prompt, promptConfig: config, vars, test: withTests ? test : undefined }
+      const fault = depthFault(row) ?? variableFault(vars)
+      write(fault ? { kind: 'error', message: `${step}: ${fault}` } : row)
       return { error: CAPTURED }
     }
   }

@@ -15,6 +15,7 @@ import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { SuiteAssertion } from '../grading/references.ts'
 import { runPromptfoo } from '../installed-promptfoo.ts'
+import { parseJson } from '../json.ts'
 
 /** A test as promptfoo resolved it: vars, assertions, options. */
 export interface SuiteTest {
@@ -123,7 +124,7 @@ async function readCapture(file: string, captured: string, log: string, options:
   const errors: string[] = []
   const rows: { order: number; prompt: number; row: SuiteRow }[] = []
   for await (const line of lines(captured)) {
-    const record = JSON.parse(line) as CaptureRecord
+    const record = parsed(line, (why) => new ParallelR1Error(`What was captured of ${file} is ${why}. Try again.`)) as CaptureRecord
     if (record.kind === 'provider') providers.push(record)
     else if (record.kind === 'refused') throw new ConfigError(`${file} cannot be trained on. ${record.message}`)
     else if (record.kind === 'error') errors.push(record.message ?? '')
@@ -162,32 +163,58 @@ async function readCapture(file: string, captured: string, log: string, options:
   }
 }
 
-/** A header with the hash of what follows, then one row a line. */
-async function writeCache(cache: string, suite: Suite): Promise<void> {
-  const hash = createHash('sha256')
-  const body = suite.rows.map((row) => `${JSON.stringify(row)}\n`)
+interface CacheHeader {
+  /** Name of the promptfoo config, for readers. */
+  suite: string
+  provider: Suite['provider']
+  rows: number
+  /** Of the provider and all rows. */
+  sha256: string
+}
+
+/** A header with the hash of everything that is used, then one row a line. */
+async function writeCache(cache: string, { file, provider, rows }: Suite): Promise<void> {
+  const hash = createHash('sha256').update(JSON.stringify(provider))
+  const body = rows.map((row) => `${JSON.stringify(row)}\n`)
   for (const line of body) hash.update(line)
-  const header = { suite: basename(suite.file), provider: suite.provider, rows: suite.rows.length, sha256: hash.digest('hex') }
+  const header: CacheHeader = { suite: basename(file), provider, rows: rows.length, sha256: hash.digest('hex') }
   mkdirSync(dirname(cache), { recursive: true })
   await writeFileAtomic(cache, `${JSON.stringify(header)}\n${body.join('')}`)
 }
 
 async function readCache(cache: string): Promise<Pick<Suite, 'provider' | 'rows'> | undefined> {
   if (!existsSync(cache)) return undefined
+  const altered = (why: string) =>
+    new ParallelR1Error(`${cache} is not what this run wrote: ${why}. Restore it, or delete it to resolve the suite again.`)
   const hash = createHash('sha256')
-  let header: { provider: Suite['provider']; rows: number; sha256: string } | undefined
+  let header: Partial<CacheHeader> | undefined
   const rows: SuiteRow[] = []
   for await (const line of lines(cache)) {
-    if (!header) header = JSON.parse(line)
-    else {
+    const value = parsed(line, (why) => altered(`line ${header ? rows.length + 2 : 1} is ${why}`))
+    if (!header) {
+      header = value as Partial<CacheHeader>
+      hash.update(JSON.stringify(header.provider) ?? '')
+    } else {
       hash.update(`${line}\n`)
-      rows.push(JSON.parse(line))
+      rows.push(value as unknown as SuiteRow)
     }
   }
-  if (!header || rows.length !== header.rows || hash.digest('hex') !== header.sha256) {
-    throw new ParallelR1Error(`${cache} is not what this run wrote. Restore it, or delete it to resolve the suite again.`)
-  }
+  if (!header?.provider) throw altered('it has no header')
+  if (rows.length !== header.rows) throw altered(`it has ${rows.length} rows, not ${header.rows}`)
+  if (hash.digest('hex') !== header.sha256) throw altered('its checksum is another')
   return { provider: header.provider, rows }
+}
+
+/** The object of one line. Throws what `problem` makes of the reason. */
+function parsed(line: string, problem: (why: string) => Error): object {
+  let value: unknown
+  try {
+    value = parseJson(line)
+  } catch (error) {
+    throw problem(`no JSON (${(error as Error).message})`)
+  }
+  if (typeof value !== 'object' || value === null) throw problem('no JSON object')
+  return value
 }
 
 function lines(file: string): AsyncIterable<string> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -60,10 +61,23 @@ describe('rows of the hub', () => {
     await get()
     const file = path.join(folder(), 'rows.json')
     writeFileSync(file, readFileSync(file, 'utf8').replace('What is 7 + 7', 'What is 7 + 8'))
-    await expect(get({}, { HF_HUB_OFFLINE: 'yes' })).rejects.toThrow(/is damaged in the cache/)
+    await expect(get({}, { HF_HUB_OFFLINE: 'yes' })).rejects.toThrow(`is damaged in the cache (${file})`)
     expect(await get()).toEqual(rows)
     expect(notices).toEqual([expect.stringContaining('is damaged and is fetched again')])
     expect(await get({}, { HF_HUB_OFFLINE: 'yes' })).toEqual(rows)
+  })
+
+  it.each([
+    ['no JSON', '{"rows":['],
+    ['nested without end', `{"rows":[${'['.repeat(500)}${']'.repeat(500)}]}`],
+    ['something else', '{"pages":[]}'],
+    ['nothing', 'null'],
+  ])('are not taken from a cache that is sealed and holds %s', async (_, body) => {
+    await get()
+    const file = path.join(folder(), 'rows.json')
+    writeFileSync(file, `${createHash('sha256').update(body).digest('hex')}\n${body}\n`)
+    await expect(get({}, { HF_HUB_OFFLINE: 'yes' })).rejects.toThrow(`is damaged in the cache (${file})`)
+    expect(await get()).toEqual(rows)
   })
 
   it('are not mixed from a damaged page', async () => {

@@ -40,7 +40,8 @@ export function editSuite(folder: string, stage: string, edit: (rows: KeptRow[],
   const rows = lines.map((line) => JSON.parse(line))
   edit(rows, header.provider.config)
   const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('')
-  writeFileSync(file, `${JSON.stringify({ ...header, sha256: createHash('sha256').update(body).digest('hex') })}\n${body}`)
+  const sha256 = createHash('sha256').update(JSON.stringify(header.provider)).update(body).digest('hex')
+  writeFileSync(file, `${JSON.stringify({ ...header, sha256 })}\n${body}`)
 }
 
 export interface RunOptions extends TrainOptions {

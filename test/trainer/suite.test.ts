@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ParallelR1Error } from '../../src/engine/errors.ts'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { Scorer } from '../../src/trainer/scoring.ts'
 import { loadSuite, type Suite } from '../../src/trainer/suite.ts'
@@ -20,8 +21,23 @@ describe('a suite, resolved by promptfoo', () => {
     // Taken from the cache: a file that is not there could not be resolved.
     const again = await loadSuite('/nowhere/rl.yaml', { tests: true, cache, reuse: true })
     expect(again.rows).toEqual(suite.rows)
-    writeFileSync(cache, readFileSync(cache, 'utf8').replace('digits', 'digitz'))
-    await expect(loadSuite('/nowhere/rl.yaml', { tests: true, cache, reuse: true })).rejects.toThrow(/not what this run wrote/)
+    const written = readFileSync(cache, 'utf8')
+    for (const [damaged, why] of [
+      [written.replace('digits', 'digitz'), /checksum is another/],
+      [written.replace('"maxTokens":24', '"maxTokens":25'), /checksum is another/],
+      [written.slice(0, -30), /line 25 is no JSON/],
+      [written.slice(30), /line 1 is no JSON/],
+      [written.slice(0, written.lastIndexOf('{"prompt"')), /it has 23 rows, not 24/],
+      [`[]\n${written}`, /it has no header/],
+      ['null\n', /line 1 is no JSON object/],
+      ['', /it has no header/],
+      [`${written}${'['.repeat(501)}${']'.repeat(501)}\n`, /line 26 is no JSON \(lists and objects nested more than 500 deep/],
+    ] as const) {
+      writeFileSync(cache, damaged)
+      const reading = loadSuite('/nowhere/rl.yaml', { tests: true, cache, reuse: true })
+      await expect(reading, String(why)).rejects.toThrow(ParallelR1Error)
+      await expect(reading, String(why)).rejects.toThrow(new RegExp(`rl\\.jsonl is not what this run wrote: .*(${why.source})`))
+    }
   })
 
   it('names the row that does not render, the provider that is not there, the file that is not there', async () => {
@@ -31,6 +47,14 @@ describe('a suite, resolved by promptfoo', () => {
     writeFileSync(empty, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: []\n')
     await expect(loadSuite(empty, { tests: false })).rejects.toThrow(/There is no test. Is the list of tests empty/)
     await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
+  })
+
+  it('names the row that is nested without end', async () => {
+    const file = path.join(newFolder(), 'deep.jsonl')
+    const suite = file.replace('.jsonl', '.yaml')
+    writeFileSync(suite, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: file://deep.jsonl\n')
+    writeFileSync(file, `{"vars":{"question":"1","more":[${'['.repeat(500)}${']'.repeat(500)}]}}\n`)
+    await expect(loadSuite(suite, { tests: false })).rejects.toThrow(/1 row of .*deep\.yaml.*test-0.*nested more than 500 deep/s)
   })
 })
 
