@@ -10,12 +10,12 @@ export interface TemplateBudget {
   steps: number
   /** Characters of all texts that are made on the way, an item of a list counted as 32. */
   size: number
-  /** Characters of the rendered text. */
+  /** Characters of the rendered text, and of any one text on the way: one call can split it into as many. */
   output: number
 }
 
-/** A conversation of 1,000 messages takes some 100,000 steps. */
-export const templateBudget: TemplateBudget = { steps: 5e6, size: 2 ** 27, output: 2 ** 24 }
+/** A conversation of 1,000 messages takes some 100,000 steps, a text of a million tokens 4 million characters. */
+export const templateBudget: TemplateBudget = { steps: 5e6, size: 2 ** 27, output: 2 ** 22 }
 
 /** jinja2.sandbox.MAX_RANGE */
 const longestRange = 100_000
@@ -63,11 +63,12 @@ class BoundedInterpreter extends Base {
   }
 
   override evaluate(node: Node | undefined, scope: Scope): Value {
-    const { steps, size } = this.#budget
+    const { steps, size, output } = this.#budget
     if (++this.#steps > steps) throw new BudgetError(`it takes more than ${steps.toLocaleString('en')} steps`)
     const value = super.evaluate(node, scope)
     if (node === undefined || madeBefore.has(node.type) || isLookup(node)) return value
     this.#size += sizeOf(value)
+    if (typeof value.value === 'string') refuseLong(value.value, output)
     if (this.#size > size) throw new BudgetError(`it makes more than ${size.toLocaleString('en')} characters on the way`)
     return value
   }
@@ -94,8 +95,12 @@ export function runTemplate(template: Template, variables: Readonly<Record<strin
   for (const [name, value] of Object.entries(globals)) scope.set(name, value)
   for (const [name, value] of Object.entries(variables)) scope.set(name, value)
   const text = String(new BoundedInterpreter(scope, budget).run(template.parsed).value)
-  if (text.length > budget.output) throw new BudgetError(`its text has more than ${budget.output.toLocaleString('en')} characters`)
+  refuseLong(text, budget.output)
   return text
+}
+
+function refuseLong(text: string, most: number): void {
+  if (text.length > most) throw new BudgetError(`a text of it has more than ${most.toLocaleString('en')} characters`)
 }
 
 /** Python's range. */

@@ -56,7 +56,7 @@ export class Tokenizer {
   private constructor(parts: Parts) {
     this.#parts = parts
     const added = addedTokens(parts.json, parts.file)
-    specialTokensIn(parts.config ?? {}, parts.configFile)
+    const named = specialTokensIn(parts.config ?? {}, parts.configFile)
     this.#special = new Set(added.filter((token) => token.special === true).map(({ id }) => id))
     this.vocabSize = Math.max(largestId(parts.json, parts.file), ...added.map(({ id }) => id)) + 1
     checkAddedLengths(
@@ -70,7 +70,11 @@ export class Tokenizer {
       this.#growth = growthOf(parts.json, parts.file)
       this.#decodesByPattern = JSON.stringify(parts.json.decoder)?.includes('"Regex"') ?? false
       this.#inner = within(startMs + msPerToken * tokens, () => new HuggingFaceTokenizer(parts.json, parts.config ?? {}))
-      checkMerges(model, (token) => this.#inner.token_to_id(token) !== undefined, parts.file)
+      checkMerges(model, (token) => this.idOf(token) !== undefined, parts.file)
+      for (const role of usedRoles) {
+        if (named[role] === undefined || this.idOf(named[role]) !== undefined) continue
+        throw problem({ file: parts.configFile, key: role }, `a token of ${tokenizerFile}`, show(named[role]))
+      }
       // Many wrong rules only show when they are applied.
       this.decode(this.encode('a 1\n'))
       this.encode('a', { addSpecial: true })
@@ -206,6 +210,12 @@ export class Tokenizer {
 
 /** Roles that every tokenizer may have. Other keys of that form may be anything. */
 const roles = new Set(['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'])
+
+/**
+ * Roles whose ids begin and end a text. Checkpoints that name a pad_token or unk_token without having one are about, and none is ever
+ * written here.
+ */
+const usedRoles = ['bos_token', 'eos_token']
 
 /** Special tokens of a `tokenizer_config.json` by their role. Throws CheckpointError where one is no text. */
 export function specialTokensIn(config: Readonly<JsonObject>, file: string): Record<string, string> {

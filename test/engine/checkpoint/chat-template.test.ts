@@ -94,12 +94,18 @@ describe('ChatTemplate', () => {
       [
         'text on the way',
         '{% set ns = namespace(t="abcdefgh") %}{% for i in range(20) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}',
-        small,
+        { ...small, output: 1e6 },
         '1,500 char',
       ],
       ['lists on the way', '{% set a = range(50) %}', small, 'more than 1,500 characters'],
       ['slices', '{{ messages[0].content[:] | length }}', { ...small, size: 4 }, 'more than 4 characters on the way'],
-      ['text', '{% for i in range(20) %}12345678{% endfor %}', small, 'its text has more than 100 characters'],
+      ['text', '{% for i in range(20) %}12345678{% endfor %}', small, 'a text of it has more than 100 characters'],
+      [
+        'text in one step',
+        '{% set t = "abcd" | replace("", "123456789012345678901234567890") | length %}',
+        small,
+        'a text of it has more than 100 characters',
+      ],
       ['numbers at once', '{{ range(200000) | length }}', undefined, 'its range of 200000 is longer than 100,000'],
     ])('%s is ended, and the file is named', (_, source, budget, message) => {
       const template = new ChatTemplate(source, {}, 'a/chat_template.jinja')

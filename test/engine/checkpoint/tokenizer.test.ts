@@ -243,16 +243,15 @@ describe('a hostile tokenizer', () => {
     ],
     [
       'rules that make a text much longer',
-      { model: bpe, normalizer: { type: 'Sequence', normalizers: Array(14).fill(double) } },
-      ['at most 4096 characters of one to encode'],
+      { model: bpe, normalizer: { type: 'Sequence', normalizers: Array(7).fill(double) } },
+      ['at most 64 characters of one to encode'],
     ],
     [
       'rules that say much longer what was said',
-      { model: bpe, decoder: { type: 'Sequence', decoders: Array(14).fill(double) } },
-      ['at most 4096 characters of one to decode'],
+      { model: bpe, decoder: { type: 'Sequence', decoders: Array(7).fill(double) } },
+      ['at most 64 characters of one to decode'],
     ],
     ['a long added token', added({ id: 6, content: 'y'.repeat(1025) }), ['added_tokens[1].content', 'at most 1024 characters']],
-    ['decoders nested in each other', { model: bpe, decoder: nested('decoders', 20_000) }, ['carry out']],
   ])('with %s is refused', (_, json, parts) => {
     let error: unknown
     try {
@@ -274,18 +273,31 @@ describe('a hostile tokenizer', () => {
     expect(Tokenizer.fromJson({ model: bpe }, { eos_token: null, image_token: 3 }).specialTokens).toEqual({})
   })
 
-  it('refuses a text that its rules would make too long', () => {
-    const normalizers = Array(10).fill(double)
-    const tokenizer = Tokenizer.fromJson({ model: bpe, normalizer: { type: 'Sequence', normalizers } })
-    expect(tokenizer.encode('ab')).toEqual([0, 1])
-    expect(() => tokenizer.encode('a'.repeat(2 ** 18 + 1))).toThrow(/at most 262144 characters to encode by these rules, found 262145/)
+  it.each(['bos_token', 'eos_token'])('with a %s that is no token is refused by name', (role) => {
+    const message = new RegExp(`tokenizer_config\\.json: ${role}: expected a token of tokenizer\\.json, found "<s>"`)
+    expect(() => Tokenizer.fromJson({ model: bpe }, { [role]: '<s>' })).toThrow(CheckpointError)
+    expect(() => Tokenizer.fromJson({ model: bpe }, { [role]: '<s>' })).toThrow(message)
+    expect(() => Tokenizer.fromJson({ model: bpe }, { [role]: { content: '<s>' } })).toThrow(message)
+    expect(Tokenizer.fromJson({ model: bpe }, { [role]: 'b', pad_token: '[PAD]' }).specialTokens[role]).toBe('b')
+    const listed = { [role]: '<s>', added_tokens_decoder: { 7: { content: '<s>', special: true } } }
+    expect(Tokenizer.fromJson({ model: bpe }, listed).idOf('<s>')).toBe(7)
   })
 
-  function nested(key: string, depth: number): unknown {
-    let inner: unknown = { type: 'Fuse' }
-    for (let i = 0; i < depth; i++) inner = { type: 'Sequence', [key]: [inner] }
-    return inner
-  }
+  it('refuses a text that its rules would make too long', () => {
+    const normalizers = Array(6).fill(double)
+    const tokenizer = Tokenizer.fromJson({ model: bpe, normalizer: { type: 'Sequence', normalizers } })
+    expect(tokenizer.encode('ab')).toEqual([0, 1])
+    expect(() => tokenizer.encode('a'.repeat(2 ** 20 + 1))).toThrow(/at most 1048576 characters to encode by these rules, found 1048577/)
+  })
+
+  it('with rules nested without end is refused where it is read', () => {
+    const folder = temporaryFolder()
+    let decoder: unknown = { type: 'Fuse' }
+    for (let i = 0; i < 250; i++) decoder = { type: 'Sequence', decoders: [decoder] }
+    writeFileSync(path.join(folder, 'tokenizer.json'), JSON.stringify({ model: bpe, decoder }))
+    expect(() => Tokenizer.load(folder)).toThrow(CheckpointError)
+    expect(() => Tokenizer.load(folder)).toThrow(/tokenizer\.json: .*nested more than 500 deep/)
+  })
 
   it('with names of Object.prototype in its vocabulary is only a tokenizer with odd words', () => {
     const json = JSON.parse('{"model":{"type":"BPE","vocab":{"a":0,"__proto__":1,"constructor":2},"merges":[]}}')
