@@ -1,10 +1,11 @@
 /** Where the promptfoo that is installed beside this package lies, for what only its command line does. */
 
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import { ConfigError } from './engine/errors.ts'
 
 /** The folder of the installed promptfoo: beside `near`, beside this package, or where the process runs. Throws ConfigError where there is none. */
@@ -24,6 +25,30 @@ export function promptfooScript(near: string): string {
   const folder = promptfooFolder(near)
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { bin: { promptfoo: string } }
   return join(folder, bin.promptfoo)
+}
+
+/**
+ * Makes `import()` understand TypeScript as promptfoo does, with the tsx that it depends on. False where there is none. `near` may be a command,
+ * which is a link. The entry of tsx registers it once for both, but does nothing in a worker.
+ */
+export async function loadTypeScript(near: string): Promise<boolean> {
+  try {
+    const { resolve: find } = createRequire(join(promptfooFolder(existsSync(near) ? realpathSync(near) : near), 'package.json'))
+    if (isMainThread) await import(pathToFileURL(find('tsx')).href)
+    else {
+      for (const kind of ['cjs', 'esm']) {
+        const api = (await import(pathToFileURL(join(find('tsx/package.json'), `../dist/${kind}/api/index.mjs`)).href)) as Api
+        api.register()
+      }
+    }
+    return true
+  } catch {
+    return false
+  }
+}
+
+interface Api {
+  register(): unknown
 }
 
 /** Most characters that are kept of what it says: the end tells why it failed. */

@@ -1,6 +1,6 @@
 /** What the assertions of a suite refer to: `file://grade.ts:name`, `package:name:entity`, a text file. */
 
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -27,17 +27,24 @@ export type GraderFunction = (output: unknown, context: object) => unknown
 export interface ReferenceOptions {
   /** References are relative to this folder. */
   folder: string
-  /** Makes `import()` understand TypeScript. Without it a TypeScript file is looked for and not loaded. */
-  loadTypeScript?: () => Promise<unknown>
+  /** Makes `import()` understand TypeScript, or says that it cannot. A TypeScript file is then looked for and not loaded. */
+  loadTypeScript(): Promise<boolean>
 }
+
+/** The function of a Python file that a reference without one means, by what the reference is. */
+export const PYTHON_DEFAULT = { value: 'get_assert', transform: 'get_transform' } as const
 
 export const isReference = (value: unknown): value is string => typeof value === 'string' && /^(file:\/\/|package:)/.test(value)
 
 /**
  * The function behind a reference; undefined where promptfoo has to load it itself (Python, text files, a module that only its own resolver
- * reads). Throws ConfigError where there is no such file, package or function.
+ * reads). Python is not run: its text is looked through for the name. Throws ConfigError where there is no such file, package or function.
  */
-export async function functionBehind(reference: string, options: ReferenceOptions): Promise<GraderFunction | undefined> {
+export async function functionBehind(
+  reference: string,
+  options: ReferenceOptions,
+  kind: keyof typeof PYTHON_DEFAULT = 'value',
+): Promise<GraderFunction | undefined> {
   // A template is filled in by promptfoo.
   if (reference.includes('{{')) return undefined
   const inPackage = /^package:((?:@[^/:]+\/)?[^:]+):(.+)$/.exec(reference)
@@ -45,6 +52,7 @@ export async function functionBehind(reference: string, options: ReferenceOption
   if (!inPackage && !inFile) return undefined
   const names = (inPackage ?? inFile)![2]?.split('.') ?? []
   try {
+    if (inFile && /\.py$/.test(inFile[1])) refuseUnnamed(existing(inFile[1], options), names.length > 0 ? names : [PYTHON_DEFAULT[kind]])
     const module = inPackage ? await importPackage(inPackage[1], options.folder) : await importFile(inFile![1], options)
     return module && functionOf(module, names)
   } catch (error) {
@@ -68,12 +76,30 @@ function functionOf(module: Record<string, unknown>, names: readonly string[]): 
 
 type Module = Promise<Record<string, unknown> | undefined>
 
-async function importFile(path: string, { folder, loadTypeScript }: ReferenceOptions): Module {
+function existing(path: string, { folder }: ReferenceOptions): string {
   const file = resolve(folder, path)
   if (!existsSync(file)) throw new Error(`there is no file ${file}.`)
+  return file
+}
+
+/** A name that stands nowhere in a Python file is no function of it, unless the file takes names from elsewhere. */
+function refuseUnnamed(file: string, names: readonly string[]): void {
+  const text = readFileSync(file, 'utf8')
+  if (/\bimport[ \t]+\*|\bglobals\(|\bsetattr\(|\bexec\(|\b__getattr__\b/.test(text)) return
+  const words = new Set(text.match(/\w+/g))
+  const missing = names.find((name) => !words.has(name))
+  if (missing === undefined) return
+  const defined = [...text.matchAll(/^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)/gm)].map(([, name]) => name)
+  const nearest = nearestName(missing, defined)
+  throw new Error(
+    `"${missing}" is not in it.${nearest ? ` Did you mean "${nearest}"?` : ''} Defined are: ${defined.join(', ') || 'no functions'}.`,
+  )
+}
+
+async function importFile(path: string, options: ReferenceOptions): Module {
+  const file = existing(path, options)
   if (/\.[cm]?ts$/.test(file)) {
-    if (!loadTypeScript) return undefined
-    await loadTypeScript()
+    if (!(await options.loadTypeScript())) return undefined
   } else if (!/\.[cm]?js$/.test(file)) return undefined
   try {
     return await import(pathToFileURL(file).href)

@@ -23,18 +23,25 @@ export class ScorableCheck {
    * throws for an empty response as it would for any. A row without assertions is none of its business.
    */
   async check(assertions: readonly SuiteAssertion[], vars: object): Promise<void> {
-    for (const { type, value, config, assert } of assertions) {
+    for (const { type, value, config, assert, transform, contextTransform } of assertions) {
       if (assert) await this.check(assert, vars)
+      await this.checkTransforms(transform, contextTransform)
       if (!isReference(value)) continue
       const grade = await this.functionBehind(value)
       if (grade && OWN.has(grade) && /^(not-)?javascript$/.test(type)) probe(grade, { ...NO_RESPONSE, vars, config })
     }
   }
 
+  /** Throws ConfigError where a `transform` refers to nothing. What is no reference is code. */
+  async checkTransforms(...transforms: readonly unknown[]): Promise<void> {
+    for (const transform of transforms) if (isReference(transform)) await this.functionBehind(transform, 'transform')
+  }
+
   /** The function behind a reference, as {@link functionBehind}. */
-  functionBehind(reference: string): Promise<GraderFunction | undefined> {
-    const known = this.#functions.get(reference) ?? functionBehind(reference, this.#options)
-    this.#functions.set(reference, known)
+  functionBehind(reference: string, kind?: 'transform'): Promise<GraderFunction | undefined> {
+    const key = `${kind} ${reference}`
+    const known = this.#functions.get(key) ?? functionBehind(reference, this.#options, kind)
+    this.#functions.set(key, known)
     return known
   }
 }

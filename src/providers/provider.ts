@@ -6,6 +6,7 @@ import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
 import { checkpointFolder, checkpointPlace } from '../hub/place.ts'
+import { loadTypeScript } from '../installed-promptfoo.ts'
 import { plain } from '../plain.ts'
 import { requestSeed } from '../random.ts'
 import { reportLink } from '../report/link.ts'
@@ -56,7 +57,11 @@ export class ParallelThinkingProvider implements ApiProvider {
     this.#settings = modelSettings(parsed, basePath(this.config))
     this.#id = id && !/^(package|file):/.test(id) ? id : `parallel-r1:${path.basename(this.#settings.checkpoint)}:${parsed.mode}`
     this.#pool = pool
-    this.#scorable = new ScorableCheck({ folder: basePath(this.config) })
+    this.#scorable = new ScorableCheck({
+      folder: basePath(this.config),
+      // The promptfoo that runs this.
+      loadTypeScript: () => loadTypeScript(process.argv[1] ?? ''),
+    })
     // An `env` block of the config comes before the process's.
     const file = samplesFile({ configured: parsed.samples, basePath: basePath(this.config), env: { ...process.env, ...(env ?? {}) } })
     this.#samples = file === undefined ? undefined : sharedSamples(file)

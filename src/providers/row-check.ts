@@ -26,8 +26,9 @@ export async function checkRow({ test, vars, prompt }: CallApiContextParams, sco
   }
   const fault = variableFault(vars)
   if (fault !== undefined) throw new ConfigError(fault)
-  const { assert = [] } = (test ?? {}) as { assert?: SuiteAssertion[] }
+  const { assert = [], options } = (test ?? {}) as { assert?: SuiteAssertion[]; options?: Record<string, unknown> }
   try {
+    await scorable.checkTransforms(options?.transform, options?.postprocess)
     await scorable.check(assert, vars)
   } catch (error) {
     if (names.length > 0 || !(error instanceof ConfigError)) throw error

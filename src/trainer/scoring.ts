@@ -5,16 +5,13 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { createRequire } from 'node:module'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import type { AssertionValueFunction, AtomicTestCase, ProviderResponse } from 'promptfoo'
 import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { isReference, type SuiteAssertion } from '../grading/references.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
-import { promptfooFolder } from '../installed-promptfoo.ts'
+import { loadTypeScript } from '../installed-promptfoo.ts'
 import { areFunctions, runFunctions, type Sample, type Scores } from './function-assertions.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
@@ -72,7 +69,7 @@ export class Scorer {
   private constructor(suite: Suite, promptfoo: Promptfoo) {
     this.suite = suite
     this.promptfoo = promptfoo
-    this.scorable = new ScorableCheck({ folder: suite.folder, loadTypeScript: () => loadTsx(suite.file) })
+    this.scorable = new ScorableCheck({ folder: suite.folder, loadTypeScript: () => loadTypeScript(suite.file) })
   }
 
   /**
@@ -170,14 +167,5 @@ export class Scorer {
         throw error
       }
     }
-  }
-}
-
-/** tsx is a dependency of promptfoo, which loads TypeScript with it too. Its own entry does nothing in a worker, so it is told to. */
-async function loadTsx(suiteFile: string): Promise<void> {
-  const tsx = createRequire(resolve(promptfooFolder(suiteFile), 'package.json')).resolve('tsx/package.json')
-  for (const kind of ['cjs', 'esm']) {
-    const api = (await import(pathToFileURL(resolve(tsx, `../dist/${kind}/api/index.mjs`)).href)) as { register(): unknown }
-    api.register()
   }
 }

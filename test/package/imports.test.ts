@@ -66,6 +66,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'random.ts',
     'nearest-name.ts',
     'template-names.ts',
+    'installed-promptfoo.ts',
     'cli/progress.ts',
   ],
   // A teacher's responses are rows of promptfoo.

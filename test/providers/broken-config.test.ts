@@ -21,6 +21,14 @@ beforeAll(async () => {
     path.join(project, 'grade.mjs'),
     'export const one = () => true\nexport const broken = () => { throw new Error("no ruler") }\n',
   )
+  for (const [name, text] of [
+    ['grade.ts', 'interface Verdict { pass: boolean }\nexport const one = (): Verdict["pass"] => true\n'],
+    ['grade.cjs', 'exports.one = () => true\n'],
+    ['grade.js', 'exports.one = () => true\n'],
+    ['grade.py', 'def get_score(output, context):\n    return True\n'],
+  ]) {
+    writeFileSync(path.join(project, name), text)
+  }
   await writeTinyCheckpoint(path.join(project, 'tiny'))
 }, 60_000)
 afterAll(() => rmSync(project, { recursive: true, force: true }))
@@ -58,13 +66,16 @@ describe('promptfoo eval', () => {
       [grader('package:parallel-r1:mathAnswr'), 'Did you mean "mathAnswer"?'],
       [grader('package:paralel-r1:mathAnswer'), 'the package paralel-r1 is not installed'],
       [grader('file://grad.mjs:one'), 'there is no file '],
-      [grader('file://grade.mjs:on'), 'Did you mean "one"?'],
+      ...['mjs', 'ts', 'cjs', 'js'].map((ending): [object, string] => [grader(`file://grade.${ending}:on`), 'Did you mean "one"?']),
+      [{ type: 'python', value: 'file://grade.py:get_scor' }, 'Did you mean "get_score"?'],
+      [{ type: 'python', value: 'file://grade.py' }, '"get_assert" is not in it. Defined are: get_score.'],
+      [grader('file://grade.ts:one', { transform: 'file://grade.mjs:on' }), 'Did you mean "one"?'],
       [{ type: 'equals', value: 'file://answer.txt' }, 'there is no file '],
     ]
     const { rows, log } = await evaluate({ tests: causes.map(([assertion], i) => ({ vars: { problem: i }, assert: [assertion] })) })
     expect(rows.map(({ failureReason }) => failureReason)).toEqual(causes.map(() => 2))
     for (const [i, [, cause]] of causes.entries()) expect(rows[i].error).toContain(cause)
-    expect(log).toMatch(/8 of 8 rows ended with an error and count as neither right nor wrong\. The first, of local: parallel-r1: /)
+    expect(log).toMatch(/14 of 14 rows ended with an error and count as neither right nor wrong\. The first, of local: parallel-r1: /)
     expect(log).not.toContain('Accuracy')
   }, 60_000)
 
@@ -80,7 +91,7 @@ describe('promptfoo eval', () => {
 
   it('samples where the config is whole, and what nothing scores; a grader that throws costs its row only', async () => {
     const provider = { checkpoint: 'tiny', maxTokens: 40 }
-    const scored = await evaluate({ assert: [grader(ANSWER), grader('file://grade.mjs:one', { metric: 'one' })], provider })
+    const scored = await evaluate({ assert: [grader(ANSWER), grader('file://grade.ts:one', { metric: 'one' })], provider })
     expect(scored.rows.map(({ failureReason, error }) => (failureReason === 2 ? error : ''))).toEqual(['', ''])
     expect(scored.log).toContain('Accuracy by metric "answer"')
 

@@ -5,6 +5,7 @@ import { ParallelR1Error } from '../../src/engine/errors.ts'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { Scorer } from '../../src/trainer/scoring.ts'
 import { loadSuite, type Suite } from '../../src/trainer/suite.ts'
+import { inProofs } from '../proofs.ts'
 import { fixture, newFolder, root } from './runs.ts'
 
 describe('a suite, resolved by promptfoo', () => {
@@ -49,7 +50,8 @@ describe('a suite, resolved by promptfoo', () => {
     await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
   })
 
-  it('names the row that is nested without end', async () => {
+  // Starts promptfoo for one line.
+  it.runIf(inProofs)('names the row that is nested without end', async () => {
     const file = path.join(newFolder(), 'deep.jsonl')
     const suite = file.replace('.jsonl', '.yaml')
     writeFileSync(suite, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: file://deep.jsonl\n')
