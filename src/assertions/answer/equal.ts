@@ -114,7 +114,8 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
   if (a.kind === 'based' && b.kind === 'expression') return work.by('base left out', a.digits === b.key.toLowerCase())
   if (a.kind === 'reals' && b.kind === 'expression' && b.node.kind === 'symbol' && b.node.name === 'R')
     return work.by('the real numbers', true)
-  if (a.kind === 'set' && a.items.length === 1 && (b.kind === 'expression' || b.kind === 'tuple')) {
+  // {5} is 5, but {{0}} is not {0}.
+  if (a.kind === 'set' && work.nested === 0 && a.items.length === 1 && (b.kind === 'expression' || b.kind === 'tuple')) {
     return work.by('the one element of a set', isValue(a.items[0]) && same(a.items[0], b, work))
   }
   if (a.kind === 'list' && b.kind === 'tuple' && b.open === '(' && b.close === ')') return sameAssignments(a.items, b.items, work)
@@ -158,7 +159,15 @@ const isCollection = (answer: Answer): answer is Extract<Answer, { kind: 'list' 
   answer.kind === 'list' || answer.kind === 'set'
 
 function sameItems(a: readonly Answer[], b: readonly Answer[], work: Work): boolean {
-  return a.length === b.length && a.every((item, i) => same(item, b[i], work))
+  return a.length === b.length && a.every((item, i) => sameInside(item, b[i], work))
+}
+
+/** As items of something larger. */
+function sameInside(a: Answer, b: Answer, work: Work): boolean {
+  work.nested++
+  const equal = same(a, b, work)
+  work.nested--
+  return equal
 }
 
 /** In any order, repetitions not counted. */
@@ -169,7 +178,7 @@ function sameCollection(a: Extract<Answer, { kind: 'list' | 'set' }>, b: Extract
     return work.by('same items in order', sameItems(left, right, work))
   if (Math.max(left.length, right.length) > UNORDERED) return sameItems(left, right, work)
   const within = (items: readonly Answer[], others: readonly Answer[]): boolean =>
-    items.every((item) => others.some((other) => same(item, other, work)))
+    items.every((item) => others.some((other) => sameInside(item, other, work)))
   return work.by('same items in any order', within(left, right) && within(right, left))
 }
 

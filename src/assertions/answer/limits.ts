@@ -38,6 +38,8 @@ export class Work {
   readonly policy: Policy
   /** The rule by which the last two parts were found equal. */
   rule = 'same writing'
+  /** How deep inside sets, lists and tuples the two compared parts are. */
+  nested = 0
   private left: number = LIMITS.work
   private binders = 0
 

@@ -40,7 +40,7 @@ export function readAnswer(text: string, thousands = true): Answer {
 }
 
 function readAnew(text: string, thousands: boolean): Answer {
-  const plain = withSigns(unwrap(normalizeUnicode(text)))
+  const plain = withBraces(withSigns(unwrap(normalizeUnicode(text))))
   const spelled = rationalInWords(plain)
   if (spelled) return { kind: 'expression', node: { kind: 'number', value: spelled }, key: plain }
   try {
@@ -66,6 +66,11 @@ function withSigns(text: string): string {
   return signed.includes('\\prime')
     ? signed.replace(/\^\s?\{?\s?\\prime(\s?\\prime)?\s?\}?/g, (_, second) => (second ? "''" : "'"))
     : signed
+}
+
+/** {{0}, {1}} without any LaTeX: its braces are those of sets. */
+function withBraces(text: string): string {
+  return /^\{.*,.*\}$/s.test(text) && text.lastIndexOf('{') > 0 && !/[\\^_]/.test(text) ? text.replace(/[{}]/g, '\\$&') : text
 }
 
 /** The currency in words before a number. */

@@ -5,6 +5,7 @@ import * as big from './bigfloat.ts'
 import { Undefined } from './bigfloat.ts'
 import type { Complex } from './complex.ts'
 import * as complex from './complex.ts'
+import { longDecimal, standsForRational, standsForReal } from './decimals.ts'
 import { CANCELLED_BITS, evaluate, type Scale, type Scope } from './evaluate.ts'
 import { exactValue } from './exact.ts'
 import { TooComplex, type Work } from './limits.ts'
@@ -18,8 +19,6 @@ const AGREEING = 10
 const RELATIVE_BITS = 150
 /** Bits that must be known of the larger of two values, or behind the point beside 0, for a comparison to tell anything. */
 const TELLING_BITS = 30
-/** A decimal with this many digits may stand for an irrational number. */
-const APPROXIMATION_DIGITS = 10
 
 /** Whether two expressions have the same value wherever both are defined. */
 export function sameValue(a: Node, b: Node, work: Work): boolean {
@@ -29,6 +28,7 @@ export function sameValue(a: Node, b: Node, work: Work): boolean {
   const right = exactValue(b)
   if (typeof left === 'object' && typeof right === 'object') {
     if (equals(left, right)) return work.by('same exact value', true)
+    if (sameDecimal(a, right) || sameDecimal(b, left)) return work.by('same to the digits written', true)
     return work.by('within the tolerance', withinTolerance(a, b, work))
   }
   if (left === 'undefined' || right === 'undefined') return false
@@ -214,8 +214,9 @@ function sameConstant(a: Node, b: Node, work: Work): boolean {
   const none: Scope = new Map()
   const close = closeAt(a, b, none, work)
   if (close !== false) return work.by('same value at high precision', close === true)
-  const decimal = approximation(a) ?? approximation(b)
-  if (decimal !== undefined && closeAt(a, b, none, work, decimal) === true) return work.by('same to the digits written', true)
+  const [decimal, other] = longDecimal(a) ? [longDecimal(a), b] : [longDecimal(b), a]
+  const real = decimal && realValue(other, work)
+  if (decimal && real && standsForReal(decimal, real)) return work.by('same to the digits written', true)
   return work.by('within the tolerance', withinTolerance(a, b, work))
 }
 
@@ -240,11 +241,9 @@ function withinTolerance(a: Node, b: Node, work: Work): boolean {
   }
 }
 
-/** Bits that a long decimal vouches for. */
-function approximation(node: Node): number | undefined {
-  if (node.kind === 'negate') return approximation(node.of)
-  if (node.kind !== 'number' || (node.digits ?? 0) < APPROXIMATION_DIGITS) return undefined
-  return Math.floor((node.digits! - 1) * Math.log2(10))
+function sameDecimal(node: Node, other: Rational): boolean {
+  const decimal = longDecimal(node)
+  return decimal !== undefined && standsForRational(decimal, other)
 }
 
 /** Undefined where a side has no value at the point. */
