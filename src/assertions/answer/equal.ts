@@ -1,12 +1,12 @@
 /** Equality of typed answers. Symmetric: neither side is treated as the reference. */
 
-import { compare, equals, rational } from '../rational.ts'
+import { equals, rational } from '../rational.ts'
 import { resolveApplications } from './application.ts'
 import { exactValue } from './exact.ts'
 import { type Policy, TooComplex, Work } from './limits.ts'
 import type { Answer, Node } from './node.ts'
+import { sameQuantity } from './same-quantity.ts'
 import { isName, isRealSetOnly, realSet, sameSet } from './sets.ts'
-import { isMeasure, relateUnits } from './units.ts'
 import { infinitySign, isNumeric, proportional, sameValue } from './values.ts'
 import { ordinalInWords, plainWords } from './words.ts'
 
@@ -205,59 +205,6 @@ function sameAssignments(list: readonly Answer[], items: readonly Answer[], work
     items,
     work,
   )
-}
-
-type Quantity = Extract<Answer, { kind: 'expression' }>
-
-function sameQuantity(a: Quantity, b: Quantity, work: Work): boolean {
-  const { units } = work.policy
-  if (units === 'required' && hasMeasure(a) !== hasMeasure(b)) return false
-  if (units === 'optional' && (a.unit === undefined) !== (b.unit === undefined)) {
-    const [measured, plain] = a.unit === undefined ? [b, a] : [a, b]
-    const letter = unitLetter(plain, measured.unit!)
-    if (letter) return sameQuantity(measured, letter, work)
-  }
-  const related = units === 'ignore' || a.unit === undefined || b.unit === undefined ? 'unknown' : relateUnits(a.unit, b.unit)
-  if (related === 'contradict') return false
-  if (typeof related === 'object' && !equals(related, rational(1n))) {
-    const converted: Node = { kind: 'binary', op: '*', left: a.node, right: { kind: 'number', value: related } }
-    return work.by('same quantity in another unit', sameValue(converted, b.node, work))
-  }
-  const left = percentOf(a.node)
-  const right = percentOf(b.node)
-  if (left && right) return sameValue(left, right, work)
-  if ((left && hasMeasure(b)) || (right && hasMeasure(a))) return false
-  if (left) return samePercent(left, b.node, work)
-  if (right) return samePercent(right, a.node, work)
-  return sameValue(a.node, b.node, work)
-}
-
-/** 45 s beside 45 seconds: a letter that is a variable alone and a unit where the other side has such a one. */
-function unitLetter(plain: Quantity, unit: string): Quantity | undefined {
-  const { node } = plain
-  if (node.kind !== 'binary' || node.op !== '*' || node.right.kind !== 'symbol' || !/^[shlLNJW]$/.test(node.right.name)) return undefined
-  const factor = relateUnits(node.right.name, unit)
-  return isNumeric(node.left) && typeof factor === 'object' ? { ...plain, node: node.left, unit: node.right.name, key: '' } : undefined
-}
-
-/** It says what it measures: a unit that converts, degrees or percent. */
-const hasMeasure = ({ unit, node }: Quantity): boolean =>
-  (unit !== undefined && isMeasure(unit)) || node.kind === 'degrees' || node.kind === 'percent'
-
-/** 28 % is 0.28; written without the sign it may also be 28, but never 0.5 for 0.5 %. */
-function samePercent(percent: Node, plain: Node, work: Work): boolean {
-  const hundredth: Node = { kind: 'percent', of: percent }
-  if (sameValue(hundredth, plain, work)) return work.by('percent as a hundredth', true)
-  const value = exactValue(percent)
-  if (typeof value !== 'object' || (compare(value, rational(1n)) < 0 && compare(value, rational(-1n)) > 0)) return false
-  return work.by('percent sign left out', sameValue(percent, plain, work))
-}
-
-function percentOf(node: Node): Node | undefined {
-  if (node.kind === 'percent') return node.of
-  if (node.kind !== 'negate') return undefined
-  const inner = percentOf(node.of)
-  return inner && { kind: 'negate', of: inner }
 }
 
 function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answer, { kind: 'relation' }>, work: Work): boolean {

@@ -45,7 +45,16 @@ export type Bracket = '(' | '['
 
 /** A typed answer. `text` is the canonical writing of everything that could not be given a type. */
 export type Answer =
-  | { kind: 'expression'; node: Node; unit?: string; key: string }
+  | {
+      kind: 'expression'
+      node: Node
+      unit?: string
+      /** The units of a compound quantity, 1 hour and 20 minutes; its value is in the first of them. */
+      compound?: readonly string[]
+      /** The other reading where letters may be variables or a unit: 45 s. */
+      either?: { node: Node; unit: string }
+      key: string
+    }
   | { kind: 'tuple'; open: Bracket; close: ')' | ']'; items: Answer[]; key: string }
   | { kind: 'list' | 'set'; items: Answer[] /** Inequalities that hold together. */; joint?: boolean; key: string }
   | { kind: 'operation'; op: 'union' | 'intersection' | 'difference'; items: Answer[]; key: string }

@@ -8,10 +8,11 @@ import { LIMITS, TooComplex } from './limits.ts'
 import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, scaleMatrix, transpose } from './matrix.ts'
 import type { Answer, Bracket, RelationOp } from './node.ts'
 import { normalizeUnicode, stripDelimiters } from './normalize.ts'
-import { readBased, readQuantity } from './quantity.ts'
+import { readBased, readCompound, readQuantity } from './quantity.ts'
+import { inDigits } from './scales.ts'
 import { balanced, closes, isSign, matching, opens, split, trim, words } from './scan.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
-import { isHarmless } from './units.ts'
+import { isHarmless, isMeasure } from './units.ts'
 import { isNumeric } from './values.ts'
 import { rationalInWords, setInWords } from './words.ts'
 
@@ -46,7 +47,7 @@ function readAnew(text: string, thousands: boolean): Answer {
   try {
     const money = CURRENCY_WORDS.exec(plain)
     if (money) return withCurrency(readTokens(tokenize(plain.slice(money[0].length), thousands), 0), money[0], plain)
-    return readTokens(tokenize(plain, thousands), 0)
+    return readSpelled(plain) ?? readTokens(tokenize(plain, thousands), 0)
   } catch (error) {
     if (error instanceof TooComplex) return { kind: 'text', text: plain, key: plain }
     throw error
@@ -56,6 +57,15 @@ function readAnew(text: string, thousands: boolean): Answer {
 /** Names of Python's modules before a function: np.sqrt(2). Its log is natural. */
 const MODULES = /(?<![a-zA-Z\d])(?:np|numpy|math|cmath|sympy|sp)\.([a-z]+)/g
 const pythonName = (_: string, name: string): string => (name === 'log' ? 'ln' : name)
+
+/** A quantity with its number in words: half an hour, two dozen eggs. Other words with a number stay words: two roots. */
+function readSpelled(text: string): Answer | undefined {
+  const digits = inDigits(text)
+  const answer = digits === undefined ? undefined : readTokens(tokenize(digits), 0)
+  if (answer?.kind !== 'expression' || !isNumeric(answer.node)) return undefined
+  const scaled = answer.node.kind === 'binary' && answer.node.op === '*'
+  return scaled || (answer.unit !== undefined && isMeasure(answer.unit)) ? { ...answer, key: text } : undefined
+}
 
 /** "negative 5" is −5, "the 5th" the 5th, and y^{\\prime} is y'. */
 function withSigns(text: string): string {
@@ -102,6 +112,7 @@ function readTokens(all: readonly Token[], depth: number): Answer {
   const outer = outwardInterval(tokens)
   if (!balanced(outer)) return text
   return (
+    readCompound(outer, key) ??
     readRemark(outer, key, depth) ??
     readImplication(outer, depth) ??
     readLines(outer, key, depth) ??
