@@ -56,18 +56,23 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
 
 function robustResult(judgement: Judgement, references: readonly string[]): AssertionResult {
   const wanted = shown(references)
-  const { pass, extracted, source, type, rule } = judgement
+  const { pass, extracted, source, claim, type, rule } = judgement
   const metadata = {
     extracted: extracted === undefined ? null : excerpt(extracted, 400),
     source: source ?? null,
+    claim: claim ?? null,
     type: type ?? null,
     rule: extracted === undefined ? null : rule,
   }
   if (extracted === undefined) return { pass: false, score: 0, reason: `No answer found: ${rule}. Expected ${wanted}.`, metadata }
-  const read = `"${excerpt(extracted)}" (${source}), read as ${type ?? 'nothing'},`
+  const read = `"${excerpt(extracted)}" (the last standing claim, ${place(source ?? '')}), read as ${type ?? 'nothing'},`
   const reason = pass ? `${read} equals the reference ${wanted}: ${rule}.` : `${read} is not the reference ${wanted}: ${rule}.`
   return { pass, score: pass ? 1 : 0, reason, metadata }
 }
+
+/** "stated in the answer line" */
+const place = (source: string): string =>
+  source.startsWith('behind') ? source : `stated in ${/^[a-z]/.test(source) ? 'the ' : ''}${source}`
 
 function paperResult(text: string, references: readonly string[]): AssertionResult {
   const wanted = shown(references)

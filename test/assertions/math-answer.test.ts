@@ -299,7 +299,7 @@ describe('extraction', () => {
     ['He makes $100 - $58 = $42 a day.', '42', 'last line'],
     ['The answer is 42!', '42', 'answer line'],
     ['The answer is $\\frac{84}{2}$, i.e. 42.', '42', 'answer line'],
-    ["The answer isn't 41, it's 42.", '42', 'answer line'],
+    ["The answer isn't 41, it's 42.", '42', 'last line'],
     ['### Final Answer\n\n$$\n42\n$$', '42', 'answer line'],
     ['<answer>The answer is 42</answer>', '42', '<answer>'],
     ['The solutions are $x = 1$ and $x = 2$.', '1,2', 'formula at the end'],
@@ -322,7 +322,13 @@ describe('extraction', () => {
     ['42\0', 'NUL'],
     ['<think>The answer is 42', 'the thinking is not closed'],
     ['Is it 42?', 'there is no box'],
-    ['The answer is not 42.', 'there is no box'],
+    ['The answer is not 42.', 'the last claim, "not 42" (answer line), is denied'],
+    ['The answer might be 42.', 'is hedged'],
+    ['If k is odd the answer is 42; otherwise it is 4.', 'is conditional'],
+    ['The answer is 42. Oops, that is wrong.', 'is taken back'],
+    ['Many people say that the answer is 42.', 'is quoted from others'],
+    ['They have 42 tiles. From these we remove the ones that', 'is cut off'],
+    ['\\boxed{\\text{other than } 42}', 'is inside an operation'],
   ])('of %j finds none', (output, why) => {
     const result = grade(output, '42')
     expect(result).toMatchObject({ pass: false, score: 0, metadata: { extracted: null } })
@@ -366,10 +372,18 @@ describe('references and results', () => {
 
   it('says what was extracted and how it was read', () => {
     const result = grade('So \\boxed{41}.', '42')
-    expect(result.reason).toBe('"41" (\\boxed{}), read as number, is not the reference 42: no rule makes them equal.')
-    expect(result.metadata).toEqual({ extracted: '41', source: '\\boxed{}', type: 'number', rule: 'no rule makes them equal' })
+    expect(result.reason).toBe(
+      '"41" (the last standing claim, stated in \\boxed{}), read as number, is not the reference 42: no rule makes them equal.',
+    )
+    expect(result.metadata).toEqual({
+      extracted: '41',
+      source: '\\boxed{}',
+      claim: 'stated',
+      type: 'number',
+      rule: 'no rule makes them equal',
+    })
     expect(grade('So \\boxed{\\frac{84}{2}}.', '42').reason).toBe(
-      '"\\frac{84}{2}" (\\boxed{}), read as expression, equals the reference 42: same exact value.',
+      '"\\frac{84}{2}" (the last standing claim, stated in \\boxed{}), read as expression, equals the reference 42: same exact value.',
     )
   })
 

@@ -16,9 +16,14 @@ export function lastBoxed(text: string, before = text.length): Boxed | undefined
   // "boxed{5}" has lost its backslash.
   const name = text.lastIndexOf('boxed{', before - 1)
   const bare = name > 0 && text[name - 1] === '\\' ? -1 : name
-  const start = Math.max(text.lastIndexOf('\\boxed', before - 1), text.lastIndexOf('\\fbox', before - 1), bare)
+  const start = Math.max(
+    text.lastIndexOf('\\boxed', before - 1),
+    text.lastIndexOf('\\fbox', before - 1),
+    text.lastIndexOf('\\framebox{', before - 1),
+    bare,
+  )
   if (start < 0) return undefined
-  let at = start + (text.startsWith('\\boxed', start) ? 6 : 5)
+  let at = start + /^\\?(?:boxed|fbox|framebox)/.exec(text.slice(start, start + 10))![0].length
   while (text[at] === ' ' || text[at] === '\n') at++
   if (text[at] !== '{') {
     // `\boxed 5` puts one sign in the box.

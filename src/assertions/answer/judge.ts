@@ -7,6 +7,7 @@ import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { readAnswer, readDecimalComma } from './read.ts'
 import { type Reference, referenceOf } from './reference.ts'
+import type { Status } from './status.ts'
 import { isNumeric } from './values.ts'
 import { plainWords } from './words.ts'
 
@@ -15,6 +16,8 @@ export interface Judgement {
   /** Undefined: no answer was found, and `rule` says why. */
   extracted?: string
   source?: string
+  /** How the response stands to the claim. Undefined: it makes none. */
+  claim?: Status
   /** Kind of value the answer was read as. */
   type?: string
   /** The rule that decided. */
@@ -46,12 +49,12 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
   const expected: Expected = { kind: choice === undefined ? expectedKind(wanted) : 'choice', factorial: reference.text.includes('!') }
   const spoken = wanted.kind === 'text' && extract === 'auto' && output.length < 2 * LIMITS.candidate
   if (spoken && plainWords(output) === plainWords(reference.text)) {
-    return { pass: true, extracted: output.trim(), source: 'whole output', type: 'text', rule: 'same words' }
+    return { pass: true, extracted: output.trim(), source: 'whole output', claim: 'stated', type: 'text', rule: 'same words' }
   }
   const extracted = extractAnswer(output, extract, expected)
-  if ('missing' in extracted) return { pass: false, rule: extracted.missing }
+  if ('missing' in extracted) return { pass: false, claim: extracted.status, rule: extracted.missing }
   const { text, source } = extracted
-  const found = { extracted: text, source }
+  const found = { extracted: text, source, claim: 'stated' as const }
   if (text.length > LIMITS.candidate) return { ...found, pass: false, rule: `it is longer than ${LIMITS.candidate} characters` }
   if (choice !== undefined) {
     const verdict = agreeOnChoice(text, choice, choices, policy)

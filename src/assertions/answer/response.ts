@@ -1,0 +1,44 @@
+/** What of an output is the response to the question: not the thinking, not the next turn, not a question the model goes on with. */
+
+import { LIMITS } from './limits.ts'
+
+/** The response of an output within bounds; undefined where the thinking is not closed. */
+export function responseOf(output: string): string | undefined {
+  const thought = output.lastIndexOf('</think>')
+  const open = output.lastIndexOf('<think>')
+  if (open > thought && output.slice(0, open).trim() === '') return undefined
+  const text = open > thought ? output.slice(0, open) : thought < 0 ? output : output.slice(thought + '</think>'.length)
+  const turn = text.search(/<\|(?:im_start|im_end|endoftext|eot_id|end|user|assistant)\|>|<\/s>|\[\/?INST\]/)
+  return beforeRunOn(turn > 0 ? text.slice(0, turn) : text)
+}
+
+/** A line that opens the turn of another speaker, or a question. */
+const TURN = /^[\s#*_>[<]{0,8}(?:user|human|instruction|system)\b[\s*_\]>]{0,4}(?:[:：]|\n|$)/i
+const HEADING =
+  /^[\s#*_>[<]{0,8}(?:(?:next|new|another|here is another|similar|follow-up|bonus|practice|sample|related|now a|a)\s(?:\w{1,12}\s)?)?(?:question|problem|exercise|example|task|input|prompt|puzzle|q)\s?#?\d{0,4}\s?[\])]?[*_\]>]{0,4}\s?(?:[:：.]|\n|$)/i
+const TITLE = /^\s{0,3}#{1,6}\s?(?:next|new|another)?\s?(?:question|problem|exercise|example|task|instruction|input)\b/i
+/** Something that states an answer before it. */
+const ANSWERED = /\\f?boxed|####|<\/answer>|answer\W{0,4}(?:is|are|=|[:：]|\n)/i
+/** A question put to a solver, and not one that a solver asks himself. */
+const ASKED = /\b(?:how (?:many|much|long|far|old|fast|tall)|what (?:is|are|was|were|will)|which of|find the|calculate|determine)\b/i
+const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|now|then|therefore|thus|is|the question|we)\b/i
+
+/** The text before a question of its own that a model goes on with, once it has answered the one it was asked. */
+function beforeRunOn(text: string): string {
+  let answered = false
+  for (let start = 0, at = 0; at >= 0; start = at + 1) {
+    at = text.indexOf('\n', start)
+    const line = text.slice(start, Math.min(at < 0 ? text.length : at + 1, start + 2000))
+    const before = text.slice(0, start)
+    if (start > 0 && isOpening(line) && (answered || TURN.test(line))) return before
+    if (answered && isQuestion(line) && ANSWERED.test(text.slice(start + line.length, start + line.length + LIMITS.candidate)))
+      return before
+    answered ||= ANSWERED.test(line) || (/\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /\b[=is]\b|=/.test(line))
+  }
+  return text
+}
+
+const isOpening = (line: string): boolean => TURN.test(line) || HEADING.test(line) || TITLE.test(line)
+
+const isQuestion = (line: string): boolean =>
+  line.length > 30 && !DOUBTED.test(line) && ASKED.test(line) && /[?.]\s*$/.test(line) && /\d/.test(line)

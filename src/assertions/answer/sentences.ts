@@ -1,0 +1,99 @@
+/** Sentences and what stands beside the statement in them. */
+
+/** Where a sentence ends: not behind an abbreviation or an ordinal, and not inside a number. */
+const STOP = /[.!?。।](?=["'”)\]*_]{0,3}(?:\s|$))/g
+const ABBREVIATION = /(?:\b(?:i\.e|e\.g|vs|approx|Mr|Mrs|Ms|Dr|St|No|etc|cf|resp|a\.m|p\.m|U\.S|sq|ft|in|oz|lbs?)|(?:^|\n)\s{0,4}\d{1,3})$/
+
+/** Start and end of a sentence in a text. */
+export interface Span {
+  start: number
+  end: number
+}
+
+/** A formula, in which no sentence ends. */
+const FORMULA = /\$[^$\n]{1,400}\$|\\\([^\n]{1,400}?\\\)|\\\[[^\n]{1,400}?\\\]/g
+
+/** The text with its formulas blotted out, each as long as it was. */
+function blotted(text: string): string {
+  if (!/[$\\]/.test(text)) return text
+  return text.replace(FORMULA, (found) => (/^\$[^\\]*[a-z]{2,}\s/i.test(found) ? found : '\u2022'.repeat(found.length)))
+}
+
+/** The sentences of a text; a line break ends one too. */
+export function sentencesOf(text: string): string[] {
+  const out: string[] = []
+  for (const line of text.split('\n')) {
+    let start = 0
+    for (const { index } of line.matchAll(STOP)) {
+      if (ABBREVIATION.test(line.slice(Math.max(0, index - 8), index))) continue
+      out.push(line.slice(start, index + 1).trim())
+      start = index + 1
+    }
+    out.push(line.slice(start).trim())
+  }
+  return out.filter((sentence) => /[\p{L}\p{N}]/u.test(sentence))
+}
+
+/** What stands before `at` in its sentence. */
+export function sentenceBefore(text: string, at: number): string {
+  const line = text.slice(Math.max(text.lastIndexOf('\n', at - 1) + 1, at - 400), at)
+  const stop = [...line.matchAll(STOP)].findLast(({ index }) => !ABBREVIATION.test(line.slice(Math.max(0, index - 8), index)))
+  return stop ? line.slice(stop.index + 1) : line
+}
+
+/** What stands from `at` to the end of its sentence. */
+export function sentenceBehind(text: string, at: number): string {
+  const line = firstLine(text.slice(at, at + 600))
+  return line.slice(0, endOfSentence(line))
+}
+
+/** Length of the first sentence of a line. */
+export function endOfSentence(line: string): number {
+  for (const { index } of blotted(line).matchAll(STOP)) {
+    if (!ABBREVIATION.test(line.slice(Math.max(0, index - 8), index))) return index + 1
+  }
+  return line.length
+}
+
+export function lastSentence(line: string): string {
+  const end = line.trimEnd().replace(/[.。।]$/, '')
+  const plain = blotted(end.slice(-4000))
+  const stop = Math.max(...['. ', '! ', '? ', '。', '।'].map((mark) => plain.lastIndexOf(mark)))
+  return stop < 0 ? end : end.slice(end.length - plain.length + stop + 1)
+}
+
+export function firstLine(text: string): string {
+  const end = text.indexOf('\n')
+  return end < 0 ? text : text.slice(0, end)
+}
+
+/** Without the marks around and behind a statement. */
+export function trimEnd(text: string): string {
+  return text.trim().replace(/[\s.*_]{1,8}$/, '')
+}
+
+/** Where a sentence turns from one statement to another. */
+const TURNS = /[,;]?\s(?:but|however|yet|whereas|while|although|though|otherwise)\b,?|;/gi
+
+/** The statements that a sentence sets against one another: "Many say 55, but it is 50." has two. */
+export function contrasted(sentence: string): string[] {
+  const out: string[] = []
+  let start = 0
+  for (const { index, 0: turn } of blotted(sentence).matchAll(TURNS)) {
+    // "all but 19" and "anything but C" exclude.
+    if (/\b(?:all|any(?:thing|one)?|every(?:thing|one)?|nothing|option)$/i.test(sentence.slice(0, index)) && /but/i.test(turn)) continue
+    out.push(sentence.slice(start, index))
+    start = index + turn.length
+  }
+  out.push(sentence.slice(start))
+  return out.filter((part) => part.trim() !== '')
+}
+
+/** What a sentence sets the answer apart from: "95 instead of 90", "43, not 42", "any prime other than 19". */
+const APART =
+  /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|other than|except(?: for)?|excluding|excludes|besides|apart from|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have) )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|\)|$)\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
+/** A remark in brackets behind an answer: "95 (90 leaves out the corner)". */
+const ASIDE = /(?<=[\d$%}*][\w ]{0,20}\s)\((?=[^()]{0,200}[a-z]{3})[^()\\]{1,200}\)/gi
+
+/** A sentence without remarks in brackets and without what it sets the answer apart from. */
+export const withoutAsides = (sentence: string): string => sentence.replace(ASIDE, '').replace(APART, ' ')

@@ -1,0 +1,119 @@
+/** How a response stands to something it says, told by the words around it. */
+
+/**
+ * `corrected`: the response takes it back itself. `quoted`: others say it, or the question. `conditional`: it holds in one
+ * case. `operation`: it is part of a calculation, a comparison or an exclusion ("four times 19", "at most 19").
+ */
+export type Status = 'stated' | 'hedged' | 'denied' | 'corrected' | 'conditional' | 'quoted' | 'cut off' | 'operation'
+
+/** For messages. */
+export const SAID: Readonly<Record<Status, string>> = {
+  stated: 'stated',
+  hedged: 'hedged',
+  denied: 'denied',
+  corrected: 'taken back',
+  conditional: 'conditional',
+  quoted: 'quoted from others',
+  'cut off': 'cut off',
+  operation: 'inside an operation',
+}
+
+const NOT = /\bno (?:doubt|question|wonder|matter|need)\b|\bnot (?:only|hard|difficult|surprising|just)\b|\bwithout (?:a )?doubt\b/gi
+/** A negation that only describes what is counted: "those who do not play". */
+const RELATIVE =
+  /\b(?:who|that|which|whom)\s(?:[\w’']+\s){0,2}?(?:(?:do|does|did|is|are|was|were|have|has|had|will|would|could|can)\s?n[o’']t|not|never|cannot)\b/gi
+const NEGATED =
+  /\b(?:(?:is|are|was|were|be|do|does|did|can|could|will|would|must|should|has|have|may|might)\s(?:[a-z]+\s)?not|[a-z]{2,6}n['’]t|cannot|never|neither|nor|doubt|deny|disagree|impossible|false|untrue|incorrect|wrong|unlikely|far from)\b/i
+const REJECTED = /\b(?:discard|eliminat|rul(?:e|es|ed|ing) out|exclud|reject|contradict|refut|disprov|avoid|dismiss|cross(?:ed|es)? out)/i
+const QUOTED =
+  /\b(?:people|students|solvers|textbook|book|friend|neighbou?r|teacher|classmate|colleague|some|many|most|others|everyone|someone|he|she|they|problem|question|statement|author|key)\s(?:(?:would|might|may|will|often|also|wrongly|mistakenly)\s){0,2}(?:says?|said|states?|stated|claims?|claimed|thinks?|thought|believes?|believed|argues?|answers?|answered|guess(?:es|ed)?|suggests?|insists?|tells?)\b|\b(?:one|you|we|a student|a reader) (?:(?:might|may|could) (?:\w+ )?(?:think|expect|guess|say|assume|believe|be tempted)|would (?:\w+ )?(?:think|guess|be tempted))|\bat first (?:glance|sight)|\b(?:tempting|naive|naively|mistakenly|wrongly|erroneously|carelessly?|supposedly|allegedly)\b|\b(?:first|initially|originally|previously|earlier) (?:thought|said|guessed|assumed|answered|believed)\b|\bit is (?:said|claimed|rumou?red)\b|\b(?:common|typical|usual|frequent) (?:mistake|error|misconception|wrong)|\baccording to\b|\b(?:we|I) (?:are|were|am|was) told\b/i
+const HEDGED =
+  /\b(?:perhaps|maybe|possibly|probably|presumably|likely|(?:I|my|best|a|wild) guess|suspect|unsure|uncertain|unclear|wonder|hopefully)\b|\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)|\bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b/i
+/** Directly before a claim, these leave open whether it holds. */
+const SUPPOSED =
+  /\b(?:if|whether|suppos(?:e|ing)|assum(?:e|ing)|imagine|in case)(?: that)?(?: (?:the|my|our|your|a|this))?(?: (?:final|correct|right|true))?\s*[*_]{0,3}$/i
+/** A case among others. That "we add them up" is none. */
+const CASE =
+  /^\W{0,4}(?:and |or |so |then )?(?:if|when|unless|in case|assuming|supposing|suppose|for (?:odd|even|positive|negative|every|all|any))\s(?!(?:we|you|I|one|all of|everything|both)\b)/i
+const ALTERNATIVES =
+  /\b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b|\d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b|\bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b|\bif\b.{1,160}\d.{0,20}(?:and|but|or|,|;)\sif\b.{1,160}\d/i
+const UNSURE =
+  /\bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b|\bunsure\b|\b(?:may|might|could) be wrong\b|\b(?:just|only|merely) a guess\b/i
+/** Behind a claim: it is denied. */
+const REFUSED =
+  /^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:is|are|was|would be|seems|looks|turns out to be)\s(?:(?:clearly|also|certainly|therefore|definitely)\s)?(?:not\b|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high|low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an|some|many|most)\b)|^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)/i
+/** Parts of a sentence. */
+const BREAK = /[,;:]\s|\b(?:so|thus|hence|therefore|but|then|which leaves|leaving|which is|because|since|as)\s/gi
+
+/** The last part of what stands before a claim. */
+function clauseBefore(before: string): string {
+  const last = [...before.matchAll(BREAK)].at(-1)
+  return last ? before.slice(last.index + last[0].length) : before
+}
+
+/** The status that the words before a claim give it in its sentence. `letter`: it is a choice or a word, that may be discarded. */
+export function statusBefore(before: string, letter = false): Status {
+  const near = before.slice(-400)
+  if (SUPPOSED.test(near.slice(-80))) return 'conditional'
+  const clause = clauseBefore(near).replace(NOT, '').replace(RELATIVE, '')
+  if (QUOTED.test(clause)) return 'quoted'
+  if (NEGATED.test(clause) || (letter && REJECTED.test(clause))) return 'denied'
+  return HEDGED.test(clause) ? 'hedged' : 'stated'
+}
+
+/** The status that the rest of its sentence gives a claim. */
+export function statusBehind(behind: string): Status {
+  if (REFUSED.test(behind)) return 'denied'
+  return UNSURE.test(behind) ? 'hedged' : 'stated'
+}
+
+/** Whether a sentence distinguishes cases, of which each has its own answer. */
+export const isCaseDistinction = (sentence: string): boolean => ALTERNATIVES.test(sentence.slice(0, 600))
+
+/** Whether a sentence is about one case only. */
+export const isCase = (sentence: string): boolean => CASE.test(sentence)
+
+/** Words that make another thing of the number beside them. */
+const QUALIFIED =
+  /\b(?:other than|except|excluding|besides|anything but|all but|everything but|not|never|neither|(?:less|more|greater|fewer|larger|smaller|bigger|lower|higher) than|at (?:least|most)|up to|no more than|between|or (?:more|less|fewer|greater|larger|higher|lower)|multiple of|divisible by|times)\b/i
+
+/** Whether a candidate holds words that deny, compare or multiply: "All values except: 31". */
+export const isQualified = (text: string): boolean =>
+  text.length < 600 && /[a-z]{3}/i.test(text) && QUALIFIED.test(text.replace(/\\times/g, ''))
+
+const ABOUT_OTHERS =
+  /\b(?:common|typical|easy) (?:mistake|error|trap)|\bmistake (?:is|would be|to)\b|\b(?:people|students|others|you) (?:get|got|forget|make|made|often|might|may|would)\b|\bif (?:you|one|someone)\b/i
+/** Takes back what was said before. */
+const WITHDRAWN =
+  /\b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly|actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right|can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)|\bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected|double[- ]counted|missed|meant|take (?:that|it) back|should have|retract)|\b(?:scratch|strike|ignore|forget|disregard) that\b|^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)|\b(?:so|actually|answer|it|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b|\blet me (?:correct|redo|fix|recompute|recalculate)\b/i
+/** Casts doubt on what was said before. */
+const DOUBTED = /^\W{0,4}(?:but |oh |hmm,? |uh,? )?(?:wait|hold on|hmm|hang on|not so fast)\b/i
+/** Turns to another statement, where one follows. */
+const TURNED = /^\W{0,4}(?:actually|in fact|in reality)\b/i
+const CONFIRMED =
+  /\b(?:yes|yep|correct|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds|still stands|as expected|is right|was right|all good|agrees)\b(?<!not (?:correct|right|consistent|is right))/i
+
+/** What a sentence behind a claim does to it. */
+export type Effect = 'withdraws' | 'doubts' | 'turns' | 'confirms' | 'nothing'
+
+export function effectOf(sentence: string): Effect {
+  if (ABOUT_OTHERS.test(sentence) && !/\bI\b/.test(sentence)) return 'nothing'
+  if (WITHDRAWN.test(sentence)) return 'withdraws'
+  if (DOUBTED.test(sentence)) return 'doubts'
+  if (TURNED.test(sentence)) return 'turns'
+  return CONFIRMED.test(sentence) ? 'confirms' : 'nothing'
+}
+
+const LOOSE =
+  /(?:[,+\-−*/=(<>&^×·]|\b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when|than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not|into|every|number of|(?:he|she|it|we|they|I|you) can|after|before|between|while|where))$/i
+
+/** Whether a text breaks off in the middle of a sentence. */
+export const isCutOff = (text: string): boolean => LOOSE.test(text.slice(-40).trimEnd())
+
+/** "Now we need to subtract 12 from 60." */
+const PLAN =
+  /^\W{0,4}(?:(?:now|next|then|first|finally|so|to do this|for this|after that|step \d{1,2})\b[,:]?\s){0,2}(?:we|I|let['’]s|let us|you)\s(?:(?:still|now|then|first|next|only|just)\s)?(?:(?:need|have|want) to |must |should |will |can |could |(?<=let['’]s |let us ))(?:still |then |now |first )?(?:add|subtract|multiply|divide|find|calculate|compute|compare|check|solve|remove|substitute|plug|simplify|consider|start|begin)\b/i
+
+/** Whether a sentence announces a step and no result. */
+export const isPlan = (sentence: string): boolean =>
+  PLAN.test(sentence) && !/=|\b(?:is|are|gives|get|getting|giving|equals|makes|which)\b/i.test(sentence)
