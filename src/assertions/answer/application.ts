@@ -143,13 +143,15 @@ function mapNodes(answer: Answer, change: (node: Node) => Node): Answer {
   switch (answer.kind) {
     case 'expression': {
       const node = change(answer.node)
-      return node === answer.node ? answer : { ...answer, node }
+      const either = answer.either && { ...answer.either, node: change(answer.either.node) }
+      return node === answer.node && either?.node === answer.either?.node ? answer : { ...answer, node, either }
     }
     case 'tuple':
     case 'list':
     case 'set':
     case 'operation':
     case 'ratio':
+    case 'logic':
       return { ...answer, items: answer.items.map(inner) }
     case 'relation':
       return { ...answer, sides: answer.sides.map((side) => (isName(side) ? side : inner(side))) }

@@ -2,11 +2,13 @@
 
 import { equals, rational } from '../rational.ts'
 import { resolveApplications } from './application.ts'
+import { bindings, sameBindings } from './bindings.ts'
 import { exactValue } from './exact.ts'
 import { type Policy, TooComplex, Work } from './limits.ts'
+import { follows, sameLogic, unconnected } from './logic.ts'
 import type { Answer, Node } from './node.ts'
 import { sameQuantity } from './same-quantity.ts'
-import { isName, isRealSetOnly, realSet, sameSet } from './sets.ts'
+import { isName, isRealSetOnly, realSet, sameSet, subjects } from './sets.ts'
 import { infinitySign, isNumeric, proportional, sameValue } from './values.ts'
 import { ordinalInWords, plainWords } from './words.ts'
 
@@ -47,7 +49,10 @@ function same(first: Answer, second: Answer, work: Work): boolean {
   if (a.kind === 'operation' && b.kind === 'operation' && a.op === b.op && sameOperands(a, b, work)) return true
   if (a.kind === 'ratio' && b.kind === 'ratio') return sameRatio(a, b, work)
   if (a.kind === 'based' && b.kind === 'based') return work.by('same number in its base', sameBased(a, b))
+  const [left, right] = [spread(a), spread(b)]
+  if ((left || right) && isSpread(left ?? a) && isSpread(right ?? b)) return same(left ?? a, right ?? b, work)
   if (a.kind === 'relation' && b.kind === 'relation') return sameRelation(a, b, work)
+  if (a.kind === 'logic' && b.kind === 'logic') return sameLogic(a, b, work, sameInside) || sameRealSet(a, b, work)
   if (isCollection(a) && isCollection(b)) return sameCollection(a, b, work) || sameRealSet(a, b, work)
   return sameMixed(a, b, work) || sameMixed(b, a, work)
 }
@@ -91,8 +96,13 @@ const isClock = ({ key, items }: Ratio): boolean => items.length <= 3 && /^\d{1,
 /** Answers of different kinds; called both ways round. */
 function sameMixed(a: Answer, b: Answer, work: Work): boolean {
   if (a.kind === 'relation' && b.kind !== 'relation') {
-    const value = bareValue(a, work)
+    const value = bareValue(a, work) ?? memberOf(a)
     if (value && same(value, b, work)) return true
+  }
+  if (a.kind === 'logic' && b.kind !== 'logic') {
+    const other = unconnected(a)
+    if (other && same(other, b, work)) return true
+    if (follows(a, work, same)) return work.by('what follows in the end', same(a.items.at(-1)!, b, work))
   }
   if (a.kind === 'ratio' && a.items.length === 2 && b.kind === 'expression') {
     const [left, right] = a.items
@@ -150,10 +160,15 @@ const isValue = (answer: Answer): boolean => answer.kind === 'expression' || (an
 
 function sameRealSet(a: Answer, b: Answer, work: Work): boolean {
   if (!isRealSetOnly(a) && !isRealSetOnly(b)) return false
+  // x < 3 is not y < 3.
+  if (new Set([...subjects(a), ...subjects(b)]).size > 1) return false
   const left = realSet(a, work)
   const right = left && realSet(b, work)
   return work.by('same set of real numbers', left !== undefined && right !== undefined && sameSet(left, right))
 }
+
+/** A letter that may stand for a statement. */
+const isStatement = (answer: Answer): boolean => answer.kind === 'logic' || (answer.kind === 'expression' && answer.node.kind === 'symbol')
 
 const isCollection = (answer: Answer): answer is Extract<Answer, { kind: 'list' | 'set' }> =>
   answer.kind === 'list' || answer.kind === 'set'
@@ -177,6 +192,10 @@ function sameCollection(a: Extract<Answer, { kind: 'list' | 'set' }>, b: Extract
   if (work.policy.lists === 'ordered' && a.kind === 'list' && b.kind === 'list')
     return work.by('same items in order', sameItems(left, right, work))
   if (Math.max(left.length, right.length) > UNORDERED) return sameItems(left, right, work)
+  const [bound, other] = [bindings(left), bindings(right)]
+  if (bound || other) return work.by('same values of the same names', sameBindings(bound, other, [a, b], work, sameInside))
+  // "p and q" is not "p or q", but "2 and 3" are the solutions "2 or 3".
+  if (a.kind === 'list' && b.kind === 'list' && a.word && b.word && a.word !== b.word && [...left, ...right].some(isStatement)) return false
   const within = (items: readonly Answer[], others: readonly Answer[]): boolean =>
     items.every((item) => others.some((other) => sameInside(item, other, work)))
   return work.by('same items in any order', within(left, right) && within(right, left))
@@ -209,7 +228,15 @@ function sameAssignments(list: readonly Answer[], items: readonly Answer[], work
 
 function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answer, { kind: 'relation' }>, work: Work): boolean {
   if (a.sides.length === b.sides.length && a.ops.every((op, i) => op === b.ops[i]) && sameItems(a.sides, b.sides, work)) return true
-  if (a.sides.length === 2 && b.sides.length === 2 && a.ops[0] === b.ops[0]) {
+  const even = a.ops.every((op) => op === '=' || op === '!=')
+  if (
+    even &&
+    a.ops.every((op, i) => op === b.ops[i]) &&
+    a.sides.length === b.sides.length &&
+    sameItems(a.sides, [...b.sides].reverse(), work)
+  )
+    return work.by('sides swapped', true)
+  if (a.sides.length === 2 && b.sides.length === 2 && a.ops[0] === b.ops[0] && /^[<!=]/.test(a.ops[0])) {
     const left = difference(a)
     const right = difference(b)
     const ordered = a.ops[0] === '<' || a.ops[0] === '<='
@@ -227,13 +254,7 @@ function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answe
     const right = left && bareValue(b, work)
     return left !== undefined && right !== undefined && same(left, right, work)
   }
-  const named = [a, b].map(({ sides }) =>
-    sides
-      .filter(isName)
-      .map(({ key }) => key.replace(/\|/g, ''))
-      .join(),
-  )
-  return named[0] === named[1] && sameRealSet(a, b, work)
+  return sameRealSet(a, b, work)
 }
 
 /** Right side minus left side. */
@@ -241,6 +262,25 @@ function difference({ sides: [left, right] }: Extract<Answer, { kind: 'relation'
   if (left.kind !== 'expression' || right.kind !== 'expression') return undefined
   return { kind: 'binary', op: '-', left: right.node, right: left.node }
 }
+
+/** The set of "x ∈ [1, 2]"; not that of "2 ∈ S". */
+function memberOf({ sides: [member, set], ops }: Extract<Answer, { kind: 'relation' }>): Answer | undefined {
+  if (ops.length !== 1 || ops[0] !== 'in' || !isName(member)) return undefined
+  const known = set.kind !== 'text' && set.kind !== 'expression'
+  return known || /^(?:\\mathbb)?[NZQRC]$/.test(set.key) ? set : undefined
+}
+
+/** (x, y) = (1, 2) as the equations x = 1 and y = 2. */
+function spread(answer: Answer): Extract<Answer, { kind: 'list' | 'set' }> | undefined {
+  if (answer.kind !== 'relation' || answer.sides.length !== 2 || answer.ops[0] !== '=') return undefined
+  const [names, values] = isName(answer.sides[0]) ? answer.sides : [...answer.sides].reverse()
+  if (names.kind !== 'tuple' || values.kind !== 'tuple' || names.items.length !== values.items.length || !isName(names)) return undefined
+  const items = names.items.map((name, i): Answer => ({ kind: 'relation', sides: [name, values.items[i]], ops: ['='], key: '' }))
+  return { kind: 'list', items, key: '' }
+}
+
+/** It may be compared with equations one by one. */
+const isSpread = (answer: Answer): boolean => answer.kind === 'list' || answer.kind === 'logic'
 
 /** The value of "x = 5" or "2^3 = 8": what all sides that are no name agree on. */
 function bareValue(relation: Extract<Answer, { kind: 'relation' }>, work: Work): Answer | undefined {

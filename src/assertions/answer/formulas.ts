@@ -1,6 +1,6 @@
 /** Formulas in model text: what stands between $, \( or \[, and what reads as mathematics without them. */
 
-import type { Answer } from './node.ts'
+import { type Answer, BLANK } from './node.ts'
 import { readAnswer } from './read.ts'
 import { firstLine } from './sentences.ts'
 
@@ -20,7 +20,8 @@ export function isAnswer(text: string): boolean {
 function isMathematics(answer: Answer): boolean {
   switch (answer.kind) {
     case 'text':
-      return false
+      // The missing side of a bare relation.
+      return answer === BLANK
     case 'expression':
       return (answer.unit ?? '').length < 24
     case 'list':
@@ -28,6 +29,7 @@ function isMathematics(answer: Answer): boolean {
     case 'tuple':
     case 'ratio':
     case 'operation':
+    case 'logic':
       return answer.items.every(isMathematics)
     case 'relation':
       return answer.sides.every(isMathematics)

@@ -132,6 +132,7 @@ function agree(text: string, reference: Reference, policy: Policy): { pass: bool
 }
 
 function expectedKind(answer: Answer): Expected['kind'] {
+  if (answer.kind === 'logic') return answer.op === 'or' ? 'list' : 'other'
   return answer.kind === 'list' || answer.kind === 'set' ? 'list' : answer.kind === 'text' ? 'text' : 'other'
 }
 

@@ -40,7 +40,8 @@ export interface Application {
 /** `pm` is ±, `mp` ∓ with the opposite sign of the same choice. */
 export type BinaryOp = '+' | '-' | '*' | '/' | '^' | 'mod' | 'pm' | 'mp'
 
-export type RelationOp = '=' | '<' | '<=' | '!='
+export type RelationOp = '=' | '<' | '<=' | '!=' | 'in' | 'notin' | 'subset' | 'subseteq'
+export type LogicOp = 'and' | 'or' | 'not' | 'implies' | 'to' | 'iff'
 export type Bracket = '(' | '['
 
 /** A typed answer. `text` is the canonical writing of everything that could not be given a type. */
@@ -56,12 +57,17 @@ export type Answer =
       key: string
     }
   | { kind: 'tuple'; open: Bracket; close: ')' | ']'; items: Answer[]; key: string }
-  | { kind: 'list' | 'set'; items: Answer[] /** Inequalities that hold together. */; joint?: boolean; key: string }
+  | { kind: 'list' | 'set'; items: Answer[] /** The word between all items. */; word?: 'and' | 'or'; key: string }
   | { kind: 'operation'; op: 'union' | 'intersection' | 'difference'; items: Answer[]; key: string }
   | { kind: 'reals'; key: string }
   | { kind: 'matrix'; rows: Answer[][]; key: string }
+  /** Of a bare relation, \\geq 14, the first side is {@link BLANK}. */
   | { kind: 'relation'; sides: Answer[]; ops: RelationOp[]; key: string }
+  | { kind: 'logic'; op: LogicOp; items: Answer[]; key: string }
   | { kind: 'ratio'; items: Answer[]; key: string }
   | { kind: 'based'; digits: string; base: string; key: string }
   | { kind: 'choice'; letter: string; rest: string; key: string }
   | { kind: 'text'; text: string; key: string }
+
+/** The side that a bare relation lacks. */
+export const BLANK: Answer = { kind: 'text', text: '', key: '' }

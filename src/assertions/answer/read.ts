@@ -6,9 +6,10 @@ import { exactValue } from './exact.ts'
 import { deniesValue } from './labels.ts'
 import { LIMITS, TooComplex } from './limits.ts'
 import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, scaleMatrix, transpose } from './matrix.ts'
-import type { Answer, Bracket, RelationOp } from './node.ts'
+import type { Answer, Bracket } from './node.ts'
 import { normalizeUnicode, stripDelimiters } from './normalize.ts'
 import { readBased, readCompound, readQuantity } from './quantity.ts'
+import { RELATIONS, readConnective, readImplication, readRelation } from './relations.ts'
 import { inDigits } from './scales.ts'
 import { balanced, closes, isSign, matching, opens, split, trim, words } from './scan.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
@@ -16,14 +17,12 @@ import { isHarmless, isMeasure } from './units.ts'
 import { isNumeric } from './values.ts'
 import { rationalInWords, setInWords } from './words.ts'
 
-const SEPARATORS = new Set([',', ';', 'and', 'or', '\\and', '\\or'])
+const SEPARATORS = new Set([',', ';', 'and', 'or'])
 const SET_OPERATIONS: Readonly<Record<string, 'union' | 'intersection' | 'difference'>> = {
   '\\cup': 'union',
   '\\cap': 'intersection',
   '\\setminus': 'difference',
 }
-const RELATIONS = new Set(['=', '<', '>', '<=', '>=', '!=', '\\approx', '\\in', '\\equiv', '\\sim', '\\cong', '\\to', '\\rightarrow'])
-const IMPLICATIONS = new Set(['\\Rightarrow', '\\implies', '\\Longrightarrow', '\\therefore'])
 const MATRICES = /^\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}$/
 const CURRENCY_WORDS = /^(?:US\s?\\?\$|(?:USD|EUR|GBP|INR|RMB|Rs\.?)\s)\s{0,3}(?=[-\d.])/i
 const LINES = /^\\begin\{(?:cases|aligned|align|alignedat|gathered|gather|split|equation)\}$/
@@ -111,14 +110,16 @@ function readTokens(all: readonly Token[], depth: number): Answer {
   if (tokens.every((token) => token.kind === 'text' || token.kind === 'word' || isSign(token, '-'))) return readWords(tokens, text, depth)
   const outer = outwardInterval(tokens)
   if (!balanced(outer)) return text
+  const read = (part: readonly Token[]): Answer => readTokens(part, depth + 1)
   return (
     readCompound(outer, key) ??
     readRemark(outer, key, depth) ??
-    readImplication(outer, depth) ??
+    readImplication(outer, key, read) ??
     readLines(outer, key, depth) ??
     readList(outer, key, depth) ??
+    readConnective(outer, key, read) ??
     readOperation(outer, key, depth) ??
-    readRelation(outer, key, depth) ??
+    readRelation(outer, key, read) ??
     readRatio(outer, key, depth) ??
     readBracket(outer, key, depth) ??
     readMatrix(outer, key, depth) ??
@@ -205,12 +206,6 @@ function outwardInterval(tokens: readonly Token[]): readonly Token[] {
   return out
 }
 
-function readImplication(tokens: readonly Token[], depth: number): Answer | undefined {
-  const found = split(tokens, ({ text }) => IMPLICATIONS.has(text))
-  const last = found?.parts.at(-1)
-  return last && last.length > 0 ? readTokens(last, depth + 1) : undefined
-}
-
 function readList(tokens: readonly Token[], key: string, depth: number): Answer | undefined {
   const found = split(tokens, ({ text }) => SEPARATORS.has(text))
   if (!found) return undefined
@@ -220,13 +215,12 @@ function readList(tokens: readonly Token[], key: string, depth: number): Answer 
   const items = parts.filter((part) => part.length > 0 && !isQualifier(part)).map((part) => readTokens(part, depth + 1))
   if (items.length === 1) return items[0]
   if (items.length === 0) return undefined
-  const joint = found.signs.every((sign) => sign === 'and' || sign === '\\and') && items.every(isInequality)
-  if (!pairs) return joint ? { kind: 'list', items, joint, key } : { kind: 'list', items, key }
+  const [word] = found.signs
+  const alone = (word === 'and' || word === 'or') && found.signs.every((sign) => sign === word)
+  if (!pairs) return alone ? { kind: 'list', items, word, key } : { kind: 'list', items, key }
   const tuples = items.map((item): Answer => (item.kind === 'list' ? { ...item, kind: 'tuple', open: '(', close: ')' } : item))
   return { kind: 'list', items: tuples, key }
 }
-
-const isInequality = (answer: Answer): boolean => answer.kind === 'relation' && answer.ops.some((op) => op === '<' || op === '<=')
 
 /** "k \\in \\mathbb{Z}" beside an answer says what its letter ranges over. */
 function isQualifier([name, sign, set, ...rest]: readonly Token[]): boolean {
@@ -244,29 +238,6 @@ function readOperation(tokens: readonly Token[], key: string, depth: number): An
     const op = SET_OPERATIONS[found.signs[i - 1]] ?? 'difference'
     return { kind: 'operation', op, items: [left, right], key }
   })
-}
-
-function readRelation(tokens: readonly Token[], key: string, depth: number): Answer | undefined {
-  const found = split(tokens, ({ text }) => RELATIONS.has(text))
-  if (!found) return undefined
-  const { parts, signs } = found
-  if (parts[0].length === 0 && signs.length === 1) return readTokens(parts[1], depth + 1)
-  // What is only an approximation of the answer before it.
-  const approximate = signs.indexOf('\\approx')
-  if (approximate > 0 || (approximate === 0 && signs.length === 1)) {
-    const end = tokens.findIndex((token) => isSign(token, '\\approx'))
-    const exact = readTokens(tokens.slice(0, end), depth + 1)
-    return exact.kind === 'expression' && exact.node.kind === 'symbol' ? readTokens(parts[1], depth + 1) : exact
-  }
-  if (signs.length === 1 && signs[0] === '\\in') return readTokens(parts[1], depth + 1)
-  if (parts.some((part) => part.length === 0)) return undefined
-  const sides = parts.map((part) => readTokens(part, depth + 1))
-  if (signs.every((sign) => sign === '>' || sign === '>=' || sign === '=') && signs.some((sign) => sign !== '=')) {
-    const ops = signs.map((sign): RelationOp => (sign === '>' ? '<' : sign === '>=' ? '<=' : '=')).reverse()
-    return { kind: 'relation', sides: sides.reverse(), ops, key }
-  }
-  const known = signs.every((sign) => sign === '=' || sign === '<' || sign === '<=' || sign === '!=')
-  return known ? { kind: 'relation', sides, ops: signs as RelationOp[], key } : undefined
 }
 
 function readRatio(tokens: readonly Token[], key: string, depth: number): Answer | undefined {

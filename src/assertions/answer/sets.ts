@@ -4,8 +4,9 @@ import type { BigFloat } from './bigfloat.ts'
 import * as big from './bigfloat.ts'
 import { deniesValue } from './labels.ts'
 import type { Work } from './limits.ts'
-import type { Answer, Node } from './node.ts'
-import { infinitySign, realValue, sameReal } from './values.ts'
+import { linearForm } from './linear.ts'
+import { type Answer, BLANK, type Node } from './node.ts'
+import { infinitySign, realValue, sameReal, variables } from './values.ts'
 
 type End = BigFloat | 'infinite'
 
@@ -27,12 +28,12 @@ export function realSet(answer: Answer, work: Work): RealSet | undefined {
       return answer.items.length === 2 ? interval(answer, work) : undefined
     case 'set':
       return all(answer.items.map((item) => point(item, work)))
-    case 'list': {
-      const union = all(answer.items.map((item) => realSet(item, work)))
-      if (!answer.joint || union?.kind !== 'union') return union
-      // "x < -3 and x > 3" that no number satisfies is meant as "or".
-      const common: RealSet = { kind: 'intersection', parts: union.parts }
-      return sameSet(common, NOTHING) ? union : common
+    case 'list':
+      return subjects(answer).size > 1 ? undefined : listed(answer, work)
+    case 'logic': {
+      if ((answer.op !== 'and' && answer.op !== 'or') || subjects(answer).size > 1) return undefined
+      const parts = answer.items.map((item) => realSet(item, work))
+      return parts.every((part) => part !== undefined) ? { kind: answer.op === 'and' ? 'intersection' : 'union', parts } : undefined
     }
     case 'operation': {
       const parts = answer.items.map((item) => realSet(item, work))
@@ -49,8 +50,38 @@ export function realSet(answer: Answer, work: Work): RealSet | undefined {
 export function isRealSetOnly(answer: Answer): boolean {
   if (answer.kind === 'operation' || answer.kind === 'reals') return true
   if (answer.kind === 'relation') return answer.ops.some((op) => op !== '=')
+  if (answer.kind === 'logic') return (answer.op === 'and' || answer.op === 'or') && answer.items.some(isRealSetOnly)
   return answer.kind === 'list' && answer.items.some(isRealSetOnly)
 }
+
+/** The names of what an answer's relations are about. A bare relation may be about any of them. */
+export function subjects(answer: Answer): Set<string> {
+  const names = new Set<string>()
+  if (answer.kind === 'relation') {
+    for (const side of answer.sides) {
+      if (side === BLANK) continue
+      if (isName(side)) names.add(side.key.replace(/\|/g, ''))
+      else if (side.kind === 'expression') for (const name of variables([side.node])) names.add(name)
+    }
+  } else if (answer.kind === 'list' || answer.kind === 'logic' || answer.kind === 'operation') {
+    for (const item of answer.items) for (const name of subjects(item)) names.add(name)
+  }
+  return names
+}
+
+type List = Extract<Answer, { kind: 'list' | 'set' }>
+
+/** Inequalities in a row hold together ("2 < x, x < 9") or are cases ("x < 4, x > 6"), whichever says something. */
+function listed({ items, word }: List, work: Work): RealSet | undefined {
+  const union = all(items.map((item) => realSet(item, work)))
+  if (union?.kind !== 'union' || word === 'or' || !items.every(isInequality)) return union
+  const common: RealSet = { kind: 'intersection', parts: union.parts }
+  if (word === 'and' || sameSet(union, ALL)) return common
+  return sameSet(common, NOTHING) ? union : undefined
+}
+
+const isInequality = (answer: Answer): boolean =>
+  answer.kind === 'relation' && answer.ops.some((op) => op === '<' || op === '<=' || op === '!=')
 
 /** Equality: the same membership at every end and between all neighbouring ends. */
 export function sameSet(a: RealSet, b: RealSet): boolean {
@@ -96,42 +127,63 @@ function point(answer: Answer, work: Work): RealSet | undefined {
   return at && { kind: 'interval', low: at, high: at, lowClosed: true, highClosed: true }
 }
 
-/** x < 3, 1 ≤ x < 2, x ≠ 5, x = 4 for anything that may be a name. */
+/** x < 3, 1 ≤ x < 2, x ≠ 5, x = 4, x ∈ [1, 2] for anything that may be a name; 2x − 3 > 1 and |x − 5| < 1 solved for x. */
 function described(answer: Extract<Answer, { kind: 'relation' }>, work: Work): RealSet | undefined {
-  const { sides, ops } = answer
+  const { sides } = answer
   const names = sides.filter(isName)
-  if (names.length !== 1) return undefined
-  const at = sides.indexOf(names[0])
-  if (sides.length === 2 && (ops[0] === '!=' || ops[0] === '=')) {
-    const only = point(sides[1 - at], work)
-    return only && (ops[0] === '=' ? only : { kind: 'difference', parts: [ALL, only] })
+  const forms = sides.map((side) => (side.kind === 'expression' ? linearForm(side.node, work) : undefined))
+  const at = names.length === 1 ? sides.indexOf(names[0]) : forms.findIndex((form) => form !== undefined)
+  if (at < 0 || names.length > 1 || (names.length === 0 && forms.filter((form) => form !== undefined).length > 1)) return undefined
+  const values = valuesOf(answer, at, work)
+  const form = forms[at]
+  if (!values || !form) return values
+  const inner = form.absolute ? mirrored(values) : values
+  const solved = (end: End): End => (end === 'infinite' ? end : big.divide(big.subtract(end, form.offset), form.slope))
+  return mapped(inner, solved, big.sign(form.slope) < 0)
+}
+
+/** What the side at `at` may be. */
+function valuesOf({ sides, ops }: Extract<Answer, { kind: 'relation' }>, at: number, work: Work): RealSet | undefined {
+  const [op] = ops
+  if (op === 'in' || op === 'notin') {
+    const set = sides.length === 2 && at === 0 ? realSet(sides[1], work) : undefined
+    return set && (op === 'in' ? set : { kind: 'difference', parts: [ALL, set] })
   }
-  if (ops.some((op) => op !== '<' && op !== '<=') || sides.length > 3 || (sides.length === 3 && at !== 1)) return undefined
+  if (sides.length === 2 && (op === '!=' || op === '=')) {
+    const only = point(sides[1 - at], work)
+    return only && (op === '=' ? only : { kind: 'difference', parts: [ALL, only] })
+  }
+  if (ops.some((one) => one !== '<' && one !== '<=') || sides.length > 3 || (sides.length === 3 && at !== 1)) return undefined
   const low = at > 0 ? end(sides[at - 1], -1, work) : 'infinite'
   const high = at < sides.length - 1 ? end(sides[at + 1], 1, work) : 'infinite'
   if (low === undefined || high === undefined) return undefined
   const lowClosed = at > 0 && ops[at - 1] === '<='
   const highClosed = at < sides.length - 1 && ops[at] === '<='
-  const set: RealSet = { kind: 'interval', low, high, lowClosed, highClosed }
-  if (!isMagnitude(names[0])) return set
-  // |x| in [1, 2]: x or −x there, and nothing below 0 counts.
-  const mirrored: RealSet = { kind: 'interval', low: negated(high), high: negated(low), lowClosed: highClosed, highClosed: lowClosed }
+  return { kind: 'interval', low, high, lowClosed, highClosed }
+}
+
+/** All x with |x| in the set: x or −x there, and nothing below 0 counts. */
+function mirrored(set: RealSet): RealSet {
+  const other = mapped(set, (end) => (end === 'infinite' ? end : big.negate(end)), true)
   return {
     kind: 'union',
     parts: [
       { kind: 'intersection', parts: [set, HALF] },
-      { kind: 'intersection', parts: [mirrored, OTHER_HALF] },
+      { kind: 'intersection', parts: [other, OTHER_HALF] },
     ],
   }
 }
 
+/** The set with each end changed by a growing or, `falling`, a falling function. */
+function mapped(set: RealSet, change: (end: End) => End, falling: boolean): RealSet {
+  if (set.kind !== 'interval') return { ...set, parts: set.parts.map((part) => mapped(part, change, falling)) }
+  const { low, high, lowClosed, highClosed } = set
+  if (!falling) return { ...set, low: change(low), high: change(high) }
+  return { kind: 'interval', low: change(high), high: change(low), lowClosed: highClosed, highClosed: lowClosed }
+}
+
 const HALF: RealSet = { kind: 'interval', low: big.ZERO, high: 'infinite', lowClosed: true, highClosed: false }
 const OTHER_HALF: RealSet = { kind: 'interval', low: 'infinite', high: big.ZERO, lowClosed: false, highClosed: true }
-const negated = (end: End): End => (end === 'infinite' ? end : big.negate(end))
-
-/** |x| of a variable, not |AB|. */
-const isMagnitude = (answer: Answer): boolean =>
-  answer.kind === 'expression' && answer.node.kind === 'call' && answer.node.name === 'abs' && answer.node.args[0].kind === 'symbol'
 
 /** Something an equation or inequality is about: x, f(x), |AB|, AB/CD, (p, q), or a phrase. */
 export function isName(answer: Answer): boolean {

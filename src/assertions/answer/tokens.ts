@@ -70,7 +70,10 @@ class Tokenizer {
 
   private next(): void {
     const c = this.text[this.at]
-    if (c === ' ' || BLANK.test(c) || c === '~' || c === '$') {
+    if (c === '~' && this.isNegation()) {
+      this.at++
+      this.push({ kind: 'sign', text: '\\neg', space: this.space })
+    } else if (c === ' ' || BLANK.test(c) || c === '~' || c === '$') {
       this.at++
       this.space = true
     } else if (isDigit(c) || (c === '.' && isDigit(this.text[this.at + 1]) && !isDigit(this.text[this.at - 1]))) this.number()
@@ -78,6 +81,13 @@ class Tokenizer {
     else if (c === '\\') this.command()
     else if (LETTER.test(c)) this.letters()
     else this.sign(c)
+  }
+
+  /** ~p is a negation where no blank can be meant: before a letter of a statement, behind nothing or a connective. */
+  private isNegation(): boolean {
+    const before = this.tokens.at(-1)
+    const free = before === undefined || (before.kind === 'sign' && /^(?:[(~]|\\(?:and|or|neg|Rightarrow|to|iff))$/.test(before.text))
+    return free && /^~(?:[A-Zp-s](?![\w(])|\()/.test(this.text.slice(this.at, this.at + 3)) && !this.text.includes('=')
   }
 
   private push(token: Token): void {
@@ -186,6 +196,12 @@ class Tokenizer {
     }
     if (FUNCTIONS.has(name) && name !== 'sqrt') {
       this.push({ kind: 'function', text: name, space: this.space })
+      return
+    }
+    if (name === 'not' && /^\s?(?:=|\\in(?![a-z]))/.test(this.text.slice(this.at, this.at + 5))) {
+      const equals = this.text.slice(this.at, this.at + 2).includes('=')
+      this.at = equals ? this.text.indexOf('=', this.at) + 1 : this.text.indexOf('\\in', this.at) + 3
+      this.push({ kind: 'sign', text: equals ? '!=' : '\\notin', space: this.space })
       return
     }
     if (name === 'det') {
