@@ -12,7 +12,7 @@ export function tokenize13a(text: string): string[] {
   let line = text.trimEnd().replaceAll('<skipped>', '').replaceAll('-\n', '').replaceAll('\n', ' ')
   line = line.replaceAll('&quot;', '"').replaceAll('&amp;', '&').replaceAll('&lt;', '<').replaceAll('&gt;', '>')
   line = ` ${line} `
-    .replace(/[ !-&(-+/:-@[-`{-~]/g, ' $& ')
+    .replace(/[!-&(-+/:-@[-`{-~]/g, ' $& ')
     .replace(/([^0-9])([.,])/gu, '$1 $2 ')
     .replace(/([.,])([^0-9])/gu, ' $1 $2')
     .replace(/([0-9])-/g, '$1 - ')

@@ -35,9 +35,13 @@ export function validBlocks(parsed: Parsed): number {
   return blocks - brokenBlocks(parsed).size
 }
 
-/** Blocks of a response with their texts. Metadata counts only where the text shows no tag at all. */
-export function readBlocks(text: string, context: AssertionContext, options: GrammarOptions = {}): Block[] {
-  const parsed = parseThinking(text, options)
+/** Blocks of a response with their texts. Metadata counts only where the text shows no tag at all. `parsed`: the text, if it was parsed before. */
+export function readBlocks(
+  text: string,
+  context: AssertionContext,
+  options: GrammarOptions = {},
+  parsed: Parsed = parseThinking(text, options),
+): Block[] {
   if (showsTags(parsed)) {
     const broken = brokenBlocks(parsed)
     return parsed.tree.parts

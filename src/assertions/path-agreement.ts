@@ -1,5 +1,5 @@
 import { type ConfigObject, readEnum } from '../config-keys.ts'
-import { parseThinking } from '../thinking/grammar.ts'
+import { type Parsed, parseThinking } from '../thinking/grammar.ts'
 import { extractAnswer } from './answer/extract.ts'
 import { DEFAULT_MANNER, judgeAnswer } from './answer/judge.ts'
 import { LIMITS } from './answer/limits.ts'
@@ -41,12 +41,13 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   const which = readEnum(config, 'blocks', 'all', `the config of ${NAME}`, ['all', 'last'])
   const reference = config.answer ?? context.vars?.answer
   const references = reference === undefined || reference === null ? undefined : readReferences(reference, NAME)
-  const all = readBlocks(text, context)
+  const parsed = parseThinking(text)
+  const all = readBlocks(text, context, {}, parsed)
   const asked = which === 'last' ? all.slice(-1) : all
   const blocks = affordable(asked)
   const paths = blocks.flatMap((block) => block.paths)
   const judge = judging()
-  const final = finalAnswer(text)
+  const final = finalAnswer(text, parsed)
   const agreeing = final === undefined ? 0 : paths.filter((path) => judge.equals(path, [final])).length
   const score = paths.length === 0 ? 0 : agreeing / paths.length
   const rescued = references && blocks.some((block) => isRescue(block, (said) => judge.equals(said, references)))
@@ -67,8 +68,8 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
 }
 
 /** The answer behind the last block; of a response without tags, its answer. */
-function finalAnswer(text: string): string | undefined {
-  const last = parseThinking(text).tree.parts.findLast(({ kind }) => kind === 'block')
+function finalAnswer(text: string, { tree }: Parsed): string | undefined {
+  const last = tree.parts.findLast(({ kind }) => kind === 'block')
   const behind = last ? text.slice(last.end) : text
   const extracted = extractAnswer(behind, 'auto', { kind: 'other', factorial: true })
   return 'missing' in extracted || extracted.text.length > LIMITS.candidate ? undefined : extracted.text

@@ -6,15 +6,17 @@ import { type AssertionContext, type AssertionResult, boundedResult, runAssertio
 const NAME = 'pathDiversity'
 const KEYS = ['min', 'max'] as const
 
-/** Bounds of the work: characters of all paths, paths of one block. */
+/** Bounds of the work: characters of all paths, what a path costs besides its own, paths of one block. */
 const MAX_CHARACTERS = 131_072
+const EACH = 64
 const MAX_PATHS = 16
 const CUT = `, of which the first ${MAX_PATHS} of a block and the first ${MAX_CHARACTERS} characters were compared`
 
 /**
  * How different are sibling paths? Score = 1 − B, where B is the mean sentence-BLEU (sacrebleu's definition) over all
  * ordered pairs of paths of one block; B = 1, so the score 0, without two paths to compare. Metric: `diversity`. Of a block the first
- * 16 paths count, and of all blocks the first 131,072 characters; paths that go beyond are cut to one length. The reason says so.
+ * 16 paths count, and of all blocks the first 131,072 characters, a path with 64 more than it has. Paths that go beyond are cut to one
+ * length. The reason says so.
  *
  * Config: `min`, `max` bound the score; without them it always passes.
  */
@@ -28,14 +30,15 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   let left = MAX_CHARACTERS
   let whole = true
   for (const { paths } of readBlocks(text, context)) {
-    if (left === 0) {
+    const compared = paths.slice(0, MAX_PATHS)
+    const most = Math.floor(left / compared.length) - EACH
+    if (most <= 0) {
       whole = false
       break
     }
-    const compared = paths.slice(0, MAX_PATHS)
-    const length = compared.reduce((sum, path) => sum + path.length, 0)
+    const length = compared.reduce((sum, path) => sum + path.length + EACH, 0)
     whole &&= length <= left && compared.length === paths.length
-    const block = pairwiseBleu(length > left ? compared.map((path) => path.slice(0, Math.floor(left / compared.length))) : compared)
+    const block = pairwiseBleu(length > left ? compared.map((path) => path.slice(0, most)) : compared)
     left = Math.max(0, left - length)
     sum += block.sum
     pairs += block.pairs
