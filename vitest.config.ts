@@ -1,12 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
-/** The files that ask `inProofs`. */
-const everyCase = [
-  'test/engine/conformance/{decode,fixtures}.test.ts',
-  'test/store/resume.test.ts',
-  'test/trainer/grader-host.test.ts',
-  'test/suites/verbatim.test.ts',
-]
+/** The files that ask `inProofs` (test/proofs.ts). */
+const everyCase = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .map((name) => `test/${name}`)
+  .filter((file) => file.endsWith('.test.ts') && readFileSync(file, 'utf8').includes('inProofs'))
 
 export default defineConfig(({ mode }) => ({
   test: {

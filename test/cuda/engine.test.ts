@@ -5,6 +5,7 @@ import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { OutOfMemoryError, UnavailableError } from '../../src/engine/errors.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import type { Engine, Model, ModelConfig, StepOutput, TrainBatch } from '../../src/engine/types.ts'
+import { inProofs } from '../proofs.ts'
 import { emulatedLibrary, root } from './build.ts'
 
 const config: ModelConfig = {
@@ -62,7 +63,8 @@ describe('device: cuda where it cannot be', () => {
   })
 })
 
-describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the model over the CUDA ops, emulated', () => {
+// The library takes longer to compile than the tests to run.
+describe.runIf(inProofs && process.platform === 'linux' && process.arch === 'x64')('the model over the CUDA ops, emulated', () => {
   let cuda: Engine
   let cpu: Engine
   beforeAll(async () => {

@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { inProofs } from '../proofs.ts'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
 import { builtAddon, type InstalledPackage, installTarball, packFolder, root, run } from './route.ts'
 
@@ -13,7 +14,7 @@ const platform = `${process.platform}-${process.arch}`
 /** Where scripts/prebuild.mjs has laid out the package that is to be tried; default: one of this checkout's own addon. */
 const prebuilt = process.env.PR1_NPM
 const compiler = process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0
-const possible = prebuilt !== undefined || (existsSync(path.join(root, builtAddon)) && process.platform !== 'win32')
+const possible = prebuilt !== undefined || (inProofs && existsSync(path.join(root, builtAddon)) && process.platform !== 'win32')
 
 describe('the workflow', () => {
   it('builds and tries the package of every platform that a release asks for', () => {

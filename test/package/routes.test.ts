@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { inProofs } from '../proofs.ts'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
 import { installTarball, promptfooEval, root } from './route.ts'
 
@@ -95,7 +96,7 @@ describe('promptfoo eval with the installed tarball', () => {
     expect(greedy[0].response?.output).toBe(greedy[1].response?.output)
   })
 
-  it('stops at a mistyped key with the nearest name', async () => {
+  it.runIf(inProofs)('stops at a mistyped key with the nearest name', async () => {
     const config = writeConfig('mistyped.yaml', userConfig({ pathes: 2 }))
     const run = await promptfooEval(installed.folder, config)
     expect(run.code).toBe(1)
@@ -141,7 +142,7 @@ describe('promptfoo eval with the installed tarball', () => {
 })
 
 describe('promptfoo eval in the clone', () => {
-  it.skipIf(!haveCheckpoints)('runs the shipped suite', async () => {
+  it.runIf(inProofs && haveCheckpoints)('runs the shipped suite', async () => {
     const run = await promptfooEval(root, suite, ['--filter-first-n', '2', '--repeat', '1'])
     expect(run.code).toBe(0)
     expect(run.rows).toHaveLength(8)

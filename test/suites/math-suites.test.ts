@@ -10,6 +10,7 @@ import * as loaders from '../../src/data/loaders.ts'
 import { SETS } from '../../src/data/sets.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptfooEval } from '../package/route.ts'
+import { inProofs } from '../proofs.ts'
 import { sharedPath } from '../shared.ts'
 import { haveCountdown, writeLongCountdown, writeRandomQwen3 } from './random-checkpoints.ts'
 
@@ -92,7 +93,7 @@ describe('the table of problem sets', () => {
 
 const data = sharedPath('data/math_test.jsonl')
 
-describe.skipIf(!data)('a checkpoint that is not set', () => {
+describe.runIf(inProofs && data)('a checkpoint that is not set', () => {
   it('is named before a model is loaded', async () => {
     for (const name of ['PR1_SEQUENTIAL', 'PR1_PARALLEL']) delete process.env[name]
     process.env.PR1_DATA = path.dirname(data!)
@@ -121,7 +122,8 @@ describe.skipIf(!data || !haveCountdown)('every suite runs from the data folder,
     for (const name of ['PR1_DATA', 'PR1_SEQUENTIAL', 'PR1_PARALLEL', 'PR1_SET', 'HF_ENDPOINT']) delete process.env[name]
   })
 
-  it.each(NAMES)('%s', async (name) => {
+  // They differ in nothing but problems, repeats and tokens (above).
+  it.each(inProofs ? NAMES : ['problems'])('%s', async (name) => {
     const run = await promptfooEval(suites, `${name}/promptfooconfig.yaml`, ['--filter-first-n', '1', '--repeat', '1'])
     expect(run.code, run.log).toBe(0)
     expect(run.rows.map(({ provider, failureReason, error }) => [provider.label, failureReason === 2 ? error : ''])).toEqual(
