@@ -62,7 +62,7 @@ function isOwn(assertion: SuiteAssertion): boolean {
 interface Pending {
   resolve(value: unknown): void
   reject(error: unknown): void
-  /** Graders that began to work for it. */
+  /** Graders that work for it. */
   graders: string[]
 }
 
@@ -107,8 +107,9 @@ class GraderHost {
     this.silent = 0
     const pending = this.pending.get(message.id)
     if (!pending) return
-    if ('grader' in message) {
-      pending.graders.push(message.grader)
+    if ('ended' in message) {
+      for (const grader of message.ended) pending.graders.splice(pending.graders.indexOf(grader), 1)
+      if (message.begins !== undefined) pending.graders.push(message.begins)
       return
     }
     this.pending.delete(message.id)
@@ -141,8 +142,7 @@ class GraderHost {
     this.ended = true
     this.rest()
     const graders = new Set([...this.pending.values()].flatMap((pending) => pending.graders))
-    // Inline code has no name of its own.
-    const who = graders.size > 0 ? `A grader (${[...graders].join(' or ')})` : 'An assertion of inline code or of promptfoo'
+    const who = graders.size > 0 ? `A grader (${[...graders].join(' or ')})` : 'An assertion of promptfoo'
     const error = new GraderError(`${who} ${what} Nothing was learnt from this step: go on with --resume.`)
     for (const { reject } of this.pending.values()) reject(error)
     this.pending.clear()

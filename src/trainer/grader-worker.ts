@@ -2,7 +2,7 @@
 
 import { parentPort } from 'node:worker_threads'
 import type { ProviderResponse } from 'promptfoo'
-import { Scorer } from './scoring.ts'
+import { type GraderWatch, Scorer } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 /** What the host asks. Rows are given by their index in the suite. */
@@ -20,22 +20,55 @@ export interface GraderRequest {
   args: unknown[]
 }
 
-/** An answer, or that a grader begins for the first time to work for request `id`. */
+/** An answer, or what is at work for request `id`: `ended` worked, `begins` will, if it is given. */
 export type GraderMessage =
   | { id: number; value: unknown }
   | { id: number; error: { name: string; message: string; stack?: string } }
-  | { id: number; grader: string }
+  | { id: number; ended: readonly string[]; begins?: string }
 
 const port = parentPort!
 const scorers = new Map<number, { scorer: Scorer; rows: SuiteRow[] }>()
+
+/** Tells at once of what begins: it may never let this thread go. What has ended can wait for that, or for a quiet moment. */
+class Reporter implements GraderWatch {
+  private readonly id: number
+  private ended: string[] = []
+  private quiet: NodeJS.Immediate | undefined
+
+  constructor(id: number) {
+    this.id = id
+  }
+
+  begins(grader: string): void {
+    this.post(grader)
+  }
+
+  ends(grader: string): void {
+    this.ended.push(grader)
+    this.quiet ??= setImmediate(() => this.post())
+  }
+
+  /** The answer says the rest. */
+  close(): void {
+    clearImmediate(this.quiet)
+  }
+
+  private post(begins?: string): void {
+    this.close()
+    this.quiet = undefined
+    port.postMessage({ id: this.id, ended: this.ended, begins } satisfies GraderMessage)
+    this.ended = []
+  }
+}
 
 const calls: { [K in GraderMethod]: (id: number, ...args: Parameters<GraderCalls[K]>) => unknown } = {
   async open(_, number, suite) {
     scorers.set(number, { scorer: await Scorer.open(suite), rows: suite.rows })
   },
-  score(id, number, row, response) {
+  async score(id, number, row, response) {
     const { scorer, rows } = scorers.get(number)!
-    return scorer.score(rows[row], response, (grader) => port.postMessage({ id, grader } satisfies GraderMessage))
+    const watch = new Reporter(id)
+    return scorer.score(rows[row], response, watch).finally(() => watch.close())
   },
   close(_, number) {
     scorers.delete(number)

@@ -6,18 +6,25 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isMainThread } from 'node:worker_threads'
-import type { AssertionValueFunction, AtomicTestCase, ProviderResponse } from 'promptfoo'
+import type { Assertion, AssertionValueFunction, AtomicTestCase, ProviderResponse } from 'promptfoo'
 import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { isReference, type SuiteAssertion } from '../grading/references.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
 import { loadTypeScript } from '../installed-promptfoo.ts'
+import { plainLine } from '../plain.ts'
 import { areFunctions, runFunctions, type Sample, type Scores } from './function-assertions.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 /** A grader failed to grade. */
 export class GraderError extends ParallelR1Error {
   override name = 'GraderError'
+}
+
+/** Hears which grader works: its reference, or the beginning of its code. */
+export interface GraderWatch {
+  begins(grader: string): void
+  ends(grader: string): void
 }
 
 /** Stands for weight 0, which promptfoo reports as score 0: small enough not to count beside others, and exact to divide by. */
@@ -37,7 +44,8 @@ export class Scorer {
   private readonly scorable: ScorableCheck
   private readonly functions = new Map<string, Promise<AssertionValueFunction | undefined>>()
   private readonly tests = new WeakMap<SuiteRow, Promise<ScorableTest>>()
-  private readonly begins = new AsyncLocalStorage<(grader: string) => void>()
+  private readonly watches = new AsyncLocalStorage<GraderWatch>()
+  private turn: Promise<void> | undefined
   /** What a grader threw; promptfoo would make it a score of 0. */
   private thrown: { reference: string; error: unknown } | undefined
 
@@ -73,17 +81,17 @@ export class Scorer {
   }
 
   /**
-   * Scores by metric name; assertions without `metric` are run for their errors only. `begins` hears the reference of each grader before it is
-   * called. Throws GraderError.
+   * Scores by metric name; assertions without `metric` are run for their errors only. `watch` hears of every grader before and after it works.
+   * Throws GraderError.
    */
-  async score(row: SuiteRow, providerResponse: ProviderResponse, begins?: (grader: string) => void): Promise<Record<string, number>> {
+  async score(row: SuiteRow, providerResponse: ProviderResponse, watch?: GraderWatch): Promise<Record<string, number>> {
     const { test, functions } = await this.testOf(row)
     const sample: Sample = { prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse }
     let result: Scores
     try {
       const { assertions, isGradingResult } = this.promptfoo
       const run = () => (functions ? runFunctions(sample, isGradingResult) : assertions.runAssertions(sample))
-      result = await (begins ? this.begins.run(begins, run) : run())
+      result = await (watch ? this.watches.run(watch, run) : run())
     } catch (error) {
       throw this.failure(row, 'an assertion', error)
     }
@@ -138,13 +146,24 @@ export class Scorer {
   private async resolveAssertion(assertion: SuiteAssertion): Promise<SuiteAssertion> {
     const weighed = assertion.weight === 0 ? { ...assertion, weight: NO_WEIGHT } : assertion
     if (assertion.assert) return { ...weighed, assert: await this.resolveAssertions(assertion.assert) }
-    const { value } = assertion
-    if (!isReference(value)) return weighed
-    const load = /^(not-)?javascript$/.test(assertion.type) ? await this.functionAt(value) : undefined
-    if (load) return { ...weighed, value: load }
+    const { type, value, metric, transform, contextTransform } = assertion
+    const load = isReference(value) && /^(not-)?javascript$/.test(type) ? await this.functionAt(value) : undefined
     // promptfoo resolves the rest (Python, text files) itself, relative to the working directory. A worker has that of its host.
-    if (isMainThread) process.chdir(this.suite.folder)
-    return weighed
+    if (isReference(value) && !load && isMainThread) process.chdir(this.suite.folder)
+    const runsMore = transform !== undefined || contextTransform !== undefined
+    if (load && !runsMore) return { ...weighed, value: load }
+    if (!runsMore && !/^(not-)?(javascript|python|ruby)$/.test(type)) return weighed
+    // Code that promptfoo runs is run within a function of ours, so that its name is known where it does not end.
+    const inner = { ...assertion, value: load ?? value } as Assertion
+    const run: AssertionValueFunction = (_, { prompt, vars, test, providerResponse }) =>
+      this.promptfoo.assertions.runAssertion({
+        prompt,
+        vars: vars as Sample['vars'],
+        test,
+        providerResponse: providerResponse!,
+        assertion: inner,
+      })
+    return { type: 'javascript', metric, weight: weighed.weight, value: this.guard(nameOf(assertion), run, true) }
   }
 
   /** The function behind a reference, guarded; undefined where promptfoo has to load it itself. */
@@ -157,15 +176,45 @@ export class Scorer {
     return loaded
   }
 
-  private guard(reference: string, fn: AssertionValueFunction): AssertionValueFunction {
+  /** `inTurn`: promptfoo begins it a little later than it is called, and nothing else begins until then. So what blocks this thread is what began last. */
+  private guard(name: string, fn: AssertionValueFunction, inTurn = false): AssertionValueFunction {
     return async (output, context) => {
-      this.begins.getStore()?.(reference)
+      const watch = this.watches.getStore()
+      while (watch && this.turn) await this.turn
+      const passOn = watch && inTurn ? this.takeTurn() : undefined
+      watch?.begins(name)
       try {
-        return await fn(output, context)
+        const result = fn(output, context)
+        return result instanceof Promise ? await result : result
       } catch (error) {
-        this.thrown ??= { reference, error }
+        this.thrown ??= { reference: name, error }
         throw error
+      } finally {
+        watch?.ends(name)
+        passOn?.()
       }
     }
   }
+
+  /** Ends with the function that is returned, or when the event loop goes round: what was called waits for something then. */
+  private takeTurn(): () => void {
+    let passOn = (): void => {}
+    const turn = new Promise<void>((resolve) => {
+      const round = setImmediate(() => passOn())
+      passOn = () => {
+        clearImmediate(round)
+        if (this.turn === turn) this.turn = undefined
+        resolve()
+      }
+    })
+    this.turn = turn
+    return passOn
+  }
+}
+
+/** What an error calls an assertion: its reference, or the beginning of its code. */
+function nameOf({ type, value, metric, transform, contextTransform }: SuiteAssertion): string {
+  if (isReference(value)) return value
+  const code = plainLine(String(value ?? transform ?? contextTransform)).trim()
+  return `${type}${metric ? ` of "${metric}"` : ''}: ${code.length > 60 ? `${code.slice(0, 60)}…` : code}`
 }

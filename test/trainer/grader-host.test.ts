@@ -49,17 +49,26 @@ describe('graders of others', () => {
     expect(execFileSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' })).toBe('{"m":0.5}')
   })
 
+  const inline = (value: string, more: object = {}): SuiteAssertion => ({ type: 'javascript', metric: 'm', value, ...more })
+
   // Every case starts a worker anew, and promptfoo in it.
-  it.each([['works for ever', 'endless'], ...(inProofs ? [['never answers', 'never']] : [])])(
-    'are ended and named where one %s',
-    async (_, name) => {
-      await expect(score(0.5, js('graders.ts:digits', 'd'), js(`crashes.mjs:${name}`))).rejects.toThrow(
-        new RegExp(`file://crashes.mjs:${name}.* gave no verdict within graderTimeout, 0.5 seconds, and was ended`),
-      )
-      // The next run has a worker of its own.
-      expect(await score(60, js('graders.ts:digits'))).toEqual([{ m: 0.5 }, { m: 0.5 }])
-    },
-  )
+  it.each<[string, SuiteAssertion, string]>([
+    ['a function works for ever', js('crashes.mjs:endless'), 'file://crashes.mjs:endless'],
+    ['inline code works for ever', inline('for (;;);\nreturn true'), 'javascript of "m": for (;;); return true'],
+    ...(inProofs
+      ? ([
+          ['a function never answers', js('crashes.mjs:never'), 'file://crashes.mjs:never'],
+          ['inline code never answers', inline('new Promise(() => {})'), 'javascript of "m": new Promise(() => {})'],
+          ['a transform never ends', inline('true', { transform: 'for (;;);\nreturn true' }), 'javascript of "m": true'],
+        ] as [string, SuiteAssertion, string][])
+      : []),
+  ])('are ended, and no other is named, where %s', async (_, assertion, name) => {
+    const ended = score(0.5, js('graders.ts:digits', 'd'), inline('output.length / 8', { metric: 'e' }), assertion)
+    const message = 'gave no verdict within graderTimeout, 0.5 seconds, and was ended'
+    await expect(ended).rejects.toThrow(`A grader (${name}) ${message}`)
+    // The next run has a worker of its own.
+    expect(await score(60, js('graders.ts:digits'))).toEqual([{ m: 0.5 }, { m: 0.5 }])
+  })
 
   it('do not end the process', async () => {
     await expect(score(60, js('crashes.mjs:exits'))).rejects.toThrow(/crashes.mjs:exits\) ended the process \(process.exit\(0\)\)/)
