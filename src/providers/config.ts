@@ -110,3 +110,32 @@ export function applyTestOptions(raw: ConfigObject, options: ConfigObject): Conf
   }
   return merged
 }
+
+/** Decoding settings that make another column of it, not another draw: prompts and labels belong to them. */
+const COLUMN_KEYS: readonly string[] = ['mode', 'system', 'chatTemplate', 'showTags']
+
+const OVERRIDABLE = DECODING_KEYS.filter((key) => !COLUMN_KEYS.includes(key))
+
+/**
+ * Decoding settings of the variable PR1_DECODING, such as `temperature=0, topP=0.95`: for one run they come before a suite's own. Throws
+ * ConfigError.
+ */
+export function decodingOverrides(env: Readonly<Record<string, string | undefined>>): ConfigObject {
+  const parts = (env.PR1_DECODING ?? '').split(/[\s,]+/).filter((part) => part !== '')
+  const overrides = Object.fromEntries(
+    parts.map((part) => {
+      const [key, value, rest] = part.split('=')
+      if (!value || rest !== undefined) {
+        throw new ConfigError(`PR1_DECODING needs key=value. Got "${part}". Write for example PR1_DECODING=temperature=0,topP=0.95.`)
+      }
+      if (!OVERRIDABLE.includes(key)) {
+        const nearest = nearestName(key, OVERRIDABLE)
+        const next = nearest ? `Did you mean "${nearest}"?` : `There are: ${OVERRIDABLE.join(', ')}.`
+        throw new ConfigError(`PR1_DECODING cannot set "${key}". ${next}`)
+      }
+      return [key, Number(value)]
+    }),
+  )
+  parseThinkingConfig(overrides, 'PR1_DECODING')
+  return overrides
+}

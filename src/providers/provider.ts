@@ -14,7 +14,7 @@ import { samplesFile } from '../store/location.ts'
 import { sampleKey } from '../store/sample.ts'
 import { type SampleStore, sharedSamples } from '../store/samples.ts'
 import type { ThinkRequest } from '../thinking/types.ts'
-import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from './config.ts'
+import { applyTestOptions, decodingOverrides, parseThinkingConfig, type ThinkingConfig } from './config.ts'
 import { readCopyIndex, SameDraws } from './copies.ts'
 import { equalPaths, isGreedy } from './greedy-paths.ts'
 import { wantsNewSample } from './no-cache.ts'
@@ -47,6 +47,8 @@ export class ParallelThinkingProvider implements ApiProvider {
   readonly #pool: ModelPool
   readonly #samples: SampleStore | undefined
   readonly #scorable: ScorableCheck
+  /** Laid over what config and tests say. */
+  readonly #overrides: ConfigObject
   readonly #sameDraws = new SameDraws()
   #lastPrompt: { of: unknown[]; read: ReadPrompt } | undefined
 
@@ -63,7 +65,9 @@ export class ParallelThinkingProvider implements ApiProvider {
       loadTypeScript: () => loadTypeScript(process.argv[1] ?? ''),
     })
     // An `env` block of the config comes before the process's.
-    const file = samplesFile({ configured: parsed.samples, basePath: basePath(this.config), env: { ...process.env, ...(env ?? {}) } })
+    const variables = { ...process.env, ...(env ?? {}) }
+    this.#overrides = decodingOverrides(variables)
+    const file = samplesFile({ configured: parsed.samples, basePath: basePath(this.config), env: variables })
     this.#samples = file === undefined ? undefined : sharedSamples(file)
   }
 
@@ -78,13 +82,19 @@ export class ParallelThinkingProvider implements ApiProvider {
     if (signal) setMaxListeners(0, signal)
     try {
       const raw = applyTestOptions(this.config, readObject(context?.prompt?.config ?? {}, "the test's options"))
-      const config = parseThinkingConfig(raw, "the test's options")
+      const config = parseThinkingConfig({ ...raw, ...this.#overrides }, "the test's options")
+      warnOnce(this, 'overrides', () => this.#overridden(), context)
       if (context) await checkRow(context, this.#scorable)
       return await this.#think(prompt, config, context, signal)
     } catch (error) {
       if (signal?.aborted) throw cancelled()
       return { error: localError(error) }
     }
+  }
+
+  #overridden(): string | undefined {
+    const set = Object.entries(this.#overrides).map(([key, value]) => `${key}: ${value}`)
+    return set.length > 0 ? `PR1_DECODING sets ${set.join(', ')} for "${this.label ?? this.#id}"` : undefined
   }
 
   /** promptfoo calls it at the end of a run (not of every run: see hooks.ts). */
@@ -124,6 +134,7 @@ export class ParallelThinkingProvider implements ApiProvider {
         repeatIndex,
         copyIndex,
         showTags: config.showTags,
+        overrides: this.#overrides,
         cached: stored !== undefined,
         report: reportLink({ evaluationId: context?.evaluationId, label: this.label ?? this.#id, seed: request.seed }),
         decode: (response) => (response.length > 0 ? tokenizer.decode(response, { keepSpecial: true }) : ''),

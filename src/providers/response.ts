@@ -1,4 +1,5 @@
 import type { ProviderResponse } from 'promptfoo'
+import type { ConfigObject } from '../config-keys.ts'
 import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
 import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
 import type { Segment, ThinkRequest, Thought } from '../thinking/types.ts'
@@ -18,6 +19,8 @@ export interface ThinkingMetadata {
   copyIndex?: number
   /** Seed of this request (not the configured one): the same seed and prompt decode the same. */
   seed: number
+  /** What PR1_DECODING set in place of the config. */
+  decoding?: ConfigObject
   promptTokens: number
   /** Response tokens, all paths and tags counted. */
   totalTokens: number
@@ -36,6 +39,8 @@ export interface ResponseOptions {
   /** Default 0. */
   copyIndex?: number
   showTags: boolean
+  /** Decoding settings that are not the config's. Default none. */
+  overrides?: ConfigObject
   /** The thought was stored: nothing was generated for this response. */
   cached?: boolean
   report?: string
@@ -44,7 +49,7 @@ export interface ResponseOptions {
 
 /** What promptfoo gets for one thought: the same whether it was just generated or stored, but for `cached` and `tokenUsage`. */
 export function toProviderResponse(thought: Thought, options: ResponseOptions): ProviderResponse {
-  const { request, repeatIndex, copyIndex = 0, showTags, cached = false, report, decode } = options
+  const { request, repeatIndex, copyIndex = 0, showTags, overrides = {}, cached = false, report, decode } = options
   const text = decode(thought.ids)
   const prompt = request.promptIds.length
   const total = prompt + thought.totalTokens
@@ -54,6 +59,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     repeatIndex,
     ...(copyIndex > 0 && { copyIndex }),
     seed: request.seed,
+    ...(Object.keys(overrides).length > 0 && { decoding: overrides }),
     promptTokens: prompt,
     totalTokens: thought.totalTokens,
     criticalPathTokens: thought.criticalPathTokens,

@@ -1,7 +1,7 @@
 /** Rows that say nothing about the model: an error, a grader that failed, nothing that scored. They are told, and count as no sample. */
 
 import { graderFailure } from '../assertions/crash.ts'
-import { type Fields, fields, isFields, list, number, type Row, text } from './rows.ts'
+import { type Fields, fields, isFields, list, number, type Results, type Row, text } from './rows.ts'
 import type { Experiment } from './samples.ts'
 
 export interface Exclusion {
@@ -35,20 +35,32 @@ function failureOf({ reason, metadata, assertion }: Fields): string | undefined 
   return `the grader${name ? ` of "${name}"` : ''} failed: ${failure}`
 }
 
-/** What is left out and the first cause of each kind, a line each; empty where every row is a sample. */
-export function describeExclusions({ samples, failed, columns }: Experiment): string[] {
+/** What is not there yet, what is left out and the first cause of each kind, a line each; empty where every row is a sample. */
+export function describeExclusions({ results, samples, failed, columns }: Experiment): string[] {
   const rows = samples.length + failed.length
   const share = (n: number) => `${n} of ${rows} row${rows === 1 ? '' : 's'}`
   const errors = failed.filter(({ exclusion }) => exclusion.kind === 'error')
-  const lines = errors
-    .slice(0, 1)
-    .map(
-      ({ column, exclusion }) =>
-        `${share(errors.length)} ended with an error and count as neither right nor wrong. The first, of ${columns[column].label}: ${exclusion.cause}`,
-    )
+  const lines = results.flatMap(describeUnfinished)
+  lines.push(
+    ...errors
+      .slice(0, 1)
+      .map(
+        ({ column, exclusion }) =>
+          `${share(errors.length)} ended with an error and count as neither right nor wrong. The first, of ${columns[column].label}: ${exclusion.cause}`,
+      ),
+  )
   const unscored = failed.map(({ exclusion }) => exclusion).filter(({ kind }) => kind === 'unscored')
   if (unscored.length > 0) lines.push(`${share(unscored.length)} had ${unscored[0].cause}. There is nothing to score in them.`)
   return lines
+}
+
+function describeUnfinished({ source, evalId, rows, unfinished }: Results): string[] {
+  if (!unfinished) return []
+  const planned = unfinished.planned === undefined ? '' : ` of at most ${unfinished.planned}`
+  const next = evalId === undefined ? '' : ` If nothing runs it any more, go on with: npx promptfoo eval --resume ${evalId}`
+  return [
+    `The evaluation ${evalId ?? source} has not finished. ${rows.length}${planned} rows are there, and the figures are of these.${next}`,
+  ]
 }
 
 const LONGEST = 400

@@ -7,7 +7,7 @@ import { describeCopies } from './problems.ts'
 export function analysisJson({ experiment, summaries, comparisons, curves, gate, seed }: Analysis): unknown {
   const label = <T extends { column: { label: string } }>({ column, ...rest }: T) => ({ column: column.label, ...rest })
   return {
-    sources: experiment.results.map(({ source, evalId, timestamp }) => ({ source, evalId, timestamp })),
+    sources: experiment.results.map(({ source, evalId, timestamp, unfinished }) => ({ source, evalId, timestamp, unfinished })),
     metric: experiment.metric ?? null,
     problems: experiment.problems.length,
     copies: experiment.copies ? { ...experiment.copies, note: describeCopies(experiment) } : null,

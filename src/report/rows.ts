@@ -29,6 +29,8 @@ export interface Results {
   promptfooVersion?: string
   durationMs?: number
   maxConcurrency?: number
+  /** Of an evaluation that is under way or was stopped: at most so many rows were to be made, where its config tells. */
+  unfinished?: { planned?: number }
   /** The `config` of every provider entry that is written out, by its label (or id). */
   configs: Map<string, Fields>
 }
@@ -71,8 +73,28 @@ export function readResults(file: string): Results {
     promptfooVersion: text(fields(saved.metadata).promptfooVersion),
     durationMs: number(fields(results.stats).durationMs),
     maxConcurrency: number(fields(saved.runtimeOptions).maxConcurrency),
+    ...(isUnfinished(saved) && { unfinished: { planned: plannedRows(saved) } }),
     configs: providerConfigs(config.providers),
   }
+}
+
+/** promptfoo keeps rows as they end, and how long the evaluation took when all have. */
+function isUnfinished({ runtimeOptions, results }: Fields): boolean {
+  return isFields(runtimeOptions) && number(fields(fields(results).stats).durationMs) === undefined
+}
+
+/** Tests times repeats times columns. The config does not tell of filters on the command line. Undefined where a test is more than a row. */
+function plannedRows({ config, runtimeOptions, results }: Fields): number | undefined {
+  const { tests, scenarios } = fields(config)
+  const columns = list(fields(results).prompts).length
+  if (!Array.isArray(tests) || tests.length === 0 || columns === 0 || list(scenarios).length > 0) return undefined
+  let rows = 0
+  for (const test of tests.map(fields)) {
+    const { repeat, disableVarExpansion } = fields(test.options)
+    if (disableVarExpansion !== true && Object.values(fields(test.vars)).some(Array.isArray)) return undefined
+    rows += number(repeat) ?? number(fields(runtimeOptions).repeat) ?? 1
+  }
+  return rows * columns
 }
 
 /** Rows of a file or of promptfoo's memory. Throws ReportError on the first that is none. */

@@ -125,7 +125,8 @@ function addColumns({ columns, results }: Experiment, result: Results): Map<numb
       if (columns.some((column) => column.label === label))
         label = `${label} (${results.length > 1 ? result.source : `column ${promptIdx + 1}`})`
       if (columns.some((column) => column.label === label)) label = `${label}, column ${columns.length + 1}`
-      const config = result.configs.get(provider) ?? {}
+      // The provider says where it was decoded otherwise than the config has it.
+      const config = { ...result.configs.get(provider), ...fields(metadataOf(row).decoding) }
       return [promptIdx, columns.push({ label, promptIdx, source: result.source, config, errors: 0, unscored: 0 }) - 1]
     }),
   )
@@ -153,7 +154,7 @@ function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | '
 
 function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'shape'> {
   const response = fields(row.response)
-  const metadata = isFields(response.metadata) ? response.metadata : fields(row.metadata)
+  const metadata = metadataOf(row)
   const scores = new Map<string, number>()
   for (const [name, value] of Object.entries(fields(row.namedScores))) {
     if (number(value) !== undefined) scores.set(name, Number(value))
@@ -167,6 +168,11 @@ function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTok
     finishReason: text(response.finishReason) ?? text(metadata.finishReason),
     shape: shapeOf(outputOf(row), metadata),
   }
+}
+
+function metadataOf(row: Row): Fields {
+  const { metadata } = fields(row.response)
+  return isFields(metadata) ? metadata : fields(row.metadata)
 }
 
 /** The response as text, as the assertions read it. */

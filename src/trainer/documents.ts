@@ -38,6 +38,14 @@ tests:
 
 The keys from \`mode\` to \`showTags\` can be set so. All others choose the model, and an error says that they belong to a provider entry.
 
+## For one run, from the environment
+
+| variable | meaning |
+| --- | --- |
+| \`PR1_DECODING\` | decoding settings for this run, such as \`temperature=0\` or \`temperature=0.6,topP=0.95\`. They come before those of config and tests, in every entry. All numbers from \`paths\` to \`seed\` can be set. Training does not read it |
+| \`PR1_SAMPLES\` | the file that keeps samples, or \`off\` |
+| \`PR1_REPORT\` | the server that links of samples lead to, or \`off\`. See [Evaluating](evaluate.md#from-promptfoos-view-to-a-sample) |
+
 ## What a response carries
 
 \`output\`, \`tokenUsage\`, \`logProbs\` (one for each token), \`finishReason\` and \`metadata\`. The metadata holds:
@@ -48,6 +56,7 @@ The keys from \`mode\` to \`showTags\` can be set so. All others choose the mode
 | \`repeatIndex\` | which repeat of the test this is; promptfoo itself keeps no record of it |
 | \`copyIndex\` | which copy of its problem the test is: 1 for the second, nothing for the first. See [copies](statistics.md#copies-of-a-problem) |
 | \`seed\` | the seed of this response |
+| \`decoding\` | what \`PR1_DECODING\` set |
 | \`promptTokens\`, \`totalTokens\` | tokens of the prompt, and of the response with all its paths |
 | \`criticalPathTokens\` | tokens along the longest chain |
 | \`tree\` | the blocks, with the text and the tokens of each path and summary |

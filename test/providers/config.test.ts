@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/engine/errors.ts'
-import { applyTestOptions, parseThinkingConfig } from '../../src/providers/config.ts'
+import { applyTestOptions, decodingOverrides, parseThinkingConfig } from '../../src/providers/config.ts'
 
 const config = (raw: object = {}) => parseThinkingConfig(raw, 'the config')
 
@@ -78,5 +78,31 @@ describe('applyTestOptions', () => {
     expect(() => applyTestOptions(own, { checkpoint: 'b' })).toThrow('cannot be set for one test')
     expect(() => applyTestOptions(own, { device: 'cpu' })).toThrow(ConfigError)
     expect(() => applyTestOptions(own, { numerics: 'fast' })).toThrow('cannot be set for one test')
+  })
+})
+
+describe('PR1_DECODING', () => {
+  const overrides = (text?: string) => decodingOverrides({ PR1_DECODING: text })
+
+  it('holds settings, one or several', () => {
+    expect(overrides()).toEqual({})
+    expect(overrides(' ')).toEqual({})
+    expect(overrides('temperature=0')).toEqual({ temperature: 0 })
+    expect(overrides('temperature=0.6,topP=0.95, seed=-2 maxTokens=64')).toEqual({ temperature: 0.6, topP: 0.95, seed: -2, maxTokens: 64 })
+  })
+
+  it.each([
+    ['temprature=0', 'PR1_DECODING cannot set "temprature". Did you mean "temperature"?'],
+    ['mode=sequential', 'PR1_DECODING cannot set "mode". There are: paths, '],
+    ['device=cpu', 'PR1_DECODING cannot set "device"'],
+    ['0', 'PR1_DECODING needs key=value. Got "0"'],
+    ['temperature=', 'needs key=value'],
+    ['temperature=0=1', 'needs key=value'],
+    ['temperature=-1', '"temperature" in PR1_DECODING must be a number of 0 or more. Got -1'],
+    ['temperature=cold', '"temperature" in PR1_DECODING'],
+    ['seed=0.5', '"seed" in PR1_DECODING'],
+  ])('refuses %s', (text, message) => {
+    expect(() => overrides(text)).toThrow(ConfigError)
+    expect(() => overrides(text)).toThrow(message)
   })
 })

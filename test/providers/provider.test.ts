@@ -115,6 +115,24 @@ describe('ParallelThinkingProvider', () => {
     expect(model.error).toContain('cannot be set for one test')
   })
 
+  it('takes them from the environment before all others, and says so', async () => {
+    vi.stubEnv('PR1_DECODING', 'temperature=0,maxTokens=9')
+    const target = provider({ mode: 'sequential' })
+    vi.unstubAllEnvs()
+    const warn = vi.fn()
+    const told = { ...context(0, { temperature: 1 }), logger: { warn } } as unknown as CallApiContextParams
+    const [one, two] = await Promise.all([told, context(1)].map((each) => target.callApi(prompts[0], each)))
+    expect(two.output).toBe(one.output)
+    expect(metadataOf(one).totalTokens).toBeLessThanOrEqual(9)
+    expect(metadataOf(one).decoding).toEqual({ temperature: 0, maxTokens: 9 })
+    expect(warn).toHaveBeenCalledWith(
+      expect.stringMatching(/PR1_DECODING sets temperature: 0, maxTokens: 9 for "parallel-r1:structured:seq/),
+    )
+    expect(target.config).not.toHaveProperty('temperature')
+    expect(new ParallelThinkingProvider({ config: base, env: { PR1_DECODING: 'seed=1' } }, pool)).toBeDefined()
+    expect(() => new ParallelThinkingProvider({ config: base, env: { PR1_DECODING: 'sed=1' } }, pool)).toThrow('Did you mean "seed"?')
+  })
+
   it('decodes a causal checkpoint as it was trained', async () => {
     const responses = await sweep(provider({ checkpoint: 'causal' }), 64)
     expect(responses.every((response) => metadataOf(response).attention === 'causal')).toBe(true)

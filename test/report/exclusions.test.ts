@@ -1,10 +1,13 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { analyze } from '../../src/report/analysis.ts'
 import { describeExclusions, exclusionOf } from '../../src/report/exclusions.ts'
-import type { Row } from '../../src/report/rows.ts'
+import { type Row, readResults } from '../../src/report/rows.ts'
 import { readExperiment } from '../../src/report/samples.ts'
 import { describeAnalysis } from '../../src/report/terminal.ts'
-import { results, row } from './synthetic.ts'
+import { results, row, saved } from './synthetic.ts'
 
 const experimentOf = (rows: Row[], metric?: string) => readExperiment([results(rows)], { metric })
 /** A row whose one assertion gave `part`. */
@@ -54,6 +57,34 @@ describe('a row that is no sample', () => {
     expect(exclusionOf(row({ problem: 1 }), 'answer')).toBeUndefined()
     expect(exclusionOf(graded(1, { reason: 'No answer found.' }), 'answer')).toBeUndefined()
     expect(exclusionOf(graded(1, { reason: 'The configuration error is fixed.' }), undefined)).toBeUndefined()
+  })
+})
+
+describe('an evaluation that has not finished', () => {
+  const tests = [{ vars: { n: '1' } }, { vars: { n: '2' }, options: { repeat: 3 } }]
+  const stopped = (config: object, durationMs?: number) => {
+    const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'pr1-unfinished-')), 'results.json')
+    const rows = [row({ problem: 1, right: true }), row({ problem: 2 })]
+    const results = { results: rows, prompts: [{}, {}], stats: { successes: 1, durationMs } }
+    writeFileSync(file, saved(rows, { results, config, runtimeOptions: { repeat: 4 } }))
+    return readResults(file)
+  }
+  const told = async (config: object, durationMs?: number) =>
+    describeAnalysis(await analyze(readExperiment([stopped(config, durationMs)]))).replace(/\s+/g, ' ')
+
+  it('says how many of its rows are there', async () => {
+    expect(await told({ tests })).toContain(
+      'The evaluation eval-test has not finished. 2 of at most 14 rows are there, and the figures are of these. If nothing runs it any more, go on with: npx promptfoo eval --resume eval-test',
+    )
+    expect(await told({ tests }, 5000)).not.toContain('finished')
+  })
+
+  it.each([
+    ['tests are in a file', { tests: 'file://tests.jsonl' }],
+    ['there are scenarios', { tests, scenarios: [{}] }],
+    ['a list makes several rows', { tests: [{ vars: { n: ['1', '2'] } }] }],
+  ])('does not guess how many where %s', async (_, config) => {
+    expect(await told(config)).toContain('has not finished. 2 rows are there')
   })
 })
 

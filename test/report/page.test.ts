@@ -120,6 +120,12 @@ describe('the page', () => {
     expect(page).not.toContain('secret-key')
   })
 
+  it('tells how a column was decoded where the run said otherwise than its config', async () => {
+    const configs = new Map([['alpha', { mode: 'parallel', temperature: 1 }]])
+    const rows = [row({ problem: 1, metadata: { decoding: { temperature: 0 } } })]
+    expect(drawPage(await analyze(readExperiment([{ ...results(rows), configs }])))).toMatch(/mode parallel.*temperature 0/)
+  })
+
   it('is whole with one column, one problem, one sample and no tokens', async () => {
     const page = await pageOf([row({ problem: 1, right: true })])
     expect(page).toContain('nothing to compare')
