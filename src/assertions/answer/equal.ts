@@ -77,6 +77,7 @@ type Ratio = Extract<Answer, { kind: 'ratio' }>
 
 /** 2:4 is 1:2, but half past four is not a quarter past two. */
 function sameRatio(a: Ratio, b: Ratio, work: Work): boolean {
+  if (isMixed(a) !== isMixed(b)) return false
   if (sameItems(a.items, b.items, work)) return true
   if (a.items.length !== b.items.length || isClock(a) || isClock(b)) return false
   const nodes = (ratio: Ratio): (Node | undefined)[] =>
@@ -89,6 +90,12 @@ function sameRatio(a: Ratio, b: Ratio, work: Work): boolean {
   if ([...left, ...right].every((node) => sameValue(node!, zero, work))) return false
   const equal = left.every((node, i) => i === 0 || sameValue(cross(node!, right[0]!), cross(left[0]!, right[i]!), work))
   return work.by('same ratio', equal && !sameValue(left[0]!, zero, work) === !sameValue(right[0]!, zero, work))
+}
+
+/** 1 cm : 2 m is no 1 : 2. */
+function isMixed({ items }: Ratio): boolean {
+  const units = items.map((item) => (item.kind === 'expression' ? item.unit : undefined))
+  return !units.includes(undefined) && new Set(units).size > 1
 }
 
 const isClock = ({ key, items }: Ratio): boolean => items.length <= 3 && /^\d{1,2}(?::[0-5]\d){1,2}$/.test(key)
@@ -106,7 +113,7 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
   }
   if (a.kind === 'ratio' && a.items.length === 2 && b.kind === 'expression') {
     const [left, right] = a.items
-    if (left.kind === 'expression' && right.kind === 'expression') {
+    if (left.kind === 'expression' && right.kind === 'expression' && left.unit === right.unit) {
       return sameValue({ kind: 'binary', op: '/', left: left.node, right: right.node }, b.node, work)
     }
   }
@@ -259,7 +266,7 @@ function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answe
 
 /** Right side minus left side. */
 function difference({ sides: [left, right] }: Extract<Answer, { kind: 'relation' }>): Node | undefined {
-  if (left.kind !== 'expression' || right.kind !== 'expression') return undefined
+  if (left.kind !== 'expression' || right.kind !== 'expression' || left.unit !== undefined || right.unit !== undefined) return undefined
   return { kind: 'binary', op: '-', left: right.node, right: left.node }
 }
 

@@ -176,10 +176,12 @@ const PRIMES: Readonly<Record<string, readonly [angle: string, length: string]>>
  */
 export function readCompound(tokens: readonly Token[], key: string): Quantity | undefined {
   const negative = isSign(tokens[0], '-')
-  const start = negative ? 1 : 0
+  // $10 and 25 cents
+  const money = currencySign(tokens[negative ? 1 : 0])
+  const start = (negative ? 1 : 0) + (money === undefined ? 0 : 1)
   if (tokens.length > COMPOUND_TOKENS || tokens[start]?.kind !== 'number' || tokens.at(-1)!.kind === 'number') return undefined
   if (tokens.filter(({ kind }) => kind === 'number').length < 2) return undefined
-  const parts = compoundParts(tokens.slice(start))
+  const parts = compoundParts(tokens.slice(start), money)
   if (!parts || parts.length < 2) return undefined
   const kinds = parts.map(({ unit }) => unit)
   const angle = kinds[0] === '°' || measuresOf(kinds[0])[0]?.dimensions.angle === 1
@@ -207,7 +209,8 @@ interface Part {
   separated: boolean
 }
 
-function compoundParts(tokens: readonly Token[]): Part[] | undefined {
+/** Numbers and their units. `money` is the unit of the first where a currency sign stands before it. */
+function compoundParts(tokens: readonly Token[], money: string | undefined): Part[] | undefined {
   const parts: Part[] = []
   let separated = false
   for (let i = 0; i < tokens.length; ) {
@@ -218,7 +221,7 @@ function compoundParts(tokens: readonly Token[]): Part[] | undefined {
     const written = words(tokens.slice(from, i)).trim()
     const unit = written.replace(/^-|[\s,+]{1,4}$|[\s,]{0,3}\band[\s,]{0,3}$/g, '').trim()
     const circle = /^\^ ?\{? ?\\circ ?\}?$/.test(unit)
-    const named = circle ? '°' : unit
+    const named = circle ? '°' : parts.length === 0 && unit === '' ? (money ?? '') : unit
     if (!Object.hasOwn(PRIMES, named) && !isAlone(named)) return undefined
     parts.push({ value: number.value, unit: named, separated })
     separated = /(?:,|\band)[\s,]{0,3}$/.test(written)

@@ -6,6 +6,7 @@ import { deniesValue } from './labels.ts'
 import type { Work } from './limits.ts'
 import { linearForm } from './linear.ts'
 import { type Answer, BLANK, type Node } from './node.ts'
+import { isMeasure } from './units.ts'
 import { infinitySign, realValue, sameReal, variables } from './values.ts'
 
 type End = BigFloat | 'infinite'
@@ -116,14 +117,17 @@ function interval(answer: Extract<Answer, { kind: 'tuple' }>, work: Work): RealS
 }
 
 function end(answer: Answer, sign: number, work: Work): End | undefined {
-  if (answer.kind !== 'expression') return undefined
+  if (answer.kind !== 'expression' || isMeasured(answer)) return undefined
   const infinite = infinitySign(answer.node)
   if (infinite !== 0) return infinite === sign ? 'infinite' : undefined
   return realValue(answer.node, work)
 }
 
+/** 5 cm is no point of the real line. */
+const isMeasured = ({ unit }: Extract<Answer, { kind: 'expression' }>): boolean => unit !== undefined && isMeasure(unit)
+
 function point(answer: Answer, work: Work): RealSet | undefined {
-  const at = answer.kind === 'expression' ? realValue(answer.node, work) : undefined
+  const at = answer.kind === 'expression' && !isMeasured(answer) ? realValue(answer.node, work) : undefined
   return at && { kind: 'interval', low: at, high: at, lowClosed: true, highClosed: true }
 }
 

@@ -3,6 +3,7 @@
 import { parseRational, type Rational, rational } from '../rational.ts'
 import { closingBrace } from './boxed.ts'
 import { LIMITS, TooComplex } from './limits.ts'
+import { parseUnit } from './units.ts'
 import {
   ALIASES,
   FUNCTIONS,
@@ -249,7 +250,7 @@ class Tokenizer {
       this.at = close + 1
     } else if (this.at < this.text.length) inner = this.text[this.at++]
     else return
-    const plain = inner.replace(/[{}$\\~]|\\[a-z]+/g, ' ').trim()
+    const plain = (inner.includes('\\') ? plainUnits(inner) : inner).replace(/[{}$\\~]/g, ' ').trim()
     const prose = TEXT_COMMANDS.has(command)
     if (/^(?:,?\s*and|,?\s*or),?$/i.test(plain)) this.push({ kind: 'sign', text: /and/i.test(plain) ? 'and' : 'or', space: true })
     else if (command === 'mathbb' && plain === 'R') this.push({ kind: 'sign', text: '\\R', space: this.space })
@@ -257,9 +258,16 @@ class Tokenizer {
     else if (prose && FUNCTIONS.has(plain) && (plain === 'cis' || this.text[this.at] === '('))
       this.push({ kind: 'function', text: plain, space: this.space })
     else if (!prose && this.isUprightUnit(command, inner, plain)) this.push({ kind: 'text', text: plain, space: true })
+    else if (inner.includes('\\') && plain.length > 1 && this.isBehindValue() && parseUnit(plain)?.strict)
+      this.push({ kind: 'text', text: plain, space: true })
     else if (!prose && plain.length === 1) this.push({ kind: 'name', text: plain, space: this.space })
     else if (/^[-+]?[\d.,\s]+$/.test(plain) || (inner.includes('\\') && !/[a-zA-Z]{2}/.test(plain))) this.splice(inner)
     else if (plain !== '') this.push({ kind: 'text', text: plain, space: true })
+  }
+
+  private isBehindValue(): boolean {
+    const before = this.tokens.at(-1)
+    return before?.kind === 'number' || /^(?:[)}]|\\pi)$/.test(before?.text ?? '')
   }
 
   /** The letter of a unit: behind a blank as in 100\\mathrm{~m}, or upright behind a number. */
@@ -389,6 +397,18 @@ class Tokenizer {
     this.at += match[0].length
     return exponent
   }
+}
+
+/** Fractions, products, micro, ohm and degrees of a unit inside \\mathrm or \\text, without commands. */
+function plainUnits(inner: string): string {
+  return inner
+    .slice(0, LIMITS.candidate)
+    .replace(/\^ ?\{(-?\d)\}/g, '^$1')
+    .replace(/\\[dt]?frac ?\{([^{}]{1,60})\} ?\{([^{}]{1,60})\}/g, '$1/$2')
+    .replace(/\\(?:cdot|times)(?![a-zA-Z])/g, '*')
+    .replace(/\\mu(?![a-zA-Z]) ?/g, 'µ')
+    .replace(/\\Omega(?![a-zA-Z])/g, 'Ω')
+    .replace(/\^? ?\{? ?\\circ(?![a-zA-Z]) ?\}?/g, '°')
 }
 
 /** Length of the period of digits that an ellipsis follows: three equal ones or a group twice; 0 where nothing repeats. */
