@@ -1,5 +1,6 @@
 /** Numbers in sentences: which one a sentence states, and which ones only say of what, for what or by when. */
 
+import { quantityEnd } from './extent.ts'
 import { isAnswer } from './formulas.ts'
 import { isMeasure } from './units.ts'
 
@@ -39,8 +40,6 @@ const OPERATED =
 /** And of the one before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
 const OPERATES =
   /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|to the (?:power|\w{3,8} power)|(?:less|fewer) than\b|or (?:more|less|fewer)\b|and a half)/i
-const SCALED =
-  /^\s?(?:hundredths?|thousandths?|tenths?|ninths?|eighths?|sevenths?|sixths?|fifths?|fourths?|quarters?|thirds?|hal(?:f|ves)|percent|per cent|permille|hundred|thousand|million|billion|trillion|dozen)\b/i
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**
@@ -60,6 +59,7 @@ export function statedNumber(text: string): Found | undefined {
   let end = 0
   let previous: { at: number; oblique: boolean } | undefined
   for (const match of clause.matchAll(NUMBER)) {
+    if (match.index < end) continue
     const before = clause.slice(end, match.index)
     const joined = previous !== undefined && (COORDINATED.test(before) || isMeasured(before))
     if (!joined) oblique = isOblique(before.slice(-120), previous !== undefined)
@@ -73,7 +73,7 @@ export function statedNumber(text: string): Found | undefined {
     if (!oblique) stated = found
     last = found
     previous = { at, oblique }
-    end = behind
+    end = Math.max(behind, at + (value?.length ?? 0))
   }
   return stated ?? last
 }
@@ -103,8 +103,8 @@ function wholeNumber(clause: string, start: number, end: number): string | undef
     return undefined
   const behind = clause.slice(end, end + 40)
   if (OPERATES.test(behind)) return undefined
-  const scale = SCALED.exec(behind)
-  if (scale) return clause.slice(start, end) + scale[0]
+  const quantity = quantityEnd(clause, start, end)
+  if (quantity > end) return (/[$€£\ue000]$/.exec(clause.slice(0, start))?.[0] ?? '') + clause.slice(start, quantity)
   let from = start
   let to = end
   while (from > 0 && !BOUNDARY.test(clause[from - 1])) from--
@@ -124,7 +124,7 @@ function wholeNumber(clause: string, start: number, end: number): string | undef
   const run = clause.slice(from, to).replace(/^[(*_"'“~≈:[]{1,4}/, '')
   const word = run.replace(/[.,;:!?)*_"'”\]]{1,6}$/, '')
   const number = clause.slice(start, end)
-  if (word.replace(/^[-−]?[$€£\ue000]/, '') === number || word === number) return number
+  if (word.replace(/^[-−]?[$€£\ue000]/, '') === number || word === number) return word
   if (RATE.exec(word)?.[1] === number) return number
   if (/^[$€£\ue000]?[\d.,]+[:)]/.test(word)) return undefined
   const closed = /[)\]}]$/.test(run) && isAnswer(run) ? run : word
@@ -146,7 +146,14 @@ export function resultAt(text: string, at: number): string | undefined {
 /** The last part between commas, semicolons or "so" that holds a number. */
 function lastClause(sentence: string): string {
   const clauses = sentence.split(/[,;:]\s|\s(?:so|thus|therefore|hence)\s/i)
-  return clauses.findLast((clause) => /\d/.test(clause)) ?? sentence
+  const last = clauses.findLastIndex((clause) => /\d/.test(clause))
+  if (last < 0) return sentence
+  // 3 days, 4 hours
+  const joined = last > 0 ? `${clauses[last - 1]}, ${clauses[last]}` : ''
+  const before = /\d{1,9}(?:\.\d{1,9})? ?[a-z]{1,10}$/i.exec(clauses[last - 1] ?? '')
+  const goesOn =
+    before && sentence.includes(joined) && quantityEnd(joined, before.index, before.index + /^[\d.]+/.exec(before[0])![0].length)
+  return goesOn && goesOn > clauses[last - 1].length ? joined : clauses[last]
 }
 
 /** Whether what stands before a number makes it a mere circumstance. `second`: another number stands before that. */

@@ -67,6 +67,8 @@ function lexemes(text: string): string[] {
     .replace(/\b([ap])\.m\b\.?/gi, '$1m')
     .replace(/\bU\.S\.?/g, 'US')
     .replace(/(?<=[A-Za-z])\.(?=[A-Za-z])/g, '*')
+  // A digit behind a blank is no exponent: 5 ft 3.
+  if (/[\p{L}°]\s+\d/u.test(plain)) return ['?']
   return plain.match(/[\p{L}°$€£¥₹₩¢₽₺₪฿₫₱₦₴₿][\p{L}$'’]*|\d+|[\^*/(){}-]|[^\s.,~\\]/gu) ?? []
 }
 
