@@ -32,7 +32,7 @@ export function choiceReference(
 }
 
 const LETTERED =
-  /^(\\(?:text|textbf|mathrm|mathbf)\s?\{)?\s?(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=[\s$}\\~])))\s?(\})?((?:\s|\\[ ,;!]|~|\\q?quad(?![a-z])){0,4})(\S.*)$/s
+  /^(\\(?:text|textbf|mathrm|mathbf)\s?\{)?\s?(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=[\s$}\\~])))(\s?\})?((?:\s|\\[ ,;!]|~|\\q?quad(?![a-z])){0,4})(\S.*)$/s
 /** Behind a letter these go on with a formula, or with another choice. */
 const NO_OPTION =
   /^(?:[+*/^=<>_,;&|)]|-(?!\s?[\d$\\])|\\(?:cup|cap|cdot|times|setminus|in|to|land|lor|[lg]eq?|neq?|pm)(?![a-z])|(?:and|or)\W)/

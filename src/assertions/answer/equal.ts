@@ -163,7 +163,8 @@ type Row = Extract<Answer, { kind: 'tuple' }>
 /** A row of a matrix written as lists in brackets: [[1, 2], [3, 4]]. */
 const isRow = (answer: Answer): answer is Row => answer.kind === 'tuple' && answer.open === '[' && answer.close === ']'
 
-const isValue = (answer: Answer): boolean => answer.kind === 'expression' || (answer.kind === 'tuple' && answer.items.every(isValue))
+const isValue = (answer: Answer): boolean =>
+  answer.kind === 'expression' || (answer.kind === 'tuple' && answer.open === '(' && answer.close === ')' && answer.items.every(isValue))
 
 function sameRealSet(a: Answer, b: Answer, work: Work): boolean {
   if (!isRealSetOnly(a) && !isRealSetOnly(b)) return false
@@ -201,8 +202,11 @@ function sameCollection(a: Extract<Answer, { kind: 'list' | 'set' }>, b: Extract
   if (Math.max(left.length, right.length) > UNORDERED) return sameItems(left, right, work)
   const [bound, other] = [bindings(left), bindings(right)]
   if (bound || other) return work.by('same values of the same names', sameBindings(bound, other, [a, b], work, sameInside))
-  // "p and q" is not "p or q", but "2 and 3" are the solutions "2 or 3".
-  if (a.kind === 'list' && b.kind === 'list' && a.word && b.word && a.word !== b.word && [...left, ...right].some(isStatement)) return false
+  // "p and q" is not "p or q", nor are inequalities, but "2 and 3" are the solutions "2 or 3".
+  const items = [...left, ...right]
+  if (a.word !== b.word && (a.word === 'and' || b.word === 'and')) {
+    if (items.some(isRealSetOnly) || (a.word && b.word && items.some(isStatement))) return false
+  }
   const within = (items: readonly Answer[], others: readonly Answer[]): boolean =>
     items.every((item) => others.some((other) => sameInside(item, other, work)))
   return work.by('same items in any order', within(left, right) && within(right, left))

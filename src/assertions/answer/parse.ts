@@ -87,6 +87,8 @@ export function parseExpression(tokens: readonly Token[]): { node: Node; used: n
   return { node, used: tokens.length - parser.remaining() }
 }
 
+const isOpening = (token: Token | undefined): token is Token => token?.kind === 'sign' && /^(?:[([{]|\\\{)$/.test(token.text)
+
 class ExpressionParser {
   private at = 0
   private depth = 0
@@ -462,7 +464,10 @@ class ExpressionParser {
         exponent = this.take('-') ? { kind: 'negate', of: this.argument() } : this.argument()
       }
     }
+    const bare = !isOpening(this.tokens[this.at])
     const args = this.functionArguments()
+    // "max 5" is a name and its value.
+    if (bare && /^(?:max|min|gcd|lcm)$/.test(name)) throw new NoExpression(`${name} of one number`)
     const [fewest, most] = ARGUMENTS[name] ?? [1, 1]
     if (args.length < fewest || args.length > most) throw new NoExpression(`${name} of ${args.length} arguments`)
     let call: Node
@@ -483,7 +488,7 @@ class ExpressionParser {
 
   private functionArguments(): Node[] {
     const open = this.tokens[this.at]
-    if (open?.kind === 'sign' && (open.text === '(' || open.text === '[' || open.text === '{' || open.text === '\\{')) {
+    if (isOpening(open)) {
       this.at++
       const args = [this.sum()]
       while (this.take(',')) args.push(this.sum())

@@ -131,17 +131,30 @@ function readTokens(all: readonly Token[], depth: number): Answer {
   )
 }
 
-/** What stands behind words that announce it, \\text{The answer is }42, or behind the name of a point, P(3, -4). */
+/** A value behind words that name or announce it, \\text{Total: }42, or behind the name of a point, P(3, -4). */
 function readLabelled([label, ...rest]: readonly Token[], depth: number): Answer | undefined {
-  if (label.kind === 'text')
-    return /(?:\s(?:is|are|equals)|:)$/i.test(label.text) && !deniesValue(label.text) && rest.length > 0
-      ? readTokens(rest, depth + 1)
-      : undefined
+  if (label.kind === 'text') {
+    if (rest.length === 0 || !/(?:\s(?:is|are|equals)|:)$/i.test(label.text) || deniesValue(label.text)) return undefined
+    const value = readTokens(rest, depth + 1)
+    return ANNOUNCING.test(label.text) ? value : named({ kind: 'text', text: label.text, key: canonical([label]) }, value)
+  }
   if (label.kind !== 'name' || !/^[ABD-Z]$/.test(label.text) || !isSign(rest[0], '(') || matching(rest) !== rest.length - 1)
     return undefined
   const point = readTokens(rest, depth + 1)
-  return point.kind === 'tuple' ? point : undefined
+  return point.kind === 'tuple'
+    ? named({ kind: 'expression', node: { kind: 'symbol', name: label.text }, key: label.text }, point)
+    : undefined
 }
+
+/** Words that announce any value, and give it no name. */
+const ANNOUNCING = /\b(?:answers?|values?|results?|solutions?|it|this|which|so|thus|hence|therefore)\b/i
+
+const named = (name: Answer, value: Answer): Answer => ({
+  kind: 'relation',
+  sides: [name, value],
+  ops: ['='],
+  key: `${name.key}=${value.key}`,
+})
 
 /** Numbers and sets in words; \\text{42 apples} as what is inside. */
 function readWords(tokens: readonly Token[], text: Extract<Answer, { kind: 'text' }>, depth: number): Answer {

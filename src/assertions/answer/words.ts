@@ -126,7 +126,7 @@ export function plainWords(text: string): string {
     .replace(ARTICLE, '$1')
     .replace(/(?<=[a-z]{2})-(?=[a-z]{2})/g, '')
     .replace(/(\d)\s+(?=\d)/g, '$1_')
-    .replace(/\\(?:text|mathrm|mbox)|[\s{}!?"'`*$]|[.,;:](?!\d)/g, '')
+    .replace(/\\(?:text|mathrm|mbox)|[\s{}?"'`*$]|(?<=[^\s(,&|])!|[.,;:](?!\d)/g, '')
     .slice(0, 4096)
   return Object.hasOwn(SAME, plain) ? SAME[plain] : plain
 }
