@@ -10,7 +10,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { allAssertions, isReference, type SuiteAssertion } from '../grading/references.ts'
 import { startWorker } from '../start-worker.ts'
 import type { GraderCalls, GraderMessage, GraderMethod, GraderRequest } from './grader-worker.ts'
-import { GraderError, Scorer } from './scoring.ts'
+import { GraderError, GradersEndedError, Scorer } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 /** What grades the rows of a suite. */
@@ -95,7 +95,7 @@ class GraderHost {
 
   call<K extends GraderMethod>(method: K, timeout: number, ...args: Parameters<GraderCalls[K]>): Promise<ReturnType<GraderCalls[K]>> {
     return new Promise((resolve, reject) => {
-      if (this.ended) return reject(new GraderError('The graders have ended. Go on with --resume.'))
+      if (this.ended) return reject(new GradersEndedError('The graders have ended. Go on with --resume.'))
       const id = this.nextId++
       if (this.pending.size === 0) this.begin(timeout)
       this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject, graders: [] })
@@ -143,7 +143,7 @@ class GraderHost {
     this.rest()
     const graders = new Set([...this.pending.values()].flatMap((pending) => pending.graders))
     const who = graders.size > 0 ? `A grader (${[...graders].join(' or ')})` : 'An assertion of promptfoo'
-    const error = new GraderError(`${who} ${what} Nothing was learnt from this step: go on with --resume.`)
+    const error = new GradersEndedError(`${who} ${what} Nothing was learnt from this step: go on with --resume.`)
     for (const { reject } of this.pending.values()) reject(error)
     this.pending.clear()
   }

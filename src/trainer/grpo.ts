@@ -15,7 +15,7 @@ import { lossNamed } from './losses/index.ts'
 import { meanOver, type Tally } from './losses/loss.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
-import { checkMetrics, compileReward } from './rewards.ts'
+import { checkMetrics, compileReward, resolveDoubts } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
 import type { Suite } from './suite.ts'
@@ -25,10 +25,11 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   const { microBatchTokens } = stage
   const { attention } = session.checkpoint.parallel
   const reward = await compileReward(stage.reward)
-  const warnings = checkMetrics(reward, suite)
+  const doubts = checkMetrics(reward, suite)
   const loss = lossNamed('clipped')(stage)
   const graders = await openGraders(suite, stage.graderTimeout)
   const rollouts = new Rollouts(session, stage, suite, graders)
+  const warnings = await resolveDoubts(reward, suite, doubts, (row) => rollouts.gradeEmpty(row))
   const { request, budgets } = rollouts.first
   const { paths, maxBlocks, mode } = request
 

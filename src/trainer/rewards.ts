@@ -7,7 +7,8 @@ import type { MathJsInstance, MathNode } from 'mathjs'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { allAssertions } from '../grading/references.ts'
 import { nearestName } from '../nearest-name.ts'
-import type { Suite } from './suite.ts'
+import { GraderError, GradersEndedError } from './scoring.ts'
+import type { Suite, SuiteRow } from './suite.ts'
 
 /** A reward that cannot be computed for a sample. Nothing was learnt from its step. */
 export class RewardError extends ParallelR1Error {
@@ -85,13 +86,20 @@ const EXAMPLE = 'Write for example "answer", "2 * answer - 1" or "mod(step - 1, 
 /** Metrics that assertions of this package report beside their own, for some settings. */
 const REPORTED = new Set(['answer_robust', 'answer_paper_strict', 'rescue'])
 
+/** A name of the reward that no assertion of the row has, and that a grader may report by itself. */
+export interface Doubt {
+  symbol: string
+  /** Index of the first row of its kind. */
+  row: number
+}
+
 /**
- * Checks, before a token is sampled, that every row of the suite has the metrics that the reward names. Returns warnings: a grader that is not
- * of this package may report further metrics itself.
+ * Checks, before a token is sampled, that every row of the suite has the metrics that the reward names. Returns what cannot be told from the
+ * config: a grader that is not of this package may report further metrics.
  * @throws ConfigError naming the test, the metric and the nearest name
  */
-export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pick<Suite, 'file' | 'rows'>): string[] {
-  const warnings = new Set<string>()
+export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pick<Suite, 'file' | 'rows'>): Doubt[] {
+  const doubts = new Map<string, Doubt>()
   for (const [index, row] of rows.entries()) {
     const where = `test ${index + 1} of ${file}`
     const assertions = allAssertions(row.test.assert ?? [])
@@ -108,23 +116,55 @@ export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pi
       }
       names.set(symbol, metric)
     }
-    const open = assertions.some(({ metric, value }) => metric?.includes('{{') || !/^package:parallel-r1:/.test(String(value)))
+    const open = assertions.filter(({ metric, value }) => metric?.includes('{{') || !/^package:parallel-r1:/.test(String(value)))
     for (const symbol of symbols) {
       if (names.has(symbol) || REPORTED.has(symbol)) continue
       const nearest = nearestName(symbol, [...names.keys()])
-      if (nearest !== undefined || !open) {
-        const next = nearest ? `Did you mean "${nearest}"?` : `Correct the expression, or give an assertion \`metric: ${symbol}\`.`
-        const present = [...names.keys()].join(', ') || 'none'
-        throw new ConfigError(
-          `The reward "${expression}" uses "${symbol}", which no assertion of ${where} has. ${next} There are: ${present}.`,
-        )
-      }
-      warnings.add(
-        `Warning: no assertion has the metric "${symbol}" of the reward. The run stops at the first sample for which no grader reports it`,
-      )
+      if (nearest !== undefined || open.length === 0) throw noMetric(expression, symbol, where, [...names.keys()], nearest)
+      const kind = `${symbol} ${JSON.stringify(open)}`
+      if (!doubts.has(kind)) doubts.set(kind, { symbol, row: index })
     }
   }
-  return [...warnings]
+  return [...doubts.values()]
+}
+
+/**
+ * Clears doubts by one grading of an empty answer each, which a model may give: a reward needs its metrics for every answer. Returns warnings
+ * where a grader fails on it, for it may not fail on others.
+ * @throws ConfigError naming the test, the metric and what is there; GradersEndedError
+ */
+export async function resolveDoubts(
+  { expression }: Reward,
+  { file, rows }: Pick<Suite, 'file' | 'rows'>,
+  doubts: readonly Doubt[],
+  gradeEmpty: (row: SuiteRow) => Promise<Record<string, number>>,
+): Promise<string[]> {
+  const warnings: string[] = []
+  for (const index of new Set(doubts.map(({ row }) => row))) {
+    const where = `test ${index + 1} of ${file}`
+    let reported: string[]
+    try {
+      reported = Object.keys(await gradeEmpty(rows[index])).map(symbolOf)
+    } catch (error) {
+      if (!(error instanceof GraderError) || error instanceof GradersEndedError) throw error
+      const symbols = doubts.filter(({ row }) => row === index).map(({ symbol }) => `"${symbol}"`)
+      const said = error.message.split('\n')[0]
+      warnings.push(
+        `Warning: ${symbols.join(' and ')} of the reward cannot be looked for, as an empty answer of ${where} cannot be graded. ${said}`,
+      )
+      continue
+    }
+    const missing = doubts.find(({ symbol, row }) => row === index && !reported.includes(symbol))
+    if (missing) throw noMetric(expression, missing.symbol, where, reported, nearestName(missing.symbol, reported))
+  }
+  return warnings
+}
+
+function noMetric(expression: string, symbol: string, where: string, present: readonly string[], nearest?: string): ConfigError {
+  const next = nearest ? `Did you mean "${nearest}"?` : `Correct the expression, or give an assertion \`metric: ${symbol}\`.`
+  return new ConfigError(
+    `The reward "${expression}" uses "${symbol}", which no assertion of ${where} has. ${next} There are: ${present.join(', ') || 'none'}.`,
+  )
 }
 
 function scopeOf(metrics: Readonly<Record<string, number>>): Map<string, number> {

@@ -82,19 +82,32 @@ export class Rollouts {
     return { request: toRequest(config, checkpoint, ids, 0), budgets: budgetsOf(config, checkpoint) }
   }
 
+  /** Metrics of a response that ended at once. */
+  async gradeEmpty(row: SuiteRow): Promise<Record<string, number>> {
+    const { config, ids: promptIds } = this.promptOf(row)
+    const request = toRequest(config, this.session.checkpoint, promptIds, 0)
+    const trajectory = { promptIds, segments: [], exclusionSets: [], temperature: request.temperature }
+    const thought: Thought = { trajectory, ids: [], finishReason: 'stop', totalTokens: 0, criticalPathTokens: 0, blocks: [] }
+    return this.grade(row, thought, request, 0)
+  }
+
   private async one(thinker: Thinker, row: SuiteRow, address: [number, number, number], signal: AbortSignal): Promise<Rollout> {
     const { session, stage } = this
     const { config, ids } = this.promptOf(row)
-    const { tokenizer } = session.checkpoint
     const request = toRequest(config, session.checkpoint, ids, derivedSeed(session.seed, 'rollout', stage.name, ...address))
     const thought = await thinker.think(request, signal)
+    return { thought, metrics: await this.grade(row, thought, request, address[2]) }
+  }
+
+  private grade(row: SuiteRow, thought: Thought, request: ThinkRequest, repeatIndex: number): Promise<Record<string, number>> {
+    const { tokenizer } = this.session.checkpoint
     const response = toProviderResponse(thought, {
       request,
-      repeatIndex: address[2],
-      showTags: config.showTags,
+      repeatIndex,
+      showTags: this.promptOf(row).config.showTags,
       decode: (part) => (part.length > 0 ? tokenizer.decode(part, { keepSpecial: true }) : ''),
     })
-    return { thought, metrics: await this.graders.score(row, response) }
+    return this.graders.score(row, response)
   }
 
   private promptOf(row: SuiteRow): Prompt {

@@ -21,6 +21,11 @@ export class GraderError extends ParallelR1Error {
   override name = 'GraderError'
 }
 
+/** A grader ended all of them: it hung, or ended the process. */
+export class GradersEndedError extends GraderError {
+  override name = 'GradersEndedError'
+}
+
 /** Hears which grader works: its reference, or the beginning of its code. */
 export interface GraderWatch {
   begins(grader: string): void

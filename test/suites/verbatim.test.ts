@@ -75,7 +75,7 @@ const hostile = [
   '{{ env.PATH }}',
   'ends in a line break\n',
   'in two\n\n',
-  'file:///etc/hostname',
+  'file://rows.json',
   'package:parallel-r1:mathAnswer',
   "$& $` $' $1 %s \\n \\\\ \\u0041",
   '["a", {"b": "{{ c }}"}]',

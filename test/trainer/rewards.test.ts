@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
-import { checkMetrics, compileReward, RewardError, symbolOf } from '../../src/trainer/rewards.ts'
+import { checkMetrics, compileReward, RewardError, resolveDoubts, symbolOf } from '../../src/trainer/rewards.ts'
+import { GraderError, GradersEndedError } from '../../src/trainer/scoring.ts'
+import type { SuiteRow } from '../../src/trainer/suite.ts'
 
 /** c: correct, p: a block (the metric says 0 or 1), f: valid structure. */
 interface Case {
@@ -122,9 +124,47 @@ describe('the metrics of a suite', () => {
   })
 
   it('may be reported by a grader that nobody knows before it runs', async () => {
-    expect(await check('tempo + 1', [file('answer')])).toEqual([expect.stringMatching(/no assertion has the metric "tempo"/)])
+    const answer = [file('answer')]
+    expect(await check('tempo + 1', answer, answer, [...answer, own('more')])).toEqual([{ symbol: 'tempo', row: 0 }])
+    expect(await check('tempo', answer, [file('structure')])).toEqual([
+      { symbol: 'tempo', row: 0 },
+      { symbol: 'tempo', row: 1 },
+    ])
     expect(await check('rescue', [own('answer')])).toEqual([])
     await expect(check('tempo', [own('answer')])).rejects.toThrow('uses "tempo"')
+  })
+
+  it('are then looked for in the grades of an empty answer', async () => {
+    const rows: SuiteRow[] = [file('a'), file('b')].map((one) => ({ prompt: '', promptConfig: {}, vars: {}, test: { assert: [one] } }))
+    const asked: number[] = []
+    const resolve = async (grade: () => Record<string, number>) =>
+      resolveDoubts(
+        await compileReward('tempo + pause'),
+        { file: 'rl.yaml', rows },
+        [
+          { symbol: 'tempo', row: 0 },
+          { symbol: 'pause', row: 0 },
+          { symbol: 'tempo', row: 1 },
+        ],
+        async (row) => {
+          asked.push(rows.indexOf(row))
+          return grade()
+        },
+      )
+    expect(await resolve(() => ({ tempo: 0, pause: 0 }))).toEqual([])
+    expect(asked).toEqual([0, 1])
+    await expect(resolve(() => ({ pause: 0, 'temp o': 1 }))).rejects.toThrow(
+      'The reward "tempo + pause" uses "tempo", which no assertion of test 1 of rl.yaml has. Did you mean "temp_o"? There are: pause, temp_o.',
+    )
+    const failing = (error: Error) => () => {
+      throw error
+    }
+    expect(await resolve(failing(new GraderError('A grader failed (a).\nIts stack')))).toEqual([
+      'Warning: "tempo" and "pause" of the reward cannot be looked for, as an empty answer of test 1 of rl.yaml cannot be graded. A grader failed (a).',
+      'Warning: "tempo" of the reward cannot be looked for, as an empty answer of test 2 of rl.yaml cannot be graded. A grader failed (a).',
+    ])
+    await expect(resolve(failing(new GradersEndedError('It hung.')))).rejects.toThrow('It hung.')
+    await expect(resolve(failing(new TypeError('ours')))).rejects.toThrow('ours')
   })
 
   it.each(['step', 'min', 'floor', 'and', 'mod', 'true', 'end', 'NaN', 'null'])('cannot be called %s', async (name) => {

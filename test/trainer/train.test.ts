@@ -436,10 +436,12 @@ describe('a run that fails', () => {
     expect(metrics(folder)).toEqual(metrics(whole).slice(0, 5))
   })
 
-  it('names metrics when the reward uses one that is not there', async () => {
-    await expect(run(folderWithSuites(whole), { sets: ['stages.rl.reward=answer'] })).rejects.toThrow(
-      /"answer".*Metrics present: digits, blocks/,
+  it('stops before the first step where the reward names a metric that is not there', async () => {
+    const folder = folderWithSuites(whole)
+    await expect(run(folder, { sets: ['stages.rl.reward=answer'] })).rejects.toThrow(
+      /The reward "answer" uses "answer", which no assertion of test 1 of .*rl\.yaml has\. .* There are: digits, blocks/,
     )
+    expect(existsSync(path.join(folder, 'metrics.jsonl'))).toBe(false)
   })
 })
 
