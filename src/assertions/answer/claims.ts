@@ -225,29 +225,27 @@ const OTHERS = /\b(?:wrong|incorrect|false|tempting|naive|bad)\s(?:\w+\s)?$/i
 const EARLIER =
   /\b(?:initial|first|previous|earlier|old|original|preliminary|intermediate|partial|common|popular|his|her|their|[a-z]+['’]s)\s(?:\w+\s)?$/i
 
+const lowered = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
 /** The answer lines, from the first of the last markers to the last. */
 function lineClaims(text: string, expected: Expected, sources: Sources): Claim[] {
   const tail = text.slice(-LIMITS.tail)
-  const lower = tail.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
-  const out: Claim[] = []
-  let at = lower.lastIndexOf('answer')
-  for (let tries = 0; at >= 0 && tries < MARKERS; tries++) {
-    const claim = lineClaim(tail, lower, at, expected)
+  const skipped = text.length - tail.length
+  return [...tail.matchAll(/answer/gi)].slice(-MARKERS).flatMap(({ index }) => {
     // The box in an answer line is a claim itself.
-    const boxed = sources === 'auto' && claim !== undefined && /\\f?boxed/.test(firstLine(tail.slice(claim.at)).slice(0, 600))
-    if (claim && !boxed) out.unshift({ ...claim, at: claim.at + text.length - tail.length, end: claim.end + text.length - tail.length })
-    at = at === 0 ? -1 : lower.lastIndexOf('answer', at - 1)
-  }
-  return out
+    if (sources === 'auto' && /\\f?boxed/.test(firstLine(tail.slice(index, index + 600)))) return []
+    const claim = lineClaim(tail, index, expected)
+    return claim ? [{ ...claim, at: claim.at + skipped, end: claim.end + skipped }] : []
+  })
 }
 
-function lineClaim(tail: string, lower: string, at: number, expected: Expected): Claim | undefined {
+function lineClaim(tail: string, at: number, expected: Expected): Claim | undefined {
   const from = at + 'answer'.length
-  const marker = MARKER.exec(lower.slice(from, from + 90))
+  const marker = MARKER.exec(lowered(tail.slice(from, from + 90)))
   const heading =
     !marker &&
-    /^\**\s*(?:#+\s*)?\n/.test(lower.slice(from, from + 12)) &&
-    /(?:^|\n)[#*\s]{0,8}(?:final )?$/.test(lower.slice(Math.max(0, at - 16), at))
+    /^\**\s*(?:#+\s*)?\n/.test(tail.slice(from, from + 12)) &&
+    /(?:^|\n)[#*\s]{0,8}(?:final )?$/i.test(tail.slice(Math.max(0, at - 16), at))
   if (!marker && !heading) return undefined
   const start = marker ? from + marker[0].length : from + /^\**\s*/.exec(tail.slice(from))![0].length
   const rest = tail.slice(start, start + LIMITS.candidate)
