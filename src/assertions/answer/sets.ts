@@ -77,8 +77,9 @@ function listed({ items, word }: List, work: Work): RealSet | undefined {
   const union = all(items.map((item) => realSet(item, work)))
   if (union?.kind !== 'union' || word === 'or' || !items.every(isInequality)) return union
   const common: RealSet = { kind: 'intersection', parts: union.parts }
-  if (word === 'and' || sameSet(union, ALL)) return common
-  return sameSet(common, NOTHING) ? union : undefined
+  // "x < -3 and x > 3", which no number satisfies, is meant as "or"; with ∧ it is a contradiction, see logic.
+  if (sameSet(common, NOTHING)) return union
+  return word === 'and' || sameSet(union, ALL) ? common : undefined
 }
 
 const isInequality = (answer: Answer): boolean =>
