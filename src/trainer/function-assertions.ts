@@ -20,7 +20,26 @@ type Part = Omit<GradingResult, 'pass' | 'reason' | 'componentResults'> & { reas
 
 export type Scores = Pick<Part, 'componentResults' | 'namedScores'>
 
-type IsResult = (value: unknown) => value is GradingResult
+/** Fields of a verdict and what `typeof` says of them. */
+const FIELDS: Record<string, string[]> = {
+  pass: ['boolean'],
+  score: ['number'],
+  reason: ['string'],
+  comment: ['string', 'undefined'],
+  ...Object.fromEntries(
+    ['namedScores', 'namedScoreWeights', 'tokensUsed', 'componentResults', 'assertion'].map((name) => [name, ['object', 'undefined']]),
+  ),
+}
+
+/** promptfoo's isGradingResult, without loading promptfoo. */
+export const isGradingResult = (value: unknown): value is GradingResult => {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = value as Record<string, unknown>
+  const { componentResults: parts } = fields
+  return (
+    Object.entries(FIELDS).every(([name, kinds]) => kinds.includes(typeof fields[name])) && (parts === undefined || Array.isArray(parts))
+  )
+}
 
 const KEYS = new Set(['type', 'value', 'metric', 'weight', 'threshold', 'config'])
 const SET_KEYS = new Set(['type', 'assert', 'metric', 'weight', 'threshold'])
@@ -46,8 +65,8 @@ function isPlain(assertion: SuiteAssertion, keys: ReadonlySet<string>): boolean 
 /** Graders of one response that run at once, as many as promptfoo's. */
 const AT_ONCE = 3
 
-/** Scores of a response whose assertions are {@link areFunctions}. `isResult` is promptfoo's isGradingResult. */
-export async function runFunctions(sample: Sample, isResult: IsResult): Promise<Scores> {
+/** Scores of a response whose assertions are {@link areFunctions}. */
+export async function runFunctions(sample: Sample): Promise<Scores> {
   const all = new WeightedScores()
   const sets: { index: number; set: SuiteAssertion; scores: WeightedScores }[] = []
   const calls = ((sample.test.assert ?? []) as SuiteAssertion[]).flatMap((assertion, index) => {
@@ -58,7 +77,7 @@ export async function runFunctions(sample: Sample, isResult: IsResult): Promise<
   })
   const waiting = calls.values()
   const work = async (): Promise<void> => {
-    for (const { assertion, index, scores } of waiting) scores.add(index, await call(assertion, sample, isResult), assertion)
+    for (const { assertion, index, scores } of waiting) scores.add(index, await call(assertion, sample), assertion)
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, calls.length) }, work))
   for (const { index, set, scores } of sets) all.add(index, scores.result(), set)
@@ -66,7 +85,7 @@ export async function runFunctions(sample: Sample, isResult: IsResult): Promise<
 }
 
 /** One function's verdict. What it throws or returns amiss becomes a score of 0 whose reason says so, as promptfoo has it. */
-async function call(assertion: SuiteAssertion, { prompt, vars, test, providerResponse }: Sample, isResult: IsResult): Promise<Part> {
+async function call(assertion: SuiteAssertion, { prompt, vars, test, providerResponse }: Sample): Promise<Part> {
   const { output, logProbs, metadata } = providerResponse
   const config = assertion.config ? { config: structuredClone(assertion.config) } : undefined
   const context = { prompt, vars, test, logProbs, provider: undefined, providerResponse, ...config, ...(metadata && { metadata }) }
@@ -78,7 +97,7 @@ async function call(assertion: SuiteAssertion, { prompt, vars, test, providerRes
     const result: unknown = await grade(text, context as Parameters<typeof grade>[1])
     if (typeof result === 'boolean') return { score: result !== inverse ? 1 : 0, assertion: own }
     if (typeof result === 'number') return { score: result, assertion: own }
-    if (isResult(result)) return { ...result, reason: inverse ? undefined : result.reason, assertion: result.assertion ?? own }
+    if (isGradingResult(result)) return { ...result, reason: inverse ? undefined : result.reason, assertion: result.assertion ?? own }
     const got = `${typeof result}: ${JSON.stringify(result)}`
     throw new Error(`Custom function must return a boolean, number, or GradingResult object. Got type ${got}`)
   } catch (error) {

@@ -35,17 +35,25 @@ export interface GraderWatch {
 /** Stands for weight 0, which promptfoo reports as score 0: small enough not to count beside others, and exact to divide by. */
 const NO_WEIGHT = 2 ** -40
 
-type Promptfoo = typeof import('promptfoo')
-
-/** A row's test with its functions loaded, and whether it has nothing but functions. */
+/** A row's test with its functions loaded, and what runs its assertions. */
 interface ScorableTest {
   test: AtomicTestCase
-  functions: boolean
+  run: (sample: Sample) => Promise<Scores>
+}
+
+/** Takes a second and 300 MB of memory, so it is loaded where an assertion is more than a function. */
+function loadPromptfoo(): Promise<typeof import('promptfoo')> {
+  // Its log files would stay open at the end of the run.
+  process.env.PROMPTFOO_DISABLE_DEBUG_LOG ??= '1'
+  process.env.PROMPTFOO_DISABLE_ERROR_LOG ??= '1'
+  process.env.PROMPTFOO_DISABLE_TELEMETRY ??= '1'
+  // With this a wrong answer would throw, and so end the run.
+  process.env.PROMPTFOO_SHORT_CIRCUIT_TEST_FAILURES = 'false'
+  return import('promptfoo')
 }
 
 export class Scorer {
   private readonly suite: Suite
-  private readonly promptfoo: Promptfoo
   private readonly scorable: ScorableCheck
   private readonly functions = new Map<string, Promise<AssertionValueFunction | undefined>>()
   private readonly tests = new WeakMap<SuiteRow, Promise<ScorableTest>>()
@@ -54,7 +62,7 @@ export class Scorer {
   /** What a grader threw; promptfoo would make it a score of 0. */
   private thrown: { reference: string; error: unknown } | undefined
 
-  /** Loads promptfoo (about a second) and checks that every row can be scored. Throws ConfigError. */
+  /** Loads what the assertions need and checks that every row can be scored. Throws ConfigError. */
   static async open(suite: Suite): Promise<Scorer> {
     for (const [index, row] of suite.rows.entries()) {
       const where = `test ${index + 1} of ${suite.file}`
@@ -68,20 +76,15 @@ export class Scorer {
         }
       }
     }
-    // Its log files would stay open at the end of the run.
-    process.env.PROMPTFOO_DISABLE_DEBUG_LOG ??= '1'
-    process.env.PROMPTFOO_DISABLE_ERROR_LOG ??= '1'
-    process.env.PROMPTFOO_DISABLE_TELEMETRY ??= '1'
-    // With this a wrong answer would throw, and so end the run.
-    process.env.PROMPTFOO_SHORT_CIRCUIT_TEST_FAILURES = 'false'
-    const scorer = new Scorer(suite, await import('promptfoo'))
+    const scorer = new Scorer(suite)
     for (const [index, row] of suite.rows.entries()) await scorer.check(row, index)
+    // Here, as it may take longer than a grader has.
+    for (const row of suite.rows) await scorer.testOf(row)
     return scorer
   }
 
-  private constructor(suite: Suite, promptfoo: Promptfoo) {
+  private constructor(suite: Suite) {
     this.suite = suite
-    this.promptfoo = promptfoo
     this.scorable = new ScorableCheck({ folder: suite.folder, loadTypeScript: () => loadTypeScript(suite.file) })
   }
 
@@ -90,13 +93,11 @@ export class Scorer {
    * Throws GraderError.
    */
   async score(row: SuiteRow, providerResponse: ProviderResponse, watch?: GraderWatch): Promise<Record<string, number>> {
-    const { test, functions } = await this.testOf(row)
+    const { test, run } = await this.testOf(row)
     const sample: Sample = { prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse }
     let result: Scores
     try {
-      const { assertions, isGradingResult } = this.promptfoo
-      const run = () => (functions ? runFunctions(sample, isGradingResult) : assertions.runAssertions(sample))
-      result = await (watch ? this.watches.run(watch, run) : run())
+      result = await (watch ? this.watches.run(watch, run, sample) : run(sample))
     } catch (error) {
       throw this.failure(row, 'an assertion', error)
     }
@@ -135,9 +136,9 @@ export class Scorer {
   private testOf(row: SuiteRow): Promise<ScorableTest> {
     let test = this.tests.get(row)
     if (!test) {
-      test = this.resolveAssertions(row.test.assert ?? []).then((assert) => ({
+      test = this.resolveAssertions(row.test.assert ?? []).then(async (assert) => ({
         test: { ...row.test, vars: row.vars, assert } as AtomicTestCase,
-        functions: areFunctions(assert),
+        run: areFunctions(assert) ? runFunctions : (await loadPromptfoo()).assertions.runAssertions,
       }))
       this.tests.set(row, test)
     }
@@ -160,8 +161,9 @@ export class Scorer {
     if (!runsMore && !/^(not-)?(javascript|python|ruby)$/.test(type)) return weighed
     // Code that promptfoo runs is run within a function of ours, so that its name is known where it does not end.
     const inner = { ...assertion, value: load ?? value } as Assertion
+    const { assertions } = await loadPromptfoo()
     const run: AssertionValueFunction = (_, { prompt, vars, test, providerResponse }) =>
-      this.promptfoo.assertions.runAssertion({
+      assertions.runAssertion({
         prompt,
         vars: vars as Sample['vars'],
         test,

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import type { AtomicTestCase } from 'promptfoo'
-import { assertions, isGradingResult } from 'promptfoo'
+import { assertions, isGradingResult as isResultOfPromptfoo } from 'promptfoo'
 import { describe, expect, it } from 'vitest'
 import { graderFailure } from '../../src/assertions/crash.ts'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
-import { areFunctions, runFunctions, type Sample, type Scores } from '../../src/trainer/function-assertions.ts'
+import { areFunctions, isGradingResult, runFunctions, type Sample, type Scores } from '../../src/trainer/function-assertions.ts'
 
 interface Context {
   prompt: string
@@ -103,7 +103,7 @@ describe('functions called without promptfoo', () => {
         async (assert, given) => {
           expect(areFunctions(assert)).toBe(true)
           const sample = sampleOf(assert, given)
-          const scores = await runFunctions(sample, isGradingResult)
+          const scores = await runFunctions(sample)
           expect(read(scores)).toEqual(read(await assertions.runAssertions(sample)))
         },
       ),
@@ -116,10 +116,22 @@ describe('functions called without promptfoo', () => {
     const value = (...args: unknown[]) => seen.push(args) > 0
     const config = { deep: { n: 1 } }
     const sample = sampleOf([{ type: 'javascript', value, config }], { output: '42', metadata: { tokens: 7 }, logProbs: [-1] })
-    await runFunctions(sample, isGradingResult)
+    await runFunctions(sample)
     await assertions.runAssertions(sample)
     expect(seen[0]).toStrictEqual(seen[1])
     expect((seen[0][1] as { config: object }).config).not.toBe(config)
+  })
+
+  it('give verdicts of the form that promptfoo takes', () => {
+    const odd = fc.constantFrom(undefined, null, true, 0, Number.NaN, 'text', [], {}, [{}])
+    const right = { pass: true, score: 1, reason: '' }
+    const optional = ['namedScores', 'namedScoreWeights', 'tokensUsed', 'componentResults', 'assertion', 'comment', 'metadata']
+    const names = fc.constantFrom(...Object.keys(right), ...optional)
+    const verdict = fc.dictionary(names, odd, { maxKeys: 3 }).map((changes) => ({ ...right, ...changes }))
+    fc.assert(
+      fc.property(fc.oneof(verdict, odd), (value) => isGradingResult(value) === isResultOfPromptfoo(value)),
+      { numRuns: 1000 },
+    )
   })
 
   const js: SuiteAssertion = { type: 'javascript', value: GRADERS.yes }
