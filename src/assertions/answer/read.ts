@@ -2,6 +2,7 @@
 
 import { equals, rational } from '../rational.ts'
 import { closingBrace } from './boxed.ts'
+import { exceptionOf, readBuilder, realsWithout } from './described-sets.ts'
 import { exactValue } from './exact.ts'
 import { deniesValue } from './labels.ts'
 import { LIMITS, TooComplex } from './limits.ts'
@@ -46,6 +47,8 @@ function readAnew(text: string, thousands: boolean): Answer {
   try {
     const money = CURRENCY_WORDS.exec(plain)
     if (money) return withCurrency(readTokens(tokenize(plain.slice(money[0].length), thousands), 0), money[0], plain)
+    const exception = exceptionOf(plain)
+    if (exception !== undefined) return realsWithout(readTokens(tokenize(exception), 0), plain)
     return readSpelled(plain) ?? readTokens(tokenize(plain, thousands), 0)
   } catch (error) {
     if (error instanceof TooComplex) return { kind: 'text', text: plain, key: plain }
@@ -66,11 +69,15 @@ function readSpelled(text: string): Answer | undefined {
   return scaled || (answer.unit !== undefined && isMeasure(answer.unit)) ? { ...answer, key: text } : undefined
 }
 
+/** As programs write large numbers: 25_000. */
+const UNDERSCORES = /^[-+]?\d{1,3}(?:_\d{3}){1,20}$/
+
 /** "negative 5" is −5, "the 5th" the 5th, and y^{\\prime} is y'. */
 function withSigns(text: string): string {
   const signed = text
     .replace(/^(?:negative|minus)\s{1,3}(?=[\d.\\])/i, '-')
     .replace(/^the\s{1,3}(?=\d)/i, '')
+    .replace(UNDERSCORES, (number) => number.replaceAll('_', ''))
     .replace(MODULES, pythonName)
   return signed.includes('\\prime')
     ? signed.replace(/\^\s?\{?\s?\\prime(\s?\\prime)?\s?\}?/g, (_, second) => (second ? "''" : "'"))
@@ -131,10 +138,12 @@ function readTokens(all: readonly Token[], depth: number): Answer {
   )
 }
 
+const LABEL = /(?:\s(?:is|are|equals)|:)$|^\s?(?:exactly|precisely|just|only|simply)\s?$/i
+
 /** A value behind words that name or announce it, \\text{Total: }42, or behind the name of a point, P(3, -4). */
 function readLabelled([label, ...rest]: readonly Token[], depth: number): Answer | undefined {
   if (label.kind === 'text') {
-    if (rest.length === 0 || !/(?:\s(?:is|are|equals)|:)$/i.test(label.text) || deniesValue(label.text)) return undefined
+    if (rest.length === 0 || !LABEL.test(label.text) || deniesValue(label.text)) return undefined
     const value = readTokens(rest, depth + 1)
     return ANNOUNCING.test(label.text) ? value : named({ kind: 'text', text: label.text, key: canonical([label]) }, value)
   }
@@ -282,12 +291,8 @@ function readBracket(tokens: readonly Token[], key: string, depth: number): Answ
 
 function readSet(inner: readonly Token[], key: string, depth: number): Answer {
   if (inner.length === 0) return { kind: 'set', items: [], key: '\\emptyset' }
-  // {x : x > 2}
-  const builder = split(inner, ({ text }) => text === '|' || text === ':')
-  if (builder?.parts.length === 2 && builder.parts[1].length > 0) {
-    const condition = readTokens(builder.parts[1], depth + 1)
-    if (condition.kind === 'relation') return condition
-  }
+  const described = readBuilder(inner, key, (part) => readTokens(part, depth + 1))
+  if (described) return described
   const found = split(inner, ({ text }) => text === ',' || text === ';')
   const parts = found ? found.parts.filter((part) => part.length > 0) : [[...inner]]
   return { kind: 'set', items: parts.map((part) => readTokens(part, depth + 1)), key }
