@@ -10,7 +10,7 @@ import { LIMITS } from './limits.ts'
 import { stripDelimiters } from './normalize.ts'
 import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { answerBehind, type Expected, lastStatement } from './statement.ts'
-import { effectOf, isCase, isCaseDistinction, isQualified, type Status, statusBefore, statusBehind } from './status.ts'
+import { deniesItself, effectOf, isCase, isCaseDistinction, isQualified, type Status, statusBefore, statusBehind } from './status.ts'
 
 export interface Claim {
   text: string
@@ -210,8 +210,9 @@ function jsonClaim(text: string): Claim | undefined {
 /** The whole output where it is an answer and not prose. */
 export function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
-  const plain = joinLines(trimmed.endsWith('```') ? (leadingFence(trimmed) ?? trimmed) : trimmed)
+  const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
+  if (expected.kind !== 'text' && deniesItself(plain)) return undefined
   const words = expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are) /i.test(plain)
   const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)
   return answers ? { text: plain, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' } : undefined
@@ -256,21 +257,25 @@ function lineClaim(tail: string, at: number, expected: Expected): Claim | undefi
   const about =
     marker?.[1] !== undefined ? 'hedged' : OTHERS.test(before) ? 'denied' : EARLIER.test(before) ? 'quoted' : statusBefore(before)
   const cases = expected.kind !== 'text' && (isCaseDistinction(sentence) || isCase(before)) ? 'conditional' : 'stated'
-  const asked =
-    /^[^\n.!]{0,200}\?/.test(rest) && /\b(?:is|are|was|could|would|might|can|should)\s(?:the|this|my|your|an?)\s(?:\w+\s)?$/i.test(before)
-      ? 'hedged'
-      : 'stated'
+  const asked = /^[^\n.!?]{0,200}\?/.test(rest) ? 'hedged' : 'stated'
   const status = ([about, cases, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
   const label = /[:：]/.test(marker?.[0] ?? '') || heading
   // Another statement that the sentence sets against this one: "Many say the answer is 55, but it is 50."
   const [own, ...others] = contrasted(sentenceBehind(tail, start))
-  const contrast = status === 'stated' || cases !== 'stated' || others.length === 0 ? undefined : lastStatement(others.join('; '), expected)
+  const contrast = status === 'stated' || cases !== 'stated' || others.length === 0 ? undefined : contrastIn(others, expected)
   const end = start + rest.indexOf(firstLine(line.text)) + line.text.length
   const where = heading ? 'answer heading' : 'answer line'
   const weight = line.direct || label ? 'explicit' : 'found'
   if (contrast?.status === 'stated')
     return { text: contrast.text, where, status: 'stated', at, end: Math.max(end, start + own.length), weight: 'found' }
   return { text: line.text, where, status, at, end: Math.max(start, end), weight }
+}
+
+/** What the statements behind a claim that doesn't stand say instead. */
+function contrastIn(others: readonly string[], expected: Expected): { text: string; status: Status } | undefined {
+  const last = others.at(-1)!.trim()
+  if (expected.kind === 'choice' && chosenLetter(last) !== undefined) return { text: last, status: 'stated' }
+  return lastStatement(others.join('; '), expected)
 }
 
 /** Why a claim can't be the answer as it stands, told by the words in it. */

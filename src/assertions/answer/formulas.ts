@@ -102,7 +102,7 @@ function isMoney(open: string, content: string): boolean {
 
 /** The inside of the code block that a text begins with; undefined where it is a program or there is none. */
 export function leadingFence(text: string): string | undefined {
-  const fence = /^```([a-z]{0,12})[ \t]{0,4}\n([^`]{1,1000})```/i.exec(text.slice(0, 1100))
+  const fence = /^(?:```|~~~)([a-z]{0,12})[ \t]{0,4}\n([^`]{1,1000}?)(?:```|~~~)/i.exec(text.slice(0, 1100))
   return fence && /^(?:|text|txt|plaintext|plain|latex|tex|math|markdown|md|answer|output)$/i.test(fence[1]) ? fence[2].trim() : undefined
 }
 
@@ -123,6 +123,8 @@ export function jsonAnswer(text: string): { text: string; at: number } | undefin
   if (!key || !/[{,]\s*$/.test(text.slice(0, key.index))) return undefined
   const rest = text.slice(key.index + key[0].length)
   const string = /^"((?:[^"\\\n]|\\.){0,1000})"\s{0,40}[,}]/s.exec(rest.slice(0, 1100))
-  const bare = string ? string[1].replace(/\\([\\"/])/g, '$1') : /^([^,}"\n]{1,200}|\[[^\]\n]{0,400}\])\s{0,40}[,}]/.exec(rest)?.[1]
-  return bare === undefined ? undefined : { text: firstLine(bare.trim()), at: key.index }
+  const bare = string ? string[1].replace(/\\([\\"/])/g, '$1') : /^(\[[^\]\n]{0,400}\]|[^,}"\n{[]{1,200})\s{0,40}[,}]/.exec(rest)?.[1]
+  if (bare === undefined) return undefined
+  const list = bare.startsWith('[') ? bare.slice(1, -1).replaceAll('"', '') : bare.replace(/^'(.*)'$/s, '$1')
+  return { text: firstLine(list.trim()), at: key.index }
 }

@@ -36,10 +36,10 @@ export function statement(whole: string): string {
 
 /** What makes another thing of the number behind it: "four times 19", "a multiple of 12", "at most 40". */
 const OPERATED =
-  /\b(?:times|twice|thrice|double|triple|half|(?:half|third|quarter|multiples?|factors?|powers?|roots?|squares?|cubes?) of|(?:divisible|multiplied|divided) by|sum of the first|plus|minus|negative|modulo|mod|than|at most|at least|exceeds?|exceeding|upwards? of|not|never|except|besides|neither|nor)\s*[$€£]?$/i
+  /\b(?:times|twice|thrice|double|triple|half|(?:half|third|quarter|multiples?|factors?|powers?|roots?|squares?|cubes?) of|(?:divisible|multiplied|divided) by|sum of the first|(?:divisors?|fractions?|percent(?:age)?) of|plus|modulo|mod|than|at most|at least|exceeds?|exceeding|upwards? of|not|never|except|besides|neither|nor|over|under|below|above|beyond)\s*[$€£]?$|\b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$|%\sof\s[$€£]?$|\b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$|\b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$/i
 /** And of the one before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
 const OPERATES =
-  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|to the (?:power|\w{3,8} power)|(?:less|fewer) than\b|or (?:more|less|fewer)\b|and a half)/i
+  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|or (?:more|less|fewer)\b|and a half)/i
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**
@@ -50,14 +50,24 @@ const UNIT = /^\s?([a-z]{1,12})\b/i
  */
 export function statedNumber(text: string): Found | undefined {
   const whole = statement(text.slice(-SEARCHED))
-  const clause = lastClause(whole)
+  const shift = Math.max(0, text.length - SEARCHED)
+  const clauses = clausesOf(whole)
+  for (const { clause, at } of clauses.toReversed()) {
+    const found = numberOfClause(clause)
+    if (found) return { ...found, at: shift + at + found.at }
+    // "45 in total, or 9 times 5": the remark states nothing of its own.
+    if (!/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.)\s/i.test(clause)) return undefined
+  }
+  return undefined
+}
+
+function numberOfClause(clause: string): Found | undefined {
   if (PARALLEL.test(clause)) return undefined
-  const offset = Math.max(0, text.length - SEARCHED) + whole.indexOf(clause)
   let stated: Found | undefined
   let last: Found | undefined
   let oblique = false
   let end = 0
-  let previous: { at: number; oblique: boolean } | undefined
+  let previous: { at: number } | undefined
   for (const match of clause.matchAll(NUMBER)) {
     if (match.index < end) continue
     const before = clause.slice(end, match.index)
@@ -68,11 +78,11 @@ export function statedNumber(text: string): Found | undefined {
     const value = joined
       ? clause.slice(at, behind) + (UNIT.exec(clause.slice(behind))?.[0] ?? '')
       : wholeNumber(clause, match.index, behind)
-    const found = value === undefined ? undefined : { text: value, at: offset + at }
+    const found = value === undefined ? undefined : { text: value, at }
     if (EXISTS.test(before.slice(-80)) && !/^\s\p{L}+\s(?:and|or)\s\d/u.test(clause.slice(behind))) return found
     if (!oblique) stated = found
     last = found
-    previous = { at, oblique }
+    previous = { at }
     end = Math.max(behind, at + (value?.length ?? 0))
   }
   return stated ?? last
@@ -101,6 +111,8 @@ const isMeasured = (between: string): boolean => {
 function wholeNumber(clause: string, start: number, end: number): string | undefined {
   if (OPERATED.test(clause.slice(Math.max(0, start - 40), start)) && !STATING.test(clause.slice(Math.max(0, start - 40), start)))
     return undefined
+  const sign = /\b(?:minus|negative)\s$/i.exec(clause.slice(Math.max(0, start - 12), start))
+  if (sign) return /\d\s+minus\s$/i.test(clause.slice(Math.max(0, start - 20), start)) ? undefined : `-${clause.slice(start, end)}`
   const behind = clause.slice(end, end + 40)
   if (OPERATES.test(behind)) return undefined
   const quantity = quantityEnd(clause, start, end)
@@ -143,17 +155,26 @@ export function resultAt(text: string, at: number): string | undefined {
   return number?.index === 0 && !/^\s*[-+*/^=]/.test(text.slice(from + number[0].length)) ? number[0] : undefined
 }
 
-/** The last part between commas, semicolons or "so" that holds a number. */
-function lastClause(sentence: string): string {
-  const clauses = sentence.split(/[,;:]\s|\s(?:so|thus|therefore|hence)\s/i)
-  const last = clauses.findLastIndex((clause) => /\d/.test(clause))
-  if (last < 0) return sentence
-  // 3 days, 4 hours
-  const joined = last > 0 ? `${clauses[last - 1]}, ${clauses[last]}` : ''
-  const before = /\d{1,9}(?:\.\d{1,9})? ?[a-z]{1,10}$/i.exec(clauses[last - 1] ?? '')
-  const goesOn =
-    before && sentence.includes(joined) && quantityEnd(joined, before.index, before.index + /^[\d.]+/.exec(before[0])![0].length)
-  return goesOn && goesOn > clauses[last - 1].length ? joined : clauses[last]
+/** The parts between commas, semicolons or "so" that hold a number; "3 days, 4 hours" is one. */
+function clausesOf(sentence: string): { clause: string; at: number }[] {
+  const out: { clause: string; at: number }[] = []
+  let at = 0
+  let separator = ''
+  for (const part of sentence.split(/([,;:]\s|\s(?:so|thus|therefore|hence)\s)/i)) {
+    const last = out.at(-1)
+    if (last && separator === ', ' && last.at + last.clause.length + 2 === at && isOneQuantity(last.clause, part)) last.clause += `, ${part}`
+    else if (/\d/.test(part)) out.push({ clause: part, at })
+    at += part.length
+    separator = part
+  }
+  return out
+}
+
+/** Whether a quantity goes on behind the comma. */
+function isOneQuantity(left: string, right: string): boolean {
+  const before = /\d{1,9}(?:\.\d{1,9})? ?[a-z]{1,10}$/i.exec(left)
+  if (!before || !/^\d/.test(right)) return false
+  return quantityEnd(`${left}, ${right}`, before.index, before.index + /^[\d.]+/.exec(before[0])![0].length) > left.length
 }
 
 /** Whether what stands before a number makes it a mere circumstance. `second`: another number stands before that. */

@@ -9,7 +9,11 @@ export function responseOf(output: string): string | undefined {
   if (open > thought && output.slice(0, open).trim() === '') return undefined
   const text = open > thought ? output.slice(0, open) : thought < 0 ? output : output.slice(thought + '</think>'.length)
   const turn = text.search(/<\|(?:im_start|im_end|endoftext|eot_id|end|user|assistant)\|>|<\/s>|\[\/?INST\]/)
-  return beforeRunOn(turn > 0 ? text.slice(0, turn) : text)
+  const own = turn > 0 ? text.slice(0, turn) : text
+  const answered = own.search(ANSWERED)
+  const opening = answered < 0 ? undefined : own.slice(answered).matchAll(INLINE).next().value
+  if (opening) return beforeRunOn(own.slice(0, answered + opening.index + 1))
+  return beforeRunOn(own)
 }
 
 /** A line that opens the turn of another speaker, or a question. */
@@ -21,18 +25,29 @@ const TITLE = /^\s{0,3}#{1,6}\s?(?:next|new|another)?\s?(?:question|problem|exer
 const ANSWERED = /\\f?boxed|####|<\/answer>|answer\W{0,4}(?:is|are|=|[:：]|\n)/i
 /** A question put to a solver, and not one that a solver asks himself. */
 const ASKED = /\b(?:how (?:many|much|long|far|old|fast|tall)|what (?:is|are|was|were|will)|which of|find the|calculate|determine)\b/i
-const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|now|then|therefore|thus|is|the question|we)\b/i
+const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|then|therefore|thus|is|the question|we)\b/i
+
+/** The same inside a line. */
+const INLINE = /[.!?)}$*\d]\s{1,3}(?=(?:(?:Next|New|Another) )?(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s)/g
+
+/** How many questions are looked behind for an answer. */
+const LOOKS = 50
 
 /** The text before a question of its own that a model goes on with, once it has answered the one it was asked. */
 function beforeRunOn(text: string): string {
   let answered = false
+  let looks = LOOKS
   for (let start = 0, at = 0; at >= 0; start = at + 1) {
     at = text.indexOf('\n', start)
     const line = text.slice(start, Math.min(at < 0 ? text.length : at + 1, start + 2000))
-    const before = text.slice(0, start)
-    if (start > 0 && isOpening(line) && (answered || TURN.test(line))) return before
-    if (answered && isQuestion(line) && ANSWERED.test(text.slice(start + line.length, start + line.length + LIMITS.candidate)))
-      return before
+    if (start > 0 && isOpening(line) && (answered || TURN.test(line))) return text.slice(0, start)
+    if (
+      answered &&
+      isQuestion(line) &&
+      looks-- > 0 &&
+      ANSWERED.test(text.slice(start + line.length, start + line.length + LIMITS.candidate))
+    )
+      return text.slice(0, start)
     answered ||= ANSWERED.test(line) || (/\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /\b[=is]\b|=/.test(line))
   }
   return text

@@ -73,19 +73,23 @@ export function trimEnd(text: string): string {
 }
 
 /** Where a sentence turns from one statement to another. */
-const TURNS = /[,;]?\s(?:but|however|yet|whereas|while|although|though|otherwise)\b,?|;/gi
+const TURNS = /[,;]?\s(?:but|however|yet|whereas|while|although|though|even though|despite)\b,?|;/gi
+/** What these open is said beside the main statement. */
+const BESIDE = /while|whereas|though|despite/i
 
-/** The statements that a sentence sets against one another: "Many say 55, but it is 50." has two. */
+/** The statements that a sentence sets against one another: "Many say 55, but it is 50." has two. "It is 16, although 15 looks plausible." has one. */
 export function contrasted(sentence: string): string[] {
   const out: string[] = []
   let start = 0
+  let beside = false
   for (const { index, 0: turn } of blotted(sentence).matchAll(TURNS)) {
     // "all but 19" and "anything but C" exclude.
     if (/\b(?:all|any(?:thing|one)?|every(?:thing|one)?|nothing|option)$/i.test(sentence.slice(0, index)) && /but/i.test(turn)) continue
-    out.push(sentence.slice(start, index))
+    if (!beside) out.push(sentence.slice(start, index))
+    beside = BESIDE.test(turn)
     start = index + turn.length
   }
-  out.push(sentence.slice(start))
+  if (!beside) out.push(sentence.slice(start))
   return out.filter((part) => part.trim() !== '')
 }
 

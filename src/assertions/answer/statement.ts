@@ -4,7 +4,7 @@ import { chosenLetter } from './choice.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
 import { type Found, resultAt, statedNumber, statement } from './numbers.ts'
 import { contrasted, firstLine, lastSentence, trimEnd, withoutAsides } from './sentences.ts'
-import { isCaseDistinction, isCutOff, isPlan, type Status, statusBefore, statusBehind } from './status.ts'
+import { deniesItself, isCaseDistinction, isCutOff, isOtherCase, isPlan, type Status, statusBefore, statusBehind } from './status.ts'
 
 /** Of the reference only its kind matters here: boxes are joined for a list, a letter or words count for a choice or a text. */
 export interface Expected {
@@ -41,7 +41,7 @@ const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
 /** The answer right behind a marker: in a formula, in a code block, or on the rest of the line or the next one. */
 export function answerBehind(rest: string, expected: Expected): Line | undefined {
   const text = rest.replace(/^[\s*_]{0,40}/, '')
-  if (text.startsWith('```')) {
+  if (/^(?:```|~~~)/.test(text)) {
     const inside = leadingFence(text)
     return inside === undefined || inside === '' ? undefined : answerBehind(inside, expected)
   }
@@ -131,14 +131,19 @@ export function lastStatement(text: string, expected: Expected): Statement | und
 function standing(sentence: string, line: string, expected: Expected): Statement | undefined {
   let fallen: Statement | undefined
   const parts = contrasted(sentence)
-  const cases = expected.kind !== 'text' && isCaseDistinction(sentence)
+  const cases = expected.kind !== 'text' && (isCaseDistinction(sentence) || isOtherCase(sentence))
   for (const [i, part] of [...parts.entries()].reverse()) {
     const plain = withoutAsides(part)
     const found = valueIn(plain, expected) ?? (parts.length === 1 && expected.kind !== 'text' ? numberIn(line, 'last number') : undefined)
     if (!found) continue
     const letter = expected.kind === 'choice' || expected.kind === 'text'
     const behind = plain.slice(found.at + found.text.length)
-    const about = [statusBefore(plain.slice(0, found.at), letter), statusBehind(behind), statusBehind(parts.slice(i + 1).join(' '))]
+    const about = [
+      statusBefore(plain.slice(0, found.at), letter),
+      statusBehind(behind),
+      statusBehind(parts.slice(i + 1).join(' ')),
+      deniesItself(found.text) ? 'denied' : 'stated',
+    ] as const
     const status: Status = cases ? 'conditional' : (about.find((one) => one !== 'stated') ?? 'stated')
     const statement = { text: found.text, status, where: found.where }
     if (status === 'stated') return statement
@@ -171,7 +176,8 @@ function valueIn(whole: string, expected: Expected): Placed | undefined {
 }
 
 /** "Option B is correct", "(B) is the answer", "B is right". */
-const CHOICE = /^(?:.*\s)?(?:(?:option|choice)\s+\(?([A-Z])\)?|\(?([A-Z])\)?)\s+(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best)/i
+const CHOICE =
+  /^(?:.*\s)?(?:(?:option|choice|only)\s+\(?([A-Z])\)?|\(?([A-Z])\)?)\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left)|remains|works|fits)/i
 /** What a letter at the end of a sentence is chosen by. */
 const CHOOSES =
   /(?:\b(?:is|be|['’]s|choose|chose|pick|select|mark|answer|option|choice|only|leaves|leaving|letter|with|to|gives|get|so|therefore|thus|hence|matches|statement|say)|[:=>→⇒])\s*[*_(]*$/i
@@ -219,11 +225,13 @@ export function copula(sentence: string): Found | undefined {
 /** Several values behind one verb: "the solutions are y = 1 and y = -6". */
 function listBehind(text: string): Found | undefined {
   const verb = [
-    ...text.matchAll(/(?:^|\s)(?:is|are|get|gives|obtain|so|thus|hence|therefore|has|have|be),? (?=[^.]{0,200}\s(?:and|or)\s)/gi),
+    ...text.matchAll(
+      /(?:^|\s)(?:is|are|get|gives|obtain|so|thus|hence|therefore|has|have|be),?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
+    ),
   ]
   for (const { index, 0: word } of verb.slice(-3).reverse()) {
     const rest = trimEnd(text.slice(index + word.length))
-    if (/[=\d]\S*\s(?:and|or)\s\S*/.test(rest) && isAnswer(rest)) return { text: rest, at: index + word.length }
+    if (/[=\d]\S{0,40}(?:\s(?:and|or)|,)\s\S/.test(rest) && isAnswer(rest)) return { text: rest, at: index + word.length }
   }
   return undefined
 }

@@ -25,10 +25,17 @@ const RELATIVE =
 const NEGATED =
   /\b(?:(?:is|are|was|were|be|do|does|did|can|could|will|would|must|should|has|have|may|might)\s(?:[a-z]+\s)?not|[a-z]{2,6}n['’]t|cannot|never|neither|nor|doubt|deny|disagree|impossible|false|untrue|incorrect|wrong|unlikely|far from)\b/i
 const REJECTED = /\b(?:discard|eliminat|rul(?:e|es|ed|ing) out|exclud|reject|contradict|refut|disprov|avoid|dismiss|cross(?:ed|es)? out)/i
+/** A number may be rejected too, but apples are also discarded. */
+const DISCARDED =
+  /\b(?:we|I|you|must|can|should|to) (?:\w+ )?(?:reject|discard|rule out|exclude|dismiss|eliminate)\b(?: the (?:value|root|case|solution|answer))?(?: of)?(?: [a-z] =)?\s$/i
 const QUOTED =
-  /\b(?:people|students|solvers|textbook|book|friend|neighbou?r|teacher|classmate|colleague|some|many|most|others|everyone|someone|he|she|they|problem|question|statement|author|key)\s(?:(?:would|might|may|will|often|also|wrongly|mistakenly)\s){0,2}(?:says?|said|states?|stated|claims?|claimed|thinks?|thought|believes?|believed|argues?|answers?|answered|guess(?:es|ed)?|suggests?|insists?|tells?)\b|\b(?:one|you|we|a student|a reader) (?:(?:might|may|could) (?:\w+ )?(?:think|expect|guess|say|assume|believe|be tempted)|would (?:\w+ )?(?:think|guess|be tempted))|\bat first (?:glance|sight)|\b(?:tempting|naive|naively|mistakenly|wrongly|erroneously|carelessly?|supposedly|allegedly)\b|\b(?:first|initially|originally|previously|earlier) (?:thought|said|guessed|assumed|answered|believed)\b|\bit is (?:said|claimed|rumou?red)\b|\b(?:common|typical|usual|frequent) (?:mistake|error|misconception|wrong)|\baccording to\b|\b(?:we|I) (?:are|were|am|was) told\b/i
+  /\b(?:people|students|solvers|textbook|book|friend|neighbou?r|teacher|classmate|colleague|some|many|most|others|everyone|someone|he|she|they|problem|question|statement|author|key)\s(?:(?:would|might|may|will|often|also|wrongly|mistakenly)\s){0,2}(?:says?|said|states?|stated|claims?|claimed|thinks?|thought|believes?|believed|argues?|guess(?:es|ed)?|suggests?|insists?|tells?)\b|\b(?:one|you|we|a student|a reader) (?:(?:might|may|could) (?:\w+ )?(?:think|expect|guess|say|assume|believe|be tempted)|would (?:\w+ )?(?:think|guess|be tempted))|\bat first (?:glance|sight)|\b(?:tempting|naive|naively|mistakenly|wrongly|erroneously|carelessly?|supposedly|allegedly)\b|\b(?:first|initially|originally|previously|earlier) (?:thought|said|guessed|assumed|answered|believed)\b|\bit is (?:said|claimed|rumou?red)\b|\b(?:common|typical|usual|frequent) (?:mistake|error|misconception|wrong)|\baccording to\b|\b(?:we|I) (?:are|were|am|was) told\b/i
 const HEDGED =
-  /\b(?:perhaps|maybe|possibly|probably|presumably|likely|(?:I|my|best|a|wild) guess|suspect|unsure|uncertain|unclear|wonder|hopefully)\b|\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)|\bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b/i
+  /\b(?:perhaps|maybe|possibly|probably|presumably|likely(?! to\b)|(?:I|my|best|a|wild|us|to|let['’]s) guess|suspect|unsure|uncertain (?:if|whether|that)|unclear|wonder|hopefully)\b|\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)|\bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b/i
+/** "Tom said that" */
+const NAMED = /\b[A-Z][a-z]{1,15} (?:said|says|claims|claimed|thinks|thought|believes|argues|guessed|insists) /
+const ACCORDING =
+  /\b[Aa]ccording to (?:(?:my|his|her|their|your|a|some|other|the) (?:\w+ ){0,2}(?:friend|classmate|teacher|neighbou?r|textbook|book|people|students|colleague|brother|sister|key|internet|solver)|some|others|many|[A-Z][a-z]{2,})/
 /** Directly before a claim, these leave open whether it holds. */
 const SUPPOSED =
   /\b(?:if|whether|suppos(?:e|ing)|assum(?:e|ing)|imagine|in case)(?: that)?(?: (?:the|my|our|your|a|this))?(?: (?:final|correct|right|true))?\s*[*_]{0,3}$/i
@@ -43,7 +50,7 @@ const UNSURE =
 const REFUSED =
   /^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:is|are|was|would be|seems|looks|turns out to be)\s(?:(?:clearly|also|certainly|therefore|definitely)\s)?(?:not\b|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high|low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an|some|many|most)\b)|^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)/i
 /** Parts of a sentence. */
-const BREAK = /[,;:]\s|\b(?:so|thus|hence|therefore|but|then|which leaves|leaving|which is|because|since|as)\s/gi
+const BREAK = /[,;:]\s|\b(?:so|thus|hence|therefore|but|then|which leaves|leaves|leaving|which is|because|since|as)\s/gi
 
 /** The last part of what stands before a claim. */
 function clauseBefore(before: string): string {
@@ -51,15 +58,29 @@ function clauseBefore(before: string): string {
   return last ? before.slice(last.index + last[0].length) : before
 }
 
+/** "not true that", "don't think", or a negation right before the claim. */
+const NOT_SO =
+  /\b(?:not|never|cannot|[a-z]{2,6}n['’]t)\s(?:\w+\s)?(?:true|the case|correct|right|say|said|think|thought|believe|claim|mean|certain|possible|conclude|so|know|be|equal)\b|\b(?:false|untrue|wrong|incorrect|impossible|unlikely|doubt|deny|disagree)\b.{0,40}\bthat\b|\b(?:not|never|cannot|neither|[a-z]{2,6}n['’]t)\s[^a-z]{0,60}$/i
+/** A calculation, or a verb of its own, says the claim: "the money she did not spend is 26", "they did not use 30 - 10 = 20". */
+const isAffirmed = (clause: string, near: string): boolean =>
+  /\b(?:is|are|was|were|equals)\s[$€£]?$|=\s*[$€£]?$/.test(clause) ||
+  (/\d[^a-z]{0,60}=\s*[$€£]?\d*$/i.test(near) && /=/.test(near.slice(-30)))
+
 /** The status that the words before a claim give it in its sentence. `letter`: it is a choice or a word, that may be discarded. */
 export function statusBefore(before: string, letter = false): Status {
   const near = before.slice(-400)
   if (SUPPOSED.test(near.slice(-80))) return 'conditional'
   const clause = clauseBefore(near).replace(NOT, '').replace(RELATIVE, '')
-  if (QUOTED.test(clause)) return 'quoted'
-  if (NEGATED.test(clause) || (letter && REJECTED.test(clause))) return 'denied'
+  if (QUOTED.test(clause) || NAMED.test(clause) || ACCORDING.test(near)) return 'quoted'
+  if ((letter ? REJECTED : DISCARDED).test(clause) || (isAffirmed(clause, near) ? NOT_SO : NEGATED).test(clause)) return 'denied'
   return HEDGED.test(clause) ? 'hedged' : 'stated'
 }
+
+/** Whether a statement says of its own value that it is none: "x = 7 is extraneous". */
+export const deniesItself = (text: string): boolean =>
+  /\s(?:is|are|was)\s(?:\w+\s)?(?:not\b|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high|low)|ruled out|excluded|rejected)/i.test(
+    text,
+  )
 
 /** The status that the rest of its sentence gives a claim. */
 export function statusBehind(behind: string): Status {
@@ -70,24 +91,29 @@ export function statusBehind(behind: string): Status {
 /** Whether a sentence distinguishes cases, of which each has its own answer. */
 export const isCaseDistinction = (sentence: string): boolean => ALTERNATIVES.test(sentence.slice(0, 600))
 
+/** "If not, it is 6.", "Case 2: it is 6." */
+const OTHER_CASE =
+  /^\W{0,4}(?:(?:and|or|but) )?(?:if not\b|otherwise\b|else\b|case \w{1,2}\b|(?:in|for) the (?:other|second|latter|first|remaining) case|if it (?:is|does)(?: not|n['’]t)\b|on the other hand)/i
+export const isOtherCase = (sentence: string): boolean => OTHER_CASE.test(sentence)
+
 /** Whether a sentence is about one case only. */
 export const isCase = (sentence: string): boolean => CASE.test(sentence)
 
 /** Words that make another thing of the number beside them. */
 const QUALIFIED =
-  /\b(?:other than|except|excluding|besides|anything but|all but|everything but|not|never|neither|(?:less|more|greater|fewer|larger|smaller|bigger|lower|higher) than|at (?:least|most)|up to|no more than|between|or (?:more|less|fewer|greater|larger|higher|lower)|multiple of|divisible by|times)\b/i
+  /\b(?:other than|except|excluding|besides|anything but|all but|everything but|not|never|neither|(?:less|more|greater|fewer|larger|smaller|bigger|lower|higher) than|at (?:least|most)|up to|no more than|between|or (?:more|less|fewer|greater|larger|higher|lower)|multiple of|divisible by|times|if|unless|squared|cubed|factorial)\b|\d(?:st|nd|rd|th) [a-z]/i
 
 /** Whether a candidate holds words that deny, compare or multiply: "All values except: 31". */
 export const isQualified = (text: string): boolean =>
-  text.length < 600 && /[a-z]{3}/i.test(text) && QUALIFIED.test(text.replace(/\\times/g, ''))
+  text.length < 600 && /[a-z]{2}/i.test(text) && !text.includes('\\begin') && QUALIFIED.test(text.replace(/\\times/g, ''))
 
 const ABOUT_OTHERS =
   /\b(?:common|typical|easy) (?:mistake|error|trap)|\bmistake (?:is|would be|to)\b|\b(?:people|students|others|you) (?:get|got|forget|make|made|often|might|may|would)\b|\bif (?:you|one|someone)\b/i
 /** Takes back what was said before. */
 const WITHDRAWN =
-  /\b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly|actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right|can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)|\bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected|double[- ]counted|missed|meant|take (?:that|it) back|should have|retract)|\b(?:scratch|strike|ignore|forget|disregard) that\b|^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)|\b(?:so|actually|answer|it|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b|\blet me (?:correct|redo|fix|recompute|recalculate)\b/i
+  /\b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly|actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right|can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)|\bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected|double[- ]counted|missed|meant|take (?:that|it) back|should have|retract)|\b(?:scratch|strike|ignore|forget|disregard) that\b|^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)|\b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b|\blet me (?:correct|redo|fix|recompute|recalculate)\b/i
 /** Casts doubt on what was said before. */
-const DOUBTED = /^\W{0,4}(?:but |oh |hmm,? |uh,? )?(?:wait|hold on|hmm|hang on|not so fast)\b/i
+const DOUBTED = /^\W{0,4}(?:but |oh |no,? |hmm,? |uh,? )?(?:wait|hold on|hmm|hang on|not so fast)\b/i
 /** Turns to another statement, where one follows. */
 const TURNED = /^\W{0,4}(?:actually|in fact|in reality)\b/i
 const CONFIRMED =
@@ -105,10 +131,13 @@ export function effectOf(sentence: string): Effect {
 }
 
 const LOOSE =
-  /(?:[,+\-−*/=(<>&^×·]|\b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when|than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not|into|every|number of|(?:he|she|it|we|they|I|you) can|after|before|between|while|where))$/i
+  /(?:[,+\-−*/=(<>&^×·]|\b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when|than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not|into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where))$/i
 
-/** Whether a text breaks off in the middle of a sentence. */
-export const isCutOff = (text: string): boolean => LOOSE.test(text.slice(-40).trimEnd())
+/** Whether a text breaks off in the middle of a sentence, or of a formula. */
+export const isCutOff = (text: string): boolean =>
+  (LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
+  text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
+  text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
 
 /** "Now we need to subtract 12 from 60." */
 const PLAN =
