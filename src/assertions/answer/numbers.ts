@@ -162,7 +162,8 @@ function clausesOf(sentence: string): { clause: string; at: number }[] {
   let separator = ''
   for (const part of sentence.split(/([,;:]\s|\s(?:so|thus|therefore|hence)\s)/i)) {
     const last = out.at(-1)
-    if (last && separator === ', ' && last.at + last.clause.length + 2 === at && isOneQuantity(last.clause, part)) last.clause += `, ${part}`
+    if (last && separator === ', ' && last.at + last.clause.length + 2 === at && isOneQuantity(last.clause, part))
+      last.clause += `, ${part}`
     else if (/\d/.test(part)) out.push({ clause: part, at })
     at += part.length
     separator = part

@@ -137,7 +137,7 @@ function standing(sentence: string, line: string, expected: Expected): Statement
     const found = valueIn(plain, expected) ?? (parts.length === 1 && expected.kind !== 'text' ? numberIn(line, 'last number') : undefined)
     if (!found) continue
     const letter = expected.kind === 'choice' || expected.kind === 'text'
-    const behind = plain.slice(found.at + found.text.length)
+    const behind = plain.slice(Math.max(found.at, plain.indexOf(found.text, found.at)) + found.text.length)
     const about = [
       statusBefore(plain.slice(0, found.at), letter),
       statusBehind(behind),

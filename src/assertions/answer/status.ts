@@ -48,7 +48,7 @@ const UNSURE =
   /\bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b|\bunsure\b|\b(?:may|might|could) be wrong\b|\b(?:just|only|merely) a guess\b/i
 /** Behind a claim: it is denied. */
 const REFUSED =
-  /^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:is|are|was|would be|seems|looks|turns out to be)\s(?:(?:clearly|also|certainly|therefore|definitely)\s)?(?:not\b|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high|low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an|some|many|most)\b)|^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)/i
+  /^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:is|are|was|would be|seems|looks|turns out to be)\s(?:(?:clearly|also|certainly|therefore|definitely)\s)?(?:not(?: (?:the|an?|correct|right|true|valid|possible|allowed|acceptable|it|so|what|one of|among|permitted)\b|\s*$|[.,])|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high|low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an|some|many|most)\b)|^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)/i
 /** Parts of a sentence. */
 const BREAK = /[,;:]\s|\b(?:so|thus|hence|therefore|but|then|which leaves|leaves|leaving|which is|because|since|as)\s/gi
 
