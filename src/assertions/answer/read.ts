@@ -1,6 +1,6 @@
 /** From the text of an answer to a typed value. */
 
-import { equals, rational } from '../rational.ts'
+import { add, equals, multiply, rational } from '../rational.ts'
 import { closingBrace } from './boxed.ts'
 import { exceptionOf, readBuilder, realsWithout } from './described-sets.ts'
 import { exactValue } from './exact.ts'
@@ -14,7 +14,7 @@ import { RELATIONS, readConnective, readImplication, readRelation } from './rela
 import { inDigits } from './scales.ts'
 import { balanced, closes, isSign, matching, opens, split, trim, words } from './scan.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
-import { isHarmless, isMeasure } from './units.ts'
+import { isHarmless, isMeasure, relateUnits } from './units.ts'
 import { isNumeric } from './values.ts'
 import { rationalInWords, setInWords } from './words.ts'
 
@@ -192,9 +192,12 @@ function readRemark(tokens: readonly Token[], key: string, depth: number): Answe
   const wordy =
     inner.every(({ kind }) => kind === 'word' || kind === 'text' || kind === 'name') && inner.some(({ kind }) => kind !== 'name')
   const spelled = before.every((token) => token.kind === 'word' || isSign(token, '-')) ? rationalInWords(words(before).trim()) : undefined
-  if (!wordy && spelled === undefined) return undefined
+  const restated =
+    inner.some(({ kind }) => kind === 'number') && inner.some(({ kind }) => kind === 'word' || kind === 'text' || kind === 'name')
+  if (!wordy && !restated && spelled === undefined) return undefined
   const value = readTokens(before, depth + 1)
   if (value.kind !== 'expression' || !isNumeric(value.node)) return undefined
+  if (restated && spelled === undefined) return isRestated(value, readTokens(inner, depth + 1)) ? { ...value, key } : undefined
   const remark = words(inner).trim()
   const said = rationalInWords(remark)
   if (said === undefined && spelled === undefined) {
@@ -203,6 +206,15 @@ function readRemark(tokens: readonly Token[], key: string, depth: number): Answe
   const other = readTokens(inner, depth + 1)
   const [left, right] = [value, other].map((one) => (one.kind === 'expression' ? exactValue(one.node) : undefined))
   return typeof left === 'object' && typeof right === 'object' && equals(left, right) ? { ...value, key } : undefined
+}
+
+/** 80 minutes (1 hour 20 minutes) */
+function isRestated(value: Extract<Answer, { kind: 'expression' }>, other: Answer): boolean {
+  if (other.kind !== 'expression' || value.unit === undefined || other.unit === undefined) return false
+  const related = relateUnits(value.unit, other.unit)
+  const [left, right] = [value, other].map(({ node }) => exactValue(node))
+  if (typeof related !== 'object' || related.pi !== 0 || typeof left !== 'object' || typeof right !== 'object') return false
+  return equals(add(multiply(left, related.factor), related.shift), right)
 }
 
 /** Lines of a system (a list), or of one calculation that goes on with = on the next line. */

@@ -12,6 +12,13 @@ type Quantity = Extract<Answer, { kind: 'expression' }>
 /** Whether two expressions with or without a unit are the same. */
 export function sameQuantity(first: Quantity, second: Quantity, work: Work): boolean {
   const { units } = work.policy
+  const letters = first.either
+  const others = second.either
+  if (letters && others && letters.unit.length + others.unit.length > 2 && relateUnits(letters.unit, others.unit) !== 'contradict') {
+    // 1 V beside 1 J/C, as variables or as units.
+    const measured = (answer: Quantity, reading: typeof letters): Quantity => ({ ...answer, ...reading, either: undefined })
+    return samePlain(first, second, work) || sameQuantity(measured(first, letters), measured(second, others), work)
+  }
   const a = measuredBeside(first, second)
   const b = measuredBeside(second, first)
   if (units === 'required' && hasMeasure(a) !== hasMeasure(b)) return false

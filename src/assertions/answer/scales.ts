@@ -55,6 +55,7 @@ function* partNames(): Generator<[string, bigint]> {
   }
   for (const scale of ['hundred', 'thousand', 'million', 'billion', 'trillion']) {
     yield [`${scale}th`, WHOLE[scale]]
+    yield [`one-${scale}th`, WHOLE[scale]]
     for (const times of ['ten', 'hundred']) yield [`${times}-${scale}th`, WHOLE[times] * WHOLE[scale]]
   }
 }

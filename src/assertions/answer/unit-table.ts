@@ -87,6 +87,7 @@ ac | acre | 43560 ft^2
 mph | | 1 mi h^-1
 kph kmh kmph | | 1 km h^-1
 mps | | 1 m s^-1
+mpg | | 1 mi gal^-1
 fps | | 1 ft s^-1
 kn kt kts | knot | 1852 m h^-1
 
