@@ -43,9 +43,8 @@ export function unconnected(logic: Logic): Answer | undefined {
   if (op === 'or') return items.some(isRelation) && items.every(stated) ? { kind: 'list', items, word: 'or', key } : undefined
   if (op !== 'and' || !items.every(isRelation)) return undefined
   const names = items.map((item) => assigned(item)?.name)
-  if (names.every((name) => name !== undefined))
-    return new Set(names).size === names.length ? { kind: 'list', items, word: 'and', key } : undefined
-  return items.every((item) => item.ops[0] !== '=') ? { kind: 'list', items, word: 'and', key } : undefined
+  const distinct = names.every((name) => name !== undefined) && new Set(names).size === names.length
+  return distinct ? { kind: 'list', items, word: 'and', key } : undefined
 }
 
 const isRelation = (answer: Answer): answer is Relation => answer.kind === 'relation'
