@@ -53,7 +53,7 @@ function evaluate({ assert, tests = TESTS, provider = {}, args = [] }: Setup) {
 
 interface Setup {
   assert?: object[]
-  tests?: object[]
+  tests?: (object | string)[]
   provider?: object
   args?: string[]
 }
@@ -73,10 +73,14 @@ describe('promptfoo eval', () => {
       [grader('file://grade.ts:one', { transform: 'file://grade.mjs:on' }), 'Did you mean "one"?'],
       [{ type: 'equals', value: 'file://answer.txt' }, 'there is no file '],
     ]
-    const { rows, log } = await evaluate({ tests: causes.map(([assertion], i) => ({ vars: { problem: i }, assert: [assertion] })) })
-    expect(rows.map(({ failureReason }) => failureReason)).toEqual(causes.map(() => 2))
+    // Without the hook beforeAll promptfoo runs a row of a file as a template.
+    writeFileSync(path.join(project, 'template.jsonl'), JSON.stringify({ vars: { problem: '{{ 6 * 7 }}' } }))
+    const tests = [...causes.map(([assertion], i) => ({ vars: { problem: i }, assert: [assertion] })), 'file://template.jsonl']
+    const { rows, log } = await evaluate({ tests })
+    expect(rows.map(({ failureReason }) => failureReason)).toEqual(tests.map(() => 2))
     for (const [i, [, cause]] of causes.entries()) expect(rows[i].error).toContain(cause)
-    expect(log).toMatch(/14 of 14 rows ended with an error and count as neither right nor wrong\. The first, of local: parallel-r1: /)
+    expect(rows.at(-1)!.error).toMatch(/promptfoo ran the variable "problem" as a template\. Got "\{\{ 6 \* 7 \}\}".*hooks\.js:beforeAll/)
+    expect(log).toMatch(/15 of 15 rows ended with an error and count as neither right nor wrong\. The first, of local: parallel-r1: /)
     expect(log).not.toContain('Accuracy')
   }, 60_000)
 
