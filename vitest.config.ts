@@ -1,19 +1,45 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .map((name) => `test/${name.replaceAll('\\', '/')}`)
+  .filter((file) => file.endsWith('.test.ts'))
+const filesWith = (pattern: RegExp) => files.filter((file) => pattern.test(readFileSync(file, 'utf8')))
 
 /** The files that ask `inProofs` (test/proofs.ts). */
-const everyCase = readdirSync('test', { recursive: true, encoding: 'utf8' })
-  .map((name) => `test/${name}`)
-  .filter((file) => file.endsWith('.test.ts') && readFileSync(file, 'utf8').includes('inProofs'))
+const everyCase = filesWith(/inProofs/)
+/** Files that start promptfoo or train take longest. */
+const long = filesWith(/\/(route|runs)\.ts'/)
+/** Files that change their process, measure it or start others have one of their own. For the rest a second of loading each is saved. */
+const alone = filesWith(
+  /\bprocess\.|\bvi\b|\bglobalThis\b|child_process|\/(build|cpu-time|engines|route|runs|suite)\.ts'|from 'promptfoo'|openEngine/,
+)
+
+/** Long files begin first, so that no worker is left with one at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => long.some((file) => moduleId.endsWith(file))
+    const sorted = await super.sort(specifications)
+    return [...sorted.filter(isLong), ...sorted.filter((one) => !isLong(one))]
+  }
+}
+
+const proofs = { include: ['test/**/*.proof.ts', ...everyCase] }
+const projects = [
+  { extends: true as const, test: { name: 'alone', include: alone } },
+  { extends: true as const, test: { name: 'together', include: files.filter((file) => !alone.includes(file)), isolate: false } },
+]
 
 export default defineConfig(({ mode }) => ({
   test: {
     // What takes minutes (npm run test:proofs): sanitizers, every op under every instruction set, the short form of npm run torture, and every
     // case of some tests (test/proofs.ts).
-    include: mode === 'proofs' ? ['test/**/*.proof.ts', ...everyCase] : ['test/**/*.test.ts'],
+    ...(mode === 'proofs' ? proofs : { projects }),
     // One arithmetic on every machine. Tests of the others ask for them (test/engine/native/precision.test.ts); under
     // PR1_PRECISION=bf16 those fail that compare with float32 values.
     env: { PR1_PRECISION: process.env.PR1_PRECISION ?? 'f32', PR1_TEST_MODE: mode },
+    sequence: { sequencer: LongestFirst },
     testTimeout: 300_000,
     hookTimeout: 300_000,
     // Engine tests use every core themselves; more workers only get in each other's way.

@@ -72,7 +72,11 @@ describe('a run that learns nothing', () => {
 
   it('stops where the weights give numbers that are not finite, and saves nothing over what is good', async () => {
     const broken = folder()
-    cpSync(`${whole}/base`, `${broken}/base`, { recursive: true })
+    for (const [from, to] of [
+      ['base', 'base'],
+      ['suites', 'only-rl/suites'],
+    ])
+      cpSync(`${whole}/${from}`, `${broken}/${to}`, { recursive: true })
     setFirstWeight(`${broken}/base`, 'model.layers.0.post_attention_layernorm.weight', 2 ** 127)
     const failed = run(broken, { stage: 'rl' })
     await expect(failed).rejects.toThrow(/logits .* are not finite.* No state was saved before\. Start a new run from a good state/s)
