@@ -6,7 +6,7 @@ import { type Expected, type Extraction, extractAnswer } from './extract.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { readAnswer, readDecimalComma } from './read.ts'
-import { type Reference, referenceOf } from './reference.ts'
+import { type Reference, referenceOf, type Verdict } from './reference.ts'
 import type { Status } from './status.ts'
 import { isNumeric } from './values.ts'
 import { plainWords } from './words.ts'
@@ -110,8 +110,14 @@ function separated(text: string): Answer | undefined {
   return list.kind === 'list' ? list : undefined
 }
 
+function agree(text: string, reference: Reference, policy: Policy): Verdict {
+  const { units, lists, tolerance, shared } = policy
+  const usual = units === DEFAULT_POLICY.units && lists === DEFAULT_POLICY.lists && tolerance === undefined && shared === undefined
+  return usual ? reference.verdicts.of(text, () => compare(text, reference, policy)) : compare(text, reference, policy)
+}
+
 /** The plain readings first, then commas the other way: as separators of a list, or as decimal commas. */
-function agree(text: string, reference: Reference, policy: Policy): { pass: boolean; type: string; rule: string } {
+function compare(text: string, reference: Reference, policy: Policy): Verdict {
   const answer = readAnswer(text)
   const wanted = reference.answer
   const type = describe(answer)

@@ -10,6 +10,7 @@ import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, sca
 import type { Answer, Bracket } from './node.ts'
 import { normalizeUnicode, stripDelimiters } from './normalize.ts'
 import { readBased, readCompound, readQuantity } from './quantity.ts'
+import { Recent } from './recent.ts'
 import { RELATIONS, readConnective, readImplication, readRelation } from './relations.ts'
 import { inDigits } from './scales.ts'
 import { balanced, closes, isSign, matching, opens, split, trim, words } from './scan.ts'
@@ -28,16 +29,14 @@ const MATRICES = /^\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}$/
 const CURRENCY_WORDS = /^(?:US\s?\\?\$|(?:USD|EUR|GBP|INR|RMB|Rs\.?)\s)\s{0,3}(?=[-\d.])/i
 const LINES = /^\\begin\{(?:cases|aligned|align|alignedat|gathered|gather|split|equation)\}$/
 
-let last: { text: string; answer: Answer } | undefined
+const kept = new Recent<Answer>(256)
 
 /**
- * Reads an answer. What has no type becomes text; what is beyond the bounds too. `thousands` as in the tokenizer. The
- * last reading is kept: extraction reads a candidate to see whether it is an answer, and then it is compared.
+ * Reads an answer. What has no type becomes text; what is beyond the bounds too. `thousands` as in the tokenizer. Readings
+ * are kept: extraction reads a candidate to see whether it is an answer, then it is compared, and samples of a group often say the same.
  */
 export function readAnswer(text: string, thousands = true): Answer {
-  if (!thousands) return readAnew(text, false)
-  if (last?.text !== text) last = { text, answer: readAnew(text, true) }
-  return last.answer
+  return thousands && text.length <= LIMITS.candidate ? kept.of(text, (of) => readAnew(of, true)) : readAnew(text, thousands)
 }
 
 function readAnew(text: string, thousands: boolean): Answer {

@@ -3,11 +3,17 @@
 import { type Choice, lettered, singleLetter } from './choice.ts'
 import type { Answer } from './node.ts'
 import { readAnswer, readDecimalComma, readProblem } from './read.ts'
+import { Recent } from './recent.ts'
 
-/** How many references are kept read; the least recently used one makes room. */
-const KEPT = 256
+/** How many references are kept read. */
+const kept = new Recent<Reference>(256)
 
-const kept = new Map<string, Reference>()
+/** Whether an answer equals a reference, and why. */
+export interface Verdict {
+  pass: boolean
+  type: string
+  rule: string
+}
 
 interface Findings {
   problem?: string
@@ -19,6 +25,8 @@ interface Findings {
 /** A reference and what was read from it, each part when it is first asked for. */
 export class Reference {
   readonly text: string
+  /** Of answers under the default policy: samples of a group often say the same. */
+  readonly verdicts = new Recent<Verdict>(16)
   private reading: Answer | undefined
   private readonly found: Findings = {}
 
@@ -58,10 +66,4 @@ export class Reference {
 }
 
 /** The reference with this text. */
-export function referenceOf(text: string): Reference {
-  const reference = kept.get(text) ?? new Reference(text)
-  kept.delete(text)
-  kept.set(text, reference)
-  if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
-  return reference
-}
+export const referenceOf = (text: string): Reference => kept.of(text, (of) => new Reference(of))

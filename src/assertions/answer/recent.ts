@@ -1,0 +1,19 @@
+/** Values by text, made once: the least recently used one makes room. */
+export class Recent<T> {
+  private readonly kept = new Map<string, T>()
+  private readonly most: number
+
+  constructor(most: number) {
+    this.most = most
+  }
+
+  of(text: string, make: (text: string) => T): T {
+    const { kept } = this
+    const known = kept.get(text)
+    const value = known === undefined ? make(text) : known
+    kept.delete(text)
+    kept.set(text, value)
+    if (kept.size > this.most) kept.delete(kept.keys().next().value!)
+    return value
+  }
+}
