@@ -39,7 +39,7 @@ const OPERATED =
   /\b(?:times|twice|thrice|double|triple|half|(?:half|third|quarter|multiples?|factors?|powers?|roots?|squares?|cubes?) of|(?:divisible|multiplied|divided) by|sum of the first|(?:divisors?|fractions?|percent(?:age)?) of|plus|modulo|mod|than|at most|at least|exceeds?|exceeding|upwards? of|not|never|except|besides|neither|nor|over|under|below|above|beyond)\s*[$€£]?$|\b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$|%\sof\s[$€£]?$|\b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$|\b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$/i
 /** And of the one before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
 const OPERATES =
-  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|or (?:more|less|fewer)\b|and a half)/i
+  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|or (?:more|less|fewer)\b|and a half)/i
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**

@@ -123,7 +123,10 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   }
   const sentence = lastSentence(line)
   if (isCutOff(end) && !/[.。।]\s*$/.test(end)) return { text: sentence.trim(), status: 'cut off', where: 'last line' }
-  if (isPlan(sentence)) return { text: sentence.trim(), status: 'cut off', where: 'last line' }
+  // "The angle is 90 degrees. Now let"
+  const started =
+    expected.kind !== 'text' && sentence.trim() !== '' && sentence.length < line.length && /[a-z]$/i.test(end) && !/[\d$\\]/.test(sentence)
+  if ((started && expected.kind !== 'choice') || isPlan(sentence)) return { text: sentence.trim(), status: 'cut off', where: 'last line' }
   return standing(sentence, line, expected)
 }
 
@@ -226,7 +229,7 @@ export function copula(sentence: string): Found | undefined {
 function listBehind(text: string): Found | undefined {
   const verb = [
     ...text.matchAll(
-      /(?:^|\s)(?:is|are|get|gives|obtain|so|thus|hence|therefore|has|have|be),?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
+      /(?:^|\s)(?:is|are|get|gives|obtain|so|thus|hence|therefore|has|have|be|(?:solutions|roots|zeros|values)(?=[,:])),?:?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
     ),
   ]
   for (const { index, 0: word } of verb.slice(-3).reverse()) {

@@ -43,7 +43,7 @@ const SUPPOSED =
 const CASE =
   /^\W{0,4}(?:and |or |so |then )?(?:if|when|unless|in case|assuming|supposing|suppose|for (?:odd|even|positive|negative|every|all|any))\s(?!(?:we|you|I|one|all of|everything|both)\b)/i
 const ALTERNATIVES =
-  /\b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b|\d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b|\bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b|\bif\b.{1,160}\d.{0,20}(?:and|but|or|,|;)\sif\b.{1,160}\d/i
+  /\b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b|\d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b|\bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b|\bfor [a-z] ?[<>=≤≥].{1,160}\bfor [a-z] ?[<>=≤≥]|\bif\b.{1,160}\d.{0,20}(?:and|but|or|,|;)\sif\b.{1,160}\d/i
 const UNSURE =
   /\bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b|\bunsure\b|\b(?:may|might|could) be wrong\b|\b(?:just|only|merely) a guess\b/i
 /** Behind a claim: it is denied. */
@@ -111,13 +111,14 @@ const ABOUT_OTHERS =
   /\b(?:common|typical|easy) (?:mistake|error|trap)|\bmistake (?:is|would be|to)\b|\b(?:people|students|others|you) (?:get|got|forget|make|made|often|might|may|would)\b|\bif (?:you|one|someone)\b/i
 /** Takes back what was said before. */
 const WITHDRAWN =
-  /\b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly|actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right|can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)|\bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected|double[- ]counted|missed|meant|take (?:that|it) back|should have|retract)|\b(?:scratch|strike|ignore|forget|disregard) that\b|^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)|\b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b|\blet me (?:correct|redo|fix|recompute|recalculate)\b/i
+  /\b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly|actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right|can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)|\bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected|(?:double[- ])?counted|missed|meant|take (?:that|it) back|should have|retract)|\b(?:scratch|strike|ignore|forget|disregard) that\b|^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)|\b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b|\blet me (?:correct|redo|fix|recompute|recalculate)\b/i
 /** Casts doubt on what was said before. */
-const DOUBTED = /^\W{0,4}(?:but |oh |no,? |hmm,? |uh,? )?(?:wait|hold on|hmm|hang on|not so fast)\b/i
+const DOUBTED =
+  /^\W{0,4}(?:but |oh |no,? |hmm,? |uh,? )?(?:wait|let me reconsider|on reflection|upon (?:review|reflection)|hold on|hmm|hang on|not so fast)\b/i
 /** Turns to another statement, where one follows. */
 const TURNED = /^\W{0,4}(?:actually|in fact|in reality)\b/i
 const CONFIRMED =
-  /\b(?:yes|yep|correct|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds|still stands|as expected|is right|was right|all good|agrees)\b(?<!not (?:correct|right|consistent|is right))/i
+  /\b(?:yes|yep|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds|still stands|as expected|all good|agrees)\b|\b(?:is|are|was|looks|that['’]s)\s(?:indeed |also |in fact )?(?:correct|right)\b|^\W{0,4}(?:correct|right|good|great)\b/i
 
 /** What a sentence behind a claim does to it. */
 export type Effect = 'withdraws' | 'doubts' | 'turns' | 'confirms' | 'nothing'
