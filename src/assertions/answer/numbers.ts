@@ -107,6 +107,9 @@ const isMeasured = (between: string): boolean => {
   return unit !== undefined && isMeasure(unit)
 }
 
+/** How far an expression reaches to either side of a number. */
+const EXPRESSION = 200
+
 /** The number at `start`, or the expression that it is part of. Undefined: it is part of an operation. */
 function wholeNumber(clause: string, start: number, end: number): string | undefined {
   if (OPERATED.test(clause.slice(Math.max(0, start - 40), start)) && !STATING.test(clause.slice(Math.max(0, start - 40), start)))
@@ -119,10 +122,10 @@ function wholeNumber(clause: string, start: number, end: number): string | undef
   if (quantity > end) return (/[$€£\ue000]$/.exec(clause.slice(0, start))?.[0] ?? '') + clause.slice(start, quantity)
   let from = start
   let to = end
-  while (from > 0 && !BOUNDARY.test(clause[from - 1])) from--
-  while (to < clause.length && !BOUNDARY.test(clause[to])) to++
+  while (from > 0 && start - from < EXPRESSION && !BOUNDARY.test(clause[from - 1])) from--
+  while (to < clause.length && to - end < EXPRESSION && !BOUNDARY.test(clause[to])) to++
   // Operators and LaTeX beside it belong to the expression.
-  for (let more = true; more && to - from < 400; ) {
+  for (let more = true; more && to - from < 2 * EXPRESSION; ) {
     const left = /(?:^|\s)(\S*[\\{}^]\S*|[-+*/×·÷])\s$/.exec(clause.slice(Math.max(0, from - 60), from))
     const operator =
       left && /^[-+*/×·÷]$/.test(left[1])

@@ -30,27 +30,34 @@ const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|then|t
 /** The same inside a line. */
 const INLINE = /[.!?)}$*\d]\s{1,3}(?=(?:(?:Next|New|Another) )?(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s)/g
 
-/** How many questions are looked behind for an answer. */
-const LOOKS = 50
+/** How many lines are searched for a question. */
+const LINES = 20_000
 
 /** The text before a question of its own that a model goes on with, once it has answered the one it was asked. */
 function beforeRunOn(text: string): string {
+  const nextAnswer = searcher(text, ANSWERED)
   let answered = false
-  let looks = LOOKS
-  for (let start = 0, at = 0; at >= 0; start = at + 1) {
+  for (let start = 0, at = 0, lines = 0; at >= 0 && lines < LINES; start = at + 1, lines++) {
     at = text.indexOf('\n', start)
     const line = text.slice(start, Math.min(at < 0 ? text.length : at + 1, start + 2000))
     if (start > 0 && isOpening(line) && (answered || TURN.test(line))) return text.slice(0, start)
-    if (
-      answered &&
-      isQuestion(line) &&
-      looks-- > 0 &&
-      ANSWERED.test(text.slice(start + line.length, start + line.length + LIMITS.candidate))
-    )
-      return text.slice(0, start)
-    answered ||= ANSWERED.test(line) || (/\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /\b[=is]\b|=/.test(line))
+    const behind = start + line.length
+    if (answered && isQuestion(line) && nextAnswer(behind) < behind + LIMITS.candidate) return text.slice(0, start)
+    answered ||= nextAnswer(start) < behind || (/\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /\b[=is]\b|=/.test(line))
   }
   return text
+}
+
+/** Where the next match from a place on begins; places may only grow, so that all searches together read the text once. */
+function searcher(text: string, pattern: RegExp): (from: number) => number {
+  const search = new RegExp(pattern, 'gi')
+  let found = -1
+  return (from) => {
+    if (found >= from) return found
+    search.lastIndex = from
+    found = search.exec(text)?.index ?? Number.POSITIVE_INFINITY
+    return found
+  }
 }
 
 const isOpening = (line: string): boolean => TURN.test(line) || HEADING.test(line) || TITLE.test(line)
