@@ -72,7 +72,7 @@ const hostile = [
   '{% if x %}yes{% endif %}',
   '{% raw %}{{ x }}{% endraw %}',
   '{# a comment #}',
-  '{{ env.PATH }}',
+  '{{ env.LANG }}',
   'ends in a line break\n',
   'in two\n\n',
   'file://rows.json',
