@@ -3,12 +3,13 @@
  * share it; a loss says the slopes; backward adds their gradients up.
  */
 
+import { NonFiniteError } from '../engine/errors.ts'
 import type { Model, TrainBatch } from '../engine/types.ts'
 import { packLayouts } from '../thinking/layout.ts'
 import { branchLength, samePrompt, sharePrompt } from '../thinking/shared-prompt.ts'
 import type { Layout } from '../thinking/types.ts'
 import { groupNeighbours, packByBudget } from './batches.ts'
-import { type Loss, type LossSample, Tally } from './losses/loss.ts'
+import { type Loss, type LossSample, type LossTerms, Tally } from './losses/loss.ts'
 
 /** A sample laid out, with what its loss needs besides the forward. */
 export interface UpdateSample extends Pick<LossSample, 'sampled' | 'advantage'> {
@@ -46,6 +47,7 @@ export async function accumulate(
         const at = places[k]
         const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage }
         const terms = loss.terms(sample, tokens)
+        refuseNonFinite(terms, sample)
         at.forEach((i, j) => {
           slopes[i] = terms.slopes[j]
         })
@@ -56,6 +58,15 @@ export async function accumulate(
     }
   }
   return tally
+}
+
+/** Finite logits may lie so far apart that a log-probability does not: its slope can still be a number, and the loss would be lost in a mean. */
+function refuseNonFinite({ slopes, metrics }: LossTerms, { logprobs, advantage }: LossSample): void {
+  const token = slopes.findIndex((slope, j) => !Number.isFinite(slope) || !Number.isFinite(metrics.loss?.[j] ?? 0))
+  if (token < 0) return
+  throw new NonFiniteError(
+    `The loss of a token is not finite. Got ${metrics.loss?.[token]}, of the log-probability ${logprobs[token]} and the advantage ${advantage}. Training has made the weights too large, or the reward is.`,
+  )
 }
 
 const NONE = new Float32Array(0)

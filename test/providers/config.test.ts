@@ -99,6 +99,7 @@ describe('PR1_DECODING', () => {
     ['temperature=', 'needs key=value'],
     ['temperature=0=1', 'needs key=value'],
     ['temperature=-1', '"temperature" in PR1_DECODING must be a number of 0 or more. Got -1'],
+    ['temperature=Infinity', '"temperature" in PR1_DECODING'],
     ['temperature=cold', '"temperature" in PR1_DECODING'],
     ['seed=0.5', '"seed" in PR1_DECODING'],
   ])('refuses %s', (text, message) => {

@@ -22,6 +22,12 @@ describe('advantages', () => {
     expect(groupAdvantages([1, 0, 0, 0], 'std')[0]).toBeCloseTo(0.75 / (0.5 + 1e-6), 12)
   })
 
+  it('refuse rewards whose spread is no number', () => {
+    for (const kind of ['std', 'mean'] as const)
+      expect(() => groupAdvantages([1e200, 0], kind)).toThrow(/too large to be compared. Got 1e\+200, 0/)
+    expect(groupAdvantages([1e150, 0], 'mean')).toEqual([5e149, -5e149])
+  })
+
   it('know a group without signal, rounding included', () => {
     expect(isInformative([1, 1, 1])).toBe(false)
     expect(isInformative([0.1 + 0.2, 0.3])).toBe(false)

@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { NonFiniteError } from '../../src/engine/errors.ts'
 import type { ForwardOptions, Model, TrainBatch } from '../../src/engine/types.ts'
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { sampledLogprobs, trajectoryFromIds } from '../../src/thinking/trajectory.ts'
+import { clipped } from '../../src/trainer/losses/clipped.ts'
+import { likelihood } from '../../src/trainer/losses/likelihood.ts'
 import type { Loss, LossSample } from '../../src/trainer/losses/loss.ts'
 import { accumulate, type UpdateSample } from '../../src/trainer/micro-batches.ts'
 import { TOY_TAGS } from '../thinking/toy-model.ts'
@@ -80,6 +83,18 @@ describe('accumulate', () => {
         expect(tally.lossTokens).toBe(10)
       }),
     )
+  })
+
+  it.each([
+    ['log-probability of minus infinity', likelihood(), 1, Number.NEGATIVE_INFINITY],
+    ['advantage that is no number', clipped({ clipLow: 0.2, clipHigh: 0.2, dualClip: 3 }), Number.NaN, 0],
+  ])('ends at a %s, before anything is learnt of it', async (_, loss, advantage, logprob) => {
+    const { model, slopes } = recorder()
+    const forward = async (batch: TrainBatch) => ({ logprobs: new Float32Array(batch.ids.length).fill(logprob) })
+    const one = sample([20], [30], advantage)
+    const ended = accumulate({ ...model, forward } as unknown as Model, [one], loss, { microBatchTokens: 8, sharesPrompts: false })
+    await expect(ended).rejects.toThrow(NonFiniteError)
+    expect(slopes).toEqual([])
   })
 
   it('packs a prompt once for neighbours where that is allowed, within the budget', async () => {
