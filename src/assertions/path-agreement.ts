@@ -1,6 +1,6 @@
 import { type ConfigObject, readEnum } from '../config-keys.ts'
 import { type Parsed, parseThinking } from '../thinking/grammar.ts'
-import { extractAnswer } from './answer/extract.ts'
+import { extractAnswer } from './answer/claims/extract.ts'
 import { DEFAULT_MANNER, judgeAnswer } from './answer/judge.ts'
 import { LIMITS } from './answer/limits.ts'
 import { type Block, readBlocks } from './blocks.ts'

@@ -1,6 +1,6 @@
 /** How a row of a data set on the hub becomes a problem. */
 
-import { lastBoxed } from '../assertions/answer/boxed.ts'
+import { lastBoxed } from '../assertions/answer/claims/boxed.ts'
 import { DataError, excerpt, type SourceProblem } from './problem.ts'
 
 export type HubRow = Readonly<Record<string, unknown>>

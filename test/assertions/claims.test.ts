@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { finalClaim } from '../../src/assertions/answer/claims.ts'
-import { extractAnswer } from '../../src/assertions/answer/extract.ts'
+import { finalClaim } from '../../src/assertions/answer/claims/claims.ts'
+import { extractAnswer } from '../../src/assertions/answer/claims/extract.ts'
 
 const expected = { kind: 'other', factorial: false } as const
 const extract = (response: string, kind: 'other' | 'choice' = 'other') => extractAnswer(response, 'auto', { ...expected, kind })

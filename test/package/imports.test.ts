@@ -77,7 +77,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'plain.ts',
     'hub/',
     'thinking/grammar.ts',
-    'assertions/answer/boxed.ts',
+    'assertions/answer/claims/boxed.ts',
     'assertions/output.ts',
     'report/rows.ts',
     'config-keys.ts',

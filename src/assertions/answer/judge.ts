@@ -1,15 +1,15 @@
 /** One output against its references: extraction, reading, equality. */
 
-import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter } from './choice.ts'
-import { compareAnswers } from './equal.ts'
-import { type Expected, type Extraction, extractAnswer } from './extract.ts'
+import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter } from './claims/choice.ts'
+import { type Expected, type Extraction, extractAnswer } from './claims/extract.ts'
+import type { Status } from './claims/status.ts'
+import { compareAnswers } from './equality/equal.ts'
+import { isNumeric } from './equality/values.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
-import { readAnswer, readDecimalComma } from './read.ts'
+import { readAnswer, readDecimalComma } from './reading/read.ts'
+import { plainWords } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
-import type { Status } from './status.ts'
-import { isNumeric } from './values.ts'
-import { plainWords } from './words.ts'
 
 export interface Judgement {
   pass: boolean

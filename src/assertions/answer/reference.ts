@@ -1,9 +1,9 @@
 /** Reference answers, read once: all samples of a group, and all rules of one comparison, use the same reading. */
 
-import { type Choice, lettered, singleLetter } from './choice.ts'
+import { type Choice, lettered, singleLetter } from './claims/choice.ts'
 import type { Answer } from './node.ts'
-import { readAnswer, readDecimalComma, readProblem } from './read.ts'
-import { Recent } from './recent.ts'
+import { readAnswer, readDecimalComma, readProblem } from './reading/read.ts'
+import { Recent } from './reading/recent.ts'
 
 /** How many references are kept read. */
 const kept = new Recent<Reference>(256)

@@ -1,6 +1,6 @@
 /** Where a response states its countdown answer. */
 
-import { lastBoxed } from '../answer/boxed.ts'
+import { lastBoxed } from '../answer/claims/boxed.ts'
 import { isArithmetic, LIMITS } from './expression.ts'
 
 export interface Candidate {

@@ -4,7 +4,7 @@
  */
 
 import { gzipSync } from 'node:zlib'
-import { extractAnswer } from '../../assertions/answer/extract.ts'
+import { extractAnswer } from '../../assertions/answer/claims/extract.ts'
 import { LIMITS } from '../../assertions/answer/limits.ts'
 import { inWords, parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'

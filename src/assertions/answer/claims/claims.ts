@@ -1,0 +1,285 @@
+/**
+ * The claims of a response: what it says that the answer is, each with where it stands and its status. The last one that
+ * stands is the answer. docs/claims.md describes it.
+ */
+
+import { LIMITS } from '../limits.ts'
+import { stripDelimiters } from '../reading/normalize.ts'
+import { type Boxed, lastBoxed } from './boxed.ts'
+import { chosenLetter } from './choice.ts'
+import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
+import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
+import { answerBehind, type Expected, lastStatement } from './statement.ts'
+import { deniesItself, effectOf, isCase, isCaseDistinction, isQualified, type Status, statusBefore, statusBehind } from './status.ts'
+
+export interface Claim {
+  text: string
+  where: string
+  status: Status
+  /** Where it begins and ends in the response. */
+  at: number
+  end: number
+  /** An explicit claim outweighs one dug out of an answer line, and that one what the last sentence says. */
+  weight: 'explicit' | 'found' | 'last sentence'
+  /** Why there is no text: the box is empty or not closed. */
+  missing?: string
+}
+
+/** Which claims count: `boxed` and `final-answer` only those. */
+export type Sources = 'auto' | 'boxed' | 'final-answer'
+
+/** How many boxes and answer markers are looked at, from the end. */
+const BOXES = 6
+const MARKERS = 12
+/** How much behind a claim is searched for its correction. */
+const BEHIND = 8000
+
+/** The claim that stands for the answer of a response; one that doesn't stand says what the response says instead. Undefined: it claims nothing. */
+export function finalClaim(response: string, sources: Sources, expected: Expected): Claim | undefined {
+  const text = withoutDollars(response)
+  const claim = chosen(text, sources, expected)
+  return claim && { ...claim, text: withDollars(claim.text) }
+}
+
+function chosen(text: string, sources: Sources, expected: Expected): Claim | undefined {
+  const boxes = sources === 'final-answer' ? [] : boxClaims(text, expected)
+  if (sources === 'boxed') return afterCorrection(text, pick(boxes), sources, expected)
+  const tagged = [tagClaim(text, expected), hashClaim(text), jsonClaim(text)].filter((claim) => claim !== undefined)
+  if (boxes.length + tagged.length === 0 && sources === 'auto') {
+    const whole = wholeClaim(text, expected)
+    if (whole) return whole
+  }
+  const lines = lineClaims(text, expected, sources)
+  const claims = [...boxes, ...tagged, ...lines].sort((a, b) => a.at - b.at)
+  return afterCorrection(text, pick(claims), sources, expected)
+}
+
+/** The last standing claim, explicit ones first; where none stands the last one. */
+function pick(claims: readonly Claim[]): Claim | undefined {
+  const last = claims.findLast(({ weight }) => weight === 'explicit')
+  if (last?.missing !== undefined) return last
+  const denied = new Set(claims.filter(({ status }) => status === 'denied').map((claim) => claim.text.trim()))
+  const stands = (claim: Claim, i: number): boolean =>
+    claim.status === 'stated' &&
+    claim.missing === undefined &&
+    !(
+      denied.has(claim.text.trim()) && claims.slice(i).some((later) => later.status === 'denied' && later.text.trim() === claim.text.trim())
+    )
+  const standing = claims.filter(stands)
+  return standing.findLast(({ weight }) => weight === 'explicit') ?? standing.at(-1) ?? claims.at(-1)
+}
+
+/** What the text behind a claim makes of it: it may be taken back, and another statement may take its place. */
+function afterCorrection(text: string, claim: Claim | undefined, sources: Sources, expected: Expected): Claim | undefined {
+  const closing = (): Claim | undefined => (sources === 'auto' ? closingClaim(text, expected) : undefined)
+  if (claim === undefined) return closing()
+  if (claim.missing !== undefined) return claim
+  if (claim.status !== 'stated') {
+    // What follows in the same sentence was read with the claim.
+    const rest = text.slice(claim.at + sentenceBehind(text, claim.at).length)
+    const last = sources === 'auto' && rest.trim() !== '' ? closingClaim(rest, expected) : undefined
+    return last?.status === 'stated' ? { ...last, at: claim.end } : claim
+  }
+  const behind = text.slice(claim.end, claim.end + BEHIND)
+  let effect: 'none' | 'turns' | 'doubts' | 'withdraws' = 'none'
+  for (const sentence of sentencesOf(behind).slice(0, 80)) {
+    const does = effectOf(sentence)
+    if (does === 'withdraws') effect = 'withdraws'
+    else if (does === 'doubts' && effect !== 'withdraws') effect = 'doubts'
+    else if (does === 'turns' && effect === 'none') effect = 'turns'
+    else if (does === 'confirms') effect = 'none'
+  }
+  if (effect === 'none') return claim
+  const other = lastStatement(behind, expected)
+  if (other?.status === 'stated' && (effect === 'withdraws' || isDirect(other.text))) {
+    return { ...other, at: claim.end, end: text.length, weight: 'last sentence', where: `${other.where}, a correction` }
+  }
+  return effect === 'turns' ? claim : { ...claim, status: effect === 'withdraws' ? 'corrected' : 'hedged' }
+}
+
+const isDirect = (text: string): boolean => isAnswer(text)
+
+/** What the end of the response says. */
+function closingClaim(text: string, expected: Expected): Claim | undefined {
+  const tail = text.slice(-LIMITS.tail)
+  const last = lastStatement(tail, expected)
+  return last && { ...last, at: text.length - tail.length, end: text.length, weight: 'last sentence' }
+}
+
+/** The last boxes. Adjacent ones are one claim where a list is expected. A failed last box hides those before it. */
+function boxClaims(text: string, expected: Expected): Claim[] {
+  const out: Claim[] = []
+  let before = text.length
+  while (out.length < BOXES) {
+    const last = lastBoxed(text, before)
+    if (!last) break
+    if (last.kind !== 'box') {
+      const missing = last.kind === 'empty' ? 'the last \\boxed{} is empty' : 'the last \\boxed{ is not closed'
+      if (out.length === 0)
+        out.push({ text: '', where: '\\boxed{}', status: 'cut off', at: last.start, end: text.length, weight: 'explicit', missing })
+      break
+    }
+    const { contents, start } = expected.kind === 'list' ? adjacent(text, last) : { contents: [last.content], start: last.start }
+    const where = contents.length === 1 ? '\\boxed{}' : `${contents.length} boxes`
+    out.unshift({
+      text: contents.join(', '),
+      where,
+      status: boxStatus(text, start, last.end),
+      at: start,
+      end: last.end,
+      weight: 'explicit',
+    })
+    if (out[0].status === 'stated') break
+    before = start
+  }
+  return out
+}
+
+const OPENING = /[\s$(*]*(?:\\[[(])?[\s*]*$/
+/** What denies or supposes a box directly before it. */
+const BOX_APART = /\b(?:not|isn['’]t|cannot be|can['’]t be|instead of|rather than|other than|except|(?:could|might|may) be)[\s:]*$/i
+
+function boxStatus(text: string, start: number, end: number): Status {
+  const before = sentenceBefore(text, start).replace(OPENING, '')
+  if (BOX_APART.test(before)) return /be[\s:]*$/i.test(before) && !/can/i.test(before.slice(-12)) ? 'hedged' : 'denied'
+  return statusBehind(sentenceBehind(text, end).replace(/^[\s$*)\]\\.]{1,8}/, ' '))
+}
+
+/** A box and those before it that belong to it. */
+function adjacent(text: string, last: Extract<Boxed, { kind: 'box' }>): { contents: string[]; start: number } {
+  const contents = [last.content]
+  let { start } = last
+  while (contents.length < 50) {
+    const before: Boxed | undefined = lastBoxed(text, start)
+    if (before?.kind !== 'box' || before.end > start || !isGlue(text.slice(before.end, start))) break
+    contents.unshift(before.content)
+    start = before.start
+  }
+  return { contents, start }
+}
+
+/** What stands between boxes that belong together. */
+function isGlue(between: string): boolean {
+  if (between.length > 48) return false
+  const plain = between.replace(/\\(?:quad|qquad|text|mathrm|mbox|and|[()[\],;! ])|[\s${}]/g, ' ').trim()
+  return plain === '' || /^(?:[,;]|[\w()]+ ?)?(?:[\w()]+ ){0,4}(?:and|or|,|;|y_2 =|y_\w =)\s*(?:[\w=,]+ ?){0,2}$/i.test(plain)
+}
+
+function tagClaim(text: string, expected: Expected): Claim | undefined {
+  const close = text.lastIndexOf('</answer>')
+  const open = close < 0 ? -1 : text.lastIndexOf('<answer>', close)
+  if (open < 0) return undefined
+  const inner = text.slice(open + '<answer>'.length, close).trim()
+  const line = lineClaims(inner.slice(-LIMITS.tail), expected, 'final-answer').findLast(({ status }) => status === 'stated')
+  return {
+    text: wholeClaim(inner, expected)?.text ?? line?.text ?? inner,
+    where: '<answer>',
+    status: 'stated',
+    at: open,
+    end: close,
+    weight: 'explicit',
+  }
+}
+
+function hashClaim(text: string): Claim | undefined {
+  const at = text.lastIndexOf('####')
+  if (at < 0 || (at > 0 && text[at - 1] !== '\n' && text[at - 1] !== ' ')) return undefined
+  const line = firstLine(text.slice(at + 4, at + 4 + LIMITS.candidate)).trim()
+  return line !== '' && isAnswer(line)
+    ? { text: line, where: '####', status: 'stated', at, end: at + 4 + line.length, weight: 'explicit' }
+    : undefined
+}
+
+/** The answer key of a JSON object that ends the response. */
+function jsonClaim(text: string): Claim | undefined {
+  const tail = text.slice(-LIMITS.tail)
+  if (!/\}[\s`]*$/.test(tail)) return undefined
+  const found = jsonAnswer(tail)
+  return (
+    found && {
+      text: found.text,
+      where: 'JSON',
+      status: 'stated',
+      at: text.length - tail.length + found.at,
+      end: text.length,
+      weight: 'explicit',
+    }
+  )
+}
+
+/** The whole output where it is an answer and not prose. */
+export function wholeClaim(text: string, expected: Expected): Claim | undefined {
+  const trimmed = text.trim()
+  const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
+  if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
+  if (expected.kind !== 'text' && deniesItself(plain)) return undefined
+  const words = expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are) /i.test(plain)
+  const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)
+  return answers ? { text: plain, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' } : undefined
+}
+
+/** "answer is 5", "Final Answer: 5", "**Answer** $$ 5 $$", "answer = 5", "answer comes out to 5", "answer to the question is 5". */
+const MARKER =
+  /^s?[\s*_:]{0,8}(?:,? (?:then|therefore|thus|hence),? |(?:to|for) (?:the|this|your|our) (?:\w{1,12} )?(?:question|problem|exercise) )?(?:is|are|was|(?:must|should|will|would|has to) be|comes (?:out )?(?:to|as)|turns out to be|becomes|equals|(might|may|could) be|(?:seems|appears) to be|=|->|=>|→|⇒|[:：]|(?=\$|\\[([]))(?![a-z])[\s*_]{0,8}(?:for sure |simply |just |therefore |thus |indeed |definitely |clearly |then |[:：]\s?)?/
+/** Whose answer it is, or which one. */
+const OTHERS = /\b(?:wrong|incorrect|false|tempting|naive|bad)\s(?:\w+\s)?$/i
+const EARLIER =
+  /\b(?:initial|first|previous|earlier|old|original|preliminary|intermediate|partial|common|popular|his|her|their|[a-z]+['’]s)\s(?:\w+\s)?$/i
+
+const lowered = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
+/** The answer lines, from the first of the last markers to the last. */
+function lineClaims(text: string, expected: Expected, sources: Sources): Claim[] {
+  const tail = text.slice(-LIMITS.tail)
+  const skipped = text.length - tail.length
+  return [...tail.matchAll(/answer/gi)].slice(-MARKERS).flatMap(({ index }) => {
+    // The box in an answer line is a claim itself.
+    if (sources === 'auto' && /\\f?boxed/.test(firstLine(tail.slice(index, index + 600)))) return []
+    const claim = lineClaim(tail, index, expected)
+    return claim ? [{ ...claim, at: claim.at + skipped, end: claim.end + skipped }] : []
+  })
+}
+
+function lineClaim(tail: string, at: number, expected: Expected): Claim | undefined {
+  const from = at + 'answer'.length
+  const marker = MARKER.exec(lowered(tail.slice(from, from + 90)))
+  const heading =
+    !marker &&
+    /^\**\s*(?:#+\s*)?\n/.test(tail.slice(from, from + 12)) &&
+    /(?:^|\n)[#*\s]{0,8}(?:final )?$/i.test(tail.slice(Math.max(0, at - 16), at))
+  if (!marker && !heading) return undefined
+  const start = marker ? from + marker[0].length : from + /^\**\s*/.exec(tail.slice(from))![0].length
+  const rest = tail.slice(start, start + LIMITS.candidate)
+  const line = answerBehind(rest, expected)
+  if (line === undefined) return undefined
+  const before = sentenceBefore(tail, at)
+  const sentence = before + sentenceBehind(tail, at)
+  const about =
+    marker?.[1] !== undefined ? 'hedged' : OTHERS.test(before) ? 'denied' : EARLIER.test(before) ? 'quoted' : statusBefore(before)
+  const cases = expected.kind !== 'text' && (isCaseDistinction(sentence) || isCase(before)) ? 'conditional' : 'stated'
+  const asked = /^[^\n.!?]{0,200}\?/.test(rest) ? 'hedged' : 'stated'
+  const status = ([about, cases, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
+  const label = /[:：]/.test(marker?.[0] ?? '') || heading
+  // Another statement that the sentence sets against this one: "Many say the answer is 55, but it is 50."
+  const [own, ...others] = contrasted(sentenceBehind(tail, start))
+  const contrast = status === 'stated' || cases !== 'stated' || others.length === 0 ? undefined : contrastIn(others, expected)
+  const end = start + rest.indexOf(firstLine(line.text)) + line.text.length
+  const where = heading ? 'answer heading' : 'answer line'
+  const weight = line.direct || label ? 'explicit' : 'found'
+  if (contrast?.status === 'stated')
+    return { text: contrast.text, where, status: 'stated', at, end: Math.max(end, start + own.length), weight: 'found' }
+  return { text: line.text, where, status, at, end: Math.max(start, end), weight }
+}
+
+/** What the statements behind a claim that doesn't stand say instead. */
+function contrastIn(others: readonly string[], expected: Expected): { text: string; status: Status } | undefined {
+  const last = others.at(-1)!.trim()
+  if (expected.kind === 'choice' && chosenLetter(last) !== undefined) return { text: last, status: 'stated' }
+  return lastStatement(others.join('; '), expected)
+}
+
+/** Why a claim can't be the answer as it stands, told by the words in it. */
+export const withQualification = (claim: Claim, expected: Expected): Claim =>
+  claim.status === 'stated' && expected.kind !== 'text' && expected.kind !== 'choice' && isQualified(claim.text)
+    ? { ...claim, status: 'operation' }
+    : claim

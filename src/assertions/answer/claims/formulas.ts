@@ -1,0 +1,130 @@
+/** Formulas in model text: what stands between $, \( or \[, and what reads as mathematics without them. */
+
+import { type Answer, BLANK } from '../node.ts'
+import { readAnswer } from '../reading/read.ts'
+import { firstLine } from './sentences.ts'
+
+/** Longest text in prose that is tried as a formula. */
+export const FORMULA = 1000
+
+/** Stands for \$ while $ delimits formulas. */
+export const DOLLAR = '\ue000'
+export const withoutDollars = (text: string): string => text.replaceAll('\\$', DOLLAR)
+export const withDollars = (text: string): string => text.replaceAll(DOLLAR, '\\$')
+
+/** It reads as mathematics throughout: no prose but a unit behind a number. */
+export function isAnswer(text: string): boolean {
+  return text.length <= FORMULA && !/\bans(?:wer)?/i.test(text) && isMathematics(readAnswer(withDollars(text)))
+}
+
+function isMathematics(answer: Answer): boolean {
+  switch (answer.kind) {
+    case 'text':
+      // The missing side of a bare relation.
+      return answer === BLANK
+    case 'expression':
+      return (answer.unit ?? '').length < 24
+    case 'list':
+    case 'set':
+    case 'tuple':
+    case 'ratio':
+    case 'operation':
+    case 'logic':
+      return answer.items.every(isMathematics)
+    case 'relation':
+      return answer.sides.every(isMathematics)
+    case 'matrix':
+      return answer.rows.every((row) => row.every(isMathematics))
+    default:
+      return true
+  }
+}
+
+interface Environment {
+  content: string
+  start: number
+  end: number
+}
+
+const DELIMITERS = [
+  ['$$', '$$'],
+  ['$', '$'],
+  ['\\[', '\\]'],
+  ['\\(', '\\)'],
+] as const
+
+/** The formula at the very start. */
+export function leadingMath(text: string): Environment | undefined {
+  for (const [open, close] of DELIMITERS) {
+    if (!text.startsWith(open)) continue
+    const end = text.indexOf(close, open.length)
+    const content = text.slice(open.length, end)
+    if (end > 0 && !isMoney(open, content)) return { content, start: 0, end: end + close.length }
+  }
+  return undefined
+}
+
+/** The last formula of a text; "$x = 1$ and $x = 2$" is one. */
+export function lastMath(text: string): string | undefined {
+  const last = lastEnvironment(text)
+  if (!last) return undefined
+  const contents = [last.content]
+  for (let { start } = last; contents.length < 20; ) {
+    const glue = /(?:,|;|\band|\bor|, ?and|, ?or)\s*$/.exec(text.slice(Math.max(0, start - 8), start))
+    if (!glue) break
+    const head = text.slice(0, start - glue[0].length).trimEnd()
+    const before = lastEnvironment(head)
+    if (before?.end !== head.length) break
+    contents.unshift(before.content)
+    start = before.start
+  }
+  return contents.length === 1 ? last.content : contents.map((content) => content.trim()).join(', ')
+}
+
+function lastEnvironment(text: string): Environment | undefined {
+  let best: Environment | undefined
+  for (const [open, close] of DELIMITERS) {
+    const end = text.lastIndexOf(close)
+    const start = end <= 0 ? -1 : text.lastIndexOf(open, end - 1)
+    if (start < 0 || end < start + open.length) continue
+    const content = text.slice(start + open.length, end)
+    if (content.trim() === '' || content.includes('$') || isMoney(open, content)) continue
+    if (!best || start > best.start) best = { start, end: end + close.length, content }
+  }
+  return best
+}
+
+/** What $ encloses is no formula but what stands between two prices: "$100 - $58 = $42", "how many $? about $42". */
+function isMoney(open: string, content: string): boolean {
+  if (open !== '$' || content.includes('\\')) return false
+  return /[-+*/=]\s*$/.test(content) || (/^[\d?]/.test(content) && /[a-z]{2,}\s/i.test(content))
+}
+
+/** The inside of the code block that a text begins with; undefined where it is a program or there is none. */
+export function leadingFence(text: string): string | undefined {
+  const fence = /^(?:```|~~~)([a-z]{0,12})[ \t]{0,4}\n([^`]{1,1000}?)(?:```|~~~)/i.exec(text.slice(0, 1100))
+  return fence && /^(?:|text|txt|plaintext|plain|latex|tex|math|markdown|md|answer|output)$/i.test(fence[1]) ? fence[2].trim() : undefined
+}
+
+/** Line breaks inside braces and environments are blanks. */
+export function joinLines(text: string): string {
+  if (text.length > FORMULA || !text.includes('\n')) return text
+  return text
+    .replace(/\{[^{}]*\}/g, (group) => group.replace(/\n/g, ' '))
+    .replace(/\n?(\\begin\{|\\end\{[a-z]+\}\n?)/g, (found) => found.replace(/\n/g, ' '))
+}
+
+/** `[,{]` … `"answer": "42"`: the value of an answer in JSON, and where its key stands. */
+const KEY = /["'](?:final[_ -]?answer|answer|final[_ -]?result)["']\s{0,4}:\s{0,4}/gi
+
+/** The value that the last answer key of a JSON object holds. */
+export function jsonAnswer(text: string): { text: string; at: number } | undefined {
+  const key = [...text.matchAll(KEY)].at(-1)
+  if (!key || !/[{,]\s*$/.test(text.slice(0, key.index))) return undefined
+  const rest = text.slice(key.index + key[0].length)
+  const string = /^"((?:[^"\\\n]|\\.){0,1000})"\s{0,40}[,}]/s.exec(rest.slice(0, 1100))
+  const bare = string ? string[1].replace(/\\([\\"/])/g, '$1') : /^(\[[^\]\n]{0,400}\]|[^,}"\n{[]{1,200})\s{0,40}[,}]/.exec(rest)?.[1]
+  if (bare === undefined) return undefined
+  const list = bare.startsWith('[') ? bare.slice(1, -1).replaceAll('"', '') : bare.replace(/^'(.*)'$/s, '$1')
+  return { text: firstLine(list.trim()), at: key.index }
+}

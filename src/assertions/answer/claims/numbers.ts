@@ -1,0 +1,197 @@
+/** Numbers in sentences: which one a sentence states, and which ones only say of what, for what or by when. */
+
+import { isMeasure } from '../units/units.ts'
+import { quantityEnd } from './extent.ts'
+import { isAnswer } from './formulas.ts'
+
+/** A number with its sign, separators, percent sign or denominator; a time of day. */
+const NUMBER = /(?<![\w.])[-−]?(?:\d{1,2}:\d{2}(?!\d)|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%)?(?:\/\d+)?)/g
+/** What is beyond this many characters before the end is not searched. */
+const SEARCHED = 2000
+
+const REASON =
+  /,? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,2}(?:than|times|of)))\s/i
+/** The last preposition before a number, and the words between. */
+const PREPOSITION =
+  /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
+const FINITE =
+  /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave)\b/i
+/** "there are 7", "a total of 7". */
+const EXISTS =
+  /\bthere\s+(?:are|is|were|was|will be|would be|must be|can be|have been|remain)\s+(?:(?:exactly|only|still|now|thus|then|therefore|a total of|in total|just|indeed)\s+){0,2}[$€£]?$/i
+/** Where "with 7" and "up to 7" are the statement itself. */
+const STATING = /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\b(?:adds?|added|adding|sums?|comes?|came) up to\s*[$€£]?$/i
+const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
+
+const CONCLUSION = /, (?:which means|this means|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s/gi
+
+/** The statement of a sentence: what it concludes, without the reason or condition behind it, where a number stands in that. */
+export function statement(whole: string): string {
+  const last = [...whole.matchAll(CONCLUSION)].at(-1)
+  const concluded = last ? whole.slice(last.index + last[0].length) : ''
+  const sentence = /\d/.test(concluded) ? concluded : whole
+  const reason = REASON.exec(sentence)
+  return reason && /\d/.test(sentence.slice(0, reason.index)) ? sentence.slice(0, reason.index) : sentence
+}
+
+/** What makes another thing of the number behind it: "four times 19", "a multiple of 12", "at most 40". */
+const OPERATED =
+  /\b(?:times|twice|thrice|double|triple|half|(?:half|third|quarter|multiples?|factors?|powers?|roots?|squares?|cubes?) of|(?:divisible|multiplied|divided) by|sum of the first|(?:divisors?|fractions?|percent(?:age)?) of|plus|modulo|mod|than|at most|at least|exceeds?|exceeding|upwards? of|not|never|except|besides|neither|nor|over|under|below|above|beyond)\s*[$€£]?$|\b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$|%\sof\s[$€£]?$|\b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$|\b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$/i
+/** And of the one before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
+const OPERATES =
+  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|or (?:more|less|fewer)\b|and a half)/i
+const UNIT = /^\s?([a-z]{1,12})\b/i
+
+/**
+ * The number that a sentence states: of "there are 7 ways to choose 3 items" the 7, of "she earns 100 in 5 days" the
+ * 100. The last one of the last clause that has any and that no preposition governs; else its last number. A number
+ * inside an expression is that expression, or nothing where it is part of an operation. Of "7 boys and 8 girls" and "1 hour 20
+ * minutes" no number is stated alone.
+ */
+export function statedNumber(text: string): Found | undefined {
+  const whole = statement(text.slice(-SEARCHED))
+  const shift = Math.max(0, text.length - SEARCHED)
+  const clauses = clausesOf(whole)
+  for (const { clause, at } of clauses.toReversed()) {
+    const found = numberOfClause(clause)
+    if (found) return { ...found, at: shift + at + found.at }
+    // "45 in total, or 9 times 5": the remark states nothing of its own.
+    if (!/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.)\s/i.test(clause)) return undefined
+  }
+  return undefined
+}
+
+function numberOfClause(clause: string): Found | undefined {
+  if (PARALLEL.test(clause)) return undefined
+  let stated: Found | undefined
+  let last: Found | undefined
+  let oblique = false
+  let end = 0
+  let previous: { at: number } | undefined
+  for (const match of clause.matchAll(NUMBER)) {
+    if (match.index < end) continue
+    const before = clause.slice(end, match.index)
+    const joined = previous !== undefined && (COORDINATED.test(before) || isMeasured(before))
+    if (!joined) oblique = isOblique(before.slice(-120), previous !== undefined)
+    const behind = match.index + match[0].length
+    const at = joined ? previous!.at : match.index
+    const value = joined
+      ? clause.slice(at, behind) + (UNIT.exec(clause.slice(behind))?.[0] ?? '')
+      : wholeNumber(clause, match.index, behind)
+    const found = value === undefined ? undefined : { text: value, at }
+    if (EXISTS.test(before.slice(-80)) && !/^\s\p{L}+\s(?:and|or)\s\d/u.test(clause.slice(behind))) return found
+    if (!oblique) stated = found
+    last = found
+    previous = { at }
+    end = Math.max(behind, at + (value?.length ?? 0))
+  }
+  return stated ?? last
+}
+
+/** Blanks, and the letters of scripts that put none around numbers. */
+const BOUNDARY = /[\s\u0900-\u0dff\u3000-\u9fff\uac00-\ud7af\uff00-\uff0f\uff1a]/
+/** "$12/hour", "3 apples each": the number of a rate. */
+const RATE = /^[$€£\ue000]?([\d.,]+)\/[a-z]{1,12}$/i
+/** "Ann gets 4 and Ben gets 10": two statements and no answer. */
+const PARALLEL = /\b(\w{3,12})\s[$€£]?\d[^.,;]{0,40}\sand\s[^.,;\d]{1,40}\b\1\s[$€£]?\d/i
+
+/** What a sentence says, and where in it. */
+export interface Found {
+  text: string
+  at: number
+}
+
+/** "1 hour 20 minutes": a measure between two numbers. */
+const isMeasured = (between: string): boolean => {
+  const unit = /^\s?([a-z]{1,10}),?\s$/i.exec(between)?.[1]
+  return unit !== undefined && isMeasure(unit)
+}
+
+/** How far an expression reaches to either side of a number. */
+const EXPRESSION = 200
+
+/** The number at `start`, or the expression that it is part of. Undefined: it is part of an operation. */
+function wholeNumber(clause: string, start: number, end: number): string | undefined {
+  if (OPERATED.test(clause.slice(Math.max(0, start - 40), start)) && !STATING.test(clause.slice(Math.max(0, start - 40), start)))
+    return undefined
+  const sign = /\b(?:minus|negative)\s$/i.exec(clause.slice(Math.max(0, start - 12), start))
+  if (sign) return /\d\s+minus\s$/i.test(clause.slice(Math.max(0, start - 20), start)) ? undefined : `-${clause.slice(start, end)}`
+  const behind = clause.slice(end, end + 40)
+  if (OPERATES.test(behind)) return undefined
+  const quantity = quantityEnd(clause, start, end)
+  if (quantity > end) return (/[$€£\ue000]$/.exec(clause.slice(0, start))?.[0] ?? '') + clause.slice(start, quantity)
+  let from = start
+  let to = end
+  while (from > 0 && start - from < EXPRESSION && !BOUNDARY.test(clause[from - 1])) from--
+  while (to < clause.length && to - end < EXPRESSION && !BOUNDARY.test(clause[to])) to++
+  // Operators and LaTeX beside it belong to the expression.
+  for (let more = true; more && to - from < 2 * EXPRESSION; ) {
+    const left = /(?:^|\s)(\S*[\\{}^]\S*|[-+*/×·÷])\s$/.exec(clause.slice(Math.max(0, from - 60), from))
+    const operator =
+      left && /^[-+*/×·÷]$/.test(left[1])
+        ? (/(\S+)\s\S\s$/.exec(clause.slice(Math.max(0, from - 60), from))?.[0].length ?? 2)
+        : (left?.[1].length ?? -1) + 1
+    const right = /^\s(?:[-+*/×·÷=]\s\S+|\S*[\\{}^]\S*)/.exec(clause.slice(to, to + 60))
+    if (left) from -= operator
+    if (right) to += right[0].length
+    more = left !== null || right !== null
+  }
+  const run = clause.slice(from, to).replace(/^[(*_"'“~≈:[]{1,4}/, '')
+  const word = run.replace(/[.,;:!?)*_"'”\]]{1,6}$/, '')
+  const number = clause.slice(start, end)
+  if (word.replace(/^[-−]?[$€£\ue000]/, '') === number || word === number) return word
+  if (RATE.exec(word)?.[1] === number) return number
+  if (/^[$€£\ue000]?[\d.,]+[:)]/.test(word)) return undefined
+  const closed = /[)\]}]$/.test(run) && isAnswer(run) ? run : word
+  return isAnswer(closed) ? closed : undefined
+}
+
+/** The number behind the = at `at` where a calculation stands before it: the 77 of "she gets 11 * 7 = 77 pails". */
+export function resultAt(text: string, at: number): string | undefined {
+  if (!/[\d)%](?:\s?[a-z]{1,20}){0,3}\s*$/i.test(text.slice(Math.max(0, at - 80), at))) return undefined
+  const behind = /^\s*[$€£]?\s*/.exec(text.slice(at + 1))!
+  const from = at + 1 + behind[0].length
+  const number = text
+    .slice(from, from + 80)
+    .matchAll(NUMBER)
+    .next().value
+  return number?.index === 0 && !/^\s*[-+*/^=]/.test(text.slice(from + number[0].length)) ? number[0] : undefined
+}
+
+/** The parts between commas, semicolons or "so" that hold a number; "3 days, 4 hours" is one. */
+function clausesOf(sentence: string): { clause: string; at: number }[] {
+  const out: { clause: string; at: number }[] = []
+  let at = 0
+  let separator = ''
+  for (const part of sentence.split(/([,;:]\s|\s(?:so|thus|therefore|hence)\s)/i)) {
+    const last = out.at(-1)
+    if (last && separator === ', ' && last.at + last.clause.length + 2 === at && isOneQuantity(last.clause, part))
+      last.clause += `, ${part}`
+    else if (/\d/.test(part)) out.push({ clause: part, at })
+    at += part.length
+    separator = part
+  }
+  return out
+}
+
+/** Whether a quantity goes on behind the comma. */
+function isOneQuantity(left: string, right: string): boolean {
+  const before = /\d{1,9}(?:\.\d{1,9})? ?[a-z]{1,10}$/i.exec(left)
+  if (!before || !/^\d/.test(right)) return false
+  return quantityEnd(`${left}, ${right}`, before.index, before.index + /^[\d.]+/.exec(before[0])![0].length) > left.length
+}
+
+/** Whether what stands before a number makes it a mere circumstance. `second`: another number stands before that. */
+function isOblique(before: string, second: boolean): boolean {
+  // 2 $10 bills
+  if (second && /^\s*[$€£]?$/.test(before)) return true
+  const found = PREPOSITION.exec(before)
+  if (!found || FINITE.test(found[2]) || STATING.test(before)) return false
+  const direct = found[2] === ''
+  const preposition = found[1].toLowerCase()
+  // "a profit of 5" and "it comes to 5" are statements, "3 of 5" and "from 3 to 5" are not.
+  if (direct && preposition === 'of')
+    return second ? /^\s*(?:out\s+)?of\s*$/i.test(before) : /\b(?:out|one|half|each|rest)\s+of\s*$/i.test(before)
+  if (direct && preposition === 'to') return /\bup to\s*$/i.test(before)
+  return !(direct && preposition === 'for' && /[$€£]\s*$/.test(before))
+}

@@ -1,0 +1,71 @@
+/** Lists whose items have names: p = 2, q = 5; 7 boys and 8 girls; cats: 4, dogs: 6. A name keeps its value. */
+
+import type { Work } from '../limits.ts'
+import type { Answer } from '../node.ts'
+import { plainWords } from '../reading/words.ts'
+import { isMeasure } from '../units/units.ts'
+import { isName } from './sets.ts'
+
+interface Binding {
+  name: string
+  value: Answer
+}
+
+type Same = (a: Answer, b: Answer, work: Work) => boolean
+
+/** The names and values of items, where each has a name and two names differ. */
+export function bindings(items: readonly Answer[]): Binding[] | undefined {
+  if (items.length < 2) return undefined
+  const found = named(items)
+  return found && new Set(found.map(({ name }) => name)).size > 1 ? found : undefined
+}
+
+function named(items: readonly Answer[]): Binding[] | undefined {
+  const found = items.map(binding)
+  return found.every((one) => one !== undefined) ? found : undefined
+}
+
+function binding(item: Answer): Binding | undefined {
+  if (item.kind === 'relation' && item.sides.length === 2 && item.ops[0] === '=') {
+    const [left, right] = item.sides
+    if (isName(left)) return { name: nameOf(left), value: right }
+    return isName(right) ? { name: nameOf(right), value: left } : undefined
+  }
+  if (item.kind === 'ratio' && item.items.length === 2 && isName(item.items[0]) && !isName(item.items[1]))
+    return { name: nameOf(item.items[0]), value: item.items[1] }
+  if (item.kind !== 'expression' || item.unit === undefined || isMeasure(item.unit)) return undefined
+  return { name: plainWords(item.unit), value: { ...item, unit: undefined, key: '' } }
+}
+
+const nameOf = (answer: Answer): string => (answer.kind === 'text' ? plainWords(answer.text) : answer.key)
+
+/**
+ * Whether the names have the same values. Where one of the two lists has no names, its order must be that of the other;
+ * a set has none.
+ */
+export function sameBindings(
+  a: readonly Binding[] | undefined,
+  b: readonly Binding[] | undefined,
+  lists: readonly [Extract<Answer, { kind: 'list' | 'set' }>, Extract<Answer, { kind: 'list' | 'set' }>],
+  work: Work,
+  same: Same,
+): boolean {
+  const [left, right] = lists
+  if (left.items.length !== right.items.length) return false
+  const [first, second] = [a ?? named(left.items), b ?? named(right.items)]
+  if (first && second) {
+    const within = (some: readonly Binding[], others: readonly Binding[]): boolean =>
+      some.every(({ name, value }) => others.some((other) => sameName(name, other.name) && same(value, other.value, work)))
+    return within(first, second) && within(second, first)
+  }
+  const bound = a ?? b!
+  const plain = a ? right : left
+  if (plain.kind === 'set' || plain.items.some(binding)) return false
+  return bound.every(({ value }, i) => same(value, plain.items[i], work))
+}
+
+/** boys and boy, red and red marbles. */
+function sameName(a: string, b: string): boolean {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a]
+  return short === long || (short.length > 1 && (long.startsWith(short) || long.endsWith(short)))
+}
