@@ -6,6 +6,15 @@ import { sharedPath } from '../shared.ts'
 import { randomFrom } from './mutate.ts'
 
 const SETS = ['math_test', 'math_train', 'gsm8k_test', 'gsm8k_train', 'amc23', 'aime24', 'aime25', 'dapo17k_train'] as const
+/** Where solutions of others stand, which nobody wrote for a grader, and how many of all 21,631 are not understood. */
+const SOLUTIONS = [
+  ['math_test', 'solution'],
+  ['math_train', 'solution'],
+  ['gsm8k_test', 'solution'],
+  ['gsm8k_train', 'solution'],
+  ['parallel_gsm8k_sample', 'trace'],
+] as const
+const UNSOLVED = 3
 const folder = sharedPath('data')
 const answers = (set: string): string[] =>
   readFileSync(`${folder}/${set}.jsonl`, 'utf8')
@@ -98,6 +107,18 @@ describe.skipIf(!folder)('the answers of the problem sets', () => {
     }
     expect(tried).toBeGreaterThan(5000)
     expect(equal).toEqual([])
+  })
+
+  it('are found in the solutions and traces that come with them', () => {
+    const wrong = SOLUTIONS.flatMap(([set, key]) =>
+      readFileSync(`${folder}/${set}.jsonl`, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, string>)
+        .filter((row) => !mathAnswer(row[key], { vars: { answer: String(row.answer) } }).pass)
+        .map((row) => `${set} ${row.id}`),
+    )
+    expect(wrong.length, wrong.join(' ')).toBeLessThanOrEqual(UNSOLVED)
   })
 
   it('are compared symmetrically', () => {

@@ -49,10 +49,16 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
     const whole = wholeClaim(text, expected)
     if (whole) return whole
   }
-  const lines = lineClaims(text, expected, sources)
+  const lines = lineClaims(text, expected, sources).map((claim) => (boxes.length > 0 ? besideBox(claim, expected) : claim))
   const claims = [...boxes, ...tagged, ...lines].sort((a, b) => a.at - b.at)
   return afterCorrection(text, pick(claims), sources, expected)
 }
+
+/** Words behind a box take no formula's place: "so the answer to that question is yes". */
+const besideBox = (claim: Claim, expected: Expected): Claim =>
+  claim.status !== 'stated' || expected.kind === 'text' || expected.kind === 'choice' || isAnswer(claim.text)
+    ? claim
+    : { ...claim, weight: 'found' }
 
 /** The last standing claim, explicit ones first; where none stands the last one. */
 function pick(claims: readonly Claim[]): Claim | undefined {
@@ -81,12 +87,14 @@ function afterCorrection(text: string, claim: Claim | undefined, sources: Source
     return last?.status === 'stated' ? { ...last, at: claim.end } : claim
   }
   const behind = text.slice(claim.end, claim.end + BEHIND)
+  // "In fact" goes on about the same where a box was meant to be the end.
+  const boxed = claim.where.includes('box')
   let effect: 'none' | 'turns' | 'doubts' | 'withdraws' = 'none'
   for (const sentence of sentencesOf(behind).slice(0, 80)) {
     const does = effectOf(sentence)
     if (does === 'withdraws') effect = 'withdraws'
     else if (does === 'doubts' && effect !== 'withdraws') effect = 'doubts'
-    else if (does === 'turns' && effect === 'none') effect = 'turns'
+    else if (does === 'turns' && effect === 'none' && !(boxed && /^\W{0,4}in fact/i.test(sentence))) effect = 'turns'
     else if (does === 'confirms') effect = 'none'
   }
   if (effect === 'none') return claim
@@ -137,12 +145,15 @@ function boxClaims(text: string, expected: Expected): Claim[] {
 
 const OPENING = /[\s$(*]*(?:\\[[(])?[\s*]*$/
 /** What denies or supposes a box directly before it. */
-const BOX_APART = /\b(?:not|isn['’]t|cannot be|can['’]t be|instead of|rather than|other than|except|(?:could|might|may) be)[\s:]*$/i
+const BOX_APART = /\b(?:not|isn['’]t|cannot be|can['’]t be|instead of|rather than|(?:could|might|may) be)[\s:]*$/i
+/** What only describes a box: "\\boxed{161051}, which is not a palindrome". */
+const DESCRIBED = /^[^a-z\d]{0,8}which is not an? (?!(?:valid|correct|possible|right)\b|(?:answer|solution|option|choice)\b)/i
 
 function boxStatus(text: string, start: number, end: number): Status {
   const before = sentenceBefore(text, start).replace(OPENING, '')
   if (BOX_APART.test(before)) return /be[\s:]*$/i.test(before) && !/can/i.test(before.slice(-12)) ? 'hedged' : 'denied'
-  return statusBehind(sentenceBehind(text, end).replace(/^[\s$*)\]\\.]{1,8}/, ' '))
+  const behind = sentenceBehind(text, end).replace(/^[\s$*)\]\\.]{1,8}/, ' ')
+  return DESCRIBED.test(behind) ? 'stated' : statusBehind(behind)
 }
 
 /** A box and those before it that belong to it. */
@@ -223,6 +234,9 @@ const MARKER =
   /^s?[\s*_:]{0,8}(?:,? (?:then|therefore|thus|hence),? |(?:to|for) (?:the|this|your|our) (?:\w{1,12} )?(?:question|problem|exercise) )?(?:is|are|was|(?:must|should|will|would|has to) be|comes (?:out )?(?:to|as)|turns out to be|becomes|equals|(might|may|could) be|(?:seems|appears) to be|=|->|=>|→|⇒|[:：]|(?=\$|\\[([]))(?![a-z])[\s*_]{0,8}(?:for sure |simply |just |therefore |thus |indeed |definitely |clearly |then |[:：]\s?)?/
 /** Whose answer it is, or which one. */
 const OTHERS = /\b(?:wrong|incorrect|false|tempting|naive|bad)\s(?:\w+\s)?$/i
+/** It is not told but looked at again. */
+const CHECKED =
+  /\b(?:check(?:ing)?|verify(?:ing)?|confirm(?:ing)?|test(?:ing)?|double-check(?:ing)?)\s(?:that\s|if\s)?(?:my|our|the|this|your)\s(?:final\s)?$/i
 const EARLIER =
   /\b(?:initial|first|previous|earlier|old|original|preliminary|intermediate|partial|common|popular|his|her|their|[a-z]+['’]s)\s(?:\w+\s)?$/i
 
@@ -253,6 +267,7 @@ function lineClaim(tail: string, at: number, expected: Expected): Claim | undefi
   const line = answerBehind(rest, expected)
   if (line === undefined) return undefined
   const before = sentenceBefore(tail, at)
+  if (CHECKED.test(before)) return undefined
   const sentence = before + sentenceBehind(tail, at)
   const about =
     marker?.[1] !== undefined ? 'hedged' : OTHERS.test(before) ? 'denied' : EARLIER.test(before) ? 'quoted' : statusBefore(before)
@@ -265,7 +280,9 @@ function lineClaim(tail: string, at: number, expected: Expected): Claim | undefi
   const contrast = status === 'stated' || cases !== 'stated' || others.length === 0 ? undefined : contrastIn(others, expected)
   const end = start + rest.indexOf(firstLine(line.text)) + line.text.length
   const where = heading ? 'answer heading' : 'answer line'
-  const weight = line.direct || label ? 'explicit' : 'found'
+  // "A calculator gives the answer $33.98$" says it in passing.
+  const passing = marker !== null && marker[0].trim() === ''
+  const weight = (line.direct && !passing) || label ? 'explicit' : 'found'
   if (contrast?.status === 'stated')
     return { text: contrast.text, where, status: 'stated', at, end: Math.max(end, start + own.length), weight: 'found' }
   return { text: line.text, where, status, at, end: Math.max(start, end), weight }

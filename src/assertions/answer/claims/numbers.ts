@@ -8,6 +8,8 @@ import { isAnswer } from './formulas.ts'
 const NUMBER = /(?<![\w.])[-−]?(?:\d{1,2}:\d{2}(?!\d)|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%)?(?:\/\d+)?)/g
 /** What is beyond this many characters before the end is not searched. */
 const SEARCHED = 2000
+/** Nor are more numbers of a sentence than these, its last ones. */
+const NUMBERS = 40
 
 const REASON =
   /,? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,2}(?:than|times|of)))\s/i
@@ -68,7 +70,7 @@ function numberOfClause(clause: string): Found | undefined {
   let oblique = false
   let end = 0
   let previous: { at: number } | undefined
-  for (const match of clause.matchAll(NUMBER)) {
+  for (const match of [...clause.matchAll(NUMBER)].slice(-NUMBERS)) {
     if (match.index < end) continue
     const before = clause.slice(end, match.index)
     const joined = previous !== undefined && (COORDINATED.test(before) || isMeasured(before))

@@ -30,6 +30,8 @@ const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|then|t
 /** The same inside a line. */
 const INLINE = /[.!?)}$*\d]\s{1,3}(?=(?:(?:Next|New|Another) )?(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s)/g
 
+/** A response with so many headings of questions before its first answer goes through questions itself. */
+const OWN = 2
 /** How many lines are searched for a question. */
 const LINES = 20_000
 
@@ -42,10 +44,14 @@ function beforeRunOn(text: string): string {
   let explicit = false
   let answered = false
   let paragraph = true
+  let headings = 0
   for (let start = 0, at = 0, lines = 0; at >= 0 && lines < LINES; start = at + 1, lines++) {
     at = text.indexOf('\n', start)
     const line = text.slice(start, Math.min(at < 0 ? text.length : at + 1, start + 2000))
-    if (start > 0 && isOpening(line) && (answered || TURN.test(line))) return text.slice(0, start)
+    if (isOpening(line)) {
+      if (start > 0 && (TURN.test(line) || (answered && headings < OWN))) return text.slice(0, start)
+      headings++
+    }
     const behind = start + line.length
     if (explicit && paragraph && isQuestion(line) && nextAnswer(behind) < behind + LIMITS.candidate) return text.slice(0, start)
     explicit ||= nextAnswer(start) < behind
