@@ -46,7 +46,11 @@ export function judgeAnswer(output: string, references: readonly string[], manne
 function judgeOne(output: string, reference: Reference, { extract, policy, choices }: Manner): Judgement {
   const wanted = reference.answer
   const choice = choiceReference(reference, choices)
-  const expected: Expected = { kind: choice === undefined ? expectedKind(wanted) : 'choice', factorial: reference.text.includes('!') }
+  const expected: Expected = {
+    kind: choice === undefined ? expectedKind(wanted) : 'choice',
+    factorial: reference.text.includes('!'),
+    polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(reference.text),
+  }
   const spoken = wanted.kind === 'text' && extract === 'auto' && output.length < 2 * LIMITS.candidate
   if (spoken && plainWords(output) === plainWords(reference.text)) {
     return { pass: true, extracted: output.trim(), source: 'whole output', claim: 'stated', type: 'text', rule: 'same words' }

@@ -32,18 +32,18 @@ export function lastBoxed(text: string, before = text.length): Boxed | undefined
 function lastName(text: string, before: number): { start: number; end: number } | undefined {
   const from = before - 1 + '\\frame'.length
   for (let box = text.lastIndexOf('box', from); box >= 0; box = box > 0 ? text.lastIndexOf('box', box - 1) : -1) {
-    const start = startOfName(text, box)
+    const start = startOfName(text, box, before)
     if (start >= 0 && start < before) return { start, end: box + (text.startsWith('ed', box + 3) && start >= box - 1 ? 5 : 3) }
   }
   return undefined
 }
 
 /** Where the name begins that ends in the "box" or "boxed" at `box`; −1 where that is none. */
-function startOfName(text: string, box: number): number {
+function startOfName(text: string, box: number, before: number): number {
   if (text.startsWith('ed', box + 3)) {
     if (text[box - 1] === '\\') return box - 1
-    // "boxed{5}" has lost its backslash.
-    if (text[box + 5] === '{') return box
+    // "boxed{5}" has lost its backslash; of "\\fboxed{5}" both names may begin before the place.
+    if (text[box + 5] === '{' && box < before) return box
   }
   if (box >= 2 && text.startsWith('\\f', box - 2)) return box - 2
   return box >= 6 && text.startsWith('\\frame', box - 6) && text[box + 3] === '{' ? box - 6 : -1

@@ -10,7 +10,18 @@ import { chosenLetter } from './choice.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
 import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { answerBehind, type Expected, lastStatement } from './statement.ts'
-import { deniesItself, effectOf, isCase, isCaseDistinction, isQualified, type Status, statusBefore, statusBehind } from './status.ts'
+import {
+  deniesItself,
+  effectOf,
+  isCase,
+  isCaseDistinction,
+  isGuess,
+  isImagined,
+  isQualified,
+  type Status,
+  statusBefore,
+  statusBehind,
+} from './status.ts'
 
 export interface Claim {
   text: string
@@ -36,7 +47,7 @@ const BEHIND = 8000
 
 /** The claim that stands for the answer of a response; one that doesn't stand says what the response says instead. Undefined: it claims nothing. */
 export function finalClaim(response: string, sources: Sources, expected: Expected): Claim | undefined {
-  const text = withoutDollars(response)
+  const text = withoutDollars(expected.kind === 'choice' ? response : response.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))
   const claim = chosen(text, sources, expected)
   return claim && { ...claim, text: withDollars(claim.text) }
 }
@@ -46,6 +57,8 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
   if (sources === 'boxed') return afterCorrection(text, pick(boxes), sources, expected)
   const tagged = [tagClaim(text, expected), hashClaim(text), jsonClaim(text)].filter((claim) => claim !== undefined)
   if (boxes.length + tagged.length === 0 && sources === 'auto') {
+    const polar = expected.polar ? polarClaim(text) : undefined
+    if (polar) return polar
     const whole = wholeClaim(text, expected)
     if (whole) return whole
   }
@@ -152,6 +165,7 @@ const DESCRIBED = /^[^a-z\d]{0,8}which is not an? (?!(?:valid|correct|possible|r
 function boxStatus(text: string, start: number, end: number): Status {
   const before = sentenceBefore(text, start).replace(OPENING, '')
   if (BOX_APART.test(before)) return /be[\s:]*$/i.test(before) && !/can/i.test(before.slice(-12)) ? 'hedged' : 'denied'
+  if (isGuess(before)) return 'quoted'
   const behind = sentenceBehind(text, end).replace(/^[\s$*)\]\\.]{1,8}/, ' ')
   return DESCRIBED.test(behind) ? 'stated' : statusBehind(behind)
 }
@@ -224,9 +238,24 @@ export function wholeClaim(text: string, expected: Expected): Claim | undefined 
   const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
   if (expected.kind !== 'text' && deniesItself(plain)) return undefined
-  const words = expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are) /i.test(plain)
+  const words =
+    expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are|was|were) |\b(?:lands?|falls?) on |back to /i.test(plain)
   const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)
   return answers ? { text: plain, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' } : undefined
+}
+
+/** "No, the series does not converge." Undefined where the rest limits it or says the other word. */
+function polarClaim(text: string): Claim | undefined {
+  const said = /^\W{0,4}(yes|no)\b[*_]{0,2}[.,;:!]\s(?=([\s\S]{1,400})$)/i.exec(text.slice(0, 500))
+  if (
+    !said ||
+    text.length > 450 ||
+    /\b(?:yes|no|wait|if|unless|only|but|however|actually|depends|maybe|sometimes|answer|wrong|sorry|incorrect|false|mistake|error|hmm|let me|thanks?|that(?:['’]s| is) not)\b/i.test(
+      said[2],
+    )
+  )
+    return undefined
+  return { text: said[1], where: 'first word', status: 'stated', at: 0, end: text.length, weight: 'explicit' }
 }
 
 /** "answer is 5", "Final Answer: 5", "**Answer** $$ 5 $$", "answer = 5", "answer comes out to 5", "answer to the question is 5". */
@@ -246,23 +275,24 @@ const lowered = (text: string): string => text.replace(/[A-Z]+/g, (letters) => l
 function lineClaims(text: string, expected: Expected, sources: Sources): Claim[] {
   const tail = text.slice(-LIMITS.tail)
   const skipped = text.length - tail.length
-  return [...tail.matchAll(/answer/gi)].slice(-MARKERS).flatMap(({ index }) => {
+  const word = expected.kind === 'choice' ? /answer|(?<=\b(?:correct|right|best) )(?:option|choice)/gi : /answer/gi
+  return [...tail.matchAll(word)].slice(-MARKERS).flatMap(({ index, 0: { length } }) => {
     // The box in an answer line is a claim itself.
     if (sources === 'auto' && /\\f?boxed/.test(firstLine(tail.slice(index, index + 600)))) return []
-    const claim = lineClaim(tail, index, expected)
+    const claim = lineClaim(tail, index, length, expected)
     return claim ? [{ ...claim, at: claim.at + skipped, end: claim.end + skipped }] : []
   })
 }
 
-function lineClaim(tail: string, at: number, expected: Expected): Claim | undefined {
-  const from = at + 'answer'.length
+function lineClaim(tail: string, at: number, length: number, expected: Expected): Claim | undefined {
+  const from = at + length
   const marker = MARKER.exec(lowered(tail.slice(from, from + 90)))
   const heading =
     !marker &&
     /^\**\s*(?:#+\s*)?\n/.test(tail.slice(from, from + 12)) &&
     /(?:^|\n)[#*\s]{0,8}(?:final )?$/i.test(tail.slice(Math.max(0, at - 16), at))
   if (!marker && !heading) return undefined
-  const start = marker ? from + marker[0].length : from + /^\**\s*/.exec(tail.slice(from))![0].length
+  const start = marker ? from + marker[0].length : from + /^\**\s*(?:> )?/.exec(tail.slice(from))![0].length
   const rest = tail.slice(start, start + LIMITS.candidate)
   const line = answerBehind(rest, expected)
   if (line === undefined) return undefined
@@ -272,8 +302,9 @@ function lineClaim(tail: string, at: number, expected: Expected): Claim | undefi
   const about =
     marker?.[1] !== undefined ? 'hedged' : OTHERS.test(before) ? 'denied' : EARLIER.test(before) ? 'quoted' : statusBefore(before)
   const cases = expected.kind !== 'text' && (isCaseDistinction(sentence) || isCase(before)) ? 'conditional' : 'stated'
+  const imagined = isImagined(`${before}answer${marker?.[0] ?? ''}`, rest) ? 'conditional' : 'stated'
   const asked = /^[^\n.!?]{0,200}\?/.test(rest) ? 'hedged' : 'stated'
-  const status = ([about, cases, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
+  const status = ([about, cases, imagined, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
   const label = /[:：]/.test(marker?.[0] ?? '') || heading
   // Another statement that the sentence sets against this one: "Many say the answer is 55, but it is 50."
   const [own, ...others] = contrasted(sentenceBehind(tail, start))

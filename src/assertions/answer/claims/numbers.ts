@@ -3,6 +3,7 @@
 import { isMeasure } from '../units/units.ts'
 import { quantityEnd } from './extent.ts'
 import { isAnswer } from './formulas.ts'
+import { isOfAnother, isOperated } from './status.ts'
 
 /** A number with its sign, separators, percent sign or denominator; a time of day. */
 const NUMBER = /(?<![\w.])[-−]?(?:\d{1,2}:\d{2}(?!\d)|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%)?(?:\/\d+)?)/g
@@ -12,7 +13,7 @@ const SEARCHED = 2000
 const NUMBERS = 40
 
 const REASON =
-  /,? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,2}(?:than|times|of)))\s/i
+  /(?<!\band),? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,2}(?:than|times|of)))\s/i
 /** The last preposition before a number, and the words between. */
 const PREPOSITION =
   /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
@@ -25,7 +26,8 @@ const EXISTS =
 const STATING = /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\b(?:adds?|added|adding|sums?|comes?|came) up to\s*[$€£]?$/i
 const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
 
-const CONCLUSION = /, (?:which means|this means|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s/gi
+const CONCLUSION =
+  /, (?:(?:and )?(?:which|this|that) (?:means|leaves|gives|makes|yields)|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s/gi
 
 /** The statement of a sentence: what it concludes, without the reason or condition behind it, where a number stands in that. */
 export function statement(whole: string): string {
@@ -36,12 +38,9 @@ export function statement(whole: string): string {
   return reason && /\d/.test(sentence.slice(0, reason.index)) ? sentence.slice(0, reason.index) : sentence
 }
 
-/** What makes another thing of the number behind it: "four times 19", "a multiple of 12", "at most 40". */
-const OPERATED =
-  /\b(?:times|twice|thrice|double|triple|half|(?:half|third|quarter|multiples?|factors?|powers?|roots?|squares?|cubes?) of|(?:divisible|multiplied|divided) by|sum of the first|(?:divisors?|fractions?|percent(?:age)?) of|plus|modulo|mod|than|at most|at least|exceeds?|exceeding|upwards? of|not|never|except|besides|neither|nor|over|under|below|above|beyond)\s*[$€£]?$|\b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$|%\sof\s[$€£]?$|\b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$|\b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$/i
-/** And of the one before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
+/** What makes another thing of the number before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
 const OPERATES =
-  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|or (?:more|less|fewer)\b|and a half)/i
+  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|or (?:more|less|fewer)\b|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did)\b))/i
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**
@@ -56,7 +55,7 @@ export function statedNumber(text: string): Found | undefined {
   const clauses = clausesOf(whole)
   for (const { clause, at } of clauses.toReversed()) {
     const found = numberOfClause(clause)
-    if (found) return { ...found, at: shift + at + found.at }
+    if (found) return isOfAnother(whole.slice(0, at + found.at)) ? undefined : { ...found, at: shift + at + found.at }
     // "45 in total, or 9 times 5": the remark states nothing of its own.
     if (!/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.)\s/i.test(clause)) return undefined
   }
@@ -114,14 +113,16 @@ const EXPRESSION = 200
 
 /** The number at `start`, or the expression that it is part of. Undefined: it is part of an operation. */
 function wholeNumber(clause: string, start: number, end: number): string | undefined {
-  if (OPERATED.test(clause.slice(Math.max(0, start - 40), start)) && !STATING.test(clause.slice(Math.max(0, start - 40), start)))
+  if (isOperated(clause.slice(Math.max(0, start - 40), start)) && !STATING.test(clause.slice(Math.max(0, start - 40), start)))
     return undefined
   const sign = /\b(?:minus|negative)\s$/i.exec(clause.slice(Math.max(0, start - 12), start))
   if (sign) return /\d\s+minus\s$/i.test(clause.slice(Math.max(0, start - 20), start)) ? undefined : `-${clause.slice(start, end)}`
   const behind = clause.slice(end, end + 40)
   if (OPERATES.test(behind)) return undefined
   const quantity = quantityEnd(clause, start, end)
-  if (quantity > end) return (/[$€£\ue000]$/.exec(clause.slice(0, start))?.[0] ?? '') + clause.slice(start, quantity)
+  // √13 m
+  const rooted = /√\(?$/.test(clause.slice(0, start))
+  if (quantity > end && !rooted) return (/[$€£\ue000]$/.exec(clause.slice(0, start))?.[0] ?? '') + clause.slice(start, quantity)
   let from = start
   let to = end
   while (from > 0 && start - from < EXPRESSION && !BOUNDARY.test(clause[from - 1])) from--

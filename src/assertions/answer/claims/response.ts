@@ -2,13 +2,20 @@
 
 import { LIMITS } from '../limits.ts'
 
+/** Tags that some models write for `<think>`. */
+const THOUGHT = /<\|(begin|end)_of_thought\|>/g
+const SOLUTION = /<\|begin_of_solution\|>/g
+
 /** The response of an output within bounds; undefined where the thinking is not closed. */
-export function responseOf(output: string): string | undefined {
+export function responseOf(raw: string): string | undefined {
+  const output = raw.includes('_of_')
+    ? raw.replace(THOUGHT, (_, side) => (side === 'begin' ? '<think>' : '</think>')).replace(SOLUTION, '')
+    : raw
   const thought = output.lastIndexOf('</think>')
   const open = output.lastIndexOf('<think>')
   if (open > thought && output.slice(0, open).trim() === '') return undefined
   const text = open > thought ? output.slice(0, open) : thought < 0 ? output : output.slice(thought + '</think>'.length)
-  const turn = text.search(/<\|(?:im_start|im_end|endoftext|eot_id|end|user|assistant)\|>|<\/s>|\[\/?INST\]/)
+  const turn = text.search(/<\|(?:im_start|im_end|endoftext|end_of_solution|eot_id|end|user|assistant)\|>|<\/s>|\[\/?INST\]/)
   const own = turn > 0 ? text.slice(0, turn) : text
   const answered = own.search(ANSWERED)
   const opening = answered < 0 ? undefined : own.slice(answered).matchAll(INLINE).next().value

@@ -1,16 +1,32 @@
 /** What a sentence or an answer line states. */
 
 import { chosenLetter } from './choice.ts'
+import { chosenIn, lastLetter } from './chosen.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
 import { type Found, resultAt, statedNumber, statement } from './numbers.ts'
 import { contrasted, firstLine, lastSentence, trimEnd, withoutAsides } from './sentences.ts'
-import { deniesItself, isCaseDistinction, isCutOff, isOtherCase, isPlan, type Status, statusBefore, statusBehind } from './status.ts'
+import {
+  deniesItself,
+  effectOf,
+  isCaseDistinction,
+  isCutOff,
+  isImagined,
+  isOperated,
+  isOtherCase,
+  isPlan,
+  isStepBegun,
+  type Status,
+  statusBefore,
+  statusBehind,
+} from './status.ts'
 
 /** Of the reference only its kind matters here: boxes are joined for a list, a letter or words count for a choice or a text. */
 export interface Expected {
   kind: 'list' | 'choice' | 'text' | 'other'
   /** The reference holds an exclamation mark, so that one behind a number is more than joy. */
   factorial: boolean
+  /** The reference is yes or no. */
+  polar?: boolean
 }
 
 export interface Statement {
@@ -40,7 +56,9 @@ const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
 
 /** The answer right behind a marker: in a formula, in a code block, or on the rest of the line or the next one. */
 export function answerBehind(rest: string, expected: Expected): Line | undefined {
-  const text = rest.replace(/^[\s*_]{0,40}/, '')
+  // "### Answer", "**56** cm²"; "> 1/6" on a line of its own is quoted and no relation.
+  const plain = rest.replace(/^(\s{0,8}(?:\n\s{0,4}> )?)\*\*([^*\n]{1,200})\*\*/, '$1$2')
+  const text = plain.replace(/^[\s*_]{0,40}\n\s{0,4}> /, '').replace(/^[\s*_]{0,40}/, '')
   if (/^(?:```|~~~)/.test(text)) {
     const inside = leadingFence(text)
     return inside === undefined || inside === '' ? undefined : answerBehind(inside, expected)
@@ -64,7 +82,7 @@ export function answerIn(line: string, expected: Expected): Line {
   const whole = trimEnd(first.split(APPOSITION)[0]) || trimEnd(calm)
   const own = trimEnd(calm.split(SENTENCE_END)[0])
   const behind = (text: string): Status => statusBehind(firstSentence(calm.slice(calm.indexOf(text) + text.length)))
-  for (const text of expected.kind === 'choice' ? [whole, own] : []) {
+  for (const text of expected.kind === 'choice' ? [whole, own, own.split(/, (?:an?|the) /)[0]] : []) {
     if (chosenLetter(text) !== undefined) return { text, status: behind(text), direct: true }
   }
   if (UNCERTAIN.test(whole)) return { text: whole, status: 'hedged', direct: true }
@@ -106,9 +124,37 @@ function withoutChatter(text: string): string {
   return out
 }
 
+/** "So it is 30. (At the left end it would be f(0) = 5.)" without the sentence in brackets, unless that takes the answer back. */
+function withoutRemark(text: string): string {
+  const remark = /(?<=[.!$])\s\((?=[A-Z])((?:[^()\n]|\([^()\n]{0,40}\)){1,300}[.!])\)$/.exec(text.slice(-400))
+  if (!remark || DOUBT.test(remark[1]) || /\b(?:I|if|else|otherwise|unless|or)\b/i.test(remark[1]) || effectOf(remark[1]) !== 'nothing')
+    return text
+  return text.slice(0, text.length - remark[0].length)
+}
+
+/** What introduces a block that is no result. */
+const UNSTATED =
+  /\b(?:not|wrong|candidates?|possib\w+|options?|choices?|attempt|given?|gives us|question (?:is|gives|was|says)|problem (?:is|gives|was|says)|input|data|start|begin|original|initial|consider|suppose|if|were|try|test|check|plot|enter|run|example)\b/i
+
+/** Values in a block of their own at the end, below a line that introduces them: in a code block, or one an item. */
+function apart(text: string): Statement | undefined {
+  const tail = text.slice(-FORMULA)
+  const block = /(?:^|\n)([^\n]{0,300})\n\s{0,4}((?:```|~~~)[^`~]{1,600}(?:```|~~~))$/.exec(tail)
+  const items = block ? null : /(?:^|\n)([^\n]{0,300}:)\n\s{0,4}((?:[-*•] [^\n=]{1,60}(?:\n|$)){2,40})$/.exec(tail)
+  const said = block ? leadingFence(block[2]) : items?.[2].split('\n').map((item) => item.slice(2).trim())
+  const intro = (block ?? items)?.[1].trim() ?? ''
+  if (said === undefined || !/(?:\b(?:is|are|[a-z]{3,12})|:)[\s*]{0,4}$/i.test(intro)) return undefined
+  const values = typeof said === 'string' ? [said] : said.filter((item) => item !== '')
+  if (!values.every(isAnswer)) return undefined
+  const status = UNSTATED.test(intro) ? 'denied' : statusBefore(lastSentence(intro))
+  return { text: values.join(', '), status, where: block ? 'code block at the end' : 'list at the end' }
+}
+
 /** What the end of a text states: a formula or bold number of its own, or the last sentence. Undefined: it states nothing. */
 export function lastStatement(text: string, expected: Expected): Statement | undefined {
-  const trimmed = withoutChatter(text.trimEnd())
+  const trimmed = withoutRemark(withoutChatter(text.trimEnd()))
+  const set = apart(trimmed)
+  if (set) return set
   const end = trimmed.slice(0, -FORMULA) + joinLines(trimmed.slice(-FORMULA))
   if (end.endsWith('?')) return undefined
   const block = /(?:\$\$|\\\])[.\s]{0,4}$/.test(end) || /\n\s*(?:\$|\\\))[.\s]{0,4}$/.test(end.slice(-40)) ? lastMath(end) : undefined
@@ -118,7 +164,8 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   if (bold && /\d/.test(bold[1])) {
     const before = statusBefore(lastSentence(line.slice(-600, line.length - bold[0].length)))
     const said = answerIn(bold[1], { ...expected, kind: 'other' })
-    const status = [before, said.status, statusBehind(bold[2])].find((one) => one !== 'stated') ?? 'stated'
+    const operated = isOperated(line.slice(0, line.length - bold[0].length)) ? 'operation' : 'stated'
+    const status = ([before, said.status, statusBehind(bold[2]), operated] as const).find((one) => one !== 'stated') ?? 'stated'
     return { text: said.text, status, where: 'bold text at the end' }
   }
   const sentence = lastSentence(line)
@@ -126,18 +173,27 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   // "The angle is 90 degrees. Now let"
   const started =
     expected.kind !== 'text' && sentence.trim() !== '' && sentence.length < line.length && /[a-z]$/i.test(end) && !/[\d$\\]/.test(sentence)
-  if ((started && expected.kind !== 'choice') || isPlan(sentence)) return { text: sentence.trim(), status: 'cut off', where: 'last line' }
+  if ((started && expected.kind !== 'choice') || isPlan(sentence) || isStepBegun(line))
+    return { text: sentence.trim(), status: 'cut off', where: 'last line' }
   return standing(sentence, line, expected)
 }
+
+/** "twice that is 20" says 20. */
+const unlessSaid = (before: string): string => (/\b(?:is|are|was|were|equals)\s*$|=\s*$/.test(before) ? '' : before)
+
+/** What opens a formula. */
+const OPENED = /(?:\$|\\[([])\s*$/
 
 /** The last statement of a sentence that stands; if none does, the last one. */
 function standing(sentence: string, line: string, expected: Expected): Statement | undefined {
   let fallen: Statement | undefined
   const parts = contrasted(sentence)
-  const cases = expected.kind !== 'text' && (isCaseDistinction(sentence) || isOtherCase(sentence))
+  const cases = expected.kind !== 'text' && (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) || isOtherCase(sentence))
   for (const [i, part] of [...parts.entries()].reverse()) {
     const plain = withoutAsides(part)
-    const found = valueIn(plain, expected) ?? (parts.length === 1 && expected.kind !== 'text' ? numberIn(line, 'last number') : undefined)
+    const found =
+      valueIn(plain, expected) ??
+      (parts.length === 1 && expected.kind !== 'text' ? numberIn(withoutAsides(line), 'last number') : undefined)
     if (!found) continue
     const letter = expected.kind === 'choice' || expected.kind === 'text'
     const behind = plain.slice(Math.max(found.at, plain.indexOf(found.text, found.at)) + found.text.length)
@@ -146,6 +202,8 @@ function standing(sentence: string, line: string, expected: Expected): Statement
       statusBehind(behind),
       statusBehind(parts.slice(i + 1).join(' ')),
       deniesItself(found.text) ? 'denied' : 'stated',
+      isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, ''))) ? 'operation' : 'stated',
+      isImagined(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
     ] as const
     const status: Status = cases ? 'conditional' : (about.find((one) => one !== 'stated') ?? 'stated')
     const statement = { text: found.text, status, where: found.where }
@@ -154,6 +212,9 @@ function standing(sentence: string, line: string, expected: Expected): Statement
   }
   return fallen
 }
+
+/** What comes before a word that a sentence states. */
+const SAYS = / (?:is|are|was|were|(?:land|lands|falls|fall|arrive|arrives) (?:on|at)|back to) /g
 
 type Placed = Found & { where: string }
 
@@ -166,32 +227,15 @@ function valueIn(whole: string, expected: Expected): Placed | undefined {
   const math = lastMath(sentence)
   if (math !== undefined) return { text: math.trim(), at: Math.max(0, whole.lastIndexOf(math.trim())), where: 'formula at the end' }
   const moved = (found: Placed | undefined): Placed | undefined => found && { ...found, at: found.at + shift }
-  const letter = expected.kind === 'choice' ? CHOICE.exec(sentence.slice(-200)) : null
-  if (letter) return { text: letter[1] ?? letter[2], at: shift, where: 'choice in the last line' }
+  const letter = expected.kind === 'choice' || expected.kind === 'list' ? chosenIn(whole, expected.kind === 'list') : undefined
+  if (letter) return { ...letter, where: 'choice in the last line' }
   if (expected.kind === 'text') {
-    const at = Math.max(0, ...[...sentence.slice(-FORMULA).matchAll(/ (?:is|are) /g)].map(({ index, 0: word }) => index + word.length))
+    const at = Math.max(0, ...[...sentence.slice(-FORMULA).matchAll(SAYS)].map(({ index, 0: word }) => index + word.length))
     return moved({ text: trimEnd(sentence.slice(-FORMULA).slice(at)), at: Math.max(0, sentence.length - FORMULA) + at, where: 'last line' })
   }
   const said = placed(copula(sentence), 'last line')
   if (said) return moved(said)
-  const chosen = lastLetter(sentence)
-  return moved(chosen ?? numberIn(sentence, 'last number'))
-}
-
-/** "Option B is correct", "(B) is the answer", "B is right". */
-const CHOICE =
-  /^(?:.*\s)?(?:(?:option|choice|only)\s+\(?([A-Z])\)?|\(?([A-Z])\)?)\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left)|remains|works|fits)/i
-/** What a letter at the end of a sentence is chosen by. */
-const CHOOSES =
-  /(?:\b(?:is|be|['’]s|choose|chose|pick|select|mark|answer|option|choice|only|leaves|leaving|letter|with|to|gives|get|so|therefore|thus|hence|matches|statement|say)|[:=>→⇒])\s*[*_(]*$/i
-
-/** The letter that a sentence ends in and chooses. */
-function lastLetter(sentence: string): Placed | undefined {
-  const tail = sentence.slice(-60)
-  const chosen = /(?:^|[\s(*])([A-Z])[)*]{0,3}\.?$/.exec(tail)
-  if (!chosen || /(?:\b(?:and|or|nor|both|not)|[,/&])\s*\(?[A-Z]\)?\.?$/.test(tail)) return undefined
-  const at = chosen.index + chosen[0].indexOf(chosen[1])
-  return CHOOSES.test(tail.slice(0, at)) ? { text: chosen[1], at: sentence.length - tail.length + at, where: 'last word' } : undefined
+  return moved(placed(lastLetter(sentence), 'last word') ?? numberIn(sentence, 'last number'))
 }
 
 function numberIn(text: string, where: string): Placed | undefined {
@@ -202,11 +246,33 @@ function numberIn(text: string, where: string): Placed | undefined {
 
 const COPULAS = [' is ', ' are ', ' equals ', "'s ", '’s ', '=', ': ', ' get ', ' gives ', ' obtain ', ' be ']
 
+/** "by x = 7 as well as by x = 3": the values of one letter. */
+const ROOTS =
+  /(?<!\w)([a-z])\s?=\s?([^\s,;]{1,30})(?:,? (?:and|or|as well as)(?: (?:likewise|also|else|by|for|at|when)){0,2} \1\s?=\s?([^\s,;]{1,30}))(?!.{0,300}\b\1\s?=)/i
+/** "AB : BC = 4 : 3", "the ratio is 5 : 2" */
+const RATIO =
+  /(?:[A-Za-z]{1,3}\s?:\s?[A-Za-z]{1,3}\s?=|\bratio(?:\s[^\d.:]{1,40})?\s(?:is|equals|=))\s?(\d[\d.]{0,9}(?:\s?:\s?\d[\d.]{0,9}){1,3})\.?$/
+/** "the 22nd term of the sequence" answers which one. */
+const PLACE =
+  /^the (\d{1,9})(?:st|nd|rd|th) (?:term|number|place|position|element|digit|row|column|day|month|year|century|person|student|house|floor)(?: (?:of|in) (?:the|this) [a-z]{1,12})?$/i
+
+/** A form that says more than the value behind its last verb. */
+function formIn(text: string): Found | undefined {
+  const roots = ROOTS.exec(text)
+  if (roots) {
+    const [, letter, one, other] = roots
+    const said = `${letter} = ${one} or ${letter} = ${trimEnd(other)}`
+    if (isAnswer(said) && !deniesItself(text.slice(roots.index))) return { text: said, at: roots.index }
+  }
+  const ratio = RATIO.exec(text)
+  return ratio ? { text: ratio[1], at: text.length - ratio[0].length } : undefined
+}
+
 /** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
 export function copula(sentence: string): Found | undefined {
   const text = sentence.slice(-1000)
   const shift = sentence.length - text.length
-  const whole = listBehind(text)
+  const whole = formIn(trimEnd(text)) ?? listBehind(text)
   if (whole) return { ...whole, at: whole.at + shift }
   const found = COPULAS.map((word) => ({ word, at: text.lastIndexOf(word) })).filter(({ at }) => at >= 0)
   for (const { word, at } of found.sort((a, b) => b.at - a.at)) {
@@ -218,6 +284,8 @@ export function copula(sentence: string): Found | undefined {
     }
     const start = trimEnd(rest.split(SENTENCE_END)[0])
     const relation = trimEnd(text.slice(at + word.length).split(/ is | as /)[0])
+    const place = PLACE.exec(rest)
+    if (place) return { text: place[1], at: placedAt }
     for (const said of [rest, start, relation]) if (said !== '' && isAnswer(said)) return { text: said, at: placedAt }
     const result = word === '=' && !TAKEN_BACK.test(text) ? resultAt(text, at) : undefined
     if (result !== undefined) return { text: result, at: placedAt }
@@ -241,6 +309,9 @@ function listBehind(text: string): Found | undefined {
 
 /** "We find that x < 3" or "Thus x <= 2 is our answer". */
 function relationIn(text: string, shift: number): Found | undefined {
-  const match = /(?:^|\s)([a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{1,60})(?=\s|$)(?!\s{1,3}[-+*/=])/.exec(text)
+  const match =
+    /(?:^|\s)([a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{1,60}(?:\sand\s[a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?)\s{0,3}[^\s]{1,60})?)(?=\s|$)(?!\s{1,3}[-+*/=])/.exec(
+      text,
+    )
   return match && isAnswer(match[1]) ? { text: match[1], at: shift + match.index } : undefined
 }

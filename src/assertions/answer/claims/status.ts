@@ -41,7 +41,7 @@ const SUPPOSED =
   /\b(?:if|whether|suppos(?:e|ing)|assum(?:e|ing)|imagine|in case)(?: that)?(?: (?:the|my|our|your|a|this))?(?: (?:final|correct|right|true))?\s*[*_]{0,3}$/i
 /** A case among others. That "we add them up" is none. */
 const CASE =
-  /^\W{0,4}(?:and |or |so |then )?(?:if|when|unless|in case|assuming|supposing|suppose|for (?:odd|even|positive|negative|every|all|any))\s(?!(?:we|you|I|one|all of|everything|both)\b)/i
+  /^\W{0,4}(?:and |or |so |then |only )?(?:if|when|unless|in case|assuming|supposing|suppose|for (?:odd|even|positive|negative|every|all|any))\s(?!(?:we|you|I|one|all of|everything|both)\b)/i
 const ALTERNATIVES =
   /\b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b|\d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b|\bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b|\bfor [a-z] ?[<>=≤≥].{1,160}\bfor [a-z] ?[<>=≤≥]|\bif\b.{1,160}\d.{0,20}(?:and|but|or|,|;)\sif\b.{1,160}\d/i
 const UNSURE =
@@ -49,6 +49,31 @@ const UNSURE =
 /** Behind a claim: it is denied. */
 const REFUSED =
   /^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:is|are|was|would be|seems|looks|turns out to be)\s(?:(?:clearly|also|certainly|therefore|definitely)\s)?(?:not(?: (?:the|an?|correct|right|true|valid|possible|allowed|acceptable|it|so|what|one of|among|permitted)\b|\s*$|[.,])|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high|low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an|some|many|most)\b)|^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)/i
+/** What makes another thing of the claim behind it: "four times 19", "a multiple of 12", "at most 40", "the reciprocal of 6". */
+const OPERATED =
+  /\b(?:times|twice|thrice|double|triple|half|(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|multiples?|factors?|powers?|roots?|squares?|cubes?|reciprocal|inverse|negative|opposite|complement|logarithm|factorial) of|(?:divisible|multiplied|divided) by|sum of the first|(?:divisors?|fractions?|percent(?:age)?) of|plus|modulo|mod|than|at most|at least|exceeds?|exceeding|upwards? of|(?:short|shy) of|close to|neighbou?rhood of|almost|nearly|not|never|except|besides|neither|nor|over|under|below|above|beyond|any(?:thing|one)? but|every(?:thing|one)? but|all but|apart from|aside from)\s*[$€£]?$|\b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$|%\sof\s[$€£]?$|\b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$|\b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$/i
+/** "older than Kim, who is 24": the number of another. */
+const COMPARED = /\bthan\s[^.,;\d]{1,60}, (?:who|which|whose)\s[^.,;\d]{1,40}$/i
+
+export const isOfAnother = (before: string): boolean => COMPARED.test(before.slice(-120))
+
+/** Whether the words before a claim make it a part of another thing. */
+export const isOperated = (before: string): boolean => OPERATED.test(before.slice(-40)) || isOfAnother(before)
+
+/** "would be 16" */
+const WOULD = /\bwould\s(?:\w+\s)?(?:be|have been|equal|come to)\s(?:\w+\s)?[$€£]?$/i
+const ONLY_IF =
+  /^[^.;]{0,60}?\s(?:if\s(?!(?:we|you|one)\s(?:add|sum|count|take|combine)\b)|unless\s|provided\s|had\s(?:he|she|it|we|they|the)\b|were\s(?:it|the)\b)/i
+
+/** Whether a claim holds only in a case that the sentence imagines: "it would be 16 if the coin were fair". */
+export const isImagined = (before: string, behind: string): boolean => WOULD.test(before.slice(-80)) && ONLY_IF.test(behind)
+
+/** "not enough to decide whether it is 18" */
+const UNDECIDED =
+  /(?<!matter |regardless of )\b(?:whether|(?:decide|tell|know|determine|say|see|ask|wonder|clear|sure|unknown)\s(?:\w+\s)?if)\s(?:(?! or )[^,;.:]){1,80}$/i
+/** "either it is 3 or it is 7" */
+const EITHER = /\beither\b[^.;:]{1,120}\bor\b[^.;:,\d]{0,60}$/i
+
 /** Parts of a sentence. */
 const BREAK = /[,;:]\s|\b(?:so|thus|hence|therefore|but|then|which leaves|leaves|leaving|which is|because|since|as)\s/gi
 
@@ -70,11 +95,20 @@ const isAffirmed = (clause: string, near: string): boolean =>
 export function statusBefore(before: string, letter = false): Status {
   const near = before.slice(-400)
   if (SUPPOSED.test(near.slice(-80))) return 'conditional'
+  if (UNDECIDED.test(near.slice(-120))) return 'conditional'
+  if (EITHER.test(near)) return 'hedged'
   const clause = clauseBefore(near).replace(NOT, '').replace(RELATIVE, '')
   if (QUOTED.test(clause) || NAMED.test(clause) || ACCORDING.test(near)) return 'quoted'
   if ((letter ? REJECTED : DISCARDED).test(clause) || (isAffirmed(clause, near) ? NOT_SO : NEGATED).test(clause)) return 'denied'
   return HEDGED.test(clause) ? 'hedged' : 'stated'
 }
+
+/** "One might guess", "it is tempting to write" */
+const GUESSED =
+  /\b(?:(?:might|may|could|would|to) (?:\w+ )?(?:guess|think|expect|be tempted)|(?:many|most|some|people|students) (?:\w+ )?say|tempting|tempted|(?:first|naive|wild|quick|initial|tempting) (?:guess|thought|try|attempt|answer)|at first (?:glance|sight))\b/i
+
+/** Whether the words before a claim call it a guess. */
+export const isGuess = (before: string): boolean => GUESSED.test(clauseBefore(before.slice(-400)))
 
 /** Whether a statement says of its own value that it is none: "x = 7 is extraneous". */
 export const deniesItself = (text: string): boolean =>
@@ -111,34 +145,41 @@ const ABOUT_OTHERS =
   /\b(?:common|typical|easy) (?:mistake|error|trap)|\bmistake (?:is|would be|to)\b|\b(?:people|students|others|you) (?:get|got|forget|make|made|often|might|may|would)\b|\bif (?:you|one|someone)\b/i
 /** Takes back what was said before. */
 const WITHDRAWN =
-  /\b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly|actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right|can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)|\bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected|(?:double[- ])?counted|missed|meant|take (?:that|it) back|should have|retract)|\b(?:scratch|strike|ignore|forget|disregard) that\b|^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)|\b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b|\blet me (?:correct|redo|fix|recompute|recalculate)\b/i
+  /\b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly|actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right|can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)|\bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected|(?:double[- ])?counted|missed|meant|take (?:that|it) back|should have|retract)|\b(?:scratch|strike|ignore|forget|disregard) that\b|^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)|\b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b|\blet me (?:correct|redo|fix|recompute|recalculate)\b|\bcan(?: ?not|['’]t) be (?:determined|decided)\b/i
 /** Casts doubt on what was said before. */
 const DOUBTED =
   /^\W{0,4}(?:but |oh |no,? |hmm,? |uh,? )?(?:wait|let me reconsider|on reflection|upon (?:review|reflection)|hold on|hmm|hang on|not so fast)\b/i
 /** Turns to another statement, where one follows. */
 const TURNED = /^\W{0,4}(?:actually|in fact|in reality)\b/i
 const CONFIRMED =
-  /\b(?:yes|yep|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds|still stands|as expected|all good|agrees)\b|\b(?:is|are|was|looks|that['’]s)\s(?:indeed |also |in fact )?(?:correct|right)\b|^\W{0,4}(?:correct|right|good|great)\b/i
+  /\b(?:yes|yep|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds|(?:still|result|answer|it|value|so) stands(?! on)|nothing changes|as expected|all good|agrees)\b|\b(?:is|are|was|looks|that['’]s)\s(?:indeed |also |in fact )?(?:correct|right)\b|^\W{0,4}(?:correct|right|good|great)\b/i
 
 /** What a sentence behind a claim does to it. */
 export type Effect = 'withdraws' | 'doubts' | 'turns' | 'confirms' | 'nothing'
 
 export function effectOf(sentence: string): Effect {
   if (ABOUT_OTHERS.test(sentence) && !/\bI\b/.test(sentence)) return 'nothing'
-  if (WITHDRAWN.test(sentence)) return 'withdraws'
+  if (WITHDRAWN.test(sentence)) return /\?$/.test(sentence) ? 'doubts' : 'withdraws'
   if (DOUBTED.test(sentence)) return 'doubts'
   if (TURNED.test(sentence)) return 'turns'
   return CONFIRMED.test(sentence) ? 'confirms' : 'nothing'
 }
 
 const LOOSE =
-  /(?:[,+\-−*/=(<>&^×·]|\b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when|than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not|into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where))$/i
+  /(?:[,+\-−*/=(<>&^×·]|\b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when|than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not|into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where|gives|yields|implies|equals|becomes|obtain|satisfy|satisfies|which means))$/i
 
 /** Whether a text breaks off in the middle of a sentence, or of a formula. */
 export const isCutOff = (text: string): boolean =>
   (LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
   text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
   text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
+
+/** "**Step 1:** The equation has 3 terms" and no more. */
+const FIRST_STEP = /^[\s*_#]{0,8}(?:step 1\b|1[.)])[^\n]{0,200}[a-z]$/i
+const CONCLUDED = /=|\b(?:is|are|so|thus|hence|therefore|total|answer|gives|get|equals)\b/i
+
+/** Whether a line is a first step that breaks off before anything follows from it. */
+export const isStepBegun = (line: string): boolean => FIRST_STEP.test(line) && !CONCLUDED.test(line)
 
 /** "Now we need to subtract 12 from 60." */
 const PLAN =

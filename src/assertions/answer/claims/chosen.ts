@@ -1,0 +1,66 @@
+/** Which letter a sentence chooses among the choices of a question. */
+
+import type { Found } from './numbers.ts'
+
+/** "Option B is correct", "(B) is the answer", "B is right". */
+const CORRECT =
+  /^(?:.*\s)?(?:(?:option|choice|only)\s+\(?([A-Z])\)?|\(?([A-Z])\)?)\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left)|remains|works|fits)/i
+/** "the correct choice is B, a linear function", "Correct option:** C. The median is 11." */
+const NAMED =
+  /\b(?:correct|right|best) (?:choice|option|answer|statement|letter)[*_]{0,2}(?: is|[*_]{0,2}:)[\s*_]{1,4}\(?([A-J])\)?(?=[*_]{0,2}(?:[.,;:]|\s*$))/i
+/** "B because a prime has two divisors" */
+const REASONED = /^[\s*_>]{0,6}(?:(?:option|choice) )?\(?([A-HJ])\)?,? (?:because|since)\s/
+/** "only A has the right units" */
+const ONLY = /\b[Oo]nly \(?([A-J])\)? (?:is|has|gives|matches|satisfies|makes|can be|agrees)\s/
+/** "leaves E" */
+const LEFT = /\b(?:leaves|leaving)(?: us with)?(?: only)?(?: option| choice)? \(?([A-J])\)?\.?$/
+/** "Statements A and C are true" */
+const SEVERAL =
+  /^[\s*_>]{0,6}(?:so |thus |hence |therefore )?(?:(?:only )?(?:the )?(?:statements?|options?|choices?) |both )((?:[A-J], ){0,6}[A-J],? and [A-J]) (?:(?:are|is) (?:both )?(?:true|correct|right|valid)|hold)\b(?!\s(?:or|only|if|unless|when)\b)/i
+/** What says of a choice that it is none. */
+const UNFIT = /\b(?:not|wrong|incorrect|false|out|fails?|never|impossible|unlike)\b|n['’]t\b/i
+/** The letter before belongs to it: "A and B", "none of A". */
+const LISTED =
+  /(?:\b[A-J]\)?,?\s?(?:and|or|nor|[,/&])|\b(?:both|none of|neither|if|when|unless|whether|suppose))\s*(?:(?:option|choice)\s)?$/i
+
+/** The letter that a sentence chooses, or the `several` that it calls right. */
+export function chosenIn(whole: string, several = false): Found | undefined {
+  const sentence = whole.slice(-400)
+  const found = (match: RegExpExecArray | null, text?: string): Found | undefined =>
+    match
+      ? { text: text ?? match[1].toUpperCase(), at: whole.length - sentence.length + match.index + match[0].indexOf(match[1]) }
+      : undefined
+  if (several) {
+    const all = SEVERAL.exec(sentence)
+    return all ? { text: all[1].replace(/,? and /i, ', '), at: whole.length - sentence.length } : undefined
+  }
+  const left = LEFT.exec(sentence)
+  if (left) return found(left)
+  const correct = CORRECT.exec(sentence.slice(-200))
+  const letter = correct?.[1] ?? correct?.[2]
+  if (correct && letter) {
+    const at = sentence.slice(-200).lastIndexOf(letter, correct[0].length)
+    if (!LISTED.test(sentence.slice(-200).slice(0, at))) return { text: letter, at: whole.indexOf(sentence.slice(-200)) }
+  }
+  const named = NAMED.exec(sentence)
+  if (named) return found(named)
+  const behind = (match: RegExpExecArray): string => sentence.slice(match.index + match[0].length)
+  const reasoned = REASONED.exec(sentence)
+  if (reasoned)
+    return /\b(?:is|are) (?:out|wrong|false|incorrect|not (?:it|right|correct))\.?$/i.test(sentence) ? undefined : found(reasoned)
+  const only = ONLY.exec(sentence)
+  return only && !UNFIT.test(behind(only)) ? found(only) : undefined
+}
+
+/** What a letter at the end of a sentence is chosen by. */
+const CHOOSES =
+  /(?:\b(?:is|be|['’]s|choose|chose|pick|select|mark|answer|option|choice|only|leaves|leaving|letter|with|to|gives|get|so|therefore|thus|hence|matches|statement|say)|[:=>→⇒])\s*[*_(]*$/i
+
+/** The letter that a sentence ends in and chooses. */
+export function lastLetter(sentence: string): Found | undefined {
+  const tail = sentence.slice(-60)
+  const chosen = /(?:^|[\s(*])([A-Z])[)*]{0,3}\.?$/.exec(tail)
+  if (!chosen || /(?:\b(?:and|or|nor|both|not)|[,/&])\s*\(?[A-Z]\)?\.?$/.test(tail)) return undefined
+  const at = chosen.index + chosen[0].indexOf(chosen[1])
+  return CHOOSES.test(tail.slice(0, at)) ? { text: chosen[1], at: sentence.length - tail.length + at } : undefined
+}
