@@ -95,7 +95,7 @@ export function contrasted(sentence: string): string[] {
 
 /** What a sentence sets the answer apart from: "95 instead of 90", "43, not 42", "any prime other than 19". */
 const APART =
-  /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|other than|except(?: for)?|excluding|excludes|besides|apart from|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have) )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|\)|$)\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
+  /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|other than|except(?: for)?|excluding|excludes|besides|apart from|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|\)|$)\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
 /** A remark in brackets behind an answer: "95 (90 leaves out the corner)". */
 const ASIDE = /(?<=[\d$%}*][\w ]{0,20}\s)\((?=[^()]{0,200}[a-z]{3})[^()\\]{1,200}\)/gi
 
