@@ -1,5 +1,6 @@
 /** What a sentence or an answer line states. */
 
+import { rationalInWords } from '../reading/words.ts'
 import { chosenLetter } from './choice.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
@@ -109,15 +110,22 @@ export function answerIn(line: string, expected: Expected): Line {
 /** What takes the answer before it back, or leaves it open. */
 const DOUBT = /\b(?:not|no|never|cannot|can't|don't|unsure|doubt|wrong|mistake|incorrect|however|but|give up|wait|check|actually|guess)\b/i
 
+const COURTESY = /\b(?:hope|let me know|feel free|questions?|help|thank|happy to|clarif)/i
+
 /** A text without closing paragraphs that hold no number, formula or capital letter alone: "Let me know if you have questions!" */
-function withoutChatter(text: string): string {
+function withoutChatter(text: string, expected: Expected): string {
   let out = text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, '')
   for (let round = 0; round < 2; round++) {
     const start = out.lastIndexOf('\n\n')
     const last = start < 0 ? '' : out.slice(start)
     const rest = start < 0 ? '' : out.slice(0, start).trimEnd()
     const chatter =
-      last.length <= 400 && /[!?.]\s*$/.test(last) && !/[\d$\\*=`|]|\b[A-Z]\b(?!')/.test(last.replaceAll('I', '')) && !DOUBT.test(last)
+      last.length <= 400 &&
+      /[!?.]\s*$/.test(last) &&
+      !/[\d$\\*=`|]|\b[A-Z]\b(?!')/.test(last.replaceAll('I', '')) &&
+      !DOUBT.test(last) &&
+      // Words may be the answer, courtesies are not.
+      (expected.kind !== 'text' || COURTESY.test(last))
     if (!chatter || !/[\d$)\]*.]$/.test(rest) || !/[\d$]/.test(rest.slice(-200))) break
     out = rest
   }
@@ -152,7 +160,7 @@ function apart(text: string): Statement | undefined {
 
 /** What the end of a text states: a formula or bold number of its own, or the last sentence. Undefined: it states nothing. */
 export function lastStatement(text: string, expected: Expected): Statement | undefined {
-  const trimmed = withoutRemark(withoutChatter(text.trimEnd()))
+  const trimmed = withoutRemark(withoutChatter(text.trimEnd(), expected))
   const set = apart(trimmed)
   if (set) return set
   const end = trimmed.slice(0, -FORMULA) + joinLines(trimmed.slice(-FORMULA))
@@ -231,12 +239,37 @@ function valueIn(whole: string, expected: Expected): Placed | undefined {
   if (letter) return { ...letter, where: 'choice in the last line' }
   if (expected.kind === 'text') {
     const at = Math.max(0, ...[...sentence.slice(-FORMULA).matchAll(SAYS)].map(({ index, 0: word }) => index + word.length))
-    return moved({ text: trimEnd(sentence.slice(-FORMULA).slice(at)), at: Math.max(0, sentence.length - FORMULA) + at, where: 'last line' })
+    return moved({
+      text: trimEnd(sentence.slice(-FORMULA).slice(at)).replace(/^[*_]{1,3}/, ''),
+      at: Math.max(0, sentence.length - FORMULA) + at,
+      where: 'last line',
+    })
   }
   const said = placed(copula(sentence), 'last line')
   if (said) return moved(said)
-  return moved(placed(lastLetter(sentence), 'last word') ?? numberIn(sentence, 'last number'))
+  return moved(placed(lastLetter(sentence), 'last word') ?? numberIn(sentence, 'last number') ?? spelledIn(sentence))
 }
+
+const NUMERAL =
+  '(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen)'
+const SPELLED = new RegExp(`\\b${NUMERAL}(?:(?:[\\s-]|\\sand\\s)${NUMERAL}){0,8}\\b`, 'gi')
+
+/** The only number of a sentence, in words: "There are seven characters." */
+function spelledIn(sentence: string): Placed | undefined {
+  if (sentence.length > SPELLED_IN || /\d/.test(sentence)) return undefined
+  const [run, ...others] = sentence.matchAll(SPELLED)
+  const value = run && others.length === 0 ? rationalInWords(run[0].toLowerCase()) : undefined
+  if (value?.d !== 1n) return undefined
+  const before = sentence.slice(0, run.index)
+  if (!PREDICATE.test(before)) return undefined
+  return numberIn(before + value.n + sentence.slice(run.index + run[0].length), 'number in words')
+}
+
+/** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
+const PREDICATE =
+  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:)\s(?:exactly |only |just )?\**$/i
+/** A longer sentence is not searched for words. */
+const SPELLED_IN = 400
 
 function numberIn(text: string, where: string): Placed | undefined {
   const number = statedNumber(text)
