@@ -15,7 +15,7 @@ const KEYS = ['blocks', 'answer', 'min', 'max'] as const
  * it has, at most LONGEST because the answer stands at its end, and some for being read at all. The last blocks come first.
  */
 const MAX_PATHS = 16
-const MAX_CHARACTERS = 41_000
+const MAX_CHARACTERS = 20_000
 const LONGEST = 600
 const EACH = 200
 /** Units of numeric work for all comparisons, some 25 ms. */

@@ -38,8 +38,7 @@ const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|then|t
 const INLINE = /[.!?)}$*\d]\s{1,3}(?=(?:(?:Next|New|Another) )?(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s)/g
 
 /** Without any of these no line of a text opens a question. It spares most texts the search line by line. */
-const POSSIBLE =
-  /\n[\s#*_>[<]{0,12}(?:user|human|instruction|system|(?:[\w-]{1,12}\s){0,4}(?:question|problem|exercise|example|task|input|prompt|puzzle|q)\b)|\?\s*\n/i
+const POSSIBLE = /\b(?:user|human|instruction|system|question|problem|exercise|example|task|input|prompt|puzzle|q)(?![a-z])|\?\s{0,80}\n/i
 /** A response with so many headings of questions before its first answer goes through questions itself. */
 const OWN = 2
 /** How many lines are searched for a question. */
