@@ -62,7 +62,9 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
     const whole = wholeClaim(text, expected)
     if (whole) return whole
   }
-  const lines = lineClaims(text, expected, sources).map((claim) => (boxes.length > 0 ? besideBox(claim, expected) : claim))
+  // What stands before a box that is stated can't outweigh it.
+  const from = boxes.findLast(({ status }) => status === 'stated')?.end ?? 0
+  const lines = lineClaims(text, expected, sources, from).map((claim) => (boxes.length > 0 ? besideBox(claim, expected) : claim))
   const claims = [...boxes, ...tagged, ...lines].sort((a, b) => a.at - b.at)
   return afterCorrection(text, pick(claims), sources, expected)
 }
@@ -218,7 +220,7 @@ function hashClaim(text: string): Claim | undefined {
 /** The answer key of a JSON object that ends the response. */
 function jsonClaim(text: string): Claim | undefined {
   const tail = text.slice(-LIMITS.tail)
-  if (!/\}[\s`]*$/.test(tail)) return undefined
+  if (!/\}[\s`]{0,40}$/.test(tail.slice(-41))) return undefined
   const found = jsonAnswer(tail)
   return (
     found && {
@@ -271,11 +273,12 @@ const EARLIER =
 
 const lowered = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 
-/** The answer lines, from the first of the last markers to the last. */
-function lineClaims(text: string, expected: Expected, sources: Sources): Claim[] {
+/** The answer lines behind `from`, from the first of the last markers to the last. */
+function lineClaims(text: string, expected: Expected, sources: Sources, from = 0): Claim[] {
   const tail = text.slice(-LIMITS.tail)
   const skipped = text.length - tail.length
   const word = expected.kind === 'choice' ? /answer|(?<=\b(?:correct|right|best) )(?:option|choice)/gi : /answer/gi
+  word.lastIndex = Math.max(0, from - skipped)
   return [...tail.matchAll(word)].slice(-MARKERS).flatMap(({ index, 0: { length } }) => {
     // The box in an answer line is a claim itself.
     if (sources === 'auto' && /\\f?boxed/.test(firstLine(tail.slice(index, index + 600)))) return []

@@ -37,8 +37,6 @@ const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|then|t
 /** The same inside a line. */
 const INLINE = /[.!?)}$*\d]\s{1,3}(?=(?:(?:Next|New|Another) )?(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s)/g
 
-/** Without any of these no line of a text opens a question. It spares most texts the search line by line. */
-const POSSIBLE = /\b(?:user|human|instruction|system|question|problem|exercise|example|task|input|prompt|puzzle|q)(?![a-z])|\?\s{0,80}\n/i
 /** A response with so many headings of questions before its first answer goes through questions itself. */
 const OWN = 2
 /** How many lines are searched for a question. */
@@ -49,7 +47,6 @@ const LINES = 20_000
  * without a heading counts only as a paragraph of its own between two explicit answers: solvers ask themselves questions too.
  */
 function beforeRunOn(text: string): string {
-  if (!POSSIBLE.test(text)) return text
   const nextAnswer = searcher(text, ANSWERED)
   let explicit = false
   let answered = false
