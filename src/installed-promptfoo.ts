@@ -9,7 +9,7 @@ import { isMainThread } from 'node:worker_threads'
 import { ConfigError } from './engine/errors.ts'
 
 /** The folder of the installed promptfoo: beside `near`, beside this package, or where the process runs. Throws ConfigError where there is none. */
-export function promptfooFolder(near: string): string {
+function promptfooFolder(near: string): string {
   for (const base of [near, fileURLToPath(import.meta.url), resolve('package.json')]) {
     try {
       return resolve(dirname(createRequire(base).resolve('promptfoo')), '../..')

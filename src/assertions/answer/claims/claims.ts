@@ -32,6 +32,7 @@ export interface Claim {
   end: number
   /** An explicit claim outweighs one dug out of an answer line, and that one what the last sentence says. */
   weight: 'explicit' | 'found' | 'last sentence'
+  boxed?: true
   /** Why there is no text: the box is empty or not closed. */
   missing?: string
 }
@@ -79,13 +80,9 @@ const besideBox = (claim: Claim, expected: Expected): Claim =>
 function pick(claims: readonly Claim[]): Claim | undefined {
   const last = claims.findLast(({ weight }) => weight === 'explicit')
   if (last?.missing !== undefined) return last
-  const denied = new Set(claims.filter(({ status }) => status === 'denied').map((claim) => claim.text.trim()))
-  const stands = (claim: Claim, i: number): boolean =>
-    claim.status === 'stated' &&
-    claim.missing === undefined &&
-    !(
-      denied.has(claim.text.trim()) && claims.slice(i).some((later) => later.status === 'denied' && later.text.trim() === claim.text.trim())
-    )
+  const deniedBehind = ({ text }: Claim, i: number): boolean =>
+    claims.slice(i + 1).some((later) => later.status === 'denied' && later.text.trim() === text.trim())
+  const stands = (claim: Claim, i: number): boolean => claim.status === 'stated' && claim.missing === undefined && !deniedBehind(claim, i)
   const standing = claims.filter(stands)
   return standing.findLast(({ weight }) => weight === 'explicit') ?? standing.at(-1) ?? claims.at(-1)
 }
@@ -102,25 +99,22 @@ function afterCorrection(text: string, claim: Claim | undefined, sources: Source
     return last?.status === 'stated' ? { ...last, at: claim.end } : claim
   }
   const behind = text.slice(claim.end, claim.end + BEHIND)
-  // "In fact" goes on about the same where a box was meant to be the end.
-  const boxed = claim.where.includes('box')
   let effect: 'none' | 'turns' | 'doubts' | 'withdraws' = 'none'
   for (const sentence of sentencesOf(behind).slice(0, 80)) {
     const does = effectOf(sentence)
     if (does === 'withdraws') effect = 'withdraws'
     else if (does === 'doubts' && effect !== 'withdraws') effect = 'doubts'
-    else if (does === 'turns' && effect === 'none' && !(boxed && /^\W{0,4}in fact/i.test(sentence))) effect = 'turns'
+    // Behind a box "in fact" goes on about the same.
+    else if (does === 'turns' && effect === 'none' && !(claim.boxed && /^\W{0,4}in fact/i.test(sentence))) effect = 'turns'
     else if (does === 'confirms') effect = 'none'
   }
   if (effect === 'none') return claim
   const other = lastStatement(behind, expected)
-  if (other?.status === 'stated' && (effect === 'withdraws' || isDirect(other.text))) {
+  if (other?.status === 'stated' && (effect === 'withdraws' || isAnswer(other.text))) {
     return { ...other, at: claim.end, end: text.length, weight: 'last sentence', where: `${other.where}, a correction` }
   }
   return effect === 'turns' ? claim : { ...claim, status: effect === 'withdraws' ? 'corrected' : 'hedged' }
 }
-
-const isDirect = (text: string): boolean => isAnswer(text)
 
 /** What the end of the response says. */
 function closingClaim(text: string, expected: Expected): Claim | undefined {
@@ -151,6 +145,7 @@ function boxClaims(text: string, expected: Expected): Claim[] {
       at: start,
       end: last.end,
       weight: 'explicit',
+      boxed: true,
     })
     if (out[0].status === 'stated') break
     before = start
@@ -235,7 +230,7 @@ function jsonClaim(text: string): Claim | undefined {
 }
 
 /** The whole output where it is an answer and not prose. */
-export function wholeClaim(text: string, expected: Expected): Claim | undefined {
+function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
   const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined

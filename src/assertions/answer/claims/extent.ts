@@ -12,7 +12,7 @@ const WORDY = /^(?:in|as|at|us|am|was|has|do|won|a|hand|[b-fiko-rt-zA-IKMO-UX-Z]
 const NEXT = /^(?:,? and |, | )(\d{1,9}(?:\.\d{1,9})?)(?=[ -]?[a-z])/i
 
 /** Characters of the scale and the unit right behind a number: 13 in " million euros in all". 0: there are none. */
-export function measureLength(behind: string): number {
+function measureLength(behind: string): number {
   const text = behind.slice(0, SEARCHED).trimEnd()
   const scale = scaleAt(text)
   const from = scale ? text.length - scale.rest.length : 0

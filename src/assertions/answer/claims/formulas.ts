@@ -8,7 +8,7 @@ import { firstLine } from './sentences.ts'
 export const FORMULA = 1000
 
 /** Stands for \$ while $ delimits formulas. */
-export const DOLLAR = '\ue000'
+const DOLLAR = '\ue000'
 export const withoutDollars = (text: string): string => text.replaceAll('\\$', DOLLAR)
 export const withDollars = (text: string): string => text.replaceAll(DOLLAR, '\\$')
 

@@ -48,7 +48,7 @@ export function sentenceBehind(text: string, at: number): string {
 }
 
 /** Length of the first sentence of a line. */
-export function endOfSentence(line: string): number {
+function endOfSentence(line: string): number {
   for (const { index } of blotted(line).matchAll(STOP)) {
     if (!ABBREVIATION.test(line.slice(Math.max(0, index - 8), index))) return index + 1
   }

@@ -12,6 +12,7 @@ import {
   isCaseDistinction,
   isCutOff,
   isImagined,
+  isOfAnother,
   isOperated,
   isOtherCase,
   isPlan,
@@ -76,7 +77,7 @@ export function answerBehind(rest: string, expected: Expected): Line | undefined
 const firstSentence = (text: string): string => firstLine(text).split(/[.!?]\s/)[0]
 
 /** From the line that states the answer to the answer in it. */
-export function answerIn(line: string, expected: Expected): Line {
+function answerIn(line: string, expected: Expected): Line {
   const calm = expected.factorial || /\$\W*$/.test(line) ? line : line.replace(/(\d[\s*_]{0,4})!+[\s*_]{0,4}$/, '$1')
   const head = /[.!?]\s+(?=[A-Z][a-z])/.exec(calm)
   const first = head && isAnswer(trimEnd(calm.slice(0, head.index))) ? calm.slice(0, head.index) : calm
@@ -210,7 +211,9 @@ function standing(sentence: string, line: string, expected: Expected): Statement
       statusBehind(behind),
       statusBehind(parts.slice(i + 1).join(' ')),
       deniesItself(found.text) ? 'denied' : 'stated',
-      isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, ''))) ? 'operation' : 'stated',
+      isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, ''))) || isOfAnother(plain.slice(0, found.at))
+        ? 'operation'
+        : 'stated',
       isImagined(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
     ] as const
     const status: Status = cases ? 'conditional' : (about.find((one) => one !== 'stated') ?? 'stated')
@@ -302,7 +305,7 @@ function formIn(text: string): Found | undefined {
 }
 
 /** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
-export function copula(sentence: string): Found | undefined {
+function copula(sentence: string): Found | undefined {
   const text = sentence.slice(-1000)
   const shift = sentence.length - text.length
   const whole = formIn(trimEnd(text)) ?? listBehind(text)

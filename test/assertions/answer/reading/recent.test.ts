@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Recent } from '../../src/assertions/answer/reading/recent.ts'
+import { Recent } from '../../../../src/assertions/answer/reading/recent.ts'
 
 it('what was not used for longest makes room, and nothing is made twice before', () => {
   const made: string[] = []

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import * as big from '../../src/assertions/answer/numeric/bigfloat.ts'
-import * as complex from '../../src/assertions/answer/numeric/complex.ts'
+import * as big from '../../../../src/assertions/answer/numeric/bigfloat.ts'
+import * as complex from '../../../../src/assertions/answer/numeric/complex.ts'
 
 const ratio = (n: bigint, d = 1n): big.BigFloat => big.fromRational({ n, d })
 /** The value times 10^60, truncated. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lastBoxed } from '../../src/assertions/answer/claims/boxed.ts'
+import { lastBoxed } from '../../../../src/assertions/answer/claims/boxed.ts'
 
 /** Where the last box begins, by a search for each of its names. */
 function lastStart(text: string, before: number): number | undefined {

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { finalClaim } from '../../src/assertions/answer/claims/claims.ts'
-import { extractAnswer } from '../../src/assertions/answer/claims/extract.ts'
+import { finalClaim } from '../../../../src/assertions/answer/claims/claims.ts'
+import { extractAnswer } from '../../../../src/assertions/answer/claims/extract.ts'
 
 const expected = { kind: 'other', factorial: false } as const
 const extract = (response: string, kind: 'other' | 'choice' = 'other') => extractAnswer(response, 'auto', { ...expected, kind })
 
 /** The rows of the tables of docs/claims.md, without their marks. */
-const rows = readFileSync(new URL('../../docs/claims.md', import.meta.url), 'utf8')
+const rows = readFileSync(new URL('../../../../docs/claims.md', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('| ') && !line.startsWith('|---'))
   .map((line) =>

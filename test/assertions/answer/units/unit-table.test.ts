@@ -1,7 +1,7 @@
 import { all, create } from 'mathjs'
 import { describe, expect, it } from 'vitest'
-import { measuresOf, spellings } from '../../src/assertions/answer/units/unit-names.ts'
-import { parseUnit, relateUnits } from '../../src/assertions/answer/units/units.ts'
+import { measuresOf, spellings } from '../../../../src/assertions/answer/units/unit-names.ts'
+import { parseUnit, relateUnits } from '../../../../src/assertions/answer/units/units.ts'
 
 interface MathUnit {
   dimensions: number[]
