@@ -8,7 +8,6 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ConfigObject } from '../config-keys.ts'
 import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
@@ -217,6 +216,13 @@ function parsed(line: string, problem: (why: string) => Error): object {
   return value
 }
 
-function lines(file: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })
+/** The lines of a file of JSON. Only a line feed ends one: readline of Node 24 also ends lines at U+2028, which JSON text may hold. */
+async function* lines(file: string): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of createReadStream(file, 'utf8')) {
+    const parts = (rest + chunk).split('\n')
+    rest = parts.pop()!
+    yield* parts
+  }
+  if (rest !== '') yield rest
 }
