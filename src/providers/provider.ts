@@ -117,6 +117,7 @@ export class ParallelThinkingProvider implements ApiProvider {
       const tokenizer = requireTokenizer(lease.checkpoint)
       const read = this.#read(lease.checkpoint, config, prompt)
       const { ids } = read
+      for (const warning of lease.checkpoint.warnings ?? []) warnOnce(lease.checkpoint, warning, () => warning, context)
       warnOnce(lease.checkpoint, 'prompt', () => strangePrompt(lease.checkpoint, read), context)
       const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids, copyIndex))
       const who = this.label ?? this.#id

@@ -310,6 +310,7 @@ class Training {
     const { model } = session
     this.say(`Parameters: ${model.parameterCount.toLocaleString('en')}`)
     this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
+    for (const line of session.checkpoint.warnings ?? []) this.say(`Warning: ${line}`)
     for (const line of recipes.flatMap(({ warnings }) => warnings ?? [])) this.say(line)
     const first = recipes[0]?.prompts[0]
     if (first) this.say(`\nFirst prompt\n${describePrompt(session.checkpoint, first)}`)

@@ -18,6 +18,7 @@ import {
 import { type Identity, identityOf } from './identity.ts'
 import { type ParallelInfo, parseParallelInfo } from './parallel-info.ts'
 import { problem, show } from './problem.ts'
+import { withStoredHead } from './stored-head.ts'
 import { Tokenizer } from './tokenizer.ts'
 import { folderWeights } from './weights.ts'
 
@@ -38,6 +39,8 @@ export interface CheckpointInfo {
     bosTokenId?: number
   }
   parallel?: ParallelInfo
+  /** What its files contradict each other in and how it was read, a sentence each. */
+  warnings?: readonly string[]
 }
 
 export interface Checkpoint extends CheckpointInfo, Loadable {
@@ -56,7 +59,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const file = path.join(folder, configFile)
   const json = identity && readJsonIfPresent(file)
   if (json === undefined || identity === undefined) throw noCheckpoint(folder)
-  const config = parseModelConfig(json, file)
+  const { config, warning } = await withStoredHead(folder, parseModelConfig(json, file))
   const tokenizer = statFile(path.join(folder, tokenizerFile)) === undefined ? undefined : Tokenizer.load(folder)
   if (tokenizer !== undefined && tokenizer.vocabSize > config.vocabSize) {
     const found = `${tokenizer.vocabSize} (largest id ${tokenizer.vocabSize - 1})`
@@ -73,6 +76,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     parallel: parallel && parseParallelInfo(parallel, parallelFile, config.vocabSize),
     weights: folderWeights(folder, config),
     identity,
+    ...(warning !== undefined && { warnings: [warning] }),
   }
   await identity.confirm()
   return checkpoint

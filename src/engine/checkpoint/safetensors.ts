@@ -32,6 +32,8 @@ export interface TensorSource extends WeightReader {
    * has no checksum, or not the data that were written.
    */
   verify(): Promise<number>
+  /** Whether two tensors of equal shape hold equal numbers. Reads no further than the first piece that differs. */
+  sameNumbers(name: string, other: string): Promise<boolean>
 }
 
 /** Names of the files that hold a folder's weights: one, or the index and its shards. Where there is neither, those that one would look for. */
@@ -134,12 +136,25 @@ async function openFiles(files: string[]): Promise<TensorSource> {
     await close()
     throw files.length === 1 ? fileProblem(files[0], error) : fileProblem(path.dirname(files[0]), error)
   }
-  const read = async (name: string) => {
+  const find = (name: string): [FileHandle, TensorInfo] => {
     const info = tensors.get(name)
     const handle = info && handles.get(info.file)
     if (info === undefined || handle === undefined)
       throw problem({ file: files[0], tensor: name }, 'a tensor of this name', info === undefined ? 'none' : 'a source that is closed')
-    return readTensor(handle, info)
+    return [handle, info]
+  }
+  const read = async (name: string) => readTensor(...find(name))
+  const sameNumbers = async (name: string, other: string) => {
+    const [one, two] = [name, other].map((each) => {
+      const [handle, info] = find(each)
+      const buffer = new Float32Array(Math.min(piece, info.count))
+      return readFloats(handle, info, (_, length) => buffer.subarray(0, length))
+    })
+    for (let [a, b] = [await one.next(), await two.next()]; !a.done && !b.done; [a, b] = [await one.next(), await two.next()]) {
+      const right = b.value
+      if (a.value.some((value, i) => value !== right[i])) return false
+    }
+    return true
   }
   const verify = async () => {
     const longest = [...tensors.values()].reduce((most, { count, dtype }) => Math.max(most, Math.min(piece, count) * widths[dtype]), 0)
@@ -151,7 +166,7 @@ async function openFiles(files: string[]): Promise<TensorSource> {
     }
     return headers
   }
-  return { tensors, files, read, verify, close }
+  return { tensors, files, read, verify, sameNumbers, close }
 }
 
 async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<Uint8Array> {
@@ -166,29 +181,39 @@ async function readFully(handle: FileHandle, target: Uint8Array, position: numbe
 const widen = { BF16: widenBfloat16, F16: widenFloat16 }
 
 async function readTensor(handle: FileHandle, info: TensorInfo): Promise<Float32Array> {
-  const { name, file, dtype, count } = info
+  const { name, file, count } = info
   const place = { file, tensor: name }
-  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') throw problem({ ...place, key: 'dtype' }, 'F32, BF16 or F16', dtype)
   let values: Float32Array
   try {
     values = new Float32Array(count)
   } catch {
     throw problem(place, 'room in memory', `none for ${formatBytes(count * 4)}`)
   }
-  const narrow = new Uint16Array(dtype === 'F32' ? 0 : Math.min(piece, count))
-  const target = (at: number, length: number) => (dtype === 'F32' ? values.subarray(at, at + length) : narrow.subarray(0, length))
   let finite = true
-  for await (const { at, length } of readPieces(handle, info, target)) {
-    const part = values.subarray(at, at + length)
-    if (dtype !== 'F32') widen[dtype](narrow.subarray(0, length), part)
-    finite &&= allFinite(part)
-  }
+  for await (const part of readFloats(handle, info, (at, length) => values.subarray(at, at + length))) finite &&= allFinite(part)
   if (!finite) {
     const first = values.findIndex((value) => !Number.isFinite(value))
     const bad = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), 0)
     throw problem(place, 'finite numbers', `${values[first]} at index ${first} (${bad} of ${count} are not finite)`)
   }
   return values
+}
+
+/** Reads a tensor of floats piece by piece into the arrays that `target` gives, as float32, and yields them. */
+async function* readFloats(
+  handle: FileHandle,
+  info: TensorInfo,
+  target: (at: number, length: number) => Float32Array,
+): AsyncGenerator<Float32Array, void, void> {
+  const { name, file, dtype, count } = info
+  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') throw problem({ file, tensor: name, key: 'dtype' }, 'F32, BF16 or F16', dtype)
+  const narrow = new Uint16Array(dtype === 'F32' ? 0 : Math.min(piece, count))
+  const raw = (at: number, length: number) => (dtype === 'F32' ? target(at, length) : narrow.subarray(0, length))
+  for await (const { at, length } of readPieces(handle, info, raw)) {
+    const part = target(at, length)
+    if (dtype !== 'F32') widen[dtype](narrow.subarray(0, length), part)
+    yield part
+  }
 }
 
 /**

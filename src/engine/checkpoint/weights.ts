@@ -1,4 +1,4 @@
-import { isLeftover } from '../families/decoder.ts'
+import { headName, isLeftover } from '../families/decoder.ts'
 import { modelSpec } from '../families/index.ts'
 import { elementCount, type ModelSpec, parametersOf } from '../spec.ts'
 import type { ModelConfig, TensorSpec, WeightSource } from '../types.ts'
@@ -8,20 +8,24 @@ import { openSafetensors, type TensorSource } from './safetensors.ts'
 
 /** Sources of weights, and reading them tensor by tensor. */
 
-/** The weights of a Hugging Face folder: those that its configuration asks for, with their shapes, and no others. */
+/**
+ * The weights of a Hugging Face folder: those that its configuration asks for, with their shapes, and no others. A tied table may stand
+ * under the name of the head.
+ */
 export function folderWeights(folder: string, config: ModelConfig): WeightSource {
   const spec = modelSpec(config)
   return {
     specs: parametersOf(spec),
     async open() {
       const source = await openSafetensors(folder)
+      const stored = (name: string) => (name === spec.head.name && !source.tensors.has(name) ? headName : name)
       try {
-        checkTensors(source, spec, config)
+        checkTensors(source, spec, config, stored)
       } catch (error) {
         await source.close()
         throw error
       }
-      return source
+      return { read: (name) => source.read(stored(name)), close: source.close }
     },
   }
 }
@@ -75,12 +79,12 @@ function sameShape(found: readonly number[] | undefined, wanted: readonly number
   return found?.length === wanted.length && found.every((size, i) => size === wanted[i])
 }
 
-/** Checks that the tensors are those of the configuration, with their shapes. */
-function checkTensors(source: TensorSource, spec: ModelSpec, config: ModelConfig): void {
+/** Checks that the tensors are those of the configuration, with their shapes. `stored` gives the name that the files have for one. */
+function checkTensors(source: TensorSource, spec: ModelSpec, config: ModelConfig, stored: (name: string) => string): void {
   const parameters = parametersOf(spec)
   const first = source.files[0]
   for (const { name, shape } of parameters) {
-    const info = source.tensors.get(name)
+    const info = source.tensors.get(stored(name))
     if (info === undefined) throw problem({ file: first, tensor: name }, `shape ${show(shape)}, as ${configFile} says`, 'no such tensor')
     if (!sameShape(info.shape, shape))
       throw problem({ file: info.file, tensor: name }, `shape ${show(shape)}, as ${configFile} says`, show(info.shape))

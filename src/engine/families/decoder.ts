@@ -19,7 +19,8 @@ export interface Traits {
   norms?: { mlp: string; afterAttention?: string; afterMlp?: string }
 }
 
-const headName = 'lm_head.weight'
+/** The head's own table, where it has one. */
+export const headName = 'lm_head.weight'
 
 export function decoderSpec(config: ModelConfig, traits: Traits = {}): ModelSpec {
   const { vocabSize, hiddenSize, heads, kvHeads, headDim, intermediateSize, maxPositions } = config
