@@ -7,6 +7,7 @@
 
 import type { NonFiniteError } from './errors.ts'
 import type { Family } from './families/index.ts'
+import type { Blocks } from './gguf/types.ts'
 import type { ParameterSpec } from './spec.ts'
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tfjs'
@@ -102,6 +103,11 @@ export interface WeightSource {
 export interface WeightReader {
   /** The tensor as float32, row-major, in an array that the caller may keep, change or hand over. */
   read(name: string): Promise<Float32Array>
+  /**
+   * The same tensor as the file stores it, where that is blocks of quantised or short numbers: rows (out, in) in Hugging Face's order, row
+   * by row. Undefined where the source changes the numbers as it reads them. Absent: it holds no blocks.
+   */
+  readBlocks?(name: string): Promise<Blocks | undefined>
   close(): Promise<void>
 }
 
