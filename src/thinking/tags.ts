@@ -15,7 +15,7 @@ export interface TagTokenizer {
 
 /**
  * Ids of the tags in a tokenizer. Throws ConfigError where a tag is not exactly one id, where two tags share one, or
- * where "\n" encodes to nothing or to a tag.
+ * where the "\n" before a summary encodes to nothing or to a tag.
  */
 export function tagIdsFrom(tokenizer: TagTokenizer, eosIds: readonly number[]): TagIds {
   const one = (tag: string): number => {
@@ -27,7 +27,6 @@ export function tagIdsFrom(tokenizer: TagTokenizer, eosIds: readonly number[]): 
     }
     return id
   }
-  const newline = tokenizer.encode('\n')
   const tags: TagIds = {
     parallel: one(TAGS.parallel),
     parallelEnd: one(TAGS.parallelEnd),
@@ -35,11 +34,16 @@ export function tagIdsFrom(tokenizer: TagTokenizer, eosIds: readonly number[]): 
     pathEnd: one(TAGS.pathEnd),
     summary: one(TAGS.summary),
     summaryEnd: one(TAGS.summaryEnd),
-    newline,
+    newline: lineBreak(tokenizer),
     eos: [...eosIds],
   }
   checkTagIds(tags)
   return tags
+}
+
+/** Ids of the "\n" between `</Parallel>` and `<Summary>`. Alone it may be others: SentencePiece puts a space before a text. */
+function lineBreak(tokenizer: TagTokenizer): number[] {
+  return tokenizer.encode(`${TAGS.parallelEnd}\n${TAGS.summary}`).slice(1, -1)
 }
 
 /**

@@ -1,21 +1,15 @@
-/**
- * The model a run starts with: from scratch by its sizes and a tokenizer, or from a Hugging Face folder. The six tags
- * are added where the tokenizer lacks them. A new tag's row in the embedding (and in an untied head) becomes the mean
- * of the rows of its text's pieces: distinct from the start, where unused rows are untrained and often all equal.
- */
+/** The model a run starts with: from scratch by its sizes and a tokenizer, or from a checkpoint. The six tags are added where they are missing. */
 
 import { ChatTemplate } from '../engine/checkpoint/chat-template.ts'
 import { openCheckpoint } from '../engine/checkpoint/folder.ts'
 import { randomWeights } from '../engine/checkpoint/init.ts'
 import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
-import { grownWeights } from '../engine/checkpoint/weights.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { modelSpec } from '../engine/families/index.ts'
-import { parametersOf } from '../engine/spec.ts'
 import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
 import { checkpointFolder } from '../hub/place.ts'
 import { withLoadingBar } from '../providers/loading.ts'
-import { agreedTags, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
+import { withTags } from '../tags/tagged.ts'
+import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import type { Architecture, ModelSource } from './config.ts'
 import type { Session } from './recipe.ts'
 
@@ -53,38 +47,10 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
 }
 
 async function fromCheckpoint(engine: Engine, source: ModelSource, options: LoadOptions): Promise<OpenedModel> {
-  const { weights, identity, ...read } = await openCheckpoint(await checkpointFolder(source.checkpoint!))
-  const { folder, generation } = read
-  if (!read.tokenizer) throw new ConfigError(`${folder} has no tokenizer.json. Training needs one: put it beside config.json.`)
-  if (generation.eosTokenIds.length === 0) {
-    throw new ConfigError(`${folder} names no end of a response. Set eos_token_id in its generation_config.json.`)
-  }
-  const { tokenizer: plain } = read
-  if (read.parallel) agreedTags(read.parallel.tags, plain, `${folder}/parallel_r1.json`)
-  const tokenizer = plain.withAddedTokens(TAG_TOKENS)
-  const config = { ...read.config, vocabSize: Math.max(read.config.vocabSize, tokenizer.vocabSize) }
-  const grown = { folder, config, weights: grownWeights(weights, parametersOf(modelSpec(config))) }
-  const model = await engine.load(withLoadingBar(grown), options)
-  const added = TAG_TOKENS.filter((tag) => plain.idOf(tag) === undefined)
-  initialiseTags(model, new Map(added.map((tag) => [tokenizer.idOf(tag)!, plain.encode(tag)])))
-  const attention = source.attention ?? read.parallel?.attention ?? 'structured'
-  const parallel = { ...read.parallel, attention, tags: tagIdsFrom(tokenizer, generation.eosTokenIds) }
-  return { model, checkpoint: { ...read, config, tokenizer, parallel }, base: identity.hash }
-}
-
-/** Sets the row of each id to the mean of the rows of its pieces. */
-function initialiseTags(model: Model, tags: ReadonlyMap<number, readonly number[]>): void {
-  if (tags.size === 0) return
-  const { hiddenSize, embedding, head } = modelSpec(model.config)
-  for (const { name } of new Set([embedding.weight, head])) {
-    const rows = model.read(name)
-    for (const [id, pieces] of tags) {
-      const row = new Float64Array(hiddenSize)
-      for (const piece of pieces) for (let c = 0; c < hiddenSize; c++) row[c] += rows[piece * hiddenSize + c] / pieces.length
-      rows.set(row, id * hiddenSize)
-    }
-    model.write(name, rows)
-  }
+  const opened = await openCheckpoint(await checkpointFolder(source.checkpoint!))
+  const { weights, identity, ...checkpoint } = withTags(opened, { attention: source.attention }).checkpoint
+  const model = await engine.load(withLoadingBar({ ...checkpoint, weights }), options)
+  return { model, checkpoint, base: identity.hash }
 }
 
 function modelConfig(architecture: Architecture, tokenizer: Tokenizer): ModelConfig {

@@ -2,13 +2,20 @@ import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/engine/errors.ts'
 import { agreedTags, TAG_TOKENS, type TagTokenizer, tagIdsFrom, tagList } from '../../src/thinking/tags.ts'
 
-/** A tokenizer of whole tags and single characters. */
+/** A tokenizer of whole tags and single characters, with a mark before a text as SentencePiece has one. */
 function tokenizer(tokens: Record<string, number>, splits: string[] = []): TagTokenizer {
   const whole = new Map(Object.entries(tokens))
   return {
     idOf: (token) => whole.get(token),
     encode: (text) =>
-      whole.has(text) && !splits.includes(text) ? [whole.get(text)!] : [...text].map((letter) => 100 + letter.charCodeAt(0)),
+      text
+        .split(/(<\/?(?:Parallel|Path|Summary)>)/)
+        .filter((part) => part !== '')
+        .flatMap((part, k) => {
+          if (whole.has(part) && !splits.includes(part)) return [whole.get(part)!]
+          const letters = [...part].map((letter) => 100 + letter.charCodeAt(0))
+          return k === 0 && part.trim() === '' ? [99, ...letters] : letters
+        }),
   }
 }
 

@@ -260,7 +260,7 @@ export interface TensorToWrite {
   name: string
   shape: readonly number[]
   /** Row-major. A function is called when its turn comes, so that one tensor at a time is in memory. */
-  data: Float32Array | (() => Float32Array)
+  data: Float32Array | (() => Float32Array | Promise<Float32Array>)
 }
 
 /**
@@ -280,7 +280,7 @@ export async function writeSafetensors(
     await writer.write(encodeHeader(file, list, dtype, checksums))
     checksums.length = 0
     for (const tensor of list) {
-      const data = typeof tensor.data === 'function' ? tensor.data() : tensor.data
+      const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data
       const place = { file, tensor: tensor.name }
       const count = elementCount(tensor.shape)
       if (data.length !== count) throw problem(place, `${count} numbers (shape ${show(tensor.shape)})`, `${data.length}`)

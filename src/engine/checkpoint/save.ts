@@ -18,7 +18,7 @@ import type { Tokenizer } from './tokenizer.ts'
 export interface SaveContent {
   config: ModelConfig
   /** Called once for every tensor, in order. */
-  weights: (spec: ParameterSpec) => Float32Array
+  weights: (spec: ParameterSpec) => Float32Array | Promise<Float32Array>
   dtype: 'float32' | 'bfloat16'
   tokenizer?: Tokenizer
   chatTemplate?: ChatTemplate | string

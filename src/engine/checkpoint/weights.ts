@@ -52,6 +52,47 @@ export function grownWeights(source: WeightSource, specs: readonly TensorSpec[])
   }
 }
 
+/** How rows of a table are made of others. */
+export interface MeanRows {
+  /** Names of the tensors, each (rows, width). */
+  tables: ReadonlySet<string>
+  /** Row → the rows that it is the mean of. */
+  of: ReadonlyMap<number, readonly number[]>
+  /** Each row is halfway between that mean and the mean of the first so many rows. Absent: it is the mean of its own. */
+  towards?: number
+}
+
+/** The weights of `source` with rows of its tables in place of what it has there. Sums are float64, in the order of the rows. */
+export function withMeanRows(source: WeightSource, { tables, of, towards }: MeanRows): WeightSource {
+  const widths = new Map(source.specs.map(({ name, shape }) => [name, shape[1]]))
+  return {
+    specs: source.specs,
+    async open() {
+      const reader = await source.open()
+      return {
+        async read(name) {
+          const data = await reader.read(name)
+          if (!tables.has(name)) return data
+          const width = widths.get(name)!
+          const mean = (rows: Iterable<number>, count: number): Float64Array => {
+            const sum = new Float64Array(width)
+            for (const row of rows) for (let c = 0; c < width; c++) sum[c] += data[row * width + c] / count
+            return sum
+          }
+          const centre = towards === undefined ? undefined : mean(Array(towards).keys(), towards)
+          const made = [...of].map(([row, rows]) => {
+            const own = mean(rows, rows.length)
+            return [row, centre ? own.map((x, c) => (x + centre[c]) / 2) : own] as const
+          })
+          for (const [row, values] of made) data.set(values, row * width)
+          return data
+        },
+        close: () => reader.close(),
+      }
+    },
+  }
+}
+
 /**
  * Streams the weights of a model with these parameters, in their order, one tensor in memory at a time. What was opened is closed
  * however it ends.

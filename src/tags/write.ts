@@ -1,0 +1,28 @@
+/** Writes a checkpoint with tags as a folder of its own. */
+
+import { openCheckpoint, type SaveContent, saveCheckpoint } from '../engine/checkpoint/folder.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { type Tagged, type TagOptions, withTags } from './tagged.ts'
+
+/** Adds the tags to the checkpoint `source` and saves it in `target`, one tensor in memory at a time. Throws ConfigError where it has them already. */
+export async function writeTagged(
+  source: string,
+  target: string,
+  { dtype, ...options }: TagOptions & Pick<SaveContent, 'dtype'>,
+): Promise<Tagged> {
+  const opened = await openCheckpoint(source)
+  if (opened.parallel) {
+    throw new ConfigError(`${source} has the six tags already, as its parallel_r1.json says. Use it as it is.`)
+  }
+  const tagged = withTags(opened, options)
+  const { config, tokenizer, chatTemplate, generation, parallel, weights } = tagged.checkpoint
+  const reader = await weights.open()
+  try {
+    const provenance = { base: await opened.identity.hash(), stage: 'tags' }
+    const content = { config, tokenizer, chatTemplate, generation, dtype, parallel: { ...parallel, provenance } }
+    await saveCheckpoint(target, { ...content, weights: ({ name }) => reader.read(name) })
+  } finally {
+    await reader.close()
+  }
+  return tagged
+}
