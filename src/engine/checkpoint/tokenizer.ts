@@ -42,6 +42,19 @@ interface Parts {
   config: JsonObject | undefined
   /** `tokenizer.json` as it was read, kept as long as nothing is changed: a copy of a checkpoint keeps its hash. */
   text: string | undefined
+  /** What merges in place of the list in `tokenizer.json`, which is empty then. */
+  scored?: Merges
+}
+
+/** Merging by another rule than a list, and the list that comes nearest. */
+export interface Merges {
+  merge(text: string): string[]
+  list(): [string, string][]
+}
+
+/** The library's BPE: it brings together what is then looked up, or written as bytes. Its types do not resolve under Node's rules. */
+interface Bpe {
+  bpe: Merges['merge']
 }
 
 export class Tokenizer {
@@ -70,6 +83,8 @@ export class Tokenizer {
       this.#growth = growthOf(parts.json, parts.file)
       this.#decodesByPattern = JSON.stringify(parts.json.decoder)?.includes('"Regex"') ?? false
       this.#inner = within(startMs + msPerToken * tokens, () => new HuggingFaceTokenizer(parts.json, parts.config ?? {}))
+      const { scored } = parts
+      if (scored !== undefined) (this.#inner.model as unknown as Bpe).bpe = (text) => scored.merge(text)
       checkMerges(model, (token) => this.idOf(token) !== undefined, parts.file)
       for (const role of usedRoles) {
         if (named[role] === undefined || this.idOf(named[role]) !== undefined) continue
@@ -95,9 +110,12 @@ export class Tokenizer {
     return Tokenizer.#from({ file, configFile, json: parseJsonObject(text, file, rulesIn), config: readJsonIfPresent(configFile), text })
   }
 
-  /** A tokenizer made in memory: the contents of `tokenizer.json` and `tokenizer_config.json`. */
-  static fromJson(json: JsonObject, config?: JsonObject): Tokenizer {
-    return Tokenizer.#from({ file: tokenizerFile, configFile: tokenizerConfigFile, json, config, text: undefined })
+  /**
+   * A tokenizer made in memory: the contents of `tokenizer.json` and `tokenizer_config.json`.
+   * @param options.file where both come from, for messages
+   */
+  static fromJson(json: JsonObject, config?: JsonObject, { file, scored }: { file?: string; scored?: Merges } = {}): Tokenizer {
+    return Tokenizer.#from({ file: file ?? tokenizerFile, configFile: file ?? tokenizerConfigFile, json, config, text: undefined, scored })
   }
 
   static #from(parts: Parts): Tokenizer {
@@ -195,8 +213,9 @@ export class Tokenizer {
 
   /** The files of this tokenizer: name → content. */
   files(): Record<string, string> {
-    const { json, config, text } = this.#parts
-    const files: Record<string, string> = { [tokenizerFile]: text ?? `${JSON.stringify(json)}\n` }
+    const { json, config, text, scored } = this.#parts
+    const written = scored === undefined ? json : { ...json, model: { ...(json.model as JsonObject), merges: scored.list() } }
+    const files: Record<string, string> = { [tokenizerFile]: text ?? `${JSON.stringify(written)}\n` }
     if (config !== undefined) files[tokenizerConfigFile] = `${JSON.stringify(config, null, 2)}\n`
     return files
   }
