@@ -4,11 +4,12 @@ import { type Choice, type Choices, choiceReference, chosenLetter, lettered, sin
 import { type Expected, type Extraction, extractAnswer } from './claims/extract.ts'
 import type { Status } from './claims/status.ts'
 import { compareAnswers } from './equality/equal.ts'
-import { isNumeric } from './equality/values.ts'
+import { substitute } from './equality/logic.ts'
+import { isNumeric, variables } from './equality/values.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
-import { plainWords } from './reading/words.ts'
+import { plainWords, withoutNoun } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
 
 export interface Judgement {
@@ -66,9 +67,10 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
   }
   const verdict = agree(text, reference, policy)
   if (!verdict.pass && extract !== 'whole' && wanted.kind === 'expression') {
-    const value = valueOfSum(readAnswer(text))
+    const answer = readAnswer(text)
+    const value = valueOfSum(answer) ?? valueOfKnown(answer, output)
     if (value && compareAnswers(value, wanted, policy).equal)
-      return { ...found, ...verdict, pass: true, rule: 'value of the sum asked for' }
+      return { ...found, ...verdict, pass: true, rule: 'value of the formula asked for' }
   }
   return { ...found, ...verdict }
 }
@@ -94,6 +96,26 @@ function valueOfSum(answer: Answer): Answer | undefined {
   if (!terms || terms.length < 2 || new Set(terms).size < terms.length) return undefined
   if (!values.every((value) => value.kind === 'expression' && isNumeric(value.node))) return undefined
   return values.slice(1).every((value) => compareAnswers(value, values[0]).equal) ? values[0] : undefined
+}
+
+/** "a = 3" in a response, and nothing that goes on with it. */
+const KNOWN = /(?<![\w\\}'])([a-zA-Z])\s?=\s?(-?\d{1,12}(?:\.\d{1,12}|\/\d{1,12})?)(?!\w|\s?[-+*/^=<>{(\\]|[.,]\d)/g
+
+/** The 75 of "abc + ab + 3 = 75", where the response gives a value to each of the letters and they make it so. */
+function valueOfKnown(answer: Answer, output: string): Answer | undefined {
+  if (answer.kind !== 'relation' || answer.sides.length !== 2 || answer.ops[0] !== '=') return undefined
+  const [formula, value] = answer.sides
+  if (formula.kind !== 'expression' || value.kind !== 'expression' || !isNumeric(value.node)) return undefined
+  const names = variables([formula.node])
+  if (names.length < 2) return undefined
+  const known = new Map<string, Node>()
+  for (const [, name, said] of output.slice(-LIMITS.tail).matchAll(KNOWN)) {
+    const read = names.includes(name) ? readAnswer(said) : undefined
+    if (read?.kind === 'expression') known.set(name, read.node)
+  }
+  if (!names.every((name) => known.has(name))) return undefined
+  const found: Answer = { kind: 'expression', node: substitute(formula.node, known), key: '' }
+  return compareAnswers(found, value).equal ? value : undefined
 }
 
 /** The letters of a sum of letters alone. */
@@ -127,6 +149,8 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   const type = describe(answer)
   const { equal, rule } = compareAnswers(answer, wanted, policy)
   if (equal) return { pass: true, type, rule }
+  if (answer.kind === 'text' && wanted.kind === 'text' && withoutNoun(answer.text) === plainWords(wanted.text))
+    return { pass: true, type, rule: 'the noun goes without saying' }
   const list = separated(text)
   const other = list && compareAnswers(list, wanted, policy)
   if (list && other?.equal) return { pass: true, type: describe(list), rule: other.rule }

@@ -17,6 +17,7 @@ import {
   isCaseDistinction,
   isGuess,
   isImagined,
+  isLimited,
   isQualified,
   type Status,
   statusBefore,
@@ -266,6 +267,9 @@ const CHECKED =
 const EARLIER =
   /\b(?:initial|first|previous|earlier|old|original|preliminary|intermediate|partial|common|popular|his|her|their|[a-z]+['’]s)\s(?:\w+\s)?$/i
 
+/** "If n = 1 it is 3, if n = 2 it is 6, so the": what follows is drawn from the cases. */
+const CONCLUDED = /,? (?:so|thus|hence|therefore),? (?:the|our|my) (?:\w+ )?$/i
+
 const lowered = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 
 /** The answer lines behind `from`, from the first of the last markers to the last. */
@@ -299,10 +303,15 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
   const sentence = before + sentenceBehind(tail, at)
   const about =
     marker?.[1] !== undefined ? 'hedged' : OTHERS.test(before) ? 'denied' : EARLIER.test(before) ? 'quoted' : statusBefore(before)
-  const cases = expected.kind !== 'text' && (isCaseDistinction(sentence) || isCase(before)) ? 'conditional' : 'stated'
+  const concluded = CONCLUDED.test(before)
+  const cases =
+    expected.kind !== 'text' && (concluded ? isCaseDistinction(sentenceBehind(tail, at)) : isCaseDistinction(sentence) || isCase(before))
+      ? 'conditional'
+      : 'stated'
+  const limited = expected.kind !== 'text' && isLimited(before, sentenceBehind(tail, start)) ? 'conditional' : 'stated'
   const imagined = isImagined(`${before}answer${marker?.[0] ?? ''}`, rest) ? 'conditional' : 'stated'
   const asked = /^[^\n.!?]{0,200}\?/.test(rest) ? 'hedged' : 'stated'
-  const status = ([about, cases, imagined, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
+  const status = ([about, cases, limited, imagined, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
   const label = /[:：]/.test(marker?.[0] ?? '') || heading
   // Another statement that the sentence sets against this one: "Many say the answer is 55, but it is 50."
   const [own, ...others] = contrasted(sentenceBehind(tail, start))

@@ -32,13 +32,16 @@ function isMathematics(answer: Answer): boolean {
     case 'logic':
       return answer.items.every(isMathematics)
     case 'relation':
-      return answer.sides.every(isMathematics)
+      return answer.sides.every((side) => isMathematics(side) || isAcronym(side))
     case 'matrix':
       return answer.rows.every((row) => row.every(isMathematics))
     default:
       return true
   }
 }
+
+/** Sides of MR = SRMC, as economists write. */
+const isAcronym = (side: Answer): boolean => side.kind === 'text' && /^[A-Z]{2,6}$/.test(side.key)
 
 interface Environment {
   content: string

@@ -55,10 +55,17 @@ function endOfSentence(line: string): number {
   return line.length
 }
 
+/** The last full stop that is not that of "i.e." */
+function lastStop(text: string): number {
+  let stop = text.lastIndexOf('. ')
+  while (stop > 0 && /\b(?:i\.e|e\.g|vs|cf|approx)$/.test(text.slice(Math.max(0, stop - 8), stop))) stop = text.lastIndexOf('. ', stop - 1)
+  return stop
+}
+
 export function lastSentence(line: string): string {
   const end = line.trimEnd().replace(/[.。।]$/, '')
   const plain = blotted(end.slice(-4000))
-  const stop = Math.max(...['. ', '! ', '? ', '。', '।'].map((mark) => plain.lastIndexOf(mark)))
+  const stop = Math.max(lastStop(plain), ...['! ', '? ', '。', '।'].map((mark) => plain.lastIndexOf(mark)))
   return stop < 0 ? end : end.slice(end.length - plain.length + stop + 1)
 }
 
@@ -98,6 +105,25 @@ const APART =
   /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|other than|except(?: for)?|excluding|excludes|besides|apart from|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|\)|$)\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
 /** A remark in brackets behind an answer: "95 (90 leaves out the corner)". */
 const ASIDE = /(?<=[\d$%}*][\w ]{0,20}\s)\((?=[^()]{0,200}[a-z]{3})[^()\\]{1,200}\)/gi
+
+/** A number said once more as a rate: "; that is $500 a month over 4 months", ", or 7 a day". */
+const AS_RATE =
+  /[,;]\s(that(?:['’]s| is)|which (?:is|means|makes|comes to)|or)\s(?:just |only |exactly )?[$€£\ue000]?\d[\d.,]{0,12}(?:\s[a-z]{1,12}){0,2}(?:\s(?:per|an?|each|every)\s|\/)[a-z]{1,12}\b(?:\s[a-z]{1,12}){0,3}(?:\s\d{1,9}\s[a-z]{1,12})?[.\s]{0,4}$/i
+/** "600 dollars a year" is a rate already, and is told in another. */
+const RATE = /\d(?:\s[a-z]{1,12}){0,2}\s(?:per|an?|each|every)\s[a-z]{1,12}$/i
+const TOTAL = /\b(?:in total|in all|altogether|total(?:s|ed|ing)?|all together)\b/i
+
+/**
+ * A sentence without the rate that its total comes to. Where no total is named, two numbers are said and it is `open` which one is meant;
+ * "180 miles in 3 hours, which is 60 miles per hour" goes on to the second.
+ */
+export function withoutRate(sentence: string): { said: string; open: boolean } {
+  const rate = /\d/.test(sentence) ? AS_RATE.exec(sentence.slice(-300)) : null
+  const said = rate ? sentence.slice(0, sentence.length - Math.min(300, sentence.length) + rate.index) : sentence
+  if (!rate || !/\d/.test(said) || /^\W{0,4}[A-Z]?[a-z]+ing\b/.test(said)) return { said: sentence, open: false }
+  if (TOTAL.test(said)) return { said, open: false }
+  return { said: sentence, open: !/^which/i.test(rate[1]) && !RATE.test(said) }
+}
 
 /** A sentence without remarks in brackets and without what it sets the answer apart from. */
 export const withoutAsides = (sentence: string): string => sentence.replace(ASIDE, '').replace(APART, ' ')

@@ -1,17 +1,19 @@
 /** What a sentence or an answer line states. */
 
-import { rationalInWords } from '../reading/words.ts'
+import { numberInWords } from '../reading/words.ts'
 import { chosenLetter } from './choice.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
+import { namedValues } from './named.ts'
 import { type Found, resultAt, statedNumber, statement } from './numbers.ts'
-import { contrasted, firstLine, lastSentence, trimEnd, withoutAsides } from './sentences.ts'
+import { contrasted, firstLine, lastSentence, trimEnd, withoutAsides, withoutRate } from './sentences.ts'
 import {
   deniesItself,
   effectOf,
   isCaseDistinction,
   isCutOff,
   isImagined,
+  isLimited,
   isOfAnother,
   isOperated,
   isOtherCase,
@@ -105,7 +107,12 @@ function answerIn(line: string, expected: Expected): Line {
   const text = found ?? copula(sentence)?.text ?? lastMath(sentence) ?? statedNumber(sentence)?.text
   return text === undefined
     ? { text: own || whole, status: /\d/.test(own) ? 'operation' : 'stated', direct: false }
-    : { text, status: 'stated', direct: false }
+    : {
+        text,
+        status:
+          ([statusBefore(sentence.slice(0, sentence.indexOf(text))), behind(text)] as const).find((one) => one !== 'stated') ?? 'stated',
+        direct: false,
+      }
 }
 
 /** What takes the answer before it back, or leaves it open. */
@@ -194,8 +201,9 @@ const unlessSaid = (before: string): string => (/\b(?:is|are|was|were|equals)\s*
 const OPENED = /(?:\$|\\[([])\s*$/
 
 /** The last statement of a sentence that stands; if none does, the last one. */
-function standing(sentence: string, line: string, expected: Expected): Statement | undefined {
+function standing(whole: string, line: string, expected: Expected): Statement | undefined {
   let fallen: Statement | undefined
+  const { said: sentence, open } = withoutRate(whole)
   const parts = contrasted(sentence)
   const cases = expected.kind !== 'text' && (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) || isOtherCase(sentence))
   for (const [i, part] of [...parts.entries()].reverse()) {
@@ -215,8 +223,9 @@ function standing(sentence: string, line: string, expected: Expected): Statement
         ? 'operation'
         : 'stated',
       isImagined(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
+      expected.kind !== 'text' && isLimited(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
     ] as const
-    const status: Status = cases ? 'conditional' : (about.find((one) => one !== 'stated') ?? 'stated')
+    const status: Status = cases ? 'conditional' : open ? 'hedged' : (about.find((one) => one !== 'stated') ?? 'stated')
     const statement = { text: found.text, status, where: found.where }
     if (status === 'stated') return statement
     fallen ??= statement
@@ -233,10 +242,18 @@ const placed = (found: Found | undefined, where: string): Placed | undefined => 
 
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number: the first of these that is there. */
 function valueIn(whole: string, expected: Expected): Placed | undefined {
+  const named = expected.kind === 'list' ? namedValues(whole) : undefined
+  if (named) return { ...named, where: 'last line' }
   const sentence = statement(whole)
   const shift = whole.indexOf(sentence)
   const math = lastMath(sentence)
-  if (math !== undefined) return { text: math.trim(), at: Math.max(0, whole.lastIndexOf(math.trim())), where: 'formula at the end' }
+  if (math !== undefined) {
+    const at = Math.max(0, whole.lastIndexOf(math.trim()))
+    // "From $x^2 - 16 = 0$ we get x = 4 or x = -4."
+    const behind = at + math.trim().length
+    const roots = rootsIn(whole.slice(behind))
+    return roots ? { ...roots, at: behind + roots.at, where: 'last line' } : { text: math.trim(), at, where: 'formula at the end' }
+  }
   const moved = (found: Placed | undefined): Placed | undefined => found && { ...found, at: found.at + shift }
   const letter = expected.kind === 'choice' || expected.kind === 'list' ? chosenIn(whole, expected.kind === 'list') : undefined
   if (letter) return { ...letter, where: 'choice in the last line' }
@@ -261,16 +278,28 @@ const SPELLED = new RegExp(`\\b${NUMERAL}(?:(?:[\\s-]|\\sand\\s)${NUMERAL}){0,8}
 function spelledIn(sentence: string): Placed | undefined {
   if (sentence.length > SPELLED_IN || /\d/.test(sentence)) return undefined
   const [run, ...others] = sentence.matchAll(SPELLED)
-  const value = run && others.length === 0 ? rationalInWords(run[0].toLowerCase()) : undefined
-  if (value?.d !== 1n) return undefined
+  const value = run && others.length === 0 ? wholeInWords(run[0].toLowerCase()) : undefined
+  if (value === undefined) return undefined
   const before = sentence.slice(0, run.index)
-  if (!PREDICATE.test(before)) return undefined
-  return numberIn(before + value.n + sentence.slice(run.index + run[0].length), 'number in words')
+  if (!PREDICATE.test(before) && !(value > INCIDENTAL && OWNS.test(before))) return undefined
+  return numberIn(before + value + sentence.slice(run.index + run[0].length), 'number in words')
 }
 
 /** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
 const PREDICATE =
   /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:)\s(?:exactly |only |just )?\**$/i
+/** What is told of who has so many: "the village has fifteen hundred inhabitants". Small numbers, "she has two brothers", say it in passing. */
+const OWNS =
+  /\b(?:has|have|had|holds?|contains?|needs?|buys?|bought|sells?|sold|makes?|made|earns?|earned|saves?|saved|pays?|paid|spends?|spent|gets?|got|eats?|ate|collect(?:s|ed)|bak(?:es|ed)|plant(?:s|ed))\s(?:exactly |only |just |a total of )?$/i
+const INCIDENTAL = 12n
+
+/** The whole number that words spell, dozens too. */
+function wholeInWords(words: string): bigint | undefined {
+  const [, times, dozen] = /^(.*?)[\s-]?(dozen)?$/.exec(words)!
+  const value = times === '' ? 1n : numberInWords(times)
+  return value === undefined ? undefined : value * (dozen === undefined ? 1n : 12n)
+}
+
 /** A longer sentence is not searched for words. */
 const SPELLED_IN = 400
 
@@ -284,7 +313,7 @@ const COPULAS = [' is ', ' are ', ' equals ', "'s ", '’s ', '=', ': ', ' get '
 
 /** "by x = 7 as well as by x = 3": the values of one letter. */
 const ROOTS =
-  /(?<!\w)([a-z])\s?=\s?([^\s,;]{1,30})(?:,? (?:and|or|as well as)(?: (?:likewise|also|else|by|for|at|when)){0,2} \1\s?=\s?([^\s,;]{1,30}))(?!.{0,300}\b\1\s?=)/i
+  /(?<!\w)([a-z])\s?=\s?([^\s,;]{1,30})(?:, \1\s?=\s?[^\s,;]{1,30}){0,8}(?:,? (?:and|or|as well as)(?: (?:likewise|also|else|by|for|at|when)){0,2} \1\s?=\s?[^\s,;]{1,30})(?!.{0,300}\b\1\s?=)/i
 /** "AB : BC = 4 : 3", "the ratio is 5 : 2" */
 const RATIO =
   /(?:[A-Za-z]{1,3}\s?:\s?[A-Za-z]{1,3}\s?=|\bratio(?:\s[^\d.:]{1,40})?\s(?:is|equals|=))\s?(\d[\d.]{0,9}(?:\s?:\s?\d[\d.]{0,9}){1,3})\.?$/
@@ -292,16 +321,27 @@ const RATIO =
 const PLACE =
   /^the (\d{1,9})(?:st|nd|rd|th) (?:term|number|place|position|element|digit|row|column|day|month|year|century|person|student|house|floor)(?: (?:of|in) (?:the|this) [a-z]{1,12})?$/i
 
+/** "The curves meet at (0, 0) and (1, 1)." */
+const POINTS = /(?:\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)(?:,? and |, )){1,12}\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)$/
+
 /** A form that says more than the value behind its last verb. */
 function formIn(text: string): Found | undefined {
-  const roots = ROOTS.exec(text)
-  if (roots) {
-    const [, letter, one, other] = roots
-    const said = `${letter} = ${one} or ${letter} = ${trimEnd(other)}`
-    if (isAnswer(said) && !deniesItself(text.slice(roots.index))) return { text: said, at: roots.index }
-  }
+  const points = POINTS.exec(text)
+  if (points && isAnswer(points[0])) return { text: points[0], at: points.index }
+  const roots = rootsIn(text)
+  if (roots) return roots
   const ratio = RATIO.exec(text)
   return ratio ? { text: ratio[1], at: text.length - ratio[0].length } : undefined
+}
+
+function rootsIn(text: string): Found | undefined {
+  const roots = ROOTS.exec(text)
+  if (roots) {
+    const values = [...roots[0].matchAll(/=\s?([^\s,;]{1,30})/g)].map(([, value]) => `${roots[1]} = ${trimEnd(value)}`)
+    const said = values.join(' or ')
+    if (isAnswer(said) && !deniesItself(text.slice(roots.index))) return { text: said, at: roots.index }
+  }
+  return undefined
 }
 
 /** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
@@ -346,7 +386,7 @@ function listBehind(text: string): Found | undefined {
 /** "We find that x < 3" or "Thus x <= 2 is our answer". */
 function relationIn(text: string, shift: number): Found | undefined {
   const match =
-    /(?:^|\s)([a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{1,60}(?:\sand\s[a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?)\s{0,3}[^\s]{1,60})?)(?=\s|$)(?!\s{1,3}[-+*/=])/.exec(
+    /(?:^|\s)[*(]{0,3}([a-zA-Z]\w{0,5}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{0,59}[^\s.,;:*](?:\sand\s[a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?)\s{0,3}[^\s]{1,60})?)(?=[.,;:*]{0,3}(?:\s|$))(?!\s{1,3}[-+*/=])/.exec(
       text,
     )
   return match && isAnswer(match[1]) ? { text: match[1], at: shift + match.index } : undefined

@@ -31,7 +31,9 @@ const DISCARDED =
 const QUOTED =
   /\b(?:people|students|solvers|textbook|book|friend|neighbou?r|teacher|classmate|colleague|some|many|most|others|everyone|someone|he|she|they|problem|question|task|exercise|text|statement|author|key)\s(?:(?:would|might|may|will|often|also|wrongly|mistakenly)\s){0,2}(?:says?|said|mentions?|mentioned|states?|stated|claims?|claimed|thinks?|thought|believes?|believed|argues?|guess(?:es|ed)?|suggests?|insists?|tells?)\b|\b(?:one|you|we|a student|a reader) (?:(?:might|may|could) (?:\w+ )?(?:think|expect|guess|say|assume|believe|be tempted)|would (?:\w+ )?(?:think|guess|be tempted))|\bat first (?:glance|sight)|\b(?:tempting|naive|naively|mistakenly|wrongly|erroneously|carelessly?|supposedly|allegedly)\b|\b(?:first|initially|originally|previously|earlier) (?:thought|said|guessed|assumed|answered|believed)\b|\bit is (?:said|claimed|rumou?red)\b|\b(?:common|typical|usual|frequent) (?:mistake|error|misconception|wrong)|\baccording to\b|\b(?:we|I) (?:are|were|am|was) told\b/i
 const HEDGED =
-  /\bfor (?:instance|example)\b|\b(?:perhaps|maybe|possibly|probably|presumably|likely(?! to\b)|(?:I|my|best|a|wild|us|to|let['’]s) guess|suspect|unsure|uncertain (?:if|whether|that)|unclear|wonder|hopefully)\b|\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)|\bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b/i
+  /\bfor (?:instance|example)\b|\bsomewhere (?:around|near|between|in|about|close)\b|\b(?:ballpark|vicinity|region|neighbou?rhood|on the order) of\b|\bsomething like\b|\bleaning to(?:wards?)?\b|\b(?:I(?:['’]d| would)|had to|if I must) (?:wager|bet|guess|estimate|pick)\b|\b(?:my|rough) (?:\w+ )?estimate\b|\broughly speaking\b|\bI (?:suppose|reckon|imagine)\b|\b(?:it|this|that|answer|which) (?:just |only )?(?:looks|feels|sounds) like\b|\b(?:perhaps|maybe|possibly|probably|presumably|likely(?! to\b)|(?:I|my|best|a|wild|us|to|let['’]s) guess|suspect|unsure|uncertain (?:if|whether|that)|unclear|wonder|hopefully)\b|(?<!\b(?:that|which|who) )\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)|\bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b/i
+/** What hedges all that follows in the sentence. */
+const HEDGING = /^\W{0,4}(?:(?:so|well|but|and),? )?(?:roughly speaking|at a guess|if I (?:had to|must)|off the top|by a rough)\b/i
 /** "Tom said that" */
 const NAMED = /\b[A-Z][a-z]{1,15} (?:said|says|claims|claimed|thinks|thought|believes|argues|guessed|insists) /
 const ACCORDING =
@@ -45,7 +47,7 @@ const CASE =
 const ALTERNATIVES =
   /\b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b|\d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b|\bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b|\bfor [a-z] ?[<>=≤≥].{1,160}\bfor [a-z] ?[<>=≤≥]|\bif\b.{1,160}\d.{0,20}(?:and|but|or|,|;)\sif\b.{1,160}\d/i
 const UNSURE =
-  /^\s?or (?:so|thereabouts)\b|\bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b|\bunsure\b|\b(?:may|might|could) be wrong\b|\b(?:just|only|merely) a guess\b/i
+  /^\s?(?:\w+ )?or (?:so|thereabouts)\b|^[\s,(*_-]{0,4}(?:\w+,? ){0,3}(?:give or take|more or less)\b(?! \w)|^-?ish\b|\bdon['’]t quote me\b|\bhard to (?:say|tell)\b|\bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b|\bunsure\b|\b(?:may|might|could) be wrong\b|\b(?:just|only|merely) a guess\b/i
 /** Behind a claim: it is denied. */
 const REFUSED =
   /^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:is|are|was|would be|seems|looks|turns out to be)\s(?:(?:clearly|also|certainly|therefore|definitely)\s)?(?:not(?: (?:the|an?|correct|right|true|valid|possible|allowed|acceptable|it|so|what|one of|among|permitted)\b|\s*$|[.,])|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high|low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an|some|many|most)\b)|^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)/i
@@ -100,7 +102,7 @@ export function statusBefore(before: string, letter = false): Status {
   const clause = clauseBefore(near).replace(NOT, '').replace(RELATIVE, '')
   if (QUOTED.test(clause) || NAMED.test(clause) || ACCORDING.test(near)) return 'quoted'
   if ((letter ? REJECTED : DISCARDED).test(clause) || (isAffirmed(clause, near) ? NOT_SO : NEGATED).test(clause)) return 'denied'
-  return HEDGED.test(clause) ? 'hedged' : 'stated'
+  return HEDGED.test(clause) || HEDGING.test(near) ? 'hedged' : 'stated'
 }
 
 /** "One might guess", "it is tempting to write" */
@@ -122,8 +124,24 @@ export function statusBehind(behind: string): Status {
   return UNSURE.test(behind) ? 'hedged' : 'stated'
 }
 
+/** "Only if n is odd is it 16", "as long as m is prime" */
+const ONLY_CASE =
+  /^\W{0,4}(?:(?:and|so|then|but) )?(?:only (?:if|when|in|for|under|with)\b(?! (?:all|both)\b)|provided(?: that)?\s|(?:as|so) long as\s|on (?:the )?condition\s|in the event\s)/i
+/** The same behind a claim: "31 only when both are even", "7 provided that x is positive". */
+const LIMITED = /^[^.;,]{0,60}?\s(?:only (?:if|when|under|in case)|provided that|(?:as|so) long as|on (?:the )?condition|in the event)\b/i
+
+/** Whether a sentence says its value of one case only. `behind` begins with the value. */
+export const isLimited = (before: string, behind: string): boolean => ONLY_CASE.test(before) || LIMITED.test(behind)
+
 /** Whether a sentence distinguishes cases, of which each has its own answer. */
-export const isCaseDistinction = (sentence: string): boolean => ALTERNATIVES.test(sentence.slice(0, 600))
+export const isCaseDistinction = (sentence: string): boolean => {
+  const said = sentence.slice(0, 600)
+  return ALTERNATIVES.test(said) || EACH_CASE.test(said)
+}
+
+/** "when x = 0, y = 0 and when x = 1, y = 1", "y is 2 when x is 1, and y is 4 when x is 3" */
+const EACH_CASE =
+  /\b(when|at|for|if) [a-z] ?=[^.;]{1,120}\b(?:and|but|or|,|;) \1 [a-z] ?=|\bwhen\b[^.;]{1,120}\d.{0,20}(?:\b(?:and|but|or)|,|;) when\b.{1,120}\d|\d\S{0,20} when [a-z] (?:is|=)\b.{1,120}\d\S{0,20} when [a-z] (?:is|=)/i
 
 /** "If not, it is 6.", "Case 2: it is 6." */
 const OTHER_CASE =

@@ -28,14 +28,17 @@ function named(items: readonly Answer[]): Binding[] | undefined {
 function binding(item: Answer): Binding | undefined {
   if (item.kind === 'relation' && item.sides.length === 2 && item.ops[0] === '=') {
     const [left, right] = item.sides
-    if (isName(left)) return { name: nameOf(left), value: right }
+    if (isNamed(left)) return { name: nameOf(left), value: right }
     return isName(right) ? { name: nameOf(right), value: left } : undefined
   }
-  if (item.kind === 'ratio' && item.items.length === 2 && isName(item.items[0]) && !isName(item.items[1]))
+  if (item.kind === 'ratio' && item.items.length === 2 && isNamed(item.items[0]) && !isName(item.items[1]))
     return { name: nameOf(item.items[0]), value: item.items[1] }
   if (item.kind !== 'expression' || item.unit === undefined || isMeasure(item.unit)) return undefined
   return { name: plainWords(item.unit), value: { ...item, unit: undefined, key: '' } }
 }
+
+/** Ben is a name, and no product of letters beside a value. */
+const isNamed = (answer: Answer): boolean => isName(answer) || /^[A-Z][a-z]{1,15}$/.test(answer.key)
 
 const nameOf = (answer: Answer): string => (answer.kind === 'text' ? plainWords(answer.text) : answer.key)
 

@@ -293,7 +293,10 @@ function spread(answer: Answer): Extract<Answer, { kind: 'list' | 'set' }> | und
 /** It may be compared with equations one by one. */
 const isSpread = (answer: Answer): boolean => answer.kind === 'list' || answer.kind === 'logic'
 
-/** The value of "x = 5" or "2^3 = 8": what all sides that are no name agree on. */
+/**
+ * The value of "x = 5" or "2^3 = 8": what all sides that are no name agree on. Behind a name a formula and what is put into
+ * it are steps to the number at the end, F = ma = (2 kg)(3 m/s²) = 6 N. Only numbers among them have to agree.
+ */
 function bareValue(relation: Extract<Answer, { kind: 'relation' }>, work: Work): Answer | undefined {
   if (relation.ops.some((op) => op !== '=')) return undefined
   const values = relation.sides.filter((side) => !isName(side))
@@ -301,8 +304,12 @@ function bareValue(relation: Extract<Answer, { kind: 'relation' }>, work: Work):
   if (!last) return undefined
   const numeric = values.length === relation.sides.length
   if (numeric && values.some((value) => value.kind !== 'expression' || !isNumeric(value.node))) return undefined
-  return values.slice(0, -1).every((value) => same(value, last, work)) ? last : undefined
+  const chain = values.length > 1 && isName(relation.sides[0]) && isConstant(last)
+  return values.slice(0, -1).every((value) => (chain && !isConstant(value)) || same(value, last, work)) ? last : undefined
 }
+
+/** A number, with letters behind it that may be its unit: 6 N. */
+const isConstant = (answer: Answer): boolean => answer.kind === 'expression' && isNumeric((answer.either ?? answer).node)
 
 function sameBased(a: Extract<Answer, { kind: 'based' }>, b: Extract<Answer, { kind: 'based' }>): boolean {
   const value = ({ digits, base }: { digits: string; base: string }): bigint | undefined => {

@@ -92,7 +92,7 @@ function holds({ sides, ops }: Relation, values: ReadonlyMap<string, Node>, work
   return first !== undefined && nodes.every((node) => node !== undefined && variables([node]).length === 0 && sameValue(first, node, work))
 }
 
-function substitute(node: Node, values: ReadonlyMap<string, Node>): Node {
+export function substitute(node: Node, values: ReadonlyMap<string, Node>): Node {
   const inner = (one: Node): Node => substitute(one, values)
   switch (node.kind) {
     case 'symbol':

@@ -7,6 +7,7 @@
 import { add, isInteger, type Rational, rational } from '../../rational.ts'
 import { LIMITS } from '../limits.ts'
 import type { BinaryOp, BoundNode, Node } from '../node.ts'
+import { isSign } from './scan.ts'
 import { canonical, type Token } from './tokens.ts'
 
 /** The tokens are no expression, and why. No Error: much text is tried, and a stack would cost more than the trying. */
@@ -130,13 +131,29 @@ class ExpressionParser {
       const op = this.binaryOp({ '*': '*', '/': '/', mod: 'mod' })
       if (op) {
         const named = op === '/' && this.tokens[this.at]?.kind === 'name'
-        const right = this.signed()
+        const right = named ? this.denominator() : this.signed()
         const loose = named && (right.kind === 'application' || 'loose' in right)
         left = loose ? { kind: 'binary', op, left, right, loose } : { kind: 'binary', op, left, right }
       } else if (this.timesTen()) left = { kind: 'binary', op: '*', left, right: this.power() }
       else if (this.startsFactor()) left = { kind: 'binary', op: '*', left, right: this.power() }
       else return left
     }
+  }
+
+  /** Letters set close behind a slash are below it together, as physicists write: e^{-t/RC} is e^{-t/(RC)}, but t/R C and 1/2x go left to right. */
+  private denominator(): Node {
+    let below = this.power()
+    while (below.kind !== 'application' && !('loose' in below) && this.isClose()) {
+      below = { kind: 'binary', op: '*', left: below, right: this.power() }
+    }
+    return below
+  }
+
+  /** A letter without a blank before it, but for the one that ends a command: \omega C. */
+  private isClose(): boolean {
+    const [before, token, next] = this.tokens.slice(this.at - 1, this.at + 2)
+    if (token?.kind !== 'name' || isSign(next, '(')) return false
+    return !token.space || (before.kind === 'name' && before.text.startsWith('\\'))
   }
 
   /** The letter x as a sign of multiplication: 6.02 x 10^23. */

@@ -10,6 +10,7 @@ import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, sca
 import { readBased, readCompound, readQuantity } from '../units/quantity.ts'
 import { inDigits } from '../units/scales.ts'
 import { isHarmless, isMeasure, relateUnits } from '../units/units.ts'
+import { readDate } from './dates.ts'
 import { exceptionOf, readBuilder, realsWithout } from './described-sets.ts'
 import { deniesValue } from './labels.ts'
 import { normalizeUnicode, stripDelimiters } from './normalize.ts'
@@ -41,6 +42,8 @@ export function readAnswer(text: string, thousands = true): Answer {
 
 function readAnew(text: string, thousands: boolean): Answer {
   const plain = withBraces(withSigns(unwrap(normalizeUnicode(text))))
+  const date = readDate(plain)
+  if (date) return { kind: 'text', text: date, key: date }
   const spelled = rationalInWords(plain)
   if (spelled) return { kind: 'expression', node: { kind: 'number', value: spelled }, key: plain }
   try {
@@ -65,11 +68,16 @@ function readSpelled(text: string): Answer | undefined {
   const answer = digits === undefined ? undefined : readTokens(tokenize(digits), 0)
   if (answer?.kind !== 'expression' || !isNumeric(answer.node)) return undefined
   const scaled = answer.node.kind === 'binary' && answer.node.op === '*'
-  return scaled || (answer.unit !== undefined && isMeasure(answer.unit)) ? { ...answer, key: text } : undefined
+  // Of small numbers in words one speaks in passing.
+  const counted = answer.node.kind === 'number' && answer.node.value.n > 12n * answer.node.value.d
+  return scaled || counted || (answer.unit !== undefined && isMeasure(answer.unit)) ? { ...answer, key: text } : undefined
 }
 
 /** As programs write large numbers: 25_000. */
 const UNDERSCORES = /^[-+]?\d{1,3}(?:_\d{3}){1,20}$/
+
+/** \text{Only } n = 9 \text{ works} */
+const ONLY_ONE = /^\\text\s?\{\s?only\s?\}\s?([^{}]{1,60})\\text\s?\{\s?(?:works|is (?:valid|possible|left))\.?\s?\}$/i
 
 /** "negative 5" is −5, "the 5th" the 5th, and y^{\\prime} is y'. */
 function withSigns(text: string): string {
@@ -78,6 +86,7 @@ function withSigns(text: string): string {
     .replace(/^the\s{1,3}(?=\d)/i, '')
     .replace(UNDERSCORES, (number) => number.replaceAll('_', ''))
     .replace(MODULES, pythonName)
+    .replace(ONLY_ONE, '$1')
   return signed.includes('\\prime')
     ? signed.replace(/\^\s?\{?\s?\\prime(\s?\\prime)?\s?\}?/g, (_, second) => (second ? "''" : "'"))
     : signed

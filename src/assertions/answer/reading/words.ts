@@ -35,7 +35,7 @@ export function numberInWords(text: string): bigint | undefined {
     } else if (tens !== undefined && last !== 'small' && last !== 'tens') {
       group += tens
       last = 'tens'
-    } else if (word === 'hundred' && last === 'small' && group < 10n) {
+    } else if (word === 'hundred' && (last === 'small' || last === 'tens') && group < 100n && group % 10n !== 0n) {
       group *= 100n
       last = 'hundred'
     } else if (word === 'and' && (last === 'hundred' || last === 'scale')) last = 'and'
@@ -129,4 +129,18 @@ export function plainWords(text: string): string {
     .replace(/\\(?:text|mathrm|mbox)|[\s{}?"'`*$]|(?<=[^\s(,&|])!|[.,;:](?!\d)/g, '')
     .slice(0, 4096)
   return Object.hasOwn(SAME, plain) ? SAME[plain] : plain
+}
+
+/** An adjective and the noun of what it tells: "an even function", "prime number". */
+const OF_A_KIND =
+  /^\s*(?:(?:an?|the)\s)?\s*([a-z]{3,}(?:-[a-z]+)?) (?:functions?|numbers?|integers?|triangles?|quadrilaterals?|polygons?|sequences?|progressions?|series|matri(?:x|ces)|graphs?|lines|events?|relations?)\s*$/i
+/** Without their noun these say another thing. */
+const DEPENDENT = new Set(
+  'right left not the this that any all some each every first second last one two three real whole same other'.split(' '),
+)
+
+/** What an answer says of a reference that is an adjective, without the noun that goes without saying there. A reference with a noun asks for it. */
+export function withoutNoun(text: string): string | undefined {
+  const adjective = text.length < 60 ? OF_A_KIND.exec(text)?.[1].toLowerCase() : undefined
+  return adjective === undefined || DEPENDENT.has(adjective) ? undefined : adjective
 }

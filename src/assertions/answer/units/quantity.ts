@@ -16,8 +16,20 @@ import { isHarmless, isPercent, isPlainUnit, parseUnit, relateUnits } from './un
 /** Longest tail, in tokens, that is tried as a unit in letters without marks. */
 const UNIT_TOKENS = 24
 
-/** A number with a base: 204_5. */
+/** The prefixes of programs: 0x1A3, 0b1010, 0o17. */
+const BASES: Readonly<Record<string, number>> = { x: 16, b: 2, o: 8 }
+
+/** A number with a base: 204_5, 0x1A3. */
 export function readBased(tokens: readonly Token[], key: string): Answer | undefined {
+  const prefixed = /^(-?)0([xbo])([\da-f]{1,200})$/i.exec(key)
+  if (prefixed) {
+    const [, sign, letter, digits] = prefixed
+    const base = BASES[letter.toLowerCase()]
+    const valid = [...digits].every((digit) => Number.parseInt(digit, 16) < base)
+    // 0 x 5 is a product.
+    const close = !tokens.slice(sign === '' ? 1 : 2).some(({ space }) => space)
+    return valid && close ? { kind: 'based', digits: sign + digits.toLowerCase(), base: String(base), key } : undefined
+  }
   const match = /^(-?)\(?([0-9A-Za-z]{1,200})\)?_\{?(\d{1,2}|[a-z]{3,8})\}?$/.exec(key)
   if (!match || !tokens.some((token) => isSign(token, '_'))) return undefined
   const [, sign, digits, written] = match
