@@ -31,7 +31,7 @@ const DISCARDED =
 const QUOTED =
   /\b(?:people|students|solvers|textbook|book|friend|neighbou?r|teacher|classmate|colleague|some|many|most|others|everyone|someone|he|she|they|problem|question|task|exercise|text|statement|author|key)\s(?:(?:would|might|may|will|often|also|wrongly|mistakenly)\s){0,2}(?:says?|said|mentions?|mentioned|states?|stated|claims?|claimed|thinks?|thought|believes?|believed|argues?|guess(?:es|ed)?|suggests?|insists?|tells?)\b|\b(?:one|you|we|a student|a reader) (?:(?:might|may|could) (?:\w+ )?(?:think|expect|guess|say|assume|believe|be tempted)|would (?:\w+ )?(?:think|guess|be tempted))|\bat first (?:glance|sight)|\b(?:tempting|naive|naively|mistakenly|wrongly|erroneously|carelessly?|supposedly|allegedly)\b|\b(?:first|initially|originally|previously|earlier) (?:thought|said|guessed|assumed|answered|believed)\b|\bit is (?:said|claimed|rumou?red)\b|\b(?:common|typical|usual|frequent) (?:mistake|error|misconception|wrong)|\baccording to\b|\b(?:we|I) (?:are|were|am|was) told\b/i
 const HEDGED =
-  /\bfor (?:instance|example)\b|\bsomewhere (?:around|near|between|in|about|close)\b|\b(?:ballpark|vicinity|region|neighbou?rhood|on the order) of\b|\bsomething like\b|\bleaning to(?:wards?)?\b|\b(?:I(?:['’]d| would)|had to|if I must) (?:wager|bet|guess|estimate|pick)\b|\b(?:my|rough) (?:\w+ )?estimate\b|\broughly speaking\b|\bI (?:suppose|reckon|imagine)\b|\b(?:it|this|that|answer|which) (?:just |only )?(?:looks|feels|sounds) like\b|\b(?:perhaps|maybe|possibly|probably|presumably|likely(?! to\b)|(?:I|my|best|a|wild|us|to|let['’]s) guess|suspect|unsure|uncertain (?:if|whether|that)|unclear|wonder|hopefully)\b|(?<!\b(?:that|which|who) )\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)|\bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b/i
+  /\bfor (?:instance|example)\b|\bsomewhere (?:around|near|between|in|about|close)\b|\b(?:ballpark|vicinity|region|neighbou?rhood|on the order) of\b|\bsomething like\b|\bleaning to(?:wards?)?\b|\b(?:I(?:['’]d| would)|I (?:had to|must)) (?:wager|bet|guess|estimate|pick)\b|\b(?:my|rough) (?:\w+ )?estimate\b|\broughly speaking\b|\bI (?:suppose|reckon|imagine)\b|\b(?:it|this|that|answer|which) (?:just |only )?(?:looks|feels|sounds) like\b|\b(?:perhaps|maybe|possibly|probably|presumably|likely(?! to\b)|(?:I|my|best|a|wild|us|to|let['’]s) guess|suspect|unsure|uncertain (?:if|whether|that)|unclear|wonder|hopefully)\b|(?<!\b(?:that|which|who) )\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)|\bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b/i
 /** What hedges all that follows in the sentence. */
 const HEDGING = /^\W{0,4}(?:(?:so|well|but|and),? )?(?:roughly speaking|at a guess|if I (?:had to|must)|off the top|by a rough)\b/i
 /** "Tom said that" */
@@ -141,7 +141,7 @@ export const isCaseDistinction = (sentence: string): boolean => {
 
 /** "when x = 0, y = 0 and when x = 1, y = 1", "y is 2 when x is 1, and y is 4 when x is 3" */
 const EACH_CASE =
-  /\b(when|at|for|if) [a-z] ?=[^.;]{1,120}\b(?:and|but|or|,|;) \1 [a-z] ?=|\bwhen\b[^.;]{1,120}\d.{0,20}(?:\b(?:and|but|or)|,|;) when\b.{1,120}\d|\d\S{0,20} when [a-z] (?:is|=)\b.{1,120}\d\S{0,20} when [a-z] (?:is|=)/i
+  /\b(when|at|for|if) [a-z] ?=[^.;]{1,120}\b(?:and|but|or|,|;) \1 [a-z] ?=|\bwhen\b[^.;$]{1,120}\d[^$]{0,20}(?:\b(?:and|but|or)|,|;) when\b[^$]{1,120}\d|\d\S{0,20} when [a-z] (?:is|=)\b.{1,120}\d\S{0,20} when [a-z] (?:is|=)/i
 
 /** "If not, it is 6.", "Case 2: it is 6." */
 const OTHER_CASE =

@@ -9,7 +9,7 @@ const LONGEST = 40
 /** The date that a text is, as year-month-day, without its year as month-day. Undefined: it is none. */
 export function readDate(text: string): string | undefined {
   if (text.length > LONGEST || !/[a-z]{3}|^\d{4}[-/]/i.test(text)) return undefined
-  const plain = text.replace(/^\\text(?:bf|rm|it)?\{([^{}]*)\}$/, '$1').trim()
+  const plain = text.replace(/^\{?\\text(?:bf|rm|it)?\{([^{}]*)\}{1,2}$/, '$1').trim()
   const iso = ISO.exec(plain)
   if (iso) return written(iso[1], Number(iso[3]), Number(iso[4]))
   const [, name, day, year] = MONTH_FIRST.exec(plain) ?? swapped(DAY_FIRST.exec(plain)) ?? []
