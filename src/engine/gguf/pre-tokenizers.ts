@@ -26,6 +26,17 @@ const cased = (end: string, digits: string) => {
   return raw`${word}|${digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|${space}`
 }
 
+/** Line ends and runs of a script stand alone, a blank goes with the letters or signs behind it. */
+const deepseekCoder: PreTokenizer = {
+  patterns: [raw`[\r\n]`, raw`\s?\p{L}+`, raw`\s?\p{P}+`, raw`[\u0800-\u9fa5\uac00-\ud7ff]+`, number],
+}
+const deepseek3: PreTokenizer = {
+  patterns: [
+    raw`\p{N}{1,3}`,
+    raw`[\u4e00-\u9fa5\u3040-\u30ff]+`,
+    raw`[!-/:-@\[-\x60{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|${space}`,
+  ],
+}
 const gpt2: PreTokenizer = { patterns: [words] }
 const smollm: PreTokenizer = { patterns: [number, words] }
 const llama3: PreTokenizer = { patterns: [later(raw`\p{N}{1,3}`)] }
@@ -41,6 +52,8 @@ const rows: readonly (readonly [PreTokenizer, ...string[]])[] = [
   [qwen2, 'qwen2', 'deepseek-r1-qwen', 'kormo', 'megrez', 'stablelm2', 'hunyuan', 'solar-open', 'grok-2'],
   [gpt4o, 'gpt-4o', 'llama4', 'kanana2'],
   [{ patterns: [cased('', number)], wholeTokens: true, addBos: true }, 'tekken'],
+  [deepseekCoder, 'deepseek-coder'],
+  [deepseek3, 'deepseek-v3', 'hunyuan-dense'],
 ]
 
 export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map(
