@@ -50,8 +50,11 @@ export function boundedResult(
   return { pass: true, score, reason, metadata }
 }
 
+const UNTIDY = /[^\S ]| {2}|^ | $/
+
 /** One line of at most `limit` characters, for reasons. */
 export function excerpt(text: string, limit = 120): string {
+  if (text.length <= limit && !UNTIDY.test(text)) return text
   const line = text
     .slice(0, limit * 4)
     .replace(/\s+/g, ' ')

@@ -20,25 +20,16 @@ type Part = Omit<GradingResult, 'pass' | 'reason' | 'componentResults'> & { reas
 
 export type Scores = Pick<Part, 'componentResults' | 'namedScores'>
 
-/** Fields of a verdict and what `typeof` says of them. */
-const FIELDS: Record<string, string[]> = {
-  pass: ['boolean'],
-  score: ['number'],
-  reason: ['string'],
-  comment: ['string', 'undefined'],
-  ...Object.fromEntries(
-    ['namedScores', 'namedScoreWeights', 'tokensUsed', 'componentResults', 'assertion'].map((name) => [name, ['object', 'undefined']]),
-  ),
-}
+const OBJECTS = ['namedScores', 'namedScoreWeights', 'tokensUsed', 'componentResults', 'assertion']
+const isOptional = (value: unknown, kind: string): boolean => value === undefined || typeof value === kind
 
 /** promptfoo's isGradingResult, without loading promptfoo. */
 export const isGradingResult = (value: unknown): value is GradingResult => {
   if (typeof value !== 'object' || value === null) return false
   const fields = value as Record<string, unknown>
-  const { componentResults: parts } = fields
-  return (
-    Object.entries(FIELDS).every(([name, kinds]) => kinds.includes(typeof fields[name])) && (parts === undefined || Array.isArray(parts))
-  )
+  const { pass, score, reason, comment, componentResults: parts } = fields
+  if (typeof pass !== 'boolean' || typeof score !== 'number' || typeof reason !== 'string' || !isOptional(comment, 'string')) return false
+  return OBJECTS.every((name) => isOptional(fields[name], 'object')) && (parts === undefined || Array.isArray(parts))
 }
 
 const KEYS = new Set(['type', 'value', 'metric', 'weight', 'threshold', 'config'])
@@ -79,7 +70,8 @@ export async function runFunctions(sample: Sample): Promise<Scores> {
   const work = async (): Promise<void> => {
     for (const { assertion, index, scores } of waiting) scores.add(index, await call(assertion, sample), assertion)
   }
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, calls.length) }, work))
+  if (calls.length === 1) await work()
+  else await Promise.all(Array.from({ length: Math.min(AT_ONCE, calls.length) }, work))
   for (const { index, set, scores } of sets) all.add(index, scores.result(), set)
   return all.result()
 }

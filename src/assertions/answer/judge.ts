@@ -1,7 +1,7 @@
 /** One output against its references: extraction, reading, equality. */
 
 import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter } from './claims/choice.ts'
-import { type Expected, type Extraction, extractAnswer } from './claims/extract.ts'
+import { type Extraction, extractAnswer } from './claims/extract.ts'
 import type { Status } from './claims/status.ts'
 import { compareAnswers } from './equality/equal.ts'
 import { substitute } from './equality/logic.ts'
@@ -47,11 +47,7 @@ export function judgeAnswer(output: string, references: readonly string[], manne
 function judgeOne(output: string, reference: Reference, { extract, policy, choices }: Manner): Judgement {
   const wanted = reference.answer
   const choice = choiceReference(reference, choices)
-  const expected: Expected = {
-    kind: choice === undefined ? expectedKind(wanted) : 'choice',
-    factorial: reference.text.includes('!'),
-    polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(reference.text),
-  }
+  const expected = choice === undefined ? reference.expected : { ...reference.expected, kind: 'choice' as const }
   const spoken = wanted.kind === 'text' && extract === 'auto' && output.length < 2 * LIMITS.candidate
   if (spoken && plainWords(output) === plainWords(reference.text)) {
     return { pass: true, extracted: output.trim(), source: 'whole output', claim: 'stated', type: 'text', rule: 'same words' }
@@ -59,20 +55,28 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
   const extracted = extractAnswer(output, extract, expected)
   if ('missing' in extracted) return { pass: false, claim: extracted.status, rule: extracted.missing }
   const { text, source } = extracted
-  const found = { extracted: text, source, claim: 'stated' as const }
-  if (text.length > LIMITS.candidate) return { ...found, pass: false, rule: `it is longer than ${LIMITS.candidate} characters` }
+  // Written out, as spreading into an object that has properties is slow.
+  const judged = ({ pass, type, rule }: Omit<Verdict, 'type'> & { type?: string }): Judgement => ({
+    pass,
+    extracted: text,
+    source,
+    claim: 'stated',
+    type,
+    rule,
+  })
+  if (text.length > LIMITS.candidate) return judged({ pass: false, rule: `it is longer than ${LIMITS.candidate} characters` })
   if (choice !== undefined) {
     const verdict = agreeOnChoice(text, choice, choices, policy)
-    if (verdict) return { ...found, ...verdict, type: 'choice' }
+    if (verdict) return judged({ ...verdict, type: 'choice' })
   }
   const verdict = agree(text, reference, policy)
   if (!verdict.pass && extract !== 'whole' && wanted.kind === 'expression') {
     const answer = readAnswer(text)
     const value = valueOfSum(answer) ?? valueOfKnown(answer, output)
     if (value && compareAnswers(value, wanted, policy).equal)
-      return { ...found, ...verdict, pass: true, rule: 'value of the formula asked for' }
+      return judged({ pass: true, type: verdict.type, rule: 'value of the formula asked for' })
   }
-  return { ...found, ...verdict }
+  return judged(verdict)
 }
 
 /** By the letter, or by the text of the choice. An answer that gives both must be right in both. Undefined: it gives neither. */
@@ -163,11 +167,6 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     (decimal && compareAnswers(decimal, wanted, policy).equal) ||
     (decimalReference && compareAnswers(answer, decimalReference, policy).equal)
   return comma ? { pass: true, type: 'number', rule: 'decimal comma' } : { pass: false, type, rule }
-}
-
-function expectedKind(answer: Answer): Expected['kind'] {
-  if (answer.kind === 'logic') return answer.op === 'or' ? 'list' : 'other'
-  return answer.kind === 'list' || answer.kind === 'set' ? 'list' : answer.kind === 'text' ? 'text' : 'other'
 }
 
 function describe(answer: Answer): string {

@@ -1,6 +1,7 @@
 /** Reference answers, read once: all samples of a group, and all rules of one comparison, use the same reading. */
 
 import { type Choice, lettered, singleLetter } from './claims/choice.ts'
+import type { Expected } from './claims/statement.ts'
 import type { Answer } from './node.ts'
 import { readAnswer, readDecimalComma, readProblem } from './reading/read.ts'
 import { Recent } from './reading/recent.ts'
@@ -28,6 +29,7 @@ export class Reference {
   /** Of answers under the default policy: samples of a group often say the same. */
   readonly verdicts = new Recent<Verdict>(16)
   private reading: Answer | undefined
+  private sought: Expected | undefined
   private readonly found: Findings = {}
 
   constructor(text: string) {
@@ -59,10 +61,25 @@ export class Reference {
     return this.once('decimal', readDecimalComma)
   }
 
+  /** What extraction has to know of it. */
+  get expected(): Expected {
+    this.sought ??= {
+      kind: expectedKind(this.answer),
+      factorial: this.text.includes('!'),
+      polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(this.text),
+    }
+    return this.sought
+  }
+
   private once<K extends keyof Findings>(key: K, read: (text: string) => Findings[K]): Findings[K] {
     if (!(key in this.found)) this.found[key] = read(this.text)
     return this.found[key]
   }
+}
+
+function expectedKind(answer: Answer): Expected['kind'] {
+  if (answer.kind === 'logic') return answer.op === 'or' ? 'list' : 'other'
+  return answer.kind === 'list' || answer.kind === 'set' ? 'list' : answer.kind === 'text' ? 'text' : 'other'
 }
 
 /** The reference with this text. */

@@ -57,16 +57,17 @@ export function finalClaim(response: string, sources: Sources, expected: Expecte
 function chosen(text: string, sources: Sources, expected: Expected): Claim | undefined {
   const boxes = sources === 'final-answer' ? [] : boxClaims(text, expected)
   if (sources === 'boxed') return afterCorrection(text, pick(boxes), sources, expected)
-  const tagged = [tagClaim(text, expected), hashClaim(text), jsonClaim(text)].filter((claim) => claim !== undefined)
+  // What stands before a box that is stated can't outweigh it.
+  const box = boxes.findLast(({ status }) => status === 'stated')
+  const from = box?.at ?? 0
+  const tagged = [tagClaim(text, expected, from), hashClaim(text, from), jsonClaim(text)].filter((claim) => claim !== undefined)
   if (boxes.length + tagged.length === 0 && sources === 'auto') {
     const polar = expected.polar ? polarClaim(text) : undefined
     if (polar) return polar
     const whole = wholeClaim(text, expected)
     if (whole) return whole
   }
-  // What stands before a box that is stated can't outweigh it.
-  const from = boxes.findLast(({ status }) => status === 'stated')?.end ?? 0
-  const lines = lineClaims(text, expected, sources, from).map((claim) => (boxes.length > 0 ? besideBox(claim, expected) : claim))
+  const lines = lineClaims(text, expected, sources, box?.end).map((claim) => (boxes.length > 0 ? besideBox(claim, expected) : claim))
   const claims = [...boxes, ...tagged, ...lines].sort((a, b) => a.at - b.at)
   return afterCorrection(text, pick(claims), sources, expected)
 }
@@ -154,15 +155,26 @@ function boxClaims(text: string, expected: Expected): Claim[] {
   return out
 }
 
-const OPENING = /[\s$(*]*(?:\\[[(])?[\s*]*$/
 /** What denies or supposes a box directly before it. */
 const BOX_APART = /\b(?:not|isn['’]t|cannot be|can['’]t be|instead of|rather than|(?:could|might|may) be)[\s:]*$/i
 /** What only describes a box: "\\boxed{161051}, which is not a palindrome". */
 const DESCRIBED = /^[^a-z\d]{0,8}which is not an? (?!(?:valid|correct|possible|right)\b|(?:answer|solution|option|choice)\b)/i
 
+/** Text without the signs that open a formula at its end: " $", " \\[", "**(". */
+function withoutOpening(text: string): string {
+  let end = text.length
+  const skip = (signs: RegExp): void => {
+    while (end > 0 && signs.test(text[end - 1])) end--
+  }
+  skip(/[\s*]/)
+  if (text[end - 2] === '\\' && (text[end - 1] === '(' || text[end - 1] === '[')) end -= 2
+  skip(/[\s$(*]/)
+  return text.slice(0, end)
+}
+
 function boxStatus(text: string, start: number, end: number): Status {
-  const before = sentenceBefore(text, start).replace(OPENING, '')
-  if (BOX_APART.test(before)) return /be[\s:]*$/i.test(before) && !/can/i.test(before.slice(-12)) ? 'hedged' : 'denied'
+  const before = withoutOpening(sentenceBefore(text, start))
+  if (BOX_APART.test(before.slice(-40))) return /be[\s:]*$/i.test(before) && !/can/i.test(before.slice(-12)) ? 'hedged' : 'denied'
   if (isGuess(before)) return 'quoted'
   const behind = sentenceBehind(text, end).replace(/^[\s$*)\]\\.]{1,8}/, ' ')
   return DESCRIBED.test(behind) ? 'stated' : statusBehind(behind)
@@ -188,7 +200,8 @@ function isGlue(between: string): boolean {
   return plain === '' || /^(?:[,;]|[\w()]+ ?)?(?:[\w()]+ ){0,4}(?:and|or|,|;|y_2 =|y_\w =)\s*(?:[\w=,]+ ?){0,2}$/i.test(plain)
 }
 
-function tagClaim(text: string, expected: Expected): Claim | undefined {
+function tagClaim(text: string, expected: Expected, from: number): Claim | undefined {
+  if (text.indexOf('<answer>', from) < 0) return undefined
   const close = text.lastIndexOf('</answer>')
   const open = close < 0 ? -1 : text.lastIndexOf('<answer>', close)
   if (open < 0) return undefined
@@ -204,7 +217,8 @@ function tagClaim(text: string, expected: Expected): Claim | undefined {
   }
 }
 
-function hashClaim(text: string): Claim | undefined {
+function hashClaim(text: string, from: number): Claim | undefined {
+  if (text.indexOf('####', from) < 0) return undefined
   const at = text.lastIndexOf('####')
   if (at < 0 || (at > 0 && text[at - 1] !== '\n' && text[at - 1] !== ' ')) return undefined
   const line = firstLine(text.slice(at + 4, at + 4 + LIMITS.candidate)).trim()
@@ -276,14 +290,24 @@ const lowered = (text: string): string => text.replace(/[A-Z]+/g, (letters) => l
 function lineClaims(text: string, expected: Expected, sources: Sources, from = 0): Claim[] {
   const tail = text.slice(-LIMITS.tail)
   const skipped = text.length - tail.length
-  const word = expected.kind === 'choice' ? /answer|(?<=\b(?:correct|right|best) )(?:option|choice)/gi : /answer/gi
-  word.lastIndex = Math.max(0, from - skipped)
-  return [...tail.matchAll(word)].slice(-MARKERS).flatMap(({ index, 0: { length } }) => {
+  return markersIn(tail, expected, Math.max(0, from - skipped)).flatMap(({ index, 0: { length } }) => {
     // The box in an answer line is a claim itself.
     if (sources === 'auto' && /\\f?boxed/.test(firstLine(tail.slice(index, index + 600)))) return []
     const claim = lineClaim(tail, index, length, expected)
     return claim ? [{ ...claim, at: claim.at + skipped, end: claim.end + skipped }] : []
   })
+}
+
+const ANSWER = /answer/gi
+const ANSWER_OR_CHOICE = /answer|(?<=\b(?:correct|right|best) )(?:option|choice)/gi
+
+/** The last words behind `from` that may announce an answer. */
+function markersIn(text: string, expected: Expected, from: number): RegExpExecArray[] {
+  const word = expected.kind === 'choice' ? ANSWER_OR_CHOICE : ANSWER
+  const out: RegExpExecArray[] = []
+  word.lastIndex = from
+  for (let match = word.exec(text); match; match = word.exec(text)) out.push(match)
+  return out.slice(-MARKERS)
 }
 
 function lineClaim(tail: string, at: number, length: number, expected: Expected): Claim | undefined {

@@ -9,8 +9,8 @@ export const FORMULA = 1000
 
 /** Stands for \$ while $ delimits formulas. */
 const DOLLAR = '\ue000'
-export const withoutDollars = (text: string): string => text.replaceAll('\\$', DOLLAR)
-export const withDollars = (text: string): string => text.replaceAll(DOLLAR, '\\$')
+export const withoutDollars = (text: string): string => (text.includes('\\$') ? text.replaceAll('\\$', DOLLAR) : text)
+export const withDollars = (text: string): string => (text.includes(DOLLAR) ? text.replaceAll(DOLLAR, '\\$') : text)
 
 /** It reads as mathematics throughout: no prose but a unit behind a number. */
 export function isAnswer(text: string): boolean {

@@ -6,21 +6,30 @@ import { LIMITS } from '../limits.ts'
 const THOUGHT = /<\|(begin|end)_of_thought\|>/g
 const SOLUTION = /<\|begin_of_solution\|>/g
 
+/** Where another turn begins, and a part of each that is looked for first. */
+const NEXT_TURN = /<\|(?:im_start|im_end|endoftext|end_of_solution|eot_id|end|user|assistant)\|>|<\/s>|\[\/?INST\]/
+const TURN_PARTS = ['<|', '</s>', 'INST]']
+
 /** The response of an output within bounds; undefined where the thinking is not closed. */
 export function responseOf(raw: string): string | undefined {
   const output = raw.includes('_of_')
     ? raw.replace(THOUGHT, (_, side) => (side === 'begin' ? '<think>' : '</think>')).replace(SOLUTION, '')
     : raw
+  const text = output.includes('think>') ? behindThinking(output) : output
+  if (text === undefined) return undefined
+  const turn = TURN_PARTS.some((part) => text.includes(part)) ? text.search(NEXT_TURN) : -1
+  const own = turn > 0 ? text.slice(0, turn) : text
+  const answered = own.search(ANSWERED)
+  INLINE.lastIndex = Math.max(0, answered)
+  const opening = answered < 0 ? null : INLINE.exec(own)
+  return beforeRunOn(opening ? own.slice(0, opening.index + 1) : own, answered)
+}
+
+function behindThinking(output: string): string | undefined {
   const thought = output.lastIndexOf('</think>')
   const open = output.lastIndexOf('<think>')
   if (open > thought && output.slice(0, open).trim() === '') return undefined
-  const text = open > thought ? output.slice(0, open) : thought < 0 ? output : output.slice(thought + '</think>'.length)
-  const turn = text.search(/<\|(?:im_start|im_end|endoftext|end_of_solution|eot_id|end|user|assistant)\|>|<\/s>|\[\/?INST\]/)
-  const own = turn > 0 ? text.slice(0, turn) : text
-  const answered = own.search(ANSWERED)
-  const opening = answered < 0 ? undefined : own.slice(answered).matchAll(INLINE).next().value
-  if (opening) return beforeRunOn(own.slice(0, answered + opening.index + 1))
-  return beforeRunOn(own)
+  return open > thought ? output.slice(0, open) : thought < 0 ? output : output.slice(thought + '</think>'.length)
 }
 
 /** A line that opens the turn of another speaker, or a question. */
@@ -30,6 +39,7 @@ const HEADING =
 const TITLE = /^\s{0,3}#{1,6}\s?(?:next|new|another)?\s?(?:question|problem|exercise|example|task|instruction|input)\b/i
 /** Something that states an answer before it. */
 const ANSWERED = /\\f?boxed|####|<\/answer>|answer\W{0,4}(?:is|are|=|[:：]|\n)/i
+const ANSWERS = new RegExp(ANSWERED, 'gi')
 /** A question put to a solver, and not one that a solver asks himself. */
 const ASKED = /\b(?:how (?:many|much|long|far|old|fast|tall)|what (?:is|are|was|were|will)|which of|find the|calculate|determine)\b/i
 const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|then|therefore|thus|is|the question|we)\b/i
@@ -42,40 +52,67 @@ const OWN = 2
 /** How many lines are searched for a question. */
 const LINES = 20_000
 
+/** How a line begins that may be an opening, so that most lines need no closer look. */
+const MAYBE_OPENING = /[\s#*_>[<]{0,11}(?:us|hu|in|sy|ne|no|an|a\s|he|si|sa|fo|bo|pr|pu|re|q|ex|ta)/iy
+
 /**
  * The text before a question of its own that a model goes on with, once it has answered the one it was asked. A question
  * without a heading counts only as a paragraph of its own between two explicit answers: solvers ask themselves questions too.
+ * `first` is where the first answer is stated, or -1.
  */
-function beforeRunOn(text: string): string {
-  const nextAnswer = searcher(text, ANSWERED)
+function beforeRunOn(text: string, first: number): string {
+  const nextAnswer = answersIn(text, first < 0 ? Number.POSITIVE_INFINITY : first)
+  const results = resultsIn(text)
   let explicit = false
-  let answered = false
-  let paragraph = true
   let headings = 0
   for (let start = 0, at = 0, lines = 0; at >= 0 && lines < LINES; start = at + 1, lines++) {
     at = text.indexOf('\n', start)
-    const line = text.slice(start, Math.min(at < 0 ? text.length : at + 1, start + 2000))
-    if (isOpening(line)) {
-      if (start > 0 && (TURN.test(line) || (answered && headings < OWN))) return text.slice(0, start)
-      headings++
+    const behind = Math.min(at < 0 ? text.length : at + 1, start + LONGEST_LINE)
+    MAYBE_OPENING.lastIndex = start
+    if (MAYBE_OPENING.test(text)) {
+      const line = text.slice(start, behind)
+      if (isOpening(line)) {
+        if (start > 0 && (TURN.test(line) || (headings < OWN && (explicit || results(start))))) return text.slice(0, start)
+        headings++
+      }
     }
-    const behind = start + line.length
-    if (explicit && paragraph && isQuestion(line) && nextAnswer(behind) < behind + LIMITS.candidate) return text.slice(0, start)
+    if (explicit && isBlankBefore(text, start) && isQuestion(text.slice(start, behind)) && nextAnswer(behind) < behind + LIMITS.candidate)
+      return text.slice(0, start)
     explicit ||= nextAnswer(start) < behind
-    answered ||= explicit || (/\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /\b[=is]\b|=/.test(line))
-    paragraph = line.trim() === ''
   }
   return text
 }
 
-/** Where the next match from a place on begins; places may only grow, so that all searches together read the text once. */
-function searcher(text: string, pattern: RegExp): (from: number) => number {
-  const search = new RegExp(pattern, 'gi')
-  let found = -1
+const LONGEST_LINE = 2000
+
+/** Whether the line before the one at `start` is blank. */
+function isBlankBefore(text: string, start: number): boolean {
+  const line = text.lastIndexOf('\n', start - 2) + 1
+  return start === 0 || text.slice(line, Math.min(start, line + LONGEST_LINE)).trim() === ''
+}
+
+/** Tells whether a line before a place states a result and a blank line follows it. Places may only grow. */
+function resultsIn(text: string): (before: number) => boolean {
+  let from = 0
+  let found = false
+  return (before) => {
+    while (!found && from < before) {
+      const at = text.indexOf('\n', from)
+      const line = text.slice(from, Math.min(at < 0 ? text.length : at + 1, from + LONGEST_LINE))
+      found = /\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /\b[=is]\b|=/.test(line)
+      from = at + 1
+    }
+    return found
+  }
+}
+
+/** Where the next answer from a place on is stated; places may only grow, so that all searches together read the text once. `first` is known. */
+function answersIn(text: string, first: number): (from: number) => number {
+  let found = first
   return (from) => {
     if (found >= from) return found
-    search.lastIndex = from
-    found = search.exec(text)?.index ?? Number.POSITIVE_INFINITY
+    ANSWERS.lastIndex = from
+    found = ANSWERS.exec(text)?.index ?? Number.POSITIVE_INFINITY
     return found
   }
 }

@@ -19,9 +19,12 @@ function blotted(text: string): string {
   return text.replace(FORMULA, (found) => (/^\$[^\\]*[a-z]{2,}\s/i.test(found) ? found : '\u2022'.repeat(found.length)))
 }
 
+const WORD = /[\p{L}\p{N}]/u
+
 /** The sentences of a text; a line break ends one too. */
 export function sentencesOf(text: string): string[] {
   const out: string[] = []
+  if (!WORD.test(text)) return out
   for (const line of text.split('\n')) {
     let start = 0
     for (const { index } of line.matchAll(STOP)) {
@@ -31,14 +34,25 @@ export function sentencesOf(text: string): string[] {
     }
     out.push(line.slice(start).trim())
   }
-  return out.filter((sentence) => /[\p{L}\p{N}]/u.test(sentence))
+  return out.filter((sentence) => WORD.test(sentence))
 }
 
 /** What stands before `at` in its sentence. */
 export function sentenceBefore(text: string, at: number): string {
   const line = text.slice(Math.max(text.lastIndexOf('\n', at - 1) + 1, at - 400), at)
-  const stop = [...line.matchAll(STOP)].findLast(({ index }) => !ABBREVIATION.test(line.slice(Math.max(0, index - 8), index)))
-  return stop ? line.slice(stop.index + 1) : line
+  for (let i = line.length - 1; i >= 0; i--) {
+    if (STOPS.includes(line[i]) && isStop(line, i)) return line.slice(i + 1)
+  }
+  return line
+}
+
+const STOPS = '.!?。।'
+const STOP_HERE = new RegExp(STOP, 'y')
+
+/** Whether a sentence ends with the mark at a place. */
+function isStop(line: string, at: number): boolean {
+  STOP_HERE.lastIndex = at
+  return STOP_HERE.test(line) && !ABBREVIATION.test(line.slice(Math.max(0, at - 8), at))
 }
 
 /** What stands from `at` to the end of its sentence. */
@@ -49,8 +63,9 @@ export function sentenceBehind(text: string, at: number): string {
 
 /** Length of the first sentence of a line. */
 function endOfSentence(line: string): number {
-  for (const { index } of blotted(line).matchAll(STOP)) {
-    if (!ABBREVIATION.test(line.slice(Math.max(0, index - 8), index))) return index + 1
+  const plain = blotted(line)
+  for (let i = 0; i < plain.length; i++) {
+    if (STOPS.includes(plain[i]) && isStop(plain, i)) return i + 1
   }
   return line.length
 }

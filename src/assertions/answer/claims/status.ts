@@ -110,7 +110,10 @@ const GUESSED =
   /\b(?:(?:might|may|could|would|to) (?:\w+ )?(?:guess|think|expect|be tempted)|(?:many|most|some|people|students) (?:\w+ )?say|tempting|tempted|(?:first|naive|wild|quick|initial|tempting) (?:guess|thought|try|attempt|answer)|at first (?:glance|sight))\b/i
 
 /** Whether the words before a claim call it a guess. */
-export const isGuess = (before: string): boolean => GUESSED.test(clauseBefore(before.slice(-400)))
+export const isGuess = (before: string): boolean => {
+  const near = before.slice(-400)
+  return GUESSED.test(near) && GUESSED.test(clauseBefore(near))
+}
 
 /** Whether a statement says of its own value that it is none: "x = 7 is extraneous". */
 export const deniesItself = (text: string): boolean =>

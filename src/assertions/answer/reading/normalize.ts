@@ -168,7 +168,7 @@ function superscriptFraction(text: string): string {
 
 /** LaTeX commands whose backslash a string literal swallowed: "\frac" read as form feed and "rac". */
 export function restoreCommands(text: string): string {
-  if (!/[\b\f]/.test(text)) return text
+  if (!text.includes('\b') && !text.includes('\f')) return text
   return text.replace(/[\b](?=oxed|egin|inom|ar\b)/g, '\\b').replace(/\f(?=rac|box)/g, '\\f')
 }
 
