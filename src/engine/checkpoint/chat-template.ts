@@ -71,7 +71,7 @@ export class ChatTemplate {
     if (this.source.length > longestSource)
       throw problem({ file: this.file }, `a template of at most ${longestSource} characters`, `${this.source.length}`)
     try {
-      this.#template ??= within(timeoutMs, () => new Template(this.source))
+      this.#template ??= within(timeoutMs, () => new Template(pythonLines(this.source)))
     } catch (error) {
       throw problem({ file: this.file }, 'a Jinja template', `one that does not parse (${message(error)})`)
     }
@@ -92,6 +92,11 @@ export class ChatTemplate {
       )
     }
   }
+}
+
+/** Python's Jinja ends every line of a template by a line feed, however the file ends it. The texts of messages stay as they are. */
+function pythonLines(source: string): string {
+  return source.replace(/\r\n?/g, '\n')
 }
 
 function message(error: unknown): string {

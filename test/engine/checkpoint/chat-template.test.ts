@@ -50,6 +50,17 @@ describe('ChatTemplate', () => {
     expect(ChatTemplate.load(folderWith({ 'tokenizer_config.json': { chat_template: [] } }))).toBeUndefined()
   })
 
+  it.each(['\r\n', '\r'])('reads lines that end in %j as Python does, and keeps its own text and those of messages', (end) => {
+    const source = "{%- for m in messages %}\n  {%- set t = 'a\nb' %}\n{{ t }}: {{ m.content }}\n\n{% endfor %}\n".replaceAll('\n', end)
+    const texts = { 'chat_template.jinja': source, 'tokenizer_config.json': {} }
+    for (const files of [texts, { 'tokenizer_config.json': { chat_template: source } }]) {
+      const template = ChatTemplate.load(folderWith(files))!
+      expect(template.source).toBe(source)
+      // By jinja2 3.1.6 with trim_blocks and lstrip_blocks.
+      expect(template.render([{ role: 'user', content: 'x\r\ny' }])).toBe('a\nb: x\r\ny\n\n')
+    }
+  })
+
   it('passes further variables on', () => {
     expect(new ChatTemplate('{{ enable_thinking }}').render([], { variables: { enable_thinking: false } })).toBe('false')
   })

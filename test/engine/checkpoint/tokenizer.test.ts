@@ -76,6 +76,29 @@ describe('Tokenizer, byte level', () => {
   })
 })
 
+describe('the token before a text', () => {
+  const begins = {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<|end|>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }],
+    special_tokens: { '<|end|>': { id: '<|end|>', ids: [0], tokens: ['<|end|>'] } },
+  }
+
+  // findings/transformers-add-bos-token.sh
+  it.each([undefined, true, false])('is of the post-processor alone where add_bos_token is %j, as in transformers 5', (add_bos_token) => {
+    const config = { bos_token: '<|end|>', add_bos_token }
+    for (const [post_processor, before] of [
+      [null, []],
+      [begins, [0]],
+    ] as const) {
+      const tokenizer = Tokenizer.fromJson({ ...byteTokenizerJson(), post_processor }, config)
+      const [plain, special] = [tokenizer.encode('a'), tokenizer.encode('a', { addSpecial: true })]
+      expect(plain).toEqual([98])
+      expect(special).toEqual([...before, 98])
+    }
+  })
+})
+
 describe('withAddedTokens', () => {
   const bare = Tokenizer.fromJson(byteTokenizerJson())
 
