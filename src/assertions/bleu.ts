@@ -27,8 +27,9 @@ export function sentenceBleu(hypothesis: string, reference: string): number {
 
 /** Sum of BLEU over all ordered pairs and their number: both directions, so that the order of the texts does not matter. */
 export function pairwiseBleu(texts: readonly string[]): { sum: number; pairs: number } {
-  const { lengths, matches } = matchedNgrams(texts)
   const count = texts.length
+  if (count < 2) return { sum: 0, pairs: 0 }
+  const { lengths, matches } = matchedNgrams(texts)
   let sum = 0
   let pairs = 0
   for (let i = 0; i < count; i++) {

@@ -14,25 +14,25 @@ export interface Block {
 /** These rules point at the next block but blame the one before. */
 const RULES_OF_THE_BLOCK_BEFORE = new Set<string>(['block-before-summary', 'block-in-summary'])
 
-/** Blocks of a parsed tree that some violation belongs to. */
-function brokenBlocks({ tree, violations }: Parsed): Set<BlockPart> {
+/** The blocks of a parsed tree, and for each whether some violation belongs to it. */
+function brokenBlocks({ tree, violations }: Parsed): { blocks: BlockPart[]; broken: Uint8Array } {
   const blocks = tree.parts.filter((part) => part.kind === 'block')
-  const broken = new Set<BlockPart>()
+  const broken = new Uint8Array(blocks.length)
   let next = 0
   for (const { rule, offset } of violations) {
     while (next < blocks.length && blocks[next].start <= offset) next++
+    if (next === 0) continue
     const block = blocks[next - 1]
-    if (!block) continue
-    if (RULES_OF_THE_BLOCK_BEFORE.has(rule)) broken.add(block.start === offset && next > 1 ? blocks[next - 2] : block)
-    else if (offset < block.end || (block.summary === undefined && offset === block.bodyEnd)) broken.add(block)
+    if (RULES_OF_THE_BLOCK_BEFORE.has(rule)) broken[block.start === offset && next > 1 ? next - 2 : next - 1] = 1
+    else if (offset < block.end || (block.summary === undefined && offset === block.bodyEnd)) broken[next - 1] = 1
   }
-  return broken
+  return { blocks, broken }
 }
 
 /** Number of blocks that break no rule. */
 export function validBlocks(parsed: Parsed): number {
-  const blocks = parsed.tree.parts.filter(({ kind }) => kind === 'block').length
-  return blocks - brokenBlocks(parsed).size
+  const { broken } = brokenBlocks(parsed)
+  return broken.reduce((valid, isBroken) => valid - isBroken, broken.length)
 }
 
 /** Blocks of a response with their texts. Metadata counts only where the text shows no tag at all. `parsed`: the text, if it was parsed before. */
@@ -43,14 +43,12 @@ export function readBlocks(
   parsed: Parsed = parseThinking(text, options),
 ): Block[] {
   if (showsTags(parsed)) {
-    const broken = brokenBlocks(parsed)
-    return parsed.tree.parts
-      .filter((part) => part.kind === 'block')
-      .map((part) => ({
-        paths: part.paths.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd)),
-        summary: part.summary && text.slice(part.summary.contentStart, part.summary.contentEnd),
-        valid: !broken.has(part),
-      }))
+    const { blocks, broken } = brokenBlocks(parsed)
+    return blocks.map(({ paths, summary }, k) => ({
+      paths: paths.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd)),
+      summary: summary && text.slice(summary.contentStart, summary.contentEnd),
+      valid: broken[k] === 0,
+    }))
   }
   const min = options.minPaths ?? 2
   const max = options.maxPaths ?? 16

@@ -8,33 +8,30 @@
  * 4. A summary must have a closed block waiting for it.
  */
 
-import type { Violation } from './rules.ts'
+import type { Rule, Violation } from './rules.ts'
 
-interface TagEvent {
-  tag: string
-  start: number
-  end: number
-}
+/** Tags go by their names in TAGS, offsets follow the strict rules. */
+export class ReferenceChecker {
+  private readonly found: Violation[] = []
+  private readonly open: { tag: 'parallel' | 'path'; start: number }[] = []
+  private readonly pathsOfOpenBlocks: number[] = []
+  /** Where the closed block ends that waits for a summary. */
+  private waiting: number | undefined
 
-/** Empty where the reference checker accepts. Offsets follow the strict rules; tags go by their names in TAGS. */
-export function referenceViolations(events: readonly TagEvent[]): Violation[] {
-  const found: Violation[] = []
-  const open: TagEvent[] = []
-  const pathsOfOpenBlocks: number[] = []
-  let waiting: TagEvent | undefined
-  for (const event of events) {
-    switch (event.tag) {
+  take(tag: string, start: number, end: number): void {
+    const { open, pathsOfOpenBlocks } = this
+    switch (tag) {
       case 'parallel':
-        if (waiting) found.push({ rule: 'block-before-summary', offset: event.start })
-        waiting = undefined
-        open.push(event)
+        if (this.waiting !== undefined) this.report('block-before-summary', start)
+        this.waiting = undefined
+        open.push({ tag, start })
         pathsOfOpenBlocks.push(0)
         break
       case 'path':
-        open.push(event)
+        open.push({ tag, start })
         break
       case 'pathEnd':
-        if (open.at(-1)?.tag !== 'path') found.push({ rule: 'stray-close', offset: event.start })
+        if (open.at(-1)?.tag !== 'path') this.report('stray-close', start)
         else {
           open.pop()
           if (pathsOfOpenBlocks.length > 0) pathsOfOpenBlocks[pathsOfOpenBlocks.length - 1]++
@@ -43,25 +40,33 @@ export function referenceViolations(events: readonly TagEvent[]): Violation[] {
       case 'parallelEnd': {
         const block = open.at(-1)
         if (block?.tag !== 'parallel') {
-          found.push({ rule: 'stray-close', offset: event.start })
+          this.report('stray-close', start)
           break
         }
         open.pop()
         const paths = pathsOfOpenBlocks.pop()!
-        if (paths < 2) found.push({ rule: paths === 0 ? 'no-path' : 'too-few-paths', offset: block.start })
-        if (waiting) found.push({ rule: 'missing-summary', offset: waiting.end })
-        waiting = event
+        if (paths < 2) this.report(paths === 0 ? 'no-path' : 'too-few-paths', block.start)
+        if (this.waiting !== undefined) this.report('missing-summary', this.waiting)
+        this.waiting = end
         break
       }
       case 'summary':
-        if (!waiting) found.push({ rule: open.length > 0 ? 'summary-in-block' : 'summary-without-block', offset: event.start })
-        waiting = undefined
+        if (this.waiting === undefined) this.report(open.length > 0 ? 'summary-in-block' : 'summary-without-block', start)
+        this.waiting = undefined
         break
       case 'summaryEnd':
         break
     }
   }
-  for (const event of open) found.push({ rule: event.tag === 'path' ? 'unclosed-path' : 'unclosed-block', offset: event.start })
-  if (waiting) found.push({ rule: 'missing-summary', offset: waiting.end })
-  return found
+
+  /** In order of offset; empty where the reference checker accepts. */
+  end(): Violation[] {
+    for (const { tag, start } of this.open) this.report(tag === 'path' ? 'unclosed-path' : 'unclosed-block', start)
+    if (this.waiting !== undefined) this.report('missing-summary', this.waiting)
+    return this.found.sort((a, b) => a.offset - b.offset)
+  }
+
+  private report(rule: Rule, offset: number): void {
+    this.found.push({ rule, offset })
+  }
 }

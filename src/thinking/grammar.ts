@@ -15,23 +15,12 @@
  * writing.ts brings text to that form.
  */
 
-import { referenceViolations } from './compatible.ts'
+import { ReferenceChecker } from './compatible.ts'
 import { inWords, RULES, type Rule, type Violation } from './rules.ts'
+import { IdSource, type Source, TAG_PATTERN, TAGS, type TagName, type TagReader, TextSource } from './source.ts'
 import type { TagIds } from './types.ts'
 
-export { inWords, RULES, type Rule, type Violation }
-
-/** The six tags as they are written. Each is one token of a checkpoint's tokenizer. */
-export const TAGS = {
-  parallel: '<Parallel>',
-  parallelEnd: '</Parallel>',
-  path: '<Path>',
-  pathEnd: '</Path>',
-  summary: '<Summary>',
-  summaryEnd: '</Summary>',
-} as const
-
-export type TagName = keyof typeof TAGS
+export { inWords, RULES, type Rule, TAG_PATTERN, TAGS, type TagName, type Violation }
 
 /** A tagged stretch: `[start, end)` with its tags, `[contentStart, contentEnd)` without. */
 export interface TaggedSpan {
@@ -81,90 +70,40 @@ export interface Parsed {
   violations: Violation[]
 }
 
-/** What the automaton asks of its input besides the tags. */
-interface Source {
-  length: number
-  /** It says nothing: white space (text) or nothing at all (ids). */
-  blank(start: number, end: number): boolean
-  /** It may stand between two tags inside a block. */
-  gap(start: number, end: number): boolean
-  /** It may stand between a block and its summary. */
-  separator(start: number, end: number): boolean
-  /** Equal for stretches that say the same. */
-  key(start: number, end: number): string
-}
-
-const TAG_NAMES = Object.keys(TAGS) as TagName[]
-const NAME_OF_TEXT = new Map<string, TagName>(TAG_NAMES.map((name) => [TAGS[name], name]))
-/** Any of the six. */
-export const TAG_PATTERN = /<\/?(?:Parallel|Path|Summary)>/g
-
-interface TagEvent {
-  tag: TagName
-  start: number
-  end: number
-}
-
 /** Parses a response (never a prompt: tags in an instruction are not structure). */
 export function parseThinking(text: string, options: GrammarOptions = {}): Parsed {
-  const events: TagEvent[] = []
-  TAG_PATTERN.lastIndex = 0
-  while (TAG_PATTERN.test(text)) {
-    const end = TAG_PATTERN.lastIndex
-    const start = text.lastIndexOf('<', end - 1)
-    events.push({ tag: NAME_OF_TEXT.get(text.slice(start, end))!, start, end })
-  }
-  const blank = (start: number, end: number): boolean => text.slice(start, end).trim() === ''
-  const { strictLayout = false } = options
-  const source: Source = {
-    length: text.length,
-    blank,
-    gap: strictLayout ? (start, end) => start === end : blank,
-    separator: strictLayout ? (start, end) => end - start === 1 && text[start] === '\n' : blank,
-    key: (start, end) => text.slice(start, end).trim(),
-  }
-  return parseEvents(events, source, options)
+  return parse(new TextSource(text, options.strictLayout ?? false), options)
 }
 
 /** Parses response ids; offsets count tokens. One end-of-response id may stand at the end. */
 export function parseThinkingIds(ids: ArrayLike<number>, tags: TagIds, options: GrammarOptions = {}): Parsed {
-  const nameOf = new Map<number, TagName>(TAG_NAMES.map((name) => [tags[name], name]))
-  const eos = new Set(tags.eos)
-  const events: TagEvent[] = []
+  const parsed = parse(new IdSource(ids, tags), options)
+  if (options.compatible || options.allow?.includes('early-eos')) return parsed
   const early: Violation[] = []
-  for (let i = 0; i < ids.length; i++) {
-    const tag = nameOf.get(ids[i])
-    if (tag !== undefined) events.push({ tag, start: i, end: i + 1 })
-    else if (i < ids.length - 1 && eos.has(ids[i])) early.push({ rule: 'early-eos', offset: i })
-  }
-  const nothing = (start: number, end: number): boolean => start === end
-  const source: Source = {
-    length: ids.length,
-    blank: nothing,
-    gap: nothing,
-    separator: (start, end) => end - start === tags.newline.length && tags.newline.every((id, i) => ids[start + i] === id),
-    key: (start, end) => Array.prototype.slice.call(ids, start, end).join(','),
-  }
-  const parsed = parseEvents(events, source, options)
-  if (options.compatible || early.length === 0 || options.allow?.includes('early-eos')) return parsed
+  for (let i = 0; i < ids.length - 1; i++) if (tags.eos.includes(ids[i])) early.push({ rule: 'early-eos', offset: i })
+  if (early.length === 0) return parsed
   return { tree: parsed.tree, violations: [...parsed.violations, ...early].sort((a, b) => a.offset - b.offset) }
 }
 
-function parseEvents(events: readonly TagEvent[], source: Source, options: GrammarOptions): Parsed {
+function parse(source: Source, options: GrammarOptions): Parsed {
   const parser = new Parser(source, options.minPaths ?? 2, options.maxPaths ?? 16)
-  for (const event of events) parser.take(event)
+  source.eachTag(parser)
   parser.end()
-  // Found out of order only where a rule points back to an opening tag.
-  let found = options.compatible ? referenceViolations(events) : parser.violations
+  let { violations } = parser
+  if (options.compatible) {
+    const checker = new ReferenceChecker()
+    source.eachTag(checker)
+    violations = checker.end()
+  }
   if (options.allow && options.allow.length > 0) {
     const allowed = new Set<Rule>(options.allow)
-    found = found.filter(({ rule }) => !allowed.has(rule))
+    violations = violations.filter(({ rule }) => !allowed.has(rule))
   }
-  return { tree: { parts: parser.parts }, violations: found.sort((a, b) => a.offset - b.offset) }
+  return { tree: { parts: parser.parts }, violations }
 }
 
 /** The automaton. `after` is between `</Parallel>` and `<Summary>`. */
-class Parser {
+class Parser implements TagReader {
   readonly parts: (TextPart | BlockPart)[] = []
   readonly violations: Violation[] = []
   private state: 'text' | 'block' | 'path' | 'after' | 'summary' = 'text'
@@ -178,8 +117,8 @@ class Parser {
   private block: BlockPart = { kind: 'block', start: 0, end: 0, bodyEnd: 0, paths: [] }
   /** The open path or summary. */
   private open: TaggedSpan = { start: 0, end: 0, contentStart: 0, contentEnd: 0 }
-  /** What the paths of the open block say. */
-  private said = new Set<string>()
+  /** What the paths of the open block say, from the second on. */
+  private readonly said = new Set<string>()
   /** Ignored opening tags whose closing tags are to be ignored too. */
   private ignored = { parallel: 0, path: 0, summary: 0 }
   /** The blocks ignored directly inside the open block, while one of its paths is open. */
@@ -191,28 +130,28 @@ class Parser {
     this.maxPaths = maxPaths
   }
 
-  take(event: TagEvent): void {
-    if (this.state === 'block') this.gap(event.start, event.end)
-    switch (event.tag) {
+  take(tag: TagName, start: number, end: number): void {
+    if (this.state === 'block') this.gap(start, end)
+    switch (tag) {
       case 'parallel':
-        this.takeParallel(event)
+        this.takeParallel(start, end)
         break
       case 'path':
-        this.takePath(event)
+        this.takePath(start, end)
         break
       case 'summary':
-        this.takeSummary(event)
+        this.takeSummary(start, end)
         break
       case 'parallelEnd':
-        this.takeParallelEnd(event)
+        this.takeParallelEnd(start, end)
         break
       case 'pathEnd':
-        if (this.state !== 'path' || this.ignored.path > 0) this.close('path', event)
-        else this.endPath(event.start, event.end)
+        if (this.state !== 'path' || this.ignored.path > 0) this.close('path', start)
+        else this.endPath(start, end)
         break
       case 'summaryEnd':
-        if (this.state !== 'summary' || this.ignored.summary > 0) this.close('summary', event)
-        else this.endSummary(event.start, event.end)
+        if (this.state !== 'summary' || this.ignored.summary > 0) this.close('summary', start)
+        else this.endSummary(start, end)
         break
     }
   }
@@ -236,38 +175,38 @@ class Parser {
     this.flushText(end)
   }
 
-  private takeParallel(event: TagEvent): void {
+  private takeParallel(start: number, end: number): void {
     if (this.state === 'block' || this.state === 'path') {
-      this.ignore('nested-block', 'parallel', event)
+      this.ignore('nested-block', 'parallel', start)
       return
     }
     if (this.state === 'after') {
-      this.report('block-before-summary', event.start)
+      this.report('block-before-summary', start)
       this.leaveBlock(this.block.bodyEnd)
     }
     if (this.state === 'summary') {
-      this.report('block-in-summary', event.start)
-      this.endSummary(event.start, event.start)
+      this.report('block-in-summary', start)
+      this.endSummary(start, start)
     }
-    this.flushText(event.start)
-    this.block = { kind: 'block', start: event.start, end: event.end, bodyEnd: event.end, paths: [] }
-    this.said = new Set()
-    this.gapStart = event.end
+    this.flushText(start)
+    this.block = { kind: 'block', start, end, bodyEnd: end, paths: [] }
+    this.said.clear()
+    this.gapStart = end
     this.enter('block')
   }
 
-  private takePath(event: TagEvent): void {
+  private takePath(start: number, end: number): void {
     if (this.state !== 'block') {
-      this.ignore(this.state === 'path' ? 'nested-path' : 'path-outside-block', 'path', event)
+      this.ignore(this.state === 'path' ? 'nested-path' : 'path-outside-block', 'path', start)
       return
     }
-    if (this.block.paths.length === this.maxPaths) this.report('too-many-paths', event.start)
-    this.open = { start: event.start, end: event.end, contentStart: event.end, contentEnd: event.end }
+    if (this.block.paths.length === this.maxPaths) this.report('too-many-paths', start)
+    this.open = { start, end, contentStart: end, contentEnd: end }
     this.ignoredAround = this.ignored.parallel
     this.enter('path')
   }
 
-  private takeSummary(event: TagEvent): void {
+  private takeSummary(start: number, end: number): void {
     if (this.state !== 'after') {
       const rules = {
         text: 'summary-without-block',
@@ -275,21 +214,21 @@ class Parser {
         path: 'summary-in-block',
         summary: 'nested-summary',
       } as const
-      this.ignore(rules[this.state], 'summary', event)
+      this.ignore(rules[this.state], 'summary', start)
       return
     }
-    if (!this.source.separator(this.block.bodyEnd, event.start)) this.report('summary-separator', this.block.bodyEnd)
-    this.open = { start: event.start, end: event.end, contentStart: event.end, contentEnd: event.end }
+    if (!this.source.separator(this.block.bodyEnd, start)) this.report('summary-separator', this.block.bodyEnd)
+    this.open = { start, end, contentStart: end, contentEnd: end }
     this.enter('summary')
   }
 
-  private takeParallelEnd(event: TagEvent): void {
+  private takeParallelEnd(start: number, end: number): void {
     if (this.ignored.parallel > 0 || (this.state !== 'path' && this.state !== 'block')) {
-      this.close('parallel', event)
+      this.close('parallel', start)
       return
     }
-    if (this.state === 'path') this.cutPath(event.start)
-    this.endBlock(event.end)
+    if (this.state === 'path') this.cutPath(start)
+    this.endBlock(end)
   }
 
   private endPath(contentEnd: number, end: number): void {
@@ -297,15 +236,20 @@ class Parser {
     open.contentEnd = contentEnd
     open.end = end
     if (this.source.blank(open.contentStart, contentEnd)) this.report('empty-path', open.start)
-    else {
-      const key = this.source.key(open.contentStart, contentEnd)
-      if (this.said.has(key)) this.report('identical-paths', open.start)
-      this.said.add(key)
-    }
+    else if (block.paths.length > 0 && this.isSaid(open)) this.report('identical-paths', open.start)
     block.paths.push(open)
     this.gapStart = end
     this.enter('block')
     this.ignored.parallel = this.ignoredAround
+  }
+
+  /** Whether an earlier path of the block says the same. Those of a block of one path are never compared, nor copied. */
+  private isSaid(path: TaggedSpan): boolean {
+    const { said, source } = this
+    const say = ({ contentStart, contentEnd }: TaggedSpan) => said.add(source.key(contentStart, contentEnd))
+    if (said.size === 0) this.block.paths.forEach(say)
+    const { size } = said
+    return say(path).size === size
   }
 
   private cutPath(at: number): void {
@@ -352,18 +296,24 @@ class Parser {
     this.ignored.parallel = this.ignored.path = this.ignored.summary = 0
   }
 
-  private ignore(rule: Rule, kind: 'parallel' | 'path' | 'summary', event: TagEvent): void {
-    this.report(rule, event.start)
+  private ignore(rule: Rule, kind: 'parallel' | 'path' | 'summary', start: number): void {
+    this.report(rule, start)
     this.ignored[kind]++
   }
 
   /** A closing tag that closes nothing of the tree: with an ignored opening tag if there is one, else stray. */
-  private close(kind: 'parallel' | 'path' | 'summary', event: TagEvent): void {
+  private close(kind: 'parallel' | 'path' | 'summary', start: number): void {
     if (this.ignored[kind] > 0) this.ignored[kind]--
-    else this.report('stray-close', event.start)
+    else this.report('stray-close', start)
   }
 
+  /** Keeps the order of offsets. Only an open block and its open path or summary are pointed back to, so each violation moves a few times at most. */
   private report(rule: Rule, offset: number): void {
-    this.violations.push({ rule, offset })
+    const { violations } = this
+    let at = violations.push({ rule, offset }) - 1
+    if (at === 0 || violations[at - 1].offset <= offset) return
+    const added = violations[at]
+    for (; at > 0 && violations[at - 1].offset > offset; at--) violations[at] = violations[at - 1]
+    violations[at] = added
   }
 }

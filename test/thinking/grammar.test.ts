@@ -38,6 +38,27 @@ describe('strict grammar', () => {
     expect(text.slice(block.summary!.start, block.summary!.end)).toBe('<Summary>q</Summary>')
   })
 
+  it('reads as white space what trim removes, and nothing else', () => {
+    const blank: string[] = []
+    for (let code = 0; code < 0x10000; code++) {
+      const character = String.fromCharCode(code)
+      if (rules(`<Parallel><Path>${character}</Path><Path>bb</Path></Parallel><Summary>c</Summary>`).length > 0) blank.push(character)
+    }
+    expect(blank).toHaveLength(25)
+    expect(blank.join('').trim()).toBe('')
+  })
+
+  it('gives violations in order of offset, whatever the tags', () => {
+    const soup = fc.array(fc.constantFrom(...'PpAaSs', 'b', '\n', ' '), { maxLength: 60 }).map((letters) => letters.join(''))
+    fc.assert(
+      fc.property(soup, fc.boolean(), (short, compatible) => {
+        const offsets = parseThinking(long(short), { compatible }).violations.map(({ offset }) => offset)
+        expect(offsets).toEqual([...offsets].sort((a, b) => a - b))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   const cases: [string, string, string[]][] = [
     ['no tags at all', 'b c d', []],
     ['nothing', '', []],

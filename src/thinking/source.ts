@@ -1,0 +1,130 @@
+/** The tags, and what the grammar's automaton asks of a text and of token ids. */
+
+import type { TagIds } from './types.ts'
+
+/** The six tags as they are written. Each is one token of a checkpoint's tokenizer. */
+export const TAGS = {
+  parallel: '<Parallel>',
+  parallelEnd: '</Parallel>',
+  path: '<Path>',
+  pathEnd: '</Path>',
+  summary: '<Summary>',
+  summaryEnd: '</Summary>',
+} as const
+
+export type TagName = keyof typeof TAGS
+
+/** Any of the six. */
+export const TAG_PATTERN = /<\/?(?:Parallel|Path|Summary)>/g
+
+const TAG_NAMES = Object.keys(TAGS) as TagName[]
+/** The two tags of a kind, which the letter before `>` tells. */
+const KINDS = (['parallel', 'path', 'summary'] as const).map((open) => ({
+  open,
+  close: `${open}End` as const,
+  last: TAGS[open].charCodeAt(TAGS[open].length - 2),
+  length: TAGS[open].length,
+}))
+const SLASH = 0x2f
+
+/** What the automaton asks of its input. Classes, because every parse runs the same code then: closures of its own cost the compiler's work twice. */
+export interface Source {
+  readonly length: number
+  /** Hands on the tags in order, each with where it begins and ends. */
+  eachTag(reader: TagReader): void
+  /** It says nothing: white space (text) or nothing at all (ids). */
+  blank(start: number, end: number): boolean
+  /** It may stand between two tags inside a block. */
+  gap(start: number, end: number): boolean
+  /** It may stand between a block and its summary. */
+  separator(start: number, end: number): boolean
+  /** Equal for stretches that say the same. */
+  key(start: number, end: number): string
+}
+
+export interface TagReader {
+  take(tag: TagName, start: number, end: number): void
+}
+
+export class TextSource implements Source {
+  readonly length: number
+  private readonly text: string
+  private readonly strictLayout: boolean
+
+  constructor(text: string, strictLayout: boolean) {
+    this.text = text
+    this.length = text.length
+    this.strictLayout = strictLayout
+  }
+
+  /** A megabyte can hold 160,000 tags, so a tag costs one search and no string. */
+  eachTag(reader: TagReader): void {
+    const { text } = this
+    TAG_PATTERN.lastIndex = 0
+    while (TAG_PATTERN.test(text)) {
+      const end = TAG_PATTERN.lastIndex
+      const last = text.charCodeAt(end - 2)
+      for (const kind of KINDS) {
+        if (kind.last !== last) continue
+        const start = end - kind.length
+        if (text.charCodeAt(start) === SLASH) reader.take(kind.close, start - 1, end)
+        else reader.take(kind.open, start, end)
+      }
+    }
+  }
+
+  blank(start: number, end: number): boolean {
+    const first = this.text.charCodeAt(start)
+    // Most stretches show it by their first character.
+    return start === end || ((first <= 0x20 || first > 0x7f) && this.key(start, end) === '')
+  }
+
+  gap(start: number, end: number): boolean {
+    return this.strictLayout ? start === end : this.blank(start, end)
+  }
+
+  separator(start: number, end: number): boolean {
+    return this.strictLayout ? end - start === 1 && this.text[start] === '\n' : this.blank(start, end)
+  }
+
+  key(start: number, end: number): string {
+    return this.text.slice(start, end).trim()
+  }
+}
+
+export class IdSource implements Source {
+  readonly length: number
+  private readonly ids: ArrayLike<number>
+  private readonly tags: TagIds
+
+  constructor(ids: ArrayLike<number>, tags: TagIds) {
+    this.ids = ids
+    this.length = ids.length
+    this.tags = tags
+  }
+
+  eachTag(reader: TagReader): void {
+    const nameOf = new Map<number, TagName>(TAG_NAMES.map((name) => [this.tags[name], name]))
+    for (let i = 0; i < this.length; i++) {
+      const tag = nameOf.get(this.ids[i])
+      if (tag !== undefined) reader.take(tag, i, i + 1)
+    }
+  }
+
+  blank(start: number, end: number): boolean {
+    return start === end
+  }
+
+  gap(start: number, end: number): boolean {
+    return start === end
+  }
+
+  separator(start: number, end: number): boolean {
+    const { newline } = this.tags
+    return end - start === newline.length && newline.every((id, i) => this.ids[start + i] === id)
+  }
+
+  key(start: number, end: number): string {
+    return Array.prototype.slice.call(this.ids, start, end).join(',')
+  }
+}
