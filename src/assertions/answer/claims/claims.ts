@@ -6,23 +6,14 @@
 import { LIMITS } from '../limits.ts'
 import { stripDelimiters } from '../reading/normalize.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
+import { isCase, isCaseDistinction, isImagined, isLimited } from './cases.ts'
 import { chosenLetter } from './choice.ts'
+import { effectOf } from './corrections.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
+import { isQualified } from './operations.ts'
 import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { answerBehind, type Expected, lastStatement } from './statement.ts'
-import {
-  deniesItself,
-  effectOf,
-  isCase,
-  isCaseDistinction,
-  isGuess,
-  isImagined,
-  isLimited,
-  isQualified,
-  type Status,
-  statusBefore,
-  statusBehind,
-} from './status.ts'
+import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
 
 export interface Claim {
   text: string

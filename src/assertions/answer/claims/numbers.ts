@@ -3,7 +3,7 @@
 import { isMeasure } from '../units/units.ts'
 import { quantityEnd } from './extent.ts'
 import { isAnswer } from './formulas.ts'
-import { isOfAnother, isOperated } from './status.ts'
+import { isOfAnother, isOperated } from './operations.ts'
 
 /** A number with its sign, separators, percent sign or denominator; a time of day. */
 const NUMBER = /(?<![\w.])[-−]?(?:\d{1,2}:\d{2}(?!\d)|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%)?(?:\/\d+)?)/g

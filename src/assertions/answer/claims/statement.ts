@@ -1,28 +1,17 @@
 /** What a sentence or an answer line states. */
 
 import { numberInWords } from '../reading/words.ts'
+import { isCaseDistinction, isImagined, isLimited, isOtherCase } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
+import { effectOf } from './corrections.ts'
+import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
 import { namedValues } from './named.ts'
 import { type Found, resultAt, statedNumber, statement } from './numbers.ts'
+import { isOfAnother, isOperated } from './operations.ts'
 import { contrasted, firstLine, lastSentence, trimEnd, withoutAsides, withoutRate } from './sentences.ts'
-import {
-  deniesItself,
-  effectOf,
-  isCaseDistinction,
-  isCutOff,
-  isImagined,
-  isLimited,
-  isOfAnother,
-  isOperated,
-  isOtherCase,
-  isPlan,
-  isStepBegun,
-  type Status,
-  statusBefore,
-  statusBehind,
-} from './status.ts'
+import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
 
 /** Of the reference only its kind matters here: boxes are joined for a list, a letter or words count for a choice or a text. */
 export interface Expected {

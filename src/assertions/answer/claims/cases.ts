@@ -1,0 +1,68 @@
+/** Claims that hold in one case only, and sentences that tell cases apart. */
+
+import { cues } from './cues.ts'
+
+/** "would be 16" */
+const WOULD = /\bwould\s(?:\w+\s)?(?:be|have been|equal|come to)\s(?:\w+\s)?[$€£]?$/i
+
+const ONLY_IF =
+  /^[^.;]{0,60}?\s(?:if\s(?!(?:we|you|one)\s(?:add|sum|count|take|combine)\b)|unless\s|provided\s|had\s(?:he|she|it|we|they|the)\b|were\s(?:it|the)\b)/i
+
+/** Whether a claim holds only in a case that the sentence imagines: "it would be 16 if the coin were fair". */
+export const isImagined = (before: string, behind: string): boolean => WOULD.test(before.slice(-80)) && ONLY_IF.test(behind)
+
+/** "Only if n is odd is it 16", "as long as m is prime" */
+const ONLY_CASE = cues(
+  String.raw`
+    ^\W{0,4}(?:(?:and|so|then|but) )?(?:only (?:if|when|in|for|under|with)\b(?! (?:all|both)\b)|provided(?: that)?\s)
+    ^\W{0,4}(?:(?:and|so|then|but) )?(?:(?:as|so) long as\s|on (?:the )?condition\s|in the event\s)`,
+)
+
+/** The same behind a claim: "31 only when both are even", "7 provided that x is positive". */
+const LIMITED = /^[^.;,]{0,60}?\s(?:only (?:if|when|under|in case)|provided that|(?:as|so) long as|on (?:the )?condition|in the event)\b/i
+
+/** Whether a sentence says its value of one case only. `behind` begins with the value. */
+export const isLimited = (before: string, behind: string): boolean => ONLY_CASE.test(before) || LIMITED.test(behind)
+
+const ALTERNATIVES = cues(
+  String.raw`
+    \b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b
+    \d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b
+    \bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b
+    \bfor [a-z] ?[<>=≤≥].{1,160}\bfor [a-z] ?[<>=≤≥]
+    \bif\b.{1,160}\d.{0,20}(?:and|but|or|,|;)\sif\b.{1,160}\d`,
+)
+
+/** "when x = 0, y = 0 and when x = 1, y = 1", "y is 2 when x is 1, and y is 4 when x is 3" */
+const EACH_CASE = cues(
+  String.raw`
+    \b(when|at|for|if) [a-z] ?=[^.;]{1,120}\b(?:and|but|or|,|;) \1 [a-z] ?=
+    \bwhen\b[^.;$]{1,120}\d[^$]{0,20}(?:\b(?:and|but|or)|,|;) when\b[^$]{1,120}\d
+    \d\S{0,20} when [a-z] (?:is|=)\b.{1,120}\d\S{0,20} when [a-z] (?:is|=)`,
+)
+
+/** Whether a sentence distinguishes cases, of which each has its own answer. */
+export const isCaseDistinction = (sentence: string): boolean => {
+  const said = sentence.slice(0, 600)
+  return ALTERNATIVES.test(said) || EACH_CASE.test(said)
+}
+
+/** "If not, it is 6.", "Case 2: it is 6." */
+const OTHER_CASE = cues(
+  String.raw`
+    ^\W{0,4}(?:(?:and|or|but) )?(?:if not\b|otherwise\b|else\b|case \w{1,2}\b)
+    ^\W{0,4}(?:(?:and|or|but) )?(?:in|for) the (?:other|second|latter|first|remaining) case
+    ^\W{0,4}(?:(?:and|or|but) )?(?:if it (?:is|does)(?: not|n['’]t)\b|on the other hand)`,
+)
+
+export const isOtherCase = (sentence: string): boolean => OTHER_CASE.test(sentence)
+
+/** A case among others. That "we add them up" is none. */
+const CASE = cues(
+  String.raw`
+    ^\W{0,4}(?:and |or |so |then |only )?(?:if|when|unless|in case|assuming|supposing|suppose|for (?:odd|even|positive|negative
+      |every|all|any))\s(?!(?:we|you|I|one|all of|everything|both)\b)`,
+)
+
+/** Whether a sentence is about one case only. */
+export const isCase = (sentence: string): boolean => CASE.test(sentence)

@@ -1,0 +1,52 @@
+/** What the sentences behind a claim do to it. */
+
+import { cues } from './cues.ts'
+
+const ABOUT_OTHERS = cues(
+  String.raw`
+    \b(?:common|typical|easy) (?:mistake|error|trap)
+    \bmistake (?:is|would be|to)\b
+    \b(?:people|students|others|you) (?:get|got|forget|make|made|often|might|may|would)\b
+    \bif (?:you|one|someone)\b`,
+)
+
+/** Takes back what was said before. */
+const WITHDRAWN = cues(
+  String.raw`
+    \b(?:that|this|it|which|above|previous|earlier|answer)(?:['’]s| is| was| can(?:not|['’]t) be| must be)\s(?:(?:clearly
+      |actually|obviously)\s)?(?:not (?:right|correct|true|the answer)|wrong|incorrect|right\b(?<=cannot be right
+      |can['’]t be right)|correct\b(?<=cannot be correct|can['’]t be correct)|a mistake|an error|false)
+    \bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected)
+    \bI (?:\w+ )?(?:(?:double[- ])?counted|missed|meant|take (?:that|it) back|should have|retract)
+    \b(?:scratch|strike|ignore|forget|disregard) that\b
+    ^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)
+    \b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b
+    \blet me (?:correct|redo|fix|recompute|recalculate)\b
+    \bcan(?: ?not|['’]t) be (?:determined|decided)\b`,
+)
+
+/** Casts doubt on what was said before. */
+const DOUBTED =
+  /^\W{0,4}(?:but |oh |no,? |hmm,? |uh,? )?(?:wait|let me reconsider|on reflection|upon (?:review|reflection)|hold on|hmm|hang on|not so fast)\b/i
+
+/** Turns to another statement, where one follows. */
+const TURNED = /^\W{0,4}(?:actually|in fact|in reality)\b/i
+
+const CONFIRMED = cues(
+  String.raw`
+    \b(?:yes|yep|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds)\b
+    \b(?:(?:still|result|answer|it|value|so) stands(?! on)|nothing changes|as expected|all good|agrees)\b
+    \b(?:is|are|was|looks|that['’]s)\s(?:indeed |also |in fact )?(?:correct|right)\b
+    ^\W{0,4}(?:correct|right|good|great)\b`,
+)
+
+/** What a sentence behind a claim does to it. */
+export type Effect = 'withdraws' | 'doubts' | 'turns' | 'confirms' | 'nothing'
+
+export function effectOf(sentence: string): Effect {
+  if (ABOUT_OTHERS.test(sentence) && !/\bI\b/.test(sentence)) return 'nothing'
+  if (WITHDRAWN.test(sentence)) return /\?$/.test(sentence) ? 'doubts' : 'withdraws'
+  if (DOUBTED.test(sentence)) return 'doubts'
+  if (TURNED.test(sentence)) return 'turns'
+  return CONFIRMED.test(sentence) ? 'confirms' : 'nothing'
+}

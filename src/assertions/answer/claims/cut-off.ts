@@ -1,0 +1,39 @@
+/** Texts that break off, and steps that are only announced. */
+
+import { cues } from './cues.ts'
+
+const LOOSE = cues(
+  String.raw`
+    [,+\-−*/=(<>&^×·]$
+    \b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when)$
+    \b(?:than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not)$
+    \b(?:into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where|gives|yields|implies|equals|becomes)$
+    \b(?:obtain|satisfy|satisfies|which means)$`,
+)
+
+/** Whether a text breaks off in the middle of a sentence, or of a formula. */
+export const isCutOff = (text: string): boolean =>
+  (LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
+  text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
+  text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
+
+/** "**Step 1:** The equation has 3 terms" and no more. */
+const FIRST_STEP = /^[\s*_#]{0,8}(?:step 1\b|1[.)])[^\n]{0,200}[a-z]$/i
+
+const CONCLUDED = /=|\b(?:is|are|so|thus|hence|therefore|total|answer|gives|get|equals)\b/i
+
+/** Whether a line is a first step that breaks off before anything follows from it. */
+export const isStepBegun = (line: string): boolean => FIRST_STEP.test(line) && !CONCLUDED.test(line)
+
+/** "Now we need to subtract 12 from 60." */
+const PLAN = cues(
+  String.raw`
+    ^\W{0,4}(?:(?:now|next|then|first|finally|so|to do this|for this|after that|step \d{1,2})\b[,:]?\s){0,2}(?:we|I|let['’]s
+      |let us|you)\s(?:(?:still|now|then|first|next|only|just)\s)?(?:(?:need|have
+      |want) to |must |should |will |can |could |(?<=let['’]s |let us ))(?:still |then |now |first )?(?:add|subtract|multiply
+      |divide|find|calculate|compute|compare|check|solve|remove|substitute|plug|simplify|consider|start|begin)\b`,
+)
+
+/** Whether a sentence announces a step and no result. */
+export const isPlan = (sentence: string): boolean =>
+  PLAN.test(sentence) && !/=|\b(?:is|are|gives|get|getting|giving|equals|makes|which)\b/i.test(sentence)

@@ -1,0 +1,41 @@
+/** Words that make another thing of the value beside them. */
+
+import { cues } from './cues.ts'
+
+/** What makes another thing of the claim behind it: "four times 19", "a multiple of 12", "at most 40", "the reciprocal of 6". */
+const OPERATED = cues(
+  String.raw`
+    \b(?:times|twice|thrice|double|triple|half)\s*[$€£]?$
+    \b(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|multiples?) of\s*[$€£]?$
+    \b(?:factors?|powers?|roots?|squares?|cubes?|reciprocal|inverse|negative|opposite|complement|logarithm) of\s*[$€£]?$
+    \bfactorial of\s*[$€£]?$
+    \b(?:(?:divisible|multiplied|divided) by|sum of the first|(?:divisors?|fractions?|percent(?:age)?) of|plus)\s*[$€£]?$
+    \b(?:modulo|mod|than|at most|at least|exceeds?|exceeding|upwards? of|(?:short|shy) of|close to)\s*[$€£]?$
+    \b(?:neighbou?rhood of|almost|nearly|not|never|except|besides|neither|nor|over|under|below|above|beyond)\s*[$€£]?$
+    \b(?:any(?:thing|one)? but|every(?:thing|one)? but|all but|apart from|aside from)\s*[$€£]?$
+    \b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$
+    %\sof\s[$€£]?$
+    \b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$
+    \b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$`,
+)
+
+/** "older than Kim, who is 24": the number of another. */
+const COMPARED = /\bthan\s[^.,;\d]{1,60}, (?:who|which|whose)\s[^.,;\d]{1,40}$/i
+
+export const isOfAnother = (before: string): boolean => COMPARED.test(before.slice(-120))
+
+/** Whether the words before a claim make it a part of another thing. */
+export const isOperated = (before: string): boolean => OPERATED.test(before.slice(-40)) || isOfAnother(before)
+
+/** Words that make another thing of the number beside them. */
+const QUALIFIED = cues(
+  String.raw`
+    \b(?:other than|except|excluding|besides|anything but|all but|everything but|not|never|neither)\b
+    \b(?:(?:less|more|greater|fewer|larger|smaller|bigger|lower|higher) than|at (?:least|most)|up to|no more than)\b
+    \b(?:between|or (?:more|less|fewer|greater|larger|higher|lower)|multiple of|divisible by|times|if|unless|squared)\b
+    \b(?:cubed|factorial)\b|\d(?:st|nd|rd|th) [a-z]`,
+)
+
+/** Whether a candidate holds words that deny, compare or multiply: "All values except: 31". */
+export const isQualified = (text: string): boolean =>
+  text.length < 600 && /[a-z]{2}/i.test(text) && !text.includes('\\begin') && QUALIFIED.test(text.replace(/\\times/g, ''))
