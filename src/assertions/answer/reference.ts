@@ -1,7 +1,7 @@
 /** Reference answers, read once: all samples of a group, and all rules of one comparison, use the same reading. */
 
 import { type Choice, lettered, singleLetter } from './claims/choice.ts'
-import type { Expected } from './claims/statement.ts'
+import type { Expected } from './claims/expected.ts'
 import type { Answer } from './node.ts'
 import { readAnswer, readDecimalComma, readProblem } from './reading/read.ts'
 import { Recent } from './reading/recent.ts'

@@ -5,14 +5,16 @@
 
 import { LIMITS } from '../limits.ts'
 import { stripDelimiters } from '../reading/normalize.ts'
+import { answerBehind } from './answer-line.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
 import { isCase, isCaseDistinction, isImagined, isLimited } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { effectOf } from './corrections.ts'
+import type { Expected } from './expected.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
 import { isQualified } from './operations.ts'
 import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
-import { answerBehind, type Expected, lastStatement } from './statement.ts'
+import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
 
 export interface Claim {

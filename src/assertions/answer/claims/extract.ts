@@ -2,13 +2,12 @@
 
 import { LIMITS } from '../limits.ts'
 import { restoreCommands } from '../reading/normalize.ts'
+import { answerBehind } from './answer-line.ts'
 import { type Claim, finalClaim, withQualification } from './claims.ts'
+import type { Expected } from './expected.ts'
 import { withDollars, withoutDollars } from './formulas.ts'
 import { responseOf } from './response.ts'
-import { answerBehind, type Expected } from './statement.ts'
 import { SAID, type Status } from './status.ts'
-
-export type { Expected } from './statement.ts'
 
 /** How the answer is found. `whole`: the output is the answer. */
 export const EXTRACTIONS = ['auto', 'boxed', 'final-answer', 'whole'] as const

@@ -1,0 +1,83 @@
+/** What an answer line states, behind "the answer is" and the like. */
+
+import { isCaseDistinction } from './cases.ts'
+import { chosenLetter } from './choice.ts'
+import type { Expected } from './expected.ts'
+import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
+import { statedNumber } from './numbers.ts'
+import { copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
+import { firstLine, trimEnd, withoutAsides } from './sentences.ts'
+import { type Status, statusBefore, statusBehind } from './status.ts'
+
+/** What an answer line states. `direct`: the answer stands there and had not to be looked for. */
+export interface Line {
+  text: string
+  status: Status
+  direct: boolean
+}
+
+/** What says the same once more. */
+const APPOSITION = /,? \(?(?:i\.e\.|that is,|in other words|or equivalently)[ ,]/
+
+/** What leaves the answer open, or makes another thing of it. */
+const OPEN =
+  /^(?:not|never|either|at (?:least|most)|no (?:more|less|fewer) than|(?:more|less|greater|fewer|larger|smaller|bigger|lower|higher) than|between|one of|neither|none of|unknown|cannot|I (?:can(?:not|'t)?|do|am)|we can(?:not|'t)?|excluding|except|other than|any|some|every(?:thing)?)\b/i
+
+const UNCERTAIN = /^(?:perhaps|maybe|possibly|probably|likely|presumably|might|may|could|unclear|uncertain|unsure)\b/i
+
+/** The answer right behind a marker: in a formula, in a code block, or on the rest of the line or the next one. */
+export function answerBehind(rest: string, expected: Expected): Line | undefined {
+  // "### Answer", "**56** cm²"; "> 1/6" on a line of its own is quoted and no relation.
+  const plain = rest.replace(/^(\s{0,8}(?:\n\s{0,4}> )?)\*\*([^*\n]{1,200})\*\*/, '$1$2')
+  const text = plain.replace(/^[\s*_]{0,40}\n\s{0,4}> /, '').replace(/^[\s*_]{0,40}/, '')
+  if (/^(?:```|~~~)/.test(text)) {
+    const inside = leadingFence(text)
+    return inside === undefined || inside === '' ? undefined : answerBehind(inside, expected)
+  }
+  const math = leadingMath(text)
+  if (math && !/^\s*[-+*/=<>^,]?\s*(?:\$|\\[([])/.test(text.slice(math.end, math.end + 6))) {
+    const goesOn = /^\s*(?:,?\s*(?:and|or)\s|,\s*[-\d(])/.test(text.slice(math.end, math.end + 12))
+    if (!goesOn) return { text: math.content, status: statusBehind(firstSentence(text.slice(math.end))), direct: true }
+  }
+  const line = firstLine(joinLines(text.slice(0, FORMULA)) + text.slice(FORMULA))
+  return line === '' ? undefined : answerIn(line, expected)
+}
+
+const firstSentence = (text: string): string => firstLine(text).split(/[.!?]\s/)[0]
+
+/** From the line that states the answer to the answer in it. */
+export function answerIn(line: string, expected: Expected): Line {
+  const calm = expected.factorial || /\$\W*$/.test(line) ? line : line.replace(/(\d[\s*_]{0,4})!+[\s*_]{0,4}$/, '$1')
+  const head = /[.!?]\s+(?=[A-Z][a-z])/.exec(calm)
+  const first = head && isAnswer(trimEnd(calm.slice(0, head.index))) ? calm.slice(0, head.index) : calm
+  const whole = trimEnd(first.split(APPOSITION)[0]) || trimEnd(calm)
+  const own = trimEnd(calm.split(SENTENCE_END)[0])
+  const behind = (text: string): Status => statusBehind(firstSentence(calm.slice(calm.indexOf(text) + text.length)))
+  for (const text of expected.kind === 'choice' ? [whole, own, own.split(/, (?:an?|the) /)[0]] : []) {
+    if (chosenLetter(text) !== undefined) return { text, status: behind(text), direct: true }
+  }
+  if (UNCERTAIN.test(whole)) return { text: whole, status: 'hedged', direct: true }
+  if (TAKEN_BACK.test(own) && expected.kind !== 'text') return { text: whole, status: 'denied', direct: true }
+  if (isAnswer(whole)) return { text: whole, status: 'stated', direct: true }
+  if (isCaseDistinction(line) && expected.kind !== 'text') return { text: whole, status: 'conditional', direct: true }
+  if (expected.kind === 'text') return { text: own || whole, status: behind(own || whole), direct: false }
+  if (OPEN.test(whole))
+    return {
+      text: whole,
+      status: /^(?:not|never|cannot)\b/i.test(whole) ? 'denied' : /^(?:either|one of|unknown|I |we )/i.test(whole) ? 'hedged' : 'operation',
+      direct: true,
+    }
+  if (own !== '' && (isAnswer(own) || own.length <= 3)) return { text: own, status: behind(own), direct: true }
+  const sentence = trimEnd(withoutAsides(own))
+  if (sentence !== own && isAnswer(sentence)) return { text: sentence, status: 'stated', direct: true }
+  const found = /(?:\$|\\[)\]])$/.test(sentence) ? lastMath(sentence) : undefined
+  const text = found ?? copula(sentence)?.text ?? lastMath(sentence) ?? statedNumber(sentence)?.text
+  return text === undefined
+    ? { text: own || whole, status: /\d/.test(own) ? 'operation' : 'stated', direct: false }
+    : {
+        text,
+        status:
+          ([statusBefore(sentence.slice(0, sentence.indexOf(text))), behind(text)] as const).find((one) => one !== 'stated') ?? 'stated',
+        direct: false,
+      }
+}

@@ -1,0 +1,10 @@
+/** What finding the answer has to know of the reference. */
+
+/** Of the reference only its kind matters here: boxes are joined for a list, a letter or words count for a choice or a text. */
+export interface Expected {
+  kind: 'list' | 'choice' | 'text' | 'other'
+  /** The reference holds an exclamation mark, so that one behind a number is more than joy. */
+  factorial: boolean
+  /** The reference is yes or no. */
+  polar?: boolean
+}

@@ -1,0 +1,97 @@
+/** What stands behind the last verb or = of a sentence: a value, the values of a letter, a ratio, a list, points, a relation. */
+
+import { isAnswer } from './formulas.ts'
+import { type Found, resultAt } from './numbers.ts'
+import { trimEnd } from './sentences.ts'
+import { deniesItself } from './status.ts'
+
+/** What ends the answer inside its sentence. */
+export const SENTENCE_END =
+  /[.!?](?=\s|$)|,? but |,? because |,? since |,? which |; |, (?:so|not|it|as|or (?:about|approximately|exactly|equivalently)|i\.e|e\.g|half|one less|one more|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
+
+export const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
+
+const COPULAS = [' is ', ' are ', ' equals ', "'s ", '’s ', '=', ': ', ' get ', ' gives ', ' obtain ', ' be ']
+
+/** "by x = 7 as well as by x = 3": the values of one letter. */
+export const ROOTS =
+  /(?<!\w)([a-z])\s?=\s?([^\s,;]{1,30})(?:, \1\s?=\s?[^\s,;]{1,30}){0,8}(?:,? (?:and|or|as well as)(?: (?:likewise|also|else|by|for|at|when)){0,2} \1\s?=\s?[^\s,;]{1,30})(?!.{0,300}\b\1\s?=)/i
+
+/** "AB : BC = 4 : 3", "the ratio is 5 : 2" */
+const RATIO =
+  /(?:[A-Za-z]{1,3}\s?:\s?[A-Za-z]{1,3}\s?=|\bratio(?:\s[^\d.:]{1,40})?\s(?:is|equals|=))\s?(\d[\d.]{0,9}(?:\s?:\s?\d[\d.]{0,9}){1,3})\.?$/
+
+/** "the 22nd term of the sequence" answers which one. */
+const PLACE =
+  /^the (\d{1,9})(?:st|nd|rd|th) (?:term|number|place|position|element|digit|row|column|day|month|year|century|person|student|house|floor)(?: (?:of|in) (?:the|this) [a-z]{1,12})?$/i
+
+/** "The curves meet at (0, 0) and (1, 1)." */
+const POINTS = /(?:\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)(?:,? and |, )){1,12}\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)$/
+
+/** A form that says more than the value behind its last verb. */
+function formIn(text: string): Found | undefined {
+  const points = POINTS.exec(text)
+  if (points && isAnswer(points[0])) return { text: points[0], at: points.index }
+  const roots = rootsIn(text)
+  if (roots) return roots
+  const ratio = RATIO.exec(text)
+  return ratio ? { text: ratio[1], at: text.length - ratio[0].length } : undefined
+}
+
+export function rootsIn(text: string): Found | undefined {
+  const roots = ROOTS.exec(text)
+  if (roots) {
+    const values = [...roots[0].matchAll(/=\s?([^\s,;]{1,30})/g)].map(([, value]) => `${roots[1]} = ${trimEnd(value)}`)
+    const said = values.join(' or ')
+    if (isAnswer(said) && !deniesItself(text.slice(roots.index))) return { text: said, at: roots.index }
+  }
+  return undefined
+}
+
+/** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
+export function copula(sentence: string): Found | undefined {
+  const text = sentence.slice(-1000)
+  const shift = sentence.length - text.length
+  const whole = formIn(trimEnd(text)) ?? listBehind(text)
+  if (whole) return { ...whole, at: whole.at + shift }
+  const found = COPULAS.map((word) => ({ word, at: text.lastIndexOf(word) })).filter(({ at }) => at >= 0)
+  for (const { word, at } of found.sort((a, b) => b.at - a.at)) {
+    const rest = trimEnd(text.slice(at + word.length))
+    const placedAt = shift + at + word.length
+    if (word === '=' && /^[a-z]$/i.test(rest)) {
+      const value = trimEnd(text.slice(0, at).slice(text.slice(0, at).trimEnd().lastIndexOf(' ') + 1))
+      if (/\d/.test(value) && isAnswer(value)) return { text: value, at: shift }
+    }
+    const start = trimEnd(rest.split(SENTENCE_END)[0])
+    const relation = trimEnd(text.slice(at + word.length).split(/ is | as /)[0])
+    const place = PLACE.exec(rest)
+    if (place) return { text: place[1], at: placedAt }
+    for (const said of [rest, start, relation]) if (said !== '' && isAnswer(said)) return { text: said, at: placedAt }
+    const result = word === '=' && !TAKEN_BACK.test(text) ? resultAt(text, at) : undefined
+    if (result !== undefined) return { text: result, at: placedAt }
+  }
+  return relationIn(text, shift)
+}
+
+/** Several values behind one verb: "the solutions are y = 1 and y = -6". */
+function listBehind(text: string): Found | undefined {
+  const verb = [
+    ...text.matchAll(
+      /(?:^|\s)(?:is|are|get|gives|obtain|so|thus|hence|therefore|has|have|be|(?:solutions|roots|zeros|values)(?=[,:])),?:?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
+    ),
+  ]
+  for (const { index, 0: word } of verb.slice(-3).reverse()) {
+    const rest = trimEnd(text.slice(index + word.length))
+    if (/[=\d]\S{0,40}(?:\s(?:and|or)|,)\s\S/.test(rest) && isAnswer(rest)) return { text: rest, at: index + word.length }
+  }
+  return undefined
+}
+
+/** "We find that x < 3" or "Thus x <= 2 is our answer". */
+function relationIn(text: string, shift: number): Found | undefined {
+  const match =
+    /(?:^|\s)[*(]{0,3}([a-zA-Z]\w{0,5}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{0,59}[^\s.,;:*](?:\sand\s[a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?)\s{0,3}[^\s]{1,60})?)(?=[.,;:*]{0,3}(?:\s|$))(?!\s{1,3}[-+*/=])/.exec(
+      text,
+    )
+  return match && isAnswer(match[1]) ? { text: match[1], at: shift + match.index } : undefined
+}

@@ -1,0 +1,89 @@
+/** The value that a sentence states: a formula, a choice, what stands behind its verb, or its number. */
+
+import { numberInWords } from '../reading/words.ts'
+import { chosenIn, lastLetter } from './chosen.ts'
+import type { Expected } from './expected.ts'
+import { FORMULA, lastMath } from './formulas.ts'
+import { namedValues } from './named.ts'
+import { type Found, statedNumber, statement } from './numbers.ts'
+import { copula, rootsIn } from './predicates.ts'
+import { trimEnd } from './sentences.ts'
+
+/** What comes before a word that a sentence states. */
+const SAYS = / (?:is|are|was|were|(?:land|lands|falls|fall|arrive|arrives) (?:on|at)|back to) /g
+
+type Placed = Found & { where: string }
+
+const placed = (found: Found | undefined, where: string): Placed | undefined => found && { ...found, where }
+
+/** The last formula, the chosen letter, the last "= X" or "is X", the last number: the first of these that is there. */
+export function valueIn(whole: string, expected: Expected): Placed | undefined {
+  const named = expected.kind === 'list' ? namedValues(whole) : undefined
+  if (named) return { ...named, where: 'last line' }
+  const sentence = statement(whole)
+  const shift = whole.indexOf(sentence)
+  const math = lastMath(sentence)
+  if (math !== undefined) {
+    const at = Math.max(0, whole.lastIndexOf(math.trim()))
+    // "From $x^2 - 16 = 0$ we get x = 4 or x = -4."
+    const behind = at + math.trim().length
+    const roots = rootsIn(whole.slice(behind))
+    return roots ? { ...roots, at: behind + roots.at, where: 'last line' } : { text: math.trim(), at, where: 'formula at the end' }
+  }
+  const moved = (found: Placed | undefined): Placed | undefined => found && { ...found, at: found.at + shift }
+  const letter = expected.kind === 'choice' || expected.kind === 'list' ? chosenIn(whole, expected.kind === 'list') : undefined
+  if (letter) return { ...letter, where: 'choice in the last line' }
+  if (expected.kind === 'text') {
+    const at = Math.max(0, ...[...sentence.slice(-FORMULA).matchAll(SAYS)].map(({ index, 0: word }) => index + word.length))
+    return moved({
+      text: trimEnd(sentence.slice(-FORMULA).slice(at)).replace(/^[*_]{1,3}/, ''),
+      at: Math.max(0, sentence.length - FORMULA) + at,
+      where: 'last line',
+    })
+  }
+  const said = placed(copula(sentence), 'last line')
+  if (said) return moved(said)
+  return moved(placed(lastLetter(sentence), 'last word') ?? numberIn(sentence, 'last number') ?? spelledIn(sentence))
+}
+
+const NUMERAL =
+  '(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen)'
+
+const SPELLED = new RegExp(`\\b${NUMERAL}(?:(?:[\\s-]|\\sand\\s)${NUMERAL}){0,8}\\b`, 'gi')
+
+/** The only number of a sentence, in words: "There are seven characters." */
+function spelledIn(sentence: string): Placed | undefined {
+  if (sentence.length > SPELLED_IN || /\d/.test(sentence)) return undefined
+  const [run, ...others] = sentence.matchAll(SPELLED)
+  const value = run && others.length === 0 ? wholeInWords(run[0].toLowerCase()) : undefined
+  if (value === undefined) return undefined
+  const before = sentence.slice(0, run.index)
+  if (!PREDICATE.test(before) && !(value > INCIDENTAL && OWNS.test(before))) return undefined
+  return numberIn(before + value + sentence.slice(run.index + run[0].length), 'number in words')
+}
+
+/** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
+const PREDICATE =
+  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:)\s(?:exactly |only |just )?\**$/i
+
+/** What is told of who has so many: "the village has fifteen hundred inhabitants". Small numbers, "she has two brothers", say it in passing. */
+const OWNS =
+  /\b(?:has|have|had|holds?|contains?|needs?|buys?|bought|sells?|sold|makes?|made|earns?|earned|saves?|saved|pays?|paid|spends?|spent|gets?|got|eats?|ate|collect(?:s|ed)|bak(?:es|ed)|plant(?:s|ed))\s(?:exactly |only |just |a total of )?$/i
+
+const INCIDENTAL = 12n
+
+/** The whole number that words spell, dozens too. */
+function wholeInWords(words: string): bigint | undefined {
+  const [, times, dozen] = /^(.*?)[\s-]?(dozen)?$/.exec(words)!
+  const value = times === '' ? 1n : numberInWords(times)
+  return value === undefined ? undefined : value * (dozen === undefined ? 1n : 12n)
+}
+
+/** A longer sentence is not searched for words. */
+const SPELLED_IN = 400
+
+export function numberIn(text: string, where: string): Placed | undefined {
+  const number = statedNumber(text)
+  // A bare row of numbers states none.
+  return number === undefined || /\d[\s,;.]+$/.test(text.slice(-2000, text.lastIndexOf(number.text))) ? undefined : { ...number, where }
+}
