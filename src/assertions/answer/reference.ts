@@ -3,7 +3,8 @@
 import { type Choice, lettered, singleLetter } from './claims/choice.ts'
 import type { Expected } from './claims/expected.ts'
 import type { Answer } from './node.ts'
-import { readAnswer, readDecimalComma, readProblem } from './reading/read.ts'
+import { readProblem } from './reading/problem.ts'
+import { readAnswer, readDecimalComma } from './reading/read.ts'
 import { Recent } from './reading/recent.ts'
 
 /** How many references are kept read. */

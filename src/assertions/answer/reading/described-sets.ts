@@ -2,10 +2,8 @@
 
 import type { Answer } from '../node.ts'
 import { type Exact, exactValue } from '../numeric/exact.ts'
-import { isSign, split } from './scan.ts'
+import { isSign, type Read, split } from './scan.ts'
 import type { Token } from './tokens.ts'
-
-type Read = (tokens: readonly Token[]) => Answer
 
 /** A set of more integers is not listed. */
 const LISTED = 100

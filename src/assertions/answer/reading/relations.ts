@@ -1,10 +1,8 @@
 /** Reading statements: relations with their signs, and what connectives make of them. */
 
 import { type Answer, BLANK, type LogicOp, type RelationOp } from '../node.ts'
-import { isSign, split } from './scan.ts'
+import { isSign, type Read, split } from './scan.ts'
 import type { Token } from './tokens.ts'
-
-type Read = (tokens: readonly Token[]) => Answer
 
 const OPS: Readonly<Record<string, RelationOp>> = {
   '=': '=',

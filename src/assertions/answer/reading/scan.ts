@@ -1,5 +1,6 @@
 /** Lists of tokens: brackets, splitting, spelling. */
 
+import type { Answer } from '../node.ts'
 import type { Token } from './tokens.ts'
 
 const OPENING = new Set(['(', '[', '{', '\\{', '\\lfloor', '\\lceil'])
@@ -58,3 +59,6 @@ export function matching(tokens: readonly Token[]): number {
   }
   return -1
 }
+
+/** Reads the tokens of a part of an answer. */
+export type Read = (tokens: readonly Token[]) => Answer

@@ -1,0 +1,70 @@
+/** Matrices: their rows, and sums, multiples, products, powers and transposes of them. */
+
+import type { Answer } from '../node.ts'
+import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, scaleMatrix, transpose } from '../numeric/matrix.ts'
+import { isSign, matching, type Read, split } from './scan.ts'
+import type { Token } from './tokens.ts'
+
+const MATRICES = /^\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}$/
+
+export function readMatrix(tokens: readonly Token[], key: string, read: Read): Answer | undefined {
+  if (!MATRICES.test(tokens[0].text) || matching(tokens) !== tokens.length - 1) return undefined
+  const rows = split(tokens.slice(1, -1), ({ text }) => text === '\\\\')?.parts ?? [tokens.slice(1, -1)]
+  const cells = rows
+    .filter((row) => row.length > 0)
+    .map((row) => (split(row, ({ text }) => text === '&')?.parts ?? [row]).map((cell) => read(cell)))
+  return { kind: 'matrix', rows: cells, key }
+}
+
+/** Matrices with + and − between them, scalars before them, powers and transposes behind them. */
+export function readMatrixSum(tokens: readonly Token[], key: string, read: Read): Answer | undefined {
+  if (!tokens.some(({ text }) => MATRICES.test(text))) return undefined
+  const found = split(tokens, ({ text }) => text === '+' || text === '-')
+  const parts = found?.parts ?? [[...tokens]]
+  const signs = ['+', ...(found?.signs ?? [])]
+  let sum: Matrix | undefined
+  for (const [i, part] of parts.entries()) {
+    if (part.length === 0 && i === 0) continue
+    const term = readMatrixTerm(part, read)
+    if (!term) return undefined
+    const sign = signs[i] === '-' ? '-' : '+'
+    sum = sum ? addMatrices(sum, term, sign) : sign === '-' ? scaleMatrix(MINUS_ONE, term) : term
+    if (!sum) return undefined
+  }
+  return sum && { ...sum, key }
+}
+
+/** [scalar] matrix [^T or ^n] matrix … */
+function readMatrixTerm(tokens: readonly Token[], read: Read): Matrix | undefined {
+  const begin = tokens.findIndex(({ text }) => MATRICES.test(text))
+  const wrapped = begin > 0 && (isSign(tokens[begin - 1], '(') || isSign(tokens[begin - 1], '['))
+  let at = wrapped ? begin - 1 : begin
+  if (begin < 0) return undefined
+  let scalar = tokens.slice(0, at)
+  if (isSign(scalar.at(-1), '*')) scalar = scalar.slice(0, -1)
+  let product: Matrix | undefined
+  while (at < tokens.length) {
+    if (product && isSign(tokens[at], '*')) at++
+    const length = matching(tokens.slice(at)) + 1
+    if (length <= 0) return undefined
+    const block = tokens.slice(at, at + length)
+    let factor: Matrix | undefined
+    const inner = block[0].text.startsWith('\\begin') ? block : block.slice(1, -1)
+    const inside = inner.length > 0 ? readMatrix(inner, '', read) : undefined
+    if (inside?.kind === 'matrix') factor = inside
+    at += length
+    if (factor && isSign(tokens[at], '^')) {
+      const braced = isSign(tokens[at + 1], '{') && isSign(tokens[at + 3], '}')
+      const exponent = tokens[at + (braced ? 2 : 1)]
+      at += braced ? 4 : 2
+      if (exponent?.text === 'T' || exponent?.text === '\\top') factor = transpose(factor)
+      else factor = exponent?.kind === 'number' && /^\d$/.test(exponent.text) ? matrixPower(factor, Number(exponent.text)) : undefined
+    }
+    if (!factor) return undefined
+    product = product ? multiplyMatrices(product, factor) : factor
+    if (!product) return undefined
+  }
+  if (!product || scalar.length === 0) return product
+  const factor = read(scalar)
+  return factor.kind === 'expression' ? scaleMatrix(factor.node, product) : undefined
+}
