@@ -16,6 +16,7 @@ import { loadProblems } from './load.ts'
 import { DataError, excerpt, type Problem } from './problem.ts'
 import { select } from './selection.ts'
 import { type SetName, setNamed } from './sets.ts'
+import { traceForms, workedTraces } from './worked.ts'
 
 /** The part of promptfoo's TestCase that the suites use. */
 export interface ProblemTest {
@@ -41,7 +42,11 @@ export type Loader = (config?: ConfigObject) => Promise<ProblemTest[]>
 const KEYS = ['count', 'seed', 'level', 'subject', 'exclude', 'solution', 'strict']
 
 /** Rows of a set: selected, decontaminated, as promptfoo tests. Throws DataError and ConfigError. */
-export async function problemTests(name: SetName, raw: ConfigObject = {}): Promise<ProblemTest[]> {
+export async function problemTests(
+  name: SetName,
+  raw: ConfigObject = {},
+  prepare: (problems: Problem[]) => Problem[] = usableIfTraced,
+): Promise<ProblemTest[]> {
   const where = `the loader config of ${name}`
   // promptfoo adds the folder of the YAML file.
   const { basePath: _, ...config } = readObject(raw, where)
@@ -57,10 +62,14 @@ export async function problemTests(name: SetName, raw: ConfigObject = {}): Promi
   const others = listOf(config, 'exclude', where, String, () => true)?.map((other) => setNamed(other).name) ?? []
   let problems = await loadProblems(name, { strict })
   for (const other of others) problems = await without(problems, name, other, strict)
-  if (problems.some(({ trace }) => trace !== undefined)) problems = usableTraces(problems)
-  const chosen = select(problems, selection, name)
+  const chosen = select(prepare(problems), selection, name)
   if (chosen.length === 0) throw new DataError(`No problem of ${name} is left. Got ${excerpt(config)}. Ask for less.`)
   return chosen.map((problem) => toTest(problem, name, withSolution))
+}
+
+/** Of a set of trajectories those that are well-formed. */
+function usableIfTraced(problems: Problem[]): Problem[] {
+  return problems.some(({ trace }) => trace !== undefined) ? usableTraces(problems) : problems
 }
 
 /** Problems that do not occur in `other`; what is left out is said. */
@@ -133,5 +142,18 @@ export const aime25: Loader = loader('aime25')
 export const dapoTrain: Loader = loader('dapo-train')
 /** Cold-start trajectories with parallel blocks, in `trace`; those that are not well-formed are left out. */
 export const parallelGsm8k: Loader = loader('parallel-gsm8k')
+
+/**
+ * GSM8K train with responses made of its worked solutions, in `trace`. Two keys more: `form` (parallel, with one block of two paths, or sequential)
+ * and `maxSteps`, the most calculations of a problem.
+ */
+export const gsm8kWorked: Loader = async (raw = {}) => {
+  const where = 'the loader config of gsm8kWorked'
+  const { form = 'parallel', maxSteps, ...config } = readObject(raw, where)
+  const asked = traceForms.find((one) => one === form)
+  if (asked === undefined) throw new DataError(`"form" in ${where} must be ${traceForms.join(' or ')}. Got ${excerpt(form)}.`)
+  const most = readInt({ maxSteps }, 'maxSteps', undefined, where, { min: 1 })
+  return problemTests('gsm8k-train', config, (problems) => workedTraces(problems, asked, most))
+}
 
 export { passedResponses } from './teacher.ts'

@@ -227,11 +227,13 @@ function fillModel({ checkpoint, init, attention }: z.output<typeof model>, fold
   }
 }
 
-/** "{{ env.NAME }}" stands for that variable, as in the promptfoo configs beside the training file. */
+/** `{{ env.NAME }}` and `{{ env.NAME | default("other", true) }}`, as in the promptfoo configs beside the training file. */
+const ENVIRONMENT = /^\{\{\s*env\.(\w+)\s*(?:\|\s*default\((?:"([^"]+)"|'([^']+)')\s*,\s*true\s*\)\s*)?\}\}$/
+
 function fromEnvironment(checkpoint: string, where: string): string {
-  const name = /^\{\{\s*env\.(\w+)\s*\}\}$/.exec(checkpoint)?.[1]
+  const [, name, double, single] = ENVIRONMENT.exec(checkpoint) ?? []
   if (!name) return checkpoint
-  const value = process.env[name]
+  const value = process.env[name] || double || single
   if (value) return value
   throw new ConfigError(`"checkpoint" in ${where} needs the environment variable ${name}, which is not set. Set it to a checkpoint folder.`)
 }

@@ -21,14 +21,14 @@ interface Test {
   vars: object
 }
 
-/** A data folder with one row more, the first with the marker in every text. */
-function withMarker(name: SetName): void {
+/** A data folder with one row more, the first with the marker in every text but those of `keep`. */
+function withMarker(name: SetName, keep: readonly string[] = []): void {
   const { file } = setNamed(name)
   const lines = readFileSync(sharedPath(`data/${file}`)!, 'utf8').trimEnd()
   const { id, problem, answer, subject, solution, trace } = JSON.parse(lines.split('\n', 1)[0])
   const texts = { id, problem, answer, subject, solution }
   const marked = Object.fromEntries(
-    Object.entries(texts).flatMap(([key, text]) => (text === undefined ? [] : [[key, `${text} ${marker}`]])),
+    Object.entries(texts).flatMap(([key, text]) => (text === undefined ? [] : [[key, keep.includes(key) ? text : `${text} ${marker}`]])),
   )
   // A trace that is not well-formed is left out.
   const row = { ...marked, ...(trace && { trace: trace.replace('<Path>', `<Path>${marker}`) }) }
@@ -38,8 +38,8 @@ function withMarker(name: SetName): void {
   vi.stubEnv('PR1_DATA', data)
 }
 
-const of = (name: SetName, load: loaders.Loader) => async () => {
-  withMarker(name)
+const of = (name: SetName, load: loaders.Loader, keep?: string[]) => async () => {
+  withMarker(name, keep)
   return { tests: await load({}), chosen: 'selection' in setNamed(name) }
 }
 
@@ -54,6 +54,7 @@ const LOADERS: Record<string, () => Promise<{ tests: Test[]; chosen?: boolean }>
   aime25: of('aime25', loaders.aime25),
   dapoTrain: of('dapo-train', loaders.dapoTrain),
   parallelGsm8k: of('parallel-gsm8k', loaders.parallelGsm8k),
+  gsm8kWorked: of('gsm8k-train', loaders.gsm8kWorked, ['answer']), // what is no number is left out
   problems: of('aime26', () => loaders.problems({ set: 'aime26' })),
   problemTests: of('aime24', () => loaders.problemTests('aime24', { solution: true })),
   toTest: async () => {
