@@ -1,16 +1,17 @@
 import path from 'node:path'
-import { Template } from '@huggingface/jinja'
+import type { Template } from '@huggingface/jinja'
 import { CheckpointError } from '../errors.ts'
 import { chatTemplateFile, isObject, type JsonObject, own, readJsonIfPresent, readTextIfPresent, tokenizerConfigFile } from './files.ts'
 import { within } from './foreign.ts'
+import { defaultDate } from './jinja/date.ts'
+import { parseTemplate, renderTemplate, type TemplateBudget } from './jinja/render.ts'
 import { problem, show } from './problem.ts'
-import { runTemplate, type TemplateBudget } from './template-run.ts'
 import { specialTokensIn } from './tokenizer.ts'
 
 /**
  * The Jinja template that turns chat messages into the text a model was trained on: the file `chat_template.jinja`, else
  * `chat_template` in `tokenizer_config.json` (a string, or a list of named ones, of which `default` is taken). What
- * it may take is bounded (template-run.ts, foreign.ts).
+ * it may take is bounded (jinja/evaluate.ts, foreign.ts).
  */
 
 export interface ChatMessage {
@@ -23,6 +24,8 @@ export interface RenderOptions {
   addGenerationPrompt?: boolean
   /** More variables of the template, e.g. `enable_thinking`. */
   variables?: Readonly<Record<string, unknown>>
+  /** The day that `strftime_now` tells, YYYY-MM-DD. Default: {@link defaultDate}. */
+  date?: string
   /** Default: enough for every template that is known. */
   budget?: TemplateBudget
   /** Of one try. Default 3 s. */
@@ -46,6 +49,11 @@ export class ChatTemplate {
     this.#specialTokens = specialTokens
   }
 
+  /** Whether it asks for the day. */
+  get dated(): boolean {
+    return this.source.includes('strftime_now')
+  }
+
   /**
    * The template of a folder; undefined when it has none. It is compiled at the first `render`: a model whose template
    * cannot be used can still be prompted without one.
@@ -62,28 +70,30 @@ export class ChatTemplate {
   }
 
   /**
-   * The text of a conversation. Variables are those of transformers' `apply_chat_template`: messages, add_generation_prompt,
-   * and the special tokens (`bos_token`, …); `raise_exception` and `strftime_now` can be called.
+   * The text of a conversation. Variables are those of transformers' `apply_chat_template`: messages, add_generation_prompt, tools and
+   * documents (None), and the special tokens (`bos_token`, …); `raise_exception` and `strftime_now` can be called.
    * @throws CheckpointError when the template does not parse, refuses the messages, or takes more than its budget
    */
   render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
-    const { addGenerationPrompt = true, variables = {}, budget, timeoutMs = defaultTimeoutMs } = options
+    const { addGenerationPrompt = true, variables = {}, date = defaultDate, budget, timeoutMs = defaultTimeoutMs } = options
     if (this.source.length > longestSource)
       throw problem({ file: this.file }, `a template of at most ${longestSource} characters`, `${this.source.length}`)
     try {
-      this.#template ??= within(timeoutMs, () => new Template(pythonLines(this.source)))
+      this.#template ??= within(timeoutMs, () => parseTemplate(this.source))
     } catch (error) {
       throw problem({ file: this.file }, 'a Jinja template', `one that does not parse (${message(error)})`)
     }
     const template = this.#template
     const given = {
       ...this.#specialTokens,
+      tools: null,
+      documents: null,
       ...variables,
       messages: messages.map(({ role, content }) => ({ role, content })),
       add_generation_prompt: addGenerationPrompt,
     }
     try {
-      return within(timeoutMs, () => runTemplate(template, given, budget))
+      return within(timeoutMs, () => renderTemplate(template, given, date, budget))
     } catch (error) {
       const roles = messages.map(({ role }) => role).join(', ')
       throw new CheckpointError(
@@ -92,11 +102,6 @@ export class ChatTemplate {
       )
     }
   }
-}
-
-/** Python's Jinja ends every line of a template by a line feed, however the file ends it. The texts of messages stay as they are. */
-function pythonLines(source: string): string {
-  return source.replace(/\r\n?/g, '\n')
 }
 
 function message(error: unknown): string {

@@ -2,7 +2,7 @@ import { type Context, createContext, Script } from 'node:vm'
 
 /**
  * A checkpoint brings code of its own: a chat template, and rules with regular expressions. It runs in this thread, so V8 ends it
- * after a time, whatever it is doing. Its memory is bounded by what it may make: a template counts it (template-run.ts), and rules make
+ * after a time, whatever it is doing. Its memory is bounded by what it may make: a template counts it (jinja/evaluate.ts), and rules make
  * of a text at most so many times its length (tokenizer-rules.ts). A worker with a limit of its own would hold a second copy of a large
  * vocabulary, and every call would have to wait for another thread.
  */

@@ -62,7 +62,7 @@ describe('ChatTemplate', () => {
   })
 
   it('passes further variables on', () => {
-    expect(new ChatTemplate('{{ enable_thinking }}').render([], { variables: { enable_thinking: false } })).toBe('false')
+    expect(new ChatTemplate('{{ enable_thinking }}').render([], { variables: { enable_thinking: false } })).toBe('False')
   })
 
   it.each([
@@ -101,7 +101,7 @@ describe('ChatTemplate', () => {
     const loop = '{% for a in range(40) %}{% for b in range(40) %}{{ a }}{% endfor %}{% endfor %}'
     const small = { steps: 1000, size: 1500, output: 100 }
     it.each([
-      ['steps', loop, { ...small, size: 1e6 }, 'more than 1,000 steps'],
+      ['steps', loop, { ...small, size: 1e6, output: 1e6 }, 'more than 1,000 steps'],
       [
         'text on the way',
         '{% set ns = namespace(t="abcdefgh") %}{% for i in range(20) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}',
