@@ -25,6 +25,9 @@ export interface GgufTokenizer {
 const types = { unknown: 2, control: 3, userDefined: 4 }
 const specialTypes: readonly number[] = Object.values(types)
 
+/** The longest known is a run of 256 spaces. */
+const longestToken = 1024
+
 const keyOf = (name: string) => `tokenizer.ggml.${name}`
 
 interface Vocabulary {
@@ -97,6 +100,8 @@ function readVocabulary(metadata: GgufMetadata, vocabRows: number): Vocabulary {
   const ids = new Map<string, number>()
   for (const [id, token] of tokens.entries()) {
     if (token === undefined) continue
+    if (token.length > longestToken)
+      throw problem({ file: metadata.file, key: `${key}[${id}]` }, `a token of at most ${longestToken} characters`, `${token.length}`)
     const other = ids.get(token)
     if (other !== undefined) throw problem({ file: metadata.file, key }, 'every token once', `${show(token)} at ${other} and ${id}`)
     ids.set(token, id)
