@@ -21,8 +21,9 @@ export function checkpointPlace(value: string, base: string): string {
   return modelId(value) === undefined || existsSync(folder) ? folder : value
 }
 
-/** Undefined for a path: more than one slash, or `.`, `~` or `/` at its beginning. */
+/** Undefined for a path: more than one slash, `.`, `~` or `/` at its beginning, or `.gguf` at its end. */
 export function modelId(value: string): ModelId | undefined {
+  if (/\.gguf$/i.test(value)) return undefined
   const [, name, revision = 'main'] = /^(\w[\w.-]*\/\w[\w.-]*)(?:@(\w[\w./-]*))?$/.exec(value) ?? []
   return name === undefined || revision.split('/').includes('..') ? undefined : { name, revision }
 }

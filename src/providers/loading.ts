@@ -22,13 +22,19 @@ export function withLoadingBar<C extends Loadable>(checkpoint: C, options: Parti
         let done = 0
         bar.update(0)
         const reader = await weights.open()
+        const counted = <T>(name: string, data: T): T => {
+          done += counts.get(name) ?? 0
+          bar.update(done)
+          return data
+        }
         return {
-          async read(name) {
-            const data = await reader.read(name)
-            done += counts.get(name) ?? 0
-            bar.update(done)
-            return data
-          },
+          read: async (name) => counted(name, await reader.read(name)),
+          ...(reader.readBlocks && {
+            readBlocks: async (name: string) => {
+              const blocks = await reader.readBlocks?.(name)
+              return blocks && counted(name, blocks)
+            },
+          }),
           close() {
             bar.stop()
             return reader.close()

@@ -67,7 +67,8 @@ describe('what names a model of the hub', () => {
   it('is owner/name with or without a revision, where no such folder is there', () => {
     expect(modelId('Qwen/Qwen3-0.6B')).toEqual({ name: 'Qwen/Qwen3-0.6B', revision: 'main' })
     expect(modelId('a/b@refs/pr/1')).toEqual({ name: 'a/b', revision: 'refs/pr/1' })
-    for (const place of ['model', './a/b', '../b', '~/b', '/a/b', 'a/b/c', 'a/b@../../x', 'a/.b']) expect(modelId(place)).toBeUndefined()
+    for (const place of ['model', './a/b', '../b', '~/b', '/a/b', 'a/b/c', 'a/b@../../x', 'a/.b', 'a/b.gguf'])
+      expect(modelId(place)).toBeUndefined()
     mkdirSync(path.join(root, 'runs', 'final'), { recursive: true })
     expect(checkpointPlace('runs/final', root)).toBe(path.join(root, 'runs', 'final'))
     expect(checkpointPlace('runs/other', root)).toBe('runs/other')

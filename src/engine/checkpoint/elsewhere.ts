@@ -1,4 +1,4 @@
-/** What a `checkpoint` is where it is not a Hugging Face folder, and what to do with it today. */
+/** What a `checkpoint` is where it is neither a Hugging Face folder nor a GGUF file, and what to do with it today. */
 
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
@@ -8,18 +8,17 @@ import { configFile, fileProblem, statFile } from './files.ts'
 import { errorCode } from './problem.ts'
 
 const POINT =
-  'Point "checkpoint" at a Hugging Face folder, relative to the config file, name a model of the hub (owner/name), or train one: npx pr1-train -c train.yaml.'
+  'Point "checkpoint" at a Hugging Face folder or a GGUF file, relative to the config file, name a model of the hub (owner/name), or train one: npx pr1-train -c train.yaml.'
 
 /** The folder holds no config.json, or is no folder, or is not there: the error says what it is and how to come from there to a checkpoint. */
 export function noCheckpoint(place: string): CheckpointError {
   const { what, next } = describe(place)
-  return new CheckpointError(`No checkpoint at ${place}: expected a Hugging Face folder, found ${what}. ${next}`)
+  return new CheckpointError(`No checkpoint at ${place}: expected a Hugging Face folder or a GGUF file, found ${what}. ${next}`)
 }
 
 /** What stands in a folder in the place of safetensors, and the next step. */
 export function otherWeights(folder: string): { what: string; next: string } | undefined {
   const names = namesIn(folder)
-  const gguf = names.find((name) => /\.gguf$/i.test(name))
   if (names.includes('adapter_config.json')) {
     const merge = python(
       'from peft import AutoPeftModelForCausalLM as P; P.from_pretrained(a[1]).merge_and_unload().save_pretrained(a[2])',
@@ -28,7 +27,6 @@ export function otherWeights(folder: string): { what: string; next: string } | u
     const next = `Merge it into its base model (pip install peft): ${merge} Then copy tokenizer.json and tokenizer_config.json of the base model into the new folder.`
     return { what: 'a LoRA adapter without the weights of its base model, which is not read yet', next }
   }
-  if (gguf) return { what: `GGUF only (${gguf}), which is not read yet`, next: convertGguf(path.join(folder, gguf)) }
   const bin = names.find((name) => /\.(bin|pt|pth)$/i.test(name))
   if (!bin) return undefined
   const convert = python('from transformers import AutoModelForCausalLM as M; M.from_pretrained(a[1]).save_pretrained(a[1])', [folder])
@@ -49,21 +47,11 @@ function describe(place: string): { what: string; next: string } {
     return { what: 'no such file or folder', next: near === undefined ? POINT : `Did you mean ${near}?` }
   }
   const folder = path.dirname(place)
-  if (/\.gguf$/i.test(place)) return { what: 'a GGUF file, which is not read yet', next: convertGguf(place) }
   if (/\.safetensors(\.index\.json)?$/i.test(place) || path.basename(place) === configFile) {
     const what = namesIn(folder).includes(configFile) ? 'a file of a checkpoint' : `weights without a ${configFile} beside them`
     return { what, next: `Name the folder that holds ${configFile}, tokenizer.json and the weights: checkpoint: ${folder}` }
   }
   return { what: 'a file', next: POINT }
-}
-
-function convertGguf(file: string): string {
-  const folder = file.replace(/\.gguf$/i, '')
-  const code =
-    'from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; ' +
-    '[c.from_pretrained(a[1], gguf_file=a[2]).save_pretrained(a[3]) for c in (M, T)]'
-  const convert = python(code, [path.dirname(file), path.basename(file), folder])
-  return `Write it as safetensors (pip install transformers gguf torch): ${convert}`
 }
 
 /** A command for a shell. Paths are arguments, never part of the code. */

@@ -1,4 +1,6 @@
 import path from 'node:path'
+import { ggufFiles } from '../gguf/files.ts'
+import { openGguf } from '../gguf/open.ts'
 import type { Loadable, ModelConfig } from '../types.ts'
 import { refuseUrl } from '../url.ts'
 import { ChatTemplate } from './chat-template.ts'
@@ -22,7 +24,7 @@ import { withStoredHead } from './stored-head.ts'
 import { Tokenizer } from './tokenizer.ts'
 import { folderWeights } from './weights.ts'
 
-/** A checkpoint as a whole: the one way into its folder. Saving is in save.ts. */
+/** A checkpoint as a whole: the one way into its folder, or into a GGUF file (gguf/). Saving is in save.ts. */
 
 export { type SaveContent, type SaveOptions, saveCheckpoint } from './save.ts'
 export type { ParallelInfo }
@@ -56,6 +58,8 @@ export interface Checkpoint extends CheckpointInfo, Loadable {
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   refuseUrl(folder)
   const identity = await identityOf(folder)
+  const gguf = ggufFiles(folder)
+  if (gguf && identity) return openGguf(folder, gguf, identity)
   const file = path.join(folder, configFile)
   const json = identity && readJsonIfPresent(file)
   if (json === undefined || identity === undefined) throw noCheckpoint(folder)

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { ggufFiles } from '../gguf/files.ts'
 import { recoverFolder } from './atomic.ts'
 import { configFile, decisiveFiles, fileProblem, statFile } from './files.ts'
 import { problem } from './problem.ts'
 import { indexFile, singleFile, weightFiles } from './safetensors.ts'
 
 /**
- * Which checkpoint a folder holds. The signature notices that it was written anew and costs one look at each file; the hash says
+ * Which checkpoint a folder or a GGUF file holds. The signature notices that it was written anew and costs one look at each file; the hash says
  * what it is, wherever it lies, and costs reading all of them. Both cover every file that decides an answer.
  */
 
@@ -24,7 +25,7 @@ export interface Identity {
   confirm(): Promise<void>
 }
 
-/** The identity of the checkpoint in a folder, undefined where it has no config.json. A save that was interrupted is finished or undone first. */
+/** The identity of the checkpoint in a folder, undefined where it has neither config.json nor GGUF. A save that was interrupted is finished or undone first. */
 export async function identityOf(folder: string): Promise<Identity | undefined> {
   const signature = await signatureOf(folder)
   if (signature === undefined) return undefined
@@ -32,18 +33,19 @@ export async function identityOf(folder: string): Promise<Identity | undefined> 
 }
 
 /**
- * See {@link Identity.signature}; undefined where there is no config.json. Some microseconds a file, so that every request can ask. Where a file was
+ * See {@link Identity.signature}; undefined where there is no checkpoint. Some microseconds a file, so that every request can ask. Where a file was
  * written a moment ago it waits that moment: a file system gives writes that come close together one time, and a second one would not show.
  * @throws CheckpointError where the files are written all the time
  */
 export async function signatureOf(folder: string, { patienceMs = 5000 } = {}): Promise<string | undefined> {
   const config = path.join(folder, configFile)
+  const isGguf = () => ggufFiles(folder) !== undefined
   // A save that was cut short may have left the folder under another name.
-  if (!existsSync(config)) await recoverFolder(folder)
-  if (!existsSync(config)) return undefined
+  if (!existsSync(config) && !isGguf()) await recoverFolder(folder)
+  if (!existsSync(config) && !isGguf()) return undefined
   const end = Date.now() + patienceMs
   for (let now = Date.now(); now < end; now = Date.now()) {
-    const marks = namesOf(folder).map((name) => ({ name, ...mark(path.join(folder, name)) }))
+    const marks = filesOf(folder).map(({ name, file }) => ({ name, ...mark(file) }))
     // A time that lies far ahead is another machine's, and waiting tells nothing.
     const wait = Math.max(...marks.map(({ changed, grain }) => (Math.abs(now - changed) < grain ? changed + grain - now : 0)))
     if (wait === 0) return marks.map(({ name, text }) => `${name}:${text}`).join('\n')
@@ -65,6 +67,13 @@ function namesOf(folder: string): string[] {
     shards.set(folder, known)
   }
   return [...decisiveFiles, ...known.names]
+}
+
+/** All files that decide an answer. Those of a GGUF model are named by their number: what the file is called does not matter. */
+function filesOf(folder: string): { name: string; file: string }[] {
+  const gguf = ggufFiles(folder)
+  if (gguf) return gguf.map((file, i) => ({ name: `${i}.gguf`, file }))
+  return namesOf(folder).map((name) => ({ name, file: path.join(folder, name) }))
 }
 
 interface Mark {
@@ -106,8 +115,7 @@ function knownHash(folder: string, signature: string): Promise<string> {
 
 async function contentHash(folder: string, signature: string): Promise<string> {
   const hash = createHash('sha256')
-  for (const name of namesOf(folder)) {
-    const file = path.join(folder, name)
+  for (const { name, file } of filesOf(folder)) {
     const size = statFile(file)?.size
     hash.update(`${name}\0${size ?? 'absent'}\0`)
     if (size === undefined) continue

@@ -25,18 +25,7 @@ const folderOf = (files: Record<string, string>): string => {
   return folder
 }
 
-describe('what is no Hugging Face folder', () => {
-  it('is a GGUF file, or a folder of them: the command that converts it', async () => {
-    const folder = folderOf({ 'tiny-Q8.gguf': 'GGUF' })
-    for (const place of [folder, path.join(folder, 'tiny-Q8.gguf')]) {
-      const message = await refusal(place)
-      expect(message).toContain(`No checkpoint at ${place}`)
-      expect(message).toMatch(/GGUF.* not read yet/)
-      expect(message).toContain('gguf_file=a[2]).save_pretrained(a[3])')
-      expect(message).toContain(`'${folder}' 'tiny-Q8.gguf' '${path.join(folder, 'tiny-Q8')}'`)
-    }
-  })
-
+describe('what is neither a Hugging Face folder nor a GGUF file', () => {
   it('is a LoRA adapter, also beside a config.json: the command that merges it', async () => {
     const whole = await tinyCheckpoint()
     rmSync(path.join(whole, 'model.safetensors'))
@@ -80,8 +69,8 @@ describe('what is no Hugging Face folder', () => {
   it('may have a name that a shell would read as code: it stays one argument', async () => {
     const folder = path.join(folderOf({}), `it's $(echo "x")`)
     mkdirSync(folder)
-    writeFileSync(path.join(folder, 'w.gguf'), '')
+    writeFileSync(path.join(folder, 'adapter_config.json'), '{}')
     const command = /python3 .*/.exec(await refusal(folder))![0].replace(/^python3 -c "[^"]*"/, 'printf "%s\\n"')
-    expect(execFileSync('sh', ['-c', command], { encoding: 'utf8' }).split('\n').slice(0, 2)).toEqual([folder, 'w.gguf'])
+    expect(execFileSync('sh', ['-c', command], { encoding: 'utf8' }).split('\n').slice(0, 2)).toEqual([folder, `${folder}-merged`])
   })
 })

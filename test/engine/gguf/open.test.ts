@@ -1,0 +1,221 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { identityOf } from '../../../src/engine/checkpoint/identity.ts'
+import { type Family, familyNames } from '../../../src/engine/families/index.ts'
+import { dequantize } from '../../../src/engine/gguf/dequantize.ts'
+import type { BlockType, GgufValue } from '../../../src/engine/gguf/types.ts'
+import type { ModelConfig } from '../../../src/engine/types.ts'
+import { temporaryFolder } from '../checkpoint/build.ts'
+import { encode, type Parts, tinyBlocks, tinyKeys, tinyLlama, tinyParts, tinyWeights, valueBytes } from './tiny.ts'
+
+function write(parts: Parts, name = 'tiny.gguf'): string {
+  const file = path.join(temporaryFolder(), name)
+  writeFileSync(file, encode(parts))
+  return file
+}
+
+async function readAll(file: string): Promise<Map<string, Float32Array>> {
+  const { weights } = await openCheckpoint(file)
+  const reader = await weights.open()
+  const all = new Map<string, Float32Array>()
+  for (const { name } of weights.specs) all.set(name, await reader.read(name))
+  await reader.close()
+  return all
+}
+
+/** Attention of a family whose layers differ, over 6 layers so that both kinds are there. */
+const attentionOf: Partial<Record<Family, Partial<ModelConfig>>> = {
+  smollm3: { layers: 6, attention: [1, 1, 1, 0, 1, 1].map((one) => ({ rope: one ? { theta: 10000 } : null, window: 0 })) },
+  gemma3_text: {
+    layers: 6,
+    rope: { theta: 1e6 },
+    attention: [1, 1, 1, 1, 1, 0].map((one) => ({ rope: { theta: one ? 10000 : 1e6 }, window: one ? 16 : 0 })),
+  },
+}
+
+describe('a GGUF file', () => {
+  it.each(familyNames)('of %s has the configuration and weights of the folder it was made from', async (family) => {
+    for (const tiedEmbeddings of [true, false]) {
+      const config: ModelConfig = { ...tinyLlama, family, tiedEmbeddings, ...attentionOf[family] }
+      const change: Record<string, GgufValue> = family === 'gemma3_text' ? { 'gemma3.attention.sliding_window': 16 } : {}
+      const file = write(tinyParts(config, change))
+      // Mistral has no name of its own in GGUF, and the same arithmetic.
+      const expected = { ...config, family: family === 'mistral' ? 'llama' : family }
+      expect((await openCheckpoint(file)).config).toEqual(expected)
+      const round = (name: string, value: number) =>
+        family === 'gemma3_text' && name.endsWith('norm.weight') ? Math.fround(Math.fround(value + 1) - 1) : value
+      for (const [name, values] of await readAll(file)) {
+        const original = tinyWeights(config).get(name)!
+        expect(values, name).toEqual(original.map((value) => round(name, value)))
+      }
+    }
+  })
+
+  it.each<BlockType>(['F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'])(
+    'in %s gives its blocks, which are its numbers',
+    async (type) => {
+      const { weights } = await openCheckpoint(write(tinyBlocks(type)))
+      const reader = await weights.open()
+      for (const { name, shape } of weights.specs) {
+        const blocks = (await reader.readBlocks!(name))!
+        expect(blocks.type).toBe(shape.length === 1 ? 'F32' : type)
+        const values = new Float32Array(shape.reduce((a, b) => a * b))
+        dequantize(blocks.type, blocks.bytes, values)
+        expect(values, name).toEqual(await reader.read(name))
+      }
+      await reader.close()
+    },
+  )
+
+  it('of gemma3 has norms without blocks: their numbers are changed', async () => {
+    const config: ModelConfig = { ...tinyLlama, family: 'gemma3_text', ...attentionOf.gemma3_text }
+    const reader = await (await openCheckpoint(write(tinyParts(config, { 'gemma3.attention.sliding_window': 16 })))).weights.open()
+    expect(await reader.readBlocks!('model.norm.weight')).toBeUndefined()
+    expect((await reader.readBlocks!('model.embed_tokens.weight'))?.type).toBe('F32')
+    await reader.close()
+  })
+
+  it('says what ends a response, and how a model of ours thinks', async () => {
+    const parallel = {
+      attention: 'causal',
+      tags: { parallel: 1, parallelEnd: 2, path: 3, pathEnd: 4, summary: 5, summaryEnd: 6, newline: [10], eos: [256] },
+    }
+    const {
+      generation,
+      parallel: read,
+      tokenizer,
+    } = await openCheckpoint(write(tinyParts(tinyLlama, { 'parallel_r1.json': JSON.stringify(parallel) })))
+    expect(generation).toEqual({ eosTokenIds: [256], bosTokenId: 257 })
+    expect(read?.attention).toBe('causal')
+    expect(tokenizer!.decode(tokenizer!.encode('the end'))).toBe('the end')
+  })
+
+  it('is found in a folder, whatever its name, and in shards', async () => {
+    const parts = tinyParts()
+    const file = write(parts, 'a.gguf')
+    const folder = path.dirname(file)
+    const whole = await readAll(file)
+    expect(await readAll(folder)).toEqual(whole)
+    const hash = await (await identityOf(file))!.hash()
+    renameSync(file, path.join(folder, 'b.gguf'))
+    expect(await (await identityOf(folder))!.hash()).toBe(hash)
+    writeFileSync(path.join(folder, 'mmproj-b.gguf'), '')
+    expect(await readAll(folder)).toEqual(whole)
+    writeFileSync(path.join(folder, 'c.gguf'), encode(parts))
+    await expect(openCheckpoint(folder)).rejects.toThrow(
+      /expected one GGUF model, found 2 \(b\.gguf, c\.gguf\)\. Name one of them: checkpoint: .*b\.gguf/,
+    )
+
+    const shards = shardsOf(parts)
+    expect(await readAll(shards[0])).toEqual(whole)
+    expect(await readAll(shards[1])).toEqual(whole)
+    expect(await readAll(path.dirname(shards[0]))).toEqual(whole)
+    const before = await (await identityOf(shards[0]))!.hash()
+    const bytes = encode(shard(parts, 1))
+    bytes[bytes.length - 1] ^= 1
+    writeFileSync(shards[1], bytes)
+    expect(await (await identityOf(shards[0]))!.hash()).not.toBe(before)
+  })
+
+  it('that was written anew since it was opened is not read', async () => {
+    const file = write(tinyParts())
+    const { weights } = await openCheckpoint(file)
+    writeFileSync(file, encode(tinyBlocks('Q8_0')))
+    await expect(weights.open()).rejects.toThrow(/written since/)
+  })
+
+  it('takes the factors of Llama 3.1 as what they are, and no others', async () => {
+    const base: ModelConfig = { ...tinyLlama, headDim: 64, rope: { theta: 500000 } }
+    // transformers 5.24, _compute_llama3_parameters (factor 8, low 1, high 4, context 8192): plain frequencies over scaled ones
+    const factors = Float32Array.from({ length: 32 }, (_, i) => {
+      const wave = 2 * Math.PI * 500000 ** ((2 * i) / 64)
+      if (wave < 8192 / 4) return 1
+      if (wave > 8192) return 8
+      const smooth = (8192 / wave - 1) / 3
+      return 1 / ((1 - smooth) / 8 + smooth)
+    })
+    const withFactors = (values: Float32Array) => {
+      const parts = tinyParts(base)
+      const data = new Uint8Array(values.buffer)
+      return write({ ...parts, tensors: [...parts.tensors, { name: 'rope_freqs.weight', sizes: [values.length], type: 0, data }] })
+    }
+    expect((await openCheckpoint(withFactors(factors))).config.rope).toEqual({
+      theta: 500000,
+      scaling: { type: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositions: 8192 },
+    })
+    await expect(openCheckpoint(withFactors(factors.map((value, i) => value + (i === 20 ? 0.1 : 0))))).rejects.toThrow(
+      /rope_freqs\.weight.*expected the factors of llama3/,
+    )
+    await expect(openCheckpoint(withFactors(factors.subarray(0, 8).slice()))).rejects.toThrow(
+      /expected 32 numbers, half of a head, found 8/,
+    )
+  })
+
+  it('scales linearly by its keys', async () => {
+    const change = { 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': 4 }
+    const open = (more: Record<string, GgufValue>) => openCheckpoint(write(tinyParts({ ...tinyLlama, family: 'gemma3_text' }, more)))
+    await expect(openCheckpoint(write(tinyParts(tinyLlama, change)))).rejects.toThrow(/rope_scaling\.rope_type|rope_type/)
+    const { config } = await open({ 'gemma3.rope.scaling.type': 'linear', 'gemma3.rope.scaling.factor': 4 })
+    expect(config.rope).toEqual({ theta: 10000, scaling: { type: 'linear', factor: 4 } })
+  })
+})
+
+/** One half of the tensors. */
+function shard(parts: Parts, no: number): Parts {
+  const half = parts.tensors.length >> 1
+  const split: [string, Buffer][] = Object.entries({ 'split.no': no, 'split.count': 2, 'split.tensors.count': parts.tensors.length }).map(
+    ([key, value]) => [key, valueBytes(value)],
+  )
+  const tensors = no === 0 ? parts.tensors.slice(0, half) : parts.tensors.slice(half)
+  return { keys: no === 0 ? [...parts.keys, ...split] : split, tensors }
+}
+
+function shardsOf(parts: Parts): string[] {
+  const folder = path.join(temporaryFolder(), 'shards')
+  mkdirSync(folder)
+  return [0, 1].map((no) => {
+    const file = path.join(folder, `tiny-0000${no + 1}-of-00002.gguf`)
+    writeFileSync(file, encode(shard(parts, no)))
+    return file
+  })
+}
+
+describe('a GGUF file that asks for what is not computed is refused by name', () => {
+  it.each<[string, Record<string, GgufValue | undefined>]>([
+    ['general.architecture: expected llama, qwen2, qwen3, smollm3, gemma3, found "mamba"', { 'general.architecture': 'mamba' }],
+    ['llama.expert_count: expected 0, found 8', { 'llama.expert_count': 8 }],
+    ['llama.attention.sliding_window: expected 64 or more', { 'llama.attention.sliding_window': 16 }],
+    ['llama.attention.head_count: expected one number for all layers', { 'llama.attention.head_count': Int32Array.of(4, 4) }],
+    ['llama.attention.value_length: expected 8', { 'llama.attention.value_length': 16 }],
+    ['llama.rope.dimension_count: expected 8, the whole head', { 'llama.rope.dimension_count': 4 }],
+    ['llama.rope.scaling.type: expected none, linear or yarn, found "longrope"', { 'llama.rope.scaling.type': 'longrope' }],
+    ['llama.attention.scale', { 'llama.attention.scale': 0.5 }],
+    ['llama.block_count: expected a whole number, 1 or more, found nothing', { 'llama.block_count': undefined }],
+    ['tokenizer.ggml.model: expected gpt2', { 'tokenizer.ggml.model': 'rwkv' }],
+  ])('%s', async (message, change) => {
+    const file = write({ ...tinyParts(), keys: tinyKeys(tinyLlama, change) })
+    await expect(openCheckpoint(file)).rejects.toThrow(`${file}: ${message}`)
+  })
+
+  it('a type of tensor', async () => {
+    const parts = tinyParts()
+    parts.tensors[3] = { ...parts.tensors[3], type: 23 }
+    await expect(openCheckpoint(write(parts))).rejects.toThrow(
+      /tensor "blk\.0.*expected one of the types F32, .*Q6_K, found IQ4_XS\. Use a file/,
+    )
+  })
+
+  it('a tensor of another family', async () => {
+    const parts = tinyParts()
+    const extra = { name: 'blk.0.attn_q.bias', sizes: [32], type: 0, data: new Uint8Array(128) }
+    await expect(openCheckpoint(write({ ...parts, tensors: [...parts.tensors, extra] }))).rejects.toThrow(
+      /attn_q\.bias.*only the tensors of a llama model/,
+    )
+  })
+
+  it('a vocabulary without weights', async () => {
+    await expect(openCheckpoint(write({ ...tinyParts(), tensors: [] }))).rejects.toThrow(/It holds a vocabulary only/)
+  })
+})
