@@ -20,7 +20,8 @@ export function check<S extends z.ZodType>(schema: S, raw: unknown, where: strin
 
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls)
-  if (typeof value !== 'object' || value === null) return value
+  // Readers of YAML 1.1 make Dates.
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
   const present = Object.entries(value).filter(([, entry]) => entry !== null && entry !== undefined)
   return Object.fromEntries(present.map(([name, entry]) => [name, withoutNulls(entry)]))
 }

@@ -5,11 +5,15 @@ import { check } from '../config/check.ts'
 import { attentions, engineKeys } from '../config/engine-keys.ts'
 import { choice, flag, int, key, mapping, number, text } from '../config/table.ts'
 import { type ConfigObject, readObject } from '../config-keys.ts'
+import { defaultDate, isDay } from '../engine/checkpoint/jinja/date.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
 
 /** A budget that the checkpoint knows, where it was trained with one. */
 const tokens = (min: number, about: string, absent: string) => key(int({ min }).optional(), about, { absent, unit: 'tokens' })
+
+/** A day of the calendar. Readers of YAML 1.1 make an unquoted one a Date. */
+const day = () => z.preprocess((value) => (value instanceof Date ? value.toISOString().slice(0, 10) : value), text().refine(isDay))
 
 /** Settings that may differ from test to test; all others belong to the loaded model. */
 const decodingKeys = {
@@ -32,6 +36,9 @@ const decodingKeys = {
   seed: key(int().default(0), 'repeats and problems draw differently, runs are reproducible'),
   system: key(z.string().optional(), 'system message; without a chat template it stands before the prompt', { absent: 'none' }),
   chatTemplate: key(flag().default(true), "render the prompt with the checkpoint's chat template where it has one"),
+  date: key(day().default(defaultDate), 'the day that a chat template is told that asks for it, `YYYY-MM-DD`; never today', {
+    hint: 'Write a day as YYYY-MM-DD.',
+  }),
   showTags: key(flag().default(true), 'false: tags are left out of the output'),
 }
 
@@ -112,7 +119,7 @@ export function applyTestOptions(raw: ConfigObject, options: ConfigObject): Conf
 }
 
 /** Decoding settings that make another column of it, not another draw: prompts and labels belong to them. */
-const COLUMN_KEYS: readonly string[] = ['mode', 'system', 'chatTemplate', 'showTags']
+const COLUMN_KEYS: readonly string[] = ['mode', 'system', 'chatTemplate', 'date', 'showTags']
 
 const OVERRIDABLE = DECODING_KEYS.filter((key) => !COLUMN_KEYS.includes(key))
 

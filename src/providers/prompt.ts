@@ -13,6 +13,8 @@ export interface ReadPrompt {
   ids: number[]
   /** Whether the checkpoint's chat template wrote it. */
   templated: boolean
+  /** The day that the template was told, where it asks for one. */
+  date?: string
 }
 
 /** The ids of {@link readPrompt}. */
@@ -31,11 +33,11 @@ export function readPrompt(checkpoint: CheckpointInfo, config: ThinkingConfig, p
   const template = config.chatTemplate ? checkpoint.chatTemplate : undefined
   // A template writes the start token itself where there is one.
   const ids = template
-    ? tokenizer.encode(template.render(messages, { addGenerationPrompt: true }))
+    ? tokenizer.encode(template.render(messages, { date: config.date, addGenerationPrompt: true }))
     : tokenizer.encode(plainText(messages), { addSpecial: true })
   if (ids.length === 0)
     throw new ConfigError(`A prompt needs at least one token. Got ${JSON.stringify(prompt)}. Check the prompt template and its vars.`)
-  return { messages, ids, templated: template !== undefined }
+  return { messages, ids, templated: template !== undefined, ...(template?.dated && { date: config.date }) }
 }
 
 /** What is encoded where no chat template is used. */

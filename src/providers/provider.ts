@@ -135,6 +135,7 @@ export class ParallelThinkingProvider implements ApiProvider {
         repeatIndex,
         copyIndex,
         showTags: config.showTags,
+        date: read.date,
         overrides: this.#overrides,
         cached: stored !== undefined,
         report: reportLink({ evaluationId: context?.evaluationId, label: this.label ?? this.#id, seed: request.seed }),
@@ -147,7 +148,7 @@ export class ParallelThinkingProvider implements ApiProvider {
 
   /** Reads a prompt. promptfoo asks for the repeats of a test one after the other: they are encoded once. */
   #read(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): ReadPrompt {
-    const of = [checkpoint, prompt, config.system, config.chatTemplate]
+    const of = [checkpoint, prompt, config.system, config.chatTemplate, config.date]
     if (!this.#lastPrompt?.of.every((value, i) => value === of[i])) this.#lastPrompt = { of, read: readPrompt(checkpoint, config, prompt) }
     return this.#lastPrompt.read
   }

@@ -19,6 +19,8 @@ export interface ThinkingMetadata {
   copyIndex?: number
   /** Seed of this request (not the configured one): the same seed and prompt decode the same. */
   seed: number
+  /** The day that the chat template was told, where it asks for one. */
+  date?: string
   /** What PR1_DECODING set in place of the config. */
   decoding?: ConfigObject
   promptTokens: number
@@ -39,6 +41,8 @@ export interface ResponseOptions {
   /** Default 0. */
   copyIndex?: number
   showTags: boolean
+  /** The day of the prompt, where its template asks for one. */
+  date?: string
   /** Decoding settings that are not the config's. Default none. */
   overrides?: ConfigObject
   /** The thought was stored: nothing was generated for this response. */
@@ -49,7 +53,7 @@ export interface ResponseOptions {
 
 /** What promptfoo gets for one thought: the same whether it was just generated or stored, but for `cached` and `tokenUsage`. */
 export function toProviderResponse(thought: Thought, options: ResponseOptions): ProviderResponse {
-  const { request, repeatIndex, copyIndex = 0, showTags, overrides = {}, cached = false, report, decode } = options
+  const { request, repeatIndex, copyIndex = 0, showTags, date, overrides = {}, cached = false, report, decode } = options
   const text = decode(thought.ids)
   const prompt = request.promptIds.length
   const total = prompt + thought.totalTokens
@@ -59,6 +63,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     repeatIndex,
     ...(copyIndex > 0 && { copyIndex }),
     seed: request.seed,
+    ...(date !== undefined && { date }),
     ...(Object.keys(overrides).length > 0 && { decoding: overrides }),
     promptTokens: prompt,
     totalTokens: thought.totalTokens,

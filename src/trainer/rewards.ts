@@ -48,6 +48,10 @@ export function symbolOf(metric: string): string {
 
 /** Throws ConfigError when the expression does not parse or uses anything beyond arithmetic, comparison, logic and {@link FUNCTIONS}. */
 export async function compileReward(expression: string): Promise<Reward> {
+  if (expression.includes('%')) {
+    // mathjs reads "0.5 + 10%" as 0.5 + 10 % of 0.5.
+    throw new ConfigError(`The reward may not hold "%". Got "${expression}". Write mod(a, b) for a remainder, and 0.1 for 10 %.`)
+  }
   const math = await restrictedMath()
   let tree: MathNode
   try {
@@ -184,7 +188,7 @@ function checkTree(tree: MathNode, expression: string): string[] {
   const symbols = new Set<string>()
   const refuse = (what: string): never => {
     throw new ConfigError(
-      `The reward may not hold ${what}. Got "${expression}". Allowed: numbers, metric names, step, + - * / ^ %, comparisons, and, or, not, condition ? a : b, ${FUNCTIONS.join(', ')}.`,
+      `The reward may not hold ${what}. Got "${expression}". Allowed: numbers, metric names, step, + - * / ^, comparisons, and, or, not, condition ? a : b, ${FUNCTIONS.join(', ')}.`,
     )
   }
   const visit = (node: MathNode): void => {

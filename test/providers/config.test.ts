@@ -35,10 +35,16 @@ describe('parseThinkingConfig', () => {
       cacheTokens: 1024,
       system: '',
       chatTemplate: false,
+      date: '2025-01-31',
       showTags: false,
     }
     const { basePath: _, ...rest } = raw
     expect(config(raw)).toEqual(rest)
+  })
+
+  it('tells templates a fixed day, and takes one as YAML 1.1 reads it', () => {
+    expect(config().date).toBe('2024-07-26')
+    expect(config({ date: new Date('2025-01-31') }).date).toBe('2025-01-31')
   })
 
   it.each([
@@ -49,6 +55,8 @@ describe('parseThinkingConfig', () => {
     [{ numerics: 'exakt' }, 'Did you mean "exact"?'],
     [{ numerics: 'loose' }, '"numerics" in the config must be one of exact, fast. Got "loose". Use one of them.'],
     [{ topP: 0 }, 'above 0'],
+    [{ date: 'today' }, 'Write a day as YYYY-MM-DD.'],
+    [{ date: '2025-02-29' }, 'Write a day as YYYY-MM-DD.'],
     [{ temperature: -1 }, 'Got -1'],
   ])('refuses %j', (raw, message) => {
     expect(() => config(raw)).toThrow(ConfigError)

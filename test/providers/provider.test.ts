@@ -148,6 +148,25 @@ describe('ParallelThinkingProvider', () => {
     expect(parallel.error).toMatch(/mode: parallel needs a checkpoint trained with the six tags/)
   })
 
+  it('tells a template that asks for the day the configured one, whatever day it is, and says so', async () => {
+    const chatTemplate = '{{ strftime_now("%d %b %Y") }} {{ messages[0].content }}'
+    await writeTinyCheckpoint(path.join(folder, 'dated'), { chatTemplate })
+    const ask = (config: object) => provider({ ...config, mode: 'sequential', maxTokens: 4 }).callApi('Hello', context())
+    const [standard, same, other, dateless] = await Promise.all(
+      [
+        { checkpoint: 'dated' },
+        { checkpoint: 'dated', date: '2024-07-26' },
+        { checkpoint: 'dated', date: '2025-01-31' },
+        { checkpoint: 'chat' },
+      ].map(ask),
+    )
+    expect(metadataOf(standard).date).toBe('2024-07-26')
+    expect(same).toEqual(standard)
+    expect(metadataOf(other).date).toBe('2025-01-31')
+    expect(metadataOf(other).seed).not.toBe(metadataOf(standard).seed)
+    expect(metadataOf(dateless)).not.toHaveProperty('date')
+  })
+
   it('renders chats and hides tags on demand', async () => {
     const chat = provider({ checkpoint: 'chat', system: 'Be brief.' })
     const plain = provider({ checkpoint: 'chat', chatTemplate: false, system: 'Be brief.' })

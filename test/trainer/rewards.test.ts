@@ -107,6 +107,13 @@ describe('reward expressions', () => {
   })
 })
 
+describe('a percent sign', () => {
+  it.each(['0.5 + 10%', '10 % 3', 'answer * 50%'])('is refused in %j, with what to write', async (expression) => {
+    await expect(compileReward(expression)).rejects.toThrow('The reward may not hold "%".')
+    await expect(compileReward(expression)).rejects.toThrow('Write mod(a, b) for a remainder, and 0.1 for 10 %.')
+  })
+})
+
 describe('the metrics of a suite', () => {
   const own = (metric: string): SuiteAssertion => ({ type: 'javascript', metric, value: 'package:parallel-r1:mathAnswer' })
   const file = (metric: string): SuiteAssertion => ({ type: 'javascript', metric, value: 'file://grade.ts:f' })

@@ -8,13 +8,19 @@ import { formatBytes, type Place, problem, show } from './problem.ts'
  * every tensor has exactly the bytes of its shape, and together they cover the data without overlap, hole or rest.
  */
 
-/** Bytes of one number. Only F32, BF16 and F16 can be read as weights; the others may stand in a file beside them. */
+/** Bytes of one number, of all types that safetensors 0.8 has. Only F32, BF16 and F16 can be read as weights; the others may stand in a file beside them. */
 export const widths = {
+  F4: 0.5,
+  F6_E2M3: 0.75,
+  F6_E3M2: 0.75,
   BOOL: 1,
   U8: 1,
   I8: 1,
   F8_E5M2: 1,
   F8_E4M3: 1,
+  F8_E8M0: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2FNUZ: 1,
   U16: 2,
   I16: 2,
   F16: 2,
@@ -25,6 +31,7 @@ export const widths = {
   U64: 8,
   I64: 8,
   F64: 8,
+  C64: 8,
 } as const
 
 export type Dtype = keyof typeof widths
@@ -82,7 +89,9 @@ export function parseHeader(file: string, bytes: Uint8Array, fileSize: number): 
   return tensors
 }
 
+/** The reference implementation reads null as no metadata. */
 function checkMetadata(file: string, entry: unknown): void {
+  if (entry === null) return
   if (!isObject(entry) || !Object.values(entry).every((value) => typeof value === 'string'))
     throw problem({ file, key: '__metadata__' }, 'an object of strings', show(entry))
 }
@@ -104,6 +113,7 @@ function parseEntry(place: Place, name: string, entry: unknown, dataStart: numbe
   }
   const count = shape.reduce((product: number, size: number) => product * size, 1)
   const bytes = count * widths[dtype as Dtype]
+  if (!Number.isInteger(bytes)) throw problem({ ...place, key: 'shape' }, `a number of ${dtype} that fills its last byte`, show(shape))
   if (bytes !== end - begin)
     throw problem({ ...place, key: 'data_offsets' }, `${bytes} bytes (${dtype} ${show(shape)})`, `${end - begin} bytes (${show(offsets)})`)
   return { name, dtype: dtype as Dtype, shape, file: place.file, offset: dataStart + begin, count }

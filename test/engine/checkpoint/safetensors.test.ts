@@ -103,6 +103,30 @@ describe('writeSafetensors and openSafetensorsFile', () => {
     await source.close()
   })
 
+  // By safetensors 0.8, which reads each of these files.
+  it.each([
+    ['F4', 4, 2],
+    ['F6_E2M3', 4, 3],
+    ['F6_E3M2', 4, 3],
+    ['F8_E8M0', 3, 3],
+    ['F8_E4M3FNUZ', 3, 3],
+    ['F8_E5M2FNUZ', 3, 3],
+    ['C64', 2, 16],
+  ])('knows the size of %s, and refuses it as a weight by name', async (dtype, count, bytes) => {
+    const file = path.join(temporaryFolder(), 'x.safetensors')
+    const header = { __metadata__: null, x: { dtype, shape: [count], data_offsets: [0, bytes] } }
+    writeFileSync(file, rawSafetensors(header, new Uint8Array(bytes)))
+    const source = await openSafetensorsFile(file)
+    await expect(source.read('x')).rejects.toThrow(`dtype: expected F32, BF16 or F16, found ${dtype}`)
+    await source.close()
+  })
+
+  it('refuses numbers that end within a byte', async () => {
+    const file = path.join(temporaryFolder(), 'x.safetensors')
+    writeFileSync(file, rawSafetensors({ x: { dtype: 'F4', shape: [3], data_offsets: [0, 2] } }, new Uint8Array(2)))
+    await expect(openSafetensorsFile(file)).rejects.toThrow('shape: expected a number of F4 that fills its last byte, found [3]')
+  })
+
   it.each([
     ['NaN', [1, Number.NaN], 'float32', 'NaN at index 1'],
     ['infinity', [Number.NEGATIVE_INFINITY], 'float32', '-Infinity at index 0'],
