@@ -151,6 +151,12 @@ describe('a damaged tokenizer of a GGUF file', () => {
     ['more tokens than rows', bytes, 200, ['tokenizer.ggml.tokens', 'at most 200 tokens', `found ${tokens.length}`]],
     ['a token twice', changed(bytes, { 'tokenizer.ggml.tokens': [...tokens, 'a'] }), rows, ['tokenizer.ggml.tokens', '"a" at 97 and']],
     [
+      'a token without end',
+      changed(bytes, { 'tokenizer.ggml.tokens': [...tokens, 'x'.repeat(5000)] }),
+      rows,
+      [`tokenizer.ggml.tokens[${tokens.length}]`, 'found 5000'],
+    ],
+    [
       'too few types',
       changed(bytes, { 'tokenizer.ggml.token_type': Int32Array.of(1, 1) }),
       rows,
