@@ -16,7 +16,7 @@ export function numberNode(p: ExpressionParser, token: Extract<Token, { kind: 'n
 }
 
 /** The fraction of a mixed number: 3\frac{1}{2} or 3 1/2. */
-export function mixedPart(p: ExpressionParser, whole: Extract<Token, { kind: 'number' }>): Rational | undefined {
+function mixedPart(p: ExpressionParser, whole: Extract<Token, { kind: 'number' }>): Rational | undefined {
   if (!isInteger(whole.value) || whole.decimal) return undefined
   const start = p.at
   let part: Rational | undefined
@@ -36,7 +36,7 @@ export function mixedPart(p: ExpressionParser, whole: Extract<Token, { kind: 'nu
   return part
 }
 
-export function integerArgument(p: ExpressionParser): Rational | undefined {
+function integerArgument(p: ExpressionParser): Rational | undefined {
   if (p.tokens[p.at]?.text !== '{') {
     const digit = singleDigit(p)
     return digit?.kind === 'number' ? digit.value : undefined

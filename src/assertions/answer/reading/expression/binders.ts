@@ -111,7 +111,7 @@ export function bounds(p: ExpressionParser): { below?: Token[]; above?: Token[] 
 }
 
 /** The first digit of a number: what _ and ^ take without braces. */
-export function digitToken(p: ExpressionParser): Token {
+function digitToken(p: ExpressionParser): Token {
   const node = singleDigit(p)
   if (node?.kind !== 'number') throw new NoExpression('a bound is missing')
   return { kind: 'number', value: node.value, text: String(node.value.n), decimal: false, space: false }

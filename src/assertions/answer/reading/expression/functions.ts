@@ -69,7 +69,7 @@ export function functionNode(p: ExpressionParser, written: string): Node {
   return call
 }
 
-export function functionArguments(p: ExpressionParser): Node[] {
+function functionArguments(p: ExpressionParser): Node[] {
   const open = p.tokens[p.at]
   if (isOpening(open)) {
     p.at++
@@ -85,7 +85,7 @@ export function functionArguments(p: ExpressionParser): Node[] {
   return [arg]
 }
 
-export function signedFactor(p: ExpressionParser): Node {
+function signedFactor(p: ExpressionParser): Node {
   return p.take('-') ? { kind: 'negate', of: p.power() } : p.power()
 }
 
