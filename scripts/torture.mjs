@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { supervise } from './torture/supervise.mjs'
 
-const NAMES = ['kills', 'files', 'checkpoints', 'outputs', 'processes', 'terminate']
+const NAMES = ['kills', 'files', 'checkpoints', 'gguf', 'outputs', 'processes', 'terminate']
 
 const { values } = parseArgs({
   options: {

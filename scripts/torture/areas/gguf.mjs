@@ -1,0 +1,52 @@
+// GGUF files that are cut, padded or lie. A file is refused by name, or gives all its weights, finite. Nothing crashes, hangs or takes
+// memory for what only stands in the file.
+
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { ParallelR1Error } from '../../../src/engine/errors.ts'
+import { randomFrom } from '../../../test/assertions/mutate.ts'
+import { mutatedGguf } from '../../../test/engine/gguf/mutate.ts'
+
+export const name = 'gguf'
+export const share = 0.05
+export const short = 150
+export const limitSeconds = 10
+export const bars = { files: 2000 }
+
+/** The files have 60 kB. What loading the code and its garbage take is several times more, and what a lie asks for more than that. */
+const mostMiB = 256
+
+export async function open(folder) {
+  const file = path.join(folder, 'tiny.gguf')
+  let before
+
+  async function attempt(seed) {
+    const { how, bytes } = mutatedGguf(randomFrom(seed))
+    writeFileSync(file, bytes)
+    const result = await tryFile(file)
+    const used = process.resourceUsage().maxRSS / 1024
+    before ??= used
+    const lost = result.lost ?? (used - before > mostMiB ? `took ${Math.round(used - before)} MiB` : undefined)
+    return { what: `a file with ${how}`, ...result, ...(lost && { outcome: 'lost', lost }), tally: { files: 1 } }
+  }
+  return { attempt }
+}
+
+async function tryFile(file) {
+  try {
+    const { weights, tokenizer, chatTemplate } = await openCheckpoint(file)
+    const reader = await weights.open()
+    for (const { name, shape } of weights.specs) {
+      const values = await reader.read(name)
+      const wrong = values.length !== shape.reduce((a, b) => a * b) || !values.every(Number.isFinite)
+      if (wrong) return { outcome: 'lost', lost: `${name} was read wrongly` }
+    }
+    await reader.close()
+    tokenizer.decode(tokenizer.encode(chatTemplate?.render([{ role: 'user', content: 'the 12' }]) ?? 'the 12'))
+    return { outcome: 'opened' }
+  } catch (error) {
+    if (!(error instanceof ParallelR1Error)) return { outcome: 'lost', lost: error instanceof Error ? error.stack : String(error) }
+    return error.message.includes(file) ? { outcome: 'refused' } : { outcome: 'lost', lost: `says not which file: ${error.message}` }
+  }
+}
