@@ -19,7 +19,8 @@ const ONLY_CASE = cues(
 )
 
 /** The same behind a claim: "31 only when both are even", "7 provided that x is positive". */
-const LIMITED = /^[^.;,]{0,60}?\s(?:only (?:if|when|under|in case)|provided that|(?:as|so) long as|on (?:the )?condition|in the event)\b/i
+const LIMITED =
+  /^[^.;,]{0,60}?\s(?:only (?:if|when|under|in case|for (?:even|odd|positive|negative|prime|large|small|some|certain)\b)|provided that|(?:as|so) long as|on (?:the )?condition|in the event)\b/i
 
 /** Whether a sentence says its value of one case only. `behind` begins with the value. */
 export const isLimited = (before: string, behind: string): boolean => ONLY_CASE.test(before) || LIMITED.test(behind)

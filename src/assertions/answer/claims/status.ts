@@ -98,7 +98,7 @@ const SUPPOSED = cues(
 
 const UNSURE = cues(
   String.raw`
-    ^\s?(?:\w+ )?or (?:so|thereabouts)\b
+    ^[,\s]{0,2}(?:\w+ )?or (?:so|thereabouts)\b
     ^[\s,(*_-]{0,4}(?:\w+,? ){0,3}(?:give or take|more or less)\b(?! \w)
     ^-?ish\b|\bdon['’]t quote me\b|\bhard to (?:say|tell)\b
     \bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b
