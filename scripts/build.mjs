@@ -13,7 +13,8 @@ if (process.argv.includes('--if-needed') && upToDate()) process.exit(0)
 
 const next = `${dist}.${process.pid}.tmp`
 const started = new Date()
-const tsc = spawnSync(process.execPath, [compiler(), '-p', path.join(root, 'tsconfig.build.json'), '--outDir', next], {
+// Types are checked by npm run typecheck: a build only strips them, in half the time.
+const tsc = spawnSync(process.execPath, [compiler(), '-p', path.join(root, 'tsconfig.build.json'), '--noCheck', '--outDir', next], {
   cwd: root,
   stdio: 'inherit',
 })
