@@ -127,6 +127,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   cli: ['cli/', 'plain.ts', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
   init: ['init/', 'cli/'],
   tags: ['tags/', 'cli/', 'config/', 'hub/', 'thinking/', 'engine/'],
+  export: ['export/', 'engine/', 'hub/', 'cli/', 'plain.ts'],
   'installed-promptfoo.ts': ['engine/errors.ts'],
   'start-worker.ts': [],
   'plain.ts': [],

@@ -70,11 +70,15 @@ async function flushAndClose(handle: FileHandle): Promise<void> {
   }
 }
 
+/** What a file will hold, or a function that writes it piece by piece. */
+export type FileContent = string | Uint8Array | ((writer: FileWriter) => Promise<void>)
+
 /** Writes and flushes a new file. */
-export async function writeNewFile(file: string, data: string | Uint8Array, ops: FileOps = diskOps): Promise<void> {
+export async function writeNewFile(file: string, content: FileContent, ops: FileOps = diskOps): Promise<void> {
   const writer = await ops.create(file)
   try {
-    await writer.write(typeof data === 'string' ? Buffer.from(data) : data)
+    if (typeof content === 'function') await content(writer)
+    else await writer.write(typeof content === 'string' ? Buffer.from(content) : content)
   } finally {
     await writer.close()
   }
@@ -120,16 +124,21 @@ export async function resolveTarget(name: string): Promise<string> {
 }
 
 /** Replaces a file by one with this content; a reader sees the old or the new one, whole, at any moment. */
-export async function writeFileAtomic(file: string, data: string | Uint8Array, ops: FileOps = diskOps): Promise<void> {
+export async function writeFileAtomic(file: string, content: FileContent, ops: FileOps = diskOps): Promise<void> {
   const target = await resolveTarget(file)
+  // A long write may have been killed before: what it left takes the room of this one.
+  if (typeof content === 'function') await recoverFolder(target)
   const writer = newWriter()
   const temporary = beside(target, 'tmp', writer)
+  active.add(writer)
   try {
-    await writeNewFile(temporary, data, ops)
+    await writeNewFile(temporary, content, ops)
     await ops.rename(temporary, target)
   } catch (error) {
     await ops.remove(temporary).catch(() => {})
     throw error
+  } finally {
+    active.delete(writer)
   }
   await ops.sync(path.dirname(target))
 }
@@ -243,7 +252,7 @@ export async function removeFolder(folder: string, ops: FileOps = diskOps): Prom
 export type Recovery = 'nothing' | 'finished' | 'restored'
 
 /**
- * Finishes or undoes a replacement of `folder` that was interrupted, and removes what killed writers left beside it. Run
+ * Finishes or undoes a replacement of `folder` (or file) that was interrupted, and removes what killed writers left beside it. Run
  * before a folder is opened or saved. Files of writers that still run are left alone.
  * @throws CheckpointError when only an unfinished folder could be found but not put in place
  */

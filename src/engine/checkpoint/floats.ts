@@ -1,5 +1,5 @@
 /**
- * bfloat16 and float16 to float32 and back to bfloat16, bit by bit. Widening is exact (subnormals, infinities and NaN
+ * bfloat16 and float16 to float32 and back, bit by bit. Widening is exact (subnormals, infinities and NaN
  * payloads included); narrowing rounds to nearest, ties to even. Bits are little endian, like safetensors and every
  * machine that Node runs on today but s390x.
  */
@@ -48,6 +48,25 @@ export function narrowBfloat16(source: Float32Array, target: Uint16Array): void 
     // A NaN whose payload sits in the low half would round to infinity: set the quiet bit instead.
     target[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16
   }
+}
+
+/** Rounds float32 to float16, to nearest, ties to even. Values from 65520 on become infinite, those up to 2^−25 zero; NaN stays NaN. */
+export function narrowFloat16(source: Float32Array, target: Uint16Array): void {
+  const bits = bitsOf(source)
+  for (let i = 0; i < source.length; i++) target[i] = ((bits[i] >>> 16) & 0x8000) | magnitude16(bits[i] & 0x7fffffff)
+}
+
+/** float16 pattern of a float32 pattern without its sign. */
+function magnitude16(bits: number): number {
+  if (bits > 0x7f800000) return 0x7e00 | ((bits >>> 13) & 0x3ff)
+  if (bits >= 0x477ff000) return 0x7c00
+  if (bits >= 0x38800000) return (bits - 0x38000000 + 0xfff + ((bits >>> 13) & 1)) >>> 13
+  // Subnormal: the mantissa counts 2^−24.
+  const shift = 126 - (bits >>> 23)
+  if (shift > 24) return 0
+  const mantissa = (bits & 0x7fffff) | 0x800000
+  const [whole, rest, half] = [mantissa >>> shift, mantissa & ((1 << shift) - 1), 1 << (shift - 1)]
+  return whole + (rest > half || (rest === half && whole % 2 === 1) ? 1 : 0)
 }
 
 /** The same values after a trip through bfloat16. */

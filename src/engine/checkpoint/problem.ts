@@ -35,6 +35,21 @@ export function errorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
+/**
+ * A failed write as a `CheckpointError` that says what is left and what to do; errors that the system did not raise pass through.
+ * @param what was written, as in `the checkpoint`
+ * @param kept what still stands in its place, as in `The previous checkpoint`; undefined: nothing did
+ */
+export function saveProblem(target: string, what: string, error: unknown, kept?: string): unknown {
+  const code = errorCode(error)
+  if (error instanceof CheckpointError || code === undefined) return error
+  const full = code === 'ENOSPC' || code === 'EDQUOT'
+  const reason = full ? `the disk is full (${code})` : `${error instanceof Error ? error.message : error}`
+  const left = kept === undefined ? 'Nothing was left behind.' : `${kept} is still there, whole.`
+  const next = full ? 'Free some space and save again.' : 'Check the folder and save again.'
+  return new CheckpointError(`${target}: could not save ${what}: ${reason}. ${left} ${next}`, { cause: error })
+}
+
 /** Bytes for people: `3.2 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']

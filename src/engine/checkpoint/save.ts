@@ -1,6 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
-import { CheckpointError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import { type ParameterSpec, parametersOf } from '../spec.ts'
 import type { ModelConfig } from '../types.ts'
@@ -9,7 +8,7 @@ import { type ChatTemplate, templateInConfig } from './chat-template.ts'
 import { modelConfigToJson } from './config.ts'
 import { chatTemplateFile, configFile, generationFile, isTokenId, type JsonObject, parallelInfoFile, tokenizerConfigFile } from './files.ts'
 import { type ParallelInfo, parseParallelInfo } from './parallel-info.ts'
-import { errorCode, problem, show } from './problem.ts'
+import { errorCode, problem, saveProblem, show } from './problem.ts'
 import { singleFile, writeSafetensors } from './safetensors.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
@@ -90,15 +89,7 @@ function checkIds(target: string, { config, tokenizer, generation, parallel }: S
 }
 
 function asSaveError(target: string, error: unknown, writing: string, previous: boolean): unknown {
-  const code = errorCode(error)
-  if (error instanceof CheckpointError || code === undefined) return error
-  const full = code === 'ENOSPC' || code === 'EDQUOT'
-  const reason = full ? `the disk is full (${code})` : `${error instanceof Error ? error.message : error}`
-  const kept = previous ? 'The previous checkpoint is still there, whole.' : 'Nothing was left behind.'
-  const next = full ? 'Free some space and save again.' : 'Check the folder and save again.'
-  return new CheckpointError(`${target}: could not save the checkpoint while writing ${writing}: ${reason}. ${kept} ${next}`, {
-    cause: error,
-  })
+  return saveProblem(target, `the checkpoint while writing ${writing}`, error, previous ? 'The previous checkpoint' : undefined)
 }
 
 /** Tells which file is being written when something fails. */
