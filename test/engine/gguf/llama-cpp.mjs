@@ -1,0 +1,27 @@
+/** Asks llama.cpp, by node-llama-cpp, what llama-cpp.proof.ts wants to know of a file. Questions come on standard input, answers leave on standard output. */
+
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const { home, file, texts, tags, scored, prompt, count } = JSON.parse(readFileSync(0, 'utf8'))
+const { getLlama } = await import(pathToFileURL(path.join(home, 'node_modules/node-llama-cpp/dist/index.js')).href)
+const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error' })
+const model = await llama.loadModel({ modelPath: file })
+// Keys and values in float32, as here; llama.cpp's own are float16.
+const cache = { experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' }
+const context = await model.createContext({ contextSize: 256, flashAttention: false, ...cache })
+const sequence = context.getSequence()
+
+const wanted = { generateNext: { probabilities: true, options: { temperature: 1 } } }
+const outputs = await sequence.controlledEvaluate(scored.map((id) => [id, wanted]))
+const logprobs = scored.slice(1).map((id, i) => Math.log(outputs[i].next.probabilities.get(id)))
+await sequence.clearHistory()
+const greedy = []
+for await (const id of sequence.evaluate(prompt, { temperature: 0 })) {
+  if (greedy.push(id) === count) break
+}
+
+const ids = texts.map((text) => model.tokenize(text, true))
+const answers = { ids, tagIds: model.tokenize(texts[0], false), tagText: model.detokenize(tags, false), logprobs, greedy }
+process.stdout.write(JSON.stringify(answers), () => process.exit(0))
