@@ -5,7 +5,7 @@ import type { Tokenizer } from '../checkpoint/tokenizer.ts'
 import type { Metadata } from './export-config.ts'
 import { preTokenizerName } from './pre-tokenizer-name.ts'
 import { preTokenizers } from './pre-tokenizers.ts'
-import { scoresFromMerges } from './scores.ts'
+import { type Fail, scoresFromMerges } from './scores.ts'
 
 /** A tokenizer as the keys `tokenizer.*`, by which llama.cpp makes the same ids. */
 
@@ -27,8 +27,7 @@ export function tokenizerMetadata(checkpoint: Checkpoint, pre?: string): Tokeniz
   if (tokenizer === undefined) throw problem({ file: folder }, 'a tokenizer', 'none', 'Put its tokenizer.json beside config.json.')
   const { rules } = tokenizer
   const model = rules.model as JsonObject
-  const fail = (key: string, expected: string, found: unknown, next?: string) =>
-    problem({ file: `${folder}/tokenizer.json`, key }, expected, show(found), next)
+  const fail: Fail = (key, expected, found, next) => problem({ file: `${folder}/tokenizer.json`, key }, expected, show(found), next)
   if (model.type !== 'BPE') throw fail('model.type', 'BPE, which llama.cpp can be told by its merges', model.type)
   const notes: string[] = []
   const isSentencePiece = model.byte_fallback === true
@@ -53,8 +52,6 @@ export function tokenizerMetadata(checkpoint: Checkpoint, pre?: string): Tokeniz
   if (table.tokens.length !== config.vocabSize) throw fail('model.vocab', `${config.vocabSize} tokens`, table.tokens.length)
   return { metadata, notes }
 }
-
-export type Fail = (key: string, expected: string, found: unknown, next?: string) => Error
 
 interface TokenTable {
   /** One for each row of the embedding. */

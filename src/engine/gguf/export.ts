@@ -12,7 +12,7 @@ import { architectureMetadata, type Metadata, ropeFactors } from './export-confi
 import { tokenizerMetadata } from './export-tokenizer.ts'
 import { architectures, ggufName, pairedHeads, reorderRows, storedOffset } from './names.ts'
 import type { WrittenType } from './quantize.ts'
-import { fits, type GgufContent, ggufSize, type TensorToWrite, writeGguf } from './write.ts'
+import { fits, type GgufContent, type TensorToWrite, writeGguf } from './write.ts'
 
 /** A checkpoint as one GGUF file for llama.cpp and all that is built on it. */
 
@@ -41,8 +41,6 @@ export interface ExportOptions {
 }
 
 export interface Exported {
-  /** Bytes of the file. */
-  size: number
   /** What llama.cpp does not do as this package does, a sentence each. */
   notes: string[]
 }
@@ -61,7 +59,7 @@ export async function exportGguf(checkpoint: Checkpoint, file: string, options: 
     const tensors = tensorsOf(checkpoint.config, reader, options)
     const content: GgufContent = { metadata, tensors }
     await writeGguf(file, content, ops)
-    return { size: ggufSize(file, content), notes }
+    return { notes }
   } catch (error) {
     throw saveProblem(file, 'the GGUF file', error, existsSync(file) ? 'The previous file' : undefined)
   } finally {

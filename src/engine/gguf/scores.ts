@@ -1,5 +1,7 @@
 import type { JsonObject } from '../checkpoint/files.ts'
-import type { Fail } from './export-tokenizer.ts'
+
+/** The error about a key of `tokenizer.json`. */
+export type Fail = (key: string, expected: string, found: unknown, next?: string) => Error
 
 /**
  * Scores of SentencePiece from a list of merges, which is all that a `tokenizer.json` keeps of them. llama.cpp merges the neighbours

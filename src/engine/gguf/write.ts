@@ -49,11 +49,6 @@ export async function writeGguf(file: string, content: GgufContent, ops: FileOps
   )
 }
 
-/** Bytes that the file will have. */
-export function ggufSize(file: string, content: GgufContent): number {
-  return padded(encodeHeader(file, content)).length + content.tensors.reduce((sum, tensor) => sum + aligned(dataBytes(tensor)), 0)
-}
-
 function dataBytes({ type, shape }: Pick<TensorToWrite, 'type' | 'shape'>): number {
   return blockBytes(type, elementCount(shape))
 }

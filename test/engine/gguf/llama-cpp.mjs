@@ -13,13 +13,18 @@ const cache = { experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType:
 const context = await model.createContext({ contextSize: 256, flashAttention: false, ...cache })
 const sequence = context.getSequence()
 
-const wanted = { generateNext: { probabilities: true, options: { temperature: 1 } } }
-const outputs = await sequence.controlledEvaluate(scored.map((id) => [id, wanted]))
-const logprobs = scored.slice(1).map((id, i) => Math.log(outputs[i].next.probabilities.get(id)))
+const outputs = await sequence.controlledEvaluate(scored.map((id) => [id, { generateNext: { logits: true } }]))
+const logprobs = scored.slice(1).map((id, i) => logprob(outputs[i].next.logits, id))
 await sequence.clearHistory()
 const greedy = []
 for await (const id of sequence.evaluate(prompt, { temperature: 0 })) {
   if (greedy.push(id) === count) break
+}
+
+function logprob(logits, id) {
+  const all = [...logits.values()]
+  const most = Math.max(...all)
+  return logits.get(id) - most - Math.log(all.reduce((sum, logit) => sum + Math.exp(logit - most), 0))
 }
 
 const ids = texts.map((text) => model.tokenize(text, true))
