@@ -21,6 +21,10 @@ const decodingKeys = {
     choice(['parallel', 'sequential']).default('parallel'),
     '`parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint plainly',
   ),
+  tags: key(
+    choice(['tokens', 'text']).default('tokens'),
+    '`text` finds the tags in the ordinary text of a model that has no tokens for them: [Your model](model.md#try-a-model-that-was-never-trained-for-it)',
+  ),
   paths: key(int({ min: 1, max: 16 }).optional(), 'paths of a block', { absent: 'of the checkpoint, else 2' }),
   maxBlocks: key(int({ min: 0 }).optional(), 'after the last one decoding goes on to the answer', { absent: 'of the checkpoint, else 4' }),
   maxTokens: tokens(1, 'length of the response, all paths counted', 'of the checkpoint, else 1024'),
@@ -119,7 +123,7 @@ export function applyTestOptions(raw: ConfigObject, options: ConfigObject): Conf
 }
 
 /** Decoding settings that make another column of it, not another draw: prompts and labels belong to them. */
-const COLUMN_KEYS: readonly string[] = ['mode', 'system', 'chatTemplate', 'date', 'showTags']
+const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'system', 'chatTemplate', 'date', 'showTags']
 
 const OVERRIDABLE = DECODING_KEYS.filter((key) => !COLUMN_KEYS.includes(key))
 

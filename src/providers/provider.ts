@@ -121,6 +121,7 @@ export class ParallelThinkingProvider implements ApiProvider {
       warnOnce(lease.checkpoint, 'prompt', () => strangePrompt(lease.checkpoint, read), context)
       const request = toRequest(config, lease.checkpoint, ids, requestSeed(config.seed, repeatIndex, ids, copyIndex))
       const who = this.label ?? this.#id
+      warnOnce(this, 'tags', () => untrained(request, who), context)
       warnOnce(this, 'paths', () => equalPaths(request, who), context)
       const same = context && !isGreedy(request) ? this.#sameDraws.note(context, request.seed, who) : undefined
       warnOnce(this, 'copies', () => same, context)
@@ -162,6 +163,12 @@ export class ParallelThinkingProvider implements ApiProvider {
     const engine = this.#settings.numerics === 'fast' ? { ...lease.engine, isa: `${isa}, fast numerics` } : lease.engine
     return hash && sampleKey(hash, engine, request)
   }
+}
+
+function untrained({ tagText, mode }: ThinkRequest, who: string): string | undefined {
+  return tagText && mode === 'parallel'
+    ? `"${who}" was not trained to think in parallel: tags: text forks where it writes the tags as ordinary text`
+    : undefined
 }
 
 /** Folder of the config file, which relative paths start from. */

@@ -5,7 +5,8 @@
 
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { agreedTags, tagIdsFrom } from '../thinking/tags.ts'
+import { agreedTags, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
+import { tagTextOf } from '../thinking/text-tags.ts'
 import type { Budgets, TagIds, ThinkRequest } from '../thinking/types.ts'
 import type { ThinkingConfig } from './config.ts'
 import { requireTokenizer } from './prompt.ts'
@@ -47,7 +48,7 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
     promptIds,
     mode: config.mode,
     attention,
-    tags: tagsOf(checkpoint, config.mode),
+    ...(config.tags === 'text' ? textTags(checkpoint) : { tags: tagsOf(checkpoint, config.mode) }),
     paths: config.paths ?? own?.paths ?? DEFAULTS.paths,
     maxBlocks: config.maxBlocks ?? own?.maxBlocks ?? DEFAULTS.maxBlocks,
     budgets,
@@ -67,22 +68,37 @@ function savedTags(checkpoint: CheckpointInfo, tags: TagIds): TagIds {
   return tags
 }
 
-/** Stands for "no such token" where a checkpoint without tags is decoded sequentially. */
+/** Stands for "no such token". */
 const NO_TAG = -1
+
+function noTags(checkpoint: CheckpointInfo): TagIds {
+  const none = NO_TAG
+  const eos = checkpoint.generation.eosTokenIds
+  return { parallel: none, parallelEnd: none, path: none, pathEnd: none, summary: none, summaryEnd: none, newline: [], eos }
+}
+
+/** Tags as ordinary text, for a checkpoint without a token for them. */
+function textTags(checkpoint: CheckpointInfo): Pick<ThinkRequest, 'tags' | 'tagText'> {
+  const tokenizer = requireTokenizer(checkpoint)
+  const known = TAG_TOKENS.find((tag) => tokenizer.idOf(tag) !== undefined)
+  if (known !== undefined) {
+    throw new ConfigError(
+      `tags: text is for a model that has no token for a tag. Got ${checkpoint.folder}, whose tokenizer has ${known}. Leave the key out.`,
+    )
+  }
+  return { tags: noTags(checkpoint), tagText: tagTextOf(tokenizer) }
+}
 
 function tagsOf(checkpoint: CheckpointInfo, mode: ThinkingConfig['mode']): TagIds {
   if (checkpoint.parallel) return savedTags(checkpoint, checkpoint.parallel.tags)
-  const tokenizer = requireTokenizer(checkpoint)
-  const eos = checkpoint.generation.eosTokenIds
   try {
-    return tagIdsFrom(tokenizer, eos)
+    return tagIdsFrom(requireTokenizer(checkpoint), checkpoint.generation.eosTokenIds)
   } catch (error) {
     if (mode === 'parallel') {
       throw new ConfigError(
-        `mode: parallel needs a checkpoint trained with the six tags. Got ${checkpoint.folder}: ${(error as Error).message} Use mode: sequential, or train it with pr1-train.`,
+        `mode: parallel needs a checkpoint trained with the six tags. Got ${checkpoint.folder}: ${(error as Error).message} Use mode: sequential or tags: text, or train it with pr1-train.`,
       )
     }
-    const none = NO_TAG
-    return { parallel: none, parallelEnd: none, path: none, pathEnd: none, summary: none, summaryEnd: none, newline: [], eos }
+    return noTags(checkpoint)
   }
 }

@@ -1,8 +1,9 @@
 import type { ProviderResponse } from 'promptfoo'
 import type { ConfigObject } from '../config-keys.ts'
 import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
+import { blocksInText } from '../thinking/text-tags.ts'
 import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
-import type { Segment, ThinkRequest, Thought } from '../thinking/types.ts'
+import type { Segment, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
 export interface TextSpan {
@@ -14,6 +15,10 @@ export interface TextSpan {
 export interface ThinkingMetadata {
   mode: ThinkRequest['mode']
   attention: ThinkRequest['attention']
+  /** Tags were found in ordinary text; absent where they are tokens. */
+  tags?: 'text'
+  /** False where the model was not trained to think in parallel, because it has no tags; otherwise absent. */
+  trained?: false
   repeatIndex: number
   /** Which copy of its problem the test is, 1 for the second; absent in the first. */
   copyIndex?: number
@@ -60,6 +65,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
   const metadata: ThinkingMetadata = {
     mode: request.mode,
     attention: request.attention,
+    ...(request.tagText && { tags: 'text', trained: false }),
     repeatIndex,
     ...(copyIndex > 0 && { copyIndex }),
     seed: request.seed,
@@ -91,24 +97,41 @@ export function hideTags(text: string): string {
 }
 
 /** The blocks as they were forked; of a sequential response, as it reads. */
-function treeBlocks(thought: Thought, { mode, tags }: ThinkRequest, decode: ResponseOptions['decode']): ThinkingMetadata['tree']['blocks'] {
+function treeBlocks(thought: Thought, request: ThinkRequest, decode: ResponseOptions['decode']): ThinkingMetadata['tree']['blocks'] {
+  const { mode, tags, tagText } = request
   const spanOf = (ids: number[], tokens: number): TextSpan => ({ text: ids.length > 0 ? decode(ids) : '', tokens })
   if (mode === 'parallel') {
     const { segments } = thought.trajectory
     const starts = segments.map((_, i) => segments.slice(0, i).reduce((sum, segment) => sum + segmentLength(segment), 0))
     const blocks = segments.flatMap((segment, i) => (segment.kind === 'block' ? [{ ...segment, start: starts[i] }] : []))
+    if (tagText) return blocks.map((block, i) => ({ start: block.start, ...saidIn(block, thought.blocks[i], tagText) }))
     return blocks.map(({ start, paths, close }, i) => ({
       start,
       paths: paths.map(({ ids }, k) => spanOf(ids.slice(1, -1), thought.blocks[i].paths[k])),
       summary: spanOf(close.ids.slice(close.ids.indexOf(tags.summary) + 1, -1), thought.blocks[i].summary),
     }))
   }
+  if (tagText) return blocksInText(thought.ids, tagText)
   const content = (span?: TaggedSpan): TextSpan =>
     span ? spanOf(thought.ids.slice(span.contentStart, span.contentEnd), span.end - span.start) : spanOf([], 0)
   const { tree } = parseThinkingIds(thought.ids, tags)
   return tree.parts.flatMap((part) =>
     part.kind === 'block' ? [{ start: part.start, paths: part.paths.map(content), summary: content(part.summary) }] : [],
   )
+}
+
+type Block = Extract<Segment, { kind: 'block' }>
+
+/** What stands between tags that are text, in the tokens of the block's runs. */
+function saidIn({ paths, close }: Block, lengths: Thought['blocks'][number], { piece }: TagText) {
+  const between = ({ ids }: TokenRun, open: string, end: string): string => {
+    const text = ids.map(piece).join('')
+    return text.slice(text.indexOf(open) + open.length, text.lastIndexOf(end))
+  }
+  return {
+    paths: paths.map((path, k) => ({ text: between(path, TAGS.path, TAGS.pathEnd), tokens: lengths.paths[k] })),
+    summary: { text: between(close, TAGS.summary, TAGS.summaryEnd), tokens: lengths.summary },
+  }
 }
 
 function segmentLength(segment: Segment): number {

@@ -17,13 +17,15 @@ export const SAMPLE_FORMAT = 1
  * threads and the rest of the batch do not matter on the CPU), same prompt ids, mode, paths, budgets, sampling and seed.
  */
 export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device' | 'precision' | 'isa'>, request: ThinkRequest): string {
-  const { attention, tags, budgets } = request
+  const { attention, tags, tagText, budgets } = request
   // One entry a field, so that a new field of the request cannot be forgotten here.
   const fields: { [K in keyof Required<ThinkRequest>]: unknown } = {
     promptIds: request.promptIds,
     mode: request.mode,
     attention,
     tags: [tags.parallel, tags.parallelEnd, tags.path, tags.pathEnd, tags.summary, tags.summaryEnd, tags.newline, tags.eos],
+    // Absent in the keys of all samples whose tags are tokens. How text is read follows from the checkpoint.
+    tagText: tagText && true,
     paths: request.paths,
     maxBlocks: request.maxBlocks,
     budgets: [budgets.response, budgets.path, budgets.block, budgets.criticalPath, budgets.answerReserve],
@@ -32,7 +34,9 @@ export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device
     topP: request.topP ?? 1,
     seed: request.seed,
   }
-  const named = Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))
+  const named = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
   const identity = JSON.stringify([SAMPLE_FORMAT, checkpointHash, info.device, info.precision, info.isa, named])
   return createHash('sha256').update(identity).digest('base64url')
 }

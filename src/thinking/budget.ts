@@ -3,31 +3,31 @@
  *
  * Two accounts run along: `total` counts every token of the response, `critical` the tokens along the longest chain
  * (outside the paths every token, in a block the longest path). `total` never passes `response`, `critical` never passes
- * `criticalPath`, whatever the model samples. F = 3 + ids of "\n" is what closing a block costs: `</Parallel>`, "\n",
- * `<Summary>`, `</Summary>`.
+ * `criticalPath`, whatever the model samples. F is what closing a block costs: `</Parallel>`, "\n", `<Summary>`, `</Summary>`.
+ * The smallest path has P tokens, its two tags and one. Where a tag is a token and "\n" has one id, F = 4 and P = 3, and `<Parallel>`
+ * costs O = 1. Where tags are text they cost what they are written with.
  *
  * Free text       spends from both accounts until one is empty. It may use the reserve.
  * Opening         `<Parallel>` may be sampled while blocks remain (maxBlocks) and the smallest block, one token in each
  *                 path and in the summary, fits beside the answer's reserve:
- *                   response − total − answerReserve ≥ 1 + 3N + F + 1,  criticalPath − critical − answerReserve ≥ 1 + 3 + F + 1.
+ *                   response − total − answerReserve ≥ O + PN + F + 1,  criticalPath − critical − answerReserve ≥ O + P + F + 1.
  *                 Otherwise it is excluded.
- * At the fork     t = min(response − total − answerReserve, block − 1) − F and c = criticalPath − critical − answerReserve − F
+ * At the fork     t = min(response − total − answerReserve, block − O) − F and c = criticalPath − critical − answerReserve − F
  *                 are what the paths and the summary may take (`<Parallel>` already counted).
- *                   The summary keeps back  s = min(t / (N + 1), c / 4, 64), at least 1, never so much that a path gets less than 3.
+ *                   The summary keeps back  s = min(t / (N + 1), c / 4, 64), at least 1, never so much that a path gets less than P.
  *                   Each path gets          min(path, (t − s) / N, c − s), its two tags counted: equal shares, whatever the siblings do.
- *                 A path whose share is used up but for one token is closed by an injected `</Path>`.
+ *                 A path whose share is used up but for its `</Path>` is closed by the decoder.
  * The summary     may take what is then left of the block beside the reserve: s at least, more where paths ended early.
- *                 With one token left it is closed by an injected `</Summary>`.
+ *                 With no more than `</Summary>` left it is closed by the decoder.
  * After a block   at least answerReserve tokens are left in both accounts.
  */
 
 import { ConfigError } from '../engine/errors.ts'
 import type { ModelConfig } from '../engine/types.ts'
+import { writtenTags } from './recogniser.ts'
 import { checkTagIds, tagList } from './tags.ts'
-import type { ThinkRequest } from './types.ts'
+import type { ThinkRequest, WrittenTags } from './types.ts'
 
-/** `<Path>`, one token, `</Path>`. */
-const MIN_PATH = 3
 const MAX_RESERVE = 64
 
 /** Budgets with every default filled in and the sizes that follow. */
@@ -41,9 +41,14 @@ export interface Limits {
   maxBlocks: number
   /** Tokens that close a block: F above. */
   closing: number
+  /** The smallest path: P above. */
+  minPath: number
   /** The smallest block in tokens, and along the longest chain. */
   minBlock: number
   minBlockCritical: number
+  /** What a block takes at least once it is open: the model may leave everything empty and end its tags in one token. */
+  shortestBlock: number
+  shortestBlockCritical: number
 }
 
 /**
@@ -58,10 +63,12 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
   whole('budgets.response', budgets.response, 1)
   const response = budgets.response
   const criticalPath = whole('budgets.criticalPath', budgets.criticalPath ?? response, 1)
-  const closing = 3 + tags.newline.length
-  const minBlock = 1 + MIN_PATH * paths + closing + 1
-  const minBlockCritical = 1 + MIN_PATH + closing + 1
-  const path = whole('budgets.path', budgets.path ?? Math.max(response, MIN_PATH), MIN_PATH)
+  const written = writtenTags(request)
+  const closing = written.beforeSummary.length + written.summary.length + written.summaryEnd.length
+  const minPath = written.path.length + 1 + written.pathEnd.length
+  const minBlock = written.parallel.length + minPath * paths + closing + 1
+  const minBlockCritical = written.parallel.length + minPath + closing + 1
+  const path = whole('budgets.path', budgets.path ?? Math.max(response, minPath), minPath)
   const block = whole('budgets.block', budgets.block ?? Math.max(response, minBlock), minBlock)
   const shorter = Math.min(response, criticalPath)
   const answerReserve = whole('budgets.answerReserve', budgets.answerReserve ?? Math.min(MAX_RESERVE, Math.floor(shorter / 4)), 0)
@@ -80,8 +87,9 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
   }
   // Plain decoding needs no tags: any checkpoint can be asked.
   if (request.mode === 'parallel') {
-    checkTagIds(tags)
-    for (const id of [...tagList(tags), ...tags.newline]) whole('tag or line break id', id, 0, model.vocabSize - 1)
+    if (!request.tagText) checkTagIds(tags)
+    const ids = request.tagText ? Object.values(written).flat() : [...tagList(tags), ...tags.newline]
+    for (const id of ids) whole('tag or line break id', id, 0, model.vocabSize - 1)
   }
   for (const id of tags.eos) whole('end id', id, 0, model.vocabSize - 1)
   if (promptIds.length === 0) throw new ConfigError('A prompt needs at least one token. Got none. Give a text or a start token.')
@@ -93,16 +101,27 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
         `Got ${promptIds.length} prompt tokens and a budget of ${reach}. Shorten the prompt or lower budgets.response.`,
     )
   }
-  return { response, path, block, criticalPath, answerReserve, paths, maxBlocks, closing, minBlock, minBlockCritical }
+  return {
+    ...{ response, path, block, criticalPath, answerReserve, paths, maxBlocks },
+    ...{
+      closing,
+      minPath,
+      minBlock,
+      minBlockCritical,
+      shortestBlock: shortest(paths, written),
+      shortestBlockCritical: shortest(1, written),
+    },
+  }
+}
+
+function shortest(paths: number, { path, beforeSummary, summary }: WrittenTags): number {
+  return 1 + (path.length + 1) * paths + beforeSummary.length + summary.length + 1
 }
 
 /** Most blocks that can open under the limits. */
 export function mostBlocks(limits: Limits): number {
-  // A block needs room for one token in each path and in the summary to open, but the model may leave all of them empty.
-  const shortest = 1 + (MIN_PATH - 1) * limits.paths + limits.closing
-  const shortestCritical = MIN_PATH + limits.closing
-  const byTotal = Math.floor((limits.response - limits.answerReserve - limits.minBlock) / shortest) + 1
-  const byCritical = Math.floor((limits.criticalPath - limits.answerReserve - limits.minBlockCritical) / shortestCritical) + 1
+  const byTotal = Math.floor((limits.response - limits.answerReserve - limits.minBlock) / limits.shortestBlock) + 1
+  const byCritical = Math.floor((limits.criticalPath - limits.answerReserve - limits.minBlockCritical) / limits.shortestBlockCritical) + 1
   return Math.max(0, Math.min(limits.maxBlocks, byTotal, byCritical))
 }
 
@@ -151,16 +170,16 @@ export class Ledger {
     this.blockUsed++
   }
 
-  /** Counts `<Parallel>` and returns the share of each path in tokens, tags counted: 3 or more. */
-  fork(): number {
+  /** Counts the last `tokens` of `<Parallel>`, those before it being spent, and returns the share of each path in tokens, tags counted: P or more. */
+  fork(tokens: number): number {
     const { limits } = this
     this.blocks++
     this.blockUsed = 0
-    this.spend()
-    const t = Math.min(limits.response - this.total - limits.answerReserve, limits.block - 1) - limits.closing
+    for (let k = 0; k < tokens; k++) this.spend()
+    const t = Math.min(limits.response - this.total - limits.answerReserve, limits.block - tokens) - limits.closing
     const c = limits.criticalPath - this.critical - limits.answerReserve - limits.closing
     const wished = Math.min(Math.floor(t / (limits.paths + 1)), Math.floor(c / 4), MAX_RESERVE)
-    const summary = Math.max(1, Math.min(wished, t - MIN_PATH * limits.paths, c - MIN_PATH))
+    const summary = Math.max(1, Math.min(wished, t - limits.minPath * limits.paths, c - limits.minPath))
     return Math.min(limits.path, Math.floor((t - summary) / limits.paths), c - summary)
   }
 

@@ -9,17 +9,20 @@
  * structured: join appends every path's cache entries to the parent; nothing is computed again.
  * causal: join takes path 1 as it is; the other paths are fed to the parent again at their linear positions.
  *
- * Tokens that the decoder writes itself (`<Path>`, `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget
- * binds) are marked as not sampled. What may not be sampled is excluded in the engine and recorded per token: inside
- * paths and summaries `<Parallel>` and the end ids, in free text `<Parallel>` once no block fits any more. Whatever the engine
- * answers, no such id is taken: it is an error, as logits that are not finite are. So blocks and budgets hold for any logits.
+ * What a tag is, a token or text, is the recogniser's affair (recogniser.ts). Tokens that the decoder writes itself (`<Path>`,
+ * `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget binds) are marked as not sampled. What may not be sampled
+ * is excluded in the engine and recorded per token: inside paths and summaries `<Parallel>` and the end ids, in free text
+ * `<Parallel>` once no block fits any more. Whatever the engine answers, no such id is taken: it is an error, as logits that are
+ * not finite are. So blocks and budgets hold for any logits.
  */
 
 import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, Sampling, Sequence, StepInput, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
 import { parseThinkingIds } from './grammar.ts'
-import { emptyRun, pushInjected, pushSampled, responseIds, trajectoryCounts } from './trajectory.ts'
+import { type Recogniser, recogniserOf, type Watch } from './recogniser.ts'
+import { blocksInText } from './text-tags.ts'
+import { emptyRun, pushInjected, pushSampled, responseIds, runsOf, takeLast, trajectoryCounts } from './trajectory.ts'
 import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
 
 /** Streams of the sampling generator: the parent is 0, path p of block b is this. */
@@ -91,24 +94,37 @@ class Decoding {
   private failure: ParallelR1Error | undefined
   private readonly trajectory: Trajectory
   private readonly eos: ReadonlySet<number>
-  /** Indices into exclusionSets; the sets are fixed for a request. */
-  private readonly noBlock: { index: number; sampling: Sampling }
-  private readonly inside: { index: number; sampling: Sampling }
-  private readonly free: Sampling
+  private readonly recogniser: Recogniser
+  /** Over free text and summaries; absent where the response is decoded plainly. */
+  private readonly watch: Watch | undefined
+  private readonly samplingOf: (exclusion: number) => Sampling
 
   constructor(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits) {
-    const { tags, temperature, topK, topP, seed } = request
+    const { tags, temperature, mode } = request
     this.model = model
     this.stepper = stepper
     this.request = request
     this.ledger = new Ledger(limits)
     this.eos = new Set(tags.eos)
-    this.free = { temperature, topK, topP, seed, stream: 0 }
-    const exclusionSets = request.mode === 'parallel' ? [[tags.parallel], [tags.parallel, ...tags.eos]] : []
-    this.noBlock = { index: 0, sampling: { ...this.free, exclude: exclusionSets[0] } }
-    this.inside = { index: 1, sampling: { ...this.free, exclude: exclusionSets[1] } }
+    this.recogniser = recogniserOf(request)
+    this.watch = mode === 'parallel' ? this.recogniser.watch() : undefined
+    const exclusionSets = mode === 'parallel' ? this.recogniser.exclusions.map((ids) => [...ids]) : []
     // Greedy decoding reports its log-probabilities at temperature 1.
     this.trajectory = { promptIds: [...request.promptIds], segments: [], exclusionSets, temperature: temperature === 0 ? 1 : temperature }
+    this.samplingOf = this.samplings(0)
+  }
+
+  /** The sampling of one stream by what may not be drawn, each made once. */
+  private samplings(stream: number): (exclusion: number) => Sampling {
+    const { temperature, topK, topP, seed } = this.request
+    const { exclusionSets } = this.trajectory
+    const free: Sampling = { temperature, topK, topP, seed, stream }
+    const made: Sampling[] = []
+    return (exclusion) => {
+      if (exclusion < 0) return free
+      made[exclusion] ??= { ...free, exclude: exclusionSets[exclusion] }
+      return made[exclusion]
+    }
   }
 
   async run(): Promise<Thought> {
@@ -127,19 +143,22 @@ class Decoding {
 
   /** Free text from the prompt to the end, with a block wherever `<Parallel>` is sampled. */
   private async text(parent: Lane): Promise<'stop' | 'length'> {
-    const { ledger } = this
-    const parallel = this.request.mode === 'parallel' ? this.request.tags.parallel : -1
+    const { ledger, watch } = this
     let run = emptyRun()
     let fed: readonly number[] = this.request.promptIds
     while (ledger.textLeft > 0) {
-      const open = parallel < 0 || ledger.blockFits
-      const sampling = open ? this.free : this.noBlock.sampling
+      const exclusion = watch?.exclusion(ledger.blockFits ? 'open' : 'closed') ?? -1
+      const sampling = this.samplingOf(exclusion)
       const output = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
       const { id, logprob } = this.drawn(output, sampling, 'free text', ledger.total)
-      const exclusion = open ? -1 : this.noBlock.index
-      if (id === parallel) {
+      const found = watch?.take(id, 'parallel')
+      if (found) {
+        // A tag that begins in the last token of `</Summary>` leaves it there.
+        const open = takeLast(run, Math.min(found.tokens - 1, run.ids.length))
+        if (found.instead) pushInjected(open, found.instead)
+        else pushSampled(open, id, logprob, exclusion)
         run = this.endText(run)
-        fed = await this.block(parent, logprob)
+        fed = await this.block(parent, open, found.instead ?? [id])
         continue
       }
       pushSampled(run, id, logprob, exclusion)
@@ -159,14 +178,12 @@ class Decoding {
     return emptyRun()
   }
 
-  /** From a sampled `<Parallel>` to `</Summary>`; returns what the parent still has to be fed. */
-  private async block(parent: Lane, logprob: number): Promise<number[]> {
-    const { tags, attention } = this.request
+  /** From a sampled `<Parallel>`, of which the parent has not read `last`, to `</Summary>`; returns what it still has to be fed. */
+  private async block(parent: Lane, open: TokenRun, last: readonly number[]): Promise<readonly number[]> {
+    const { attention } = this.request
     const block = this.ledger.blocks
-    const open = emptyRun()
-    pushSampled(open, tags.parallel, logprob, -1)
-    const share = this.ledger.fork()
-    await parent.feedOne(tags.parallel, undefined)
+    const share = this.ledger.fork(last.length)
+    await parent.feed(last, undefined)
     const base = parent.position
 
     const children = this.model.fork(parent.sequence, this.request.paths)
@@ -204,49 +221,62 @@ class Decoding {
 
   /** One path within its share; `keep`: its last tokens get cache entries too, because the parent takes it over. */
   private async path(lane: Lane, place: string, stream: number, share: number, keep: boolean): Promise<TokenRun> {
-    const { tags } = this.request
-    const sampling: Sampling = { ...this.inside.sampling, stream }
+    const { written } = this.recogniser
+    const watch = this.recogniser.watch()
+    const samplingOf = this.samplings(stream)
     const run = emptyRun()
-    pushInjected(run, tags.path)
-    let fed = tags.path
+    pushInjected(run, written.path)
+    let fed: readonly number[] = written.path
     for (;;) {
-      const { id, logprob } = this.drawn(await lane.feedOne(fed, sampling), sampling, place, run.ids.length)
-      pushSampled(run, id, logprob, this.inside.index)
-      if (id === tags.pathEnd) {
-        if (keep) await lane.feedOne(id, undefined)
+      const exclusion = watch.exclusion('inside')
+      const sampling = samplingOf(exclusion)
+      const output = fed.length === 1 ? await lane.feedOne(fed[0], sampling) : await lane.feed(fed, sampling)
+      const { id, logprob } = this.drawn(output, sampling, place, run.ids.length)
+      const found = watch.take(id, 'pathEnd')
+      if (found?.instead) pushInjected(run, found.instead)
+      else pushSampled(run, id, logprob, exclusion)
+      if (found) {
+        if (keep) await lane.feed(found.instead ?? [id], undefined)
         return run
       }
-      if (run.ids.length >= share - 1) {
-        pushInjected(run, tags.pathEnd)
-        if (keep) await lane.feed([id, tags.pathEnd], undefined)
+      if (run.ids.length >= share - written.pathEnd.length) {
+        const end = watch.close('pathEnd')
+        pushInjected(run, end)
+        if (keep) await lane.feed([id, ...end], undefined)
         return run
       }
-      fed = id
+      fed = [id]
     }
   }
 
   /** `</Parallel>` to `</Summary>` within `budget` tokens; `again` are paths that the parent has to read first. */
-  private async summary(parent: Lane, again: number[], close: TokenRun, budget: number): Promise<number[]> {
-    const { tags } = this.request
-    const { ledger } = this
-    for (const id of [tags.parallelEnd, ...tags.newline, tags.summary]) {
-      pushInjected(close, id)
+  private async summary(parent: Lane, again: number[], close: TokenRun, budget: number): Promise<readonly number[]> {
+    const { ledger, samplingOf } = this
+    const { written } = this.recogniser
+    const watch = this.watch!
+    const begin = [...written.beforeSummary, ...written.summary]
+    pushInjected(close, begin)
+    for (const id of begin) {
       again.push(id)
       ledger.spend()
     }
     const place = `the summary of block ${ledger.blocks - 1}`
-    let output = await parent.feed(again, this.inside.sampling)
+    let fed: readonly number[] = again
     for (;;) {
-      const { id, logprob } = this.drawn(output, this.inside.sampling, place, close.ids.length)
-      pushSampled(close, id, logprob, this.inside.index)
+      const exclusion = watch.exclusion('inside')
+      const sampling = samplingOf(exclusion)
+      const output = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
+      const { id, logprob } = this.drawn(output, sampling, place, close.ids.length)
+      pushSampled(close, id, logprob, exclusion)
       ledger.spend()
-      if (id === tags.summaryEnd) return [id]
-      if (close.ids.length >= budget - 1) {
-        pushInjected(close, tags.summaryEnd)
-        ledger.spend()
-        return [id, tags.summaryEnd]
+      if (watch.take(id, 'summaryEnd')) return [id]
+      if (close.ids.length >= budget - written.summaryEnd.length) {
+        const end = watch.close('summaryEnd')
+        pushInjected(close, end)
+        for (const _ of end) ledger.spend()
+        return [id, ...end]
       }
-      output = await parent.feedOne(id, this.inside.sampling)
+      fed = [id]
     }
   }
 
@@ -273,18 +303,29 @@ class Decoding {
   }
 
   private thought(finishReason: 'stop' | 'length'): Thought {
-    const { trajectory } = this
-    const { tags, mode } = this.request
+    const { trajectory, request } = this
     const ids = responseIds(trajectory)
-    const counts = trajectoryCounts(trajectory, tags.newline.length)
+    const counts = trajectoryCounts(trajectory, this.recogniser.written.beforeSummary.length)
     // Plainly decoded blocks are text to the trajectory; they are counted as they read.
-    const blocks = mode === 'parallel' ? counts.blocks : blocksAsRead(ids, tags)
+    const blocks = request.mode === 'parallel' ? counts.blocks : blocksAsRead(ids, request)
+    if (request.tagText) keepUsedSets(trajectory)
     if (finishReason === 'stop') ids.pop()
     return { trajectory, ids, finishReason, totalTokens: counts.total, criticalPathTokens: counts.criticalPath, blocks }
   }
 }
 
-function blocksAsRead(ids: number[], tags: ThinkRequest['tags']): Thought['blocks'] {
+/** Tags as text have a set for every beginning of a tag, most of which no token was drawn with. */
+function keepUsedSets(trajectory: Trajectory): void {
+  const runs = runsOf(trajectory)
+  const used = [...new Set(runs.flatMap(({ exclusions }) => exclusions))].filter((set) => set >= 0).sort((a, b) => a - b)
+  for (const run of runs) run.exclusions = run.exclusions.map((set) => used.indexOf(set))
+  trajectory.exclusionSets = used.map((set) => trajectory.exclusionSets[set])
+}
+
+function blocksAsRead(ids: number[], { tags, tagText }: ThinkRequest): Thought['blocks'] {
+  if (tagText) {
+    return blocksInText(ids, tagText).map(({ paths, summary }) => ({ paths: paths.map(({ tokens }) => tokens), summary: summary.tokens }))
+  }
   const { tree } = parseThinkingIds(ids, tags)
   return tree.parts.flatMap((part) => {
     if (part.kind === 'text') return []

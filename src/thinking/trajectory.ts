@@ -15,11 +15,24 @@ export function pushSampled(run: TokenRun, id: number, logprob: number, exclusio
   run.exclusions.push(exclusion)
 }
 
-export function pushInjected(run: TokenRun, id: number): void {
-  run.ids.push(id)
-  run.sampled.push(false)
-  run.logprobs.push(0)
-  run.exclusions.push(-1)
+export function pushInjected(run: TokenRun, ids: readonly number[]): void {
+  for (const id of ids) {
+    run.ids.push(id)
+    run.sampled.push(false)
+    run.logprobs.push(0)
+    run.exclusions.push(-1)
+  }
+}
+
+/** Takes the last tokens off a run. */
+export function takeLast(run: TokenRun, count: number): TokenRun {
+  const start = run.ids.length - count
+  return {
+    ids: run.ids.splice(start),
+    sampled: run.sampled.splice(start),
+    logprobs: run.logprobs.splice(start),
+    exclusions: run.exclusions.splice(start),
+  }
 }
 
 export interface TrajectoryOptions {
@@ -99,8 +112,8 @@ export interface TrajectoryCounts {
   blocks: { paths: number[]; summary: number }[]
 }
 
-/** Lengths of a trajectory in tokens. `newlineLength`: ids that "\n" takes, 1 unless the tokenizer is unusual. */
-export function trajectoryCounts(trajectory: Trajectory, newlineLength = 1): TrajectoryCounts {
+/** Lengths of a trajectory in tokens. `beforeSummary`: ids of `</Parallel>` and "\n", 2 where tags are tokens unless the tokenizer is unusual. */
+export function trajectoryCounts(trajectory: Trajectory, beforeSummary = 2): TrajectoryCounts {
   const counts: TrajectoryCounts = { total: 0, criticalPath: 0, blocks: [] }
   for (const segment of trajectory.segments) {
     if (segment.kind === 'text') {
@@ -112,7 +125,7 @@ export function trajectoryCounts(trajectory: Trajectory, newlineLength = 1): Tra
     const outside = segment.open.ids.length + segment.close.ids.length
     counts.total += outside + paths.reduce((sum, length) => sum + length, 0)
     counts.criticalPath += outside + Math.max(...paths)
-    counts.blocks.push({ paths, summary: segment.close.ids.length - 1 - newlineLength })
+    counts.blocks.push({ paths, summary: segment.close.ids.length - beforeSummary })
   }
   return counts
 }

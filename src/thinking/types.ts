@@ -59,12 +59,36 @@ export interface Layout {
   sampledIndex: Int32Array
 }
 
+/** Ids that the decoder writes by itself. */
+export interface WrittenTags {
+  parallel: readonly number[]
+  path: readonly number[]
+  pathEnd: readonly number[]
+  /** `</Parallel>` and the line break. */
+  beforeSummary: readonly number[]
+  summary: readonly number[]
+  summaryEnd: readonly number[]
+}
+
+/** Tags as ordinary text in the tokens of a model that has none for them (text-tags.ts). */
+export interface TagText {
+  written: WrittenTags
+  /** What a token says in the middle of a text. */
+  piece(id: number): string
+  /** Ids that say exactly this, undefined where there are none. */
+  write(text: string): number[] | undefined
+  /** For every number of characters of `<Parallel>` that were said: the ids that complete it. */
+  completing: readonly (readonly number[])[]
+}
+
 export interface ThinkRequest {
   promptIds: readonly number[]
   /** `parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint plainly. */
   mode: 'parallel' | 'sequential'
   attention: AttentionMode
   tags: TagIds
+  /** Where tags are ordinary text. Of `tags` only `eos` counts then. */
+  tagText?: TagText
   /** 1 … 16. */
   paths: number
   maxBlocks: number

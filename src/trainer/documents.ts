@@ -53,6 +53,7 @@ The keys from \`mode\` to \`showTags\` can be set so. All others choose the mode
 | key | what it is |
 | --- | --- |
 | \`mode\`, \`attention\` | how the response was decoded |
+| \`tags\`, \`trained\` | \`text\` and \`false\` where tags were found in ordinary text: the model was not trained for them |
 | \`repeatIndex\` | which repeat of the test this is; promptfoo itself keeps no record of it |
 | \`copyIndex\` | which copy of its problem the test is: 1 for the second, nothing for the first. See [copies](statistics.md#copies-of-a-problem) |
 | \`seed\` | the seed of this response |

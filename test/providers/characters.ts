@@ -16,15 +16,20 @@ export const TAGS: TagIds = {
 /** A checkpoint whose tokens are character codes, `^` the start token; the template marks roles as `role:content|`. */
 export function checkpoint(parts: { template?: boolean; tags?: boolean; parallel?: object; maxPositions?: number } = {}): Checkpoint {
   const tagged = parts.tags ?? true
-  const encode = (text: string, { addSpecial = false } = {}): number[] => {
-    const tag = TAG_TOKENS.indexOf(text)
-    if (tagged && tag >= 0) return [200 + tag]
-    return [...(addSpecial && text ? '^' : ''), ...text].map((character) => character.charCodeAt(0))
-  }
+  const encode = (text: string, { addSpecial = false } = {}): number[] =>
+    text.split(/(<\/?(?:Parallel|Path|Summary)>)/).flatMap((part, k) => {
+      const tag = TAG_TOKENS.indexOf(part)
+      if (tagged && tag >= 0) return [200 + tag]
+      return [...(addSpecial && text && k === 0 ? '^' : ''), ...part].map((character) => character.charCodeAt(0))
+    })
+  const tokenOf = (id: number): string => (tagged && id >= 200 ? TAG_TOKENS[id - 200] : String.fromCharCode(id))
   return {
     folder: 'models/toy',
     config: { maxPositions: parts.maxPositions ?? 4096 },
-    tokenizer: { encode, idOf: (token: string) => (tagged && TAG_TOKENS.includes(token) ? 200 + TAG_TOKENS.indexOf(token) : undefined) },
+    tokenizer: {
+      ...{ encode, tokenOf, vocabSize: 206, decode: (ids: Iterable<number>) => [...ids].map(tokenOf).join('') },
+      idOf: (token: string) => (tagged && TAG_TOKENS.includes(token) ? 200 + TAG_TOKENS.indexOf(token) : undefined),
+    },
     chatTemplate: parts.template
       ? {
           render: (messages: { role: string; content: string }[], { addGenerationPrompt }: { addGenerationPrompt: boolean }) =>

@@ -55,6 +55,19 @@ async function sweep(target: ParallelThinkingProvider, width: number): Promise<P
 }
 
 describe('ParallelThinkingProvider', () => {
+  it('asks a model without tags, says that it was not trained for them, and repeats itself', async () => {
+    const target = provider({ checkpoint: 'untagged', tags: 'text', maxTokens: 200 })
+    const warned: string[] = []
+    const logger = { warn: (text: string) => warned.push(text) } as unknown as CallApiContextParams['logger']
+    const [first, again] = [await target.callApi(prompts[0], { ...context(), logger }), await target.callApi(prompts[0], context())]
+    expect(first.error).toBeUndefined()
+    expect(metadataOf(first)).toMatchObject({ mode: 'parallel', attention: 'causal', tags: 'text', trained: false, tree: { blocks: [] } })
+    expect(again).toEqual(first)
+    expect(warned.filter((text) => text.includes('was not trained to think in parallel'))).toHaveLength(1)
+    const trained = metadataOf(await provider().callApi(prompts[0], context()))
+    expect([trained.tags, trained.trained]).toEqual([undefined, undefined])
+  })
+
   it('thinks in blocks and reports what it did', async () => {
     const responses = await sweep(provider(), 64)
     expect(responses.map(({ error }) => error).filter(Boolean)).toEqual([])

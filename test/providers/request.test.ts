@@ -48,6 +48,22 @@ describe('toRequest', () => {
   })
 })
 
+describe('tags: text', () => {
+  it('takes the tags as the tokenizer writes them, in either mode, and is refused for a checkpoint that has tokens for them', () => {
+    for (const mode of ['parallel', 'sequential']) {
+      const asked = toRequest(config({ tags: 'text', mode }), checkpoint({ tags: false }), [1], 0)
+      expect(asked.tags).toMatchObject({ parallel: -1, newline: [], eos: [0] })
+      const { written, piece } = asked.tagText!
+      expect(written.path.map(piece).join('')).toBe('<Path>')
+      expect(written.beforeSummary.map(piece).join('')).toBe('</Parallel>\n')
+    }
+    expect(toRequest(config(), checkpoint(), [1], 0)).not.toHaveProperty('tagText')
+    expect(() => toRequest(config({ tags: 'text' }), checkpoint(), [1], 0)).toThrow(
+      /no token for a tag. Got .* has <Parallel>. Leave the key out/,
+    )
+  })
+})
+
 describe('budgetsOf', () => {
   it('takes each budget from the config, then the checkpoint, then a default, whatever the prompt leaves', () => {
     const parallel = { attention: 'structured', tags: TAGS, budgets: { response: 300, path: 50, answerReserve: 7 } }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { hideTags, type ThinkingMetadata, toProviderResponse } from '../../src/providers/response.ts'
+import { tagTextOf } from '../../src/thinking/text-tags.ts'
 import type { TagIds, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
+import { checkpoint } from './characters.ts'
 
 const TAGS: TagIds = { parallel: 1, parallelEnd: 2, path: 3, pathEnd: 4, summary: 5, summaryEnd: 6, newline: [10], eos: [0] }
 const NAMES = ['', '<Parallel>', '</Parallel>', '<Path>', '</Path>', '<Summary>', '</Summary>']
+const tagless = (ids: number[]) => String.fromCharCode(...ids)
 const decode = (ids: number[]) => ids.map((id) => NAMES[id] ?? String.fromCharCode(id)).join('')
 
 /** Sampled ids get −their id / 100 as log-probability, negative ids were injected. */
@@ -41,6 +44,35 @@ const request: ThinkRequest = {
   temperature: 1,
   seed: 99,
 }
+
+describe('tags that are text', () => {
+  const { tokenizer } = checkpoint({ tags: false })
+  const tagText = tagTextOf(tokenizer!)
+  const said = (text: string): TokenRun => run(...[...text].map((letter) => letter.charCodeAt(0)))
+  const parts = { open: '<Parallel>', paths: ['<Path>B.</Path>', '<Path>C</Path>'], close: '</Parallel>\n<Summary>D</Summary>' }
+  const block = { kind: 'block' as const, open: said(parts.open), paths: parts.paths.map(said), close: said(parts.close) }
+  const text = `A.${parts.open}${parts.paths.join('')}${parts.close}E`
+  const spoken: Thought = {
+    ...thought,
+    trajectory: { ...thought.trajectory, segments: [{ kind: 'text', tokens: said('A.') }, block, { kind: 'text', tokens: said('E') }] },
+    ids: said(text).ids,
+    blocks: [{ paths: [15, 14], summary: 20 }],
+  }
+  const asked = { ...request, tagText, tags: { ...TAGS, parallel: -1, path: -1, summary: -1 } }
+
+  it.each(['parallel', 'sequential'] as const)('give the tree, decoded %s, and say that nobody trained them', (mode) => {
+    const response = toProviderResponse(spoken, { request: { ...asked, mode }, repeatIndex: 0, showTags: true, decode: tagless })
+    expect(response.output).toBe(text)
+    expect(response.metadata).toMatchObject({ tags: 'text', trained: false })
+    const [{ start, paths, summary }] = (response.metadata as unknown as ThinkingMetadata).tree.blocks
+    expect(start).toBe(2)
+    expect(paths).toEqual([
+      { text: 'B.', tokens: 15 },
+      { text: 'C', tokens: 14 },
+    ])
+    expect(summary).toEqual({ text: 'D', tokens: 20 })
+  })
+})
 
 describe('toProviderResponse', () => {
   const response = toProviderResponse(thought, { request, repeatIndex: 3, showTags: true, decode })

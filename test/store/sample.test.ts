@@ -25,6 +25,8 @@ describe('sampleKey', () => {
   it('is the same for what is answered alike', () => {
     expect(key).toMatch(/^[\w-]{43}$/)
     expect(sampleKey('hash', { ...engine }, structuredClone(request))).toBe(key)
+    // As it was before tags could be text: no stored sample is lost.
+    expect(key).toBe('dzPqJoCRm13V61273uQMUs5gt7-fWeSEJ7VpdVCVQKw')
     expect(sampleKey('hash', engine, { ...request, topK: 0, topP: 1 })).toBe(key)
     const { seed, ...rest } = request
     expect(sampleKey('hash', engine, { seed, ...rest })).toBe(key)
@@ -46,6 +48,7 @@ describe('sampleKey', () => {
       { topK: 5 },
       { topP: 0.9 },
       { seed: 12 },
+      { tagText: { written: {} as never, piece: () => '', write: () => [], completing: [] } },
     ]
     const keys = changes.map((change) => sampleKey('hash', engine, { ...request, ...change }))
     keys.push(sampleKey('other', engine, request))

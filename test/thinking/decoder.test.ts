@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/engine/errors.ts'
 import { mostBlocks, resolveLimits } from '../../src/thinking/budget.ts'
-import { pathStream } from '../../src/thinking/decoder.ts'
 import { parseThinkingIds } from '../../src/thinking/grammar.ts'
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
-import { responseIds, runsOf, sampledLogprobs, trajectoryCounts } from '../../src/thinking/trajectory.ts'
-import type { AttentionMode, ThinkRequest, Thought } from '../../src/thinking/types.ts'
-import { drawKey, fixedScript, randomScript, type Script, TOY_TAGS, ToyModel, type ToyOptions } from './toy-model.ts'
+import { responseIds, runsOf, trajectoryCounts } from '../../src/thinking/trajectory.ts'
+import type { ThinkRequest, Thought } from '../../src/thinking/types.ts'
+import { expectParity } from './context-parity.ts'
+import { fixedScript, randomScript, type Script, TOY_TAGS, ToyModel, type ToyOptions } from './toy-model.ts'
 
 const T = TOY_TAGS
 const MODES = ['structured', 'causal'] as const
@@ -40,54 +40,6 @@ async function think(
   expect(toy.cacheFree).toBe(toy.cacheCapacity)
   await scheduler.close()
   return { thought, toy }
-}
-
-/** Streams of the sampled tokens in the order of Layout.sampledIndex. */
-function sampledStreams(thought: Thought): number[] {
-  const streams: number[] = []
-  let block = 0
-  for (const segment of thought.trajectory.segments) {
-    if (segment.kind === 'text') for (const sampled of segment.tokens.sampled) sampled && streams.push(0)
-    else {
-      for (const sampled of segment.open.sampled) sampled && streams.push(0)
-      segment.paths.forEach((run, k) => {
-        for (const sampled of run.sampled) sampled && streams.push(pathStream(block, k))
-      })
-      for (const sampled of segment.close.sampled) sampled && streams.push(0)
-      block++
-    }
-  }
-  return streams
-}
-
-const pairs = (entries: { id: number; position: number }[]): string =>
-  entries
-    .map(({ id, position }) => `${position}:${id}`)
-    .sort()
-    .join(' ')
-
-/** Context parity: every sampled token sees in the layout what it saw when it was drawn, with the same exclusions. */
-function expectParity(thought: Thought, toy: ToyModel, attention: AttentionMode, seed: number): void {
-  const layout = layoutTrajectory(thought.trajectory, attention, { loss: 'sampled' })
-  const streams = sampledStreams(thought)
-  const logprobs = sampledLogprobs(thought.trajectory)
-  expect(layout.sampledIndex.length).toBe(streams.length)
-  layout.sampledIndex.forEach((i, k) => {
-    const draw = toy.draws.get(drawKey(seed, streams[k], layout.positions[i]))
-    if (!draw) throw new Error(`no draw of stream ${streams[k]} after position ${layout.positions[i]}`)
-    const seen = []
-    for (let j = 0; j <= i; j++) {
-      if (j >= layout.hidden[i * 2] && j < layout.hidden[i * 2 + 1]) continue
-      seen.push({ id: layout.ids[j], position: layout.positions[j] })
-    }
-    expect(pairs(seen)).toBe(pairs(draw.context))
-    expect(layout.ids[i + 1]).toBe(draw.id)
-    expect(logprobs[k]).toBe(draw.logprob)
-    expect(layout.targets[i]).toBe(1)
-    const excluded = layout.exclusion[i] < 0 ? [] : layout.exclusionSets[layout.exclusion[i]]
-    expect(excluded).toEqual([...draw.excluded])
-  })
-  expect(layout.targets.reduce((sum, target) => sum + target, 0)).toBe(streams.length)
 }
 
 describe('the six defects of the reference', () => {
@@ -309,7 +261,7 @@ describe('random trees', () => {
         })
         expect(violations).toEqual([])
         expect(tree.parts.map(({ kind }) => kind)).toEqual(thought.trajectory.segments.map(({ kind }) => kind))
-        expect(thought.blocks).toEqual(trajectoryCounts(thought.trajectory, asked.tags.newline.length).blocks)
+        expect(thought.blocks).toEqual(trajectoryCounts(thought.trajectory, 1 + asked.tags.newline.length).blocks)
         expectParity(thought, toy, asked.attention, asked.seed)
       }),
       { numRuns: 400 },

@@ -31,6 +31,8 @@ export interface ToyOptions {
   cacheTokens?: number
   page?: number
   maxPositions?: number
+  /** Default {@link TOY_VOCABULARY}. */
+  vocabSize?: number
   /** Called with the inputs of every step before it is done; may wait or throw. */
   onStep?: (inputs: readonly StepInput[]) => void | Promise<void>
 }
@@ -82,7 +84,8 @@ export class ToyModel {
     this.options = options
     this.cachePage = options.page ?? 4
     this.cacheCapacity = options.cacheTokens ?? 1 << 16
-    this.config = { ...CONFIG, maxPositions: options.maxPositions ?? CONFIG.maxPositions }
+    const { maxPositions = CONFIG.maxPositions, vocabSize = TOY_VOCABULARY } = options
+    this.config = { ...CONFIG, maxPositions, vocabSize }
   }
 
   /** The same object as the engine's interface; training on a toy is an error. */

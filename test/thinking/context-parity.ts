@@ -1,0 +1,56 @@
+/** Context parity: what a sampled token sees in its layout is what it saw when it was drawn. */
+
+import { expect } from 'vitest'
+import { pathStream } from '../../src/thinking/decoder.ts'
+import { layoutTrajectory } from '../../src/thinking/layout.ts'
+import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
+import type { AttentionMode, Thought } from '../../src/thinking/types.ts'
+import { drawKey, type ToyModel } from './toy-model.ts'
+
+/** Streams of the sampled tokens in the order of Layout.sampledIndex. */
+function sampledStreams(thought: Thought): number[] {
+  const streams: number[] = []
+  let block = 0
+  for (const segment of thought.trajectory.segments) {
+    if (segment.kind === 'text') for (const sampled of segment.tokens.sampled) sampled && streams.push(0)
+    else {
+      for (const sampled of segment.open.sampled) sampled && streams.push(0)
+      segment.paths.forEach((run, k) => {
+        for (const sampled of run.sampled) sampled && streams.push(pathStream(block, k))
+      })
+      for (const sampled of segment.close.sampled) sampled && streams.push(0)
+      block++
+    }
+  }
+  return streams
+}
+
+const pairs = (entries: { id: number; position: number }[]): string =>
+  entries
+    .map(({ id, position }) => `${position}:${id}`)
+    .sort()
+    .join(' ')
+
+/** Context parity: every sampled token sees in the layout what it saw when it was drawn, with the same exclusions. */
+export function expectParity(thought: Thought, toy: ToyModel, attention: AttentionMode, seed: number): void {
+  const layout = layoutTrajectory(thought.trajectory, attention, { loss: 'sampled' })
+  const streams = sampledStreams(thought)
+  const logprobs = sampledLogprobs(thought.trajectory)
+  expect(layout.sampledIndex.length).toBe(streams.length)
+  layout.sampledIndex.forEach((i, k) => {
+    const draw = toy.draws.get(drawKey(seed, streams[k], layout.positions[i]))
+    if (!draw) throw new Error(`no draw of stream ${streams[k]} after position ${layout.positions[i]}`)
+    const seen = []
+    for (let j = 0; j <= i; j++) {
+      if (j >= layout.hidden[i * 2] && j < layout.hidden[i * 2 + 1]) continue
+      seen.push({ id: layout.ids[j], position: layout.positions[j] })
+    }
+    expect(pairs(seen)).toBe(pairs(draw.context))
+    expect(layout.ids[i + 1]).toBe(draw.id)
+    expect(logprobs[k]).toBe(draw.logprob)
+    expect(layout.targets[i]).toBe(1)
+    const excluded = layout.exclusion[i] < 0 ? [] : layout.exclusionSets[layout.exclusion[i]]
+    expect(excluded).toEqual([...draw.excluded])
+  })
+  expect(layout.targets.reduce((sum, target) => sum + target, 0)).toBe(streams.length)
+}
