@@ -3,7 +3,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { checkStatements, type Verdict } from './countdown/check.ts'
 import { LIMITS, readStatements, Unreadable } from './countdown/expression.ts'
 import { extractCandidate } from './countdown/extract.ts'
-import { type AssertionContext, type AssertionResult, excerpt, runAssertion } from './grading.ts'
+import { type AssertionContext, type AssertionResult, answerable, excerpt, runAssertion } from './grading.ts'
 import { parseRational, type Rational, show } from './rational.ts'
 
 const KEYS = ['numbers', 'target'] as const
@@ -28,7 +28,7 @@ export function countdownAnswer(output: unknown, context?: AssertionContext): As
 function grade(text: string, config: ConfigObject, context: AssertionContext): AssertionResult {
   const numbers = readNumbers(config.numbers ?? context.vars?.numbers)
   const target = readTarget(config.target ?? context.vars?.target)
-  const candidate = extractCandidate(text)
+  const candidate = extractCandidate(answerable(text, context))
   if (!candidate || candidate.text.trim() === '') {
     const reason = candidate ? `the ${candidate.source} is empty` : 'no answer line, no \\boxed{} and no line that is arithmetic'
     return { pass: false, score: 0, reason: `No answer found: ${reason}.`, metadata: { extracted: null, vote: null } }

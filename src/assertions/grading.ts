@@ -31,6 +31,14 @@ export function runAssertion(
   return grade(outputText(output), config, context ?? {})
 }
 
+/**
+ * The text in which an answer may stand. Thinking that a prompt began and no response ended shows no tag in the output: the provider says
+ * so in its metadata, and the tag is put before it.
+ */
+export function answerable(text: string, { providerResponse }: AssertionContext): string {
+  return providerResponse?.metadata?.thinking === 'unclosed' && !text.includes('<think>') ? `<think>${text}` : text
+}
+
 /** A score with the bounds `min` and `max` of the config deciding whether it passes. */
 export function boundedResult(
   score: number,

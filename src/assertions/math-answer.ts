@@ -5,7 +5,7 @@ import { EXTRACTIONS, type Extraction } from './answer/claims/extract.ts'
 import { type Judgement, judgeAnswer, type Manner } from './answer/judge.ts'
 import { LIMITS, type Policy } from './answer/limits.ts'
 import { paperStrict } from './answer/paper.ts'
-import { type AssertionContext, type AssertionResult, excerpt, runAssertion } from './grading.ts'
+import { type AssertionContext, type AssertionResult, answerable, excerpt, runAssertion } from './grading.ts'
 import { isReference, readReferences } from './references.ts'
 
 const NAME = 'mathAnswer'
@@ -38,7 +38,8 @@ export function mathAnswer(output: unknown, context?: AssertionContext): Asserti
   return runAssertion(NAME, KEYS, output, context, grade)
 }
 
-function grade(text: string, config: ConfigObject, context: AssertionContext): AssertionResult {
+function grade(output: string, config: ConfigObject, context: AssertionContext): AssertionResult {
+  const text = answerable(output, context)
   const mode = readEnum(config, 'mode', 'robust', WHERE, MODES)
   const manner: Manner = { extract: readExtraction(config.extract), policy: readPolicy(config), choices: readChoices(config.choices) }
   const references = readReferences(config.answer ?? context.vars?.answer, NAME)

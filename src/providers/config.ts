@@ -15,6 +15,9 @@ const tokens = (min: number, about: string, absent: string) => key(int({ min }).
 /** A day of the calendar. Readers of YAML 1.1 make an unquoted one a Date. */
 const day = () => z.preprocess((value) => (value instanceof Date ? value.toISOString().slice(0, 10) : value), text().refine(isDay))
 
+/** What the provider itself tells a chat template. */
+const OWN_VARIABLES = ['messages', 'add_generation_prompt']
+
 /** Settings that may differ from test to test; all others belong to the loaded model. */
 const decodingKeys = {
   mode: key(
@@ -32,6 +35,11 @@ const decodingKeys = {
   blockTokens: tokens(1, 'length of one block, all its paths counted', 'of the checkpoint, else `maxTokens`'),
   criticalPathTokens: tokens(1, 'length of the longest chain', 'of the checkpoint, else `maxTokens`'),
   answerReserve: tokens(0, 'kept back for the text after the last block', 'of the checkpoint, else a quarter of `maxTokens`, 64 at most'),
+  thinkTokens: tokens(
+    0,
+    'how much of the response may stand in `<think>`, all paths counted; then the provider ends the thinking and the answer follows: [Your model](model.md#thinking-models)',
+    'no limit',
+  ),
   temperature: key(number({ min: 0 }).default(1), '0 is greedy'),
   topK: key(int({ min: 0 }).optional(), 'sample among the likeliest so many tokens; 0: off', { absent: 'off' }),
   topP: key(number({ above: 0, max: 1 }).optional(), 'sample among the likeliest tokens that hold this much probability', {
@@ -43,6 +51,14 @@ const decodingKeys = {
   date: key(day().default(defaultDate), 'the day that a chat template is told that asks for it, `YYYY-MM-DD`; never today', {
     hint: 'Write a day as YYYY-MM-DD.',
   }),
+  template: key(
+    z
+      .record(z.string(), z.unknown())
+      .refine((variables) => !OWN_VARIABLES.some((name) => Object.hasOwn(variables, name)))
+      .optional(),
+    'variables of the chat template, such as `{ enable_thinking: false }`',
+    { absent: 'none', hint: `Write it as "key: value" lines, without ${OWN_VARIABLES.join(' and ')}, which the provider sets.` },
+  ),
   showTags: key(flag().default(true), 'false: tags are left out of the output'),
 }
 
@@ -123,7 +139,7 @@ export function applyTestOptions(raw: ConfigObject, options: ConfigObject): Conf
 }
 
 /** Decoding settings that make another column of it, not another draw: prompts and labels belong to them. */
-const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'system', 'chatTemplate', 'date', 'showTags']
+const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'system', 'chatTemplate', 'date', 'template', 'showTags']
 
 const OVERRIDABLE = DECODING_KEYS.filter((key) => !COLUMN_KEYS.includes(key))
 

@@ -31,9 +31,13 @@ export function readPrompt(checkpoint: CheckpointInfo, config: ThinkingConfig, p
   if (config.system) messages.unshift({ role: 'system', content: config.system })
   const tokenizer = requireTokenizer(checkpoint)
   const template = config.chatTemplate ? checkpoint.chatTemplate : undefined
+  if (config.template && !template) {
+    const found = checkpoint.chatTemplate ? 'chatTemplate: false' : `${checkpoint.folder} without one`
+    throw new ConfigError(`"template" gives variables to a chat template. Got ${found}. Leave one of the two out.`)
+  }
   // A template writes the start token itself where there is one.
   const ids = template
-    ? tokenizer.encode(template.render(messages, { date: config.date, addGenerationPrompt: true }))
+    ? tokenizer.encode(template.render(messages, { date: config.date, addGenerationPrompt: true, variables: config.template }))
     : tokenizer.encode(plainText(messages), { addSpecial: true })
   if (ids.length === 0)
     throw new ConfigError(`A prompt needs at least one token. Got ${JSON.stringify(prompt)}. Check the prompt template and its vars.`)

@@ -149,7 +149,7 @@ export class ParallelThinkingProvider implements ApiProvider {
 
   /** Reads a prompt. promptfoo asks for the repeats of a test one after the other: they are encoded once. */
   #read(checkpoint: CheckpointInfo, config: ThinkingConfig, prompt: string): ReadPrompt {
-    const of = [checkpoint, prompt, config.system, config.chatTemplate, config.date]
+    const of = [checkpoint, prompt, config.system, config.chatTemplate, config.date, JSON.stringify(config.template)]
     if (!this.#lastPrompt?.of.every((value, i) => value === of[i])) this.#lastPrompt = { of, read: readPrompt(checkpoint, config, prompt) }
     return this.#lastPrompt.read
   }

@@ -6,8 +6,9 @@
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { agreedTags, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
-import { tagTextOf } from '../thinking/text-tags.ts'
-import type { Budgets, TagIds, ThinkRequest } from '../thinking/types.ts'
+import { spellingOf, tagTextOf } from '../thinking/text-tags.ts'
+import { opensThinking, THINK_EXIT } from '../thinking/think.ts'
+import type { Budgets, TagIds, ThinkBudget, ThinkRequest } from '../thinking/types.ts'
 import type { ThinkingConfig } from './config.ts'
 import { requireTokenizer } from './prompt.ts'
 
@@ -49,6 +50,7 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
     mode: config.mode,
     attention,
     ...(config.tags === 'text' ? textTags(checkpoint) : { tags: tagsOf(checkpoint, config.mode) }),
+    ...(config.thinkTokens !== undefined && { thinking: thinkBudget(config.thinkTokens, checkpoint, promptIds) }),
     paths: config.paths ?? own?.paths ?? DEFAULTS.paths,
     maxBlocks: config.maxBlocks ?? own?.maxBlocks ?? DEFAULTS.maxBlocks,
     budgets,
@@ -57,6 +59,15 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
     topP: config.topP,
     seed,
   }
+}
+
+/** Last tokens of a prompt in which an open `<think>` and what follows it would stand. */
+export const PROMPT_TAIL = 16
+
+function thinkBudget(tokens: number, checkpoint: CheckpointInfo, promptIds: readonly number[]): ThinkBudget {
+  const tokenizer = requireTokenizer(checkpoint)
+  const open = opensThinking(tokenizer.decode(promptIds.slice(-PROMPT_TAIL)))
+  return { tokens, open, exit: tokenizer.encode(THINK_EXIT), piece: spellingOf(tokenizer).piece }
 }
 
 const agreed = new WeakSet<TagIds>()

@@ -2,8 +2,10 @@ import type { ProviderResponse } from 'promptfoo'
 import type { ConfigObject } from '../config-keys.ts'
 import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
 import { blocksInText } from '../thinking/text-tags.ts'
+import { opensThinking, thinksAtEnd } from '../thinking/think.ts'
 import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
 import type { Segment, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
+import { PROMPT_TAIL } from './request.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
 export interface TextSpan {
@@ -36,6 +38,8 @@ export interface ThinkingMetadata {
   /** `start`: response tokens before `<Parallel>`, in reading order. */
   tree: { blocks: { start: number; paths: TextSpan[]; summary: TextSpan }[] }
   finishReason: Thought['finishReason']
+  /** `cut`: thinkTokens ended the thinking. `unclosed`: the response ended inside it, so it has no answer. Otherwise absent. */
+  thinking?: 'cut' | 'unclosed'
   /** The sample's page, which `pr1-report --serve` serves. */
   report?: string
 }
@@ -76,6 +80,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     criticalPathTokens: thought.criticalPathTokens,
     tree: { blocks: treeBlocks(thought, request, decode) },
     finishReason: thought.finishReason,
+    ...thinkingOf(thought, text, decode(request.promptIds.slice(-PROMPT_TAIL))),
     ...(report !== undefined && { report }),
   }
   return {
@@ -87,6 +92,13 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     finishReason: thought.finishReason,
     metadata: { ...metadata },
   }
+}
+
+function thinkingOf({ trajectory }: Thought, text: string, promptTail: string): Pick<ThinkingMetadata, 'thinking'> {
+  if (thinksAtEnd(text, opensThinking(promptTail))) return { thinking: 'unclosed' }
+  // In free text the decoder itself writes nothing else.
+  const cut = trajectory.segments.some((segment) => segment.kind === 'text' && segment.tokens.sampled.includes(false))
+  return cut ? { thinking: 'cut' } : {}
 }
 
 const TAG_RUN = new RegExp(`\\s*(?:(?:${Object.values(TAGS).join('|')})\\s*)+`, 'g')

@@ -17,15 +17,16 @@ export const SAMPLE_FORMAT = 1
  * threads and the rest of the batch do not matter on the CPU), same prompt ids, mode, paths, budgets, sampling and seed.
  */
 export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device' | 'precision' | 'isa'>, request: ThinkRequest): string {
-  const { attention, tags, tagText, budgets } = request
+  const { attention, tags, tagText, thinking, budgets } = request
   // One entry a field, so that a new field of the request cannot be forgotten here.
   const fields: { [K in keyof Required<ThinkRequest>]: unknown } = {
     promptIds: request.promptIds,
     mode: request.mode,
     attention,
     tags: [tags.parallel, tags.parallelEnd, tags.path, tags.pathEnd, tags.summary, tags.summaryEnd, tags.newline, tags.eos],
-    // Absent in the keys of all samples whose tags are tokens. How text is read follows from the checkpoint.
+    // These two are absent in the keys of all samples before them. How text is read follows from the checkpoint.
     tagText: tagText && true,
+    thinking: thinking && [thinking.tokens, thinking.open, thinking.exit],
     paths: request.paths,
     maxBlocks: request.maxBlocks,
     budgets: [budgets.response, budgets.path, budgets.block, budgets.criticalPath, budgets.answerReserve],

@@ -20,6 +20,8 @@
  * The summary     may take what is then left of the block beside the reserve: s at least, more where paths ended early.
  *                 With no more than `</Summary>` left it is closed by the decoder.
  * After a block   at least answerReserve tokens are left in both accounts.
+ * Thinking        ends after `tokens` of the response, or earlier where what ends it and answerReserve, at least one token, would not fit
+ *                 any more in an account. Until then all else is kept back from blocks, so that none outlasts it.
  */
 
 import { ConfigError } from '../engine/errors.ts'
@@ -41,6 +43,8 @@ export interface Limits {
   maxBlocks: number
   /** Tokens that close a block: F above. */
   closing: number
+  /** What the accounts may show before the thinking is ended. */
+  thinking: { total: number; critical: number }
   /** The smallest path: P above. */
   minPath: number
   /** The smallest block in tokens, and along the longest chain. */
@@ -85,6 +89,17 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
       )
     }
   }
+  const exit = request.thinking?.exit.length ?? 0
+  const answer = Math.max(1, answerReserve)
+  if (request.thinking && shorter - exit - answer < 0) {
+    throw new ConfigError(
+      `thinkTokens needs room for what ends the thinking and for ${answer} tokens of an answer: ${exit + answer} or more. Got a budget of ${shorter}. Raise budgets.response.`,
+    )
+  }
+  const thinking = {
+    total: Math.min(request.thinking?.tokens ?? response, response - exit - answer),
+    critical: criticalPath - exit - answer,
+  }
   // Plain decoding needs no tags: any checkpoint can be asked.
   if (request.mode === 'parallel') {
     if (!request.tagText) checkTagIds(tags)
@@ -103,6 +118,7 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
   }
   return {
     ...{ response, path, block, criticalPath, answerReserve, paths, maxBlocks },
+    thinking,
     ...{
       closing,
       minPath,
@@ -141,6 +157,8 @@ export class Ledger {
   total = 0
   critical = 0
   blocks = 0
+  /** Set while `<think>` is open and its budget counts. */
+  thinking = false
   private blockUsed = 0
   private readonly limits: Limits
 
@@ -153,13 +171,27 @@ export class Ledger {
     return Math.min(this.limits.response - this.total, this.limits.criticalPath - this.critical)
   }
 
+  /** Whether the thinking must be ended now. */
+  get thoughtEnough(): boolean {
+    const { thinking } = this.limits
+    return this.thinking && (this.total >= thinking.total || this.critical >= thinking.critical)
+  }
+
+  /** What blocks may not take of the response, and of the longest chain. */
+  private get kept(): { total: number; critical: number } {
+    const { response, criticalPath, thinking, answerReserve } = this.limits
+    return this.thinking
+      ? { total: response - thinking.total, critical: criticalPath - thinking.critical }
+      : { total: answerReserve, critical: answerReserve }
+  }
+
   /** Whether `<Parallel>` may be sampled next. */
   get blockFits(): boolean {
-    const { limits } = this
+    const { limits, kept } = this
     return (
       this.blocks < limits.maxBlocks &&
-      limits.response - this.total - limits.answerReserve >= limits.minBlock &&
-      limits.criticalPath - this.critical - limits.answerReserve >= limits.minBlockCritical
+      limits.response - this.total - kept.total >= limits.minBlock &&
+      limits.criticalPath - this.critical - kept.critical >= limits.minBlockCritical
     )
   }
 
@@ -172,12 +204,12 @@ export class Ledger {
 
   /** Counts the last `tokens` of `<Parallel>`, those before it being spent, and returns the share of each path in tokens, tags counted: P or more. */
   fork(tokens: number): number {
-    const { limits } = this
+    const { limits, kept } = this
     this.blocks++
     this.blockUsed = 0
     for (let k = 0; k < tokens; k++) this.spend()
-    const t = Math.min(limits.response - this.total - limits.answerReserve, limits.block - tokens) - limits.closing
-    const c = limits.criticalPath - this.critical - limits.answerReserve - limits.closing
+    const t = Math.min(limits.response - this.total - kept.total, limits.block - tokens) - limits.closing
+    const c = limits.criticalPath - this.critical - kept.critical - limits.closing
     const wished = Math.min(Math.floor(t / (limits.paths + 1)), Math.floor(c / 4), MAX_RESERVE)
     const summary = Math.max(1, Math.min(wished, t - limits.minPath * limits.paths, c - limits.minPath))
     return Math.min(limits.path, Math.floor((t - summary) / limits.paths), c - summary)
@@ -185,15 +217,15 @@ export class Ledger {
 
   /** Counts the paths and returns what may follow up to `</Summary>`, from `</Parallel>` on. */
   join(lengths: readonly number[]): number {
-    const { limits } = this
+    const { limits, kept } = this
     const sum = lengths.reduce((all, length) => all + length, 0)
     this.total += sum
     this.blockUsed += sum
     this.critical += Math.max(...lengths)
     return Math.min(
-      limits.response - this.total - limits.answerReserve,
+      limits.response - this.total - kept.total,
       limits.block - this.blockUsed,
-      limits.criticalPath - this.critical - limits.answerReserve,
+      limits.criticalPath - this.critical - kept.critical,
     )
   }
 }

@@ -12,7 +12,7 @@
  * What a tag is, a token or text, is the recogniser's affair (recogniser.ts). Tokens that the decoder writes itself (`<Path>`,
  * `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget binds) are marked as not sampled. What may not be sampled
  * is excluded in the engine and recorded per token: inside paths and summaries `<Parallel>` and the end ids, in free text
- * `<Parallel>` once no block fits any more. Whatever the engine answers, no such id is taken: it is an error, as logits that are
+ * `<Parallel>` once no block fits any more. Thinking that has used its budget up is ended by the decoder in the same way (think.ts). Whatever the engine answers, no such id is taken: it is an error, as logits that are
  * not finite are. So blocks and budgets hold for any logits.
  */
 
@@ -22,6 +22,7 @@ import { Ledger, type Limits } from './budget.ts'
 import { parseThinkingIds } from './grammar.ts'
 import { type Recogniser, recogniserOf, type Watch } from './recogniser.ts'
 import { blocksInText } from './text-tags.ts'
+import { ThinkWatch } from './think.ts'
 import { emptyRun, pushInjected, pushSampled, responseIds, runsOf, takeLast, trajectoryCounts } from './trajectory.ts'
 import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
 
@@ -97,6 +98,8 @@ class Decoding {
   private readonly recogniser: Recogniser
   /** Over free text and summaries; absent where the response is decoded plainly. */
   private readonly watch: Watch | undefined
+  /** Where the thinking has a budget. */
+  private readonly thinking: ThinkWatch | undefined
   private readonly samplingOf: (exclusion: number) => Sampling
 
   constructor(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits) {
@@ -111,6 +114,7 @@ class Decoding {
     const exclusionSets = mode === 'parallel' ? this.recogniser.exclusions.map((ids) => [...ids]) : []
     // Greedy decoding reports its log-probabilities at temperature 1.
     this.trajectory = { promptIds: [...request.promptIds], segments: [], exclusionSets, temperature: temperature === 0 ? 1 : temperature }
+    this.thinking = request.thinking && new ThinkWatch(request.thinking)
     this.samplingOf = this.samplings(0)
   }
 
@@ -147,6 +151,12 @@ class Decoding {
     let run = emptyRun()
     let fed: readonly number[] = this.request.promptIds
     while (ledger.textLeft > 0) {
+      ledger.thinking = this.thinking?.open ?? false
+      // Thinking that begins when nearly all is spent is not ended: its end would not fit.
+      if (ledger.thoughtEnough && this.request.thinking!.exit.length < ledger.textLeft) {
+        fed = [...fed, ...this.endThinking(run)]
+        continue
+      }
       const exclusion = watch?.exclusion(ledger.blockFits ? 'open' : 'closed') ?? -1
       const sampling = this.samplingOf(exclusion)
       const output = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
@@ -163,6 +173,7 @@ class Decoding {
       }
       pushSampled(run, id, logprob, exclusion)
       ledger.spend()
+      this.thinking?.take(id)
       if (this.eos.has(id)) {
         this.endText(run)
         return 'stop'
@@ -171,6 +182,16 @@ class Decoding {
     }
     this.endText(run)
     return 'length'
+  }
+
+  /** Writes what ends the thinking; returns it. */
+  private endThinking(run: TokenRun): readonly number[] {
+    const { exit } = this.request.thinking!
+    pushInjected(run, exit)
+    for (const _ of exit) this.ledger.spend()
+    this.thinking!.end()
+    this.watch?.forget()
+    return exit
   }
 
   private endText(run: TokenRun): TokenRun {

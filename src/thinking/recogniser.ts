@@ -28,6 +28,8 @@ export interface Watch {
   take(id: number, tag: SpokenTag): Found | undefined
   /** Ids with which the decoder closes a path or summary here; at most as many as the tag has. */
   close(tag: 'pathEnd' | 'summaryEnd'): readonly number[]
+  /** The decoder wrote something that is no tag. */
+  forget(): void
 }
 
 export interface Recogniser {
@@ -65,6 +67,7 @@ function tokenRecogniser(request: ThinkRequest): Recogniser {
     exclusion: (place) => index[place],
     take: (id, tag) => (id === tags[tag] ? found : undefined),
     close: (tag) => written[tag],
+    forget: () => {},
   }
   return { written, exclusions: [[tags.parallel], [tags.parallel, ...tags.eos]], watch: () => watch }
 }

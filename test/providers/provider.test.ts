@@ -20,6 +20,9 @@ beforeAll(async () => {
   await writeTinyCheckpoint(path.join(folder, 'structured'))
   await writeTinyCheckpoint(path.join(folder, 'causal'), { attention: 'causal' })
   await writeTinyCheckpoint(path.join(folder, 'untagged'), { tagged: false })
+  await writeTinyCheckpoint(path.join(folder, 'thinker'), {
+    chatTemplate: "{{ messages[0].content }}{% if enable_thinking is not false %}{{ '<think>\\n' }}{% endif %}",
+  })
   await writeTinyCheckpoint(path.join(folder, 'chat'), {
     chatTemplate:
       "{% for message in messages %}{{ message.role + ': ' + message.content + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}",
@@ -66,6 +69,22 @@ describe('ParallelThinkingProvider', () => {
     expect(warned.filter((text) => text.includes('was not trained to think in parallel'))).toHaveLength(1)
     const trained = metadataOf(await provider().callApi(prompts[0], context()))
     expect([trained.tags, trained.trained]).toEqual([undefined, undefined])
+  })
+
+  it('ends the thinking that a template began, and not where a variable of the template switches it off', async () => {
+    const config = { checkpoint: 'thinker', thinkTokens: 40, maxTokens: 300, pathTokens: 20 }
+    const thinking = provider(config)
+    const ended = await Promise.all(prompts.map((prompt) => thinking.callApi(prompt, context())))
+    const states = ended.map((response) => metadataOf(response).thinking)
+    expect(new Set(states)).toEqual(new Set(['cut', 'unclosed']))
+    for (const [i, { output, error }] of ended.entries()) {
+      expect(error).toBeUndefined()
+      expect(String(output).includes('directly now.\n</think>\n\n')).toBe(states[i] === 'cut')
+    }
+    const plain = await Promise.all(
+      prompts.map((prompt) => provider({ ...config, template: { enable_thinking: false } }).callApi(prompt, context())),
+    )
+    expect(plain.map((response) => metadataOf(response).thinking).filter(Boolean)).toEqual([])
   })
 
   it('thinks in blocks and reports what it did', async () => {

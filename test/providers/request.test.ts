@@ -64,6 +64,17 @@ describe('tags: text', () => {
   })
 })
 
+describe('thinkTokens', () => {
+  const ids = (text: string) => [...text].map((letter) => letter.charCodeAt(0))
+  it('tells the decoder when to end the thinking, how, and whether the prompt began it', () => {
+    const asked = (prompt: string) => toRequest(config({ thinkTokens: 7 }), checkpoint(), ids(prompt), 0).thinking!
+    expect(asked('assistant:<think>\n')).toMatchObject({ tokens: 7, open: true })
+    expect(asked('<think>\n\n</think>\n\n').open).toBe(false)
+    expect(String.fromCharCode(...asked('x').exit)).toMatch(/directly now\.\n<\/think>\n\n$/)
+    expect(toRequest(config(), checkpoint(), ids('x'), 0)).not.toHaveProperty('thinking')
+  })
+})
+
 describe('budgetsOf', () => {
   it('takes each budget from the config, then the checkpoint, then a default, whatever the prompt leaves', () => {
     const parallel = { attention: 'structured', tags: TAGS, budgets: { response: 300, path: 50, answerReserve: 7 } }

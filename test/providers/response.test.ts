@@ -150,3 +150,25 @@ describe('hideTags', () => {
     expect(hideTags('1 < 2\n\nand <b>')).toBe('1 < 2\n\nand <b>')
   })
 })
+
+describe('thinking', () => {
+  const said = (text: string, injected = ''): Thought => {
+    const letters = (part: string) => [...part].map((letter) => letter.charCodeAt(0))
+    const tokens = run(...letters(text), ...letters(injected).map((id) => -id))
+    const trajectory = { ...thought.trajectory, segments: [{ kind: 'text' as const, tokens }] }
+    return { ...thought, trajectory, ids: tokens.ids, blocks: [] }
+  }
+  const state = (made: Thought, prompt = 'q') => {
+    const asked = { ...request, promptIds: said(prompt).ids }
+    return toProviderResponse(made, { request: asked, repeatIndex: 0, showTags: true, decode: tagless }).metadata?.thinking
+  }
+
+  it('that the budget ended or the response did not end is told', () => {
+    expect(state(said('<think>a</think>7'))).toBeUndefined()
+    expect(state(said('7'))).toBeUndefined()
+    expect(state(said('<think>7'))).toBe('unclosed')
+    expect(state(said('7'), 'q<think>\n')).toBe('unclosed')
+    expect(state(said('7'), 'q<think>\n\n</think>\n')).toBeUndefined()
+    expect(state(said('a', '</think>'), 'q<think>\n')).toBe('cut')
+  })
+})

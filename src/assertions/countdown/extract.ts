@@ -14,9 +14,10 @@ const TAIL = 30_000
 
 /** The stated answer: the last `Answer:` line, else the last `\boxed{}`, else the last line that is arithmetic. */
 export function extractCandidate(output: string): Candidate | undefined {
-  const tail = output.slice(-TAIL)
-  const thought = tail.lastIndexOf('</think>')
-  const text = thought < 0 ? tail : tail.slice(thought + '</think>'.length)
+  // Thinking is no answer; where it is not closed, what stands before it may be one.
+  const thought = output.lastIndexOf('</think>')
+  const open = output.lastIndexOf('<think>')
+  const text = (open > thought ? output.slice(0, open) : thought < 0 ? output : output.slice(thought + '</think>'.length)).slice(-TAIL)
   const line = answerLine(text)
   if (line !== undefined) return { text: bounded(unwrapBox(line)), source: 'answer line' }
   const boxed = lastBoxed(text)
