@@ -20,8 +20,8 @@ import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, Sampling, Sequence, StepInput, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
 import { parseThinkingIds } from './grammar.ts'
-import { type Recogniser, recogniserOf, type Watch } from './recogniser.ts'
-import { blocksInText } from './text-tags.ts'
+import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
+import { blocksInText, TextRecogniser } from './text-tags.ts'
 import { ThinkWatch } from './think.ts'
 import { emptyRun, pushInjected, pushSampled, responseIds, runsOf, takeLast, trajectoryCounts } from './trajectory.ts'
 import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
@@ -109,7 +109,7 @@ class Decoding {
     this.request = request
     this.ledger = new Ledger(limits)
     this.eos = new Set(tags.eos)
-    this.recogniser = recogniserOf(request)
+    this.recogniser = request.tagText ? new TextRecogniser(request.tagText, tags.eos) : tokenRecogniser(request)
     this.watch = mode === 'parallel' ? this.recogniser.watch() : undefined
     const exclusionSets = mode === 'parallel' ? this.recogniser.exclusions.map((ids) => [...ids]) : []
     // Greedy decoding reports its log-probabilities at temperature 1.

@@ -3,7 +3,6 @@
  * each tag as one token (here). Any other writes them as ordinary text (text-tags.ts).
  */
 
-import { TextRecogniser } from './text-tags.ts'
 import type { ThinkRequest, WrittenTags } from './types.ts'
 
 /** The tags that a model may write by itself. */
@@ -39,10 +38,6 @@ export interface Recogniser {
   watch(): Watch
 }
 
-export function recogniserOf(request: ThinkRequest): Recogniser {
-  return request.tagText ? new TextRecogniser(request.tagText, request.tags.eos) : tokenRecogniser(request)
-}
-
 /** What the decoder writes by itself in this request. */
 export function writtenTags({ tags, tagText }: ThinkRequest): WrittenTags {
   return (
@@ -58,7 +53,7 @@ export function writtenTags({ tags, tagText }: ThinkRequest): WrittenTags {
 }
 
 /** Each tag is one token: it is found when it is drawn, and no token holds more than it. Nothing is remembered. */
-function tokenRecogniser(request: ThinkRequest): Recogniser {
+export function tokenRecogniser(request: ThinkRequest): Recogniser {
   const { tags } = request
   const written = writtenTags(request)
   const found: Found = { tokens: 1 }
