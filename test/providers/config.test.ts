@@ -16,6 +16,7 @@ describe('parseThinkingConfig', () => {
       basePath: 'configs',
       checkpoint: 'models/a',
       mode: 'sequential',
+      tags: 'text',
       attention: 'causal',
       paths: 16,
       maxBlocks: 0,
@@ -24,6 +25,7 @@ describe('parseThinkingConfig', () => {
       blockTokens: 300,
       criticalPathTokens: 200,
       answerReserve: 0,
+      thinkTokens: 400,
       temperature: 0,
       topK: 20,
       topP: 0.9,
@@ -36,6 +38,7 @@ describe('parseThinkingConfig', () => {
       system: '',
       chatTemplate: false,
       date: '2025-01-31',
+      template: { enable_thinking: false, style: { brief: true } },
       showTags: false,
     }
     const { basePath: _, ...rest } = raw
