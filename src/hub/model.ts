@@ -6,7 +6,7 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, existsSync, readFileSync } from 'node:fs'
+import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rename, rm, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { Progress } from '../cli/progress.ts'
@@ -17,6 +17,7 @@ import { indexFile, singleFile, weightFiles } from '../engine/checkpoint/safeten
 import { CheckpointError } from '../engine/errors.ts'
 import { notice } from '../plain.ts'
 import { type HubAccess, hubAccess } from './access.ts'
+import { ggufAdvice, ggufNamed } from './gguf.ts'
 import { claimPart } from './part.ts'
 import type { ModelId } from './place.ts'
 import { type Advice, fillFile, getJson, HubError, type RequestOptions } from './request.ts'
@@ -39,13 +40,14 @@ const SHARD = /^model-\d+-of-\d+\.safetensors$/
 const COMMIT = /^[0-9a-f]{40}$/
 const HASH = /^[0-9a-f]{40}$|^[0-9a-f]{64}$/
 
-/** Fetches what the cache lacks; returns the folder of the snapshot. Throws CheckpointError, ConfigError and HubError. */
-export async function fetchModel({ name, revision }: ModelId, options: FetchModelOptions = {}): Promise<string> {
+/** Fetches what the cache lacks; returns the folder of the snapshot, or the GGUF file in it. Throws CheckpointError, ConfigError and HubError. */
+export async function fetchModel(id: ModelId, options: FetchModelOptions = {}): Promise<string> {
+  const { name, revision } = id
   const { env = process.env, notify = notice } = options
   const access = hubAccess(env)
   if (access.cache === undefined) throw new CheckpointError(`There is no home folder to keep ${name} in. Set HF_HOME to a folder.`)
   const storage = path.join(access.cache, `models--${name.replace('/', '--')}`)
-  const cached = cachedSnapshot(storage, revision)
+  const cached = cachedSnapshot(storage, id)
   if (cached !== undefined && (COMMIT.test(revision) || access.offline)) return cached
   if (access.offline) {
     throw new CheckpointError(
@@ -55,11 +57,11 @@ export async function fetchModel({ name, revision }: ModelId, options: FetchMode
   const request: RequestOptions = { ...options, notify, token: access.token, advice: adviceFor(name, access) }
   let listing: { commit: string; files: RemoteFile[] }
   try {
-    listing = await list(name, revision, access, cached === undefined ? request : { ...request, attempts: 1 })
+    listing = await list(id, access, cached === undefined ? request : { ...request, attempts: 1 })
   } catch (error) {
     const unreachable = error instanceof HubError && (error.status === undefined || error.status >= 500)
     if (cached === undefined || !unreachable) throw error
-    notify(`the hub cannot be reached, so ${name} is the one in the cache (${path.basename(cached)})`)
+    notify(`the hub cannot be reached, so ${name} is the one in the cache (${path.basename(id.gguf ? path.dirname(cached) : cached)})`)
     return cached
   }
   const { commit, files } = listing
@@ -71,8 +73,10 @@ export async function fetchModel({ name, revision }: ModelId, options: FetchMode
     await mkdir(path.dirname(ref), { recursive: true })
     await writeFileAtomic(ref, commit)
   }
-  return snapshot
+  return id.gguf === undefined ? snapshot : path.join(snapshot, ggufNamed(namesOf(files), id.gguf)![0])
 }
+
+const namesOf = (files: readonly RemoteFile[]) => files.map((file) => file.path)
 
 function adviceFor(name: string, { token, endpoint }: HubAccess): Advice {
   const check = `Check the id at ${endpoint}/${name}. A folder is written with ./ before it.`
@@ -85,21 +89,24 @@ function adviceFor(name: string, { token, endpoint }: HubAccess): Advice {
   }
 }
 
-/** A snapshot that holds all that an engine reads. */
-function cachedSnapshot(storage: string, revision: string): string | undefined {
+/** A snapshot that holds all that an engine reads, or the GGUF file in it. */
+function cachedSnapshot(storage: string, { revision, gguf }: ModelId): string | undefined {
   try {
     const commit = COMMIT.test(revision) ? revision : readFileSync(path.join(storage, 'refs', revision), 'utf8').trim()
     const folder = path.join(storage, 'snapshots', commit)
+    if (!COMMIT.test(commit)) return undefined
+    const whole = gguf === undefined ? undefined : ggufNamed(readdirSync(folder), gguf)
+    if (gguf !== undefined) return whole && path.join(folder, whole[0])
     const has = (file: string) => existsSync(path.join(folder, file))
     const weights = has(singleFile) || (has(indexFile) && weightFiles(folder).every(has))
-    return COMMIT.test(commit) && weights && has(configFile) && has(tokenizerFile) ? folder : undefined
+    return weights && has(configFile) && has(tokenizerFile) ? folder : undefined
   } catch {
     return undefined
   }
 }
 
 /** The commit of a revision and the files of it that an engine reads, the small ones first. */
-async function list(name: string, revision: string, { endpoint }: HubAccess, request: RequestOptions) {
+async function list({ name, revision, gguf }: ModelId, { endpoint }: HubAccess, request: RequestOptions) {
   const url = `${endpoint}/api/models/${name}/revision/${encodeURIComponent(revision)}?blobs=true`
   const { body } = await getJson(url, request)
   const { sha, siblings } = (body ?? {}) as { sha?: unknown; siblings?: unknown }
@@ -114,7 +121,15 @@ async function list(name: string, revision: string, { endpoint }: HubAccess, req
       return { path: rfilename, size: size as number, hash }
     },
   )
-  const names = all.map((file) => file.path)
+  const names = namesOf(all)
+  if (gguf !== undefined) {
+    const chosen = ggufNamed(names, gguf)
+    if (chosen === undefined) {
+      const advice = ggufAdvice(name, names) || 'It holds no GGUF files.'
+      throw new CheckpointError(`${name} on the hub has not one whole GGUF model that ${show(gguf)} names. ${advice}`)
+    }
+    return { commit: sha, files: all.filter((file) => chosen.includes(file.path)) }
+  }
   const single = names.includes(singleFile)
   const isWeights = (file: string) => (single ? file === singleFile : file === indexFile || SHARD.test(file))
   const files = all.filter((file) => SMALL.test(file.path) || isWeights(file.path))
@@ -123,7 +138,9 @@ async function list(name: string, revision: string, { endpoint }: HubAccess, req
     [`${singleFile} or ${indexFile}`, single || names.includes(indexFile)],
   ] as const) {
     if (there) continue
-    const other = names.filter((file) => /\.(gguf|bin|safetensors)$/.test(file)).slice(0, 3)
+    const advice = ggufAdvice(name, names)
+    if (advice !== '') throw new CheckpointError(`${name} on the hub has no ${needed}. ${advice}`)
+    const other = names.filter((file) => /\.(bin|safetensors)$/.test(file)).slice(0, 3)
     const found = other.length > 0 ? `It holds ${other.join(', ')}` : 'It holds no weights'
     throw new CheckpointError(
       `${name} on the hub has no ${needed}. ${found}. Name a repository with the weights of a whole model as safetensors, often the one that this was made from.`,

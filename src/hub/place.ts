@@ -9,28 +9,30 @@ export interface ModelId {
   name: string
   /** Branch, tag or commit. */
   revision: string
+  /** A GGUF file of it, or its quantisation. */
+  gguf?: string
 }
 
 /** A failure is remembered so long: the other rows of a run would all wait for the same one. */
 const FAILURE_MS = 60_000
 
-/** An absolute path, or the id of a model on the hub: `owner/name` or `owner/name@revision` where there is no such folder. Throws CheckpointError on a URL. */
+/** An absolute path, or the id of a model on the hub: `owner/name`, `owner/name@revision` or `owner/name:Q4_K_M` where there is no such folder. Throws CheckpointError on a URL. */
 export function checkpointPlace(value: string, base: string): string {
   refuseUrl(value)
   const folder = path.resolve(base, value)
   return modelId(value) === undefined || existsSync(folder) ? folder : value
 }
 
-/** Undefined for a path: more than one slash, `.`, `~` or `/` at its beginning, or `.gguf` at its end. */
+/** Undefined for a path: more than one slash, `.`, `~` or `/` at its beginning, or a name that ends in `.gguf`. */
 export function modelId(value: string): ModelId | undefined {
-  if (/\.gguf$/i.test(value)) return undefined
-  const [, name, revision = 'main'] = /^(\w[\w.-]*\/\w[\w.-]*)(?:@(\w[\w./-]*))?$/.exec(value) ?? []
-  return name === undefined || revision.split('/').includes('..') ? undefined : { name, revision }
+  const [, name, gguf, revision = 'main'] = /^(\w[\w.-]*\/\w[\w.-]*)(?::(\w[\w.-]*))?(?:@(\w[\w./-]*))?$/.exec(value) ?? []
+  if (name === undefined || /\.gguf$/i.test(name) || revision.split('/').includes('..')) return undefined
+  return { name, revision, ...(gguf !== undefined && { gguf }) }
 }
 
 const fetched = new Map<string, Promise<string>>()
 
-/** The folder of a {@link checkpointPlace}. A model of the hub is fetched once in a process. Throws CheckpointError, ConfigError and HubError. */
+/** The folder or GGUF file of a {@link checkpointPlace}. A model of the hub is fetched once in a process. Throws CheckpointError, ConfigError and HubError. */
 export async function checkpointFolder(place: string): Promise<string> {
   const id = path.isAbsolute(place) ? undefined : modelId(place)
   if (id === undefined) return place

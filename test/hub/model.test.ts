@@ -15,13 +15,14 @@ import {
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
+import { openCheckpoint, saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import { fetchModel } from '../../src/hub/model.ts'
 import { checkpointPlace, modelId } from '../../src/hub/place.ts'
 import { ModelPool } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import { openModel } from '../../src/trainer/model.ts'
+import { encode, tinyParts } from '../engine/gguf/tiny.ts'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
 import { commitOf, cut, type FakeModels, filesOf, garble, refuse, startModels } from './fake-models.ts'
 
@@ -66,6 +67,8 @@ function fetchTiny(env: NodeJS.ProcessEnv = {}, revision = 'main', attempts = 3)
 describe('what names a model of the hub', () => {
   it('is owner/name with or without a revision, where no such folder is there', () => {
     expect(modelId('Qwen/Qwen3-0.6B')).toEqual({ name: 'Qwen/Qwen3-0.6B', revision: 'main' })
+    expect(modelId('a/b-GGUF:Q4_K_M@v1')).toEqual({ name: 'a/b-GGUF', revision: 'v1', gguf: 'Q4_K_M' })
+    expect(modelId('a/b:c.gguf')).toEqual({ name: 'a/b', revision: 'main', gguf: 'c.gguf' })
     expect(modelId('a/b@refs/pr/1')).toEqual({ name: 'a/b', revision: 'refs/pr/1' })
     for (const place of ['model', './a/b', '../b', '~/b', '/a/b', 'a/b/c', 'a/b@../../x', 'a/.b', 'a/b.gguf'])
       expect(modelId(place)).toBeUndefined()
@@ -195,9 +198,38 @@ describe('a model of the hub', () => {
     const { 'model.safetensors': _, ...rest } = tiny
     hub.models.set('acme/tiny@gguf', { ...rest, 'tiny-Q4.gguf': Buffer.alloc(4) })
     await expect(fetchTiny({}, 'gguf')).rejects.toThrow(
-      /has no model\.safetensors or model\.safetensors\.index\.json\. It holds tiny-Q4\.gguf\./,
+      /has no model\.safetensors or .*\. Its GGUF files are tiny-Q4\.gguf\. Name one of them: checkpoint: acme\/tiny:tiny-Q4\.gguf$/,
     )
     expect(hub.asked).toHaveLength(1)
+  })
+
+  it('in GGUF is fetched by its quantisation or its file, and nothing else is', async () => {
+    const part = (i: number) => `tiny-Q8_0-0000${i}-of-00002.gguf`
+    const files = {
+      [part(1)]: Buffer.from('a'),
+      [part(2)]: Buffer.from('b'),
+      'tiny-Q4_K_M.gguf': encode(tinyParts()),
+      'x.bin': Buffer.alloc(9),
+    }
+    hub.models.set('acme/tiny@main-gguf', files)
+    const get = (gguf: string, env: NodeJS.ProcessEnv = {}) =>
+      fetchModel(
+        { name: 'acme/tiny', revision: 'main-gguf', gguf },
+        { env: { HF_ENDPOINT: hub.endpoint, HF_HOME: home, ...env }, notify: () => {} },
+      )
+    await expect(get('q4_k_m', { HF_HUB_OFFLINE: '1' })).rejects.toThrow(/not in the cache/)
+    const file = await get('q4_k_m')
+    expect(path.basename(file)).toBe('tiny-Q4_K_M.gguf')
+    expect(readdirSync(path.dirname(file))).toEqual(['tiny-Q4_K_M.gguf'])
+    expect((await openCheckpoint(file)).config.family).toBe('llama')
+    expect(await get('tiny-Q4_K_M.gguf', { HF_HUB_OFFLINE: '1' })).toBe(file)
+    expect(path.basename(await get('Q8_0'))).toBe(part(1))
+    expect(readdirSync(path.dirname(file)).sort()).toEqual(['tiny-Q4_K_M.gguf', part(1), part(2)])
+    await expect(get('Q5_0')).rejects.toThrow(
+      /has not one whole GGUF model that "Q5_0" names\. Its GGUF files are tiny-Q8_0-00001.*checkpoint: acme/,
+    )
+    rmSync(path.join(path.dirname(file), part(2)))
+    await expect(get('Q8_0', { HF_HUB_OFFLINE: '1' })).rejects.toThrow(/not whole/)
   })
 
   it('in shards is fetched with its index', async () => {
