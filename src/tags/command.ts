@@ -11,8 +11,8 @@ const dtypes = ['float32', 'bfloat16'] as const satisfies readonly SaveContent['
 
 const USAGE = `pr1-tags <model> <folder> [options]
 
-Writes a copy of a model that has the six tags as tokens, so that it can be trained to think in parallel. The model is a folder or
-an id of the hub. The folder is new. pr1-train does the same at its start.
+Writes a copy of a model that has the six tags as tokens, so that it can be trained to think in parallel. The model is a folder, a
+GGUF file or an id of the hub. The folder is new. pr1-train does the same at its start.
 
       --attention <mode>  structured or causal: what a path sees. Default: of the model, else structured
       --rows <kind>       how the row of a tag begins. words: the mean of the pieces that write it. mixed: halfway between
