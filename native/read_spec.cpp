@@ -77,14 +77,22 @@ RopeSpec rope_of(const Napi::Value& value) {
   if (!spec.Get("scaling").IsObject()) return rope;
   const Napi::Object scaling = spec.Get("scaling").As<Napi::Object>();
   const std::string type = scaling.Get("type").ToString().Utf8Value();
-  guard(spec.Env(), type == "linear" || type == "llama3", "the type of RoPE scaling");
+  guard(spec.Env(), type == "linear" || type == "llama3" || type == "yarn" || type == "dynamic", "the type of RoPE scaling");
   rope.factor = number(scaling, "factor");
-  rope.scaling = RopeSpec::Scaling::linear;
-  if (type == "linear") return rope;
+  rope.scaling = type == "linear" ? RopeSpec::Scaling::linear : RopeSpec::Scaling::dynamic;
+  if (type == "linear" || type == "dynamic") return rope;
+  rope.original_positions = integer(scaling, "originalMaxPositions", 1, 1 << 28);
+  if (type == "yarn") {
+    rope.scaling = RopeSpec::Scaling::yarn;
+    rope.beta_fast = number(scaling, "betaFast");
+    rope.beta_slow = number(scaling, "betaSlow");
+    rope.truncate = scaling.Get("truncate").ToBoolean().Value();
+    rope.amplitude = static_cast<float>(number(scaling, "attentionFactor"));
+    return rope;
+  }
   rope.scaling = RopeSpec::Scaling::llama3;
   rope.low = number(scaling, "lowFreqFactor");
   rope.high = number(scaling, "highFreqFactor");
-  rope.original_positions = integer(scaling, "originalMaxPositions", 1, 1 << 28);
   return rope;
 }
 

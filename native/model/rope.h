@@ -15,7 +15,9 @@ class RopeTable {
   const float* sin() const { return sin_.data(); }
 
  private:
-  double frequency(int pair) const;
+  float frequency(int pair) const;
+  float llama3(float f, float factor) const;
+  float yarn_kept(int pair) const;
 
   Ops& ops_;
   RopeSpec spec_;

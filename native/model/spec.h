@@ -19,11 +19,14 @@ struct LinearSpec {
 };
 
 struct RopeSpec {
-  enum class Scaling { none, linear, llama3 };
+  enum class Scaling { none, linear, llama3, yarn, dynamic };
   bool rotates = false;
   double theta = 0;
   Scaling scaling = Scaling::none;
   double factor = 1, low = 1, high = 1;
+  double beta_fast = 32, beta_slow = 1;
+  bool truncate = true;
+  float amplitude = 1;  // of cosines and sines
   int original_positions = 0;
 };
 

@@ -18,13 +18,32 @@ export type Precision = 'auto' | 'f32' | 'bf16' | 'int8'
 /** See {@link EngineOptions.numerics}. */
 export type Numerics = 'exact' | 'fast'
 
-/** RoPE frequencies; `llama3` as in transformers' `_compute_llama3_parameters`, `linear`: every frequency divided by the factor. */
+/** RoPE frequencies, as in transformers' modeling_rope_utils.py. */
 export interface RopeConfig {
   theta: number
-  scaling?:
-    | { type: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalMaxPositions: number }
-    | { type: 'linear'; factor: number }
+  scaling?: RopeScaling
 }
+
+export type RopeScaling =
+  | { type: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalMaxPositions: number }
+  /** Every frequency is divided by the factor. */
+  | { type: 'linear'; factor: number }
+  | {
+      type: 'yarn'
+      factor: number
+      originalMaxPositions: number
+      betaFast: number
+      betaSlow: number
+      /** Whether the bounds of the ramp are whole pairs. */
+      truncate: boolean
+      /** Factor of cosines and sines. */
+      attentionFactor: number
+    }
+  /**
+   * NTK scaling by the length of the sequence. Up to the positions of the model it changes nothing, and the engine goes no further: a longer sequence
+   * would turn keys that are in the cache.
+   */
+  | { type: 'dynamic'; factor: number }
 
 /** Attention of one layer where the layers of a checkpoint differ. */
 export interface LayerAttention {

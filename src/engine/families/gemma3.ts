@@ -3,7 +3,7 @@ import { decoderSpec } from './decoder.ts'
 import type { FamilyDefinition, Sizes } from './family.ts'
 import type { Keys } from './keys.ts'
 import { layerTypes } from './refusals.ts'
-import { checkedRope, type RopeKind, readRope, readRopeOf, writeRope } from './rope.ts'
+import { checkedRope, readRope, readRopeOf, writeRope, writeRopeOf } from './rope.ts'
 
 /**
  * Gemma 3, text only (arXiv 2503.19786): norms before and after attention and MLP, stored as w − 1, and over each head of q
@@ -21,7 +21,7 @@ export const gemma3: FamilyDefinition = {
     keys.only('use_bidirectional_attention', false, 'It is a model of embeddings, which generates no text.')
     for (const key of ['attn_logit_softcapping', 'final_logit_softcapping'])
       keys.refuse(key, () => false, 'null', 'Capped logits are not supported.')
-    const { rope, local } = readRopes(keys)
+    const { rope, local } = readRopes(keys, sizes)
     const scalar = keys.number('query_pre_attn_scalar')
     if (!(scalar > 0 && scalar < 1e9)) throw keys.fail('query_pre_attn_scalar', 'a number above 0, below 1e9')
     const attention = readLayers(keys, sizes, rope, local)
@@ -33,12 +33,13 @@ export const gemma3: FamilyDefinition = {
   },
   write({ rope, attention, layers, headDim, queryScalar = headDim }) {
     const local = attention?.find(({ window }) => window > 0)
+    const each = local?.rope?.scaling && { full_attention: writeRopeOf(rope), sliding_attention: writeRopeOf(local.rope) }
     return {
-      ...writeRope(rope),
+      ...(each ? { rope_parameters: each } : writeRope(rope)),
       ...{ hidden_activation: 'gelu_pytorch_tanh', attention_bias: false, use_bidirectional_attention: false },
       ...{ attn_logit_softcapping: null, final_logit_softcapping: null, query_pre_attn_scalar: queryScalar },
       layer_types: Array.from({ length: layers }, (_, layer) => (attention?.[layer].window ? 'sliding_attention' : 'full_attention')),
-      ...(local && { sliding_window: local.window, rope_local_base_freq: local.rope?.theta }),
+      ...(local && { sliding_window: local.window, ...(!each && { rope_local_base_freq: local.rope?.theta }) }),
     }
   },
   spec: (config) =>
@@ -51,26 +52,24 @@ export const gemma3: FamilyDefinition = {
     }),
 }
 
-const globalScaling: RopeKind[] = ['linear', 'llama3']
-
 /** What a `config.json` of model_type gemma3 is told. */
 export const gemma3WithImages =
   'It reads images, too. Save its text model alone: in transformers, load it as Gemma3ForConditionalGeneration, put its ' +
   'model.language_model into a Gemma3ForCausalLM of its text_config, tie the weights and save that.'
 
 /** transformers 4 names the two bases side by side, transformers 5 has an object for each kind of layer. */
-function readRopes(keys: Keys): { rope: RopeConfig; local: RopeConfig } {
+function readRopes(keys: Keys, sizes: Sizes): { rope: RopeConfig; local: RopeConfig } {
   const each = keys.part('rope_parameters')
   if (!each)
     return {
-      rope: readRope(keys, globalScaling, 1e6),
+      rope: readRope(keys, sizes, 1e6),
       local: checkedRope(keys, { theta: keys.number('rope_local_base_freq') }, 'rope_local_base_freq'),
     }
   const [whole, sliding] = [each.part('full_attention'), each.part('sliding_attention')]
   if (!whole && !sliding) throw keys.fail('rope_parameters', 'objects full_attention and sliding_attention')
   return {
-    rope: whole ? readRopeOf(whole, globalScaling, 1e6) : { theta: 1e6 },
-    local: sliding ? readRopeOf(sliding, [], 1e4) : { theta: 1e4 },
+    rope: whole ? readRopeOf(whole, sizes, 1e6) : { theta: 1e6 },
+    local: sliding ? readRopeOf(sliding, sizes, 1e4) : { theta: 1e4 },
   }
 }
 

@@ -6,8 +6,8 @@ import { readRope, writeRope } from './rope.ts'
 /** Llama 2 and 3, and what is spelled like them (SmolLM, TinyLlama). */
 export const llama: FamilyDefinition = {
   architecture: 'LlamaForCausalLM',
-  read(keys, { layers }) {
-    const rope = readRope(keys)
+  read(keys, { layers, maxPositions }) {
+    const rope = readRope(keys, { maxPositions })
     refuseDepartures(keys)
     refuseAttentionBias(keys)
     refuseLayerTypes(keys, layers)

@@ -8,7 +8,7 @@ export const mistral: FamilyDefinition = {
   architecture: 'MistralForCausalLM',
   defaults: { num_key_value_heads: 8, sliding_window: 4096 },
   read(keys, { layers, maxPositions }) {
-    const rope = readRope(keys)
+    const rope = readRope(keys, { maxPositions })
     refuseDepartures(keys)
     refuseAttentionBias(keys)
     refuseLayerTypes(keys, layers)

@@ -6,8 +6,8 @@ import { readRope, writeRope } from './rope.ts'
 /** Qwen 2 and 2.5: Llama with biases on q, k and v. */
 export const qwen2: FamilyDefinition = {
   architecture: 'Qwen2ForCausalLM',
-  read(keys, { layers }) {
-    const rope = readRope(keys)
+  read(keys, { layers, maxPositions }) {
+    const rope = readRope(keys, { maxPositions })
     refuseDepartures(keys)
     refuseQwenWindows(keys, layers)
     return { rope }

@@ -6,8 +6,8 @@ import { readRope, writeRope } from './rope.ts'
 /** Qwen 3, dense: Llama with a norm over each head of q and k. */
 export const qwen3: FamilyDefinition = {
   architecture: 'Qwen3ForCausalLM',
-  read(keys, { layers }) {
-    const rope = readRope(keys)
+  read(keys, { layers, maxPositions }) {
+    const rope = readRope(keys, { maxPositions })
     refuseDepartures(keys)
     refuseAttentionBias(keys)
     refuseQwenWindows(keys, layers)

@@ -1,50 +1,57 @@
 import type { JsonObject } from '../checkpoint/files.ts'
 import { problem, show } from '../checkpoint/problem.ts'
-import type { RopeConfig } from '../types.ts'
+import type { RopeConfig, RopeScaling } from '../types.ts'
+import type { Sizes } from './family.ts'
 import type { Keys } from './keys.ts'
 
 /** RoPE in `config.json`: `rope_theta` and `rope_scaling` of transformers 4, `rope_parameters` of transformers 5. */
 
-export type RopeKind = NonNullable<RopeConfig['scaling']>['type']
+type Problem = { field: keyof RopeConfig; expected: string; found: string }
 
 /** What is wrong with the numbers of a rotation, and in which field. */
-export function ropeProblem({ theta, scaling }: RopeConfig): { field: keyof RopeConfig; expected: string; found: string } | undefined {
+export function ropeProblem({ theta, scaling }: RopeConfig): Problem | undefined {
   if (!(theta > 0 && theta <= 1e15)) return { field: 'theta', expected: 'a number above 0, at most 1e15', found: show(theta) }
-  if (scaling?.type === 'linear' && !(Number.isFinite(scaling.factor) && scaling.factor >= 1))
-    return { field: 'scaling', expected: 'factor of at least 1', found: show(scaling.factor) }
-  if (scaling?.type !== 'llama3') return undefined
-  const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling
-  const values = [factor, lowFreqFactor, highFreqFactor, originalMaxPositions]
-  if (values.every((value) => Number.isFinite(value) && value > 0) && factor >= 1 && highFreqFactor > lowFreqFactor) return undefined
-  return {
-    field: 'scaling',
-    expected: 'factor of at least 1, low_freq_factor below high_freq_factor and original_max_position_embeddings, all above 0',
-    found: show({ factor, lowFreqFactor, highFreqFactor, originalMaxPositions }),
-  }
+  if (!scaling) return undefined
+  const { type: _, ...numbers } = scaling
+  const problem = (expected: string): Problem => ({ field: 'scaling', expected, found: show(numbers) })
+  if (!(Number.isFinite(scaling.factor) && scaling.factor >= 1)) return { ...problem('factor of at least 1'), found: show(scaling.factor) }
+  if (!Object.values(numbers).every((value) => typeof value === 'boolean' || (Number.isFinite(value) && value > 0)))
+    return problem('numbers above 0')
+  if (scaling.type === 'llama3' && scaling.highFreqFactor <= scaling.lowFreqFactor) return problem('low_freq_factor below high_freq_factor')
+  if (scaling.type === 'yarn' && (scaling.betaFast < scaling.betaSlow || theta <= 1))
+    return problem('beta_slow of at most beta_fast, and rope_theta above 1')
+  if ('originalMaxPositions' in scaling && !(Number.isInteger(scaling.originalMaxPositions) && scaling.originalMaxPositions <= 2 ** 25))
+    return problem('original_max_position_embeddings, a whole number of at most 2^25')
+  return undefined
 }
 
 /**
  * The rotation that a `config.json` describes.
- * @param kinds of scaling that the family takes
  * @param theta where the file names none
  * @throws CheckpointError naming key, expected and found
  */
-export function readRope(keys: Keys, kinds: readonly RopeKind[] = ['llama3'], theta = 10000): RopeConfig {
+export function readRope(keys: Keys, { maxPositions }: Pick<Sizes, 'maxPositions'>, theta = 10000): RopeConfig {
   const current = keys.part('rope_parameters')
   const given = [current, keys].map((part) => (part?.get('rope_theta') === undefined ? undefined : part.number('rope_theta')))
   if (given[0] !== undefined && given[1] !== undefined && given[0] !== given[1])
     throw keys.fail('rope_theta', `the same as rope_parameters.rope_theta, ${given[0]}`)
   const legacy = keys.part('rope_scaling')
   const scaled = current ?? legacy
+  const original = 'original_max_position_embeddings'
+  const places: Places = {
+    maxPositions,
+    // Beside the model's own positions it goes before the one among the parameters.
+    ...(keys.get(original) !== undefined && { outside: keys.number(original) }),
+  }
   return checkedRope(keys, {
     theta: given[0] ?? given[1] ?? theta,
-    ...(scaled && readScaling(scaled, kinds, scaled === current)),
+    ...(scaled && readScaling(scaled, scaled === current, places)),
   })
 }
 
 /** The same from one object of `rope_parameters`, where there is one for each kind of layer. */
-export function readRopeOf(keys: Keys, kinds: readonly RopeKind[], theta: number): RopeConfig {
-  return checkedRope(keys, { theta: keys.number('rope_theta', theta), ...readScaling(keys, kinds, true) })
+export function readRopeOf(keys: Keys, { maxPositions }: Pick<Sizes, 'maxPositions'>, theta: number): RopeConfig {
+  return checkedRope(keys, { theta: keys.number('rope_theta', theta), ...readScaling(keys, true, { maxPositions, layered: true }) })
 }
 
 /** @throws CheckpointError where the numbers of a rotation that was read cannot be */
@@ -55,24 +62,53 @@ export function checkedRope(keys: Keys, rope: RopeConfig, thetaKey = 'rope_theta
   throw problem({ file: keys.file, key: keys.prefix + key }, wrong.expected, wrong.found)
 }
 
+/** What scaling needs to know of the rest of the file. */
+interface Places {
+  maxPositions: number
+  /** `original_max_position_embeddings` beside the parameters. */
+  outside?: number
+  /** There are parameters for each kind of layer. */
+  layered?: boolean
+}
+
+const types = ['linear', 'dynamic', 'yarn', 'llama3'] as const satisfies readonly RopeScaling['type'][]
+
 /** The scaling of one object of parameters; none where its type is `default`, which it need not name in the spelling of transformers 5. */
-function readScaling(keys: Keys, kinds: readonly RopeKind[], current: boolean): Pick<RopeConfig, 'scaling'> {
+function readScaling(keys: Keys, current: boolean, places: Places): Pick<RopeConfig, 'scaling'> {
   const typeKey = keys.get('rope_type') === undefined && keys.get('type') !== undefined ? 'type' : 'rope_type'
   const type = keys.get(typeKey) ?? (current ? 'default' : undefined)
   keys.only('partial_rotary_factor', 1, 'Partial rotation is not supported.')
   if (type === 'default') return {}
-  const kind = kinds.find((name) => name === type)
-  if (kind === undefined) throw keys.fail(typeKey, ['default', ...kinds].join(' or '), 'Other kinds of RoPE scaling are not supported.')
-  const factor = keys.number('factor')
-  if (kind === 'linear') return { scaling: { type: kind, factor } }
+  const kind = types.find((name) => name === type)
+  if (kind === undefined) throw keys.fail(typeKey, ['default', ...types].join(' or '), 'Other kinds of RoPE scaling are not supported.')
+  if (kind === 'linear' || kind === 'dynamic') return { scaling: { type: kind, factor: keys.number('factor') } }
+  const originalMaxPositions = places.outside ?? keys.number('original_max_position_embeddings', places.maxPositions)
+  if (kind === 'yarn') return { scaling: readYarn(keys, originalMaxPositions, places) }
   return {
     scaling: {
       type: kind,
-      factor,
+      factor: keys.number('factor'),
       lowFreqFactor: keys.number('low_freq_factor'),
       highFreqFactor: keys.number('high_freq_factor'),
-      originalMaxPositions: keys.number('original_max_position_embeddings'),
+      originalMaxPositions,
     },
+  }
+}
+
+/** transformers, `_compute_yarn_parameters`: 0 counts as absent, and parameters for each kind of layer always have whole bounds. */
+function readYarn(keys: Keys, originalMaxPositions: number, { maxPositions, layered }: Places): RopeScaling {
+  const factor = keys.number('factor', maxPositions / originalMaxPositions)
+  const [scale, scaleAll] = ['mscale', 'mscale_all_dim'].map((key) => keys.number(key, 0))
+  const damping = (by: number) => (factor <= 1 ? 1 : 0.1 * by * Math.log(factor) + 1)
+  const usual = scale && scaleAll ? damping(scale) / damping(scaleAll) : damping(1)
+  return {
+    type: 'yarn',
+    factor,
+    originalMaxPositions,
+    betaFast: keys.number('beta_fast', 0) || 32,
+    betaSlow: keys.number('beta_slow', 0) || 1,
+    truncate: layered || keys.boolean('truncate', true),
+    attentionFactor: keys.number('attention_factor', usual),
   }
 }
 
@@ -81,13 +117,31 @@ export function writeRope({ theta, scaling }: RopeConfig): JsonObject {
   return { rope_theta: theta, rope_scaling: scaling === undefined ? null : writeScaling(scaling) }
 }
 
-function writeScaling(scaling: NonNullable<RopeConfig['scaling']>): JsonObject {
-  if (scaling.type === 'linear') return { factor: scaling.factor, rope_type: scaling.type }
-  return {
-    factor: scaling.factor,
-    high_freq_factor: scaling.highFreqFactor,
-    low_freq_factor: scaling.lowFreqFactor,
-    original_max_position_embeddings: scaling.originalMaxPositions,
-    rope_type: scaling.type,
+/** One object of `rope_parameters`, where there is one for each kind of layer. */
+export function writeRopeOf({ theta, scaling }: RopeConfig): JsonObject {
+  return { rope_theta: theta, ...(scaling ? writeScaling(scaling) : { rope_type: 'default' }) }
+}
+
+function writeScaling(scaling: RopeScaling): JsonObject {
+  const common = { factor: scaling.factor, rope_type: scaling.type }
+  switch (scaling.type) {
+    case 'llama3':
+      return {
+        ...common,
+        high_freq_factor: scaling.highFreqFactor,
+        low_freq_factor: scaling.lowFreqFactor,
+        original_max_position_embeddings: scaling.originalMaxPositions,
+      }
+    case 'yarn':
+      return {
+        ...common,
+        attention_factor: scaling.attentionFactor,
+        beta_fast: scaling.betaFast,
+        beta_slow: scaling.betaSlow,
+        original_max_position_embeddings: scaling.originalMaxPositions,
+        truncate: scaling.truncate,
+      }
+    default:
+      return common
   }
 }

@@ -9,8 +9,8 @@ import { readRope, writeRope } from './rope.ts'
 export const smollm3: FamilyDefinition = {
   architecture: 'SmolLM3ForCausalLM',
   defaults: { num_key_value_heads: 4, tie_word_embeddings: true, no_rope_layer_interval: 4 },
-  read(keys, { layers }) {
-    const rope = readRope(keys, ['llama3'], 2e6)
+  read(keys, { layers, maxPositions }) {
+    const rope = readRope(keys, { maxPositions }, 2e6)
     refuseDepartures(keys)
     refuseAttentionBias(keys)
     if (!refuseLayerTypes(keys, layers) && keys.get('sliding_window') !== undefined)

@@ -11,7 +11,7 @@ import { KeyValueCache } from './cache.ts'
 import { entropies, logits, pick, piecesOf, type Targets } from './head.ts'
 import { adamw, sumSquares } from './optimizer.ts'
 import type { StepRequest } from './protocol.ts'
-import { inverseFrequencies, rotations } from './rope.ts'
+import { amplitudeOf, inverseFrequencies, rotations } from './rope.ts'
 import { sample } from './sampling.ts'
 import type { Tensor, Tf } from './tensors.ts'
 import { decoderLayer, embed, type KeepKeys, type Rotation, type Tokens } from './transformer.ts'
@@ -325,9 +325,10 @@ export class Network {
 
   private tokens(ids: Int32Array, positions: Int32Array, chunks: Chunk[], available: number, batch?: TrainBatch): Tokens {
     const { tf } = this
-    const rotation = (inverse: Float32Array | null): Rotation | null => {
-      if (!inverse) return null
-      const { cos, sin } = rotations(positions, inverse)
+    const rotation = (inverse: Float32Array | null, kind: number): Rotation | null => {
+      const rope = this.spec.ropes[kind]
+      if (!inverse || !rope) return null
+      const { cos, sin } = rotations(positions, inverse, amplitudeOf(rope))
       const shape: [number, number, number] = [positions.length, 1, inverse.length]
       return { cos: tf.tensor3d(cos, shape), sin: tf.tensor3d(sin, shape) }
     }

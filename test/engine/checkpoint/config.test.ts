@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { checkModelConfig, modelConfigToJson, parseModelConfig } from '../../../src/engine/checkpoint/config.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
 import { familyNames } from '../../../src/engine/families/index.ts'
-import type { ModelConfig } from '../../../src/engine/types.ts'
+import type { ModelConfig, RopeConfig } from '../../../src/engine/types.ts'
 import { withFeatures } from '../families/features.ts'
 import { tinyConfig } from './build.ts'
 
@@ -77,12 +77,23 @@ describe('parseModelConfig', () => {
     [{ model_type: 'qwen3', attention_bias: true }, 'attention_bias', 'o_proj', 'true'],
     [{ mlp_bias: true }, 'mlp_bias', 'false', 'true'],
     [{ quantization_config: { bits: 4 } }, 'quantization_config', 'none', '{"bits":4}'],
-    [{ rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'rope_scaling.rope_type', 'default or llama3', '"yarn"'],
-    [{ rope_scaling: { type: 'linear', factor: 4 } }, 'rope_scaling.type', 'default or llama3', '"linear"'],
-    [{ rope_scaling: { type: 'dynamic', factor: 4 } }, 'rope_scaling.type', 'default or llama3', '"dynamic"'],
-    [{ rope_scaling: { factor: 4 } }, 'rope_scaling.rope_type', 'default or llama3', 'nothing'],
+    [
+      { rope_scaling: { rope_type: 'yarn', factor: 4, beta_fast: 1, beta_slow: 2 } },
+      'rope_scaling',
+      'beta_slow of at most',
+      '"betaFast":1',
+    ],
+    [{ rope_scaling: { rope_type: 'yarn', factor: 4, attention_factor: -1 } }, 'rope_scaling', 'numbers above 0', '"factor":4'],
+    [{ rope_scaling: { type: 'linear', factor: 0.5 } }, 'rope_scaling', 'factor of at least 1', '0.5'],
+    [{ rope_scaling: { type: 'dynamic' } }, 'rope_scaling.factor', 'a number', 'nothing'],
+    [{ rope_scaling: { factor: 4 } }, 'rope_scaling.rope_type', 'default or linear or dynamic or yarn or llama3', 'nothing'],
     [{ rope_scaling: 'llama3' }, 'rope_scaling', 'an object or null', '"llama3"'],
-    [{ rope_parameters: { rope_type: 'longrope' } }, 'rope_parameters.rope_type', 'default or llama3', '"longrope"'],
+    [
+      { rope_parameters: { rope_type: 'longrope' } },
+      'rope_parameters.rope_type',
+      'default or linear or dynamic or yarn or llama3',
+      '"longrope"',
+    ],
     [{ rope_parameters: { rope_theta: 1e4 }, rope_theta: 1e6 }, 'rope_theta', '10000', '1000000'],
     [{ rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.5 } }, 'partial_rotary_factor', '1', '0.5'],
     [{ rope_scaling: { rope_type: 'llama3', ...llama3, factor: '8' } }, 'rope_scaling.factor', 'a number', '"8"'],
@@ -165,7 +176,20 @@ const configs: fc.Arbitrary<ModelConfig> = fc
     intermediateSize: fc.integer({ min: 1, max: 2 ** 20 }),
     maxPositions: fc.integer({ min: 1, max: 2 ** 25 }),
     tiedEmbeddings: fc.boolean(),
-    rope: fc.constantFrom({ theta: 1e6 }, { theta: 5e5, scaling: { ...scaling, type: 'llama3' as const } }),
+    rope: fc.constantFrom<RopeConfig>(
+      { theta: 1e6 },
+      { theta: 5e5, scaling: { ...scaling, type: 'llama3' } },
+      { theta: 1e4, scaling: { type: 'linear', factor: 2 } },
+      { theta: 1e4, scaling: { type: 'dynamic', factor: 2 } },
+      {
+        theta: 1e4,
+        scaling: {
+          ...{ type: 'yarn', factor: 2, originalMaxPositions: 64, betaFast: 32, betaSlow: 1 },
+          truncate: false,
+          attentionFactor: 0.9,
+        },
+      },
+    ),
     plain: fc.boolean(),
   })
   .map(({ group, half, plain, ...rest }) => {

@@ -153,10 +153,15 @@ describe('a GGUF file', () => {
     )
   })
 
-  it('scales linearly by its keys', async () => {
+  it('scales by its keys, linearly or by YaRN', async () => {
     const change = { 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': 4 }
     const open = (more: Record<string, GgufValue>) => openCheckpoint(write(tinyParts({ ...tinyLlama, family: 'gemma3_text' }, more)))
-    await expect(openCheckpoint(write(tinyParts(tinyLlama, change)))).rejects.toThrow(/rope_scaling\.rope_type|rope_type/)
+    const linear = await openCheckpoint(write(tinyParts(tinyLlama, change)))
+    expect(linear.config.rope.scaling).toEqual({ type: 'linear', factor: 4 })
+    const ramp = { 'llama.rope.scaling.type': 'yarn', 'llama.rope.scaling.original_context_length': 16 }
+    const yarn = await openCheckpoint(write(tinyParts(tinyLlama, { ...change, ...ramp })))
+    const usual = { betaFast: 32, betaSlow: 1, truncate: true, attentionFactor: 0.1 * Math.log(4) + 1 }
+    expect(yarn.config.rope.scaling).toEqual({ type: 'yarn', factor: 4, originalMaxPositions: 16, ...usual })
     const { config } = await open({ 'gemma3.rope.scaling.type': 'linear', 'gemma3.rope.scaling.factor': 4 })
     expect(config.rope).toEqual({ theta: 10000, scaling: { type: 'linear', factor: 4 } })
   })
