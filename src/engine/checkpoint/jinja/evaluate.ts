@@ -2,7 +2,7 @@ import type { Template } from '@huggingface/jinja'
 import { applyFilter, testNamed } from './filters.ts'
 import { attribute, item } from './methods.ts'
 import { BudgetError, type Expression, type Node, type Target, type TemplateBudget } from './nodes.ts'
-import { arithmetic } from './operators.ts'
+import { arithmetic, sliced } from './operators.ts'
 import { str } from './text.ts'
 import {
   Attributes,
@@ -372,26 +372,6 @@ function loopVariable(items: readonly Value[], index: number): Attributes {
       ['cycle', new Callable((args) => args[index % args.length])],
     ]),
   )
-}
-
-function sliced(owner: Value, ...ends: (Value | undefined)[]): Value {
-  const [start, stop, step = 1] = ends.map((end) => {
-    if (end === undefined || end === null) return undefined
-    if (typeof end !== 'number') throw new TypeError(`a slice needs whole numbers, not ${typeName(end)}`)
-    return end
-  })
-  if (step === 0) throw new Error('the step of a slice cannot be 0')
-  if (typeof owner !== 'string' && !Array.isArray(owner)) throw new TypeError(`a ${typeName(owner)} cannot be sliced`)
-  const items = iterate(owner)
-  const count = items.length
-  const [least, most] = step > 0 ? [0, count] : [-1, count - 1]
-  const clamp = (end: number | undefined, other: number) =>
-    end === undefined ? other : Math.min(Math.max(end < 0 ? end + count : end, least), most)
-  const [from, to] = [clamp(start, step > 0 ? least : most), clamp(stop, step > 0 ? most : least)]
-  const part: Value[] = []
-  for (let i = from; step > 0 ? i < to : i > to; i += step) part.push(items[i])
-  if (typeof owner === 'string') return part.join('')
-  return owner instanceof Tuple ? Tuple.holding(part) : part
 }
 
 /** Every name that a body reads. */

@@ -1,5 +1,5 @@
 import { BudgetError } from './nodes.ts'
-import { Float, numberOf, refuseUndefined, Tuple, typeName, type Value, whole } from './values.ts'
+import { Float, iterate, numberOf, refuseUndefined, Tuple, typeName, type Value, whole } from './values.ts'
 
 /** `+ - * / // % **` as Python has them. `most` bounds the length of a text or list that is repeated. Throws TypeError where Python has no such sum. */
 export function arithmetic(operator: string, a: Value, b: Value, most: number): Value {
@@ -47,4 +47,25 @@ function calculate(operator: string, x: number, y: number, isFloat: boolean): Va
     default:
       throw new Error(`there is no operator ${operator}`)
   }
+}
+
+/** `value[start:stop:step]` of a text or a list. */
+export function sliced(owner: Value, ...ends: (Value | undefined)[]): Value {
+  const [start, stop, step = 1] = ends.map((end) => {
+    if (end === undefined || end === null) return undefined
+    if (typeof end !== 'number') throw new TypeError(`a slice needs whole numbers, not ${typeName(end)}`)
+    return end
+  })
+  if (step === 0) throw new Error('the step of a slice cannot be 0')
+  if (typeof owner !== 'string' && !Array.isArray(owner)) throw new TypeError(`a ${typeName(owner)} cannot be sliced`)
+  const items = iterate(owner)
+  const count = items.length
+  const [least, most] = step > 0 ? [0, count] : [-1, count - 1]
+  const clamp = (end: number | undefined, other: number) =>
+    end === undefined ? other : Math.min(Math.max(end < 0 ? end + count : end, least), most)
+  const [from, to] = [clamp(start, step > 0 ? least : most), clamp(stop, step > 0 ? most : least)]
+  const part: Value[] = []
+  for (let i = from; step > 0 ? i < to : i > to; i += step) part.push(items[i])
+  if (typeof owner === 'string') return part.join('')
+  return owner instanceof Tuple ? Tuple.holding(part) : part
 }
