@@ -18,6 +18,7 @@
         "native/model/parameters.cpp",
         "native/model/rope.cpp",
         "native/model/visibility.cpp",
+        "native/blocks.cpp",
         "native/threads.cpp",
         "native/worker.cpp",
         "native/cuda/loader.cpp",

@@ -42,7 +42,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
          InstanceMethod<&ModelWrap::step>("step"), InstanceMethod<&ModelWrap::forward>("forward"),
          InstanceMethod<&ModelWrap::backward>("backward"), InstanceMethod<&ModelWrap::update>("update"),
          InstanceMethod<&ModelWrap::plan>("plan"), InstanceMethod<&ModelWrap::read>("read"),
-         InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::add_gradient>("addGradient"),
+         InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::write_blocks>("writeBlocks"), InstanceMethod<&ModelWrap::add_gradient>("addGradient"),
          InstanceMethod<&ModelWrap::dispose>("dispose")});
   }
 
@@ -283,6 +283,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     double i = index.ToNumber().DoubleValue(), k = kind.ToNumber().DoubleValue();
     if (!(i >= 0 && i < static_cast<double>(model(env).parameters().size()))) fail(env, "No such parameter.");
     if (!(k >= 0 && k <= 3)) fail(env, "No such kind of values.");
+    if (k > 0 && !model_->trains()) fail(env, "A model with weights in blocks does not train.");
     return {static_cast<size_t>(i), static_cast<Values>(static_cast<int>(k))};
   }
   /// (parameter index, kind: 0 weight, 1 gradient, 2 first moment, 3 second moment) → Float32Array
@@ -299,9 +300,20 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     Napi::Env env = info.Env();
     Slice s = slice(env, info[0], info[1]);
     View<float> values = whole(env, s.parameter, info[2]);
+    const auto& blocks = model_->parameters()[s.parameter].blocks;
+    guard(env, !blocks || quantizes(blocks->type), "the type of a parameter that is quantised");
     std::lock_guard<std::mutex> lock(queue_->core().busy());
-    model_->write(s.parameter, s.kind, values.data, 0, values.size);
-    return env.Undefined();
+    return Napi::Boolean::New(env, model_->write(s.parameter, s.kind, values.data, 0, values.size));
+  }
+  /// (parameter index, rows of blocks) → false where a scale is not finite
+  Napi::Value write_blocks(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    const size_t parameter = slice(env, info[0], Napi::Number::New(env, 0)).parameter;
+    const auto& blocks = model_->parameters()[parameter].blocks;
+    auto rows = view<Napi::Uint8Array, uint8_t>(env, info[1], "blocks", napi_uint8_array);
+    guard(env, blocks && rows.size == blocks->row_bytes() * static_cast<size_t>(blocks->out), "bytes of blocks");
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    return Napi::Boolean::New(env, model_->write_blocks(parameter, rows.data));
   }
   /// (parameter index, values)
   Napi::Value add_gradient(const Napi::CallbackInfo& info) {

@@ -36,6 +36,9 @@ struct Matrix {
   float* backward = nullptr;  // panels of 16 inputs: (in/16, out, 16), zero padded; null unless training
 };
 
+/// A weight in blocks (blocks.h), which is read as it is.
+struct Blocks;
+
 /// Weight of an RMSNorm (null: no norm), what is added to it before it multiplies (0 or 1), and ε.
 struct NormWeight {
   const float* w = nullptr;
@@ -145,6 +148,18 @@ class Ops {
   virtual void linear_backward_input(float* dx, const float* dy, const Matrix& w, int M) = 0;
   /// w.gradient += dy^T x; dbias (out) += column sums of dy, unless null.
   virtual void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) = 0;
+
+  // Weights in blocks, on devices that have products with them. Others are given float32.
+  virtual bool takes_blocks() const { return false; }
+  /// out (n, in) = scale * rows `ids` of w.
+  virtual void blocks_rows(float* out, const Blocks& w, const int* ids, float scale, int n) {
+    (void)out, (void)w, (void)ids, (void)scale, (void)n;
+  }
+  /// linear_forward with `count` weights of one `in`, stacked; y is as wide as all of them.
+  virtual void blocks_forward(float* y, const float* x, const Blocks* parts, int count, const float* bias,
+                              const float* residual, int M) {
+    (void)y, (void)x, (void)parts, (void)count, (void)bias, (void)residual, (void)M;
+  }
 
   /// out (T, qkv_width) of qkv (T, qkv_width): per head of q and k an RMSNorm where q_norm and k_norm (dim) are given, then
   /// rotation by the angles of the token's position, cos and sin (positions, dim / 2) in the half-split order of transformers. v is

@@ -14,7 +14,7 @@ Napi::Object object_at(const Napi::Object& parent, const char* key) {
 /// Names, and shapes as they have to be.
 class Reader {
  public:
-  explicit Reader(const ModelSpec& sizes) : m_(sizes) {}
+  Reader(const ModelSpec& sizes, const Napi::Value& types) : m_(sizes), typed_(types.IsObject()), types_(types) {}
 
   /// An absent one has no shape.
   ParameterSpec parameter(const Napi::Object& parent, const char* key, std::vector<int> shape, bool optional = false) const {
@@ -26,12 +26,24 @@ class Reader {
     bool same = sizes.Length() == shape.size();
     for (uint32_t i = 0; same && i < sizes.Length(); i++) same = sizes.Get(i).ToNumber().DoubleValue() == shape[i];
     guard(parent.Env(), same, key);
-    return {name.As<Napi::String>().Utf8Value(), std::move(shape)};
+    return {name.As<Napi::String>().Utf8Value(), std::move(shape), {}};
+  }
+
+  /// One that may be held in blocks: all such of a model are, or none.
+  ParameterSpec matrix(const Napi::Object& parent, const char* key, int out, int in) const {
+    ParameterSpec spec = parameter(parent, key, {out, in});
+    if (!typed_) return spec;
+    const std::string name = types_.As<Napi::Object>().Get(spec.name).ToString().Utf8Value();
+    for (int i = 0; i < kBlockTypes && !spec.blocks; i++) {
+      if (name == format_of(static_cast<BlockType>(i)).name) spec.blocks = static_cast<BlockType>(i);
+    }
+    guard(parent.Env(), spec.blocks && in % format_of(*spec.blocks).elements == 0, "the type of a parameter's blocks");
+    return spec;
   }
 
   LinearSpec linear(const Napi::Object& parent, const char* key, int out, int in) const {
     const Napi::Object spec = object_at(parent, key);
-    return {parameter(spec, "weight", {out, in}), parameter(spec, "bias", {out}, true)};
+    return {matrix(spec, "weight", out, in), parameter(spec, "bias", {out}, true)};
   }
 
   AttentionSpec attention(const Napi::Object& spec) const {
@@ -66,6 +78,8 @@ class Reader {
 
  private:
   const ModelSpec& m_;
+  const bool typed_;
+  const Napi::Value types_;
 };
 
 RopeSpec rope_of(const Napi::Value& value) {
@@ -98,7 +112,7 @@ RopeSpec rope_of(const Napi::Value& value) {
 
 }  // namespace
 
-ModelSpec read_spec(const Napi::Object& spec) {
+ModelSpec read_spec(const Napi::Object& spec, const Napi::Value& types) {
   const Napi::Env env = spec.Env();
   const double big = 1 << 24;
   ModelSpec m;
@@ -120,8 +134,8 @@ ModelSpec read_spec(const Napi::Object& spec) {
   guard(env, spec.Get("ropes").IsArray() && spec.Get("layers").IsArray(), "ropes and layers");
   const Napi::Array ropes = spec.Get("ropes").As<Napi::Array>(), layers = spec.Get("layers").As<Napi::Array>();
   for (uint32_t i = 0; i < ropes.Length(); i++) m.ropes.push_back(rope_of(ropes.Get(i)));
-  const Reader read(m);
-  m.embedding = read.parameter(embedding, "weight", {m.vocab, m.hidden});
+  const Reader read(m, types);
+  m.embedding = read.matrix(embedding, "weight", m.vocab, m.hidden);
   m.embedding_scale = static_cast<float>(number(embedding, "scale"));
   guard(env, layers.Length() > 0 && layers.Length() <= 4096, "layers");
   for (uint32_t i = 0; i < layers.Length(); i++) {
@@ -136,7 +150,7 @@ ModelSpec read_spec(const Napi::Object& spec) {
           "layers that differ in their norms");
   }
   m.norm = read.parameter(spec, "norm", {m.hidden});
-  m.head = read.parameter(spec, "head", {m.vocab, m.hidden});
+  m.head = read.matrix(spec, "head", m.vocab, m.hidden);
   return m;
 }
 

@@ -102,6 +102,7 @@ function compileCheck(out) {
   const flags = ['-std=c++17', '-O2', '-ffp-contract=off', '-fno-math-errno', `-DPR1_OPS_HASH=${hash}`]
   const files = [
     path.join(root, 'test/cuda/ops_check.cpp'),
+    path.join(native, 'blocks.cpp'),
     path.join(native, 'threads.cpp'),
     path.join(native, 'cpu/dispatch.cpp'),
     ...isas.map((name) => path.join(native, 'cpu', name)),

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "../blocks.h"
 #include "../ops.h"
 #include "../threads.h"
 

@@ -1,3 +1,7 @@
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -27,13 +31,21 @@ namespace {
 
 const char* const kKnown[] = {"avx512-bf16", "avx512", "avx2", "neon", "portable"};
 
+#if defined(__x86_64__)
+/// Conversion of float16, which older compilers know no name for.
+bool has_f16c() {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 bool has(const char* isa) {
 #if defined(__x86_64__)
   if (std::strcmp(isa, "avx512-bf16") == 0) {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   }
   if (std::strcmp(isa, "avx512") == 0) return __builtin_cpu_supports("avx512f");
-  if (std::strcmp(isa, "avx2") == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (std::strcmp(isa, "avx2") == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 #endif
 #if defined(__aarch64__)
   if (std::strcmp(isa, "neon") == 0) return true;

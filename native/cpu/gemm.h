@@ -25,7 +25,7 @@ struct Int8 {
   using A = float;
   using B = int8_t;
   static V set(float x) { return set1(x); }
-  static V get(const int8_t* p) { return widen(p); }
+  static V get(const int8_t* p) { return to_float(signed_bytes(reinterpret_cast<const uint8_t*>(p))); }
   static V step(V a, V b, V c) { return fma(a, b, c); }
 };
 

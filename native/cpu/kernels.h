@@ -4,6 +4,7 @@
 #include "simd.h"
 #include "gemm.h"
 #include "memory.h"
+#include "blocks.h"
 #include "norm.h"
 #include "gated.h"
 #include "attention.h"
@@ -152,6 +153,22 @@ class CpuOps final : public Ops {
         for (int t = 0; t < M; t++) add_into(dbias + c0, dy + static_cast<size_t>(t) * w.out + c0, n);
       });
     }
+  }
+
+  bool takes_blocks() const override { return true; }
+
+  void blocks_rows(float* out, const Blocks& w, const int* ids, float scale, int n) override {
+    rows(n, w.in * 16, [&](int t) {
+      unpack_row(out + static_cast<size_t>(t) * w.in, w, ids[t]);
+      for (int c = 0; scale != 1.0f && c < w.in; c++) out[static_cast<size_t>(t) * w.in + c] *= scale;
+    });
+  }
+
+  void blocks_forward(float* y, const float* x, const Blocks* parts, int count, const float* bias, const float* residual,
+                      int M) override {
+    int out = 0;
+    for (int i = 0; i < count; i++) out += parts[i].out;
+    block_product(pool_, local_, {parts, count, x, y, out, bias, residual}, M);
   }
 
   void rope_forward(float* out, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos,

@@ -40,15 +40,27 @@ struct Halves {
 inline Halves halves(V a) {
   return {_mm512_castps512_ps256(a.r), _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a.r), 1))};
 }
-inline V widen(const int8_t* p) {
-  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+struct I {
+  __m512i r;
+};
+inline I unsigned_bytes(const uint8_t* p) { return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
+inline I signed_bytes(const uint8_t* p) { return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
+inline I words(const uint8_t* p) { return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+inline V float16(const uint8_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+inline I bit_and(I a, uint32_t b) { return {_mm512_and_si512(a.r, _mm512_set1_epi32(static_cast<int>(b)))}; }
+inline I bit_or(I a, I b) { return {_mm512_or_si512(a.r, b.r)}; }
+template <int n>
+inline I shl(I a) {
+  return {_mm512_slli_epi32(a.r, n)};
 }
-#if !defined(PR1_SIMD_BF16)
-inline V low_half(V bits) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(bits.r), 16))}; }
-inline V high_half(V bits) {
-  return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(bits.r), _mm512_set1_epi32(-65536)))};
+template <int n>
+inline I shr(I a) {
+  return {_mm512_srli_epi32(a.r, n)};
 }
-#endif
+inline I shr(I a, int n) { return {_mm512_srl_epi32(a.r, _mm_cvtsi32_si128(n))}; }
+inline V to_float(I a) { return {_mm512_cvtepi32_ps(a.r)}; }
+inline V as_float(I a) { return {_mm512_castsi512_ps(a.r)}; }
+inline I as_int(V a) { return {_mm512_castps_si512(a.r)}; }
 constexpr int kAccumulators = 24;
 
 #elif defined(PR1_SIMD_AVX2)
@@ -89,16 +101,35 @@ struct Halves {
   __m256 lo, hi;
 };
 inline Halves halves(V a) { return {a.lo, a.hi}; }
-inline __m256 widen8(const int8_t* p) {
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+struct I {
+  __m256i lo, hi;
+};
+inline __m128i load8(const uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
+inline __m128i load16(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+inline I unsigned_bytes(const uint8_t* p) { return {_mm256_cvtepu8_epi32(load8(p)), _mm256_cvtepu8_epi32(load8(p + 8))}; }
+inline I signed_bytes(const uint8_t* p) { return {_mm256_cvtepi8_epi32(load8(p)), _mm256_cvtepi8_epi32(load8(p + 8))}; }
+inline I words(const uint8_t* p) { return {_mm256_cvtepu16_epi32(load16(p)), _mm256_cvtepu16_epi32(load16(p + 16))}; }
+inline V float16(const uint8_t* p) { return {_mm256_cvtph_ps(load16(p)), _mm256_cvtph_ps(load16(p + 16))}; }
+inline I bit_and(I a, uint32_t b) {
+  const __m256i mask = _mm256_set1_epi32(static_cast<int>(b));
+  return {_mm256_and_si256(a.lo, mask), _mm256_and_si256(a.hi, mask)};
 }
-inline V widen(const int8_t* p) { return {widen8(p), widen8(p + 8)}; }
-inline __m256 low_half8(__m256 x) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 16)); }
-inline V low_half(V bits) { return {low_half8(bits.lo), low_half8(bits.hi)}; }
-inline V high_half(V bits) {
-  const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(-65536));
-  return {_mm256_and_ps(bits.lo, mask), _mm256_and_ps(bits.hi, mask)};
+inline I bit_or(I a, I b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
+template <int n>
+inline I shl(I a) {
+  return {_mm256_slli_epi32(a.lo, n), _mm256_slli_epi32(a.hi, n)};
 }
+template <int n>
+inline I shr(I a) {
+  return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
+}
+inline I shr(I a, int n) {
+  const __m128i count = _mm_cvtsi32_si128(n);
+  return {_mm256_srl_epi32(a.lo, count), _mm256_srl_epi32(a.hi, count)};
+}
+inline V to_float(I a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+inline V as_float(I a) { return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)}; }
+inline I as_int(V a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
 constexpr int kAccumulators = 6;
 
 #elif defined(PR1_SIMD_NEON)
@@ -135,19 +166,55 @@ inline V pow2_from_magic(V z) {
   PR1_EACH(vreinterpretq_f32_s32(
       vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(z.q[i]), 23), vdupq_n_s32(0x3f800000))));
 }
-inline V low_half(V bits) { PR1_EACH(vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(bits.q[i]), 16))); }
-inline V high_half(V bits) {
-  PR1_EACH(vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(bits.q[i]), vdupq_n_u32(0xffff0000u))));
-}
 #undef PR1_EACH
-inline V widen(const int8_t* p) {
-  const int8x16_t x = vld1q_s8(p);
-  const int16x8_t low = vmovl_s8(vget_low_s8(x)), high = vmovl_s8(vget_high_s8(x));
+struct I {
+  uint32x4_t q[4];
+};
+#define PR1_EACH(expr)            \
+  I out;                          \
+  for (int i = 0; i < 4; i++) {   \
+    out.q[i] = (expr);            \
+  }                               \
+  return out
+inline I words_of(uint16x8_t low, uint16x8_t high) {
+  return {{vmovl_u16(vget_low_u16(low)), vmovl_u16(vget_high_u16(low)), vmovl_u16(vget_low_u16(high)), vmovl_u16(vget_high_u16(high))}};
+}
+inline I unsigned_bytes(const uint8_t* p) {
+  const uint8x16_t x = vld1q_u8(p);
+  return words_of(vmovl_u8(vget_low_u8(x)), vmovl_u8(vget_high_u8(x)));
+}
+inline I signed_bytes(const uint8_t* p) {
+  const int8x16_t x = vreinterpretq_s8_u8(vld1q_u8(p));
+  const int16x8_t part[2] = {vmovl_s8(vget_low_s8(x)), vmovl_s8(vget_high_s8(x))};
+  PR1_EACH(vreinterpretq_u32_s32(vmovl_s16(i % 2 ? vget_high_s16(part[i / 2]) : vget_low_s16(part[i / 2]))));
+}
+inline I words(const uint8_t* p) { return words_of(vreinterpretq_u16_u8(vld1q_u8(p)), vreinterpretq_u16_u8(vld1q_u8(p + 16))); }
+inline V float16(const uint8_t* p) {
   V out;
-  out.q[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(low)));
-  out.q[1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(low)));
-  out.q[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
-  out.q[3] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)));
+  for (int i = 0; i < 4; i++) out.q[i] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + 8 * i)));
+  return out;
+}
+inline I bit_and(I a, uint32_t b) { PR1_EACH(vandq_u32(a.q[i], vdupq_n_u32(b))); }
+inline I bit_or(I a, I b) { PR1_EACH(vorrq_u32(a.q[i], b.q[i])); }
+template <int n>
+inline I shl(I a) {
+  PR1_EACH(vshlq_n_u32(a.q[i], n));
+}
+template <int n>
+inline I shr(I a) {
+  PR1_EACH(vshrq_n_u32(a.q[i], n));
+}
+inline I shr(I a, int n) { PR1_EACH(vshlq_u32(a.q[i], vdupq_n_s32(-n))); }
+inline I as_int(V a) { PR1_EACH(vreinterpretq_u32_f32(a.q[i])); }
+#undef PR1_EACH
+inline V to_float(I a) {
+  V out;
+  for (int i = 0; i < 4; i++) out.q[i] = vcvtq_f32_s32(vreinterpretq_s32_u32(a.q[i]));
+  return out;
+}
+inline V as_float(I a) {
+  V out;
+  for (int i = 0; i < 4; i++) out.q[i] = vreinterpretq_f32_u32(a.q[i]);
   return out;
 }
 constexpr int kAccumulators = 6;
@@ -194,21 +261,60 @@ inline V pow2_from_magic(V z) {
   }
   return out;
 }
-inline V widen(const int8_t* p) { PR1_EACH(static_cast<float>(p[i])); }
-#undef PR1_EACH
-inline V low_half(V bits) {
-  uint32_t x[16];
-  std::memcpy(x, bits.v, sizeof x);
-  for (int i = 0; i < 16; i++) x[i] <<= 16;
-  std::memcpy(bits.v, x, sizeof x);
-  return bits;
+inline V float16(const uint8_t* p) {
+  V out;
+  for (int i = 0; i < 16; i++) {
+    const uint32_t bits = static_cast<uint32_t>(p[2 * i] | p[2 * i + 1] << 8), size = bits & 0x7fffu;
+    // 2^112 brings the exponent to float32's, of numbers below 2^-14 too.
+    uint32_t wide = size << 13;
+    float x;
+    std::memcpy(&x, &wide, 4);
+    x *= 0x1p112f;
+    std::memcpy(&wide, &x, 4);
+    wide |= (bits & 0x8000u) << 16;
+    std::memcpy(&out.v[i], &wide, 4);
+  }
+  return out;
 }
-inline V high_half(V bits) {
-  uint32_t x[16];
-  std::memcpy(x, bits.v, sizeof x);
-  for (int i = 0; i < 16; i++) x[i] &= 0xffff0000u;
-  std::memcpy(bits.v, x, sizeof x);
-  return bits;
+#undef PR1_EACH
+struct I {
+  uint32_t v[16];
+};
+#define PR1_EACH(expr)             \
+  I out;                           \
+  for (int i = 0; i < 16; i++) {   \
+    out.v[i] = (expr);             \
+  }                                \
+  return out
+inline I unsigned_bytes(const uint8_t* p) { PR1_EACH(p[i]); }
+inline I signed_bytes(const uint8_t* p) { PR1_EACH(static_cast<uint32_t>(static_cast<int8_t>(p[i]))); }
+inline I words(const uint8_t* p) { PR1_EACH(static_cast<uint32_t>(p[2 * i] | p[2 * i + 1] << 8)); }
+inline I bit_and(I a, uint32_t b) { PR1_EACH(a.v[i] & b); }
+inline I bit_or(I a, I b) { PR1_EACH(a.v[i] | b.v[i]); }
+template <int n>
+inline I shl(I a) {
+  PR1_EACH(a.v[i] << n);
+}
+template <int n>
+inline I shr(I a) {
+  PR1_EACH(a.v[i] >> n);
+}
+inline I shr(I a, int n) { PR1_EACH(a.v[i] >> n); }
+#undef PR1_EACH
+inline V to_float(I a) {
+  V out;
+  for (int i = 0; i < 16; i++) out.v[i] = static_cast<float>(static_cast<int32_t>(a.v[i]));
+  return out;
+}
+inline V as_float(I a) {
+  V out;
+  std::memcpy(out.v, a.v, sizeof out.v);
+  return out;
+}
+inline I as_int(V a) {
+  I out;
+  std::memcpy(out.v, a.v, sizeof out.v);
+  return out;
 }
 constexpr int kAccumulators = 6;
 
@@ -237,8 +343,8 @@ struct Pairs {
   V low, high;
 };
 inline Pairs load_pairs(const uint32_t* p) {
-  V bits = load(reinterpret_cast<const float*>(p));
-  return {low_half(bits), high_half(bits)};
+  const I bits = as_int(load(reinterpret_cast<const float*>(p)));
+  return {as_float(shl<16>(bits)), as_float(bit_and(bits, 0xffff0000u))};
 }
 inline Pairs set1_pairs(uint32_t x) {
   return {set1(bits_as_float(x << 16)), set1(bits_as_float(x & 0xffff0000u))};

@@ -6,21 +6,25 @@
 namespace pr1 {
 
 Embedding::Embedding(Parameters& parameters, Ops& ops, const ModelSpec& model)
-    : parameters_(parameters), ops_(ops), at_(parameters.add(model.embedding)), hidden_(model.hidden),
+    : parameters_(parameters), ops_(ops), parameter_(parameters.add(model.embedding)), hidden_(model.hidden),
       scale_(model.embedding_scale) {
   parameters.align();
 }
 
 void Embedding::forward(float* x, const int* ids, int T) const {
-  ops_.embedding_forward(x, parameters_.weights() + at_, ids, scale_, T, hidden_);
+  if (const auto& blocks = parameters_.list()[parameter_].blocks) {
+    ops_.blocks_rows(x, *blocks, ids, scale_, T);
+  } else {
+    ops_.embedding_forward(x, parameters_.weights(parameter_), ids, scale_, T, hidden_);
+  }
 }
 
 void Embedding::backward(const float* dx, const int* ids, int T) const {
-  ops_.embedding_backward(parameters_.gradients() + at_, dx, ids, scale_, T, hidden_);
+  ops_.embedding_backward(parameters_.gradients(parameter_), dx, ids, scale_, T, hidden_);
 }
 
 static Linear head_linear(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embedding& embedding) {
-  if (model.head.name == model.embedding.name) return Linear(parameters, ops, embedding.at(), model.vocab, model.hidden);
+  if (model.head.name == model.embedding.name) return Linear(parameters, ops, embedding.parameter());
   const LinearSpec own{model.head, {}};
   return Linear(parameters, ops, {&own});
 }

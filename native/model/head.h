@@ -12,7 +12,7 @@ namespace pr1 {
 class Embedding {
  public:
   Embedding(Parameters& parameters, Ops& ops, const ModelSpec& model);
-  size_t at() const { return at_; }
+  size_t parameter() const { return parameter_; }
   /// x (T, hidden)
   void forward(float* x, const int* ids, int T) const;
   void backward(const float* dx, const int* ids, int T) const;
@@ -20,7 +20,7 @@ class Embedding {
  private:
   Parameters& parameters_;
   Ops& ops_;
-  size_t at_;
+  size_t parameter_;
   int hidden_;
   float scale_;
 };

@@ -6,35 +6,26 @@ namespace pr1 {
 
 Linear::Linear(Parameters& parameters, Ops& ops, std::initializer_list<const LinearSpec*> stacked)
     : parameters_(&parameters), ops_(&ops) {
-  bool first = true;
   for (const LinearSpec* spec : stacked) {
-    const size_t at = parameters.add(spec->weight);
-    if (first) weight_at_ = at;
-    first = false;
+    weights_.push_back(parameters.add(spec->weight));
     matrix_.out += spec->weight.shape[0];
     matrix_.in = spec->weight.shape[1];
   }
   parameters.align();
-  first = true;
   for (const LinearSpec* spec : stacked) {
-    if (!spec->bias.there()) continue;
-    const size_t at = parameters.add(spec->bias);
-    if (first) bias_at_ = at;
-    first = false;
-    biased_ = true;
+    if (spec->bias.there()) biases_.push_back(parameters.add(spec->bias));
   }
   parameters.align();
 }
 
-Linear::Linear(Parameters& parameters, Ops& ops, size_t weight, int out, int in)
-    : parameters_(&parameters), ops_(&ops), weight_at_(weight) {
-  matrix_.out = out;
-  matrix_.in = in;
+Linear::Linear(Parameters& parameters, Ops& ops, size_t weight) : parameters_(&parameters), ops_(&ops), weights_{weight} {
+  matrix_.out = parameters.list()[weight].shape[0];
+  matrix_.in = parameters.list()[weight].shape[1];
 }
 
 Linear::Linear(Linear&& other) noexcept
     : parameters_(other.parameters_), ops_(other.ops_), matrix_(std::exchange(other.matrix_, Matrix{})),
-      weight_at_(other.weight_at_), bias_at_(other.bias_at_), biased_(other.biased_) {}
+      blocks_(std::move(other.blocks_)), weights_(std::move(other.weights_)), biases_(std::move(other.biases_)) {}
 
 Linear::~Linear() {
   ops_->release(matrix_.forward);
@@ -42,41 +33,51 @@ Linear::~Linear() {
 }
 
 void Linear::allocate() {
-  matrix_.weight = parameters_->weights() + weight_at_;
+  for (size_t weight : weights_) {
+    if (const auto& blocks = parameters_->list()[weight].blocks) blocks_.push_back(*blocks);
+  }
+  if (!blocks_.empty()) return;
+  matrix_.weight = parameters_->weights(weights_[0]);
   matrix_.forward = ops_->allocate(ops_->forward_floats(matrix_.out, matrix_.in));
 }
 
 void Linear::allocate_training() {
-  matrix_.gradient = parameters_->gradients() + weight_at_;
+  matrix_.gradient = parameters_->gradients(weights_[0]);
   if (!matrix_.backward) matrix_.backward = ops_->allocate(ops_->backward_floats(matrix_.out, matrix_.in));
 }
 
 double Linear::packed_floats(bool training) const {
+  if (!blocks_.empty()) return 0;
   const double forward = static_cast<double>(ops_->forward_floats(matrix_.out, matrix_.in));
   return training ? forward + static_cast<double>(ops_->backward_floats(matrix_.out, matrix_.in)) : forward;
 }
 
 void Linear::forward(float* y, const float* x, const float* residual, int M) const {
-  ops_->linear_forward(y, x, matrix_, biased_ ? parameters_->weights() + bias_at_ : nullptr, residual, M);
+  const float* bias = biases_.empty() ? nullptr : parameters_->weights(biases_[0]);
+  if (blocks_.empty()) {
+    ops_->linear_forward(y, x, matrix_, bias, residual, M);
+  } else {
+    ops_->blocks_forward(y, x, blocks_.data(), static_cast<int>(blocks_.size()), bias, residual, M);
+  }
 }
 
 void Linear::backward_input(float* dx, const float* dy, int M) const { ops_->linear_backward_input(dx, dy, matrix_, M); }
 
 void Linear::backward_weight(const float* dy, const float* x, int M) const {
-  ops_->linear_backward_weight(matrix_, biased_ ? parameters_->gradients() + bias_at_ : nullptr, dy, x, M);
+  ops_->linear_backward_weight(matrix_, biases_.empty() ? nullptr : parameters_->gradients(biases_[0]), dy, x, M);
 }
 
 Norm::Norm(Parameters& parameters, Ops& ops, const ParameterSpec& spec, const ModelSpec& model)
     : parameters_(&parameters), ops_(&ops), offset_(model.norm_offset), eps_(model.norm_eps) {
   if (!spec.there()) return;
-  at_ = parameters.add(spec);
+  parameter_ = parameters.add(spec);
   width_ = spec.shape[0];
   parameters.align();
 }
 
 NormWeight Norm::weight() const {
   if (!there()) return {};
-  return {parameters_->weights() + at_, offset_, eps_};
+  return {parameters_->weights(parameter_), offset_, eps_};
 }
 
 }  // namespace pr1

@@ -7,13 +7,13 @@
 namespace pr1 {
 
 /// y (M, out) = x (M, in) Wᵀ + b. Several layers of one input are stacked into one product: q, k and v, gate and up. Whoever
-/// changes what a linear layer is (an adapter beside it, a weight in blocks of 4 bits) changes it here.
+/// changes what a linear layer is (an adapter beside it) changes it here.
 class Linear {
  public:
   /// Adds the weights one behind the other, then the biases, where there are some.
   Linear(Parameters& parameters, Ops& ops, std::initializer_list<const LinearSpec*> stacked);
   /// Over a matrix that is there already: a head tied to the embedding.
-  Linear(Parameters& parameters, Ops& ops, size_t weight, int out, int in);
+  Linear(Parameters& parameters, Ops& ops, size_t weight);
   ~Linear();
   Linear(Linear&& other) noexcept;
   Linear(const Linear&) = delete;
@@ -26,7 +26,9 @@ class Linear {
   /// After Parameters::allocate_training: gradients, and the copy that gradients of inputs read.
   void allocate_training();
   /// Fills the copies from the weights; after every change of those.
-  void pack() { ops_->pack(matrix_); }
+  void pack() {
+    if (matrix_.forward) ops_->pack(matrix_);
+  }
   /// Floats of the copies.
   double packed_floats(bool training) const;
 
@@ -41,8 +43,8 @@ class Linear {
   Parameters* parameters_;
   Ops* ops_;
   Matrix matrix_;
-  size_t weight_at_ = 0, bias_at_ = 0;
-  bool biased_ = false;
+  std::vector<Blocks> blocks_;  // of the weights, one behind the other, where they are held so: then no more than sizes are in matrix_
+  std::vector<size_t> weights_, biases_;  // parameters
 };
 
 /// RMSNorm of rows (T, C).
@@ -54,7 +56,7 @@ class Norm {
   bool there() const { return width_ > 0; }
   NormWeight weight() const;
   /// Null where it is not there.
-  float* gradient() const { return there() ? parameters_->gradients() + at_ : nullptr; }
+  float* gradient() const { return there() ? parameters_->gradients(parameter_) : nullptr; }
 
   void forward(float* out, float* rstd, const float* x, const float* residual, int T) const {
     ops_->rmsnorm_forward(out, rstd, x, weight(), residual, T, width_);
@@ -66,7 +68,7 @@ class Norm {
  private:
   Parameters* parameters_;
   Ops* ops_;
-  size_t at_ = 0;
+  size_t parameter_ = 0;
   int width_ = 0;
   float offset_, eps_;
 };

@@ -46,14 +46,19 @@ Model::~Model() {
   for (float* p : {k_cache_, v_cache_}) ops_.release(p);
 }
 
-void Model::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
+bool Model::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
   if (kind == Values::weight) {
     packed_ = false;
     kept_ = false;
   } else {
     prepare_training();
   }
-  parameters_.write(parameter, kind, from, offset, count);
+  return parameters_.write(parameter, kind, from, offset, count);
+}
+
+bool Model::write_blocks(size_t parameter, const uint8_t* rows) {
+  kept_ = false;
+  return parameters_.write_blocks(parameter, rows);
 }
 
 /// The sum is made here, on every device: the same bits, and nothing that a copy to the device would not cost anyway.
@@ -72,6 +77,7 @@ void Model::pack() {
 
 void Model::prepare_training() {
   if (training_ready_) return;
+  if (!trains()) throw std::runtime_error("A model with weights in blocks does not train.");
   parameters_.allocate_training();
   for (Linear* linear : linears_) linear->allocate_training();
   packed_ = false;
@@ -260,7 +266,7 @@ MemoryPlan Model::plan(double tokens) const {
   for (const Linear* linear : linears_) packed += linear->packed_floats(tokens > 0);
   const double all = static_cast<double>(parameters_.floats());
   MemoryPlan plan{};
-  plan.weights = 4.0 * (all + packed);
+  plan.weights = 4.0 * (all + packed) + parameters_.block_bytes();
   plan.cache = 8.0 * depth * static_cast<double>(cache_tokens_) * static_cast<double>(ops_.cache_row_floats(h));
   if (tokens > 0) {
     plan.gradients = 4.0 * all;

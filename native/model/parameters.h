@@ -1,4 +1,4 @@
-// Every parameter of a model in flat arrays: weights, and to train gradients and the two moments of AdamW.
+// Every parameter of a model: in flat arrays of weights, and to train gradients and the two moments of AdamW; or in blocks.
 #pragma once
 #include <string>
 #include <vector>
@@ -10,7 +10,8 @@ namespace pr1 {
 struct Parameter {
   std::string name;
   std::vector<int> shape;
-  size_t offset, count;  // in the flat arrays
+  size_t offset, count;  // in the flat arrays; what is held in blocks is not there
+  std::optional<Blocks> blocks;
 };
 
 enum class Values { weight, gradient, moment1, moment2 };
@@ -23,7 +24,7 @@ class Parameters {
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
 
-  /// Returns its offset. What is added without `align` between stays contiguous, so that it can be one matrix.
+  /// Returns its index. What is added without `align` between stays contiguous, so that it can be one matrix.
   size_t add(const ParameterSpec& spec);
   /// The next one starts on 16 floats.
   void align();
@@ -34,15 +35,19 @@ class Parameters {
   const std::vector<Parameter>& list() const { return list_; }
   /// Floats of one flat array, gaps counted.
   size_t floats() const { return floats_; }
-  float* weights() const { return weights_; }
+  double block_bytes() const;
+  /// From this parameter on.
+  float* weights(size_t parameter = 0) const { return weights_ + list_[parameter].offset; }
   /// Null before allocate_training, as are the moments.
-  float* gradients() const { return gradients_; }
+  float* gradients(size_t parameter = 0) const { return gradients_ ? gradients_ + list_[parameter].offset : nullptr; }
   float* moment1() const { return moment1_; }
   float* moment2() const { return moment2_; }
 
   /// Copies; reading what was never allocated gives zeros.
   void read(size_t parameter, Values kind, float* to, size_t offset, size_t count) const;
-  void write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
+  /// What is held in blocks is read and written whole, and quantised. False where it has no such blocks: a scale is not finite.
+  bool write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
+  bool write_blocks(size_t parameter, const uint8_t* rows) { return interleave(*list_[parameter].blocks, rows); }
 
  private:
   float* array(Values kind) const;

@@ -1,9 +1,11 @@
 // What a model computes, as the addon gets it: src/engine/spec.ts says what everything means. No name of a tensor and no
 // family stands in C++.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "../blocks.h"
 #include "../ops.h"
 
 namespace pr1 {
@@ -11,6 +13,7 @@ namespace pr1 {
 struct ParameterSpec {
   std::string name;
   std::vector<int> shape;  // empty: there is no such parameter
+  std::optional<BlockType> blocks;  // of a matrix that is held in blocks and does not train
   bool there() const { return !shape.empty(); }
 };
 

@@ -1,0 +1,125 @@
+#include "blocks.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace pr1 {
+
+const BlockFormat& format_of(BlockType type) {
+  static const BlockFormat formats[kBlockTypes] = {
+      {"F32", 1, 4, 0, 1, 4},    {"F16", 1, 2, 0, 1, 2},    {"BF16", 1, 2, 0, 1, 2},     {"Q8_0", 32, 34, 0, 1, 2},
+      {"Q4_0", 32, 18, 0, 1, 2}, {"Q4_1", 32, 20, 0, 2, 2}, {"Q5_0", 32, 22, 0, 1, 2},   {"Q5_1", 32, 24, 0, 2, 2},
+      {"Q4_K", 256, 144, 0, 2, 2}, {"Q5_K", 256, 176, 0, 2, 2}, {"Q6_K", 256, 210, 208, 1, 2},
+  };
+  return formats[static_cast<int>(type)];
+}
+
+/// Whether the numbers in pairs and fours are finite: all that can make a number of a block anything else.
+static bool finite(const uint8_t* p, BlockType type) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, p, type == BlockType::f32 ? 4 : 2);
+  const uint32_t exponent = type == BlockType::f32 ? 0x7f800000u : type == BlockType::bf16 ? 0x7f80u : 0x7c00u;
+  return (bits & exponent) != exponent;
+}
+
+bool interleave(const Blocks& to, const uint8_t* rows) {
+  const BlockFormat& f = format_of(to.type);
+  const size_t row_bytes = to.row_bytes(), blocks = row_bytes / f.bytes;
+  const int wide_end = f.wide_at + f.wide * f.width;
+  bool all_finite = true;
+  for (int first = 0; first < to.out; first += 16) {
+    const int lanes = to.out - first < 16 ? to.out - first : 16;
+    uint8_t* panel = to.panels + static_cast<size_t>(first) * row_bytes;
+    if (lanes < 16) std::memset(panel, 0, to.panel_bytes());
+    for (size_t b = 0; b < blocks; b++, panel += f.bytes * 16) {
+      for (int lane = 0; lane < lanes; lane++) {
+        const uint8_t* block = rows + (first + lane) * row_bytes + b * f.bytes;
+        for (int i = 0; i < f.wide_at; i++) panel[i * 16 + lane] = block[i];
+        for (int i = f.wide_at; i < wide_end; i += f.width) {
+          std::memcpy(panel + i * 16 + lane * f.width, block + i, static_cast<size_t>(f.width));
+          all_finite &= finite(block + i, to.type);
+        }
+        for (int i = wide_end; i < f.bytes; i++) panel[i * 16 + lane] = block[i];
+      }
+    }
+  }
+  return all_finite;
+}
+
+// ---- Quantising ----
+
+/// float32 → float16, to nearest, ties to even.
+static uint16_t float16_bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  const uint32_t sign = bits >> 16 & 0x8000u, size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
+  if (size >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);
+  if (size < 0x38800000u) {
+    // Below 2^-14: a multiple of 2^-24, which an addition to 1/2 rounds to.
+    float y;
+    std::memcpy(&y, &size, 4);
+    y += 0.5f;
+    std::memcpy(&bits, &y, 4);
+    return static_cast<uint16_t>(sign | (bits - 0x3f000000u));
+  }
+  const uint32_t rounded = size - 0x38000000u + 0xfffu + (size >> 13 & 1u);
+  return static_cast<uint16_t>(sign | rounded >> 13);
+}
+
+/// float32 → bfloat16, to nearest, ties to even; of finite numbers.
+static uint16_t bfloat16_bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+bool quantizes(BlockType type) {
+  return type == BlockType::f32 || type == BlockType::bf16 || type == BlockType::q8_0 || type == BlockType::q4_0;
+}
+
+/// quantize_row_q8_0_ref: the largest of 32 becomes 127.
+static void quantize_q8_0(uint8_t* to, const float* x) {
+  float largest = 0;
+  for (int i = 0; i < 32; i++) largest = std::fmax(largest, std::fabs(x[i]));
+  const float d = largest / 127.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+  const uint16_t scale = float16_bits(d);
+  std::memcpy(to, &scale, 2);
+  for (int i = 0; i < 32; i++) to[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(std::round(x[i] * inverse)));
+}
+
+/// quantize_row_q4_0_ref: the first of the largest of 32 becomes −8. Two numbers a byte, i and i + 16.
+static void quantize_q4_0(uint8_t* to, const float* x) {
+  float largest = 0;
+  for (int i = 0; i < 32; i++) {
+    if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
+  }
+  const float d = largest / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+  const uint16_t scale = float16_bits(d);
+  std::memcpy(to, &scale, 2);
+  // ggml is compiled with a fused multiply-add here; a product of two floats is exact in double.
+  auto nibble = [&](float v) {
+    const int q = static_cast<int>(static_cast<double>(v) * inverse + 8.5);
+    return static_cast<uint8_t>(q < 15 ? q : 15);
+  };
+  for (int i = 0; i < 16; i++) to[2 + i] = static_cast<uint8_t>(nibble(x[i]) | nibble(x[16 + i]) << 4);
+}
+
+void quantize(uint8_t* to, const float* from, BlockType type, size_t n) {
+  const BlockFormat& f = format_of(type);
+  for (size_t at = 0; at < n; at += static_cast<size_t>(f.elements), to += f.bytes) {
+    const float* x = from + at;
+    if (type == BlockType::q8_0) {
+      quantize_q8_0(to, x);
+    } else if (type == BlockType::q4_0) {
+      quantize_q4_0(to, x);
+    } else if (type == BlockType::bf16) {
+      const uint16_t bits = bfloat16_bits(*x);
+      std::memcpy(to, &bits, 2);
+    } else {
+      std::memcpy(to, x, 4);
+    }
+  }
+}
+
+}  // namespace pr1
