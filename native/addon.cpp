@@ -57,10 +57,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
       core = std::make_shared<EngineCore>(std::move(cuda_.ops));
     } else {
       const std::string precision = info[3].IsString() ? info[3].As<Napi::String>().Utf8Value() : "f32";
-      if (precision != "f32" && precision != "bf16" && precision != "int8") fail(env, "Precision \"" + precision + "\" is unknown.");
-      core = std::make_shared<EngineCore>(
-          threads, isa.c_str(),
-          precision == "bf16" ? Precision::bf16 : precision == "int8" ? Precision::int8 : Precision::f32, &why);
+      if (precision != "f32" && precision != "bf16") fail(env, "Precision \"" + precision + "\" is unknown.");
+      core = std::make_shared<EngineCore>(threads, isa.c_str(), precision == "bf16" ? Precision::bf16 : Precision::f32, &why);
     }
     if (!core->ok()) fail(env, "Instruction set \"" + isa + "\" cannot be used: " + why + ".", "PR1_ISA");
     queue_ = std::make_shared<JobQueue>(env, core);

@@ -23,9 +23,8 @@ struct Query {
   int visible;
 };
 
-/// What matrix products read; sums are float32 in all of them. bf16: both sides rounded to bfloat16. int8: weights of 8 bits
-/// with a factor per output, float32 rows; such a model decodes and scores but does not train.
-enum class Precision { f32, bf16, int8 };
+/// What matrix products read; sums are float32 in both. bf16: both sides rounded to bfloat16.
+enum class Precision { f32, bf16 };
 
 /// A weight (out, in) with the copies that the products read. Repacked once per update.
 struct Matrix {
@@ -228,7 +227,7 @@ class ThreadPool;
 const char* const* available_isas();
 
 /// Ops of the one named, or of the widest that is of use; null with `why` set where the one named is unknown or absent.
-/// avx512-bf16 is avx512 with an instruction for bfloat16 products, so float32 and int8 leave it alone.
+/// avx512-bf16 is avx512 with an instruction for bfloat16 products, so float32 leaves it alone.
 Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision precision = Precision::f32);
 
 }  // namespace pr1

@@ -214,7 +214,7 @@ inline void key_products(float* scores, const QueryBlock& block, const float* ro
   for (int i = 0; i < block.count; i++) {
     const Span& s = block.spans[i];
     Gemm<F32> g{kLanes, dim, rows + static_cast<size_t>(s.begin) * dim, static_cast<size_t>(dim), 1, lanes, 0,
-           scores + static_cast<size_t>(s.at) * kLanes, kLanes, false, nullptr, nullptr, nullptr, 0};
+           scores + static_cast<size_t>(s.at) * kLanes, kLanes, false, nullptr, nullptr, 0};
     gemm_block(g, 0, s.end - s.begin, 0, 1);
   }
 }
@@ -224,7 +224,7 @@ inline void key_sums(float* out, const QueryBlock& block, const float* rows, con
   for (int i = 0; i < block.count; i++) {
     const Span& s = block.spans[i];
     Gemm<F32> g{kLanes, s.end - s.begin, rows + static_cast<size_t>(s.begin) * dim, 1, static_cast<size_t>(dim),
-           weights + static_cast<size_t>(s.at) * kLanes, 0, out, kLanes, i > 0, nullptr, nullptr, nullptr, 0};
+           weights + static_cast<size_t>(s.at) * kLanes, 0, out, kLanes, i > 0, nullptr, nullptr, 0};
     gemm_block(g, 0, dim, 0, 1);
   }
 }
@@ -234,7 +234,7 @@ inline void lane_sums(float* rows, const QueryBlock& block, const float* weights
   for (int i = 0; i < block.count; i++) {
     const Span& s = block.spans[i];
     Gemm<F32> g{dim, kLanes, weights + static_cast<size_t>(s.at) * kLanes, kLanes, 1, panels, kLanes * 16,
-           rows + static_cast<size_t>(s.begin) * dim, static_cast<size_t>(dim), true, nullptr, nullptr, nullptr, 0};
+           rows + static_cast<size_t>(s.begin) * dim, static_cast<size_t>(dim), true, nullptr, nullptr, 0};
     gemm_block(g, 0, s.end - s.begin, 0, (dim + 15) / 16);
   }
 }

@@ -139,7 +139,7 @@ inline void block_panels(const BlockProduct& g, const Blocks& w, int panel, int 
       unpack(columns + static_cast<size_t>(p) * n * 16, w.type, f.elements, f.bytes, w.panels + (panel + p) * w.panel_bytes(), k, n);
     }
     const Gemm<F32> chunk{width, n, g.x + static_cast<size_t>(m0) * w.in + k, static_cast<size_t>(w.in), 1, columns,
-                          static_cast<size_t>(n) * 16, sums, static_cast<size_t>(width), k > 0, nullptr, nullptr, nullptr, 0};
+                          static_cast<size_t>(n) * 16, sums, static_cast<size_t>(width), k > 0, nullptr, nullptr, 0};
     gemm_block(chunk, 0, rows, 0, panels);
   }
   for (int m = 0; m < rows; m++) {

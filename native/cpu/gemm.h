@@ -19,16 +19,6 @@ struct Bf16 {
   static Pairs get(const uint32_t* p) { return load_pairs(p); }
   static V step(Pairs a, Pairs b, V c) { return dot_pairs(a, b, c); }
 };
-/// float32 rows and 8-bit weights, which a factor per output column (Gemm::scale) brings to size.
-struct Int8 {
-  static constexpr int kNumbers = 1;
-  using A = float;
-  using B = int8_t;
-  static V set(float x) { return set1(x); }
-  static V get(const int8_t* p) { return to_float(signed_bytes(reinterpret_cast<const uint8_t*>(p))); }
-  static V step(V a, V b, V c) { return fma(a, b, c); }
-};
-
 template <class P>
 struct Gemm {
   int N, K;
@@ -39,7 +29,6 @@ struct Gemm {
   float* c;
   size_t ldc;
   bool accumulate;
-  const float* scale;     // (N rounded up to 16) or null
   const float* bias;      // (N) or null
   const float* residual;  // (M, N) or null
   size_t ldr;
@@ -49,8 +38,7 @@ struct Gemm {
 /// kAhead steps of k before they are needed, if at all.
 template <class P, int MR, int NP, int kAhead = 0>
 inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const typename P::B* b, size_t panel, float* c,
-                      size_t ldc, bool accumulate, const float* scale, const float* bias, const float* residual,
-                      size_t ldr) {
+                      size_t ldc, bool accumulate, const float* bias, const float* residual, size_t ldr) {
   V acc[MR][NP];
 #pragma GCC unroll 16
   for (int m = 0; m < MR; m++) {
@@ -76,7 +64,6 @@ inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const
 #pragma GCC unroll 16
     for (int p = 0; p < NP; p++) {
       V out = acc[m][p];
-      if (scale) out = mul(out, load(scale + p * 16));
       if (bias) out = add(out, load(bias + p * 16));
       if (residual) out = add(out, load(residual + m * ldr + p * 16));
       store(c + m * ldc + p * 16, out);
@@ -89,11 +76,10 @@ inline void gemm_tile(int K, const typename P::A* a, size_t rs, size_t cs, const
 inline void load_edge(float* part, const float* c, size_t ldc, int rows, int columns) {
   for (int m = 0; m < rows; m++) store(part + m * 16, load_partial(c + m * ldc, columns, 0.0f));
 }
-inline void store_edge(float* c, size_t ldc, const float* part, int rows, int columns, const float* scale,
-                       const float* bias, const float* residual, size_t ldr) {
+inline void store_edge(float* c, size_t ldc, const float* part, int rows, int columns, const float* bias,
+                       const float* residual, size_t ldr) {
   for (int m = 0; m < rows; m++) {
     V out = load(part + m * 16);
-    if (scale) out = mul(out, load_partial(scale, columns, 0.0f));
     if (bias) out = add(out, load_partial(bias, columns, 0.0f));
     if (residual) out = add(out, load_partial(residual + m * ldr, columns, 0.0f));
     store_partial(c + m * ldc, out, columns);
@@ -111,7 +97,7 @@ inline void gemm_columns(const Gemm<P>& g, int m, int panel0, int panel1) {
   for (; p + NP <= whole; p += NP) {
     const int at = p * 16;
     gemm_tile<P, MR, NP, kAhead>(g.K, a, g.rs, g.cs, g.b + p * g.panel, g.panel, c + at, g.ldc, g.accumulate,
-                                 g.scale ? g.scale + at : nullptr, g.bias ? g.bias + at : nullptr,
+                                 g.bias ? g.bias + at : nullptr,
                                  residual ? residual + at : nullptr, g.ldr);
   }
   if (p == panel1) return;
@@ -121,9 +107,8 @@ inline void gemm_columns(const Gemm<P>& g, int m, int panel0, int panel1) {
     const int at = p * 16, columns = g.N - at;
     float part[MR * 16];
     if (g.accumulate) load_edge(part, c + at, g.ldc, MR, columns);
-    gemm_tile<P, MR, 1, kAhead>(g.K, a, g.rs, g.cs, g.b + p * g.panel, g.panel, part, 16, g.accumulate, nullptr, nullptr,
-                                nullptr, 0);
-    store_edge(c + at, g.ldc, part, MR, columns, g.scale ? g.scale + at : nullptr, g.bias ? g.bias + at : nullptr,
+    gemm_tile<P, MR, 1, kAhead>(g.K, a, g.rs, g.cs, g.b + p * g.panel, g.panel, part, 16, g.accumulate, nullptr, nullptr, 0);
+    store_edge(c + at, g.ldc, part, MR, columns, g.bias ? g.bias + at : nullptr,
                residual ? residual + at : nullptr, g.ldr);
   }
 }
@@ -287,31 +272,6 @@ inline void pack_rows(uint32_t* out, const float* x, int R, int C, int p) {
   }
 }
 
-/// rows (R, C) → panels of 16 rows (R/16, C, 16) of 8 bits and the factors of the rows (R rounded up to 16): the largest
-/// number of a row becomes 127.
-inline void pack_rows(int8_t* out, float* scale, const float* x, int R, int C, int p) {
-  int8_t* to = out + static_cast<size_t>(p) * C * 16;
-  for (int lane = 0; lane < 16; lane++) {
-    const int r = p * 16 + lane;
-    scale[r] = 0.0f;
-    if (r >= R) {
-      for (int c = 0; c < C; c++) to[static_cast<size_t>(c) * 16 + lane] = 0;
-      continue;
-    }
-    const float* from = x + static_cast<size_t>(r) * C;
-    float largest = 0.0f;
-    for (int c = 0; c < C; c++) {
-      const float size = std::fabs(from[c]);
-      largest = size > largest ? size : largest;
-    }
-    const float factor = largest > 0.0f ? 127.0f / largest : 0.0f;
-    scale[r] = largest / 127.0f;
-    for (int c = 0; c < C; c++) {
-      to[static_cast<size_t>(c) * 16 + lane] = static_cast<int8_t>(std::lrintf(from[c] * factor));
-    }
-  }
-}
-
 /// x (n, outs) with stride → tiles of kRows columns: (outs / kRows, n, kRows), the last one as narrow as what is left.
 inline void pack_row_tiles(float* out, const float* x, size_t stride, int n, int outs) {
   for (int o = 0; o < outs; o += kRows) {
@@ -352,7 +312,7 @@ inline void row_tiles_block(const typename P::A* a, int outs, int K, const typen
                             int p0, int p1) {
   const size_t panel = static_cast<size_t>(K) * 16, ldc = columns;
   const int full = outs / kRows * kRows;
-  Gemm<P> g{columns, K, nullptr, 1, kRows, panels, panel, nullptr, ldc, true, nullptr, nullptr, nullptr, 0};
+  Gemm<P> g{columns, K, nullptr, 1, kRows, panels, panel, nullptr, ldc, true, nullptr, nullptr, 0};
   for (int p = p0; p < p1; p += kWide) {
     for (int o = 0; o < full; o += kRows) {
       g.a = a + static_cast<size_t>(o) * K;

@@ -29,7 +29,7 @@ class CpuOps final : public Ops {
   size_t forward_floats(int out, int in) const override {
     const size_t outs = static_cast<size_t>((out + 15) / 16) * 16;
     if (precision_ == Precision::bf16) return outs * static_cast<size_t>((in + 1) / 2);
-    return precision_ == Precision::int8 ? outs + outs / 4 * static_cast<size_t>(in) : outs * static_cast<size_t>(in);
+    return outs * static_cast<size_t>(in);
   }
   size_t backward_floats(int out, int in) const override {
     const size_t ins = static_cast<size_t>((in + 15) / 16) * 16;
@@ -56,8 +56,6 @@ class CpuOps final : public Ops {
         }
       } else if (!forward) {
         pack_columns(m.backward, m.weight, m.in, m.out, m.in, p);
-      } else if (precision_ == Precision::int8) {
-        pack_rows(reinterpret_cast<int8_t*>(m.forward + out_panels * 16), m.forward, m.weight, m.out, m.in, p);
       } else {
         pack_rows(m.forward, m.weight, m.out, m.in, p);
       }
@@ -115,17 +113,13 @@ class CpuOps final : public Ops {
 
   void linear_forward(float* y, const float* x, const Matrix& w, const float* bias, const float* residual,
                       int M) override {
-    const size_t in = w.in, out = w.out, steps = (in + 1) / 2, outs = (out + 15) / 16 * 16;
+    const size_t in = w.in, out = w.out, steps = (in + 1) / 2;
     if (precision_ == Precision::bf16) {
       Gemm<Bf16> g{w.out, static_cast<int>(steps), round_rows_of(x, w.in, M), steps, 1,
-                   reinterpret_cast<const uint32_t*>(w.forward), steps * 16, y, out, false, nullptr, bias, residual, out};
-      gemm_parallel(pool_, g, M);
-    } else if (precision_ == Precision::int8) {
-      Gemm<Int8> g{w.out, w.in, x, in, 1, reinterpret_cast<const int8_t*>(w.forward + outs), in * 16, y, out, false,
-                   w.forward, bias, residual, out};
+                   reinterpret_cast<const uint32_t*>(w.forward), steps * 16, y, out, false, bias, residual, out};
       gemm_parallel(pool_, g, M);
     } else {
-      Gemm<F32> g{w.out, w.in, x, in, 1, w.forward, in * 16, y, out, false, nullptr, bias, residual, out};
+      Gemm<F32> g{w.out, w.in, x, in, 1, w.forward, in * 16, y, out, false, bias, residual, out};
       gemm_parallel(pool_, g, M);
     }
   }
@@ -134,10 +128,10 @@ class CpuOps final : public Ops {
     const size_t in = w.in, out = w.out, steps = (out + 1) / 2;
     if (precision_ == Precision::bf16) {
       Gemm<Bf16> g{w.in, static_cast<int>(steps), round_rows_of(dy, w.out, M), steps, 1,
-                   reinterpret_cast<const uint32_t*>(w.backward), steps * 16, dx, in, false, nullptr, nullptr, nullptr, 0};
+                   reinterpret_cast<const uint32_t*>(w.backward), steps * 16, dx, in, false, nullptr, nullptr, 0};
       gemm_parallel(pool_, g, M);
     } else {
-      Gemm<F32> g{w.in, w.out, dy, out, 1, w.backward, out * 16, dx, in, false, nullptr, nullptr, nullptr, 0};
+      Gemm<F32> g{w.in, w.out, dy, out, 1, w.backward, out * 16, dx, in, false, nullptr, nullptr, 0};
       gemm_parallel(pool_, g, M);
     }
   }

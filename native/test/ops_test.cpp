@@ -188,17 +188,11 @@ struct Test {
   Ops& ops;
   Precision precision = Precision::f32;
 
-  /// What a product reads in the place of x: rows of activations or gradients, or of weights (rows, K).
-  Floats read_as(const Floats& x, int K, bool weights) {
+  /// What a product reads in the place of x.
+  Floats read_as(const Floats& x) {
     Floats y = x;
     if (precision == Precision::bf16) {
       for (float& v : y) v = round_bf16(v);
-    } else if (precision == Precision::int8 && weights) {
-      for (size_t row = 0; row < y.size(); row += K) {
-        float largest = 0;
-        for (int k = 0; k < K; k++) largest = std::max(largest, std::fabs(y[row + k]));
-        for (int k = 0; k < K; k++) y[row + k] = std::nearbyint(y[row + k] * (127 / largest)) * (largest / 127);
-      }
     }
     return y;
   }
@@ -234,16 +228,14 @@ struct Test {
   void linear(int M, int N, int K) {
     Floats x = random_floats(M * K), w = random_floats(N * K), bias = random_floats(N), residual = random_floats(M * N);
     Floats y(M * N), r = random_floats(M * N), dx(M * K), dw = random_floats(N * K), dw0 = dw, db = random_floats(N), db0 = db;
-    const bool trains = precision != Precision::int8;
     Held forward = hold(ops.forward_floats(N, K)), backward = hold(ops.backward_floats(N, K));
     Matrix m;
-    m.out = N, m.in = K, m.weight = w.data(), m.gradient = dw.data(), m.forward = forward.p;
-    m.backward = trains ? backward.p : nullptr;
+    m.out = N, m.in = K, m.weight = w.data(), m.gradient = dw.data(), m.forward = forward.p, m.backward = backward.p;
     ops.pack(m);
     ops.linear_forward(y.data(), x.data(), m, bias.data(), residual.data(), M);
     std::string name = "linear " + std::to_string(M) + "x" + std::to_string(N) + "x" + std::to_string(K);
     Doubles b64 = widen(bias), r64 = widen(residual);
-    const Floats xr = read_as(x, K, false), wr = read_as(w, K, true), rr = read_as(r, N, false);
+    const Floats xr = read_as(x), wr = read_as(w), rr = read_as(r);
     expect_close(name, y, linear64(widen(xr), widen(wr), &b64, &r64, M, N, K), kForward * std::sqrt(K));
     // Any number of rows gives the same bits.
     Floats single(N);
@@ -254,7 +246,6 @@ struct Test {
         std::exit(1);
       }
     }
-    if (!trains) return;
     ops.linear_backward_input(dx.data(), r.data(), m, M);
     ops.linear_backward_weight(m, db.data(), r.data(), x.data(), M);
     // The statement is linear: its derivative is exact, no differences needed, but they are taken where they are cheap.
@@ -537,7 +528,7 @@ int main(int argc, char** argv) {
   ThreadPool threads(2);
   const char* why = "";
   const std::string named = argc > 2 ? argv[2] : "f32";
-  const Precision precision = named == "bf16" ? Precision::bf16 : named == "int8" ? Precision::int8 : Precision::f32;
+  const Precision precision = named == "bf16" ? Precision::bf16 : Precision::f32;
   std::unique_ptr<Ops> ops(make_cpu_ops(argc > 1 ? argv[1] : "", threads, &why, precision));
   if (!ops) {
     std::printf("unavailable: %s\n", why);

@@ -33,9 +33,9 @@ export class OutOfMemoryError extends ParallelR1Error {
   override name = 'OutOfMemoryError'
 }
 
-/** What an engine of 8-bit weights answers to everything that trains. */
+/** What a model with weights in blocks answers to everything that trains. */
 export class NoTrainingError extends UnavailableError {
-  constructor(message = 'precision: int8 decodes and scores, it does not train. Use precision: bf16 or f32 to train.') {
+  constructor(message = 'Weights in blocks (precision: int8 or int4, or those of a GGUF file) decode and score, they do not train. Use precision: bf16 or f32 to train.') {
     super(message)
   }
 }

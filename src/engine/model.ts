@@ -59,7 +59,7 @@ export interface ModelOptions {
   /** The folder it was loaded from, for messages. */
   checkpoint: string
   cacheTokens: number
-  /** False where weights have 8 bits; `forward` then scores only. */
+  /** False where weights are held in blocks; `forward` then scores only. */
   trains: boolean
   onDispose: () => void
 }
@@ -75,7 +75,7 @@ export abstract class CheckedModel implements Model {
   /** Tokens of the last forward. */
   protected tokens = 0
   private readonly spec: ModelSpec
-  private readonly checkpoint: string
+  protected readonly checkpoint: string
   private readonly specs: ReadonlyMap<string, ParameterSpec>
   private readonly trains: boolean
   private readonly onDispose: () => void

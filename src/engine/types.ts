@@ -7,13 +7,13 @@
 
 import type { NonFiniteError } from './errors.ts'
 import type { Family } from './families/index.ts'
-import type { Blocks } from './gguf/types.ts'
+import type { Blocks, BlockType } from './gguf/types.ts'
 import type { ParameterSpec } from './spec.ts'
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tfjs'
 
-/** `auto` takes the best the device has; what a device lacks is refused with the reason. int8 decodes and scores only. */
-export type Precision = 'auto' | 'f32' | 'bf16' | 'int8'
+/** `auto` takes the best the device has; what a device lacks is refused with the reason. int8 and int4 decode and score only. */
+export type Precision = 'auto' | 'f32' | 'bf16' | 'int8' | 'int4'
 
 /** See {@link EngineOptions.numerics}. */
 export type Numerics = 'exact' | 'fast'
@@ -94,7 +94,8 @@ export interface EngineOptions {
 
 export interface EngineInfo {
   device: 'cpu' | 'cuda' | 'tfjs'
-  precision: 'f32' | 'bf16' | 'int8'
+  /** `blocks`: weights are held in the blocks that their file stores. */
+  precision: 'f32' | 'bf16' | 'int8' | 'int4' | 'blocks'
   /** Vector instructions in use, e.g. `avx512`, `avx2`, `neon`, `portable`. */
   isa: string
   threads: number
@@ -115,6 +116,8 @@ export interface LoadOptions {
 export interface WeightSource {
   /** Every tensor that can be read, in the shape it is read in. */
   readonly specs: readonly TensorSpec[]
+  /** Types of the tensors whose blocks can be read as they are stored, see {@link WeightReader.readBlocks}. Absent: there are none. */
+  readonly blockTypes?: ReadonlyMap<string, BlockType>
   /** Opens what holds the tensors and checks it, before the first is read. Throws `CheckpointError` naming file, tensor, expected and found. */
   open(): Promise<WeightReader>
 }
@@ -143,6 +146,8 @@ export type InitialWeights = (spec: ParameterSpec) => Float32Array
 
 export interface Engine {
   readonly info: EngineInfo
+  /** The same for a model that `load` makes of this checkpoint: its weights may be held as they are stored. */
+  infoFor(checkpoint: Loadable, options?: LoadOptions): EngineInfo
   /** Loads a checkpoint, or the Hugging Face folder of this name. Throws `CheckpointError` naming file, tensor, expected and found. */
   load(checkpoint: Loadable | string, options?: LoadOptions): Promise<Model>
   create(config: ModelConfig, weights: InitialWeights, options?: LoadOptions): Promise<Model>

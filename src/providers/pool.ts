@@ -173,8 +173,8 @@ export class ModelPool {
 
   async #open(engine: EngineEntry, settings: ModelSettings): Promise<{ checkpoint: Checkpoint; info: EngineInfo }> {
     try {
-      const [checkpoint, { info }] = await Promise.all([this.#opener.openCheckpoint(settings.checkpoint), engine.engine])
-      return { checkpoint, info }
+      const [checkpoint, opened] = await Promise.all([this.#opener.openCheckpoint(settings.checkpoint), engine.engine])
+      return { checkpoint, info: opened.infoFor(checkpoint) }
     } catch (error) {
       await this.#releaseEngine(engine)
       throw error

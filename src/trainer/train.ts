@@ -53,7 +53,7 @@ export type Outcome = 'finished' | 'interrupted' | 'planned'
 export async function train(whole: TrainConfig, options: TrainOptions = {}): Promise<Outcome> {
   const { config, run } = selectStage(whole, options.stage)
   const output = options.output ?? process.stdout
-  if (config.precision === 'int8') throw new NoTrainingError()
+  if (config.precision === 'int8' || config.precision === 'int4') throw new NoTrainingError()
   let folder: RunFolder | undefined
   let engine: Engine | undefined
   let training: Training | undefined

@@ -3,7 +3,7 @@ import { addressSanitizer, instructionSets, program, run, sanitizerWorks, thread
 
 /** The decoder in C++ alone (test/native/model_driver.cpp) under the sanitizers, with every instruction set and precision that is here. */
 const driver = '../test/native/model_driver.cpp'
-const precisions = ['f32', 'bf16', 'int8']
+const precisions = ['f32', 'bf16', 'blocks']
 
 function sanitized(sanitizer: readonly string[]) {
   let built: { file: string; env: NodeJS.ProcessEnv } | { missing: string }

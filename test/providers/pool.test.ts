@@ -27,7 +27,7 @@ function counting(failures = 0) {
     async openEngine({ numerics }) {
       log.engines++
       log.numerics.push(numerics)
-      return { info: { isa: 'counted' }, dispose: async () => void log.engineDisposals++ } as unknown as Engine
+      return { infoFor: () => ({ isa: 'counted' }), dispose: async () => void log.engineDisposals++ } as unknown as Engine
     },
     async openCheckpoint(folder) {
       log.reads++

@@ -50,23 +50,25 @@ export interface MemoryCheck {
   train?: boolean
   /** Bytes a parameter of the packed copy that products read. Default 0. */
   packed?: number
+  /** Bytes of all weights where they are held in blocks. Absent: they are float32. */
+  blocks?: number
   /** Tokens of the KV cache that is asked for. Default 0: one that fits is chosen later. */
   cacheTokens?: number
 }
 
 /**
- * Refuses a model whose float32 weights and their packed copy (and, to train, gradients and moments) are larger than free memory,
- * and a KV cache that does not fit beside them.
+ * Refuses a model whose float32 weights and their packed copy (and, to train, gradients and moments), or whose blocks, are larger than
+ * free memory, and a KV cache that does not fit beside them.
  * @throws CheckpointError, or ConfigError for the cache, with the numbers
  */
 export function checkMemory(
   spec: ModelSpec,
   where: string,
-  { available = availableMemory(), train = false, packed = 0, cacheTokens = 0 }: MemoryCheck = {},
+  { available = availableMemory(), train = false, packed = 0, blocks, cacheTokens = 0 }: MemoryCheck = {},
 ): void {
   const parameters = parameterCount(spec)
-  const weights = parameters * 4
-  const copy = parameters * packed
+  const weights = blocks ?? parameters * 4
+  const copy = blocks === undefined ? parameters * packed : 0
   const training = weights * 3 + copy
   const needed = weights + copy + (train ? training : 0)
   if (needed <= available) {
@@ -74,7 +76,10 @@ export function checkMemory(
     return
   }
   const packing = copy > 0 ? ` and ${formatBytes(copy)} packed for products` : ''
-  const needs = `${formatBytes(weights)} as float32${packing} (+ ${formatBytes(training)} to train)`
+  const needs =
+    blocks === undefined
+      ? `${formatBytes(weights)} as float32${packing} (+ ${formatBytes(training)} to train)`
+      : `${formatBytes(blocks)} in blocks`
   const next = 'Use a smaller model, or a machine with more memory.'
   throw problem({ file: where }, `a model that fits into memory; it needs ${needs}`, `${formatBytes(available)} free on this machine`, next)
 }

@@ -1,7 +1,8 @@
 import { headName, isLeftover } from '../families/decoder.ts'
 import { modelSpec } from '../families/index.ts'
 import { elementCount, type ModelSpec, parametersOf } from '../spec.ts'
-import type { ModelConfig, TensorSpec, WeightSource } from '../types.ts'
+import type { Blocks } from '../gguf/types.ts'
+import type { ModelConfig, TensorSpec, WeightReader, WeightSource } from '../types.ts'
 import { configFile } from './files.ts'
 import { problem, show } from './problem.ts'
 import { openSafetensors, type TensorSource } from './safetensors.ts'
@@ -99,21 +100,45 @@ export function withMeanRows(source: WeightSource, { tables, of, towards }: Mean
  * @throws CheckpointError naming file, tensor, expected and found
  */
 export async function* readWeights(
-  { folder, weights }: { folder: string; weights: WeightSource },
+  source: { folder: string; weights: WeightSource },
   parameters: readonly TensorSpec[],
 ): AsyncGenerator<{ spec: TensorSpec; data: Float32Array }, void, void> {
+  const reader = await openWeights(source, parameters)
+  try {
+    for (const spec of parameters) yield { spec, data: await reader.read(spec.name) }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The same with blocks as they are stored, where the source has a type for the tensor. */
+export async function* readStored(
+  source: { folder: string; weights: WeightSource },
+  parameters: readonly TensorSpec[],
+): AsyncGenerator<{ spec: TensorSpec; data: Float32Array | Blocks }, void, void> {
+  const reader = await openWeights(source, parameters)
+  try {
+    for (const spec of parameters) {
+      const blocks = source.weights.blockTypes?.has(spec.name) ? await reader.readBlocks?.(spec.name) : undefined
+      yield { spec, data: blocks ?? (await reader.read(spec.name)) }
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Opens what has these parameters in these shapes. */
+async function openWeights(
+  { folder, weights }: { folder: string; weights: WeightSource },
+  parameters: readonly TensorSpec[],
+): Promise<WeightReader> {
   const shapes = new Map(weights.specs.map(({ name, shape }) => [name, shape]))
   for (const { name, shape } of parameters) {
     const found = shapes.get(name)
     if (!sameShape(found, shape))
       throw problem({ file: folder, tensor: name }, `shape ${show(shape)}`, found ? show(found) : 'no such tensor')
   }
-  const reader = await weights.open()
-  try {
-    for (const spec of parameters) yield { spec, data: await reader.read(spec.name) }
-  } finally {
-    await reader.close()
-  }
+  return weights.open()
 }
 
 function sameShape(found: readonly number[] | undefined, wanted: readonly number[]): boolean {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FullUpdate } from '../checks.ts'
+import type { BlockType } from '../gguf/types.ts'
 import type { Drawn, Scored } from '../model.ts'
 import type { ModelSpec } from '../spec.ts'
 import type { TensorSpec, UpdateResult } from '../types.ts'
@@ -29,7 +30,11 @@ export interface NativeEngineHandle {
   readonly gpu?: { name: string; products: string; multiprocessors: number; totalBytes: number }
   /** Bytes on the GPU: held by the engine's arrays now and at most, taken from the device, free on it. */
   memory(): { used: number; most: number; held: number; free: number } | undefined
-  createModel(spec: ModelSpec, options: { cacheTokens: number; recompute: boolean }): Promise<NativeModelHandle>
+  /** types: of the blocks of every matrix, where they are held in blocks; then the model does not train. */
+  createModel(
+    spec: ModelSpec,
+    options: { cacheTokens: number; recompute: boolean; types?: Record<string, BlockType> },
+  ): Promise<NativeModelHandle>
   dispose(): void
 }
 
@@ -66,7 +71,10 @@ export interface NativeModelHandle {
   plan(tokens: number): { weights: number; gradients: number; moments: number; cache: number; activations: number }
   /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */
   read(parameter: number, kind: number): Float32Array
-  write(parameter: number, kind: number, values: Float32Array): void
+  /** Quantises what is held in blocks; false where a scale would not be finite. */
+  write(parameter: number, kind: number, values: Float32Array): boolean
+  /** Rows of the blocks that the parameter is held in; false where a scale is not finite. */
+  writeBlocks(parameter: number, rows: Uint8Array): boolean
   addGradient(parameter: number, values: Float32Array): void
   dispose(): Promise<void>
 }

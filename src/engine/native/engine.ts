@@ -2,24 +2,23 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
-import { affordableCache, checkMemory, type MemoryCheck } from '../checkpoint/memory.ts'
-import { readWeights } from '../checkpoint/weights.ts'
+import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
+import { readStored, readWeights } from '../checkpoint/weights.ts'
 import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
+import type { Blocks } from '../gguf/types.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
 import { cudaCommand, cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
+import { asStored, describeHeld, type Held, heldBytes, quantizedTo } from './held.ts'
 import { NativeModel } from './model.ts'
 
-type CpuPrecision = 'f32' | 'bf16' | 'int8'
-
-const products: Record<CpuPrecision, string> = {
+const products = {
   f32: 'float32 throughout',
   bf16: 'bfloat16 products with float32 sums',
-  int8: '8-bit weights with float32 sums, no training',
+  int8: 'weights quantised to Q8_0 blocks, float32 rows and sums, no training',
+  int4: 'weights quantised to Q4_0 blocks, float32 rows and sums, no training',
 }
-
-/** Bytes a parameter of the copy that products read. */
-const packedBytes: Record<EngineInfo['precision'], number> = { f32: 4, bf16: 2, int8: 1 }
+type CpuPrecision = keyof typeof products
 
 /** `auto` takes bfloat16 where the instruction set multiplies it, else float32; PR1_PRECISION speaks for `auto`. */
 function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision; why: string } {
@@ -27,7 +26,7 @@ function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision;
   const forced = process.env.PR1_PRECISION
   if (forced) {
     if (!(forced in products))
-      throw new ConfigError(`PR1_PRECISION must be f32, bf16 or int8. Got ${forced}. Unset it to let the engine choose.`)
+      throw new ConfigError(`PR1_PRECISION must be ${Object.keys(products).join(', ').replace(/, (?=\w+$)/, ' or ')}. Got ${forced}. Unset it to let the engine choose.`)
     return { precision: forced as CpuPrecision, why: 'set by PR1_PRECISION' }
   }
   return isa === 'avx512-bf16'
@@ -38,6 +37,8 @@ function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision;
 /** The C++ engine, on the CPU or on an NVIDIA GPU (bfloat16 products); arithmetic that does not depend on the batch. */
 export class NativeEngine implements Engine {
   readonly info: EngineInfo
+  /** Blocks that a file stores stay as they are: where nobody asked for a precision. */
+  private readonly keepsBlocks: boolean
   private readonly models = new Set<NativeModel>()
   private disposed = false
   private readonly addon: NativeAddon
@@ -52,6 +53,7 @@ export class NativeEngine implements Engine {
       }
       this.addon = loadAddon()
       const opened = openCuda(this.addon, options)
+      this.keepsBlocks = false
       this.handle = opened.handle
       this.info = opened.info
       return
@@ -63,8 +65,9 @@ export class NativeEngine implements Engine {
     const forced = process.env.PR1_ISA ?? ''
     this.addon = loadAddon()
     const chosen = cpuPrecision(precision, forced || this.addon.instructionSets[0])
+    this.keepsBlocks = precision === 'auto' && !process.env.PR1_PRECISION
     try {
-      this.handle = new this.addon.NativeEngine(threads, forced, undefined, chosen.precision)
+      this.handle = new this.addon.NativeEngine(threads, forced, undefined, chosen.precision === 'bf16' ? 'bf16' : 'f32')
     } catch (error) {
       throw new UnavailableError(`PR1_ISA=${forced}: ${(error as Error).message} Unset PR1_ISA to use the best there is.`)
     }
@@ -81,10 +84,14 @@ export class NativeEngine implements Engine {
   async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
-    checkMemory(modelSpec(config), folder, this.memoryCheck(options))
-    const model = await this.empty(config, options, folder)
+    const stored = this.stored(checkpoint, options)
+    const model = await this.empty(config, options, folder, stored)
     try {
-      for await (const { spec, data } of readWeights(checkpoint, model.parameters)) model.write(spec.name, data)
+      if (stored) {
+        for await (const { spec, data } of readStored(checkpoint, model.parameters)) fill(model, spec.name, data)
+      } else {
+        for await (const { spec, data } of readWeights(checkpoint, model.parameters)) model.write(spec.name, data)
+      }
     } catch (error) {
       await model.dispose()
       throw error
@@ -94,29 +101,45 @@ export class NativeEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    checkMemory(modelSpec(config), 'the new model', this.memoryCheck(options))
     const model = await this.empty(config, options, 'The new model')
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
   }
 
-  private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string): Promise<NativeModel> {
-    const trains = this.info.precision !== 'int8'
-    if (options.train && !trains) throw new NoTrainingError()
+  infoFor(checkpoint: Loadable, options: LoadOptions = {}): EngineInfo {
+    const held = this.stored(checkpoint, options)
+    if (!held) return this.info
+    const what = describeHeld(modelSpec(checkpoint.config), held)
+    const reason = `native CPU engine, weights in ${what} as the file has them, float32 rows and sums, no training`
+    return { ...this.info, precision: 'blocks', reason }
+  }
+
+  /** The blocks that a checkpoint's weights stay in. */
+  private stored({ config, weights }: Loadable, { train }: LoadOptions): Held | undefined {
+    return this.keepsBlocks && !train ? asStored(modelSpec(config), weights.blockTypes) : undefined
+  }
+
+  private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string, stored?: Held): Promise<NativeModel> {
+    const { precision } = this.info
+    const quantizes = precision === 'int8' || precision === 'int4'
+    if (options.train && quantizes) throw new NoTrainingError()
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
     const spec = modelSpec(config)
-    const cacheTokens = options.cacheTokens ?? affordableCache(spec, this.available())
+    const held = quantizes ? quantizedTo(spec, precision) : stored
+    const { train } = options
+    const [available, packed] = [this.available(), precision === 'bf16' ? 2 : 4]
+    const blocks = held && heldBytes(spec, held)
+    checkMemory(spec, checkpoint, { train, cacheTokens: options.cacheTokens, available, packed, blocks })
+    const cacheTokens = options.cacheTokens ?? affordableCache(spec, available)
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
-    const handle = await this.handle.createModel(spec, { cacheTokens, recompute: options.recompute ?? false })
-    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, trains, onDispose: () => this.models.delete(model) })
+    const types = held && Object.fromEntries(held)
+    const handle = await this.handle.createModel(spec, { cacheTokens, recompute: options.recompute ?? false, types })
+    const onDispose = () => this.models.delete(model)
+    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, trains: !held, held, onDispose })
     this.models.add(model)
     return model
-  }
-
-  private memoryCheck({ train, cacheTokens }: LoadOptions): MemoryCheck {
-    return { train, cacheTokens, available: this.available(), packed: packedBytes[this.info.precision] }
   }
 
   /** Free bytes on the GPU; undefined on the CPU: what the machine has. */
@@ -130,6 +153,11 @@ export class NativeEngine implements Engine {
     await Promise.all([...this.models].map((model) => model.dispose()))
     this.handle.dispose()
   }
+}
+
+function fill(model: NativeModel, name: string, data: Float32Array | Blocks): void {
+  if (data instanceof Float32Array) model.write(name, data)
+  else model.writeBlocks(name, data)
 }
 
 /** The addon's engine on the GPU, and what it says of itself. */

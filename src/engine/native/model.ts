@@ -1,23 +1,32 @@
-import { formatBytes } from '../checkpoint/problem.ts'
+import { formatBytes, problem } from '../checkpoint/problem.ts'
 import type { FullUpdate } from '../checks.ts'
-import { OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
+import { ConfigError, OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
+import { type Blocks, blockBytes } from '../gguf/types.ts'
 import { CheckedModel, type Drawn, type FlatStep, type ModelOptions, type Scored } from '../model.ts'
-import type { ModelSpec } from '../spec.ts'
+import { elementCount, type ModelSpec } from '../spec.ts'
 import type { MemoryPlan, ModelConfig, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
 import type { NativeModelHandle } from './binding.ts'
+import { type Held, writableTypes } from './held.ts'
 
 const kinds: Record<ParameterKind, number> = { weight: 0, gradient: 1, moment1: 2, moment2: 3 }
 const noInts = new Int32Array(0)
 const noBytes = new Uint8Array(0)
 
+export interface NativeModelOptions extends ModelOptions {
+  /** In which blocks its matrices are held; absent: float32. */
+  held?: Held
+}
+
 /** One model in the addon: flattens sampling, names parameters, turns error codes into this package's errors. */
 export class NativeModel extends CheckedModel {
   private readonly handle: NativeModelHandle
   private readonly index: ReadonlyMap<string, number>
+  private readonly held: Held | undefined
 
-  constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: ModelOptions) {
+  constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: NativeModelOptions) {
     super(config, spec, options)
     this.handle = handle
+    this.held = options.held
     this.index = new Map(handle.parameters.map(({ name }, i) => [name, i]))
   }
 
@@ -83,7 +92,28 @@ export class NativeModel extends CheckedModel {
     return translated(() => this.handle.read(this.index.get(name)!, kinds[what]))
   }
   protected runWrite(name: string, what: ParameterKind, values: Float32Array): void {
-    translated(() => this.handle.write(this.index.get(name)!, kinds[what], values))
+    const type = this.held?.get(name)
+    if (type && !writableTypes.has(type)) {
+      throw new ConfigError(
+        `${name} is held in ${type} blocks, and nothing is quantised to those here. Load the model with precision: f32, bf16, int8 or int4 to write to it.`,
+      )
+    }
+    if (translated(() => this.handle.write(this.index.get(name)!, kinds[what], values))) return
+    throw new ConfigError(`${name} does not fit ${type} blocks: a scale would be above 65504. Use precision: f32 or bf16.`)
+  }
+
+  /**
+   * Fills a matrix with the blocks that it is held in, its rows one behind the other.
+   * @throws CheckpointError where they are of another type or size, or a scale is not finite
+   */
+  writeBlocks(name: string, { type, bytes }: Blocks): void {
+    const [place, held] = [{ file: this.checkpoint, tensor: name }, this.held?.get(name)]
+    if (type !== held) throw problem(place, held ? `${held} blocks` : 'float32 numbers', `${type} blocks`)
+    const { shape } = this.parameters.find((parameter) => parameter.name === name)!
+    const expected = blockBytes(type, elementCount(shape))
+    if (bytes.length !== expected) throw problem(place, `${expected} bytes of ${type} blocks`, `${bytes.length}`)
+    if (translated(() => this.handle.writeBlocks(this.index.get(name)!, bytes))) return
+    throw problem(place, 'finite numbers', `${type} blocks with a scale that is NaN or infinite`)
   }
   protected runAccumulate(name: string, values: Float32Array): void {
     translated(() => this.handle.addGradient(this.index.get(name)!, values))

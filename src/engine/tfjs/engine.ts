@@ -54,6 +54,10 @@ export class TfjsEngine implements Engine {
     }
   }
 
+  infoFor(): EngineInfo {
+    return this.info
+  }
+
   async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
