@@ -2,7 +2,7 @@
 // a new process with a round to warm up. Prints medians of the runs and how many times as fast ours is, then one JSON line.
 //   --work       train (torch), decode (transformers, or --peer llama --gguf FILE), grpo (trl)
 //   --shape      of bench/shapes.json            --batch 1: decode
-//   --precision  ours: f32, bf16, int8           --peer-dtype bf16 (default) or f32
+//   --precision  ours: f32, bf16, int8, int4           --peer-dtype bf16 (default) or f32
 //   --pairs 3    runs of each                    --rounds 3: rounds a run
 //   --prompts 32 --group 8: grpo                 --threads
 // PR1_PEER_PYTHON names the Python that has the packages, PR1_PEER_NODE the folder with node-llama-cpp.

@@ -4,7 +4,7 @@
 // warm up. Prints tables, then one JSON line. Machines are noisy: compare figures of one run only (bench/compare.mjs takes turns).
 //   --shapes     countdown,small,tiny (default), qwen3-0.6b (16 GiB of memory in f32)
 //   --only       of train,recompute,decode,forks,prefill,load,grpo
-//   --precision  auto (default), f32, bf16, int8 (does not train)
+//   --precision  auto (default), f32, bf16, int8, int4 (these two do not train)
 //   --device     cpu (default), cuda, tfjs, auto       --threads  default: all cores
 //   --rounds     5; no round begins later than --seconds 60 after the first
 //   --batches    1,8,32,128: decode
@@ -76,7 +76,7 @@ function listed(option, known) {
 function applies(job, shape) {
   if (job === 'recompute' && !shapes[shape].recompute) return false
   if (job === 'grpo' && shape !== 'countdown') return false
-  return !(options.precision === 'int8' && ['train', 'recompute', 'grpo'].includes(job))
+  return !(['int8', 'int4'].includes(options.precision) && ['train', 'recompute', 'grpo'].includes(job))
 }
 
 async function run(job, shape) {
@@ -96,7 +96,7 @@ async function run(job, shape) {
 /** Decoding one sequence reads every weight once a token: the share of what this machine's memory gives. */
 function share(shape, { info, results }, bytesPerSecond) {
   const alone = results.find(({ work }) => work.startsWith('decode, batch 1,'))
-  const bytes = weightCount(modelConfig(shape)) * { f32: 4, bf16: 2, int8: 1 }[info.precision]
+  const bytes = weightCount(modelConfig(shape)) * { f32: 4, bf16: 2, int8: 34 / 32, int4: 18 / 32 }[info.precision]
   const of = (unit, value) => ({ shape, unit, median: value, best: value, rounds: 1 })
   results.push({ work: 'memory read bandwidth', ...of('GB/s', bytesPerSecond / 1e9) })
   if (alone) results.push({ work: 'decode, batch 1: share of that bandwidth', ...of('%', (100 * alone.median * bytes) / bytesPerSecond) })

@@ -67,15 +67,27 @@ static uint16_t float16_bits(float x) {
   return static_cast<uint16_t>(sign | rounded >> 13);
 }
 
-/// float32 → bfloat16, to nearest, ties to even; of finite numbers.
+/// float32 → bfloat16, to nearest, ties to even; NaN stays NaN.
 static uint16_t bfloat16_bits(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, 4);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);
   return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 bool quantizes(BlockType type) {
   return type == BlockType::f32 || type == BlockType::bf16 || type == BlockType::q8_0 || type == BlockType::q4_0;
+}
+
+/// A block of 32 numbers that are not all finite: its scale is NaN, so all of it is. False: they are.
+static bool quantize_nan(uint8_t* to, const float* x, size_t bytes) {
+  float sum = 0;
+  for (int i = 0; i < 32; i++) sum += x[i] * 0.0f;
+  if (sum == 0.0f) return false;
+  const uint16_t nan = 0x7e00u;
+  std::memset(to, 0, bytes);
+  std::memcpy(to, &nan, 2);
+  return true;
 }
 
 /// quantize_row_q8_0_ref: the largest of 32 becomes 127.
@@ -109,6 +121,7 @@ void quantize(uint8_t* to, const float* from, BlockType type, size_t n) {
   const BlockFormat& f = format_of(type);
   for (size_t at = 0; at < n; at += static_cast<size_t>(f.elements), to += f.bytes) {
     const float* x = from + at;
+    if (f.elements == 32 && quantize_nan(to, x, static_cast<size_t>(f.bytes))) continue;
     if (type == BlockType::q8_0) {
       quantize_q8_0(to, x);
     } else if (type == BlockType::q4_0) {

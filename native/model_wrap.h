@@ -303,7 +303,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     const auto& blocks = model_->parameters()[s.parameter].blocks;
     guard(env, !blocks || quantizes(blocks->type), "the type of a parameter that is quantised");
     std::lock_guard<std::mutex> lock(queue_->core().busy());
-    return Napi::Boolean::New(env, model_->write(s.parameter, s.kind, values.data, 0, values.size));
+    model_->write(s.parameter, s.kind, values.data, 0, values.size);
+    return env.Undefined();
   }
   /// (parameter index, rows of blocks) → false where a scale is not finite
   Napi::Value write_blocks(const Napi::CallbackInfo& info) {

@@ -49,7 +49,7 @@ inline void unpack_k(float* out, const uint8_t* block, const uint8_t* high, cons
   I scale, min;
   scale_and_min(block + 4 * 16, part, scale, min);
   const V d = mul(float16(block), to_float(scale));
-  const V m = sub(set1(0.0f), mul(float16(block + 2 * 16), to_float(min)));
+  const V m = mul(mul(set1(-1.0f), float16(block + 2 * 16)), to_float(min));
   for (int i = 0; i < 32; i++) {
     I q = bit_and(shr(unsigned_bytes(low + (part / 2 * 32 + i) * 16), part % 2 * 4), 15);
     if (high) q = bit_or(q, shl<4>(bit_and(shr(unsigned_bytes(high + i * 16), part), 1)));

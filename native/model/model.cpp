@@ -46,14 +46,14 @@ Model::~Model() {
   for (float* p : {k_cache_, v_cache_}) ops_.release(p);
 }
 
-bool Model::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
+void Model::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
   if (kind == Values::weight) {
     packed_ = false;
     kept_ = false;
   } else {
     prepare_training();
   }
-  return parameters_.write(parameter, kind, from, offset, count);
+  parameters_.write(parameter, kind, from, offset, count);
 }
 
 bool Model::write_blocks(size_t parameter, const uint8_t* rows) {

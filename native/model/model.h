@@ -22,8 +22,7 @@ class Model {
   void read(size_t parameter, Values kind, float* to, size_t offset, size_t count) const {
     parameters_.read(parameter, kind, to, offset, count);
   }
-  /// False where what is held in blocks would have a scale that is not finite.
-  bool write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
+  void write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
   /// Rows of the blocks that the parameter is held in, as a file has them; false where a scale is not finite.
   bool write_blocks(size_t parameter, const uint8_t* rows);
   /// Weights in blocks decode and score.

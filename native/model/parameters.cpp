@@ -70,15 +70,15 @@ void Parameters::read(size_t parameter, Values kind, float* to, size_t offset, s
   ops_.download(to, from + p.offset + offset, count);
 }
 
-bool Parameters::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
+void Parameters::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
   const Parameter& p = list_[parameter];
   if (p.blocks) {
     std::vector<uint8_t> rows(p.blocks->row_bytes() * static_cast<size_t>(p.blocks->out));
     quantize(rows.data(), from, p.blocks->type, count);
-    return write_blocks(parameter, rows.data());
+    interleave(*p.blocks, rows.data());
+    return;
   }
   ops_.upload(array(kind) + p.offset + offset, from, count);
-  return true;
 }
 
 }  // namespace pr1

@@ -45,8 +45,9 @@ class Parameters {
 
   /// Copies; reading what was never allocated gives zeros.
   void read(size_t parameter, Values kind, float* to, size_t offset, size_t count) const;
-  /// What is held in blocks is read and written whole, and quantised. False where it has no such blocks: a scale is not finite.
-  bool write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
+  /// What is held in blocks is read and written whole, and quantised.
+  void write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
+  /// False where a scale is not finite.
   bool write_blocks(size_t parameter, const uint8_t* rows) { return interleave(*list_[parameter].blocks, rows); }
 
  private:

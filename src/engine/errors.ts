@@ -35,7 +35,9 @@ export class OutOfMemoryError extends ParallelR1Error {
 
 /** What a model with weights in blocks answers to everything that trains. */
 export class NoTrainingError extends UnavailableError {
-  constructor(message = 'Weights in blocks (precision: int8 or int4, or those of a GGUF file) decode and score, they do not train. Use precision: bf16 or f32 to train.') {
+  constructor(
+    message = 'A model with weights in blocks (precision: int8 or int4, or a GGUF file) decodes and scores, it does not train. Use precision: bf16 or f32 to train.',
+  ) {
     super(message)
   }
 }

@@ -16,7 +16,7 @@ export function withLoadingBar<C extends Loadable>(checkpoint: C, options: Parti
   return {
     ...checkpoint,
     weights: {
-      specs: weights.specs,
+      ...weights,
       async open() {
         const bar = new Progress({ label: `loading ${path.basename(folder)}`, unit: 'parameters', total, quietMs: QUIET_MS, ...options })
         let done = 0

@@ -1,7 +1,7 @@
 import { headName, isLeftover } from '../families/decoder.ts'
 import { modelSpec } from '../families/index.ts'
-import { elementCount, type ModelSpec, parametersOf } from '../spec.ts'
 import type { Blocks } from '../gguf/types.ts'
+import { elementCount, type ModelSpec, parametersOf } from '../spec.ts'
 import type { ModelConfig, TensorSpec, WeightReader, WeightSource } from '../types.ts'
 import { configFile } from './files.ts'
 import { problem, show } from './problem.ts'
@@ -111,15 +111,16 @@ export async function* readWeights(
   }
 }
 
-/** The same with blocks as they are stored, where the source has a type for the tensor. */
+/** The same with the tensors of `stored` in the blocks that the source holds, where it holds any. */
 export async function* readStored(
   source: { folder: string; weights: WeightSource },
   parameters: readonly TensorSpec[],
+  stored: { has(name: string): boolean },
 ): AsyncGenerator<{ spec: TensorSpec; data: Float32Array | Blocks }, void, void> {
   const reader = await openWeights(source, parameters)
   try {
     for (const spec of parameters) {
-      const blocks = source.weights.blockTypes?.has(spec.name) ? await reader.readBlocks?.(spec.name) : undefined
+      const blocks = stored.has(spec.name) ? await reader.readBlocks?.(spec.name) : undefined
       yield { spec, data: blocks ?? (await reader.read(spec.name)) }
     }
   } finally {

@@ -3,7 +3,7 @@ import { fileProblem } from '../checkpoint/files.ts'
 import { formatBytes, problem, show } from '../checkpoint/problem.ts'
 import { modelSpec } from '../families/index.ts'
 import { parametersOf } from '../spec.ts'
-import type { ModelConfig, WeightReader, WeightSource } from '../types.ts'
+import type { ModelConfig, TensorSpec, WeightReader, WeightSource } from '../types.ts'
 import { ropeFactorsName } from './config.ts'
 import { dequantize, firstNotFinite } from './dequantize.ts'
 import type { GgufHeader, GgufTensor } from './header.ts'
@@ -25,6 +25,7 @@ export function ggufWeights(header: GgufHeader, config: ModelConfig, confirm: ()
   checkTensors(header, config)
   return {
     specs,
+    blockTypes: storedTypes(header, config, specs),
     async open() {
       const handles = new Map<string, FileHandle>()
       const close = async () => {
@@ -41,6 +42,16 @@ export function ggufWeights(header: GgufHeader, config: ModelConfig, confirm: ()
       return reader(header, config, handles, close)
     },
   }
+}
+
+/** Types of the tensors that are read as they are stored. */
+function storedTypes({ tensors }: GgufHeader, config: ModelConfig, specs: readonly TensorSpec[]): Map<string, BlockType> {
+  const types = new Map<string, BlockType>()
+  for (const { name } of specs) {
+    const tensor = tensors.get(ggufName(config.family, name) ?? '')
+    if (tensor && storedOffset(config, name) === 0) types.set(name, tensor.type)
+  }
+  return types
 }
 
 async function openFile(file: string): Promise<FileHandle> {

@@ -71,8 +71,8 @@ export interface NativeModelHandle {
   plan(tokens: number): { weights: number; gradients: number; moments: number; cache: number; activations: number }
   /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */
   read(parameter: number, kind: number): Float32Array
-  /** Quantises what is held in blocks; false where a scale would not be finite. */
-  write(parameter: number, kind: number, values: Float32Array): boolean
+  /** Quantises what is held in blocks; a block with a number that is not finite is NaN. */
+  write(parameter: number, kind: number, values: Float32Array): void
   /** Rows of the blocks that the parameter is held in; false where a scale is not finite. */
   writeBlocks(parameter: number, rows: Uint8Array): boolean
   addGradient(parameter: number, values: Float32Array): void

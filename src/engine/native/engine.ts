@@ -26,7 +26,11 @@ function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision;
   const forced = process.env.PR1_PRECISION
   if (forced) {
     if (!(forced in products))
-      throw new ConfigError(`PR1_PRECISION must be ${Object.keys(products).join(', ').replace(/, (?=\w+$)/, ' or ')}. Got ${forced}. Unset it to let the engine choose.`)
+      throw new ConfigError(
+        `PR1_PRECISION must be ${Object.keys(products)
+          .join(', ')
+          .replace(/, (?=\w+$)/, ' or ')}. Got ${forced}. Unset it to let the engine choose.`,
+      )
     return { precision: forced as CpuPrecision, why: 'set by PR1_PRECISION' }
   }
   return isa === 'avx512-bf16'
@@ -88,7 +92,7 @@ export class NativeEngine implements Engine {
     const model = await this.empty(config, options, folder, stored)
     try {
       if (stored) {
-        for await (const { spec, data } of readStored(checkpoint, model.parameters)) fill(model, spec.name, data)
+        for await (const { spec, data } of readStored(checkpoint, model.parameters, stored)) fill(model, spec.name, data)
       } else {
         for await (const { spec, data } of readWeights(checkpoint, model.parameters)) model.write(spec.name, data)
       }

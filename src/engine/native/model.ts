@@ -98,8 +98,7 @@ export class NativeModel extends CheckedModel {
         `${name} is held in ${type} blocks, and nothing is quantised to those here. Load the model with precision: f32, bf16, int8 or int4 to write to it.`,
       )
     }
-    if (translated(() => this.handle.write(this.index.get(name)!, kinds[what], values))) return
-    throw new ConfigError(`${name} does not fit ${type} blocks: a scale would be above 65504. Use precision: f32 or bf16.`)
+    translated(() => this.handle.write(this.index.get(name)!, kinds[what], values))
   }
 
   /**

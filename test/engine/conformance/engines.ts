@@ -32,7 +32,7 @@ export async function openTfjs(backend: BackendChoice): Promise<TfjsEngine> {
 }
 
 /** The native engine on one instruction set of this CPU, in one precision. */
-export async function openNative(isa: string, precision: 'f32' | 'bf16' | 'int8', threads = 2): Promise<Engine> {
+export async function openNative(isa: string, precision: 'f32' | 'bf16' | 'int8' | 'int4', threads = 2): Promise<Engine> {
   const before = process.env.PR1_ISA
   process.env.PR1_ISA = isa
   try {
@@ -53,9 +53,9 @@ if (!addonIsBuilt()) {
 
 export const candidates: Candidate[] = [native, javascript, ...(addonIsBuilt() ? [tensorflow] : [])]
 
-/** Every instruction set of this CPU in every precision; int8 decodes and scores only. */
+/** Every instruction set of this CPU in every precision; int8 and int4 decode and score only. */
 export const precisions: Candidate[] = loadAddon().instructionSets.flatMap((isa) =>
-  (['f32', 'bf16', 'int8'] as const).map((precision) => ({
+  (['f32', 'bf16', 'int8', 'int4'] as const).map((precision) => ({
     name: `native, ${isa}, ${precision}`,
     open: () => openNative(isa, precision),
     exact: true,

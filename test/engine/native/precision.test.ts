@@ -1,4 +1,4 @@
-/** Products in float32, bfloat16 and 8 bits, on every instruction set of this CPU. */
+/** Products in float32 and bfloat16 and with 8-bit weights, on every instruction set of this CPU. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigError, NoTrainingError, UnavailableError } from '../../../src/engine/errors.ts'

@@ -1,0 +1,180 @@
+/** Weights in blocks, through the whole engine: every type that GGUF files are read in, and what int8 and int4 quantise to. */
+
+import { afterAll, describe, expect, it } from 'vitest'
+import { CheckpointError, NoTrainingError } from '../../../src/engine/errors.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
+import { dequantize } from '../../../src/engine/gguf/dequantize.ts'
+import { type BlockType, blockBytes, blockTypeNames, blockTypes } from '../../../src/engine/gguf/types.ts'
+import type { NativeModel } from '../../../src/engine/native/model.ts'
+import { openEngine } from '../../../src/engine/open.ts'
+import { elementCount, parametersOf } from '../../../src/engine/spec.ts'
+import type { Engine, EngineOptions, Loadable, Model, ModelConfig } from '../../../src/engine/types.ts'
+import { seededRandom } from '../../../src/random.ts'
+import { batchOf, expectSameBits, lively, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
+
+/** Rows of whole blocks of 256, a vocabulary that is no multiple of 16, biases. */
+const config: ModelConfig = {
+  ...{ ...tiny, family: 'qwen2', vocabSize: 83, hiddenSize: 256, headDim: 64, heads: 4, kvHeads: 1, intermediateSize: 256 },
+  layers: 1,
+}
+const open: Engine[] = []
+// It would be a precision that was asked for.
+delete process.env.PR1_PRECISION
+afterAll(() => Promise.all(open.map((engine) => engine.dispose())))
+
+async function engineWith(options: EngineOptions): Promise<Engine> {
+  const engine = await openEngine({ device: 'cpu', threads: 2, ...options })
+  open.push(engine)
+  return engine
+}
+
+/** Blocks of random bits; scales are float16 between 2^-15 and 2^-8. */
+function randomBlocks(type: BlockType, count: number, random: () => number): Uint8Array {
+  const bytes = Uint8Array.from({ length: blockBytes(type, count) }, () => random() * 256)
+  const scale = (at: number) => {
+    bytes[at] = (bytes[at] & 0x83) | ((type === 'F32' || type === 'BF16' ? 0x3c : 4 * Math.floor(random() * 7)) & 0x7c)
+  }
+  const { bytes: size }: { bytes: number } = blockTypes[type]
+  for (let at = 0; at < bytes.length; at += size) {
+    if (type === 'F32') scale(at + 3)
+    else if (type === 'Q6_K') scale(at + 209)
+    else scale(at + 1)
+    if (/_1$|[45]_K/.test(type)) scale(at + 3)
+  }
+  return bytes
+}
+
+/** A checkpoint whose matrices take these types in turn; `plain`: the same numbers without their blocks. */
+function checkpoint(types: readonly BlockType[], size = config): { stored: Loadable; plain: Loadable } {
+  const specs = parametersOf(modelSpec(size))
+  const random = seededRandom(5)
+  const blocks = new Map(
+    specs.flatMap(({ name, shape }, i) => {
+      const type = types[i % types.length]
+      return shape.length === 2 ? [[name, { type, bytes: randomBlocks(type, elementCount(shape), random) }] as const] : []
+    }),
+  )
+  const read = async (name: string): Promise<Float32Array> => {
+    const spec = specs.find((one) => one.name === name)!
+    const held = blocks.get(name)
+    if (!held) return lively(3)(spec)
+    const values = new Float32Array(elementCount(spec.shape))
+    dequantize(held.type, held.bytes, values)
+    return values
+  }
+  const close = async () => {}
+  const blockTypes = new Map([...blocks].map(([name, { type }]) => [name, type]))
+  return {
+    stored: {
+      folder: 'stored',
+      config: size,
+      weights: { specs, blockTypes, open: async () => ({ read, readBlocks: async (name) => blocks.get(name), close }) },
+    },
+    plain: { folder: 'plain', config: size, weights: { specs, open: async () => ({ read, close }) } },
+  }
+}
+
+const lengths = [33, 7, 20]
+const batch = batchOf(lengths, config.vocabSize)
+
+/** Decodes a prompt and some tokens; log-probabilities of what it draws, and of the same ids scored. */
+async function drawnAndScored(model: Model): Promise<[Float32Array, Float32Array]> {
+  const sequence = model.create()
+  const sampling = { temperature: 1, seed: 4, stream: 0 }
+  const ids = [3, 1, 4, 1, 5, 9, 2, 6]
+  const drawn: number[] = []
+  for (let next: number[] = ids; drawn.length < 9; ) {
+    const from = ids.length - next.length
+    const [{ id, logprob }] = await model.step([{ sequence, ids: next, positions: next.map((_, i) => from + i), sampling }])
+    drawn.push(logprob)
+    ids.push(id)
+    next = [id]
+  }
+  model.free(sequence)
+  const packed = { ids: Int32Array.from(ids), positions: Int32Array.from(ids.keys()), bounds: Int32Array.of(0, ids.length) }
+  const { logprobs } = await model.forward(packed, { keep: false })
+  return [Float32Array.from(drawn), logprobs.slice(7, 16)]
+}
+
+async function expectOneArithmetic(model: Model): Promise<Float32Array> {
+  const { logprobs } = await model.forward(batch)
+  let at = 0
+  for (const n of lengths) {
+    const ids = batch.ids.slice(at, at + n)
+    const alone = await model.forward({ ids, positions: Int32Array.from(ids.keys()), bounds: Int32Array.of(0, n) })
+    expectSameBits(alone.logprobs, logprobs.slice(at, at + n), 'a sequence alone')
+    at += n
+  }
+  const [drawn, scored] = await drawnAndScored(model)
+  expectSameBits(drawn, scored, 'decoded and scored')
+  return logprobs
+}
+
+describe('weights in blocks', () => {
+  const mixtures: BlockType[][] = [
+    ...blockTypeNames.filter((type) => type !== 'F32').map((type) => [type]),
+    ['Q4_K', 'Q6_K', 'F32', 'Q5_0'],
+  ]
+
+  it.each(mixtures.map((types) => ({ types, name: types.join() })))(
+    '$name: the bits of float32 weights of the same numbers, in any batch',
+    async ({ types }) => {
+      const { stored, plain } = checkpoint(types)
+      const engine = await engineWith({})
+      expect(engine.infoFor(stored)).toMatchObject({ precision: 'blocks', reason: expect.stringContaining(`${types[0]}`) })
+      const model = await engine.load(stored)
+      const float32 = await (await engineWith({ precision: 'f32', threads: 1 })).load(plain)
+      const logprobs = await expectOneArithmetic(model)
+      expectSameBits(logprobs, (await float32.forward(batch, { keep: false })).logprobs, 'float32')
+      for (const { name } of model.parameters) expectSameBits(model.read(name), float32.read(name), name)
+      expect(model.memoryPlan(0).weights).toBeLessThan(float32.memoryPlan(0).weights / 2)
+    },
+  )
+
+  it('are read as float32 where a precision is asked for, or to train', async () => {
+    const { stored } = checkpoint(['Q4_1'])
+    const engine = await engineWith({ precision: 'f32' })
+    expect(engine.infoFor(stored).precision).toBe('f32')
+    const model = await (await engineWith({})).load(stored, { train: true })
+    await model.forward(batch)
+    await model.backward(weightsFor(batch))
+    expect((await model.update({ lr: 1e-3 })).skipped).toBe(false)
+  })
+
+  it('do not train', async () => {
+    const model = await (await engineWith({})).load(checkpoint(['Q4_1']).stored)
+    await model.forward(batch)
+    await expect(model.backward(weightsFor(batch))).rejects.toThrow(NoTrainingError)
+    const name = 'model.layers.0.mlp.up_proj.weight'
+    expect(() => model.write(name, new Float32Array(256 * 256))).toThrow(/held in Q4_1 blocks.*precision/)
+  })
+
+  it('that do not fit are refused: another type, too few bytes, a scale that is not finite', async () => {
+    const model = (await (await engineWith({})).load(checkpoint(['Q4_1']).stored)) as NativeModel
+    const name = 'model.layers.0.mlp.up_proj.weight'
+    const bytes = new Uint8Array(blockBytes('Q4_1', 256 * 256))
+    expect(() => model.writeBlocks(name, { type: 'Q4_0', bytes })).toThrow(/expected Q4_1 blocks.*Q4_0/)
+    expect(() => model.writeBlocks(name, { type: 'Q4_1', bytes: bytes.subarray(20) })).toThrow(/bytes of Q4_1 blocks/)
+    expect(() => model.writeBlocks('model.norm.weight', { type: 'Q4_1', bytes })).toThrow(/float32/)
+    bytes[20 * 77 + 3] = 0x7c
+    expect(() => model.writeBlocks(name, { type: 'Q4_1', bytes })).toThrow(CheckpointError)
+  })
+})
+
+describe.each([
+  ['int8', 'Q8_0', 0.03],
+  ['int4', 'Q4_0', 0.2],
+] as const)('precision: %s', (precision, type, bound) => {
+  it(`holds ${type} blocks near the numbers given, and bfloat16 where rows are no whole blocks`, async () => {
+    const engine = await engineWith({ precision })
+    expect(engine.info).toMatchObject({ precision, reason: expect.stringContaining(type) })
+    for (const size of [config, { ...config, hiddenSize: 72 }]) {
+      const model = await engine.create(size, lively(3))
+      const exact = await (await engineWith({ precision: 'f32' })).create(size, lively(3))
+      const logprobs = await expectOneArithmetic(model)
+      const distance = relativeDistance(logprobs, (await exact.forward(batch)).logprobs)
+      expect(distance).toBeLessThan(bound)
+      expect(distance).toBeGreaterThan(1e-6)
+    }
+  })
+})
