@@ -6,11 +6,12 @@ import { pathToFileURL } from 'node:url'
 
 const { home, file, texts, tags, scored, prompt, count } = JSON.parse(readFileSync(0, 'utf8'))
 const { getLlama } = await import(pathToFileURL(path.join(home, 'node_modules/node-llama-cpp/dist/index.js')).href)
-const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error' })
+// One thread: several wait for each other by spinning, which takes minutes beside other work.
+const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error', maxThreads: 1 })
 const model = await llama.loadModel({ modelPath: file })
 // Keys and values in float32, as here; llama.cpp's own are float16.
 const cache = { experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' }
-const context = await model.createContext({ contextSize: 256, flashAttention: false, ...cache })
+const context = await model.createContext({ contextSize: 256, flashAttention: false, threads: 1, ...cache })
 const sequence = context.getSequence()
 
 const outputs = await sequence.controlledEvaluate(scored.map((id) => [id, { generateNext: { logits: true } }]))

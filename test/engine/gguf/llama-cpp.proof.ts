@@ -50,7 +50,7 @@ const llama3 = {
 } as const
 const linear = { theta: 10000, scaling: { type: 'linear', factor: 4 } } as const
 const turns = (layer: number) => ((layer + 1) % 4 === 0 ? null : base.rope)
-const window = (layer: number) => (layer % 2 === 0 ? { rope: { theta: 1000 }, window: 8 } : { rope: base.rope, window: 0 })
+const window = (layer: number) => (layer % 2 === 0 ? { rope: { theta: 1000 }, window: 8 } : { rope: linear, window: 0 })
 
 /** Models of random weights, every family and what is its own. */
 const random: Record<string, ModelConfig> = {
@@ -58,9 +58,15 @@ const random: Record<string, ModelConfig> = {
   'llama with scaled rotation': { ...base, family: 'llama', rope: llama3, tiedEmbeddings: true },
   mistral: { ...base, family: 'mistral' },
   qwen2: { ...base, family: 'qwen2' },
-  qwen3: { ...base, family: 'qwen3', headDim: 32, rope: linear },
+  qwen3: { ...base, family: 'qwen3', headDim: 32 },
   smollm3: { ...base, family: 'smollm3', attention: Array.from({ length: 4 }, (_, layer) => ({ rope: turns(layer), window: 0 })) },
-  gemma3: { ...base, family: 'gemma3_text', tiedEmbeddings: true, attention: Array.from({ length: 4 }, (_, layer) => window(layer)) },
+  gemma3: {
+    ...base,
+    family: 'gemma3_text',
+    rope: linear,
+    tiedEmbeddings: true,
+    attention: Array.from({ length: 4 }, (_, layer) => window(layer)),
+  },
 }
 
 /** Weights larger than those of a start: rotations, norms and biases must show, and ties be rare. */
@@ -131,8 +137,8 @@ describe.skipIf(!home)('llama.cpp', () => {
   }
 
   it.each([
-    ['f32', 1e-3],
-    ['f16', 0.05],
+    ['f32', 1e-4],
+    ['f16', 0.01],
   ] as const)('gives the tokens of the Countdown model in %s', async (type, most) => {
     const apart = await compare(countdown, type, 'Use 11, 9, 10 once each with + - * / to make 30.', 'gpt-2')
     console.log(`Countdown, ${type}: log-probabilities at most ${apart} apart`)
@@ -145,6 +151,7 @@ describe.skipIf(!home)('llama.cpp', () => {
     await saveCheckpoint(saved, tinyContent(1, { config, weights: weightsOf(config) }))
     const apart = await compare(saved, 'f32', 'The theme of 12 in 1212 isn’t new:\n  there, then “thé” 日本 ')
     console.log(`${name}: log-probabilities at most ${apart} apart`)
-    expect(apart).toBeLessThan(1e-3)
+    // Its GELU is a table of float16 numbers there.
+    expect(apart).toBeLessThan(config.family === 'gemma3_text' ? 5e-3 : 1e-4)
   })
 })
