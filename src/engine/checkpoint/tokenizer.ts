@@ -178,11 +178,6 @@ export class Tokenizer {
     return this.#inner.id_to_token(id)
   }
 
-  /** `tokenizer.json`, with the added tokens that only `tokenizer_config.json` lists. */
-  get rules(): Readonly<JsonObject> {
-    return this.#parts.json
-  }
-
   /** `tokenizer_config.json`, empty when there is none. */
   get config(): Readonly<JsonObject> {
     return this.#parts.config ?? {}

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../checkpoint/files.ts'
+import { isObject, type JsonObject, tokenizerFile } from '../checkpoint/files.ts'
 import type { Checkpoint } from '../checkpoint/folder.ts'
 import { problem, show } from '../checkpoint/problem.ts'
 import type { Tokenizer } from '../checkpoint/tokenizer.ts'
@@ -25,13 +25,13 @@ export interface TokenizerKeys {
 export function tokenizerMetadata(checkpoint: Checkpoint, pre?: string): TokenizerKeys {
   const { tokenizer, chatTemplate, folder, config } = checkpoint
   if (tokenizer === undefined) throw problem({ file: folder }, 'a tokenizer', 'none', 'Put its tokenizer.json beside config.json.')
-  const { rules } = tokenizer
+  const rules: JsonObject = JSON.parse(tokenizer.files()[tokenizerFile])
   const model = rules.model as JsonObject
   const fail: Fail = (key, expected, found, next) => problem({ file: `${folder}/tokenizer.json`, key }, expected, show(found), next)
   if (model.type !== 'BPE') throw fail('model.type', 'BPE, which llama.cpp can be told by its merges', model.type)
   const notes: string[] = []
   const isSentencePiece = model.byte_fallback === true
-  const table = tokenTable(checkpoint, tokenizer, isSentencePiece)
+  const table = tokenTable(checkpoint, tokenizer, rules, isSentencePiece)
   const metadata: Metadata = new Map()
   const key = (name: string) => `tokenizer.ggml.${name}`
   metadata.set(key('model'), isSentencePiece ? 'llama' : 'gpt2')
@@ -63,11 +63,16 @@ interface TokenTable {
  * The tags are user-defined, not control tokens: both are found in a prompt as one token each, and only the first stand in the text of
  * a response, where assertions look for them.
  */
-function tokenTable({ config, parallel, folder }: Checkpoint, tokenizer: Tokenizer, isSentencePiece: boolean): TokenTable {
+function tokenTable(
+  { config, parallel, folder }: Checkpoint,
+  tokenizer: Tokenizer,
+  rules: Readonly<JsonObject>,
+  isSentencePiece: boolean,
+): TokenTable {
   const { newline: _, eos: __, ...tagIds } = parallel?.tags ?? { newline: [], eos: [] }
   const tags = new Set<number>(Object.values(tagIds))
-  const { model, added_tokens: listed } = tokenizer.rules as { model: JsonObject; added_tokens: JsonObject[] }
-  const added = new Map(listed.map((token) => [token.id as number, token]))
+  const { model, added_tokens: listed } = rules as { model: JsonObject; added_tokens?: JsonObject[] }
+  const added = new Map(listed?.map((token) => [token.id as number, token]))
   const at = new Map<string, number>()
   const tokenTypes: number[] = []
   const tokens = Array.from({ length: config.vocabSize }, (_, id) => {
