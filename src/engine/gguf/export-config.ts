@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { problem, show } from '../checkpoint/problem.ts'
-import type { ModelConfig, RopeConfig } from '../types.ts'
+import type { ModelConfig, RopeConfig, RopeScaling } from '../types.ts'
 import { architectures } from './names.ts'
 import type { WrittenValue } from './write.ts'
 
@@ -41,12 +41,19 @@ export function architectureMetadata(config: ModelConfig, where: string): Metada
   return new Map(keys.map(([key, value]) => [`${architectures[config.family]}.${key}`, value]))
 }
 
-/** llama3 has no keys of its own: its factors are a tensor, {@link ropeFactors}. */
+/** llama3 has no keys of its own: its factors are a tensor, {@link ropeFactors}. dynamic changes nothing up to the length of the context. */
 function scalingKeys({ scaling }: RopeConfig): [string, WrittenValue][] {
-  if (scaling?.type !== 'linear') return []
-  return [
-    ['rope.scaling.type', 'linear'],
+  if (scaling?.type !== 'linear' && scaling?.type !== 'yarn') return []
+  const common: [string, WrittenValue][] = [
+    ['rope.scaling.type', scaling.type],
     ['rope.scaling.factor', float(scaling.factor)],
+  ]
+  if (scaling.type === 'linear') return common
+  return [
+    ...common,
+    ['rope.scaling.original_context_length', uint(scaling.originalMaxPositions)],
+    ['rope.scaling.yarn_beta_fast', float(scaling.betaFast)],
+    ['rope.scaling.yarn_beta_slow', float(scaling.betaSlow)],
   ]
 }
 
@@ -79,19 +86,39 @@ export function ropeFactors({ rope: { theta, scaling }, headDim }: ModelConfig):
   })
 }
 
+/** Kinds of scaling that an architecture's graph has where they are not the usual ones. */
+const scales: Partial<Record<string, readonly RopeScaling['type'][]>> = {
+  llama: ['linear', 'dynamic', 'yarn', 'llama3'],
+  // Its layers that slide would be damped, too.
+  gemma3: ['linear', 'dynamic'],
+}
+
 function refuse(config: ModelConfig, where: string): void {
   const { family, rope, attention, layers, heads, headDim, hiddenSize } = config
   const architecture = architectures[family]
   const wrong = (key: string, expected: string, found: unknown) =>
     problem({ file: where, key }, `${expected}, as llama.cpp computes ${architecture}`, show(found), 'It cannot be written as GGUF.')
-  const kinds: string[] = architecture === 'llama' ? ['linear', 'llama3'] : ['linear']
-  if (rope.scaling && !kinds.includes(rope.scaling.type)) throw wrong('rope_scaling', kinds.join(' or '), rope.scaling.type)
+  const kinds = [...(scales[architecture] ?? ['linear', 'dynamic', 'yarn'])]
+  const { scaling } = rope
+  if (scaling && !kinds.includes(scaling.type)) throw wrong('rope_scaling', kinds.join(', '), scaling.type)
+  if (scaling?.type === 'yarn') {
+    const usual = 0.1 * Math.log(scaling.factor) + 1
+    if (!scaling.truncate) throw wrong('rope_scaling.truncate', 'true', false)
+    if (Math.abs(scaling.attentionFactor / usual - 1) > 1e-6)
+      throw wrong('rope_scaling.attention_factor', `${usual}`, scaling.attentionFactor)
+  }
+  const turned = attention?.findIndex(({ rope: own, window }) => own !== null && window === 0 && !isDeepStrictEqual(own, rope)) ?? -1
+  if (turned >= 0) throw wrong('rope_parameters', 'one rotation for all layers that see everything', `layer ${turned}`)
   if (family === 'smollm3') {
     const rotates = (layer: number) => (attention ? attention[layer].rope !== null : true)
     const odd = Array.from({ length: layers }, (_, layer) => layer).find((layer) => rotates(layer) !== ((layer + 1) % 4 !== 0))
     if (odd !== undefined) throw wrong('no_rope_layers', 'no rotation in every fourth layer and only there', `layer ${odd}`)
   }
-  if (family !== 'gemma3_text') return
+  if (family !== 'gemma3_text') {
+    const odd = attention?.findIndex(({ rope: own, window }) => window > 0 || (own === null && family !== 'smollm3')) ?? -1
+    if (odd >= 0) throw wrong('layer_types', 'layers that rotate and see everything', `layer ${odd}`)
+    return
+  }
   const scalar = layers === 62 ? Math.floor(hiddenSize / heads) : headDim
   if ((config.queryScalar ?? headDim) !== scalar) throw wrong('query_pre_attn_scalar', `${scalar}`, config.queryScalar)
   const [first, ...rest] = (attention ?? []).filter(({ window }) => window > 0)

@@ -5,15 +5,20 @@ import { diskOps, type FileOps } from '../../../src/engine/checkpoint/atomic.ts'
 import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { exportGguf, type GgufFileType, ggufFileTypes } from '../../../src/engine/gguf/export.ts'
 import { quantize } from '../../../src/engine/gguf/quantize.ts'
-import type { ModelConfig } from '../../../src/engine/types.ts'
+import type { ModelConfig, RopeScaling } from '../../../src/engine/types.ts'
 import { temporaryFolder, tensorsOf, tinyConfig, tinyContent } from '../checkpoint/build.ts'
 
 const small: ModelConfig = { ...tinyConfig, hiddenSize: 32, headDim: 16, intermediateSize: 48, rmsNormEps: 1e-5 }
 const llama3 = { type: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositions: 8192 } as const
+const yarn: RopeScaling = {
+  type: 'yarn',
+  ...{ factor: 4, originalMaxPositions: 16, betaFast: 16, betaSlow: 2 },
+  ...{ truncate: true, attentionFactor: 0.1 * Math.log(4) + 1 },
+}
 const families: ModelConfig[] = [
   small,
   { ...small, family: 'llama', tiedEmbeddings: false, headDim: 64, rope: { theta: 500000, scaling: llama3 } },
-  { ...small, family: 'qwen2' },
+  { ...small, family: 'qwen2', rope: { theta: 10000, scaling: yarn } },
   { ...small, family: 'smollm3', layers: 3 },
   {
     ...small,
@@ -120,12 +125,17 @@ describe('exportGguf', () => {
     [
       'a scaled rotation of qwen3',
       { rope: { theta: 1e4, scaling: llama3 } },
-      /rope_scaling: expected linear.*as llama.cpp computes qwen3, found "llama3"/,
+      /rope_scaling: expected linear, dynamic, yarn, as llama.cpp computes qwen3, found "llama3"/,
     ],
     [
       'other layers of smollm3 without rotation',
       { family: 'smollm3', attention: [null, small.rope].map((rope) => ({ rope, window: 0 })) },
       /no_rope_layers: expected no rotation in every fourth layer and only there, as llama.cpp computes smollm3, found "layer 0"/,
+    ],
+    [
+      'another damping of YaRN',
+      { rope: { theta: 1e4, scaling: { ...yarn, attentionFactor: 1 } } },
+      /rope_scaling.attention_factor: expected 1.138.*found 1/,
     ],
     ['another divisor of gemma3', { family: 'gemma3_text', queryScalar: 7 }, /query_pre_attn_scalar: expected 16/],
   ])('refuses %s', async (_, change, message) => {

@@ -8,7 +8,7 @@ import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/f
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { exportGguf, type GgufFileType } from '../../../src/engine/gguf/export.ts'
 import { openEngine } from '../../../src/engine/open.ts'
-import type { Engine, Model, ModelConfig } from '../../../src/engine/types.ts'
+import type { Engine, Model, ModelConfig, RopeConfig } from '../../../src/engine/types.ts'
 import { tags, tinyContent } from '../checkpoint/tiny.ts'
 
 /**
@@ -49,6 +49,18 @@ const llama3 = {
   scaling: { type: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositions: 64 },
 } as const
 const linear = { theta: 10000, scaling: { type: 'linear', factor: 4 } } as const
+const yarn: RopeConfig = {
+  theta: 10000,
+  scaling: {
+    type: 'yarn',
+    factor: 4,
+    originalMaxPositions: 64,
+    betaFast: 32,
+    betaSlow: 1,
+    truncate: true,
+    attentionFactor: 0.1 * Math.log(4) + 1,
+  },
+}
 const turns = (layer: number) => ((layer + 1) % 4 === 0 ? null : base.rope)
 const window = (layer: number) => (layer % 2 === 0 ? { rope: { theta: 1000 }, window: 8 } : { rope: linear, window: 0 })
 
@@ -57,8 +69,8 @@ const random: Record<string, ModelConfig> = {
   llama: { ...base, family: 'llama' },
   'llama with scaled rotation': { ...base, family: 'llama', rope: llama3, tiedEmbeddings: true },
   mistral: { ...base, family: 'mistral' },
-  qwen2: { ...base, family: 'qwen2' },
-  qwen3: { ...base, family: 'qwen3', headDim: 32 },
+  qwen2: { ...base, family: 'qwen2', rope: linear },
+  qwen3: { ...base, family: 'qwen3', headDim: 32, rope: yarn },
   smollm3: { ...base, family: 'smollm3', attention: Array.from({ length: 4 }, (_, layer) => ({ rope: turns(layer), window: 0 })) },
   gemma3: {
     ...base,
