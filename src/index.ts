@@ -41,7 +41,7 @@ export { type LocalThinkerOptions, localThinker, type Thinker } from './thinking
 export type { AttentionMode, Budgets, TagIds, ThinkRequest, Thought, Trajectory } from './thinking/types.ts'
 export type { Checkpoint, Outcome, TrainConfig, TrainOptions, TrainOverrides }
 
-/** Opens a Hugging Face folder: everything but the weights. Throws `CheckpointError` naming file, key, expected and found. */
+/** Opens a Hugging Face folder or a GGUF file: everything but the weights. Throws `CheckpointError` naming file, key, expected and found. */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const folders = await import('./engine/checkpoint/folder.ts')
   return folders.openCheckpoint(folder)

@@ -82,7 +82,7 @@ const modelKeys = {
 export const thinkingSchema = mapping({
   checkpoint: key(
     text().optional(),
-    'folder, relative to the config file, or an id of the hub (`owner/name`, `owner/name@revision`); `{{ env.NAME | default("folder", true) }}` works',
+    'folder or GGUF file, relative to the config file, or an id of the hub (`owner/name`, `owner/name@revision`, `owner/name:Q4_K_M`); `{{ env.NAME | default("folder", true) }}` works',
     {
       absent: 'needed to decode',
     },

@@ -41,7 +41,7 @@ const init = mapping({
 const model = mapping({
   checkpoint: key(
     text().optional(),
-    'a Hugging Face folder, relative to this file, or an id of the hub (`owner/name`); `{{ env.NAME }}` takes it from the environment',
+    'a Hugging Face folder or a GGUF file, relative to this file, or an id of the hub (`owner/name`, `owner/name:Q4_K_M`); `{{ env.NAME }}` takes it from the environment',
     {
       absent: 'either this or `init`',
       change: 'free',
@@ -211,7 +211,7 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
 function fillModel({ checkpoint, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
   if ((checkpoint === undefined) === (init === undefined)) {
     throw new ConfigError(
-      `${where} must hold either "checkpoint" (a Hugging Face folder) or "init" (a model from scratch). Got ${checkpoint ? 'both' : 'neither'}.`,
+      `${where} must hold either "checkpoint" (a Hugging Face folder or a GGUF file) or "init" (a model from scratch). Got ${checkpoint ? 'both' : 'neither'}.`,
     )
   }
   if (checkpoint !== undefined) {

@@ -37,7 +37,7 @@ const attentionOf: Partial<Record<Family, Partial<ModelConfig>>> = {
 
 describe('a GGUF file', () => {
   it.each(familyNames)('of %s has the configuration and weights of the folder it was made from', async (family) => {
-    for (const tiedEmbeddings of [true, false]) {
+    for (const tiedEmbeddings of family === 'llama' || family === 'gemma3_text' ? [true, false] : [true]) {
       const config: ModelConfig = { ...tinyLlama, family, tiedEmbeddings, ...attentionOf[family] }
       const change: Record<string, GgufValue> = family === 'gemma3_text' ? { 'gemma3.attention.sliding_window': 16 } : {}
       const file = write(tinyParts(config, change))
