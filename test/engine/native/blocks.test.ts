@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { CheckpointError, NoTrainingError } from '../../../src/engine/errors.ts'
 import { modelSpec } from '../../../src/engine/families/index.ts'
 import { dequantize } from '../../../src/engine/gguf/dequantize.ts'
+import { quantize } from '../../../src/engine/gguf/quantize.ts'
 import { type BlockType, blockBytes, blockTypeNames, blockTypes } from '../../../src/engine/gguf/types.ts'
 import type { NativeModel } from '../../../src/engine/native/model.ts'
 import { openEngine } from '../../../src/engine/open.ts'
@@ -161,6 +162,13 @@ describe('weights in blocks', () => {
   })
 })
 
+/** The numbers that `pr1-export` writes for them. */
+function exported(type: 'Q8_0' | 'Q4_0', values: Float32Array): Float32Array {
+  const out = new Float32Array(values.length)
+  dequantize(type, quantize(type, values), out)
+  return out
+}
+
 describe.each([
   ['int8', 'Q8_0', 0.03],
   ['int4', 'Q4_0', 0.2],
@@ -176,5 +184,12 @@ describe.each([
       expect(distance).toBeLessThan(bound)
       expect(distance).toBeGreaterThan(1e-6)
     }
+  })
+
+  it('holds the numbers that pr1-export writes, to the bit', async () => {
+    const model = await (await engineWith({ precision })).create(config, lively(3))
+    const matrices = model.parameters.filter(({ shape }) => shape.length === 2)
+    expect(matrices.length).toBeGreaterThan(7)
+    for (const spec of matrices) expectSameBits(model.read(spec.name), exported(type, lively(3)(spec)), spec.name)
   })
 })
