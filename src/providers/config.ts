@@ -5,7 +5,7 @@ import { check } from '../config/check.ts'
 import { attentions, engineKeys } from '../config/engine-keys.ts'
 import { choice, flag, int, key, mapping, number, text } from '../config/table.ts'
 import { type ConfigObject, readObject } from '../config-keys.ts'
-import { defaultDate, isDay } from '../engine/checkpoint/jinja/date.ts'
+import { defaultDate, isDay } from '../engine/date.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
 

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ChatTemplate } from '../../../src/engine/checkpoint/chat-template.ts'
-import { isDay, strftime } from '../../../src/engine/checkpoint/jinja/date.ts'
+import { isDay, strftime } from '../../../src/engine/date.ts'
 
 interface Cases {
   variables: Record<string, unknown>

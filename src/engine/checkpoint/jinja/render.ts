@@ -1,5 +1,5 @@
 import { Template } from '@huggingface/jinja'
-import { strftime } from './date.ts'
+import { strftime } from '../../date.ts'
 import { runTemplate } from './evaluate.ts'
 import { asInteger, asText } from './methods.ts'
 import { BudgetError, type TemplateBudget } from './nodes.ts'
