@@ -27,31 +27,24 @@ export interface TextTokenizer {
 /** Texts as the tokens of a tokenizer say them. */
 type Spelling = Pick<TagText, 'piece' | 'write'>
 
-const spellings = new WeakMap<TextTokenizer, Spelling>()
-const known = new WeakMap<TextTokenizer, TagText>()
+/** Both cost a look at the whole vocabulary. */
+function onceFor<T>(make: (tokenizer: TextTokenizer) => T): (tokenizer: TextTokenizer) => T {
+  const known = new WeakMap<TextTokenizer, { made: T }>()
+  return (tokenizer) => {
+    const found = known.get(tokenizer) ?? { made: make(tokenizer) }
+    known.set(tokenizer, found)
+    return found.made
+  }
+}
 
 /** The tags as a tokenizer writes and reads them; made once. Throws ConfigError where it cannot write one. */
-export function tagTextOf(tokenizer: TextTokenizer): TagText {
-  let text = known.get(tokenizer)
-  if (text === undefined) {
-    text = makeTagText(tokenizer)
-    known.set(tokenizer, text)
-  }
-  return text
-}
+export const tagTextOf: (tokenizer: TextTokenizer) => TagText = onceFor(makeTagText)
+
+/** Made once for a tokenizer. */
+export const spellingOf: (tokenizer: TextTokenizer) => Spelling = onceFor(makeSpelling)
 
 /** No tokenizer joins a letter with what a tag begins with; behind it a piece is written as in the middle of a text. */
 const ANCHOR = 'a'
-
-/** Made once for a tokenizer. */
-export function spellingOf(tokenizer: TextTokenizer): Spelling {
-  let spelling = spellings.get(tokenizer)
-  if (spelling === undefined) {
-    spelling = makeSpelling(tokenizer)
-    spellings.set(tokenizer, spelling)
-  }
-  return spelling
-}
 
 function makeSpelling(tokenizer: TextTokenizer): Spelling {
   const pieces: (string | undefined)[] = []
