@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
+import { type ESTree, parseSync, Visitor } from 'vite'
 import { describe, expect, it } from 'vitest'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
@@ -17,20 +17,19 @@ interface Import {
 /** Every import, re-export and `import()` of a file. `import { type X }` counts as run time: it still loads the module. */
 function importsOf(file: string, text: string): Import[] {
   const found: Import[] = []
-  const add = (specifier: ts.Expression | undefined, typeOnly: boolean) => {
-    if (!specifier || !ts.isStringLiteralLike(specifier)) return
-    const local = specifier.text.startsWith('.')
-    const target = local ? path.posix.join(path.posix.dirname(file), specifier.text) : specifier.text
+  const add = (source: ESTree.Node | null, typeOnly: boolean) => {
+    if (source?.type !== 'Literal' || typeof source.value !== 'string') return
+    const local = source.value.startsWith('.')
+    const target = local ? path.posix.join(path.posix.dirname(file), source.value) : source.value
     found.push({ file, target, local, typeOnly })
   }
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly ?? false)
-    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly)
-    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) add(node.arguments[0], false)
-    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true)
-    ts.forEachChild(node, visit)
-  }
-  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
+  new Visitor({
+    ImportDeclaration: ({ source, importKind }) => add(source, importKind === 'type'),
+    ExportNamedDeclaration: ({ source, exportKind }) => add(source, exportKind === 'type'),
+    ExportAllDeclaration: ({ source, exportKind }) => add(source, exportKind === 'type'),
+    ImportExpression: ({ source }) => add(source, false),
+    TSImportType: ({ source }) => add(source, true),
+  }).visit(parseSync(file, text).program)
   return found
 }
 
@@ -191,18 +190,11 @@ describe('seams', () => {
 
 describe('exports', () => {
   it('are named everywhere: a default export would hide the names from promptfoo', () => {
-    const withDefault = sources.filter(({ file, text }) => {
-      const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
-      return source.statements.some(
-        (statement) =>
-          ts.isExportAssignment(statement) ||
-          (ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword)) ||
-          (ts.isExportDeclaration(statement) &&
-            statement.exportClause !== undefined &&
-            ts.isNamedExports(statement.exportClause) &&
-            statement.exportClause.elements.some(({ name }) => name.text === 'default')),
-      )
-    })
+    const withDefault = sources.filter(({ file, text }) =>
+      parseSync(file, text).module.staticExports.some(({ entries }) =>
+        entries.some(({ exportName }) => exportName.kind === 'Default' || exportName.name === 'default'),
+      ),
+    )
     expect(withDefault.map(({ file }) => file)).toEqual([])
   })
 
