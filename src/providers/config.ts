@@ -48,7 +48,8 @@ const decodingKeys = {
   seed: key(int().default(0), 'repeats and problems draw differently, runs are reproducible'),
   system: key(z.string().optional(), 'system message; without a chat template it stands before the prompt', { absent: 'none' }),
   chatTemplate: key(flag().default(true), "render the prompt with the checkpoint's chat template where it has one"),
-  date: key(day().default(defaultDate), 'the day that a chat template is told that asks for it, `YYYY-MM-DD`; never today', {
+  date: key(day().optional(), 'the day that a chat template is told that asks for it, `YYYY-MM-DD`; never today', {
+    absent: `of the checkpoint, else ${defaultDate}`,
     hint: 'Write a day as YYYY-MM-DD.',
   }),
   template: key(
@@ -56,8 +57,11 @@ const decodingKeys = {
       .record(z.string(), z.unknown())
       .refine((variables) => !OWN_VARIABLES.some((name) => Object.hasOwn(variables, name)))
       .optional(),
-    'variables of the chat template, such as `{ enable_thinking: false }`',
-    { absent: 'none', hint: `Write it as "key: value" lines, without ${OWN_VARIABLES.join(' and ')}, which the provider sets.` },
+    'variables of the chat template, such as `{ enable_thinking: false }`; `{}` for none',
+    {
+      absent: 'of the checkpoint, else none',
+      hint: `Write it as "key: value" lines, without ${OWN_VARIABLES.join(' and ')}, which the provider sets.`,
+    },
   ),
   showTags: key(flag().default(true), 'false: tags are left out of the output'),
 }

@@ -1,7 +1,8 @@
 /** From the text of a prompt, or chat messages in JSON, to its ids; and whether the model was trained on such ids. */
 
-import type { ChatMessage } from '../engine/checkpoint/chat-template.ts'
+import type { ChatMessage, ChatTemplate, TemplateInputs } from '../engine/checkpoint/chat-template.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
+import { defaultDate } from '../engine/date.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { blankLine } from '../engine/plain-template.ts'
 import { strangeEdge } from '../engine/prompt-edges.ts'
@@ -11,10 +12,8 @@ import type { ThinkingConfig } from './config.ts'
 export interface ReadPrompt {
   messages: readonly ChatMessage[]
   ids: number[]
-  /** Whether the checkpoint's chat template wrote it. */
-  templated: boolean
-  /** The day that the template was told, where it asks for one. */
-  date?: string
+  /** What the checkpoint's chat template was told to write it, the day only where it asks for one. Undefined where no template wrote it. */
+  told?: TemplateInputs
 }
 
 /** The ids of {@link readPrompt}. */
@@ -35,13 +34,21 @@ export function readPrompt(checkpoint: CheckpointInfo, config: ThinkingConfig, p
     const found = checkpoint.chatTemplate ? 'chatTemplate: false' : `${checkpoint.folder} without one`
     throw new ConfigError(`"template" gives variables to a chat template. Got ${found}. Leave one of the two out.`)
   }
+  const told = template && inputsOf(template, checkpoint, config)
   // A template writes the start token itself where there is one.
   const ids = template
-    ? tokenizer.encode(template.render(messages, { date: config.date, addGenerationPrompt: true, variables: config.template }))
+    ? tokenizer.encode(template.render(messages, { ...told, addGenerationPrompt: true }))
     : tokenizer.encode(plainText(messages), { addSpecial: true })
   if (ids.length === 0)
     throw new ConfigError(`A prompt needs at least one token. Got ${JSON.stringify(prompt)}. Check the prompt template and its vars.`)
-  return { messages, ids, templated: template !== undefined, ...(template?.dated && { date: config.date }) }
+  return { messages, ids, ...(told && { told }) }
+}
+
+/** What the template is told. What the config leaves out is told as in the checkpoint's training. */
+function inputsOf({ dated }: ChatTemplate, { parallel }: CheckpointInfo, config: ThinkingConfig): TemplateInputs {
+  const { variables = {}, date = defaultDate } = parallel?.template ?? {}
+  const chosen = config.template ?? variables
+  return { ...(Object.keys(chosen).length > 0 && { variables: chosen }), ...(dated && { date: config.date ?? date }) }
 }
 
 /** What is encoded where no chat template is used. */
@@ -50,16 +57,14 @@ export function plainText(messages: readonly ChatMessage[]): string {
 }
 
 /** Says where a prompt begins or ends unlike every prompt of the checkpoint's training; undefined where it does not, or nothing is known. */
-export function strangePrompt(checkpoint: CheckpointInfo, { ids, templated }: Omit<ReadPrompt, 'messages'>): string | undefined {
+export function strangePrompt(checkpoint: CheckpointInfo, { ids, told }: Omit<ReadPrompt, 'messages'>): string | undefined {
   const edges = checkpoint.parallel?.prompts
   const strange = edges && strangeEdge(edges, ids)
   if (!strange) return undefined
   const { edge, id } = strange
   const text = (token: number): string => JSON.stringify(requireTokenizer(checkpoint).decode([token]))
   const next =
-    checkpoint.chatTemplate && !templated
-      ? 'Leave chatTemplate: false out, the template writes that form.'
-      : 'Write it in the form of training.'
+    checkpoint.chatTemplate && !told ? 'Leave chatTemplate: false out, the template writes that form.' : 'Write it in the form of training.'
   return `A prompt ${edge === 'lastIds' ? 'ends' : 'begins'} unlike every prompt that ${checkpoint.folder} was trained on, so its answers may be worse than the model is. Got the token ${text(id)}, training had ${edges[edge].map(text).join(' or ')}. ${next}`
 }
 

@@ -136,7 +136,7 @@ export class ParallelThinkingProvider implements ApiProvider {
         repeatIndex,
         copyIndex,
         showTags: config.showTags,
-        date: read.date,
+        told: read.told,
         overrides: this.#overrides,
         cached: stored !== undefined,
         report: reportLink({ evaluationId: context?.evaluationId, label: this.label ?? this.#id, seed: request.seed }),

@@ -1,5 +1,6 @@
 import type { ProviderResponse } from 'promptfoo'
 import type { ConfigObject } from '../config-keys.ts'
+import type { TemplateInputs } from '../engine/checkpoint/chat-template.ts'
 import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
 import { blocksInText } from '../thinking/text-tags.ts'
 import { opensThinking, thinksAtEnd } from '../thinking/think.ts'
@@ -28,6 +29,8 @@ export interface ThinkingMetadata {
   seed: number
   /** The day that the chat template was told, where it asks for one. */
   date?: string
+  /** The variables that the chat template was told; absent where there are none. */
+  template?: TemplateInputs['variables']
   /** What PR1_DECODING set in place of the config. */
   decoding?: ConfigObject
   promptTokens: number
@@ -50,8 +53,8 @@ export interface ResponseOptions {
   /** Default 0. */
   copyIndex?: number
   showTags: boolean
-  /** The day of the prompt, where its template asks for one. */
-  date?: string
+  /** What the chat template of the prompt was told. */
+  told?: TemplateInputs
   /** Decoding settings that are not the config's. Default none. */
   overrides?: ConfigObject
   /** The thought was stored: nothing was generated for this response. */
@@ -62,7 +65,7 @@ export interface ResponseOptions {
 
 /** What promptfoo gets for one thought: the same whether it was just generated or stored, but for `cached` and `tokenUsage`. */
 export function toProviderResponse(thought: Thought, options: ResponseOptions): ProviderResponse {
-  const { request, repeatIndex, copyIndex = 0, showTags, date, overrides = {}, cached = false, report, decode } = options
+  const { request, repeatIndex, copyIndex = 0, showTags, told, overrides = {}, cached = false, report, decode } = options
   const text = decode(thought.ids)
   const prompt = request.promptIds.length
   const total = prompt + thought.totalTokens
@@ -73,7 +76,8 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     repeatIndex,
     ...(copyIndex > 0 && { copyIndex }),
     seed: request.seed,
-    ...(date !== undefined && { date }),
+    ...(told?.date !== undefined && { date: told.date }),
+    ...(told?.variables && { template: told.variables }),
     ...(Object.keys(overrides).length > 0 && { decoding: overrides }),
     promptTokens: prompt,
     totalTokens: thought.totalTokens,

@@ -1,9 +1,10 @@
 /**
  * The form of the prompts that a run trains on. The checkpoint carries it: a chat template that writes any prompt in that form
- * for inference, and the first and last ids by which a prompt in another form is noticed.
+ * for inference, what that template was told, and the first and last ids by which a prompt in another form is noticed.
  */
 
-import { ChatTemplate } from '../engine/checkpoint/chat-template.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { ChatTemplate, type TemplateInputs } from '../engine/checkpoint/chat-template.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import { type PlainForm, plainTemplate } from '../engine/plain-template.ts'
@@ -17,7 +18,7 @@ export function trainedTemplate(
   checkpoint: CheckpointInfo & { tokenizer: Tokenizer },
   prompts: readonly ReadPrompt[],
 ): ChatTemplate | undefined {
-  if (prompts.length === 0 || prompts.some(({ templated }) => templated)) return checkpoint.chatTemplate
+  if (prompts.length === 0 || prompts.some(({ told }) => told)) return checkpoint.chatTemplate
   const { tokenizer } = checkpoint
   const special = specialsAround(tokenizer, prompts[0])
   if (!special) return undefined
@@ -33,11 +34,22 @@ export function trainedTemplate(
   return prompts.every(gives) ? template : undefined
 }
 
+/**
+ * What evaluation tells the chat template by default: what it was told in every prompt of a stage that it wrote. A stage without such prompts
+ * leaves what `before` it was. Undefined where nothing was told, or not the same in all.
+ */
+export function trainedInputs(prompts: readonly ReadPrompt[], before?: TemplateInputs): TemplateInputs | undefined {
+  const told = prompts.flatMap((prompt) => prompt.told ?? [])
+  if (told.length === 0) return before
+  return told.every((inputs) => isDeepStrictEqual(inputs, told[0])) && Object.keys(told[0]).length > 0 ? told[0] : undefined
+}
+
 /** For the plan: the first prompt as the model reads it, and what writes it at inference. */
-export function describePrompt({ tokenizer, chatTemplate }: CheckpointInfo & { tokenizer: Tokenizer }, { ids }: ReadPrompt): string {
+export function describePrompt({ tokenizer, chatTemplate }: CheckpointInfo & { tokenizer: Tokenizer }, { ids, told }: ReadPrompt): string {
   const text = JSON.stringify(tokenizer.decode(ids))
   const shown = text.length > 160 ? `${text.slice(0, 80)} … ${text.slice(-80)}` : text
-  return `${shown}\n${chatTemplate ? 'The chat template writes this form.' : 'No chat template gives these ids. Write prompts as in training.'}`
+  const inputs = told && Object.keys(told).length > 0 ? ` It is told ${JSON.stringify(told)}.` : ''
+  return `${shown}\n${chatTemplate ? `The chat template writes this form.${inputs}` : 'No chat template gives these ids. Write prompts as in training.'}`
 }
 
 /** White space around the texts that all prompts share is the form's, any other is the text's own. */

@@ -17,7 +17,7 @@ import { type Change, compareAtResume, configHash, configTable, decisiveTable, t
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { type OpenedModel, openModel } from './model.ts'
-import { describePrompt, trainedTemplate } from './prompt-form.ts'
+import { describePrompt, trainedInputs, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session, StepReport } from './recipe.ts'
 import { diskCode, isFull, rescue } from './rescue.ts'
 import { RewardError } from './rewards.ts'
@@ -246,7 +246,9 @@ class Training {
     const provenance = { base: state.base, stage: stage.name, step: state.step, configHash: configHash(config), seed: config.seed }
     await this.orRescue(session, async () => {
       this.folder.check()
-      await exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, provenance }, this.options.ops)
+      // Not in the states: a run that goes on reads the prompts of all stages as it did at its beginning.
+      const template = trainedInputs(recipe.prompts, session.checkpoint.parallel.template)
+      await exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, template, provenance }, this.options.ops)
     })
     this.say(`Wrote ${folder}`)
   }

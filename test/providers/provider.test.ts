@@ -199,6 +199,22 @@ describe('ParallelThinkingProvider', () => {
     expect(metadataOf(dateless)).not.toHaveProperty('date')
   })
 
+  it('tells a template what it was told in training, another thing on demand, and says so', async () => {
+    const chatTemplate = '{{ strftime_now("%d") }}{{ style }}{{ messages[0].content }}'
+    const template = { variables: { style: 'brief ' }, date: '2025-01-31' }
+    await writeTinyCheckpoint(path.join(folder, 'told'), { chatTemplate, template })
+    const ask = (config: object) =>
+      provider({ checkpoint: 'told', mode: 'sequential', maxTokens: 4, ...config }).callApi('Hello', context())
+    const [trained, same, other] = await Promise.all(
+      [{}, { template: template.variables, date: template.date }, { template: {}, date: '2025-02-01' }].map(ask),
+    )
+    expect(metadataOf(trained)).toMatchObject({ template: template.variables, date: template.date })
+    expect(same).toEqual(trained)
+    expect(metadataOf(other).date).toBe('2025-02-01')
+    expect(metadataOf(other)).not.toHaveProperty('template')
+    expect(metadataOf(other).promptTokens).toBeLessThan(metadataOf(trained).promptTokens)
+  })
+
   it('renders chats and hides tags on demand', async () => {
     const chat = provider({ checkpoint: 'chat', system: 'Be brief.' })
     const plain = provider({ checkpoint: 'chat', chatTemplate: false, system: 'Be brief.' })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { TemplateInputs } from '../../src/engine/checkpoint/chat-template.ts'
 import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
@@ -18,6 +19,8 @@ export interface TinyOptions {
   chatTemplate?: string
   /** How the prompts of its training began and ended. */
   prompts?: PromptEdges
+  /** What the template was told in its training. */
+  template?: TemplateInputs
   /** False: the tokenizer has no tags and there is no parallel_r1.json, as in any model from elsewhere. */
   tagged?: boolean
 }
@@ -36,7 +39,7 @@ function withoutTags(): Tokenizer {
  */
 export async function writeTinyCheckpoint(
   folder: string,
-  { seed = 1, attention = 'structured', chatTemplate, prompts, tagged = true }: TinyOptions = {},
+  { seed = 1, attention = 'structured', chatTemplate, prompts, template, tagged = true }: TinyOptions = {},
 ): Promise<void> {
   const tokenizer = Tokenizer.load(tokenizerFolder)
   const eos = tokenizer.idOf('<|endoftext|>')!
@@ -78,6 +81,6 @@ export async function writeTinyCheckpoint(
     tokenizer: tagged ? tokenizer : withoutTags(),
     chatTemplate,
     generation: { eosTokenIds: [eos] },
-    parallel: !tagged ? undefined : { attention, tags, budgets: { response: 120, path: 20 }, paths: 3, maxBlocks: 2, prompts },
+    parallel: !tagged ? undefined : { attention, tags, budgets: { response: 120, path: 20 }, paths: 3, maxBlocks: 2, prompts, template },
   })
 }

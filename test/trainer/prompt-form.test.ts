@@ -3,7 +3,7 @@ import { ChatTemplate } from '../../src/engine/checkpoint/chat-template.ts'
 import type { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { readPrompt } from '../../src/providers/prompt.ts'
-import { trainedTemplate } from '../../src/trainer/prompt-form.ts'
+import { trainedInputs, trainedTemplate } from '../../src/trainer/prompt-form.ts'
 import { checkpoint as characters } from '../providers/characters.ts'
 
 /** Tokens are characters, and the tokenizer puts `^` before a text. */
@@ -65,5 +65,21 @@ describe('trainedTemplate', () => {
 
   it('takes text of prompts for text, whatever it looks like', () => {
     expect(reads(read(['{{ 1 }}"\n', '{% x %}\n']), '{{ messages }}')).toBe('^{{ messages }}\n')
+  })
+})
+
+describe('trainedInputs', () => {
+  const from = checkpoint(new ChatTemplate('{{ messages[0].content }}'))
+  const told = (template?: object) => read(['a', 'b'], { template }, from)
+  const before = { variables: { brief: true } }
+
+  it('are what a template was told in every prompt, in place of what it was told before', () => {
+    expect(trainedInputs(told({ style: 'x' }), before)).toEqual({ variables: { style: 'x' } })
+    expect(trainedInputs(told({}), before)).toBeUndefined()
+  })
+
+  it('are none where prompts differ, and stay where no template wrote a prompt', () => {
+    expect(trainedInputs([...told({ style: 'x' }), ...told()], before)).toBeUndefined()
+    expect(trainedInputs(read(['a'], { chatTemplate: false }, from), before)).toBe(before)
   })
 })

@@ -32,13 +32,19 @@ interface KeptRow {
   vars: Record<string, unknown>
 }
 
-/** Changes the rows that a folder keeps of a suite, and its provider's config, as if the suite had said so. */
-export function editSuite(folder: string, stage: string, edit: (rows: KeptRow[], config: Record<string, unknown>) => void): void {
+interface KeptProvider {
+  /** Of ParallelThinkingProvider. */
+  ours: boolean
+  config: Record<string, unknown>
+}
+
+/** Changes the rows that a folder keeps of a suite, and its provider, as if the suite had said so. */
+export function editSuite(folder: string, stage: string, edit: (rows: KeptRow[], provider: KeptProvider) => void): void {
   const file = path.join(folder, 'suites', `${stage}.jsonl`)
   const [first, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
   const header = JSON.parse(first)
   const rows = lines.map((line) => JSON.parse(line))
-  edit(rows, header.provider.config)
+  edit(rows, header.provider)
   const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('')
   const sha256 = createHash('sha256').update(JSON.stringify(header.provider)).update(body).digest('hex')
   writeFileSync(file, `${JSON.stringify({ ...header, sha256 })}\n${body}`)

@@ -10,7 +10,7 @@ import { NativeModel } from '../../src/engine/native/model.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptIds, readPrompt, strangePrompt } from '../../src/providers/prompt.ts'
 import { inProofs } from '../proofs.ts'
-import { editSuite, folderWithSuites, metrics, newFolder, results, run, spawnTrain, states } from './runs.ts'
+import { editSuite, fixture, folderWithSuites, metrics, newFolder, results, run, spawnTrain, states } from './runs.ts'
 
 /** The run that all others are compared with: 5 steps of SFT, 3 of GRPO, never interrupted. */
 let whole: string
@@ -108,6 +108,32 @@ describe('a run', () => {
     // The prompts of the other run end otherwise.
     const other = await openCheckpoint(path.join(trained, 'final'))
     expect(promptIds(other, parseThinkingConfig({}, 'the config'), '12+3=?\n')).toEqual(other.tokenizer!.encode('12+3=?'))
+  })
+
+  it('leaves in each export what the template was told in its stage, and evaluation tells it the same', async () => {
+    const folders = [folderWithSuites(whole), folderWithSuites(whole)]
+    const tokenizer = path.join(newFolder(), 'tokenizer')
+    cpSync(fixture('tokenizer'), tokenizer, { recursive: true })
+    writeFileSync(path.join(tokenizer, 'chat_template.jinja'), '{{ messages[0].content }}{{ strftime_now("%d") }}{{ brief }}')
+    const sets = [`model.init.tokenizer=${tokenizer}`]
+    for (const folder of folders) {
+      editSuite(folder, 'base', (_, provider) =>
+        Object.assign(provider, { ours: true, config: { template: { brief: '+' }, date: '2025-01-31' } }),
+      )
+      await run(folder, { sets, stopAfter: folder === folders[0] ? 3 : undefined })
+    }
+    // A state in the middle of a stage tells the later stages nothing.
+    await run(folders[0], { sets })
+    expect(results(folders[0])).toEqual(results(folders[1]))
+    const [base, final] = await Promise.all(['base', 'final'].map((name) => openCheckpoint(path.join(folders[0], name))))
+    expect(base.parallel?.template).toEqual({ variables: { brief: '+' }, date: '2025-01-31' })
+    expect(final.parallel?.template).toEqual({ date: '2024-07-26' })
+    const asked = (checkpoint: typeof base, raw: object = {}) =>
+      checkpoint.tokenizer!.decode(promptIds(checkpoint, parseThinkingConfig(raw, 'the config'), '1='))
+    expect(asked(base)).toBe('1=31+')
+    expect(asked(base, { template: {} })).toBe('1=31')
+    expect(asked(base, { date: '2025-01-02' })).toBe('1=02+')
+    expect(asked(final)).toBe('1=26')
   })
 
   it('is the same whatever the micro-batches', async () => {
@@ -409,7 +435,7 @@ describe('a run that fails', () => {
     ['a wrong setting', { pahts: 3 }, /Did you mean "paths"/],
   ])('refuses %s of the provider', async (_, settings, message) => {
     const folder = folderWithSuites(whole)
-    editSuite(folder, 'rl', (_rows, config) => Object.assign(config, settings))
+    editSuite(folder, 'rl', (_rows, { config }) => Object.assign(config, settings))
     await expect(run(folder)).rejects.toThrow(message)
     expect(existsSync(path.join(folder, 'metrics.jsonl'))).toBe(false)
   })

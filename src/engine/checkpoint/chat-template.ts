@@ -19,13 +19,17 @@ export interface ChatMessage {
   content: string
 }
 
-export interface RenderOptions {
-  /** End with the opening of an assistant message. Default true. */
-  addGenerationPrompt?: boolean
+/** What a template is told besides the messages. */
+export interface TemplateInputs {
   /** More variables of the template, e.g. `enable_thinking`. */
   variables?: Readonly<Record<string, unknown>>
   /** The day that `strftime_now` tells, YYYY-MM-DD. Default: {@link defaultDate}. */
   date?: string
+}
+
+export interface RenderOptions extends TemplateInputs {
+  /** End with the opening of an assistant message. Default true. */
+  addGenerationPrompt?: boolean
   /** Default: enough for every template that is known. */
   budget?: TemplateBudget
   /** Of one try. Default 3 s. */

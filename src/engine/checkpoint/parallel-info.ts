@@ -1,4 +1,6 @@
+import { isDay } from '../date.ts'
 import { edgeNames, type PromptEdges } from '../prompt-edges.ts'
+import type { TemplateInputs } from './chat-template.ts'
 import { isObject, isTokenId, type JsonObject, own } from './files.ts'
 import { problem, show } from './problem.ts'
 
@@ -41,6 +43,8 @@ export interface ParallelInfo {
   maxBlocks?: number
   /** How the prompts of its training began and ended. */
   prompts?: PromptEdges
+  /** What the chat template was told in its training. */
+  template?: TemplateInputs
   /** Where it comes from. */
   provenance?: {
     /** `scratch`, or the hash of the checkpoint that it was trained from (identity.ts). */
@@ -97,6 +101,7 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
   const edges = own(json, 'prompts')
   if (edges !== undefined && !isObject(edges)) throw problem({ file, key: 'prompts' }, 'an object', show(edges))
   const [firstIds, lastIds] = edgeNames.map((name) => (edges ? idList(edges, name, 'prompts') : []))
+  const template = parseTemplateInputs(json, file)
   const provenance = own(json, 'provenance')
   if (provenance !== undefined && !isObject(provenance)) throw problem({ file, key: 'provenance' }, 'an object', show(provenance))
   return {
@@ -106,6 +111,7 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
     ...(paths !== undefined && { paths }),
     ...(maxBlocks !== undefined && { maxBlocks }),
     ...(edges && { prompts: { firstIds, lastIds } }),
+    ...(template && { template }),
     ...(provenance && { provenance }),
   }
 }
@@ -116,6 +122,18 @@ function count(object: JsonObject, key: string, file: string, prefix = ''): numb
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
     throw problem({ file, key: prefix + key }, 'an integer of at least 0', show(value))
   return value
+}
+
+function parseTemplateInputs(json: JsonObject, file: string): TemplateInputs | undefined {
+  const given = own(json, 'template')
+  if (given === undefined) return undefined
+  if (!isObject(given)) throw problem({ file, key: 'template' }, 'an object', show(given))
+  const variables = own(given, 'variables')
+  if (variables !== undefined && !isObject(variables)) throw problem({ file, key: 'template.variables' }, 'an object', show(variables))
+  const date = own(given, 'date')
+  if (date !== undefined && !(typeof date === 'string' && isDay(date)))
+    throw problem({ file, key: 'template.date' }, 'a day as YYYY-MM-DD', show(date))
+  return { ...(variables && { variables }), ...(date !== undefined && { date }) }
 }
 
 function parseBudgets(json: JsonObject, file: string): ParallelInfo['budgets'] {

@@ -286,6 +286,16 @@ const cases: [string, (folder: string) => void, string[]][] = [
     ['budgets.response', 'an integer', '"64"'],
   ],
   [
+    'a template told a day that is none',
+    (f) => editJson(path.join(f, 'parallel_r1.json'), (j) => void Object.assign(j, { template: { date: '2025-02-30' } })),
+    ['parallel_r1.json', 'template.date', 'YYYY-MM-DD', '"2025-02-30"'],
+  ],
+  [
+    'variables of a template that are a list',
+    (f) => editJson(path.join(f, 'parallel_r1.json'), (j) => void Object.assign(j, { template: { variables: [1] } })),
+    ['parallel_r1.json', 'template.variables', 'an object', '[1]'],
+  ],
+  [
     'a template that is a number',
     (f) => setJson(path.join(f, 'tokenizer_config.json'), { chat_template: 3 }),
     ['chat_template', 'found 3'],

@@ -87,6 +87,7 @@ export function tinyContent(seed = 1, change: Partial<SaveContent> = {}): SaveCo
       },
       paths: 2,
       budgets: { response: 64 },
+      template: { variables: { enable_thinking: false }, date: '2025-01-31' },
       provenance: { stage: 'sft', step: 3 },
     },
     ...change,
