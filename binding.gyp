@@ -22,6 +22,7 @@
         "native/threads.cpp",
         "native/worker.cpp",
         "native/cuda/loader.cpp",
+        "native/cpu/amx.cpp",
         "native/cpu/dispatch.cpp"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

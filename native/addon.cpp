@@ -141,6 +141,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   uint32_t n = 0;
   for (const char* const* isa = available_isas(); *isa; isa++) sets.Set(n++, *isa);
   exports.Set("instructionSets", sets);
+  exports.Set("bestInstructionSet", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+    const bool bf16 = info[0].IsString() && info[0].As<Napi::String>().Utf8Value() == "bf16";
+    return Napi::String::New(info.Env(), best_isa(bf16 ? Precision::bf16 : Precision::f32));
+  }));
+  exports.Set("refused", *amx_refused() ? Napi::String::New(env, amx_refused()) : env.Undefined());
   return exports;
 }
 

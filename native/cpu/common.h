@@ -6,10 +6,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 #include "../blocks.h"
 #include "../ops.h"
 #include "../threads.h"
+#include "amx.h"
 
 #if defined(__GNUC__)
 #define PR1_INLINE inline __attribute__((always_inline))
@@ -29,20 +33,23 @@ float* aligned_floats(size_t n);
 /// Ids 0 … n−1 by descending weight, the lower id first at a tie.
 void sort_by_weight(int* order, const float* weights, int n);
 
+/// How products of bfloat16 are added up: in chains as elsewhere (gemm.h), or as Intel's matrix units do (tiles.h).
+enum class Products { chains, tiles, tiles_in_software };
+
 namespace avx512_bf16 {
-Ops* make_ops(ThreadPool& pool, Precision precision);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
 }
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool, Precision precision);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool, Precision precision);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool, Precision precision);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
 }
 namespace portable {
-Ops* make_ops(ThreadPool& pool, Precision precision);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
 }
 
 }  // namespace pr1

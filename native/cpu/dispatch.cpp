@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 #include <numeric>
+#include <string>
 
 #include "common.h"
 
@@ -29,7 +30,7 @@ void sort_by_weight(int* order, const float* weights, int n) {
 
 namespace {
 
-const char* const kKnown[] = {"avx512-bf16", "avx512", "avx2", "neon", "portable"};
+const char* const kKnown[] = {"amx-bf16", "avx512-bf16", "avx512", "avx2", "neon", "portable"};
 
 #if defined(__x86_64__)
 /// Conversion of float16, which older compilers know no name for.
@@ -41,6 +42,7 @@ bool has_f16c() {
 
 bool has(const char* isa) {
 #if defined(__x86_64__)
+  if (std::strcmp(isa, "amx-bf16") == 0) return has("avx512") && amx() == Amx::available;
   if (std::strcmp(isa, "avx512-bf16") == 0) {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   }
@@ -53,17 +55,41 @@ bool has(const char* isa) {
   return std::strcmp(isa, "portable") == 0;
 }
 
-Ops* make(const char* isa, ThreadPool& pool, Precision precision) {
+/// The ops of `base`, an instruction set that is there.
+Ops* make(const char* base, const char* isa, ThreadPool& pool, Precision precision, Products products) {
 #if defined(__x86_64__)
-  if (std::strcmp(isa, "avx512-bf16") == 0) return avx512_bf16::make_ops(pool, precision);
-  if (std::strcmp(isa, "avx512") == 0) return avx512::make_ops(pool, precision);
-  if (std::strcmp(isa, "avx2") == 0) return avx2::make_ops(pool, precision);
+  if (std::strcmp(base, "avx512-bf16") == 0) return avx512_bf16::make_ops(pool, isa, precision, products);
+  if (std::strcmp(base, "avx512") == 0) return avx512::make_ops(pool, isa, precision, products);
+  if (std::strcmp(base, "avx2") == 0) return avx2::make_ops(pool, isa, precision, products);
 #endif
 #if defined(__aarch64__)
-  if (std::strcmp(isa, "neon") == 0) return neon::make_ops(pool, precision);
+  if (std::strcmp(base, "neon") == 0) return neon::make_ops(pool, isa, precision, products);
 #endif
-  return portable::make_ops(pool, precision);
+  return portable::make_ops(pool, isa, precision, products);
 }
+
+/// The arithmetic of amx-bf16 with other instructions.
+constexpr struct {
+  const char *name, *base;
+} kInSoftware[] = {{"amx-bf16:avx512", "avx512"}, {"amx-bf16:avx2", "avx2"}, {"amx-bf16:neon", "neon"}, {"amx-bf16:portable", "portable"}};
+
+/// The widest set below the two that only multiply bfloat16.
+const char* widest_vectors() {
+  for (const char* name : {"avx512", "avx2", "neon"}) {
+    if (has(name)) return name;
+  }
+  return "portable";
+}
+
+#if defined(__x86_64__)
+/// vdpbf16ps takes two micro-operations on Intel and half the rate of float32; on AMD it has twice that rate.
+bool multiplies_pairs_fast() {
+  __builtin_cpu_init();
+  return __builtin_cpu_is("amd");
+}
+#else
+bool multiplies_pairs_fast() { return true; }
+#endif
 
 }  // namespace
 
@@ -80,19 +106,30 @@ const char* const* available_isas() {
   return out;
 }
 
+const char* amx_refused() { return amx() == Amx::refused ? "the operating system refuses the matrix units (AMX)" : ""; }
+
+const char* best_isa(Precision precision) {
+  if (precision == Precision::bf16) {
+    if (has("amx-bf16")) return "amx-bf16";
+    if (has("avx512-bf16") && multiplies_pairs_fast()) return "avx512-bf16";
+  }
+  return widest_vectors();
+}
+
 Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision precision) {
-  if (!isa || !*isa) {
-    const char* const* best = available_isas();
-    if (precision != Precision::bf16 && std::strcmp(*best, "avx512-bf16") == 0) best++;
-    return make(*best, pool, precision);
+  const std::string asked = isa && *isa ? isa : best_isa(precision);
+  if (asked == "amx-bf16" && has("amx-bf16")) return make("avx512", "amx-bf16", pool, precision, Products::tiles);
+  for (const auto& [name, base] : kInSoftware) {
+    const bool serves = asked == name || (asked == "amx-bf16" && std::strcmp(base, widest_vectors()) == 0);
+    if (serves && has(base)) return make(base, name, pool, precision, Products::tiles_in_software);
   }
   for (const char* name : kKnown) {
-    if (std::strcmp(isa, name) != 0) continue;
-    if (has(name)) return make(name, pool, precision);
+    if (asked != name || asked == "amx-bf16") continue;
+    if (has(name)) return make(name, name, pool, precision, Products::chains);
     *why = "this CPU does not have it";
     return nullptr;
   }
-  *why = "known are avx512-bf16, avx512, avx2, neon, portable";
+  *why = "known are amx-bf16, avx512-bf16, avx512, avx2, neon, portable";
   return nullptr;
 }
 

@@ -245,23 +245,25 @@ inline void round_rows(uint32_t* out, const float* above, const float* below, in
   }
 }
 
-/// rows (R, C) with stride → panels of 16 columns (C/16, R/2, 16) of pairs along R.
-inline void pack_columns(uint32_t* out, const float* x, size_t stride, int R, int C, int p) {
-  const int steps = (R + 1) / 2, n = C - p * 16 < 16 ? C - p * 16 : 16;
+/// rows (R, C) with stride → panels of 16 columns (C/16, steps, 16) of pairs along R; steps beyond R are 0.
+inline void pack_columns(uint32_t* out, const float* x, size_t stride, int R, int C, int steps, int p) {
+  const int filled = (R + 1) / 2, n = C - p * 16 < 16 ? C - p * 16 : 16;
   uint32_t* to = out + static_cast<size_t>(p) * steps * 16;
-  for (int k = 0; k < steps; k++, to += 16) {
+  for (int k = 0; k < filled; k++, to += 16) {
     const float* from = x + 2 * k * stride + p * 16;
     round_rows(to, from, 2 * k + 1 < R ? from + stride : nullptr, n);
     for (int lane = n; lane < 16; lane++) to[lane] = 0;
   }
+  std::memset(to, 0, sizeof(uint32_t) * 16 * static_cast<size_t>(steps - filled));
 }
 
-/// rows (R, C) → panels of 16 rows (R/16, C/2, 16) of pairs along C.
-inline void pack_rows(uint32_t* out, const float* x, int R, int C, int p) {
+/// rows (R, C) → panels of 16 rows (R/16, steps, 16) of pairs along C; steps beyond C are 0.
+inline void pack_rows(uint32_t* out, const float* x, int R, int C, int steps, int p) {
   constexpr int kSpan = 128;  // numbers of a row at a time
   alignas(64) uint32_t part[16][kSpan / 2];
-  const int steps = (C + 1) / 2, n = R - p * 16 < 16 ? R - p * 16 : 16;
+  const int filled = (C + 1) / 2, n = R - p * 16 < 16 ? R - p * 16 : 16;
   uint32_t* to = out + static_cast<size_t>(p) * steps * 16;
+  std::memset(to + static_cast<size_t>(filled) * 16, 0, sizeof(uint32_t) * 16 * static_cast<size_t>(steps - filled));
   if (n < 16) std::memset(part, 0, sizeof part);
   for (int c = 0; c < C; c += kSpan) {
     const int span = C - c < kSpan ? C - c : kSpan;

@@ -17,7 +17,9 @@ namespace avx2 {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "avx2", precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return new CpuOps(pool, isa, precision, products);
+}
 }  // namespace avx2
 }  // namespace pr1
 

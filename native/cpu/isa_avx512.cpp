@@ -23,7 +23,9 @@ namespace avx512 {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "avx512", precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return new CpuOps(pool, isa, precision, products);
+}
 }  // namespace avx512
 }  // namespace pr1
 

@@ -24,7 +24,9 @@ namespace avx512_bf16 {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "avx512-bf16", precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return new CpuOps(pool, isa, precision, products);
+}
 }  // namespace avx512_bf16
 }  // namespace pr1
 

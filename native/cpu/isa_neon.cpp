@@ -10,7 +10,9 @@ namespace neon {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "neon", precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return new CpuOps(pool, isa, precision, products);
+}
 }  // namespace neon
 }  // namespace pr1
 #endif

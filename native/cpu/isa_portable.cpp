@@ -1,11 +1,14 @@
 // portable: plain C++ for a CPU without the vector instructions above, and for comparison with them.
 #include "common.h"
 
+#define PR1_SIMD_PORTABLE
 namespace pr1 {
 namespace portable {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, Precision precision) { return new CpuOps(pool, "portable", precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return new CpuOps(pool, isa, precision, products);
+}
 }  // namespace portable
 }  // namespace pr1

@@ -3,6 +3,7 @@
 
 #include "simd.h"
 #include "gemm.h"
+#include "tiles.h"
 #include "memory.h"
 #include "blocks.h"
 #include "norm.h"
@@ -12,8 +13,9 @@
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(ThreadPool& pool, const char* isa, Precision precision)
-      : pool_(pool), isa_(isa), precision_(precision), local_(new Scratch[pool.threads()]) {}
+  CpuOps(ThreadPool& pool, const char* isa, Precision precision, Products products)
+      : pool_(pool), isa_(isa), precision_(precision), tiles_(precision == Precision::bf16 && products != Products::chains),
+        units_(products == Products::tiles), local_(new Scratch[pool.threads()]) {}
   ~CpuOps() override { delete[] local_; }
   const char* isa() const override { return isa_; }
   int row_block() const override { return 256; }
@@ -28,12 +30,11 @@ class CpuOps final : public Ops {
 
   size_t forward_floats(int out, int in) const override {
     const size_t outs = static_cast<size_t>((out + 15) / 16) * 16;
-    if (precision_ == Precision::bf16) return outs * static_cast<size_t>((in + 1) / 2);
-    return outs * static_cast<size_t>(in);
+    return outs * static_cast<size_t>(steps(in));
   }
   size_t backward_floats(int out, int in) const override {
     const size_t ins = static_cast<size_t>((in + 15) / 16) * 16;
-    return ins * static_cast<size_t>(precision_ == Precision::bf16 ? (out + 1) / 2 : out);
+    return ins * static_cast<size_t>(steps(out));
   }
 
   double scratch_floats(double tokens, int hidden, int intermediate, int vocab, Heads h) const override {
@@ -50,9 +51,9 @@ class CpuOps final : public Ops {
       const int p = forward ? task : task - out_panels;
       if (precision_ == Precision::bf16) {
         if (forward) {
-          pack_rows(reinterpret_cast<uint32_t*>(m.forward), m.weight, m.out, m.in, p);
+          pack_rows(reinterpret_cast<uint32_t*>(m.forward), m.weight, m.out, m.in, steps(m.in), p);
         } else {
-          pack_columns(reinterpret_cast<uint32_t*>(m.backward), m.weight, m.in, m.out, m.in, p);
+          pack_columns(reinterpret_cast<uint32_t*>(m.backward), m.weight, m.in, m.out, m.in, steps(m.out), p);
         }
       } else if (!forward) {
         pack_columns(m.backward, m.weight, m.in, m.out, m.in, p);
@@ -113,10 +114,13 @@ class CpuOps final : public Ops {
 
   void linear_forward(float* y, const float* x, const Matrix& w, const float* bias, const float* residual,
                       int M) override {
-    const size_t in = w.in, out = w.out, steps = (in + 1) / 2;
-    if (precision_ == Precision::bf16) {
-      Gemm<Bf16> g{w.out, static_cast<int>(steps), round_rows_of(x, w.in, M), steps, 1,
-                   reinterpret_cast<const uint32_t*>(w.forward), steps * 16, y, out, false, bias, residual, out};
+    const size_t in = w.in, out = w.out, pairs = (in + 1) / 2;
+    const uint32_t* panels = reinterpret_cast<const uint32_t*>(w.forward);
+    if (tiles_) {
+      tiles_parallel(pool_, {units_, M, w.out, steps(w.in), strips_of(x, w.in, M), panels, y, out, false, bias, residual});
+    } else if (precision_ == Precision::bf16) {
+      Gemm<Bf16> g{w.out, static_cast<int>(pairs), round_rows_of(x, w.in, M), pairs, 1, panels, pairs * 16, y, out, false,
+                   bias, residual, out};
       gemm_parallel(pool_, g, M);
     } else {
       Gemm<F32> g{w.out, w.in, x, in, 1, w.forward, in * 16, y, out, false, bias, residual, out};
@@ -125,10 +129,13 @@ class CpuOps final : public Ops {
   }
 
   void linear_backward_input(float* dx, const float* dy, const Matrix& w, int M) override {
-    const size_t in = w.in, out = w.out, steps = (out + 1) / 2;
-    if (precision_ == Precision::bf16) {
-      Gemm<Bf16> g{w.in, static_cast<int>(steps), round_rows_of(dy, w.out, M), steps, 1,
-                   reinterpret_cast<const uint32_t*>(w.backward), steps * 16, dx, in, false, nullptr, nullptr, 0};
+    const size_t in = w.in, out = w.out, pairs = (out + 1) / 2;
+    const uint32_t* panels = reinterpret_cast<const uint32_t*>(w.backward);
+    if (tiles_) {
+      tiles_parallel(pool_, {units_, M, w.in, steps(w.out), strips_of(dy, w.out, M), panels, dx, in, false, nullptr, nullptr});
+    } else if (precision_ == Precision::bf16) {
+      Gemm<Bf16> g{w.in, static_cast<int>(pairs), round_rows_of(dy, w.out, M), pairs, 1, panels, pairs * 16, dx, in, false,
+                   nullptr, nullptr, 0};
       gemm_parallel(pool_, g, M);
     } else {
       Gemm<F32> g{w.in, w.out, dy, out, 1, w.backward, out * 16, dx, in, false, nullptr, nullptr, 0};
@@ -137,7 +144,9 @@ class CpuOps final : public Ops {
   }
 
   void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) override {
-    if (precision_ == Precision::bf16) {
+    if (tiles_) {
+      tile_weight_gradient(w, dy, x, M);
+    } else if (precision_ == Precision::bf16) {
       weight_gradient<Bf16>(w, dy, x, M);
     } else {
       weight_gradient<F32>(w, dy, x, M);
@@ -525,6 +534,49 @@ class CpuOps final : public Ops {
     return out;
   }
 
+  /// (M, in) as strips of bfloat16 tiles; valid until the next call.
+  const uint32_t* strips_of(const float* x, int in, int M) {
+    const int strips = (M + kTile - 1) / kTile;
+    uint32_t* out = reinterpret_cast<uint32_t*>(rounded_.get(static_cast<size_t>(strips) * kTile * steps(in)));
+    rows(strips, in * kTile, [&](int s) { pack_strip(out, x, M, in, s); });
+    return out;
+  }
+
+  /// Elements along k of a packed weight: numbers, or pairs of them.
+  int steps(int k) const { return precision_ == Precision::f32 ? k : tiles_ ? tile_steps(k) : (k + 1) / 2; }
+
+  static void pack_panel(float* out, const float* x, int n, int in, int p) { pack_columns(out, x, in, n, in, p); }
+  static void pack_panel(uint32_t* out, const float* x, int n, int in, int p) {
+    pack_columns(out, x, in, n, in, (n + 1) / 2, p);
+  }
+
+  /// w.gradient += dy^T x, blocks of 32 tokens from the first one of the call.
+  void tile_weight_gradient(const Matrix& w, const float* dy, const float* x, int M) {
+    constexpr int kTokens = 512, kOuts = 64;
+    const int in_panels = (w.in + 15) / 16, out_blocks = (w.out + kOuts - 1) / kOuts;
+    const int groups = out_blocks >= pool_.threads() * 3 || in_panels < 8 ? 1 : (in_panels + 7) / 8;
+    const int group = (in_panels + groups - 1) / groups;
+    const int most = tile_steps(M < kTokens ? M : kTokens);
+    uint32_t* panels = reinterpret_cast<uint32_t*>(shared_.get(static_cast<size_t>(in_panels) * 16 * most));
+    for (int t0 = 0; t0 < M; t0 += kTokens) {
+      const int n = M - t0 < kTokens ? M - t0 : kTokens, length = tile_steps(n);
+      const float* xt = x + static_cast<size_t>(t0) * w.in;
+      const float* dyt = dy + static_cast<size_t>(t0) * w.out;
+      pool_.parallel(in_panels, [&](int p, int) { pack_columns(panels, xt, w.in, n, w.in, length, p); });
+      pool_.parallel(out_blocks * groups, [&](int task, int thread) {
+        const int o0 = task / groups * kOuts, outs = w.out - o0 < kOuts ? w.out - o0 : kOuts;
+        const int p0 = task % groups * group, p1 = p0 + group < in_panels ? p0 + group : in_panels;
+        uint32_t* a = reinterpret_cast<uint32_t*>(local_[thread].get(static_cast<size_t>(kOuts) * length));
+        pack_strips_of_columns(a, dyt + o0, w.out, n, outs);
+        const TileGemm g{units_, outs, w.in, length, a, panels, w.gradient + static_cast<size_t>(o0) * w.in,
+                         static_cast<size_t>(w.in), true, nullptr, nullptr};
+        g.begin();
+        g.blocks(0, (outs + kTile - 1) / kTile, p0, p1);
+        g.end();
+      });
+    }
+  }
+
   /// w.gradient += dy^T x
   template <class P>
   void weight_gradient(const Matrix& w, const float* dy, const float* x, int M) {
@@ -541,7 +593,7 @@ class CpuOps final : public Ops {
       const int n = M - t0 < block ? M - t0 : block, steps = (n + per_step - 1) / per_step;
       const float* xt = x + static_cast<size_t>(t0) * w.in;
       const float* dyt = dy + static_cast<size_t>(t0) * w.out;
-      pool_.parallel(in_panels, [&](int p, int) { pack_columns(panels, xt, w.in, n, w.in, p); });
+      pool_.parallel(in_panels, [&](int p, int) { pack_panel(panels, xt, n, w.in, p); });
       pool_.parallel(out_blocks * groups, [&](int task, int thread) {
         const int o0 = task / groups * rows_a_task;
         const int outs = w.out - o0 < rows_a_task ? w.out - o0 : rows_a_task;
@@ -602,6 +654,7 @@ class CpuOps final : public Ops {
   ThreadPool& pool_;
   const char* isa_;
   const Precision precision_;
+  const bool tiles_, units_;  // products as the matrix units have them, on those units
   Scratch* local_;  // one a thread
   Scratch shared_, rounded_;
 };

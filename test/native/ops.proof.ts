@@ -14,6 +14,24 @@ beforeAll(async () => {
   else [sanitizers, env] = [addressSanitizer, works.env]
 }, 600_000)
 
+describe('products as the matrix units have them', () => {
+  let file: string
+  beforeAll(async () => {
+    file = await program('test/tiles_test.cpp', sanitizers)
+  }, 600_000)
+
+  it.for(['amx-bf16', ...instructionSets.filter((isa) => !isa.endsWith('bf16')).map((isa) => `amx-bf16:${isa}`)])(
+    '%s: bit for bit as stated in plain C++',
+    { timeout: 300_000 },
+    async (isa, context) => {
+      const { status, output } = await run(file, [isa], env)
+      if (status === 2) return context.skip(output.trim())
+      expect(output).toMatch(/^done$/m)
+      expect(status).toBe(0)
+    },
+  )
+})
+
 describe.each([
   ['ops', 'forwards equal float64, backwards equal finite differences'],
   ['blocks', 'products and rows of every type of block equal float64'],

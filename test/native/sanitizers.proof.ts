@@ -25,7 +25,7 @@ function sanitized(sanitizer: readonly string[]) {
 
 describe('address and undefined behaviour', () => {
   const check = sanitized(addressSanitizer)
-  it.for(instructionSets.flatMap((isa) => precisions.map((precision) => [isa, precision] as const)))(
+  it.for([...instructionSets.flatMap((isa) => precisions.map((precision) => [isa, precision] as const)), ['amx-bf16', 'bf16'] as const])(
     '%s, %s: training, decoding with forks, the engine thread',
     { timeout: 300_000 },
     ([isa, precision], context) => check(context, isa, precision, '3'),

@@ -22,6 +22,10 @@ export interface NativeAddon {
   ) => NativeEngineHandle
   /** What this CPU has, the widest first. */
   instructionSets: string[]
+  /** The fastest of them. */
+  bestInstructionSet(precision: 'f32' | 'bf16'): string
+  /** Why matrix units that this CPU has cannot be used. */
+  refused?: string
 }
 
 export interface NativeEngineHandle {

@@ -20,7 +20,7 @@ const products = {
 }
 type CpuPrecision = keyof typeof products
 
-/** `auto` takes bfloat16 where the instruction set multiplies it, else float32; PR1_PRECISION speaks for `auto`. */
+/** `auto` takes bfloat16 where products in it are the fastest (`isa` is named after it then), else float32; PR1_PRECISION speaks for `auto`. */
 function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision; why: string } {
   if (asked !== 'auto') return { precision: asked, why: 'as asked for' }
   const forced = process.env.PR1_PRECISION
@@ -33,8 +33,8 @@ function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision;
       )
     return { precision: forced as CpuPrecision, why: 'set by PR1_PRECISION' }
   }
-  return isa === 'avx512-bf16'
-    ? { precision: 'bf16', why: 'this CPU has an instruction for them' }
+  return isa.includes('bf16')
+    ? { precision: 'bf16', why: 'the fastest of this CPU' }
     : { precision: 'f32', why: 'this CPU has no faster products' }
 }
 
@@ -68,7 +68,7 @@ export class NativeEngine implements Engine {
     }
     const forced = process.env.PR1_ISA ?? ''
     this.addon = loadAddon()
-    const chosen = cpuPrecision(precision, forced || this.addon.instructionSets[0])
+    const chosen = cpuPrecision(precision, forced || this.addon.bestInstructionSet('bf16'))
     this.keepsBlocks = precision === 'auto' && !process.env.PR1_PRECISION
     try {
       this.handle = new this.addon.NativeEngine(threads, forced, undefined, chosen.precision === 'bf16' ? 'bf16' : 'f32')
@@ -76,12 +76,13 @@ export class NativeEngine implements Engine {
       throw new UnavailableError(`PR1_ISA=${forced}: ${(error as Error).message} Unset PR1_ISA to use the best there is.`)
     }
     const { isa } = this.handle
+    const refused = this.addon.refused ? `; ${this.addon.refused}` : ''
     this.info = {
       device: 'cpu',
       precision: chosen.precision,
       isa,
       threads: this.handle.threads,
-      reason: `native CPU engine, ${products[chosen.precision]} (${chosen.why}), ${isa} ${forced ? 'forced by PR1_ISA' : 'is the widest of use here'}`,
+      reason: `native CPU engine, ${products[chosen.precision]} (${chosen.why}), ${isa} ${forced ? 'forced by PR1_ISA' : 'is the fastest here'}${refused}`,
     }
   }
 

@@ -53,9 +53,9 @@ if (!addonIsBuilt()) {
 
 export const candidates: Candidate[] = [native, javascript, ...(addonIsBuilt() ? [tensorflow] : [])]
 
-/** Every instruction set of this CPU in every precision; int8 and int4 decode and score only. */
+/** Every instruction set of this CPU in every precision that it has products of its own for; int8 and int4 decode and score only. */
 export const precisions: Candidate[] = loadAddon().instructionSets.flatMap((isa) =>
-  (['f32', 'bf16', 'int8', 'int4'] as const).map((precision) => ({
+  (isa.endsWith('bf16') ? (['bf16'] as const) : (['f32', 'bf16', 'int8', 'int4'] as const)).map((precision) => ({
     name: `native, ${isa}, ${precision}`,
     open: () => openNative(isa, precision),
     exact: true,

@@ -1,5 +1,6 @@
 /** Products in float32 and bfloat16 and with 8-bit weights, on every instruction set of this CPU. */
 
+import { cpus } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigError, NoTrainingError, UnavailableError } from '../../../src/engine/errors.ts'
 import { loadAddon } from '../../../src/engine/native/binding.ts'
@@ -7,7 +8,8 @@ import { openEngine } from '../../../src/engine/open.ts'
 import type { Engine, Model, ModelConfig } from '../../../src/engine/types.ts'
 import { batchOf, expectSameBits, lively, openNative, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
 
-const isas = loadAddon().instructionSets
+const addon = loadAddon()
+const isas = addon.instructionSets
 const config: ModelConfig = { ...tiny, hiddenSize: 56, headDim: 16, intermediateSize: 90, vocabSize: 101 }
 const batch = batchOf([33, 7, 20], config.vocabSize)
 const open: Engine[] = []
@@ -70,6 +72,16 @@ it('float32 gives the same bits on all vector instruction sets', async () => {
   }
 })
 
+it('amx-bf16 gives the bits of the matrix units on every instruction set', async () => {
+  const bases = isas.filter((isa) => !isa.endsWith('bf16')).map((isa) => `amx-bf16:${isa}`)
+  const [first, ...others] = await Promise.all(['amx-bf16', ...bases].map(async (isa) => step(await modelOn(isa, 'bf16'))))
+  // `portable` rounds its float32 twice, so only the vector sets are equal in what is no product.
+  for (const { logprobs, gradients } of others.slice(0, -1)) {
+    expectSameBits(logprobs, first.logprobs, 'log-probabilities')
+    for (const [name, gradient] of gradients) expectSameBits(gradient, first.gradients.get(name)!, name)
+  }
+})
+
 describe('what auto takes', () => {
   async function infoWith(environment: Record<string, string | undefined>) {
     const before = { ...process.env }
@@ -84,11 +96,19 @@ describe('what auto takes', () => {
     }
   }
 
-  it('is bf16 exactly where an instruction multiplies it, and says why', async () => {
+  it('is bf16 exactly where its products are the fastest, and says so', async () => {
     const info = await infoWith({ PR1_PRECISION: undefined, PR1_ISA: undefined })
-    expect(info.precision).toBe(isas[0] === 'avx512-bf16' ? 'bf16' : 'f32')
-    expect(info.reason).toMatch(isas[0] === 'avx512-bf16' ? /instruction/ : /no faster/)
+    const best = addon.bestInstructionSet('bf16')
+    expect(info).toMatchObject(best.endsWith('bf16') ? { precision: 'bf16', isa: best } : { precision: 'f32' })
+    expect(info.reason).toMatch(best.endsWith('bf16') ? /the fastest of this CPU/ : /no faster/)
     expect((await infoWith({ PR1_PRECISION: undefined, PR1_ISA: 'portable' })).precision).toBe('f32')
+    if (isas.includes('amx-bf16')) expect(best).toBe('amx-bf16')
+    expect(isas).toContain(addon.bestInstructionSet('f32'))
+  })
+
+  it('never is a set that multiplies bfloat16 at half the rate of float32', () => {
+    if (!/Intel/.test(cpus()[0].model)) return
+    expect(addon.bestInstructionSet('bf16')).not.toBe('avx512-bf16')
   })
 
   it('is what PR1_PRECISION says; a word that it does not know is an error', async () => {

@@ -1,0 +1,202 @@
+#include "amx.h"
+
+#include <cstring>
+
+// The compilers that know the instructions. What an older one builds computes their arithmetic in software.
+#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace pr1 {
+
+namespace {
+
+// Linux gives the registers' 8 KiB to a process that asks for them, and to all of its threads.
+Amx ask_for_tiles() {
+  constexpr int kRequest = 0x1023, kTileData = 18;
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return Amx::absent;
+  const bool bf16 = d & (1u << 22), tiles = d & (1u << 24);
+  if (!bf16 || !tiles) return Amx::absent;
+  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0 ? Amx::available : Amx::refused;
+}
+
+struct Config {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {};
+  uint8_t rows[16] = {};
+  constexpr Config() {
+    for (int i = 0; i < 8; i++) row_bytes[i] = 64, rows[i] = 16;
+  }
+};
+constexpr Config kConfig;
+
+}  // namespace
+
+Amx amx() {
+  static const Amx answer = ask_for_tiles();
+  return answer;
+}
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("amx-tile,amx-bf16")
+#endif
+
+void amx_begin() { _tile_loadconfig(&kConfig); }
+void amx_end() { _tile_release(); }
+
+// Registers: sums in 0 … 3, strips in 4 and 5, panels in 6 and 7 (of four panels in 5 … 7).
+
+static void one_by_one(const TileBlock& g) {
+  const size_t row = g.ldc * sizeof(float);
+  if (g.accumulate) {
+    _tile_loadd(0, g.c, row);
+  } else {
+    _tile_zero(0);
+  }
+  const uint32_t *a = g.a, *b = g.b;
+  for (int k = 0; k < g.steps; k += 16, a += 256, b += 256) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+  }
+  _tile_stored(0, g.c, row);
+}
+
+static void one_by_two(const TileBlock& g) {
+  const size_t row = g.ldc * sizeof(float);
+  if (g.accumulate) {
+    _tile_loadd(0, g.c, row);
+    _tile_loadd(1, g.c + 16, row);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+  }
+  const uint32_t *a = g.a, *b = g.b;
+  for (int k = 0; k < g.steps; k += 16, a += 256, b += 256) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b + g.panel, 64);
+    _tile_dpbf16ps(1, 4, 7);
+  }
+  _tile_stored(0, g.c, row);
+  _tile_stored(1, g.c + 16, row);
+}
+
+static void one_by_four(const TileBlock& g) {
+  const size_t row = g.ldc * sizeof(float);
+  if (g.accumulate) {
+    _tile_loadd(0, g.c, row);
+    _tile_loadd(1, g.c + 16, row);
+    _tile_loadd(2, g.c + 32, row);
+    _tile_loadd(3, g.c + 48, row);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const uint32_t *a = g.a, *b = g.b;
+  for (int k = 0; k < g.steps; k += 16, a += 256, b += 256) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(5, b, 64);
+    _tile_dpbf16ps(0, 4, 5);
+    _tile_loadd(6, b + g.panel, 64);
+    _tile_dpbf16ps(1, 4, 6);
+    _tile_loadd(7, b + 2 * g.panel, 64);
+    _tile_dpbf16ps(2, 4, 7);
+    _tile_loadd(5, b + 3 * g.panel, 64);
+    _tile_dpbf16ps(3, 4, 5);
+  }
+  _tile_stored(0, g.c, row);
+  _tile_stored(1, g.c + 16, row);
+  _tile_stored(2, g.c + 32, row);
+  _tile_stored(3, g.c + 48, row);
+}
+
+static void two_by_one(const TileBlock& g) {
+  const size_t row = g.ldc * sizeof(float);
+  float* below = g.c + 16 * g.ldc;
+  if (g.accumulate) {
+    _tile_loadd(0, g.c, row);
+    _tile_loadd(1, below, row);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+  }
+  const uint32_t *a = g.a, *a2 = a + static_cast<size_t>(g.steps) * 16, *b = g.b;
+  for (int k = 0; k < g.steps; k += 16, a += 256, a2 += 256, b += 256) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(5, a2, 64);
+    _tile_dpbf16ps(1, 5, 6);
+  }
+  _tile_stored(0, g.c, row);
+  _tile_stored(1, below, row);
+}
+
+static void two_by_two(const TileBlock& g) {
+  const size_t row = g.ldc * sizeof(float);
+  float* below = g.c + 16 * g.ldc;
+  if (g.accumulate) {
+    _tile_loadd(0, g.c, row);
+    _tile_loadd(1, g.c + 16, row);
+    _tile_loadd(2, below, row);
+    _tile_loadd(3, below + 16, row);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const uint32_t *a = g.a, *a2 = a + static_cast<size_t>(g.steps) * 16, *b = g.b;
+  for (int k = 0; k < g.steps; k += 16, a += 256, a2 += 256, b += 256) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b + g.panel, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a2, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, g.c, row);
+  _tile_stored(1, g.c + 16, row);
+  _tile_stored(2, below, row);
+  _tile_stored(3, below + 16, row);
+}
+
+void amx_block(const TileBlock& block, int strips, int panels) {
+  if (strips == 2) {
+    panels == 2 ? two_by_two(block) : two_by_one(block);
+  } else {
+    panels == 4 ? one_by_four(block) : panels == 2 ? one_by_two(block) : one_by_one(block);
+  }
+}
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+}  // namespace pr1
+
+#else
+
+namespace pr1 {
+Amx amx() { return Amx::absent; }
+void amx_begin() {}
+void amx_end() {}
+void amx_block(const TileBlock&, int, int) {}
+}  // namespace pr1
+
+#endif
