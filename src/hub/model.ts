@@ -61,7 +61,9 @@ export async function fetchModel(id: ModelId, options: FetchModelOptions = {}): 
   } catch (error) {
     const unreachable = error instanceof HubError && (error.status === undefined || error.status >= 500)
     if (cached === undefined || !unreachable) throw error
-    notify(`the hub cannot be reached, so ${name} is the one in the cache (${path.basename(id.gguf ? path.dirname(cached) : cached)})`)
+    notify(
+      `the hub cannot be reached, so ${name} is the one in the cache (${path.relative(path.join(storage, 'snapshots'), cached).split(path.sep)[0]})`,
+    )
     return cached
   }
   const { commit, files } = listing
@@ -95,7 +97,7 @@ function cachedSnapshot(storage: string, { revision, gguf }: ModelId): string | 
     const commit = COMMIT.test(revision) ? revision : readFileSync(path.join(storage, 'refs', revision), 'utf8').trim()
     const folder = path.join(storage, 'snapshots', commit)
     if (!COMMIT.test(commit)) return undefined
-    const whole = gguf === undefined ? undefined : ggufNamed(readdirSync(folder), gguf)
+    const whole = gguf === undefined ? undefined : ggufNamed(filesBelow(folder), gguf)
     if (gguf !== undefined) return whole && path.join(folder, whole[0])
     const has = (file: string) => existsSync(path.join(folder, file))
     const weights = has(singleFile) || (has(indexFile) && weightFiles(folder).every(has))
@@ -104,6 +106,8 @@ function cachedSnapshot(storage: string, { revision, gguf }: ModelId): string | 
     return undefined
   }
 }
+
+const filesBelow = (folder: string) => readdirSync(folder, { recursive: true }).map((name) => String(name).replaceAll(path.sep, '/'))
 
 /** The commit of a revision and the files of it that an engine reads, the small ones first. */
 async function list({ name, revision, gguf }: ModelId, { endpoint }: HubAccess, request: RequestOptions) {
@@ -168,18 +172,19 @@ async function download(
   notify(`fetching ${name} (${formatBytes(total)}) into ${storage}`)
   try {
     await mkdir(path.join(storage, 'blobs'), { recursive: true })
-    await mkdir(snapshot, { recursive: true })
     let before = 0
     for (const { path: file, size, hash } of files) {
       const blob = path.join(storage, 'blobs', hash)
-      const url = `${endpoint}/${name}/resolve/${commit}/${encodeURIComponent(file)}`
+      const url = `${endpoint}/${name}/resolve/${commit}/${file.split('/').map(encodeURIComponent).join('/')}`
       if (!existsSync(blob)) await fillBlob(url, blob, size, (bytes) => bar.update(before + bytes), { ...request, notify })
       before += size
       bar.update(before)
       // At once in its place: another process may be reading the snapshot already.
-      const link = path.join(snapshot, `.${file}.${process.pid}-${randomBytes(4).toString('hex')}`)
-      await symlink(path.relative(snapshot, blob), link)
-      await rename(link, path.join(snapshot, file))
+      const { dir, base } = path.parse(path.join(snapshot, file))
+      const link = path.join(dir, `.${base}.${process.pid}-${randomBytes(4).toString('hex')}`)
+      await mkdir(dir, { recursive: true })
+      await symlink(path.relative(dir, blob), link)
+      await rename(link, path.join(dir, base))
     }
   } finally {
     bar.stop()

@@ -9,7 +9,7 @@ export interface ModelId {
   name: string
   /** Branch, tag or commit. */
   revision: string
-  /** A GGUF file of it, or its quantisation. */
+  /** A GGUF file of it, also with its folder, or its quantisation. */
   gguf?: string
 }
 
@@ -23,9 +23,9 @@ export function checkpointPlace(value: string, base: string): string {
   return modelId(value) === undefined || existsSync(folder) ? folder : value
 }
 
-/** Undefined for a path: more than one slash, `.`, `~` or `/` at its beginning, or a name that ends in `.gguf`. */
+/** Undefined for a path: more than one slash before a `:`, `.`, `~` or `/` at its beginning, or a name that ends in `.gguf`. */
 export function modelId(value: string): ModelId | undefined {
-  const [, name, gguf, revision = 'main'] = /^(\w[\w.-]*\/\w[\w.-]*)(?::(\w[\w.-]*))?(?:@(\w[\w./-]*))?$/.exec(value) ?? []
+  const [, name, gguf, revision = 'main'] = /^(\w[\w.-]*\/\w[\w.-]*)(?::(\w[\w.-]*(?:\/\w[\w.-]*)*))?(?:@(\w[\w./-]*))?$/.exec(value) ?? []
   if (name === undefined || /\.gguf$/i.test(name) || revision.split('/').includes('..')) return undefined
   return { name, revision, ...(gguf !== undefined && { gguf }) }
 }

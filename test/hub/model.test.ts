@@ -22,7 +22,8 @@ import { checkpointPlace, modelId } from '../../src/hub/place.ts'
 import { ModelPool } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import { openModel } from '../../src/trainer/model.ts'
-import { encode, tinyParts } from '../engine/gguf/tiny.ts'
+import { tensorsOf } from '../engine/checkpoint/tiny.ts'
+import { encode, shard, tinyParts } from '../engine/gguf/tiny.ts'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
 import { commitOf, cut, type FakeModels, filesOf, garble, refuse, startModels } from './fake-models.ts'
 
@@ -68,6 +69,8 @@ describe('what names a model of the hub', () => {
   it('is owner/name with or without a revision, where no such folder is there', () => {
     expect(modelId('Qwen/Qwen3-0.6B')).toEqual({ name: 'Qwen/Qwen3-0.6B', revision: 'main' })
     expect(modelId('a/b-GGUF:Q4_K_M@v1')).toEqual({ name: 'a/b-GGUF', revision: 'v1', gguf: 'Q4_K_M' })
+    expect(modelId('a/b:Q8_0/c-00001-of-00002.gguf')).toEqual({ name: 'a/b', revision: 'main', gguf: 'Q8_0/c-00001-of-00002.gguf' })
+    expect(modelId('a/b:../c.gguf')).toBeUndefined()
     expect(modelId('a/b:c.gguf')).toEqual({ name: 'a/b', revision: 'main', gguf: 'c.gguf' })
     expect(modelId('a/b@refs/pr/1')).toEqual({ name: 'a/b', revision: 'refs/pr/1' })
     for (const place of ['model', './a/b', '../b', '~/b', '/a/b', 'a/b/c', 'a/b@../../x', 'a/.b', 'a/b.gguf'])
@@ -230,6 +233,37 @@ describe('a model of the hub', () => {
     )
     rmSync(path.join(path.dirname(file), part(2)))
     await expect(get('Q8_0', { HF_HUB_OFFLINE: '1' })).rejects.toThrow(/not whole/)
+  })
+
+  it('in GGUF may lie in folders, each with the shards of a quantisation', async () => {
+    const shards = [0, 1].map((no) => encode(shard(tinyParts(), no)))
+    const name = (folder: string, stem: string, no: number) => `${folder}/${stem}-0000${no + 1}-of-00002.gguf`
+    const at = (folder: string, stem: string) => Object.fromEntries(shards.map((bytes, no) => [name(folder, stem, no), bytes]))
+    const odd = Object.fromEntries(['../a-Q2_K.gguf', '.cache/a-Q2_K.gguf', 'Q2_K\\a.gguf'].map((file) => [file, shards[0]]))
+    hub.models.set('acme/tiny@folders', { ...at('Q4_K_M', 'tiny-Q4_K_M'), ...at('tiny.Q8_0', 'model'), ...at('BF16', 'model'), ...odd })
+    const get = (gguf: string, env: NodeJS.ProcessEnv = {}) =>
+      fetchModel(
+        { name: 'acme/tiny', revision: 'folders', gguf },
+        { env: { HF_ENDPOINT: hub.endpoint, HF_HOME: home, ...env }, attempts: 1, notify: (line) => void said.push(line) },
+      )
+    said.length = 0
+    const file = await get('q4_k_m')
+    const snapshot = path.dirname(path.dirname(file))
+    expect(path.relative(snapshot, file)).toBe(path.normalize(name('Q4_K_M', 'tiny-Q4_K_M', 0)))
+    expect(readdirSync(snapshot)).toEqual(['Q4_K_M'])
+    const opened = await openCheckpoint(file)
+    expect(opened.weights.specs.length).toBeGreaterThan(2)
+    expect((await tensorsOf(opened)).size).toBe(opened.weights.specs.length)
+    expect(await get('Q4_K_M', { HF_HUB_OFFLINE: '1' })).toBe(file)
+    expect(path.basename(path.dirname(await get('Q8_0')))).toBe('tiny.Q8_0')
+    expect(path.basename(path.dirname(await get('bf16/model')))).toBe('BF16')
+    await expect(get('model')).rejects.toThrow(/has not one whole GGUF model that "model" names/)
+    await expect(get('Q2_K')).rejects.toThrow(/has not one whole GGUF model that "Q2_K" names\. Its GGUF files are Q4_K_M\/tiny/)
+    hub.faults.push(['revision', refuse(503, 'Busy')])
+    expect(await get('Q4_K_M')).toBe(file)
+    expect(said.at(-1)).toContain(`the one in the cache (${path.basename(snapshot)})`)
+    rmSync(path.join(snapshot, name('Q4_K_M', 'tiny-Q4_K_M', 1)))
+    await expect(get('Q4_K_M', { HF_HUB_OFFLINE: '1' })).rejects.toThrow(/not whole/)
   })
 
   it('in shards is fetched with its index', async () => {

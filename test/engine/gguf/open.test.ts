@@ -8,7 +8,7 @@ import { dequantize } from '../../../src/engine/gguf/dequantize.ts'
 import type { BlockType, GgufValue } from '../../../src/engine/gguf/types.ts'
 import type { ModelConfig } from '../../../src/engine/types.ts'
 import { temporaryFolder } from '../checkpoint/build.ts'
-import { encode, type Parts, tinyBlocks, tinyKeys, tinyLlama, tinyParts, tinyWeights, valueBytes } from './tiny.ts'
+import { encode, type Parts, shard, tinyBlocks, tinyKeys, tinyLlama, tinyParts, tinyWeights } from './tiny.ts'
 
 function write(parts: Parts, name = 'tiny.gguf'): string {
   const file = path.join(temporaryFolder(), name)
@@ -166,16 +166,6 @@ describe('a GGUF file', () => {
     expect(config.rope).toEqual({ theta: 10000, scaling: { type: 'linear', factor: 4 } })
   })
 })
-
-/** One half of the tensors. */
-function shard(parts: Parts, no: number): Parts {
-  const half = parts.tensors.length >> 1
-  const split: [string, Buffer][] = Object.entries({ 'split.no': no, 'split.count': 2, 'split.tensors.count': parts.tensors.length }).map(
-    ([key, value]) => [key, valueBytes(value)],
-  )
-  const tensors = no === 0 ? parts.tensors.slice(0, half) : parts.tensors.slice(half)
-  return { keys: no === 0 ? [...parts.keys, ...split] : split, tensors }
-}
 
 function shardsOf(parts: Parts): string[] {
   const folder = path.join(temporaryFolder(), 'shards')

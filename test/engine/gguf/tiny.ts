@@ -179,3 +179,13 @@ export function tinyBlocks(type: BlockType, config: ModelConfig = tinyLlama): Pa
   })
   return { keys, tensors: quantised }
 }
+
+/** The first or the second of two shards, with half of the tensors. */
+export function shard(parts: Parts, no: number): Parts {
+  const half = parts.tensors.length >> 1
+  const split: [string, Buffer][] = Object.entries({ 'split.no': no, 'split.count': 2, 'split.tensors.count': parts.tensors.length }).map(
+    ([key, value]) => [key, valueBytes(value)],
+  )
+  const tensors = no === 0 ? parts.tensors.slice(0, half) : parts.tensors.slice(half)
+  return { keys: no === 0 ? [...parts.keys, ...split] : split, tensors }
+}
