@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { SizeField, Sizes } from '../families/family.ts'
 import { families, familyNames, nearFamilies } from '../families/index.ts'
-import { Keys } from '../families/keys.ts'
+import { type KeyName, Keys } from '../families/keys.ts'
 import { ropeProblem } from '../families/rope.ts'
 import type { ModelConfig } from '../types.ts'
 import { isObject, type JsonObject } from './files.ts'
@@ -88,25 +88,26 @@ export function checkModelConfig(config: ModelConfig, where: string): void {
 /**
  * Reads a parsed `config.json`.
  * @param file its name in messages
+ * @param named what the file calls a key where it is no `config.json`
  * @throws CheckpointError naming file, key, expected and found
  */
-export function parseModelConfig(json: unknown, file: string): ModelConfig {
+export function parseModelConfig(json: unknown, file: string, named?: KeyName): ModelConfig {
   if (!isObject(json)) throw problem({ file }, 'a JSON object', show(json))
-  const type = new Keys(json, file)
-  const named = type.get('model_type')
-  const family = familyNames.find((name) => name === named)
+  const first = new Keys(json, file, named)
+  const type = first.get('model_type')
+  const family = familyNames.find((name) => name === type)
   if (family === undefined) {
-    const near = Object.entries(nearFamilies).find(([name]) => name === named)?.[1]
-    throw type.fail('model_type', familyNames.join(', '), near ?? 'Other families are not supported.')
+    const near = Object.entries(nearFamilies).find(([name]) => name === type)?.[1]
+    throw first.fail('model_type', familyNames.join(', '), near ?? 'Other families are not supported.')
   }
   const { architecture, defaults, read } = families[family]
-  const keys = new Keys({ ...defaults, ...json }, file)
+  const keys = new Keys({ ...defaults, ...json }, file, named)
 
   const size = (field: SizeField, fallback?: number) => {
     const { key } = sizes[field]
     const value = keys.number(key, fallback)
     const found = sizeProblem(field, value)
-    if (found) throw problem({ file, key }, found.expected, found.found)
+    if (found) throw problem(keys.place(key), found.expected, found.found)
     return value
   }
   const hiddenSize = size('hiddenSize')
@@ -125,7 +126,7 @@ export function parseModelConfig(json: unknown, file: string): ModelConfig {
     maxPositions: size('maxPositions'),
   }
   const found = commonProblem(common)
-  if (found) throw problem({ file, key: sizes[found.field as SizeField]?.key ?? 'rms_norm_eps' }, found.expected, found.found)
+  if (found) throw problem(keys.place(sizes[found.field as SizeField]?.key ?? 'rms_norm_eps'), found.expected, found.found)
   const classes = keys.get('architectures')
   if (classes !== undefined && !(Array.isArray(classes) && (classes.length === 0 || classes.includes(architecture))))
     throw keys.fail('architectures', `["${architecture}"]`, 'Only causal language models are supported.')

@@ -63,7 +63,7 @@ function readRopes(keys: Keys, sizes: Sizes): { rope: RopeConfig; local: RopeCon
   if (!each)
     return {
       rope: readRope(keys, sizes, 1e6),
-      local: checkedRope(keys, { theta: keys.number('rope_local_base_freq') }, 'rope_local_base_freq'),
+      local: checkedRope({ theta: keys.number('rope_local_base_freq') }, keys.place('rope_local_base_freq')),
     }
   const [whole, sliding] = [each.part('full_attention'), each.part('sliding_attention')]
   if (!whole && !sliding) throw keys.fail('rope_parameters', 'objects full_attention and sliding_attention')

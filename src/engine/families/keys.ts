@@ -1,16 +1,26 @@
 import { isObject, type JsonObject, own } from '../checkpoint/files.ts'
-import { problem, show } from '../checkpoint/problem.ts'
+import { type Place, problem, show } from '../checkpoint/problem.ts'
+
+/** What a file calls the value of a dotted key. */
+export type KeyName = (key: string) => string
 
 /** Typed look at the keys of one JSON object; null counts as absent. */
 export class Keys {
   readonly object: JsonObject
   readonly file: string
   readonly prefix: string
+  readonly #named: KeyName
 
-  constructor(object: JsonObject, file: string, prefix = '') {
+  constructor(object: JsonObject, file: string, named: KeyName = (key) => key, prefix = '') {
     this.object = object
     this.file = file
     this.prefix = prefix
+    this.#named = named
+  }
+
+  /** Where a key stands, for messages. */
+  place(key: string): Place {
+    return { file: this.file, key: this.#named(this.prefix + key) }
   }
 
   get(key: string): unknown {
@@ -24,7 +34,7 @@ export class Keys {
 
   /** The same where only a part of the value is wrong. */
   failOf(key: string, found: unknown, expected: string, next?: string): Error {
-    return problem({ file: this.file, key: this.prefix + key }, expected, show(found), next)
+    return problem(this.place(key), expected, show(found), next)
   }
 
   number(key: string, fallback?: number): number {
@@ -50,7 +60,7 @@ export class Keys {
     const value = this.get(key)
     if (value === undefined) return undefined
     if (!isObject(value)) throw this.fail(key, 'an object or null')
-    return new Keys(value, this.file, `${this.prefix}${key}.`)
+    return new Keys(value, this.file, this.#named, `${this.prefix}${key}.`)
   }
 
   /** A value that may be left out and must be this one where it is given. */

@@ -1,27 +1,39 @@
 import type { JsonObject } from '../checkpoint/files.ts'
-import { problem, show } from '../checkpoint/problem.ts'
+import { type Place, problem, show } from '../checkpoint/problem.ts'
 import type { RopeConfig, RopeScaling } from '../types.ts'
 import type { Sizes } from './family.ts'
 import type { Keys } from './keys.ts'
 
 /** RoPE in `config.json`: `rope_theta` and `rope_scaling` of transformers 4, `rope_parameters` of transformers 5. */
 
-type Problem = { field: keyof RopeConfig; expected: string; found: string }
+/** Numbers of a scaling and their names in `config.json`. */
+const scalingKeys = {
+  ...{ factor: 'factor', betaFast: 'beta_fast', betaSlow: 'beta_slow', attentionFactor: 'attention_factor', truncate: 'truncate' },
+  ...{ lowFreqFactor: 'low_freq_factor', highFreqFactor: 'high_freq_factor', originalMaxPositions: 'original_max_position_embeddings' },
+}
+
+type ScalingField = keyof typeof scalingKeys
+type Problem = { field: 'theta' | `scaling.${ScalingField}`; expected: string; found: string }
 
 /** What is wrong with the numbers of a rotation, and in which field. */
 export function ropeProblem({ theta, scaling }: RopeConfig): Problem | undefined {
   if (!(theta > 0 && theta <= 1e15)) return { field: 'theta', expected: 'a number above 0, at most 1e15', found: show(theta) }
   if (!scaling) return undefined
-  const { type: _, ...numbers } = scaling
-  const problem = (expected: string): Problem => ({ field: 'scaling', expected, found: show(numbers) })
-  if (!(Number.isFinite(scaling.factor) && scaling.factor >= 1)) return { ...problem('factor of at least 1'), found: show(scaling.factor) }
-  if (!Object.values(numbers).every((value) => typeof value === 'boolean' || (Number.isFinite(value) && value > 0)))
-    return problem('numbers above 0')
-  if (scaling.type === 'llama3' && scaling.highFreqFactor <= scaling.lowFreqFactor) return problem('low_freq_factor below high_freq_factor')
-  if (scaling.type === 'yarn' && (scaling.betaFast < scaling.betaSlow || theta <= 1))
-    return problem('beta_slow of at most beta_fast, and rope_theta above 1')
+  const { type, ...numbers } = scaling
+  const wrong = (name: ScalingField, expected: string): Problem => ({
+    ...{ field: `scaling.${name}`, expected },
+    found: show((numbers as Partial<Record<ScalingField, unknown>>)[name]),
+  })
+  if (!(Number.isFinite(scaling.factor) && scaling.factor >= 1)) return wrong('factor', 'a number of at least 1')
+  for (const [name, value] of Object.entries(numbers))
+    if (typeof value === 'number' && !(Number.isFinite(value) && value > 0)) return wrong(name as ScalingField, 'a number above 0')
+  if (scaling.type === 'llama3' && scaling.highFreqFactor <= scaling.lowFreqFactor)
+    return wrong('lowFreqFactor', `a number below high_freq_factor, ${scaling.highFreqFactor}`)
+  if (scaling.type === 'yarn' && scaling.betaFast < scaling.betaSlow)
+    return wrong('betaSlow', `a number of at most beta_fast, ${scaling.betaFast}`)
+  if (scaling.type === 'yarn' && theta <= 1) return { field: 'theta', expected: `a number above 1 for ${type}`, found: show(theta) }
   if ('originalMaxPositions' in scaling && !(Number.isInteger(scaling.originalMaxPositions) && scaling.originalMaxPositions <= 2 ** 25))
-    return problem('original_max_position_embeddings, a whole number of at most 2^25')
+    return wrong('originalMaxPositions', 'a whole number of at most 2^25')
   return undefined
 }
 
@@ -43,23 +55,26 @@ export function readRope(keys: Keys, { maxPositions }: Pick<Sizes, 'maxPositions
     // Beside the model's own positions it goes before the one among the parameters.
     ...(keys.get(original) !== undefined && { outside: keys.number(original) }),
   }
-  return checkedRope(keys, {
-    theta: given[0] ?? given[1] ?? theta,
-    ...(scaled && readScaling(scaled, scaled === current, places)),
-  })
+  const rope = { theta: given[0] ?? given[1] ?? theta, ...(scaled && readScaling(scaled, scaled === current, places)) }
+  return checkedRope(rope, (given[0] === undefined ? keys : current!).place('rope_theta'), scaled)
 }
 
 /** The same from one object of `rope_parameters`, where there is one for each kind of layer. */
 export function readRopeOf(keys: Keys, { maxPositions }: Pick<Sizes, 'maxPositions'>, theta: number): RopeConfig {
-  return checkedRope(keys, { theta: keys.number('rope_theta', theta), ...readScaling(keys, true, { maxPositions, layered: true }) })
+  const rope = { theta: keys.number('rope_theta', theta), ...readScaling(keys, true, { maxPositions, layered: true }) }
+  return checkedRope(rope, keys.place('rope_theta'), keys)
 }
 
-/** @throws CheckpointError where the numbers of a rotation that was read cannot be */
-export function checkedRope(keys: Keys, rope: RopeConfig, thetaKey = 'rope_theta'): RopeConfig {
+/**
+ * @param base where theta stands
+ * @param scaled what the scaling was read from
+ * @throws CheckpointError where the numbers of a rotation that was read cannot be
+ */
+export function checkedRope(rope: RopeConfig, base: Place, scaled?: Keys): RopeConfig {
   const wrong = ropeProblem(rope)
   if (!wrong) return rope
-  const key = wrong.field === 'theta' ? thetaKey : 'rope_scaling'
-  throw problem({ file: keys.file, key: keys.prefix + key }, wrong.expected, wrong.found)
+  const name = wrong.field === 'theta' ? undefined : (wrong.field.slice('scaling.'.length) as ScalingField)
+  throw problem(name ? scaled!.place(scalingKeys[name]) : base, wrong.expected, wrong.found)
 }
 
 /** What scaling needs to know of the rest of the file. */

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../checkpoint/files.ts'
 import { problem, show } from '../checkpoint/problem.ts'
 import { familyNames } from '../families/index.ts'
+import type { KeyName } from '../families/keys.ts'
 import type { GgufHeader, GgufTensor } from './header.ts'
 import type { GgufMetadata } from './metadata.ts'
 import { architectures, familyOf, ggufName } from './names.ts'
@@ -62,6 +63,31 @@ export function configJson({ metadata, tensors }: GgufHeader, ropeFactors?: Floa
     tie_word_embeddings: !tensors.has(name('lm_head.weight')),
     ...ropeKeys(keys, headDim, context, ropeFactors),
     ...(family === 'gemma3_text' ? gemmaKeys(keys, layers, hiddenSize, heads, headDim) : refuseWindow(keys, context)),
+  }
+}
+
+/** Keys `ARCHITECTURE.*` of what {@link configJson} says. Some keys of `config.json` follow from others, the last ones here. */
+const stored: Readonly<Record<string, string>> = {
+  ...{ hidden_size: 'embedding_length', num_hidden_layers: 'block_count', intermediate_size: 'feed_forward_length' },
+  ...{ num_attention_heads: 'attention.head_count', num_key_value_heads: 'attention.head_count_kv', head_dim: 'attention.key_length' },
+  ...{ max_position_embeddings: 'context_length', rms_norm_eps: 'attention.layer_norm_rms_epsilon' },
+  ...{ rope_theta: 'rope.freq_base', 'rope_scaling.rope_type': 'rope.scaling.type', 'rope_scaling.factor': 'rope.scaling.factor' },
+  ...{ 'rope_scaling.original_max_position_embeddings': 'rope.scaling.original_context_length' },
+  ...{ 'rope_scaling.beta_fast': 'rope.scaling.yarn_beta_fast', 'rope_scaling.beta_slow': 'rope.scaling.yarn_beta_slow' },
+  ...{ rope_local_base_freq: 'rope.freq_base_swa', sliding_window: 'attention.sliding_window' },
+  ...{ 'rope_scaling.attention_factor': 'rope.scaling.factor', query_pre_attn_scalar: 'attention.key_length' },
+  layer_types: 'attention.sliding_window_pattern',
+}
+
+/** What the file calls a key of {@link configJson}: a key of its metadata, or a tensor. */
+export function storedKey({ metadata, tensors }: GgufHeader): KeyName {
+  const architecture = metadata.string('general.architecture')!
+  const table = ggufName(familyOf(architecture)!, 'model.embed_tokens.weight')!
+  return (key) => {
+    if (key === 'model_type') return 'general.architecture'
+    if (key === 'vocab_size') return table
+    if (key.startsWith('rope_scaling') && tensors.has(ropeFactorsName)) return ropeFactorsName
+    return Object.hasOwn(stored, key) ? `${architecture}.${stored[key]}` : key
   }
 }
 

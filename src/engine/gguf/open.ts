@@ -3,7 +3,7 @@ import { parallelInfoFile, parseJsonObject } from '../checkpoint/files.ts'
 import type { Checkpoint } from '../checkpoint/folder.ts'
 import type { Identity } from '../checkpoint/identity.ts'
 import { parseParallelInfo } from '../checkpoint/parallel-info.ts'
-import { configJson, ropeFactorsName } from './config.ts'
+import { configJson, ropeFactorsName, storedKey } from './config.ts'
 import { readModel } from './files.ts'
 import { ggufTokenizer } from './tokenizer.ts'
 import { ggufWeights, readTensor } from './weights.ts'
@@ -19,7 +19,7 @@ export async function openGguf(place: string, files: readonly string[], identity
   const { metadata, tensors } = header
   const factors = tensors.get(ropeFactorsName)
   const json = configJson(header, factors && (await readTensor(factors)))
-  const config = parseModelConfig(json, metadata.file)
+  const config = parseModelConfig(json, metadata.file, storedKey(header))
   const { tokenizer, chatTemplate, endIds, bosId } = ggufTokenizer(metadata, config.vocabSize)
   // Only files that pr1-export wrote have it.
   const info = metadata.string(parallelInfoFile)

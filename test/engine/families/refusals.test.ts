@@ -117,7 +117,7 @@ it.each<[keyof typeof base, Record<string, unknown>, ...string[]]>([
   ['gemma3', { layer_types: ['full_attention'] }, 'layer_types', 'a list of 4 names'],
   ['gemma3', { rope_local_base_freq: -1 }, 'rope_local_base_freq', 'above 0', '-1'],
   ['gemma3', { rope_theta: 0 }, 'rope_theta', 'above 0', '0'],
-  ['gemma3', { rope_scaling: { rope_type: 'linear', factor: 0.5 } }, 'rope_scaling', 'factor of at least 1', '0.5'],
+  ['gemma3', { rope_scaling: { rope_type: 'linear', factor: 0.5 } }, 'rope_scaling.factor', 'at least 1', '0.5'],
   [
     'gemma3',
     { rope_scaling: { rope_type: 'su', factor: 2 } },

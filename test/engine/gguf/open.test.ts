@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { identityOf } from '../../../src/engine/checkpoint/identity.ts'
 import { type Family, familyNames } from '../../../src/engine/families/index.ts'
+import { configJson, storedKey } from '../../../src/engine/gguf/config.ts'
 import { dequantize } from '../../../src/engine/gguf/dequantize.ts'
+import { readModel } from '../../../src/engine/gguf/files.ts'
 import type { BlockType, GgufValue } from '../../../src/engine/gguf/types.ts'
 import type { ModelConfig } from '../../../src/engine/types.ts'
 import { temporaryFolder } from '../checkpoint/build.ts'
@@ -177,6 +179,9 @@ function shardsOf(parts: Parts): string[] {
   })
 }
 
+const scaled = (type: string, numbers: Record<string, number>) =>
+  Object.fromEntries(Object.entries({ type, ...numbers }).map(([key, value]) => [`llama.rope.scaling.${key}`, value]))
+
 describe('a GGUF file that asks for what is not computed is refused by name', () => {
   it.each<[string, Record<string, GgufValue | undefined>]>([
     ['general.architecture: expected llama, qwen2, qwen3, smollm3, gemma3, found "mamba"', { 'general.architecture': 'mamba' }],
@@ -187,6 +192,22 @@ describe('a GGUF file that asks for what is not computed is refused by name', ()
     ['llama.rope.dimension_count: expected 8, the whole head', { 'llama.rope.dimension_count': 4 }],
     ['llama.rope.scaling.type: expected none, linear or yarn, found "longrope"', { 'llama.rope.scaling.type': 'longrope' }],
     ['llama.attention.scale', { 'llama.attention.scale': 0.5 }],
+    ['llama.block_count: expected an integer from 1 to 1024, found 2000', { 'llama.block_count': 2000 }],
+    ['llama.embedding_length: expected an integer from 1 to 131072', { 'llama.embedding_length': 2 ** 20 }],
+    ['llama.context_length: expected an integer from 1 to', { 'llama.context_length': 2 ** 26 }],
+    ['llama.attention.head_count_kv: expected a divisor of the 4 attention heads, found 3', { 'llama.attention.head_count_kv': 3 }],
+    [
+      'llama.attention.key_length: expected an even number',
+      { 'llama.attention.key_length': 7, 'llama.attention.value_length': 7, 'llama.rope.dimension_count': 7 },
+    ],
+    ['llama.attention.layer_norm_rms_epsilon: expected a number between 0 and 1', { 'llama.attention.layer_norm_rms_epsilon': 2 }],
+    ['llama.rope.freq_base: expected a number above 0', { 'llama.rope.freq_base': -0.5 }],
+    ['llama.rope.scaling.factor: expected a number of at least 1, found 0.5', scaled('linear', { factor: 0.5 })],
+    ['llama.rope.scaling.yarn_beta_slow: expected a number of at most', scaled('yarn', { factor: 2, yarn_beta_slow: 99 })],
+    [
+      'llama.rope.scaling.original_context_length: expected a whole number of at most 2^25',
+      scaled('yarn', { factor: 2, original_context_length: 2 ** 26 }),
+    ],
     ['llama.block_count: expected a whole number, 1 or more, found nothing', { 'llama.block_count': undefined }],
     ['tokenizer.ggml.model: expected gpt2', { 'tokenizer.ggml.model': 'rwkv' }],
   ])('%s', async (message, change) => {
@@ -214,3 +235,21 @@ describe('a GGUF file that asks for what is not computed is refused by name', ()
     await expect(openCheckpoint(write({ ...tinyParts(), tensors: [] }))).rejects.toThrow(/It holds a vocabulary only/)
   })
 })
+
+describe('storedKey', () => {
+  it.each<[Family, Record<string, GgufValue>]>([
+    ['llama', scaled('yarn', { factor: 2, original_context_length: 32, yarn_beta_fast: 32, yarn_beta_slow: 1 })],
+    ['gemma3_text', { 'gemma3.attention.sliding_window': 16, 'gemma3.rope.freq_base_swa': 10000 }],
+  ])('names every key of the config.json of %s as the file does', (family, change) => {
+    const header = readModel([write(tinyParts({ ...tinyLlama, family, maxPositions: 64 }, change))])
+    const named = storedKey(header)
+    const dotted = (json: object, prefix = ''): string[] =>
+      Object.entries(json).flatMap(([key, value]) => (value?.constructor === Object ? dotted(value, `${prefix}${key}.`) : [prefix + key]))
+    const keys = dotted(configJson(header)).filter((key) => key !== 'tie_word_embeddings')
+    expect(keys.length).toBeGreaterThan(12)
+    for (const key of keys) expect([...header.metadata.keys(), ...header.tensors.keys(), absent], key).toContain(named(key))
+  })
+})
+
+/** The pattern of gemma3's layers is built into llama.cpp. */
+const absent = 'gemma3.attention.sliding_window_pattern'
