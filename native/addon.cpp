@@ -21,7 +21,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "NativeEngine",
                        {InstanceAccessor<&EngineWrap::isa>("isa"), InstanceAccessor<&EngineWrap::threads>("threads"),
-                        InstanceAccessor<&EngineWrap::gpu>("gpu"), InstanceMethod<&EngineWrap::memory>("memory"),
+                        InstanceAccessor<&EngineWrap::gpu>("gpu"), InstanceMethod<&EngineWrap::memory>("memory"), InstanceAccessor<&EngineWrap::loads_files>("loadsFiles"),
                         InstanceMethod<&EngineWrap::create_model>("createModel"),
                         InstanceMethod<&EngineWrap::dispose>("dispose")});
   }
@@ -72,6 +72,10 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value threads(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), queue_->core().threads());
   }
+  /// Whether its models can read their weights from files, and need no float32 copy of them to decode.
+  Napi::Value loads_files(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), queue_->core().ops().fills_panels());
+  }
   /// What the GPU is; undefined on the CPU.
   Napi::Value gpu(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
@@ -108,7 +112,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   std::shared_ptr<JobQueue> queue_;
 };
 
-/// (spec: ModelSpec of src/engine/spec.ts, {cacheTokens, recompute, types: {parameter: type of its blocks}}) → Promise<NativeModel>
+/// (spec: ModelSpec of src/engine/spec.ts, {cacheTokens, recompute, trains, types: {parameter: type of its blocks}}) → Promise<NativeModel>
 Napi::Value EngineWrap::create_model(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (queue_->closed()) fail(env, "The engine was disposed.", "PR1_DISPOSED");
@@ -117,11 +121,11 @@ Napi::Value EngineWrap::create_model(const Napi::CallbackInfo& info) {
   const ModelSpec spec = read_spec(info[0].As<Napi::Object>(), o.Get("types"));
   guard(env, !spec.embedding.blocks || queue_->core().ops().takes_blocks(), "weights in blocks on this device");
   const int cache_tokens = integer(o, "cacheTokens", 0, 1 << 28) / kPage * kPage;
-  const bool recompute = flag(o, "recompute");
+  const bool recompute = flag(o, "recompute"), trains = flag(o, "trains");
   auto queue = queue_;
   Constructors* constructors = env.GetInstanceData<Constructors>();
   return queue_->run(env, [=]() -> JobQueue::Result {
-    auto model = std::make_shared<Model>(spec, queue->core().ops(), cache_tokens, recompute);
+    auto model = std::make_shared<Model>(spec, queue->core().ops(), cache_tokens, recompute, trains);
     queue->core().track(model);
     return [=](Napi::Env env) -> Napi::Value {
       ModelWrap::Parts parts{queue, model, cache_tokens};

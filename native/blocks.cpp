@@ -22,6 +22,55 @@ static bool finite(const uint8_t* p, BlockType type) {
   return (bits & exponent) != exponent;
 }
 
+/// float16 → float32: its bits are those of the number times 2^−112.
+static float float16_value(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16, size = static_cast<uint32_t>(half & 0x7fffu) << 13;
+  const uint32_t scale = 0x77800000u;  // 2^112
+  float x, factor;
+  std::memcpy(&x, &size, 4);
+  std::memcpy(&factor, &scale, 4);
+  x *= factor;
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  if (size >= 0x7c00u << 13) bits = size | 0x7f800000u;
+  bits |= sign;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+void widen(float* to, const uint8_t* from, BlockType type, size_t n) {
+  if (type == BlockType::f32) {
+    std::memcpy(to, from, n * sizeof(float));
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    uint16_t half;
+    std::memcpy(&half, from + 2 * i, 2);
+    if (type == BlockType::f16) {
+      to[i] = float16_value(half);
+    } else {
+      const uint32_t bits = static_cast<uint32_t>(half) << 16;
+      std::memcpy(to + i, &bits, 4);
+    }
+  }
+}
+
+template <class Bits>
+static bool none_full(const uint8_t* numbers, size_t n, Bits exponent) {
+  unsigned full = 0;
+  for (size_t i = 0; i < n; i++) {
+    Bits bits;
+    std::memcpy(&bits, numbers + i * sizeof(Bits), sizeof(Bits));
+    full |= (bits & exponent) == exponent;
+  }
+  return full == 0;
+}
+
+bool all_finite(const uint8_t* numbers, BlockType type, size_t n) {
+  if (type == BlockType::f32) return none_full<uint32_t>(numbers, n, 0x7f800000u);
+  return none_full<uint16_t>(numbers, n, type == BlockType::bf16 ? 0x7f80u : 0x7c00u);
+}
+
 bool interleave(const Blocks& to, const uint8_t* rows) {
   const BlockFormat& f = format_of(to.type);
   const size_t row_bytes = to.row_bytes(), blocks = row_bytes / f.bytes;

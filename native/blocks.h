@@ -28,6 +28,13 @@ struct Blocks {
   size_t bytes() const { return panel_bytes() * ((static_cast<size_t>(out) + 15) / 16); }
 };
 
+/// Whether a number is a block of its own.
+inline bool plain(BlockType type) { return type <= BlockType::bf16; }
+/// n plain numbers → float32, exactly.
+void widen(float* to, const uint8_t* from, BlockType type, size_t n);
+/// Whether n plain numbers are all finite.
+bool all_finite(const uint8_t* numbers, BlockType type, size_t n);
+
 /// Fills the panels from rows of blocks, as a file has them. False where a scale is not finite; then the panels are part new.
 bool interleave(const Blocks& to, const uint8_t* rows);
 

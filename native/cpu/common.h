@@ -30,6 +30,10 @@ namespace pr1 {
 /// 64-byte aligned, uninitialised; throws std::bad_alloc.
 float* aligned_floats(size_t n);
 
+/// The same, zeros: pages that nothing was written to take no memory. Given back by release_floats.
+float* zeroed_floats(size_t n);
+void release_floats(float* p);
+
 /// Ids 0 … n−1 by descending weight, the lower id first at a tie.
 void sort_by_weight(int* order, const float* weights, int n);
 

@@ -2,6 +2,10 @@
 #include <cpuid.h>
 #endif
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -21,6 +25,31 @@ float* aligned_floats(size_t n) {
   void* p = nullptr;
   if (n > SIZE_MAX / sizeof(float) / 2 || posix_memalign(&p, 64, n * sizeof(float) + slack) != 0) throw std::bad_alloc();
   return static_cast<float*>(p);
+}
+
+float* zeroed_floats(size_t n) {
+  // The system hands out zeroed pages when they are first touched, and calloc knows when it has such.
+  const size_t align = 64;
+  if (n > SIZE_MAX / sizeof(float) / 2) throw std::bad_alloc();
+  void* base = std::calloc(n * sizeof(float) + 2 * align, 1);
+  if (!base) throw std::bad_alloc();
+  char* p = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(base) + 2 * align - 1) / align * align);
+  std::memcpy(p - sizeof base, &base, sizeof base);
+#if defined(__linux__)
+  // Large pages: fewer faults while it fills, fewer misses of the address cache while it is read.
+  constexpr uintptr_t kLarge = 1 << 21;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(p) + kLarge - 1) / kLarge * kLarge;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(p) + n * sizeof(float)) / kLarge * kLarge;
+  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+  return reinterpret_cast<float*>(p);
+}
+
+void release_floats(float* p) {
+  if (!p) return;
+  void* base;
+  std::memcpy(&base, reinterpret_cast<char*>(p) - sizeof base, sizeof base);
+  std::free(base);
 }
 
 void sort_by_weight(int* order, const float* weights, int n) {

@@ -4,6 +4,7 @@
 #include "simd.h"
 #include "gemm.h"
 #include "tiles.h"
+#include "rows.h"
 #include "memory.h"
 #include "blocks.h"
 #include "norm.h"
@@ -20,12 +21,8 @@ class CpuOps final : public Ops {
   const char* isa() const override { return isa_; }
   int row_block() const override { return 256; }
 
-  float* allocate(size_t floats) override {
-    float* p = aligned_floats(floats);
-    std::memset(p, 0, floats * sizeof(float));
-    return p;
-  }
-  void release(float* p) override { std::free(p); }
+  float* allocate(size_t floats) override { return zeroed_floats(floats); }
+  void release(float* p) override { release_floats(p); }
   void zero(float* p, size_t floats) override { std::memset(p, 0, floats * sizeof(float)); }
 
   size_t forward_floats(int out, int in) const override {
@@ -60,6 +57,32 @@ class CpuOps final : public Ops {
       } else {
         pack_rows(m.forward, m.weight, m.out, m.in, p);
       }
+    });
+  }
+
+  bool fills_panels() const override { return true; }
+  int threads() const override { return pool_.threads(); }
+  void run_tasks(int tasks, void (*body)(void*, int, int), void* context) override { pool_.run(tasks, body, context); }
+  bool panels_hold(BlockType type) const override { return precision_ == Precision::f32 || type == BlockType::bf16; }
+
+  void fill_panels(const Matrix& m, int first, int n, const uint8_t* rows, BlockType type) override {
+    if (precision_ == Precision::bf16) {
+      pack_numbers(reinterpret_cast<uint32_t*>(m.forward), m.in, steps(m.in), first, n, rows, type);
+    } else {
+      pack_numbers(m.forward, m.in, m.in, first, n, rows, type);
+    }
+  }
+
+  void panel_rows(float* out, const Matrix& m, int first, const int* ids, float scale, int n) override {
+    rows(n, m.in * 16, [&](int t) {
+      const size_t row = static_cast<size_t>(first) + ids[t], panel = row / 16 * 16 * static_cast<size_t>(steps(m.in)) + row % 16;
+      float* to = out + static_cast<size_t>(t) * m.in;
+      if (precision_ == Precision::bf16) {
+        unpack_numbers(to, reinterpret_cast<const uint32_t*>(m.forward) + panel, m.in);
+      } else {
+        unpack_numbers(to, m.forward + panel, m.in);
+      }
+      for (int c = 0; scale != 1.0f && c < m.in; c++) to[c] *= scale;
     });
   }
 

@@ -6,14 +6,30 @@
 namespace pr1 {
 
 Embedding::Embedding(Parameters& parameters, Ops& ops, const ModelSpec& model)
-    : parameters_(parameters), ops_(ops), parameter_(parameters.add(model.embedding)), hidden_(model.hidden),
+    : parameters_(parameters), ops_(ops), parameter_(parameters.add(model.embedding)), vocab_(model.vocab), hidden_(model.hidden),
       scale_(model.embedding_scale) {
   parameters.align();
 }
 
+Embedding::~Embedding() { ops_.release(panels_); }
+
+void Embedding::allocate() {
+  if (!parameters_.list()[parameter_].panels || parameters_.look_up(parameter_)) return;
+  panels_ = ops_.allocate(ops_.forward_floats(vocab_, hidden_));
+  Matrix matrix;
+  matrix.out = vocab_;
+  matrix.in = hidden_;
+  matrix.forward = panels_;
+  parameters_.hold(parameter_, matrix, 0);
+}
+
+double Embedding::packed_floats() const { return panels_ ? static_cast<double>(ops_.forward_floats(vocab_, hidden_)) : 0; }
+
 void Embedding::forward(float* x, const int* ids, int T) const {
   if (const auto& blocks = parameters_.list()[parameter_].blocks) {
     ops_.blocks_rows(x, *blocks, ids, scale_, T);
+  } else if (parameters_.list()[parameter_].panels) {
+    parameters_.rows(x, parameter_, ids, scale_, T);
   } else {
     ops_.embedding_forward(x, parameters_.weights(parameter_), ids, scale_, T, hidden_);
   }

@@ -12,7 +12,13 @@ namespace pr1 {
 class Embedding {
  public:
   Embedding(Parameters& parameters, Ops& ops, const ModelSpec& model);
+  ~Embedding();
+  Embedding(const Embedding&) = delete;
   size_t parameter() const { return parameter_; }
+  /// After every Linear::allocate: panels of its own, where it has no array and no head shares its panels.
+  void allocate();
+  /// Floats of those.
+  double packed_floats() const;
   /// x (T, hidden)
   void forward(float* x, const int* ids, int T) const;
   void backward(const float* dx, const int* ids, int T) const;
@@ -21,8 +27,9 @@ class Embedding {
   Parameters& parameters_;
   Ops& ops_;
   size_t parameter_;
-  int hidden_;
+  int vocab_, hidden_;
   float scale_;
+  float* panels_ = nullptr;  // its own
 };
 
 class Head {

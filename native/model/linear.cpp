@@ -37,8 +37,16 @@ void Linear::allocate() {
     if (const auto& blocks = parameters_->list()[weight].blocks) blocks_.push_back(*blocks);
   }
   if (!blocks_.empty()) return;
-  matrix_.weight = parameters_->weights(weights_[0]);
   matrix_.forward = ops_->allocate(ops_->forward_floats(matrix_.out, matrix_.in));
+  if (!parameters_->list()[weights_[0]].panels) {
+    matrix_.weight = parameters_->weights(weights_[0]);
+    return;
+  }
+  int first = 0;
+  for (size_t weight : weights_) {
+    parameters_->hold(weight, matrix_, first);
+    first += parameters_->list()[weight].rows();
+  }
 }
 
 void Linear::allocate_training() {

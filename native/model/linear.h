@@ -21,13 +21,13 @@ class Linear {
   int out() const { return matrix_.out; }
   int in() const { return matrix_.in; }
 
-  /// After Parameters::allocate: the copy that products read.
+  /// After Parameters::allocate: the copy that products read, or the panels that are all there is.
   void allocate();
   /// After Parameters::allocate_training: gradients, and the copy that gradients of inputs read.
   void allocate_training();
-  /// Fills the copies from the weights; after every change of those.
+  /// Fills the copies from the weights, where they are not all there is; after every change of those.
   void pack() {
-    if (matrix_.forward) ops_->pack(matrix_);
+    if (matrix_.weight) ops_->pack(matrix_);
   }
   /// Floats of the copies.
   double packed_floats(bool training) const;

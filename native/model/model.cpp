@@ -30,8 +30,9 @@ static std::vector<Layer> make_layers(const ModelSpec& spec, Parameters& paramet
   return layers;
 }
 
-Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute)
-    : spec_(spec), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute), parameters_(ops),
+Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains)
+    : spec_(spec), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute), trains_(trains && !spec.embedding.blocks),
+      parameters_(ops, trains || !ops.fills_panels()),
       ropes_(make_ropes(spec_, ops)), embedding_(parameters_, ops, spec_), layers_(make_layers(spec_, parameters_, ops, ropes_)),
       head_(parameters_, ops, spec_, embedding_), work_(ops), xs_(ops), saved_(ops), dx_(ops), again_(ops),
       visible_(windows_of(spec_)) {
@@ -40,6 +41,7 @@ Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute)
   linears_.push_back(&head_.linear());
   parameters_.allocate();
   for (Linear* linear : linears_) linear->allocate();
+  embedding_.allocate();
 }
 
 Model::~Model() {
@@ -61,6 +63,14 @@ bool Model::write_blocks(size_t parameter, const uint8_t* rows) {
   return parameters_.write_blocks(parameter, rows);
 }
 
+int Model::load(const std::vector<StoredTensor>& tensors) {
+  packed_ = false;
+  kept_ = false;
+  const int fault = load_tensors(parameters_, ops_, tensors, [this] { return !cancelled.load(std::memory_order_relaxed); });
+  check_cancelled();
+  return fault;
+}
+
 /// The sum is made here, on every device: the same bits, and nothing that a copy to the device would not cost anyway.
 void Model::add_gradient(size_t parameter, const float* values) {
   std::vector<float> sum(parameters()[parameter].count);
@@ -77,7 +87,7 @@ void Model::pack() {
 
 void Model::prepare_training() {
   if (training_ready_) return;
-  if (!trains()) throw std::runtime_error("A model with weights in blocks does not train.");
+  if (!trains()) throw std::runtime_error("A model that was loaded to decode and score does not train.");
   parameters_.allocate_training();
   for (Linear* linear : linears_) linear->allocate_training();
   packed_ = false;
@@ -262,11 +272,11 @@ StepResult Model::step(const Step& step) {
 MemoryPlan Model::plan(double tokens) const {
   const Heads& h = spec_.heads;
   const double C = spec_.hidden, F = spec_.intermediate, V = spec_.vocab, depth = static_cast<double>(layers_.size());
-  double packed = 0;
+  double packed = embedding_.packed_floats();
   for (const Linear* linear : linears_) packed += linear->packed_floats(tokens > 0);
   const double all = static_cast<double>(parameters_.floats());
   MemoryPlan plan{};
-  plan.weights = 4.0 * (all + packed) + parameters_.block_bytes();
+  plan.weights = 4.0 * (all + packed) + parameters_.held_bytes();
   plan.cache = 8.0 * depth * static_cast<double>(cache_tokens_) * static_cast<double>(ops_.cache_row_floats(h));
   if (tokens > 0) {
     plan.gradients = 4.0 * all;

@@ -7,12 +7,14 @@
 
 #include "head.h"
 #include "layer.h"
+#include "load.h"
 
 namespace pr1 {
 
 class Model {
  public:
-  Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute);
+  /// trains: float32 masters are kept, where matrices are not in blocks; else panels only, on devices that fill panels.
+  Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains);
   ~Model();
 
   const ModelSpec& spec() const { return spec_; }
@@ -25,8 +27,10 @@ class Model {
   void write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
   /// Rows of the blocks that the parameter is held in, as a file has them; false where a scale is not finite.
   bool write_blocks(size_t parameter, const uint8_t* rows);
-  /// Weights in blocks decode and score.
-  bool trains() const { return !spec_.embedding.blocks; }
+  /// Fills parameters from files, see load.h; on devices that fill panels.
+  int load(const std::vector<StoredTensor>& tensors);
+  /// Without masters it decodes and scores.
+  bool trains() const { return trains_; }
   /// Adds to the whole gradient of a parameter.
   void add_gradient(size_t parameter, const float* values);
 
@@ -53,7 +57,7 @@ class Model {
   ModelSpec spec_;
   Ops& ops_;
   int cache_tokens_;
-  bool recompute_;
+  bool recompute_, trains_;
   Parameters parameters_;
   std::vector<std::unique_ptr<RopeTable>> ropes_;
   Embedding embedding_;

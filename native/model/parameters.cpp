@@ -1,5 +1,6 @@
 #include "parameters.h"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -9,24 +10,30 @@ Parameters::~Parameters() {
   for (float* p : {weights_, gradients_, moment1_, moment2_}) ops_.release(p);
   for (const Parameter& p : list_) {
     if (p.blocks) ops_.release(reinterpret_cast<float*>(p.blocks->panels));
+    if (p.panels) ops_.release(p.panels->table);
   }
 }
 
 size_t Parameters::add(const ParameterSpec& spec) {
   size_t count = 1;
   for (int n : spec.shape) count *= static_cast<size_t>(n);
-  list_.push_back({spec.name, spec.shape, floats_, count, {}});
+  list_.push_back({spec.name, spec.shape, floats_, count, {}, {}});
   if (spec.blocks) {
     list_.back().blocks = Blocks{*spec.blocks, spec.shape[0], spec.shape[1], nullptr};
+  } else if (!masters_ && spec.shape.size() == 2) {
+    list_.back().panels.emplace();
   } else {
     floats_ += count;
   }
   return list_.size() - 1;
 }
 
-double Parameters::block_bytes() const {
+double Parameters::held_bytes() const {
   double bytes = 0;
-  for (const Parameter& p : list_) bytes += p.blocks ? static_cast<double>(p.blocks->bytes()) : 0;
+  for (const Parameter& p : list_) {
+    if (p.blocks) bytes += static_cast<double>(p.blocks->bytes());
+    if (p.panels && p.panels->table) bytes += 4.0 * static_cast<double>(p.count);
+  }
   return bytes;
 }
 
@@ -54,12 +61,81 @@ float* Parameters::array(Values kind) const {
   }
 }
 
+void Parameters::hold(size_t parameter, const Matrix& matrix, int first) {
+  Panels& panels = *list_[parameter].panels;
+  panels.matrix = matrix;
+  panels.first = first;
+}
+
+bool Parameters::look_up(size_t parameter) {
+  Panels& panels = *list_[parameter].panels;
+  panels.looked_up = true;
+  return panels.matrix.forward != nullptr;
+}
+
+void Parameters::rows(float* out, size_t parameter, const int* ids, float scale, int n) const {
+  const Panels& panels = *list_[parameter].panels;
+  if (panels.table) {
+    ops_.embedding_forward(out, panels.table, ids, scale, n, panels.matrix.in);
+  } else {
+    ops_.panel_rows(out, panels.matrix, panels.first, ids, scale, n);
+  }
+}
+
+void Parameters::expect(size_t parameter, BlockType type) {
+  Parameter& p = list_[parameter];
+  if (p.panels && p.panels->looked_up && !p.panels->table && !ops_.panels_hold(type)) p.panels->table = ops_.allocate(p.count);
+}
+
+void Parameters::put(size_t parameter, int first, int n, const uint8_t* rows, BlockType type) {
+  const Parameter& p = list_[parameter];
+  const size_t at = p.width() * static_cast<size_t>(first), count = p.width() * static_cast<size_t>(n);
+  if (!p.panels) {
+    widen(weights_ + p.offset + at, rows, type, count);
+    return;
+  }
+  ops_.fill_panels(p.panels->matrix, p.panels->first + first, n, rows, type);
+  if (p.panels->table) widen(p.panels->table + at, rows, type, count);
+}
+
+/// Where panels round a number, a matrix that is looked up gets a table.
+void Parameters::write_panels(size_t parameter, const float* from) {
+  constexpr int kChunk = 64;
+  const Parameter& p = list_[parameter];
+  const size_t width = p.width();
+  auto write = [&] {
+    for (int r = 0; r < p.rows(); r += kChunk) {
+      const int n = std::min(kChunk, p.rows() - r);
+      put(parameter, r, n, reinterpret_cast<const uint8_t*>(from + static_cast<size_t>(r) * width), BlockType::f32);
+    }
+  };
+  write();
+  if (!p.panels->looked_up || p.panels->table) return;
+  std::vector<float> back(kChunk * width);
+  std::vector<int> ids(kChunk);
+  for (int r = 0; r < p.rows(); r += kChunk) {
+    const int n = std::min(kChunk, p.rows() - r);
+    std::iota(ids.begin(), ids.end(), r);
+    rows(back.data(), parameter, ids.data(), 1.0f, n);
+    if (std::memcmp(back.data(), from + static_cast<size_t>(r) * width, static_cast<size_t>(n) * width * sizeof(float)) == 0) continue;
+    expect(parameter, BlockType::f32);
+    write();
+    return;
+  }
+}
+
 void Parameters::read(size_t parameter, Values kind, float* to, size_t offset, size_t count) const {
   const Parameter& p = list_[parameter];
   if (p.blocks && kind == Values::weight) {
     std::vector<int> rows(static_cast<size_t>(p.blocks->out));
     std::iota(rows.begin(), rows.end(), 0);
     ops_.blocks_rows(to, *p.blocks, rows.data(), 1.0f, p.blocks->out);
+    return;
+  }
+  if (p.panels && kind == Values::weight) {
+    std::vector<int> all(static_cast<size_t>(p.rows()));
+    std::iota(all.begin(), all.end(), 0);
+    rows(to, parameter, all.data(), 1.0f, p.rows());
     return;
   }
   const float* from = array(kind);
@@ -76,6 +152,10 @@ void Parameters::write(size_t parameter, Values kind, const float* from, size_t 
     std::vector<uint8_t> rows(p.blocks->row_bytes() * static_cast<size_t>(p.blocks->out));
     quantize(rows.data(), from, p.blocks->type, count);
     interleave(*p.blocks, rows.data());
+    return;
+  }
+  if (p.panels) {
+    write_panels(parameter, from);
     return;
   }
   ops_.upload(array(kind) + p.offset + offset, from, count);

@@ -1,4 +1,5 @@
-// Every parameter of a model: in flat arrays of weights, and to train gradients and the two moments of AdamW; or in blocks.
+// Every parameter of a model: in flat arrays of weights, and to train gradients and the two moments of AdamW. Matrices of a model
+// that does not train are in blocks, or in the panels that the products read.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,11 +8,23 @@
 
 namespace pr1 {
 
+/// A matrix that is held in panels only: rows of `matrix` from `first` on.
+struct Panels {
+  Matrix matrix;
+  int first = 0;
+  bool looked_up = false;  // by row, in float32
+  float* table = nullptr;  // its float32 numbers, where it is looked up and panels would round them
+};
+
 struct Parameter {
   std::string name;
   std::vector<int> shape;
-  size_t offset, count;  // in the flat arrays; what is held in blocks is not there
+  size_t offset, count;  // in the flat arrays, where it is in them
   std::optional<Blocks> blocks;
+  std::optional<Panels> panels;
+  /// A vector counts as rows of one number.
+  int rows() const { return shape[0]; }
+  size_t width() const { return count / static_cast<size_t>(shape[0]); }
 };
 
 enum class Values { weight, gradient, moment1, moment2 };
@@ -19,7 +32,8 @@ enum class Values { weight, gradient, moment1, moment2 };
 /// First all parameters are added, in an order that fixes the order of sums over all of them; then `allocate`.
 class Parameters {
  public:
-  explicit Parameters(Ops& ops) : ops_(ops) {}
+  /// masters: matrices that are not in blocks are in the flat arrays; else in panels.
+  Parameters(Ops& ops, bool masters) : ops_(ops), masters_(masters) {}
   ~Parameters();
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
@@ -35,13 +49,26 @@ class Parameters {
   const std::vector<Parameter>& list() const { return list_; }
   /// Floats of one flat array, gaps counted.
   size_t floats() const { return floats_; }
-  double block_bytes() const;
+  /// Bytes of blocks, and of tables beside panels.
+  double held_bytes() const;
   /// From this parameter on.
   float* weights(size_t parameter = 0) const { return weights_ + list_[parameter].offset; }
   /// Null before allocate_training, as are the moments.
   float* gradients(size_t parameter = 0) const { return gradients_ ? gradients_ + list_[parameter].offset : nullptr; }
   float* moment1() const { return moment1_; }
   float* moment2() const { return moment2_; }
+
+  /// Where the panels of a matrix are: those of a product, whose rows it is from `first` on.
+  void hold(size_t parameter, const Matrix& matrix, int first);
+  /// Its rows are looked up, as they were written. False: it has no panels yet.
+  bool look_up(size_t parameter);
+  /// out (n, width) = scale * rows `ids` of what `look_up` named.
+  void rows(float* out, size_t parameter, const int* ids, float scale, int n) const;
+  /// Before rows of numbers of this type are put into a parameter.
+  void expect(size_t parameter, BlockType type);
+  /// Rows first … first + n − 1 of a parameter that is not in blocks, from f32, f16 or bf16 numbers in the host's memory, into it
+  /// too. Several threads may do so for rows that differ.
+  void put(size_t parameter, int first, int n, const uint8_t* rows, BlockType type);
 
   /// Copies; reading what was never allocated gives zeros.
   void read(size_t parameter, Values kind, float* to, size_t offset, size_t count) const;
@@ -52,8 +79,10 @@ class Parameters {
 
  private:
   float* array(Values kind) const;
+  void write_panels(size_t parameter, const float* from);
 
   Ops& ops_;
+  bool masters_;
   std::vector<Parameter> list_;
   size_t floats_ = 0;
   float *weights_ = nullptr, *gradients_ = nullptr, *moment1_ = nullptr, *moment2_ = nullptr;

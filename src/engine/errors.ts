@@ -33,11 +33,17 @@ export class OutOfMemoryError extends ParallelR1Error {
   override name = 'OutOfMemoryError'
 }
 
-/** What a model with weights in blocks answers to everything that trains. */
+/** What a model without float32 weights answers to everything that trains. */
 export class NoTrainingError extends UnavailableError {
   constructor(
     message = 'A model with weights in blocks (precision: int8 or int4, or a GGUF file) decodes and scores, it does not train. Use precision: bf16 or f32 to train.',
   ) {
     super(message)
+  }
+
+  static loadedToDecode(): NoTrainingError {
+    return new NoTrainingError(
+      'This model was loaded to decode and score. Its weights are held only as products read them, and it does not train. Load it with train: true.',
+    )
   }
 }

@@ -10,7 +10,7 @@ import {
   checkWeights,
   type FullUpdate,
 } from './checks.ts'
-import { ConfigError, type NonFiniteError, NoTrainingError } from './errors.ts'
+import { ConfigError, type NonFiniteError, type NoTrainingError } from './errors.ts'
 import { type Fault, type FaultPlace, nonFinite } from './non-finite.ts'
 import { cachePage, SequenceTable } from './sequences.ts'
 import { elementCount, type ModelSpec, type ParameterSpec, parameterCount, parametersOf } from './spec.ts'
@@ -59,8 +59,8 @@ export interface ModelOptions {
   /** The folder it was loaded from, for messages. */
   checkpoint: string
   cacheTokens: number
-  /** False where weights are held in blocks; `forward` then scores only. */
-  trains: boolean
+  /** What it answers to everything that trains; `forward` then scores only. Absent: it trains. */
+  noTraining?: NoTrainingError
   onDispose: () => void
 }
 
@@ -77,7 +77,7 @@ export abstract class CheckedModel implements Model {
   private readonly spec: ModelSpec
   protected readonly checkpoint: string
   private readonly specs: ReadonlyMap<string, ParameterSpec>
-  private readonly trains: boolean
+  private readonly noTraining: NoTrainingError | undefined
   private readonly onDispose: () => void
   private disposing: Promise<void> | undefined
 
@@ -89,7 +89,7 @@ export abstract class CheckedModel implements Model {
     this.parameterCount = parameterCount(spec)
     this.specs = new Map(this.parameters.map((parameter) => [parameter.name, parameter]))
     this.table = new SequenceTable(options.cacheTokens)
-    this.trains = options.trains
+    this.noTraining = options.noTraining
     this.onDispose = options.onDispose
   }
 
@@ -155,7 +155,7 @@ export abstract class CheckedModel implements Model {
     this.checkAlive()
     checkBatch(batch, this.config)
     this.tokens = batch.ids.length
-    const { fault, ...result } = await this.runForward(batch, this.trains && keep, entropy)
+    const { fault, ...result } = await this.runForward(batch, keep && !this.noTraining, entropy)
     if (!fault) return result
     const sequence = batch.bounds.findLastIndex((start) => start <= fault.token)
     throw this.nonFinite(fault.place, `token ${fault.token - batch.bounds[sequence]} of sequence ${sequence} of a batch`)
@@ -205,7 +205,7 @@ export abstract class CheckedModel implements Model {
 
   private checkTrains(): void {
     this.checkAlive()
-    if (!this.trains) throw new NoTrainingError()
+    if (this.noTraining) throw this.noTraining
   }
 
   private parameter(name: string): ParameterSpec {

@@ -106,7 +106,10 @@ export interface EngineInfo {
 export interface LoadOptions {
   /** Capacity of the KV cache in tokens, allocated at the first `create`. Default: 16384, less if memory is short. */
   cacheTokens?: number
-  /** Allocate gradients and moments (at the first `forward` that keeps state if left out). */
+  /**
+   * To train: float32 weights are kept, and gradients and moments follow at the first `forward` that keeps state. Without it the model
+   * decodes and scores, and the native CPU engine holds its weights only as products read them. Default: `load` does not, `create` does.
+   */
   train?: boolean
   /** Keep only each layer's input in `forward` and compute the rest again in `backward`. */
   recompute?: boolean
@@ -122,6 +125,17 @@ export interface WeightSource {
   open(): Promise<WeightReader>
 }
 
+/** Where a file holds the numbers of a tensor, row-major. */
+export interface StoredNumbers {
+  /** Open as long as the reader is. */
+  descriptor: number
+  /** Of the first byte. */
+  offset: number
+  type: 'F32' | 'F16' | 'BF16'
+  /** CRC-32 before the first byte and after the last, where the file says so. */
+  checksum?: { start: number; end: number }
+}
+
 export interface WeightReader {
   /** The tensor as float32, row-major, in an array that the caller may keep, change or hand over. */
   read(name: string): Promise<Float32Array>
@@ -130,6 +144,8 @@ export interface WeightReader {
    * by row. Undefined where the source changes the numbers as it reads them. Absent: it holds no blocks.
    */
   readBlocks?(name: string): Promise<Blocks | undefined>
+  /** Where the tensor lies, for an engine that reads files itself. Absent: nowhere, since the source changes what it reads or has it in another form. */
+  stored?(name: string): StoredNumbers
   close(): Promise<void>
 }
 

@@ -29,6 +29,7 @@ export function withLoadingBar<C extends Loadable>(checkpoint: C, options: Parti
         }
         return {
           read: async (name) => counted(name, await reader.read(name)),
+          ...(reader.stored && { stored: (name: string) => counted(name, reader.stored!(name)) }),
           ...(reader.readBlocks && {
             readBlocks: async (name: string) => {
               const blocks = await reader.readBlocks?.(name)

@@ -158,7 +158,7 @@ export const trainSchema = mapping({
   ...engineKeys,
   cacheTokens: key(int({ min: 1 }).optional(), 'KV cache of the rollouts', {
     unit: 'tokens',
-    absent: "the largest of the suites' providers, else 16384, less where memory is short",
+    absent: "the largest of the suites' providers, else 16384, less where memory is short. None where every stage is supervised",
     change: 'free',
   }),
   recompute: key(flag().default(false), 'keep less of the forward pass and compute it again in the backward pass'),

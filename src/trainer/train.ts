@@ -291,7 +291,9 @@ class Training {
         ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? [])
         : [],
     )
-    const cacheTokens = config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)
+    // Nothing decodes where no stage has rollouts.
+    const rolls = stages.some(({ kind }) => kind === 'grpo')
+    const cacheTokens = rolls ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
     const source = saved ? { checkpoint: saved.folder } : config.model
     const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
     if (saved) await restoreOptimizer(model, saved)

@@ -12,6 +12,7 @@ const compiler = process.env.CXX ?? 'c++'
 const flags = ['-std=c++17', '-O1', '-g1', '-ffp-contract=off', '-fno-math-errno', '-I.']
 const core = [
   'blocks.cpp',
+  'crc32.cpp',
   'threads.cpp',
   'worker.cpp',
   ...readdirSync(path.join(native, 'model')).flatMap((name) => (name.endsWith('.cpp') ? `model/${name}` : [])),

@@ -493,7 +493,13 @@ describe('one stage', () => {
     const { outcome, text } = await run(folder, { dryRun: true })
     expect(outcome).toBe('planned')
     expect(text).toContain('Memory plan')
+    expect(text).toMatch(/KV cache +[1-9]/)
     expect(readdirSync(folder)).toEqual(['suites'])
+  })
+
+  it('plans no KV cache where every stage is supervised', async () => {
+    const { text } = await run(folderWithSuites(whole), { dryRun: true, stage: 'base' })
+    expect(text).toMatch(/KV cache +0\.0 KiB/)
   })
 
   it('learns one sample for every element of a list with `each`', async () => {

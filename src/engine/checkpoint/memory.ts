@@ -50,6 +50,8 @@ export interface MemoryCheck {
   train?: boolean
   /** Bytes a parameter of the packed copy that products read. Default 0. */
   packed?: number
+  /** Whether float32 weights lie beside that copy. Default true. */
+  masters?: boolean
   /** Bytes of all weights where they are held in blocks. Absent: they are float32. */
   blocks?: number
   /** Tokens of the KV cache that is asked for. Default 0: one that fits is chosen later. */
@@ -57,31 +59,32 @@ export interface MemoryCheck {
 }
 
 /**
- * Refuses a model whose float32 weights and their packed copy (and, to train, gradients and moments), or whose blocks, are larger than
- * free memory, and a KV cache that does not fit beside them.
+ * Refuses a model whose weights are larger than free memory, and a KV cache that does not fit beside them. Weights are float32 with a
+ * packed copy (and, to train, gradients and moments), or that copy alone, or blocks.
  * @throws CheckpointError, or ConfigError for the cache, with the numbers
  */
 export function checkMemory(
   spec: ModelSpec,
   where: string,
-  { available = availableMemory(), train = false, packed = 0, blocks, cacheTokens = 0 }: MemoryCheck = {},
+  { available = availableMemory(), train = false, packed = 0, masters = true, blocks, cacheTokens = 0 }: MemoryCheck = {},
 ): void {
   const parameters = parameterCount(spec)
-  const weights = blocks ?? parameters * 4
-  const copy = blocks === undefined ? parameters * packed : 0
-  const training = weights * 3 + copy
-  const needed = weights + copy + (train ? training : 0)
+  const copy = parameters * packed
+  const training = parameters * 12 + copy
+  const needed = blocks ?? parameters * (masters ? 4 : 0) + copy + (train ? training : 0)
   if (needed <= available) {
     checkCache(spec, cacheTokens, available - needed)
     return
   }
-  const packing = copy > 0 ? ` and ${formatBytes(copy)} packed for products` : ''
-  const needs =
-    blocks === undefined
-      ? `${formatBytes(weights)} as float32${packing} (+ ${formatBytes(training)} to train)`
-      : `${formatBytes(blocks)} in blocks`
+  const needs = blocks === undefined ? describeNeeds(parameters * 4, copy, training, masters) : `${formatBytes(blocks)} in blocks`
   const next = 'Use a smaller model, or a machine with more memory.'
   throw problem({ file: where }, `a model that fits into memory; it needs ${needs}`, `${formatBytes(available)} free on this machine`, next)
+}
+
+function describeNeeds(weights: number, copy: number, training: number, masters: boolean): string {
+  const packed = `${formatBytes(copy)} packed for products`
+  if (!masters) return `${packed} (+ ${formatBytes(weights + training)} to train)`
+  return `${formatBytes(weights)} as float32${copy > 0 ? ` and ${packed}` : ''} (+ ${formatBytes(training)} to train)`
 }
 
 function checkCache(spec: ModelSpec, cacheTokens: number, room: number): void {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { CheckpointError } from '../errors.ts'
 import { elementCount } from '../spec.ts'
-import type { WeightReader } from '../types.ts'
+import type { StoredNumbers, WeightReader } from '../types.ts'
 import { diskOps, type FileOps } from './atomic.ts'
 import { checksumMetadata, compareChecksum, startChecksum } from './checksums.ts'
 import { otherWeights } from './elsewhere.ts'
@@ -32,6 +32,7 @@ export interface TensorSource extends WeightReader {
    * has no checksum, or not the data that were written.
    */
   verify(): Promise<number>
+  stored(name: string): StoredNumbers
   /** Whether two tensors of equal shape hold equal numbers. Reads no further than the first piece that differs. */
   sameNumbers(name: string, other: string): Promise<boolean>
 }
@@ -144,6 +145,16 @@ async function openFiles(files: string[]): Promise<TensorSource> {
     return [handle, info]
   }
   const read = async (name: string) => readTensor(...find(name))
+  const stored = (name: string): StoredNumbers => {
+    const [{ fd }, info] = find(name)
+    const { offset, checksum } = info
+    return {
+      descriptor: fd,
+      offset,
+      type: floatType(info),
+      ...(checksum !== undefined && { checksum: { start: startChecksum(info), end: checksum } }),
+    }
+  }
   const sameNumbers = async (name: string, other: string) => {
     const [one, two] = [name, other].map((each) => {
       const [handle, info] = find(each)
@@ -166,7 +177,7 @@ async function openFiles(files: string[]): Promise<TensorSource> {
     }
     return headers
   }
-  return { tensors, files, read, verify, sameNumbers, close }
+  return { tensors, files, read, stored, verify, sameNumbers, close }
 }
 
 async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<Uint8Array> {
@@ -199,14 +210,19 @@ async function readTensor(handle: FileHandle, info: TensorInfo): Promise<Float32
   return values
 }
 
+function floatType({ file, name, dtype }: TensorInfo): StoredNumbers['type'] {
+  if (dtype === 'F32' || dtype === 'BF16' || dtype === 'F16') return dtype
+  throw problem({ file, tensor: name, key: 'dtype' }, 'F32, BF16 or F16', dtype)
+}
+
 /** Reads a tensor of floats piece by piece into the arrays that `target` gives, as float32, and yields them. */
 async function* readFloats(
   handle: FileHandle,
   info: TensorInfo,
   target: (at: number, length: number) => Float32Array,
 ): AsyncGenerator<Float32Array, void, void> {
-  const { name, file, dtype, count } = info
-  if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') throw problem({ file, tensor: name, key: 'dtype' }, 'F32, BF16 or F16', dtype)
+  const { count } = info
+  const dtype = floatType(info)
   const narrow = new Uint16Array(dtype === 'F32' ? 0 : Math.min(piece, count))
   const raw = (at: number, length: number) => (dtype === 'F32' ? target(at, length) : narrow.subarray(0, length))
   for await (const { at, length } of readPieces(handle, info, raw)) {

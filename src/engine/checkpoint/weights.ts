@@ -1,6 +1,5 @@
 import { headName, isLeftover } from '../families/decoder.ts'
 import { modelSpec } from '../families/index.ts'
-import type { Blocks } from '../gguf/types.ts'
 import { elementCount, type ModelSpec, parametersOf } from '../spec.ts'
 import type { ModelConfig, TensorSpec, WeightReader, WeightSource } from '../types.ts'
 import { configFile } from './files.ts'
@@ -26,7 +25,7 @@ export function folderWeights(folder: string, config: ModelConfig): WeightSource
         await source.close()
         throw error
       }
-      return { read: (name) => source.read(stored(name)), close: source.close }
+      return { read: (name) => source.read(stored(name)), stored: (name) => source.stored(stored(name)), close: source.close }
     },
   }
 }
@@ -111,25 +110,11 @@ export async function* readWeights(
   }
 }
 
-/** The same with the tensors of `stored` in the blocks that the source holds, where it holds any. */
-export async function* readStored(
-  source: { folder: string; weights: WeightSource },
-  parameters: readonly TensorSpec[],
-  stored: { has(name: string): boolean },
-): AsyncGenerator<{ spec: TensorSpec; data: Float32Array | Blocks }, void, void> {
-  const reader = await openWeights(source, parameters)
-  try {
-    for (const spec of parameters) {
-      const blocks = stored.has(spec.name) ? await reader.readBlocks?.(spec.name) : undefined
-      yield { spec, data: blocks ?? (await reader.read(spec.name)) }
-    }
-  } finally {
-    await reader.close()
-  }
-}
-
-/** Opens what has these parameters in these shapes. */
-async function openWeights(
+/**
+ * Opens what has these parameters in these shapes.
+ * @throws CheckpointError naming file, tensor, expected and found
+ */
+export async function openWeights(
   { folder, weights }: { folder: string; weights: WeightSource },
   parameters: readonly TensorSpec[],
 ): Promise<WeightReader> {

@@ -31,13 +31,15 @@ export interface NativeAddon {
 export interface NativeEngineHandle {
   readonly isa: string
   readonly threads: number
+  /** Whether its models read their weights from files, and need no float32 copy of them to decode. */
+  readonly loadsFiles: boolean
   readonly gpu?: { name: string; products: string; multiprocessors: number; totalBytes: number }
   /** Bytes on the GPU: held by the engine's arrays now and at most, taken from the device, free on it. */
   memory(): { used: number; most: number; held: number; free: number } | undefined
-  /** types: of the blocks of every matrix, where they are held in blocks; then the model does not train. */
+  /** types: of the blocks of every matrix, where they are held in blocks; then the model does not train, whatever `trains` says. */
   createModel(
     spec: ModelSpec,
-    options: { cacheTokens: number; recompute: boolean; types?: Record<string, BlockType> },
+    options: { cacheTokens: number; recompute: boolean; trains: boolean; types?: Record<string, BlockType> },
   ): Promise<NativeModelHandle>
   dispose(): void
 }
@@ -79,6 +81,11 @@ export interface NativeModelHandle {
   write(parameter: number, kind: number, values: Float32Array): void
   /** Rows of the blocks that the parameter is held in; false where a scale is not finite. */
   writeBlocks(parameter: number, rows: Uint8Array): boolean
+  /**
+   * Fills parameters from files, where the engine loads them. types: 0 F32, 1 F16, 2 BF16; checksums (n, 2): CRC-32 before the first byte and
+   * after the last, −1: none. The index of a tensor that cannot be read or is not as it should be, else −1.
+   */
+  load(parameters: Int32Array, descriptors: Int32Array, offsets: Float64Array, types: Int32Array, checksums: Float64Array): Promise<number>
   addGradient(parameter: number, values: Float32Array): void
   dispose(): Promise<void>
 }

@@ -3,13 +3,12 @@ import { availableParallelism } from 'node:os'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
-import { readStored, readWeights } from '../checkpoint/weights.ts'
 import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
-import type { Blocks } from '../gguf/types.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
 import { cudaCommand, cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
-import { asStored, describeHeld, type Held, heldBytes, quantizedTo } from './held.ts'
+import { fill } from './fill.ts'
+import { asStored, describeHeld, type Held, heldBytes, quantizedTo, quantizedTypes } from './held.ts'
 import { NativeModel } from './model.ts'
 
 const products = {
@@ -90,13 +89,9 @@ export class NativeEngine implements Engine {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
     const stored = this.stored(checkpoint, options)
-    const model = await this.empty(config, options, folder, stored)
+    const model = await this.empty(config, { ...options, train: options.train ?? false }, folder, stored)
     try {
-      if (stored) {
-        for await (const { spec, data } of readStored(checkpoint, model.parameters, stored)) fill(model, spec.name, data)
-      } else {
-        for await (const { spec, data } of readWeights(checkpoint, model.parameters)) model.write(spec.name, data)
-      }
+      await fill(model, checkpoint, { stored, readsFiles: this.handle.loadsFiles && !model.held })
     } catch (error) {
       await model.dispose()
       throw error
@@ -106,7 +101,8 @@ export class NativeEngine implements Engine {
 
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
-    const model = await this.empty(config, options, 'The new model')
+    const quantizes = quantizing(this.info.precision)
+    const model = await this.empty(config, { ...options, train: options.train ?? !quantizes }, 'The new model')
     for (const spec of model.parameters) model.write(spec.name, weights(spec))
     return model
   }
@@ -126,23 +122,25 @@ export class NativeEngine implements Engine {
 
   private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string, stored?: Held): Promise<NativeModel> {
     const { precision } = this.info
-    const quantizes = precision === 'int8' || precision === 'int4'
+    const quantizes = quantizing(precision)
     if (options.train && quantizes) throw new NoTrainingError()
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
     const spec = modelSpec(config)
     const held = quantizes ? quantizedTo(spec, precision) : stored
-    const { train } = options
+    const { train = false } = options
     const [available, packed] = [this.available(), precision === 'bf16' ? 2 : 4]
     const blocks = held && heldBytes(spec, held)
-    checkMemory(spec, checkpoint, { train, cacheTokens: options.cacheTokens, available, packed, blocks })
+    const masters = train || !this.handle.loadsFiles
+    checkMemory(spec, checkpoint, { train, cacheTokens: options.cacheTokens, available, packed, masters, blocks })
     const cacheTokens = options.cacheTokens ?? affordableCache(spec, available)
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
     const types = held && Object.fromEntries(held)
-    const handle = await this.handle.createModel(spec, { cacheTokens, recompute: options.recompute ?? false, types })
+    const handle = await this.handle.createModel(spec, { cacheTokens, recompute: options.recompute ?? false, trains: train, types })
     const onDispose = () => this.models.delete(model)
-    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, trains: !held, held, onDispose })
+    const noTraining = held ? new NoTrainingError() : train ? undefined : NoTrainingError.loadedToDecode()
+    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, noTraining, held, onDispose })
     this.models.add(model)
     return model
   }
@@ -160,9 +158,8 @@ export class NativeEngine implements Engine {
   }
 }
 
-function fill(model: NativeModel, name: string, data: Float32Array | Blocks): void {
-  if (data instanceof Float32Array) model.write(name, data)
-  else model.writeBlocks(name, data)
+function quantizing(precision: EngineInfo['precision']): precision is keyof typeof quantizedTypes {
+  return precision in quantizedTypes
 }
 
 /** The addon's engine on the GPU, and what it says of itself. */

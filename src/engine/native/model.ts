@@ -4,11 +4,13 @@ import { ConfigError, OutOfMemoryError, ParallelR1Error, UnavailableError } from
 import { type Blocks, blockBytes } from '../gguf/types.ts'
 import { CheckedModel, type Drawn, type FlatStep, type ModelOptions, type Scored } from '../model.ts'
 import { elementCount, type ModelSpec } from '../spec.ts'
-import type { MemoryPlan, ModelConfig, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
+import type { MemoryPlan, ModelConfig, ParameterKind, StepInput, StoredNumbers, TrainBatch, UpdateResult } from '../types.ts'
 import type { NativeModelHandle } from './binding.ts'
 import { type Held, writableTypes } from './held.ts'
 
 const kinds: Record<ParameterKind, number> = { weight: 0, gradient: 1, moment1: 2, moment2: 3 }
+/** As native/blocks.h numbers them. */
+const numberTypes = ['F32', 'F16', 'BF16'] as const satisfies readonly StoredNumbers['type'][]
 const noInts = new Int32Array(0)
 const noBytes = new Uint8Array(0)
 
@@ -21,7 +23,7 @@ export interface NativeModelOptions extends ModelOptions {
 export class NativeModel extends CheckedModel {
   private readonly handle: NativeModelHandle
   private readonly index: ReadonlyMap<string, number>
-  private readonly held: Held | undefined
+  readonly held: Held | undefined
 
   constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: NativeModelOptions) {
     super(config, spec, options)
@@ -114,6 +116,22 @@ export class NativeModel extends CheckedModel {
     if (translated(() => this.handle.writeBlocks(this.index.get(name)!, bytes))) return
     throw problem(place, 'finite numbers', `${type} blocks with a scale that is NaN or infinite`)
   }
+
+  /** Fills parameters with numbers that lie in files. Returns the name of one that is not as it should be. */
+  async load(tensors: readonly { name: string; place: StoredNumbers }[]): Promise<string | undefined> {
+    const ints = (of: (tensor: (typeof tensors)[number]) => number) => Int32Array.from(tensors, of)
+    const wrong = await translatedAsync(() =>
+      this.handle.load(
+        ints(({ name }) => this.index.get(name)!),
+        ints(({ place }) => place.descriptor),
+        Float64Array.from(tensors, ({ place }) => place.offset),
+        ints(({ place }) => numberTypes.indexOf(place.type)),
+        Float64Array.from(tensors.flatMap(({ place: { checksum } }) => (checksum ? [checksum.start, checksum.end] : [-1, -1]))),
+      ),
+    )
+    return tensors[wrong]?.name
+  }
+
   protected runAccumulate(name: string, values: Float32Array): void {
     translated(() => this.handle.addGradient(this.index.get(name)!, values))
   }

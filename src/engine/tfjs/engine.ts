@@ -1,7 +1,7 @@
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
-import { ConfigError, UnavailableError } from '../errors.ts'
+import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig } from '../types.ts'
 import { type BackendChoice, backendChoices } from './backend.ts'
@@ -62,7 +62,7 @@ export class TfjsEngine implements Engine {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
     checkMemory(modelSpec(config), folder, options)
-    const model = await this.empty(config, options, folder)
+    const model = await this.empty(config, { ...options, train: options.train ?? false }, folder)
     try {
       await model.load(checkpoint)
     } catch (error) {
@@ -101,7 +101,8 @@ export class TfjsEngine implements Engine {
     const id = this.nextModel++
     const cancelled = new Int32Array(new SharedArrayBuffer(4))
     const place = { host: this.host, id, cancelled }
-    const model = new TfjsModel(config, spec, place, { checkpoint, cacheTokens, trains: true, onDispose: () => this.models.delete(model) })
+    const noTraining = options.train === false ? NoTrainingError.loadedToDecode() : undefined
+    const model = new TfjsModel(config, spec, place, { checkpoint, cacheTokens, noTraining, onDispose: () => this.models.delete(model) })
     this.models.add(model)
     await this.host.call('createModel', id, config, cancelled)
     return model

@@ -32,7 +32,7 @@ describe('checkpoints', () => {
       const target = path.join(folder, `${family}-${w}`)
       await saveCheckpoint(target, { config, weights: ({ name }) => model.read(name), dtype: 'float32', generation: { eosTokenIds: [] } })
       for (const [r, reader] of engines.entries()) {
-        const loaded = await reader.load(target)
+        const loaded = await reader.load(target, { train: true })
         expect(loaded.config).toEqual(config)
         for (const { name } of model.parameters) expectSameBits(loaded.read(name), model.read(name), name)
         const again = await loaded.forward(batch, { keep: false })
