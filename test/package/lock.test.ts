@@ -4,6 +4,8 @@ import { expect, it } from 'vitest'
 
 interface Locked {
   version: string
+  dependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
   peerDependencies?: Record<string, string>
 }
 interface Manifest {
@@ -38,4 +40,15 @@ it('every peer in the lock is in its range, so that npm ci of every npm takes it
     })
   })
   expect(wrong).toEqual([])
+})
+
+/** npm install leaves an optional dependency out that it did not find in the registry. npm ci then calls the lock out of sync. */
+it('every dependency in the lock is in it, an optional one too', () => {
+  const { packages } = read('package-lock.json') as { packages: Record<string, Locked> }
+  const missing = Object.entries(packages).flatMap(([place, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter((name) => resolve(packages, place, name) === undefined)
+      .map((name) => `${place} asks for ${name}`),
+  )
+  expect(missing).toEqual([])
 })
