@@ -70,9 +70,14 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
     if (verdict) return judged({ ...verdict, type: 'choice' })
   }
   const verdict = agree(text, reference, policy)
-  if (!verdict.pass && extract !== 'whole' && wanted.kind === 'expression') {
+  if (verdict.pass) return judged(verdict)
+  // "(E) 14": the value beside its letter.
+  const option = reference.option === undefined ? lettered(text) : undefined
+  if (option && agree(option.text, reference, policy).pass)
+    return judged({ pass: true, type: verdict.type, rule: `the text of choice ${option.letter}` })
+  if (extract !== 'whole' && (wanted.kind === 'expression' || wanted.kind === 'list')) {
     const answer = readAnswer(text)
-    const value = valueOfSum(answer) ?? valueOfKnown(answer, output)
+    const value = valueOfSum(answer) ?? valueOfFormula(answer) ?? valueOfKnown(answer, output)
     if (value && compareAnswers(value, wanted, policy).equal)
       return judged({ pass: true, type: verdict.type, rule: 'value of the formula asked for' })
   }
@@ -100,6 +105,24 @@ function valueOfSum(answer: Answer): Answer | undefined {
   if (!terms || terms.length < 2 || new Set(terms).size < terms.length) return undefined
   if (!values.every((value) => value.kind === 'expression' && isNumeric(value.node))) return undefined
   return values.slice(1).every((value) => compareAnswers(value, values[0]).equal) ? values[0] : undefined
+}
+
+const FUNCTIONS = new Set('sin cos tan cot sec csc log ln lg arg arcsin arccos arctan'.split(' '))
+
+/** The -3/5 of "cos θ = -3/5", and the 12 of "bh/2 = 4·6/2 = 12": a function of a letter, or a formula and what is put into it. */
+function valueOfFormula(answer: Answer): Answer | undefined {
+  if (answer.kind === 'list') {
+    const items = answer.items.map(valueOfFormula)
+    const names = new Set(answer.items.map((item) => (item.kind === 'relation' ? item.sides[0].key : item)))
+    return names.size === 1 && items.every((item) => item !== undefined) ? { kind: 'list', items, key: '' } : undefined
+  }
+  if (answer.kind !== 'relation' || answer.ops.some((op) => op !== '=')) return undefined
+  const [formula, ...values] = answer.sides
+  if (formula.kind !== 'expression' || isNumeric(formula.node)) return undefined
+  if (!values.every((value) => value.kind === 'expression' && isNumeric(value.node))) return undefined
+  const call = formula.node.kind === 'call' && FUNCTIONS.has(formula.node.name)
+  const steps = values.length > 1 && values[0].kind === 'expression' && values[0].node.kind === 'binary'
+  return (call || steps) && values.slice(1).every((value) => compareAnswers(value, values[0]).equal) ? values.at(-1) : undefined
 }
 
 /** "a = 3" in a response, and nothing that goes on with it. */

@@ -5,6 +5,7 @@ import { chosenLetter } from './choice.ts'
 import type { Expected } from './expected.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
 import { statedNumber } from './numbers.ts'
+import { isQualified } from './operations.ts'
 import { copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
 import { firstLine, trimEnd, withoutAsides } from './sentences.ts'
 import { type Status, statusBefore, statusBehind } from './status.ts'
@@ -45,6 +46,9 @@ export function answerBehind(rest: string, expected: Expected): Line | undefined
 
 const firstSentence = (text: string): string => firstLine(text).split(/[.!?]\s/)[0]
 
+/** "4 times 9, so 36" */
+const RESULT = /^\d[^,;.]{0,60}, (?:so|thus|hence|which is|that is|giving) (?:it is |that is |we get |just )?([^,;]{1,60}?)(?=\.?\s*$)/
+
 /** From the line that states the answer to the answer in it. */
 export function answerIn(line: string, expected: Expected): Line {
   const calm = expected.factorial || /\$\W*$/.test(line) ? line : line.replace(/(\d[\s*_]{0,4})!+[\s*_]{0,4}$/, '$1')
@@ -59,6 +63,8 @@ export function answerIn(line: string, expected: Expected): Line {
   if (UNCERTAIN.test(whole)) return { text: whole, status: 'hedged', direct: true }
   if (TAKEN_BACK.test(own) && expected.kind !== 'text') return { text: whole, status: 'denied', direct: true }
   if (isAnswer(whole)) return { text: whole, status: 'stated', direct: true }
+  const concluded = isQualified(own) ? RESULT.exec(calm) : null
+  if (concluded && isAnswer(trimEnd(concluded[1]))) return { text: trimEnd(concluded[1]), status: behind(concluded[1]), direct: true }
   if (isCaseDistinction(line) && expected.kind !== 'text') return { text: whole, status: 'conditional', direct: true }
   if (expected.kind === 'text') return { text: own || whole, status: behind(own || whole), direct: false }
   if (OPEN.test(whole))

@@ -11,7 +11,11 @@ const NAMED =
 /** "B because a prime has two divisors" */
 const REASONED = /^[\s*_>]{0,6}(?:(?:option|choice) )?\(?([A-HJ])\)?,? (?:because|since)\s/
 /** "only A has the right units" */
-const ONLY = /\b[Oo]nly \(?([A-J])\)? (?:is|has|gives|matches|satisfies|makes|can be|agrees)\s/
+const ONLY =
+  /\b[Oo]nly (?:(?:option|choice|statement) )?\(?([A-J])\)? (?:is|has|gives|match(?:es)?|satisfies|makes|can be|agrees|survives|remains|stays|works|fits|holds|passes|meets|qualifies)(?=[\s.]|$)/
+/** "Every option but C is wrong" */
+const BUT_ONE =
+  /\b(?:all|any|every|each)(?: of)?(?: the)?(?: other)? (?:options?|choices?|answers?|statements?|letters?) (?:but|except(?: for)?|other than|apart from|besides) \(?([A-J])\)? (?:is|are|was|were) (?:wrong|false|out|incorrect|impossible|ruled out|eliminated|excluded)\b/i
 /** "leaves E" */
 const LEFT = /\b(?:leaves|leaving)(?: us with)?(?: only)?(?: option| choice)? \(?([A-J])\)?\.?$/
 /** "Statements A and C are true" */
@@ -34,7 +38,7 @@ export function chosenIn(whole: string, several = false): Found | undefined {
     const all = SEVERAL.exec(sentence)
     return all ? { text: all[1].replace(/,? and /i, ', '), at: whole.length - sentence.length } : undefined
   }
-  const left = LEFT.exec(sentence)
+  const left = LEFT.exec(sentence) ?? BUT_ONE.exec(sentence)
   if (left) return found(left)
   const correct = CORRECT.exec(sentence.slice(-200))
   const letter = correct?.[1] ?? correct?.[2]

@@ -3,8 +3,11 @@
  * stands is the answer. docs/claims.md describes it.
  */
 
+import { isNumeric } from '../equality/values.ts'
 import { LIMITS } from '../limits.ts'
+import { exceptionOf } from '../reading/described-sets.ts'
 import { stripDelimiters } from '../reading/normalize.ts'
+import { readAnswer } from '../reading/read.ts'
 import { answerBehind } from './answer-line.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
 import { isCase, isCaseDistinction, isImagined, isLimited } from './cases.ts'
@@ -237,12 +240,21 @@ function jsonClaim(text: string): Claim | undefined {
   )
 }
 
+/** "21 km / 6 km per hour = 3.5 hours" states its result. */
+const CALCULATION = /^[$€£]?\d[\d.,]{0,20} ?[a-z][^=<>\n]{0,60}[-+*/×÷·][^=<>\n]{0,60}=([^=<>\n]{1,60})$/i
+
+function isCalculation(text: string): boolean {
+  const result = CALCULATION.exec(text)
+  const value = result ? readAnswer(result[1]) : undefined
+  return value?.kind === 'expression' && value.unit !== undefined && isNumeric(value.node)
+}
+
 /** The whole output where it is an answer and not prose. */
 function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
   const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
-  if (expected.kind !== 'text' && deniesItself(plain)) return undefined
+  if (expected.kind !== 'text' && (deniesItself(plain) || isCalculation(plain))) return undefined
   const words =
     expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are|was|were) |\b(?:lands?|falls?) on |back to /i.test(plain)
   const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)
@@ -352,6 +364,10 @@ function contrastIn(others: readonly string[], expected: Expected): { text: stri
 
 /** Why a claim can't be the answer as it stands, told by the words in it. */
 export const withQualification = (claim: Claim, expected: Expected): Claim =>
-  claim.status === 'stated' && expected.kind !== 'text' && expected.kind !== 'choice' && isQualified(claim.text)
+  claim.status === 'stated' &&
+  expected.kind !== 'text' &&
+  expected.kind !== 'choice' &&
+  isQualified(claim.text) &&
+  exceptionOf(claim.text) === undefined
     ? { ...claim, status: 'operation' }
     : claim

@@ -1,18 +1,38 @@
-/** Sentences that give several people or things a value each: "Anna has 10 stickers and Ben has 14." */
+/** Sentences that give several people or things a value each: "Anna has 10 stickers and Ben has 14.", "width = 4, length = 10". */
 
+import { quantityEnd } from './extent.ts'
 import type { Found } from './numbers.ts'
 
-const GIVEN =
-  /\b([A-Z][a-z]{1,15}) (?:now |then |still |each )?(?:has|had|gets|got|earns|earned|pays|paid|receives|received|owns|scores|scored|makes|made|sells|sold|eats|ate|needs|weighs|is) (?:exactly |only |just )?([$€£\ue000]?\d[\d.,]{0,15}\d|[$€£\ue000]?\d)/g
+const VALUE = String.raw`([$€£\ue000]?-?\d[\d.,]{0,15}\d|[$€£\ue000]?-?\d)`
+const OWNED = new RegExp(
+  String.raw`\b([A-Z][a-z]{1,15}) (?:now |then |still |each )?(?:has|had|gets|got|earns|earned|pays|paid|receives|received|owns|scores|scored|makes|made|sells|sold|eats|ate|needs|weighs|is) (?:exactly |only |just )?${VALUE}`,
+  'g',
+)
+const LABELLED = new RegExp(String.raw`\b(?:the )?([a-z]{3,15})(?:\s?[=:]\s?| (?:is|equals) )${VALUE}`, 'gi')
 const SUPPOSED = /^\W{0,4}(?:if|when|suppose|assume|assuming|let|say|given|since|because|while|although)\b/i
+/** Names that only count. */
+const COUNTING = /^(?:first|second|third|fourth|fifth|last|one|other|another|smaller|larger|bigger|next)$/i
 const MOST = 12
 
-/** The values by their names, as a list "Anna: 10, Ben: 14". Undefined where another number stands in the sentence, or one name has two. */
+/**
+ * The values by their names, as a list "Anna: 10, Ben: 14", or without names that only count. Undefined where another number stands
+ * in the sentence, or one name has two.
+ */
 export function namedValues(sentence: string): Found | undefined {
   if (sentence.length > 600 || SUPPOSED.test(sentence)) return undefined
-  const given = [...sentence.matchAll(GIVEN)]
-  const names = new Set(given.map(([, name]) => name))
-  const numbers = sentence.match(/\d[\d.,]*/g) ?? []
-  if (given.length < 2 || given.length > MOST || names.size < given.length || numbers.length !== given.length) return undefined
-  return { text: given.map(([, name, value]) => `${name}: ${value}`).join(', '), at: given[0].index }
+  const numbers = sentence.match(/\d[\d.,/^]*/g) ?? []
+  if (numbers.length < 2 || numbers.length > MOST) return undefined
+  for (const pattern of [OWNED, LABELLED]) {
+    const given = [...sentence.matchAll(pattern)]
+    const names = new Set(given.map(([, name]) => name.toLowerCase()))
+    if (given.length !== numbers.length || names.size < given.length) continue
+    const counting = given.every(([, name]) => COUNTING.test(name))
+    const said = given.map(({ index, 0: whole, 1: name, 2: value }) => {
+      const end = index + whole.length
+      const quantity = sentence.slice(end - value.length, quantityEnd(sentence, end - value.length, end))
+      return counting ? quantity : `${name}: ${quantity}`
+    })
+    return { text: said.join(', '), at: given[0].index }
+  }
+  return undefined
 }

@@ -6,7 +6,8 @@ import { isAnswer } from './formulas.ts'
 import { isOfAnother, isOperated } from './operations.ts'
 
 /** A number with its sign, separators, percent sign or denominator; a time of day. */
-const NUMBER = /(?<![\w.])[-−]?(?:\d{1,2}:\d{2}(?!\d)|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%)?(?:\/\d+)?)/g
+const NUMBER =
+  /(?<![\w.])[-−]?(?:\d{1,2}:\d{2}(?!\d)|\d{1,4} \d{1,3}\/\d{1,3}(?![\d/])|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s?\\?%|\sper ?cent\b)?(?:\/\d+)?)/g
 /** What is beyond this many characters before the end is not searched. */
 const SEARCHED = 2000
 /** Nor are more numbers of a sentence than these, its last ones. */
@@ -23,7 +24,7 @@ const FINITE =
 const EXISTS =
   /\bthere\s+(?:are|is|were|was|will be|would be|must be|can be|have been|remain)\s+(?:(?:exactly|only|still|now|thus|then|therefore|a total of|in total|just|indeed)\s+){0,2}[$€£]?$/i
 /** Where "with 7" and "up to 7" are the statement itself. */
-const STATING = /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\b(?:adds?|added|adding|sums?|comes?|came) up to\s*[$€£]?$/i
+const STATING = /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\b(?:(?:adds?|added|adding|sums?|comes?|came) up to|stands? for)\s*[$€£]?$/i
 const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
 
 const CONCLUSION =
@@ -40,7 +41,7 @@ export function statement(whole: string): string {
 
 /** What makes another thing of the number before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
 const OPERATES =
-  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|or (?:more|less|fewer)\b|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did)\b))/i
+  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|\\?%? of [$€£]?\d|percent of [$€£]?\d|(?:st|nd|rd|th) \w|(?:[a-z]{1,12} )?(?:or (?:more|less|fewer|larger|smaller|greater|higher|lower|bigger|longer|shorter|older|younger|later|earlier|above|below|beyond|over|under|up)\b|(?:and|or) up(?:wards?)?\b|at (?:the )?(?:very )?(?:least|most|minimum|maximum)\b)|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did)\b))/i
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**

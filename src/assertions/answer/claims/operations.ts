@@ -14,6 +14,7 @@ const OPERATED = cues(
     \b(?:neighbou?rhood of|almost|nearly|not|never|except|besides|neither|nor|over|under|below|above|beyond)\s*[$€£]?$
     \b(?:any(?:thing|one)? but|every(?:thing|one)? but|all but|apart from|aside from)\s*[$€£]?$
     \b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$
+    \b(?:all|any|every|each)\s(?:\w+\s){1,5}but\s[$€£]?$
     %\sof\s[$€£]?$
     \b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$
     \b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$`,
@@ -32,7 +33,7 @@ const QUALIFIED = cues(
   String.raw`
     \b(?:other than|except|excluding|besides|anything but|all but|everything but|not|never|neither)\b
     \b(?:(?:less|more|greater|fewer|larger|smaller|bigger|lower|higher) than|at (?:least|most)|up to|no more than)\b
-    \b(?:between|or (?:more|less|fewer|greater|larger|higher|lower)|multiple of|divisible by|times|if|unless|squared)\b
+    \b(?:between|or (?:more|less|fewer|greater|larger|higher|lower|smaller|bigger|above|below|beyond)|multiple of|divisible by|times|if|unless|squared)\b
     \b(?:cubed|factorial)\b|\d(?:st|nd|rd|th) [a-z]`,
 )
 

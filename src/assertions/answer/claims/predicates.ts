@@ -11,11 +11,11 @@ export const SENTENCE_END =
 
 export const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
 
-const COPULAS = [' is ', ' are ', ' equals ', "'s ", '’s ', '=', ': ', ' get ', ' gives ', ' obtain ', ' be ']
+const COPULAS = [' is ', ' are ', ' equals ', "'s ", '’s ', '=', ': ', ' get ', ' gives ', ' obtain ', ' be ', ' leaves ']
 
 /** "by x = 7 as well as by x = 3": the values of one letter. */
 export const ROOTS =
-  /(?<!\w)([a-z])\s?=\s?([^\s,;]{1,30})(?:, \1\s?=\s?[^\s,;]{1,30}){0,8}(?:,? (?:and|or|as well as)(?: (?:likewise|also|else|by|for|at|when)){0,2} \1\s?=\s?[^\s,;]{1,30})(?!.{0,300}\b\1\s?=)/i
+  /(?<!\w)([a-z])(?:\s?=\s?| is | equals )([^\s,;]{1,30})(?:, \1(?:\s?=\s?| is | equals )[^\s,;]{1,30}){0,8}(?:,? (?:and|or|as well as)(?: (?:likewise|also|else|by|for|at|when)){0,2} \1(?:\s?=\s?| is | equals )[^\s,;]{1,30})(?!.{0,300}\b\1\s?=)/i
 
 /** "AB : BC = 4 : 3", "the ratio is 5 : 2" */
 const RATIO =
@@ -41,12 +41,15 @@ function formIn(text: string): Found | undefined {
 export function rootsIn(text: string): Found | undefined {
   const roots = ROOTS.exec(text)
   if (roots) {
-    const values = [...roots[0].matchAll(/=\s?([^\s,;]{1,30})/g)].map(([, value]) => `${roots[1]} = ${trimEnd(value)}`)
+    const values = [...roots[0].matchAll(/(?:=|\sis|\sequals)\s?([^\s,;]{1,30})/g)].map(([, value]) => `${roots[1]} = ${trimEnd(value)}`)
     const said = values.join(' or ')
     if (isAnswer(said) && !deniesItself(text.slice(roots.index))) return { text: said, at: roots.index }
   }
   return undefined
 }
+
+/** "it's 5" says 5, and "Ana's ten" does not. */
+const CONTRACTED = /\b(?:it|that|there|here|what|who|he|she|this|which|answer|result|total|sum|value|one)$/i
 
 /** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
 export function copula(sentence: string): Found | undefined {
@@ -56,6 +59,7 @@ export function copula(sentence: string): Found | undefined {
   if (whole) return { ...whole, at: whole.at + shift }
   const found = COPULAS.map((word) => ({ word, at: text.lastIndexOf(word) })).filter(({ at }) => at >= 0)
   for (const { word, at } of found.sort((a, b) => b.at - a.at)) {
+    if (/s $/.test(word) && /^['’]/.test(word) && !CONTRACTED.test(text.slice(0, at))) continue
     const rest = trimEnd(text.slice(at + word.length))
     const placedAt = shift + at + word.length
     if (word === '=' && /^[a-z]$/i.test(rest)) {

@@ -36,6 +36,9 @@ function behindThinking(output: string): string | undefined {
 const TURN = /^[\s#*_>[<]{0,8}(?:user|human|instruction|system)\b[\s*_\]>]{0,4}(?:[:：]|\n|$)/i
 const HEADING =
   /^[\s#*_>[<]{0,8}(?:(?:next|new|another|here is another|similar|follow-up|bonus|practice|sample|related|now a|a)\s(?:\w{1,12}\s)?)?(?:question|problem|exercise|example|task|input|prompt|puzzle|q)\s?#?\d{0,4}\s?[\])]?[*_\]>]{0,4}\s?(?:[:：.]|\n|$)/i
+/** "Here is another exercise of the same type.", "Let's try another problem." */
+const ANOTHER =
+  /^[\s#*_>]{0,8}(?:(?:now|next),? )?(?:here(?: is|['’]s| comes)|let(?:['’]s| us) (?:try|do|look at|consider|solve)|try|consider|solve) (?:(?:another|a new|a similar|one more|a second|the next|a further|the following|a related)(?: \w+)? (?:question|problem|exercise|example|task|puzzle|one)|this one)\b/i
 const TITLE = /^\s{0,3}#{1,6}\s?(?:next|new|another)?\s?(?:question|problem|exercise|example|task|instruction|input)\b/i
 /** Something that states an answer before it. */
 const ANSWERED = /\\f?boxed|####|<\/answer>|answer\W{0,4}(?:is|are|=|[:：]|\n)/i
@@ -53,7 +56,7 @@ const OWN = 2
 const LINES = 20_000
 
 /** How a line begins that may be an opening, so that most lines need no closer look. */
-const MAYBE_OPENING = /[\s#*_>[<]{0,11}(?:us|hu|in|sy|ne|no|an|a\s|he|si|sa|fo|bo|pr|pu|re|q|ex|ta)/iy
+const MAYBE_OPENING = /[\s#*_>[<]{0,11}(?:us|hu|in|sy|ne|no|an|a\s|he|si|sa|so|fo|bo|pr|pu|re|q|ex|ta|le|tr|co)/iy
 
 /**
  * The text before a question of its own that a model goes on with, once it has answered the one it was asked. A question
@@ -71,6 +74,7 @@ function beforeRunOn(text: string, first: number): string {
     MAYBE_OPENING.lastIndex = start
     if (MAYBE_OPENING.test(text)) {
       const line = text.slice(start, behind)
+      if (explicit && start > 0 && headings < OWN && ANOTHER.test(line)) return text.slice(0, start)
       if (isOpening(line)) {
         if (start > 0 && (TURN.test(line) || (headings < OWN && (explicit || results(start))))) return text.slice(0, start)
         headings++
@@ -99,7 +103,7 @@ function resultsIn(text: string): (before: number) => boolean {
     while (!found && from < before) {
       const at = text.indexOf('\n', from)
       const line = text.slice(from, Math.min(at < 0 ? text.length : at + 1, from + LONGEST_LINE))
-      found = /\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /\b[=is]\b|=/.test(line)
+      found = /\d/.test(line) && /^\s*\n/.test(text.slice(at + 1, at + 40)) && /=|\b(?:is|are|equals)\b/.test(line)
       from = at + 1
     }
     return found

@@ -99,6 +99,15 @@ const TURNS = /[,;]?\s(?:but|however|yet|whereas|while|although|though|even thou
 /** What these open is said beside the main statement. */
 const BESIDE = /while|whereas|though|despite/i
 
+/** "all but 19" */
+const ALL_BUT = /\b(?:all|any(?:thing|one)?|every(?:thing|one)?|nothing|option)$/i
+/** "every digit but", "all of the other primes but" */
+const EACH_BUT = /\b(?:all|any|every|each)(?:\s\w+){1,5}$/i
+
+/** Whether "but" leaves the value behind it out of all: "every digit but 9". */
+const isAllBut = (before: string, behind: string): boolean =>
+  EACH_BUT.test(before.slice(-80)) && /^\s?[$(]?(?:[-−]?\d|[A-J]\b)/.test(behind)
+
 /** The statements that a sentence sets against one another: "Many say 55, but it is 50." has two. "It is 16, although 15 looks plausible." has one. */
 export function contrasted(sentence: string): string[] {
   const out: string[] = []
@@ -106,7 +115,11 @@ export function contrasted(sentence: string): string[] {
   let beside = false
   for (const { index, 0: turn } of blotted(sentence).matchAll(TURNS)) {
     // "all but 19" and "anything but C" exclude.
-    if (/\b(?:all|any(?:thing|one)?|every(?:thing|one)?|nothing|option)$/i.test(sentence.slice(0, index)) && /but/i.test(turn)) continue
+    if (
+      /but/i.test(turn) &&
+      (ALL_BUT.test(sentence.slice(0, index)) || isAllBut(sentence.slice(0, index), sentence.slice(index + turn.length)))
+    )
+      continue
     if (!beside) out.push(sentence.slice(start, index))
     beside = BESIDE.test(turn)
     start = index + turn.length
@@ -117,9 +130,9 @@ export function contrasted(sentence: string): string[] {
 
 /** What a sentence sets the answer apart from: "95 instead of 90", "43, not 42", "any prime other than 19". */
 const APART =
-  /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|other than|except(?: for)?|excluding|excludes|besides|apart from|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|\)|$)\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
+  /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|(?<!\breals? (?:numbers? |values? |[a-z] )?)(?:other than|except(?: for)?|excluding|besides|apart from)|excludes|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|:\s|\)|$)\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
 /** A remark in brackets behind an answer: "95 (90 leaves out the corner)". */
-const ASIDE = /(?<=[\d$%}*][\w ]{0,20}\s)\((?=[^()]{0,200}[a-z]{3})[^()\\]{1,200}\)/gi
+const ASIDE = /(?<=(?:[\d$%}*]|\\\))[\w ]{0,20}\s)\((?=(?:[^()]{0,200}\s)?[a-z]{3})(?:[^()\\]|\\[^\n]){1,200}\)/gi
 
 /** A number said once more as a rate: "; that is $500 a month over 4 months", ", or 7 a day". */
 const AS_RATE =

@@ -4,52 +4,21 @@ import { answerIn } from './answer-line.ts'
 import { isCaseDistinction, isImagined, isLimited, isOtherCase } from './cases.ts'
 import { effectOf } from './corrections.ts'
 import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
+import { beforeCheck, withoutRemarks } from './ending.ts'
 import type { Expected } from './expected.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence } from './formulas.ts'
+import { isLeftOpen, isNone } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
 import { ROOTS } from './predicates.ts'
-import { contrasted, lastSentence, withoutAsides, withoutRate } from './sentences.ts'
+import { contrasted, lastSentence, sentencesOf, withoutAsides, withoutRate } from './sentences.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
-import { numberIn, valueIn } from './values.ts'
+import { valueIn } from './values.ts'
 
 export interface Statement {
   text: string
   status: Status
   /** Where it was found. */
   where: string
-}
-
-/** What takes the answer before it back, or leaves it open. */
-const DOUBT = /\b(?:not|no|never|cannot|can't|don't|unsure|doubt|wrong|mistake|incorrect|however|but|give up|wait|check|actually|guess)\b/i
-
-const COURTESY = /\b(?:hope|let me know|feel free|questions?|help|thank|happy to|clarif)/i
-
-/** A text without closing paragraphs that hold no number, formula or capital letter alone: "Let me know if you have questions!" */
-function withoutChatter(text: string, expected: Expected): string {
-  let out = text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, '')
-  for (let round = 0; round < 2; round++) {
-    const start = out.lastIndexOf('\n\n')
-    const last = start < 0 ? '' : out.slice(start)
-    const rest = start < 0 ? '' : out.slice(0, start).trimEnd()
-    const chatter =
-      last.length <= 400 &&
-      /[!?.]\s*$/.test(last) &&
-      !/[\d$\\*=`|]|\b[A-Z]\b(?!')/.test(last.replaceAll('I', '')) &&
-      !DOUBT.test(last) &&
-      // Words may be the answer, courtesies are not.
-      (expected.kind !== 'text' || COURTESY.test(last))
-    if (!chatter || !/[\d$)\]*.]$/.test(rest) || !/[\d$]/.test(rest.slice(-200))) break
-    out = rest
-  }
-  return out
-}
-
-/** "So it is 30. (At the left end it would be f(0) = 5.)" without the sentence in brackets, unless that takes the answer back. */
-function withoutRemark(text: string): string {
-  const remark = /(?<=[.!$])\s\((?=[A-Z])((?:[^()\n]|\([^()\n]{0,40}\)){1,300}[.!])\)$/.exec(text.slice(-400))
-  if (!remark || DOUBT.test(remark[1]) || /\b(?:I|if|else|otherwise|unless|or)\b/i.test(remark[1]) || effectOf(remark[1]) !== 'nothing')
-    return text
-  return text.slice(0, text.length - remark[0].length)
 }
 
 /** What introduces a block that is no result. */
@@ -70,9 +39,16 @@ function apart(text: string): Statement | undefined {
   return { text: values.join(', '), status, where: block ? 'code block at the end' : 'list at the end' }
 }
 
-/** What the end of a text states: a formula or bold number of its own, or the last sentence. Undefined: it states nothing. */
+/** What the end of a text states, or what stands before a check at its end. Undefined: it states nothing. */
 export function lastStatement(text: string, expected: Expected): Statement | undefined {
-  const trimmed = withoutRemark(withoutChatter(text.trimEnd(), expected))
+  const trimmed = withoutRemarks(text.trimEnd(), expected)
+  const check = beforeCheck(trimmed)
+  const checked = check === undefined ? undefined : statementOf(withoutRemarks(check, expected), expected)
+  return checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text)) ? checked : statementOf(trimmed, expected)
+}
+
+/** A formula or bold number of its own at the end, or the last sentence. */
+function statementOf(trimmed: string, expected: Expected): Statement | undefined {
   const set = apart(trimmed)
   if (set) return set
   const end = trimmed.slice(0, -FORMULA) + joinLines(trimmed.slice(-FORMULA))
@@ -95,26 +71,52 @@ export function lastStatement(text: string, expected: Expected): Statement | und
     expected.kind !== 'text' && sentence.trim() !== '' && sentence.length < line.length && /[a-z]$/i.test(end) && !/[\d$\\]/.test(sentence)
   if ((started && expected.kind !== 'choice') || isPlan(sentence) || isStepBegun(line))
     return { text: sentence.trim(), status: 'cut off', where: 'last line' }
-  return standing(sentence, line, expected)
+  return ending(sentence, line, expected)
+}
+
+/** How much of the last line is searched for its sentences. */
+const SEARCHED = 1000
+/** How many sentences before the last one are looked at, where those behind state nothing. */
+const EARLIER = 3
+
+/** The last sentence of a line, or the one before it where it states nothing of its own. */
+function ending(last: string, line: string, expected: Expected): Statement | undefined {
+  if (expected.kind === 'text') return standing(last, expected)
+  const sentences = sentencesOf(line.slice(-SEARCHED)).slice(-EARLIER - 1)
+  if (isLeftOpen(expected.kind === 'choice' ? sentences.slice(-1) : sentences.slice(-EARLIER)))
+    return { text: last.trim(), status: 'hedged', where: 'last line' }
+  if (expected.kind !== 'choice' && isNone(last)) return { text: 'no solution', status: 'stated', where: 'last line' }
+  let said = last
+  // Behind "lbs." a sentence may go on.
+  const whole = (sentences.at(-1)?.length ?? 0) <= last.trim().length + 1
+  for (let i = whole ? sentences.length - 1 : sentences.length; ; ) {
+    const statement = standing(said, expected)
+    if (statement || --i < 0) return statement
+    const effect = effectOf(said)
+    said = sentences[i]
+    if (effect === 'withdraws' || effect === 'doubts')
+      return { text: said, status: effect === 'doubts' ? 'hedged' : 'corrected', where: 'last line' }
+  }
 }
 
 /** "twice that is 20" says 20. */
 const unlessSaid = (before: string): string => (/\b(?:is|are|was|were|equals)\s*$|=\s*$/.test(before) ? '' : before)
 
+/** "If n is odd only A survives" */
+const IN_CASE = /^\W{0,4}(?:if|unless)\b(?!.*\b(?:so|thus|hence|therefore|then)\b)/i
+
 /** What opens a formula. */
 const OPENED = /(?:\$|\\[([])\s*$/
 
 /** The last statement of a sentence that stands; if none does, the last one. */
-function standing(whole: string, line: string, expected: Expected): Statement | undefined {
+function standing(whole: string, expected: Expected): Statement | undefined {
   let fallen: Statement | undefined
   const { said: sentence, open } = withoutRate(whole)
   const parts = contrasted(sentence)
   const cases = expected.kind !== 'text' && (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) || isOtherCase(sentence))
   for (const [i, part] of [...parts.entries()].reverse()) {
     const plain = withoutAsides(part)
-    const found =
-      valueIn(plain, expected) ??
-      (parts.length === 1 && expected.kind !== 'text' ? numberIn(withoutAsides(line), 'last number') : undefined)
+    const found = valueIn(plain, expected)
     if (!found) continue
     const letter = expected.kind === 'choice' || expected.kind === 'text'
     const behind = plain.slice(Math.max(found.at, plain.indexOf(found.text, found.at)) + found.text.length)
@@ -129,7 +131,12 @@ function standing(whole: string, line: string, expected: Expected): Statement | 
       isImagined(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
       expected.kind !== 'text' && isLimited(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
     ] as const
-    const status: Status = cases ? 'conditional' : open ? 'hedged' : (about.find((one) => one !== 'stated') ?? 'stated')
+    const status: Status =
+      cases || (expected.kind === 'choice' && IN_CASE.test(sentence))
+        ? 'conditional'
+        : open
+          ? 'hedged'
+          : (about.find((one) => one !== 'stated') ?? 'stated')
     const statement = { text: found.text, status, where: found.where }
     if (status === 'stated') return statement
     fallen ??= statement

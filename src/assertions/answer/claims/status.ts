@@ -129,7 +129,7 @@ const UNDECIDED = cues(
 const EITHER = /\beither\b[^.;:]{1,120}\bor\b[^.;:,\d]{0,60}$/i
 
 /** Parts of a sentence. */
-const BREAK = /[,;:]\s|\b(?:so|thus|hence|therefore|but|then|which leaves|leaves|leaving|which is|because|since|as)\s/gi
+const BREAK = /[,;:]\s|\band\s(?=only\b)|\b(?:so|thus|hence|therefore|but|then|which leaves|leaves|leaving|which is|because|since|as)\s/gi
 
 /** The last part of what stands before a claim. */
 function clauseBefore(before: string): string {

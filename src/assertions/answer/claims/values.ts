@@ -1,6 +1,7 @@
 /** The value that a sentence states: a formula, a choice, what stands behind its verb, or its number. */
 
 import { numberInWords } from '../reading/words.ts'
+import { boundsIn } from './bounds.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
 import type { Expected } from './expected.ts'
 import { FORMULA, lastMath } from './formulas.ts'
@@ -16,13 +17,23 @@ type Placed = Found & { where: string }
 
 const placed = (found: Found | undefined, where: string): Placed | undefined => found && { ...found, where }
 
+/** "f(x) = 2x for all real x", "x = 2k, where k is an integer": the formula says the value, and these what its letter ranges over. */
+const DOMAIN =
+  /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any)|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?[a-z](?:_\w|, ?[a-z]){0,3}(?:\s?\\(?:in|neq?|geq?|ge)\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is|are|being) [a-z -]{1,40})?[.\s]{0,4}$/
+const withoutDomain = (sentence: string): string => {
+  const domain = /[$)]/.test(sentence.slice(-60)) ? DOMAIN.exec(sentence.slice(-200)) : null
+  return domain ? sentence.slice(0, sentence.length - domain[0].length).replace(/,? $/, '') : sentence
+}
+
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number: the first of these that is there. */
 export function valueIn(whole: string, expected: Expected): Placed | undefined {
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
   const sentence = statement(whole)
   const shift = whole.indexOf(sentence)
-  const math = lastMath(sentence)
+  const bounds = expected.kind === 'text' || expected.kind === 'choice' ? undefined : boundsIn(sentence)
+  if (bounds) return { ...bounds, at: shift + bounds.at, where: 'last line' }
+  const math = lastMath(withoutDomain(sentence))
   if (math !== undefined) {
     const at = Math.max(0, whole.lastIndexOf(math.trim()))
     // "From $x^2 - 16 = 0$ we get x = 4 or x = -4."
@@ -57,14 +68,15 @@ function spelledIn(sentence: string): Placed | undefined {
   const [run, ...others] = sentence.matchAll(SPELLED)
   const value = run && others.length === 0 ? wholeInWords(run[0].toLowerCase()) : undefined
   if (value === undefined) return undefined
-  const before = sentence.slice(0, run.index)
+  // "a dozen", "a hundred"
+  const before = value >= INCIDENTAL ? sentence.slice(0, run.index).replace(/\ban? $/i, '') : sentence.slice(0, run.index)
   if (!PREDICATE.test(before) && !(value > INCIDENTAL && OWNS.test(before))) return undefined
   return numberIn(before + value + sentence.slice(run.index + run[0].length), 'number in words')
 }
 
 /** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
 const PREDICATE =
-  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:)\s(?:exactly |only |just )?\**$/i
+  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:|(?:comes?|came|amounts?|adds? up|sums? up) to)\s(?:exactly |only |just )?\**$/i
 
 /** What is told of who has so many: "the village has fifteen hundred inhabitants". Small numbers, "she has two brothers", say it in passing. */
 const OWNS =
@@ -75,7 +87,7 @@ const INCIDENTAL = 12n
 /** The whole number that words spell, dozens too. */
 function wholeInWords(words: string): bigint | undefined {
   const [, times, dozen] = /^(.*?)[\s-]?(dozen)?$/.exec(words)!
-  const value = times === '' ? 1n : numberInWords(times)
+  const value = times === '' ? 1n : (numberInWords(times) ?? numberInWords(`one ${times}`))
   return value === undefined ? undefined : value * (dozen === undefined ? 1n : 12n)
 }
 

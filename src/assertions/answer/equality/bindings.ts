@@ -2,6 +2,7 @@
 
 import type { Work } from '../limits.ts'
 import type { Answer } from '../node.ts'
+import { readAnswer } from '../reading/read.ts'
 import { plainWords } from '../reading/words.ts'
 import { isMeasure } from '../units/units.ts'
 import { isName } from './sets.ts'
@@ -33,6 +34,9 @@ function binding(item: Answer): Binding | undefined {
   }
   if (item.kind === 'ratio' && item.items.length === 2 && isNamed(item.items[0]) && !isName(item.items[1]))
     return { name: nameOf(item.items[0]), value: item.items[1] }
+  // "length 10"
+  const told = item.kind === 'text' ? /^([a-z]{2,20}) (-?\d[^=<>]{0,40})$/i.exec(item.text.trim()) : null
+  if (told) return { name: plainWords(told[1]), value: readAnswer(told[2]) }
   if (item.kind !== 'expression' || item.unit === undefined || isMeasure(item.unit)) return undefined
   return { name: plainWords(item.unit), value: { ...item, unit: undefined, key: '' } }
 }

@@ -38,7 +38,10 @@ const EXCEPT =
   /^(?:all )?(?:the )?(?:real(?: number)?s|real values|real x)(?: x)?,? (?:except|other than|but|excluding)(?: for)? (.{1,60})$/i
 
 /** What is left out of the reals: the 3 of "all real numbers except 3". */
-export const exceptionOf = (text: string): string | undefined => EXCEPT.exec(text)?.[1]
+export const exceptionOf = (text: string): string | undefined =>
+  /real/i.test(text.slice(0, 40))
+    ? EXCEPT.exec(text.includes('\\text') ? text.replace(/\\text\s?\{([^{}]{0,80})\}/g, '$1') : text)?.[1]
+    : undefined
 
 /** The reals without what a value, a list or a set holds. */
 export function realsWithout(left: Answer, key: string): Answer {

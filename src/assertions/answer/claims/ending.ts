@@ -1,0 +1,100 @@
+/** What stands at the end of a response and states nothing: courtesies, remarks, checks. */
+
+import { effectOf } from './corrections.ts'
+import type { Expected } from './expected.ts'
+import { lastSentence } from './sentences.ts'
+
+/** What takes the answer before it back, or leaves it open. */
+const DOUBT = /\b(?:not|no|never|cannot|can't|don't|unsure|doubt|wrong|mistake|incorrect|however|but|give up|wait|check|actually|guess)\b/i
+
+const COURTESY = /\b(?:hope|let me know|feel free|questions?|help|thank|happy to|clarif)/i
+/** A courtesy that may hold a number: "If you have 2 more questions, just ask." */
+const OFFER =
+  /^\W{0,6}(?:(?:please )?let me know (?:if|when|whether|in case)\b|(?:please )?feel free\b|if you (?:have|need|want|would like)\b|I (?:hope|am happy|['’]m happy|would be happy|['’]d be happy)\b|happy to help\b|do you want|would you like|thanks?\b)/i
+/** What "I hope" must not go on with. */
+const STATES = /[=:]|\b(?:is|are|was|answer|gives|equals|means|makes|get)\b/i
+
+/** Numbers in words are statements. */
+const SPELLED =
+  /\b(?:three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,6}teen|twenty|thirty|forty|fifty|hundred|thousand|dozen)\b/i
+
+/** Without closing paragraphs that hold no number, formula or capital letter alone: "Let me know if you have questions!" */
+function withoutChatter(text: string, expected: Expected): string {
+  let out = text
+  for (let round = 0; round < 2; round++) {
+    const start = out.lastIndexOf('\n\n')
+    const last = start < 0 ? '' : out.slice(start)
+    const rest = start < 0 ? '' : out.slice(0, start).trimEnd()
+    const chatter =
+      last.length <= 400 &&
+      /[!?.]\s*$/.test(last) &&
+      !/[\d$\\*=`|]|\b[A-Z]\b(?!')/.test(last.replaceAll('I', '')) &&
+      !DOUBT.test(last) &&
+      (expected.kind === 'text' || !SPELLED.test(last)) &&
+      // Words may be the answer, courtesies are not.
+      (expected.kind !== 'text' || COURTESY.test(last))
+    if (!chatter || !/[\d$)\]*.]$/.test(rest) || !/[\d$]/.test(rest.slice(-200))) break
+    out = rest
+  }
+  return out
+}
+
+/** "Counting only the inner ones would give 24.", "The figure 39 would leave out both ends." */
+const IMAGINED =
+  /^\W{0,6}(?:(?:just |only |simply |merely )?[A-Z][a-z]+ing\b|(?:[Aa]n?|[Tt]he|[Aa]ny) (?:figure|value|number|answer|result|total|count)\b|(?:[Ww]hoever|[Ss]omeone who|[Aa]nyone who|[Tt]hose who|[Oo]ne who|[Aa] student who)\b)[^.;]{1,200}\bwould (?:\w+ )?(?:leave|miss|forget|ignore|overlook|double|count|include|give|yield|lead|result|make|mean|be (?:wrong|too|a mistake))\b/
+
+/** "There are no other solutions.", "No other value works." */
+const NO_OTHER =
+  /^\W{0,6}(?:(?:and|so|thus|hence|clearly),? )?(?:there (?:is|are|exists?) )?(?:no|not any) (?:other|further|more|additional) \w+/i
+
+/** "So it is 30. (At the left end it would be f(0) = 5.)" without the sentence in brackets, unless that takes the answer back. */
+function withoutBracketed(text: string): string {
+  const remark = /(?<=[.!$])\s\((?=[A-Z])((?:[^()\n]|\([^()\n]{0,40}\)){1,300}[.!])\)$/.exec(text.slice(-400))
+  if (!remark || DOUBT.test(remark[1]) || /\b(?:I|if|else|otherwise|unless|or)\b/i.test(remark[1]) || effectOf(remark[1]) !== 'nothing')
+    return text
+  return text.slice(0, text.length - remark[0].length)
+}
+
+/** How many closing sentences that state nothing are left out. */
+const SENTENCES = 4
+
+/** A text without the courtesies and remarks at its end. */
+export function withoutRemarks(text: string, expected: Expected): string {
+  let out = withoutBracketed(withoutChatter(text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, ''), expected))
+  if (expected.kind === 'text') return out
+  for (let round = 0; round < SENTENCES; round++) {
+    const last = lastSentence(out.slice(out.lastIndexOf('\n') + 1))
+    const offer = OFFER.test(last) && !STATES.test(last)
+    if (last.trim() === '' || !(offer || IMAGINED.test(last) || NO_OTHER.test(last))) break
+    const at = out.lastIndexOf(last)
+    const rest = out.slice(0, at).trimEnd()
+    if (at < 0 || !/\d|\$|\\[)\]]/.test(rest.slice(-400))) break
+    out = rest
+  }
+  return out
+}
+
+/** The heading of a check, at the start of a line or sentence: "Check:", "## Verification", "Let's verify:". */
+const CHECK =
+  /(?:^|\n|[.!)✓✔$*]\s)[\s#*_>-]{0,8}(?:(?:quick |sanity |final |cross-?|double[- ]?)?(?:check(?:ing)?|verif(?:ication|y|ying)|probe|proof)(?: (?:of )?(?:the |our |this |my )?(?:answer|solution|result|work|values?))?[\s*_]{0,4}(?:[:：]|[*_]{0,3}\s?\n)|(?:now |finally |lastly )?,?\s?(?:let(?:['’]s| us| me)|we (?:can )?(?:also )?) ?(?:quickly |now |also |double[- ]?)?(?:check|verify|confirm)\b|to (?:check|verify|confirm)\b)/gi
+
+/** A check ends by agreeing or says nothing more; what corrects or concludes is read as it stands. */
+const FAILS =
+  /\b(?:not|wrong|fails?|error|mistake|incorrect|contradict\w*|instead|but|however|should|unless|only|reject|extraneous|discard)\b|n['’]t\b|[≠✗✘❌]/i
+const CONCLUDES =
+  /(?:^|[.!✓✔\n]\s{0,3})\W{0,4}(?:so|thus|hence|therefore|in total|altogether|finally|which means|this means|we (?:get|find|obtain))\b[^.\n]{0,200}\d|\banswer\b|\b(?:get|gives?|find|obtain|so|then|yields?) [a-z] ?= /i
+
+/** How much behind the heading of a check is read. */
+const LONGEST_CHECK = 1500
+
+/** The text before a check at its end. Undefined: there is none, or it corrects what stands before. */
+export function beforeCheck(text: string): string | undefined {
+  const tail = text.slice(-LONGEST_CHECK)
+  if (!/check|verif|confirm|prob|proof/i.test(tail)) return undefined
+  const [first] = tail.matchAll(CHECK)
+  if (!first) return undefined
+  const behind = tail.slice(first.index + first[0].length)
+  if (FAILS.test(behind) || CONCLUDES.test(behind)) return undefined
+  const before = text.slice(0, text.length - tail.length + first.index + 1).trimEnd()
+  return /\d|\$|\\[)\]]/.test(before.slice(-400)) ? before : undefined
+}

@@ -1,0 +1,54 @@
+/** Responses that leave the question open, ask back, or say that nothing fits. */
+
+import { cues } from './cues.ts'
+
+/** What says that the response gives no answer: it asks back, misses something, or gives up. */
+const LEFT_OPEN = cues(
+  String.raw`
+    \b(?:figure|diagram|picture|image|graph|table|chart|drawing|sketch|attachment|photo|(?:rest|part) of the (?:question|problem))
+      \s(?:[^.,;:!?]{1,40}\s)?(?:(?:is|was|are|were)(?:n['’]t| not)\s(?:\w+\s)?(?:included|attached|given|shown|visible|provided
+      |here|there|legible|available|part of)|(?:is|was|are|were|seems to be) (?:missing|absent|cut off|unreadable|illegible))
+    \b(?:I|we) (?:can(?:not| ?n[o’']t|['’]t)|could ?n[o’']t|could not|(?:am|are|was|were) (?:unable|not able) to) (?:\w+ly )?(?:see|view|open|read) (?:the|your
+      |any) (?:figure|diagram|picture|image|graph|table|chart|drawing|sketch|attachment|photo)
+    \bI (?:can(?:not| ?n[o’']t|['’]t)|could ?n[o’']t|could not|(?:am|was) (?:unable|not able) to|do(?: not|n['’]t) know how to) (?:\w+ly )?(?:solve|answer|finish
+      |complete|work out|help with|determine)(?: (?:it|this(?: one| problem| question| exercise)?|that|the (?:problem|question|task|exercise
+      |rest|answer)))?(?=\s?(?:[.:;,!]|$|without\b|because\b|since\b|from\b))
+    \b(?:need|require)s? (?:\w+ ){0,3}(?:more|further|additional) (?:information|details?|data|context)\b
+    \b(?:not enough|insufficient|too little|lacks?(?: the)?) (?:information|data)\b(?=\s?(?:[.:;,!]|$|to\b|is\b|was\b|about\b))
+    \b(?:please|(?:could|can|would) you(?: please)?) (?:provide|share|send|attach|post|upload|clarify|specify|tell me|include|give me|confirm)\b
+    \b(?:once|if|when|until|unless) you (?:can )?(?:share|send|attach|post|upload|provide|clarify|specify|tell me|give me)\b
+    \b(?:I|we) (?:only|just) know (?:that|the)\b
+    \ball (?:that is given|I can (?:say|show|prove|tell)|we (?:can (?:say|show|tell)|know)|I know)\b
+    \b(?:exact|actual|final|true|precise) (?:value|number|answer|result|count) (?:remains?|is|stays?) (?:still )?(?:unknown|open|unclear|undetermined)\b
+    \bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b(?! at first| initially)|\bunsure\b|\b(?:I have|with) no idea\b|\bI (?:do not|don['’]t) know\b
+    \b(?:unable|not able|could not|couldn['’]t|can(?:not|['’]t)) (?:to )?(?:decide|resolve|tell (?:which|whether|them apart)|settle)\b
+    \b(?:the two|they|both|(?:two|three|my) \w+) (?:results |answers |methods |values )?(?:disagree|contradict)\b
+    \b(?:could not|couldn['’]t|can(?:not|['’]t)) (?:finish|complete it|go on|get (?:any )?further)\b
+    \bI(?:['’]d| would) (?:need|have) to know\b`,
+  'gi',
+)
+
+/** What turns to an answer all the same. */
+const TURNS = /\b(?:but|so|however|still|yet|nevertheless|thus|hence|therefore|anyway|luckily|assuming|assume|instead|answer|reading it)\b/i
+
+/** Whether a text ends by leaving the answer open. `sentences` are its last ones. */
+export function isLeftOpen(sentences: readonly string[]): boolean {
+  const text = sentences.join(' ')
+  const cue = [...text.matchAll(LEFT_OPEN)].at(-1)
+  return cue !== undefined && !TURNS.test(text.slice(cue.index + cue[0].length))
+}
+
+const ADJECTIVES =
+  '(?:(?:such|real|integer|integral|positive|negative|rational|natural|whole|valid|possible|prime|complex|admissible|suitable) ){0,3}'
+const THING = String.raw`(?:[a-z]|numbers?|values?(?: of \S{1,6})?|integers?|solutions?|roots?|primes?|pairs?|triples?|functions?|triangles?|polynomials?|sequences?|matri(?:x|ces)|sets?|points?)`
+const FORMULA = String.raw`(?:\$[^$]{1,12}\$|\\\([^()]{1,12}\\\))`
+
+/** "There is no such n.", "Hence the equation has no solution.", "No value of x satisfies it." */
+const NONE = new RegExp(
+  String.raw`(?:\bthere (?:is|are|exists?) no ${ADJECTIVES}(?:${THING}|${FORMULA})|\bhas no ${ADJECTIVES}(?:solutions?|roots?)|\bno ${ADJECTIVES}(?:${THING}|${FORMULA}) (?:exists?|works?|(?:satisf(?:y|ies)|fulfils?|solves?|fits?|meets?) (?:it|them|this|(?:all|both|the|this|these|any) [a-z ]{3,40})))[.\s*_]{0,4}$`,
+  'i',
+)
+
+/** Whether a sentence says that there is no solution. "No other solutions" says nothing of the kind. */
+export const isNone = (sentence: string): boolean =>
+  NONE.test(sentence.slice(-200)) && !/\b(?:if|unless|when|not true|suppose|assume)\b/i.test(sentence)
