@@ -5,8 +5,8 @@ import type { Found } from './numbers.ts'
 
 const VALUE = String.raw`(\$[^$\s]{1,24}\$|\\\([^\s]{1,24}?\\\)|[-−]?\d[\d.,/]{0,20}\d|[-−]?\d)`
 const OR_EQUAL = '(?: or equal to)?'
-const LOW = String.raw`(?:strictly )?(?:(?:greater|more|larger|bigger|higher|longer) than${OR_EQUAL}|at least|no (?:less|smaller|fewer) than)`
-const HIGH = String.raw`(?:strictly )?(?:(?:less|smaller|fewer|lower|shorter) than${OR_EQUAL}|at most|no (?:more|greater|larger) than)`
+const LOW = `(?:strictly )?(?:(?:greater|more|larger|bigger|higher|longer) than${OR_EQUAL}|at least|no (?:less|smaller|fewer) than)`
+const HIGH = `(?:strictly )?(?:(?:less|smaller|fewer|lower|shorter) than${OR_EQUAL}|at most|no (?:more|greater|larger) than)`
 const SAID = new RegExp(
   String.raw`(?:(?<![\w$\\])(?:\$|\\\()?([a-z])(?:\$|\\\))?|\b\w{2,20})\s(?:is|are|be)\s(${LOW}|${HIGH})\s${VALUE}(?:,? (?:and|but)(?: also)?(?: (?:is|be))? (${LOW}|${HIGH})\s${VALUE})?[.\s]{0,4}$`,
   'i',

@@ -168,8 +168,6 @@ const isValue = (answer: Answer): boolean =>
 
 function sameRealSet(a: Answer, b: Answer, work: Work): boolean {
   if (!isRealSetOnly(a) && !isRealSetOnly(b)) return false
-  // "x < 2 and x > 9" is not "x < 2 or x > 9", even where alone it is meant so.
-  if (a.kind === 'list' && b.kind === 'list' && a.word !== undefined && b.word !== undefined && a.word !== b.word) return false
   // x < 3 is not y < 3.
   if (new Set([...subjects(a), ...subjects(b)]).size > 1) return false
   const left = realSet(a, work)
