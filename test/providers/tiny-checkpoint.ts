@@ -21,6 +21,8 @@ export interface TinyOptions {
   prompts?: PromptEdges
   /** What the template was told in its training. */
   template?: TemplateInputs
+  /** Default 512. */
+  maxPositions?: number
   /** False: the tokenizer has no tags and there is no parallel_r1.json, as in any model from elsewhere. */
   tagged?: boolean
 }
@@ -39,7 +41,7 @@ function withoutTags(): Tokenizer {
  */
 export async function writeTinyCheckpoint(
   folder: string,
-  { seed = 1, attention = 'structured', chatTemplate, prompts, template, tagged = true }: TinyOptions = {},
+  { seed = 1, attention = 'structured', chatTemplate, prompts, template, maxPositions = 512, tagged = true }: TinyOptions = {},
 ): Promise<void> {
   const tokenizer = Tokenizer.load(tokenizerFolder)
   const eos = tokenizer.idOf('<|endoftext|>')!
@@ -56,7 +58,7 @@ export async function writeTinyCheckpoint(
     rmsNormEps: 1e-6,
     rope: { theta: 10000 },
     tiedEmbeddings: false,
-    maxPositions: 512,
+    maxPositions,
   }
   // exp(first component · √32) times as likely as another token.
   const liking = new Map([
