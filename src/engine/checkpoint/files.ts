@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, type Stats, statSync } from 'node:fs'
 import { refuseDeep } from '../../json.ts'
 import { CheckpointError } from '../errors.ts'
@@ -59,12 +60,15 @@ export function readTextIfPresent(file: string, limit = textLimit): string | und
   const stats = statFile(file)
   if (stats === undefined) return undefined
   if (stats.size > limit) throw problem({ file }, `at most ${formatBytes(limit)}`, formatBytes(stats.size))
+  let bytes: Buffer
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    bytes = readFileSync(file)
   } catch (error) {
-    if (errorCode(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw problem({ file }, 'UTF-8 text', 'bytes that are not UTF-8')
     throw fileProblem(file, error)
   }
+  if (!isUtf8(bytes)) throw problem({ file }, 'UTF-8 text', 'bytes that are not UTF-8')
+  const text = bytes.toString()
+  return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
 /** Parses JSON whose top is an object. `what` is the file's name in messages; `rest` leaves out what needs no look at its depth. */

@@ -18,6 +18,7 @@ import {
 import { within } from './foreign.ts'
 import { problem, show } from './problem.ts'
 import { checkAddedLengths, checkMerges, type Growth, growthOf, mostCharacters } from './tokenizer-rules.ts'
+import { type Bpe, fillTables, readTables, type Tables, takeMarks } from './tokenizer-tables.ts'
 
 /**
  * Text to token ids and back, by the rules of `tokenizer.json`; `tokenizer_config.json` is optional. The rules themselves
@@ -44,17 +45,17 @@ interface Parts {
   text: string | undefined
   /** What merges in place of the list in `tokenizer.json`, which is empty then. */
   scored?: Merges
+  /** The text that has the vocabulary and the merges, where they are empty in `json` (tokenizer-tables.ts). */
+  source?: string
 }
+
+/** Tables that only the library reads. */
+class UnusualTables extends Error {}
 
 /** Merging by another rule than a list, and the list that comes nearest. */
 export interface Merges {
   merge(text: string): string[]
   list(): [string, string][]
-}
-
-/** The library's BPE: it brings together what is then looked up, or written as bytes. Its types do not resolve under Node's rules. */
-interface Bpe {
-  bpe: Merges['merge']
 }
 
 export class Tokenizer {
@@ -66,25 +67,29 @@ export class Tokenizer {
   /** One more than the largest id. */
   readonly vocabSize: number
 
-  private constructor(parts: Parts) {
+  /** @param tables of `parts.source`; they become its own */
+  private constructor(parts: Parts, tables = parts.source === undefined ? undefined : readTables(parts.source)?.tables) {
     this.#parts = parts
     const added = addedTokens(parts.json, parts.file)
     const named = specialTokensIn(parts.config ?? {}, parts.configFile)
     this.#special = new Set(added.filter((token) => token.special === true).map(({ id }) => id))
-    this.vocabSize = Math.max(largestId(parts.json, parts.file), ...added.map(({ id }) => id)) + 1
+    this.vocabSize = Math.max(tables ? tables.tokens.length - 1 : largestId(parts.json, parts.file), ...added.map(({ id }) => id)) + 1
     checkAddedLengths(
       added.map(({ content }) => content),
       parts.file,
     )
     const model = own(parts.json, 'model') as JsonObject
     // One huge id is no huge vocabulary.
-    const tokens = Math.min(this.vocabSize + (Array.isArray(model.merges) ? model.merges.length : 0), 2 ** 18)
+    const merges = tables?.merges.count ?? (Array.isArray(model.merges) ? model.merges.length : 0)
+    const tokens = Math.min(this.vocabSize + merges, 2 ** 18)
     try {
       this.#growth = growthOf(parts.json, parts.file)
       this.#decodesByPattern = JSON.stringify(parts.json.decoder)?.includes('"Regex"') ?? false
       this.#inner = within(startMs + msPerToken * tokens, () => new HuggingFaceTokenizer(parts.json, parts.config ?? {}))
+      const bpe = this.#inner.model as unknown as Bpe & { bpe: Merges['merge'] }
+      if (tables && !fillTables(bpe, tables)) throw new UnusualTables()
       const { scored } = parts
-      if (scored !== undefined) (this.#inner.model as unknown as Bpe).bpe = (text) => scored.merge(text)
+      if (scored !== undefined) bpe.bpe = (text) => scored.merge(text)
       checkMerges(model, (token) => this.idOf(token) !== undefined, parts.file)
       for (const role of usedRoles) {
         if (named[role] === undefined || this.idOf(named[role]) !== undefined) continue
@@ -94,6 +99,7 @@ export class Tokenizer {
       this.decode(this.encode('a 1\n'))
       this.encode('a', { addSpecial: true })
     } catch (error) {
+      if (error instanceof UnusualTables) throw error
       throw asProblem(parts.file, 'a tokenizer that @huggingface/tokenizers can carry out', error)
     }
   }
@@ -107,7 +113,20 @@ export class Tokenizer {
     const text = readTextIfPresent(file, tokenizerLimit)
     if (text === undefined) throw problem({ file }, 'a tokenizer', 'no such file')
     const configFile = path.join(folder, tokenizerConfigFile)
-    return Tokenizer.#from({ file, configFile, json: parseJsonObject(text, file, rulesIn), config: readJsonIfPresent(configFile), text })
+    const parts = { file, configFile, config: readJsonIfPresent(configFile), text }
+    return Tokenizer.#quickly(parts) ?? Tokenizer.#from({ ...parts, json: parseJsonObject(text, file, rulesIn) })
+  }
+
+  /** Undefined where its tables are not as nearly all have them: then the long way says what is wrong, if anything is. */
+  static #quickly(parts: Omit<Parts, 'json'> & { text: string }): Tokenizer | undefined {
+    const read = readTables(parts.text)
+    if (read === undefined) return undefined
+    try {
+      const json = parseJsonObject(read.rest, parts.file)
+      return takeMarks(json) ? Tokenizer.#from({ ...parts, json, source: parts.text }, read.tables) : undefined
+    } catch {
+      return undefined
+    }
   }
 
   /**
@@ -118,11 +137,12 @@ export class Tokenizer {
     return Tokenizer.#from({ file: file ?? tokenizerFile, configFile: file ?? tokenizerConfigFile, json, config, text: undefined, scored })
   }
 
-  static #from(parts: Parts): Tokenizer {
+  static #from(parts: Parts, tables?: Tables): Tokenizer {
     const json: JsonObject = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [], ...parts.json }
     const listed = listedInConfig(parts, json)
-    if (listed.length === 0) return new Tokenizer({ ...parts, json })
-    return new Tokenizer({ ...parts, json: { ...json, added_tokens: [...(json.added_tokens as unknown[]), ...listed] }, text: undefined })
+    if (listed.length === 0) return new Tokenizer({ ...parts, json }, tables)
+    const added_tokens = [...(json.added_tokens as unknown[]), ...listed]
+    return new Tokenizer({ ...parts, json: { ...json, added_tokens }, text: undefined }, tables)
   }
 
   /**
@@ -213,11 +233,20 @@ export class Tokenizer {
 
   /** The files of this tokenizer: name → content. */
   files(): Record<string, string> {
-    const { json, config, text, scored } = this.#parts
-    const written = scored === undefined ? json : { ...json, model: { ...(json.model as JsonObject), merges: scored.list() } }
-    const files: Record<string, string> = { [tokenizerFile]: text ?? `${JSON.stringify(written)}\n` }
+    const { json, config, text } = this.#parts
+    const files: Record<string, string> = { [tokenizerFile]: text ?? `${JSON.stringify({ ...json, model: this.#model() })}\n` }
     if (config !== undefined) files[tokenizerConfigFile] = `${JSON.stringify(config, null, 2)}\n`
     return files
+  }
+
+  /** The model's rules with their tables. */
+  #model(): JsonObject {
+    const { json, scored, source } = this.#parts
+    const model = json.model as JsonObject
+    if (scored !== undefined) return { ...model, merges: scored.list() }
+    if (source === undefined) return model
+    const { vocab, merges } = (JSON.parse(source) as { model: JsonObject }).model
+    return { ...model, vocab, merges }
   }
 
   /** Writes its files into a folder, made if need be. */
