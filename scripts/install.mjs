@@ -6,7 +6,7 @@
 // A compile that fails is always an error. Needs nothing but Node's own modules until dependencies are known to be there.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,7 +24,7 @@ const tools = {
   win32: 'Visual Studio with "Desktop development with C++" and "C++ Clang tools for Windows", and Python 3',
 }[process.platform]
 
-if (!fromSource && compiled()) process.exit(0)
+if (!fromSource && (upToDate() || compiled())) process.exit(0)
 const missing = missingTools()
 if (missing.length > 0) notBuilt(missing.join(', '))
 const { command, args } = nodeGyp()
@@ -60,6 +60,15 @@ function gyp(command, args) {
     child.on('error', (error) => resolve({ status: 1, output, error: error.message }))
     child.on('close', (status) => resolve({ status, output }))
   })
+}
+
+/** True where the addon was compiled here after the last change to what it is made of: make would find nothing to do, in seconds. */
+function upToDate() {
+  const addon = path.join(root, 'build/Release/parallel_r1.node')
+  if (!existsSync(addon)) return false
+  const made = statSync(addon).mtimeMs
+  const native = readdirSync(path.join(root, 'native'), { recursive: true }).map((file) => path.join('native', file))
+  return ['binding.gyp', ...native].every((file) => statSync(path.join(root, file)).mtimeMs <= made)
 }
 
 /** True where a compiled addon of this platform loads: of the platform's package, or below prebuilds/. */

@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { runCommand, UsageError } from '../../src/cli/arguments.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -67,10 +67,11 @@ describe('the command line', () => {
   })
 })
 
+beforeAll(() => execFileSync(process.execPath, ['scripts/build.mjs', '--if-needed'], { cwd: root }))
+
 // pr1-cuda is a script of the build, which runs before there is a dist/.
 describe.each(Object.entries(bin).filter(([, file]) => file.startsWith('dist/')))('%s', (name, file) => {
-  const source = path.join(root, file.replace(/^dist/, 'src').replace(/\.js$/, '.ts'))
-  const start = (...args: string[]) => spawnSync(process.execPath, ['--import', 'tsx', source, ...args], { cwd: root, encoding: 'utf8' })
+  const start = (...args: string[]) => spawnSync(process.execPath, [path.join(root, file), ...args], { cwd: root, encoding: 'utf8' })
 
   it('says how it is used, and answers a slip on standard error with exit code 2', () => {
     const help = start('--help')

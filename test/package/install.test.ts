@@ -12,7 +12,7 @@ let home: string
 let note: string
 
 beforeAll(async () => {
-  installed = installTarball({ addon: false })
+  installed = await installTarball({ addon: false })
   home = path.join(installed.folder, 'node_modules', 'parallel-r1')
   note = path.join(home, 'build', 'not-built.txt')
   const empty = path.join(installed.folder, 'no-tools')

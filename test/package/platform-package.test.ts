@@ -44,7 +44,7 @@ describe.skipIf(!possible)(`the package of ${platform}`, () => {
     if (prebuilt) cpSync(path.join(prebuilt, platform), path.join(npm, platform), { recursive: true })
     else script('prebuild.mjs', '--addon', path.join(root, builtAddon), '--out', npm, '--repository', 'owner/name')
     script('release.mjs', '--platforms', platform, '--out', npm, '--repository', 'owner/name')
-    installed = installTarball({ addon: false, from: path.join(npm, 'parallel-r1') })
+    installed = await installTarball({ addon: false, from: path.join(npm, 'parallel-r1') })
     home = path.join(installed.folder, 'node_modules', 'parallel-r1')
     // npm itself installs the platform's package: it has no dependencies, so no network is needed.
     const { tarball } = packFolder(path.join(npm, platform), npm)

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { once } from '../once.ts'
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -20,13 +21,21 @@ export function run(command: string, args: string[], cwd: string, env = process.
   return done.stdout
 }
 
-/** Packs the package with an up-to-date dist/ into `folder`; the tarball and what it holds. */
-export function pack(folder: string): { tarball: string; files: PackedFile[] } {
-  run(process.execPath, [path.join(root, 'scripts/build.mjs'), '--if-needed'], root)
-  return packFolder(root, folder)
+interface Packed {
+  tarball: string
+  files: PackedFile[]
 }
 
-export function packFolder(from: string, folder: string): { tarball: string; files: PackedFile[] } {
+/** Packs the package with an up-to-date dist/, once for all tests; the tarball and what it holds. */
+async function pack(): Promise<Packed> {
+  const folder = await once('tarball', (empty) => {
+    run(process.execPath, [path.join(root, 'scripts/build.mjs'), '--if-needed'], root)
+    writeFileSync(path.join(empty, 'packed.json'), JSON.stringify(packFolder(root, empty)))
+  })
+  return JSON.parse(readFileSync(path.join(folder, 'packed.json'), 'utf8'))
+}
+
+export function packFolder(from: string, folder: string): Packed {
   const output = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], from)
   const [{ filename, files }] = JSON.parse(output.slice(output.indexOf('['))) as [{ filename: string; files: PackedFile[] }]
   return { tarball: path.join(folder, path.basename(filename)), files }
@@ -45,9 +54,9 @@ export interface InstalledPackage {
  * An empty folder with the package (packed here, or `from` a folder) installed in it beside everything that the checkout has
  * installed, and with what the install script would have compiled, unless `addon` is false.
  */
-export function installTarball({ addon = true, from }: { addon?: boolean; from?: string } = {}): InstalledPackage {
+export async function installTarball({ addon = true, from }: { addon?: boolean; from?: string } = {}): Promise<InstalledPackage> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-route-'))
-  const { tarball, files } = from === undefined ? pack(folder) : packFolder(from, folder)
+  const { tarball, files } = from === undefined ? await pack() : packFolder(from, folder)
   const modules = path.join(folder, 'node_modules')
   const target = path.join(modules, 'parallel-r1')
   mkdirSync(target, { recursive: true })

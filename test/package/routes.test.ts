@@ -3,9 +3,9 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inProofs } from '../proofs.ts'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
-import { installTarball, promptfooEval, root } from './route.ts'
+import { type InstalledPackage, installTarball, promptfooEval, root } from './route.ts'
 
-let installed: ReturnType<typeof installTarball>
+let installed: InstalledPackage
 const suite = path.join('suites', 'countdown', 'promptfooconfig.yaml')
 const haveCheckpoints = existsSync(path.join(root, 'suites/countdown/checkpoints/parallel/model.safetensors'))
 
@@ -29,7 +29,7 @@ const userConfig = (provider: object) => ({
 })
 
 beforeAll(async () => {
-  installed = installTarball()
+  installed = await installTarball()
   await writeTinyCheckpoint(path.join(installed.folder, 'project', 'models', 'tiny'))
 })
 afterAll(() => installed?.remove())

@@ -19,6 +19,8 @@ import {
 } from '../../suites/countdown/data.ts'
 import { madeFiles } from '../../suites/countdown/make.ts'
 import { byteAlphabet, EOS, TAGS } from '../../suites/countdown/tokenizer/build.ts'
+import { inProofs } from '../proofs.ts'
+import { character } from '../unicode.ts'
 import { type EvalProvider, folder, isReading, loaderConfig, promptOf, read, readmeRow, responsesOf, yaml } from './suite.ts'
 
 const json = JSON.parse(read('tokenizer/tokenizer.json')) as {
@@ -30,6 +32,9 @@ const encode = (text: string): number[] => tokenizer.encode(text, { add_special_
 const decode = (ids: number[]): string =>
   ids.length === 0 ? '' : tokenizer.decode(ids, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
 const pieces = (text: string) => encode(text).map((id) => decode([id]))
+
+/** Of so many rows; the proofs count more. */
+const some = (count: number): number => (inProofs ? count : Math.ceil(count / 4))
 
 describe('made files', () => {
   it('are committed as make.ts writes them, byte for byte', () => {
@@ -69,9 +74,7 @@ describe('tokenizer', () => {
 
   it('comes back with any text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
-        // A lone half of a surrogate pair has no UTF-8.
-        fc.pre(!/\p{Surrogate}/u.test(text))
+      fc.property(fc.string({ unit: character, maxLength: 80 }), (text) => {
         expect(decode(encode(text))).toBe(text)
       }),
       { numRuns: 500 },
@@ -126,8 +129,8 @@ describe('tokenizer', () => {
       ...TAGS,
       ...'Use |, | once |each |with |+ - * / |to |make | + | - | * | / | = | yes| no|none|Final |Answer|: '.split('|'),
     ])
-    const cold = [...coldStartSequential({ count: 80 }), ...coldStartParallel({ count: 80 })]
-    const rows = [...base({ count: 150, descents: 4 }), ...reading({ count: 300 }), ...cold]
+    const cold = [...coldStartSequential({ count: some(80) }), ...coldStartParallel({ count: some(80) })]
+    const rows = [...base({ count: some(150), descents: 4 }), ...reading({ count: some(300) }), ...cold]
     const texts = [...rows.map(promptOf), ...responsesOf(rows).map((response) => response.text)]
     const unknown = texts.flatMap(pieces).filter((piece) => !known.has(piece) && !/^[1-9]?\d$/.test(piece))
     expect([...new Set(unknown)]).toEqual([])
@@ -139,7 +142,7 @@ describe('in the project', () => {
   const { maxPositions } = parse(read('train.parallel.yaml')).model.init.architecture
 
   it('is read by the checkpoint tokenizer, which gives the same ids', () => {
-    const rows = [...base({ count: 50, descents: 2 }), ...reading({ count: 50 }), ...coldStartParallel({ count: 20 })]
+    const rows = [...base({ count: some(50), descents: 2 }), ...reading({ count: some(50) }), ...coldStartParallel({ count: some(20) })]
     for (const text of [...rows.map(promptOf), ...responsesOf(rows).map((response) => response.text)]) {
       expect(own.encode(text)).toEqual(encode(text))
       expect(own.decode(encode(text))).toBe(text)
@@ -150,7 +153,7 @@ describe('in the project', () => {
   it('makes trajectories for SFT of which every token is learned once, in positions that the model has, in either attention', () => {
     const eos = own.idOf(EOS)!
     const tags = tagIdsFrom(own, [eos])
-    for (const { text, row } of responsesOf(coldStartParallel({ count: 20 }))) {
+    for (const { text, row } of responsesOf(coldStartParallel({ count: some(20) }))) {
       const response = [...own.encode(text), eos]
       const trajectory = trajectoryFromIds(own.encode(promptOf(row)), response, tags)
       expect(
@@ -194,7 +197,7 @@ describe('token counts', () => {
   const lengths = (texts: string[]) => texts.map((text) => encode(text).length)
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
   const responses = (rows: (CountdownTest | ReadingTest)[]) => lengths(responsesOf(rows).map(({ text }) => text))
-  const solver = { ...loaderConfig('cold-start.parallel.yaml'), count: 400 }
+  const solver = { ...loaderConfig('cold-start.parallel.yaml'), count: some(400) }
 
   it('are what the README says', () => {
     // Rows as long as this are rare: eight descents of four numbers, all of them saying yes.
@@ -203,11 +206,12 @@ describe('token counts', () => {
       `<Parallel>${`<Path>${descent} yes</Path>`.repeat(8)}</Parallel>\n`,
       Array(8).fill(`Final Answer: ${descent}`).join('\n'),
     ])
-    const own = reading({ ...loaderConfig('reading.yaml'), count: 1000 }).filter(isReading)
+    const own = reading({ ...loaderConfig('reading.yaml'), count: some(1000) }).filter(isReading)
+    const first = base({ ...loaderConfig('base.yaml'), count: some(300) })
     const measured: [string, number[], number?][] = [
       ['prompt', lengths([...hardTrain({ count: 50 }), ...easyTrain({ count: 50 })].map(promptOf))],
-      ['base prompt', lengths(base({ ...loaderConfig('base.yaml'), count: 300 }).map(promptOf))],
-      ['base response', responses(base({ ...loaderConfig('base.yaml'), count: 300 }))],
+      ['base prompt', lengths(first.map(promptOf))],
+      ['base response', responses(first)],
       ['reading prompt', lengths(own.map(promptOf)), longestRead[0]],
       ['reading response', responses(own), longestRead[1]],
       ['cold start, sequential', responses(coldStartSequential(solver))],
@@ -216,11 +220,11 @@ describe('token counts', () => {
     for (const [title, counts, most] of measured) {
       const [said, longest] = readmeRow(title).map(Number)
       // The README counts all rows.
-      expect(Math.abs(mean(counts) - said) / said, title).toBeLessThan(0.05)
-      expect(most ?? Math.max(...counts), title).toBe(longest)
+      expect(Math.abs(mean(counts) - said) / said, title).toBeLessThan(inProofs ? 0.05 : 0.1)
+      if (inProofs || most !== undefined) expect(most ?? Math.max(...counts), title).toBe(longest)
       expect(Math.max(...counts), title).toBeLessThanOrEqual(longest)
     }
-    for (const row of base({ count: 200, descents: 2 })) {
+    for (const row of base({ count: some(200), descents: 2 })) {
       const size = row.vars.numbers.split(' ').length
       for (const { text } of responsesOf([row])) {
         // Each descent with a line break or, a fact's, without; then "Final ", "Answer", ": ".

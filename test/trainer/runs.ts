@@ -8,6 +8,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readTrainConfig } from '../../src/trainer/config-file.ts'
 import { type Outcome, type TrainOptions, train } from '../../src/trainer/train.ts'
+import { once } from '../once.ts'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 
@@ -17,6 +18,15 @@ export const root = path.resolve(here, '../..')
 
 export function newFolder(): string {
   return mkdtempSync(path.join(tmpdir(), 'pr1-train-test-'))
+}
+
+/** A run of all stages that nothing interrupted, with the suites as promptfoo resolved them and what it printed. Made once for all tests: change nothing in it. */
+export async function wholeRun(): Promise<{ whole: string; plan: string }> {
+  const folder = await once('train', async (home) => {
+    const { text } = await run(path.join(home, 'whole'))
+    writeFileSync(path.join(home, 'plan.txt'), text)
+  })
+  return { whole: path.join(folder, 'whole'), plan: readFileSync(path.join(folder, 'plan.txt'), 'utf8') }
 }
 
 /** A folder for a run that takes the suites as `from` resolved them: promptfoo takes seconds to start. */

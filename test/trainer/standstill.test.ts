@@ -1,11 +1,11 @@
 import { cpSync, existsSync, rmSync } from 'node:fs'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { UpdateResult } from '../../src/engine/types.ts'
 import type { RolloutReport, StepReport } from '../../src/trainer/recipe.ts'
 import { afterStep, beginStage, idleStages, type Learning, NOTHING_LEARNT } from '../../src/trainer/standstill.ts'
 import { readState } from '../../src/trainer/state.ts'
 import { setFirstWeight } from '../engine/checkpoint/first-weight.ts'
-import { folderWithSuites, metrics, newFolder, run, states } from './runs.ts'
+import { folderWithSuites, metrics, run, states, wholeRun } from './runs.ts'
 
 const done: UpdateResult = { gradNorm: 1, skipped: false }
 const skipped: UpdateResult = { gradNorm: Number.NaN, skipped: true }
@@ -43,8 +43,11 @@ describe('whether a run learns', () => {
 })
 
 describe('a run that learns nothing', () => {
-  const whole = newFolder()
-  const folders: string[] = [whole]
+  let whole: string
+  const folders: string[] = []
+  beforeAll(async () => {
+    ;({ whole } = await wholeRun())
+  })
   afterAll(() => {
     for (const one of folders) rmSync(one, { recursive: true, force: true })
   })
@@ -55,7 +58,6 @@ describe('a run that learns nothing', () => {
   }
 
   it('goes on, says so and stops where it was told to, with everything saved', async () => {
-    await run(whole, { keptSuites: false, sets: ['stages.base.steps=1', 'stages.rl.steps=1'] })
     const idle = folder()
     const sets = ['stages.base.steps=1', 'stages.rl.steps=6', 'stages.rl.reward=0 * digits', 'stages.rl.maxDropped=3']
     await expect(run(idle, { sets })).rejects.toThrow(

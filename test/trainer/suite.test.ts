@@ -41,17 +41,14 @@ describe('a suite, resolved by promptfoo', () => {
     }
   })
 
-  it('names the row that does not render, the provider that is not there, the file that is not there', async () => {
+  it('names the row that does not render and the file that is not there', async () => {
     await expect(loadSuite(fixture('broken.yaml'), { tests: false })).rejects.toThrow(/24 rows.*filter not found: nofilter/s)
-    await expect(loadSuite(fixture('rl.yaml'), { provider: 'paralel', tests: true })).rejects.toThrow(/no provider labelled "paralel"/)
-    const empty = path.join(newFolder(), 'empty.yaml')
-    writeFileSync(empty, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: []\n')
-    await expect(loadSuite(empty, { tests: false })).rejects.toThrow(/There is no test. Is the list of tests empty/)
     await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
   })
 
-  // Starts promptfoo for one line.
-  it.runIf(inProofs)('names the row that is nested without end', async () => {
+  // Starts promptfoo for one line each.
+  it.runIf(inProofs)('names the provider that is not there and the row that is nested without end', async () => {
+    await expect(loadSuite(fixture('rl.yaml'), { provider: 'paralel', tests: true })).rejects.toThrow(/no provider labelled "paralel"/)
     const file = path.join(newFolder(), 'deep.jsonl')
     const suite = file.replace('.jsonl', '.yaml')
     writeFileSync(suite, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: file://deep.jsonl\n')

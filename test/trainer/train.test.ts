@@ -10,15 +10,14 @@ import { NativeModel } from '../../src/engine/native/model.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptIds, readPrompt, strangePrompt } from '../../src/providers/prompt.ts'
 import { inProofs } from '../proofs.ts'
-import { editSuite, fixture, folderWithSuites, metrics, newFolder, results, run, spawnTrain, states } from './runs.ts'
+import { editSuite, fixture, folderWithSuites, metrics, newFolder, results, run, spawnTrain, states, wholeRun } from './runs.ts'
 
 /** The run that all others are compared with: 5 steps of SFT, 3 of GRPO, never interrupted. */
 let whole: string
 let plan: string
 
 beforeAll(async () => {
-  whole = newFolder()
-  plan = (await run(whole)).text
+  ;({ whole, plan } = await wholeRun())
 })
 
 describe('a run', () => {

@@ -1,26 +1,15 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdtempSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll } from 'vitest'
 import { saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { home } from '../../once.ts'
 import { tinyContent } from './tiny.ts'
 
 /** Small checkpoints for the tests of this folder. */
 
 export * from './tiny.ts'
 
-const made: string[] = []
-
-/** A new empty folder, removed when the tests of the file are done. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'pr1-checkpoint-'))
-  made.push(folder)
-  return folder
-}
-
-afterAll(() => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true })
-})
+/** A new empty folder, removed when vitest ends. */
+export const temporaryFolder = (): string => mkdtempSync(path.join(home, 'checkpoint-'))
 
 let master: Promise<string> | undefined
 

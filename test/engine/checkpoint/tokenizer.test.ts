@@ -5,13 +5,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Tokenizer } from '../../../src/engine/checkpoint/tokenizer.ts'
 import { CheckpointError } from '../../../src/engine/errors.ts'
+import { character } from '../../unicode.ts'
 import { byteTokenizerJson, tags, temporaryFolder, tinyTokenizer } from './build.ts'
 
 /** Text of any Unicode characters, mixed with what tokenizers treat specially. Unpaired surrogates are no text. */
 const text = fc
   .array(
     fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: character }),
       fc.constantFrom(' ', '  ', '\n', '\r\n', '\t', '\u0000', "'s", ' the', '12', '😀', 'é', ...tags, '<|end|>'),
     ),
   )

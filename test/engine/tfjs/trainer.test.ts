@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { inProofs } from '../../proofs.ts'
-import { folderWithSuites, metrics, newFolder, run } from '../../trainer/runs.ts'
+import { folderWithSuites, metrics, run, wholeRun } from '../../trainer/runs.ts'
 
 describe('pr1-train on tfjs', () => {
   const folders: string[] = []
@@ -12,11 +12,11 @@ describe('pr1-train on tfjs', () => {
   })
 
   it('takes the same steps as on the native engine', async () => {
-    const native = newFolder()
+    const { whole } = await wholeRun()
+    const [native, tfjs] = [folderWithSuites(whole), folderWithSuites(whole)]
     const sets = inProofs ? [] : ['stages.base.steps=2', 'stages.rl.steps=2']
-    await run(native, { sets, keptSuites: false })
-    const tfjs = folderWithSuites(native)
     folders.push(native, tfjs)
+    await run(native, { sets })
     const { outcome, text } = await run(tfjs, { sets: [...sets, 'device=tfjs'] })
     expect(outcome).toBe('finished')
     expect(text).toMatch(/Engine: tfjs, f32, (javascript|tensorflow)/)
