@@ -87,18 +87,24 @@ async function run(job, shape) {
   const rates = read ? [read()] : []
   if (job === 'load') await child('save', shape)
   const done = await child(job, shape)
-  if (read) share(shape, done, Math.max(...rates, read()))
+  if (read)
+    share(
+      shape,
+      done,
+      [...rates, read()].reduce((most, rate) => (rate.bytesPerSecond > most.bytesPerSecond ? rate : most)),
+    )
   info ??= done.info
   results.push(...done.results)
   memory.push(...done.memory)
 }
 
 /** Decoding one sequence reads every weight once a token: the share of what this machine's memory gives. */
-function share(shape, { info, results }, bytesPerSecond) {
+function share(shape, { info, results }, { bytesPerSecond, threads, streams, linesAhead, pages }) {
   const alone = results.find(({ work }) => work.startsWith('decode, batch 1,'))
   const bytes = weightCount(modelConfig(shape)) * { f32: 4, bf16: 2, int8: 34 / 32, int4: 18 / 32 }[info.precision]
   const of = (unit, value) => ({ shape, unit, median: value, best: value, rounds: 1 })
-  results.push({ work: 'memory read bandwidth', ...of('GB/s', bytesPerSecond / 1e9) })
+  const how = `${threads} threads x ${streams} streams, ${linesAhead} lines ahead, ${pages} pages`
+  results.push({ work: `memory read bandwidth (${how})`, ...of('GB/s', bytesPerSecond / 1e9) })
   if (alone) results.push({ work: 'decode, batch 1: share of that bandwidth', ...of('%', (100 * alone.median * bytes) / bytesPerSecond) })
 }
 

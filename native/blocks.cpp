@@ -55,15 +55,17 @@ void widen(float* to, const uint8_t* from, BlockType type, size_t n) {
   }
 }
 
+/// A full exponent plus its lowest bit carries into the sign: an addition and an "or" a number, which compilers make vectors of.
 template <class Bits>
 static bool none_full(const uint8_t* numbers, size_t n, Bits exponent) {
-  unsigned full = 0;
+  const Bits lowest = static_cast<Bits>(exponent & (~exponent + 1u));
+  Bits carried = 0;
   for (size_t i = 0; i < n; i++) {
     Bits bits;
     std::memcpy(&bits, numbers + i * sizeof(Bits), sizeof(Bits));
-    full |= (bits & exponent) == exponent;
+    carried = static_cast<Bits>(carried | static_cast<Bits>((bits & exponent) + lowest));
   }
-  return full == 0;
+  return carried >> (8 * sizeof(Bits) - 1) == 0;
 }
 
 bool all_finite(const uint8_t* numbers, BlockType type, size_t n) {

@@ -1,4 +1,5 @@
-// Bytes a second that this machine reads from memory with all threads; undefined, with a message, where no compiler is.
+// The most that this machine reads from memory with all threads, and how (bandwidth.cpp): { bytesPerSecond, threads, streams, linesAhead,
+// pages }. Undefined, with a message, where no compiler is.
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,5 +14,5 @@ export function bandwidth(folder, threads) {
     console.error(`skipped: memory bandwidth. ${compiler}: ${built.error?.message ?? built.stderr.trim().split('\n').at(-1)}`)
     return undefined
   }
-  return () => Number(spawnSync(program, [String(threads), '1024', '8'], { encoding: 'utf8' }).stdout)
+  return () => JSON.parse(spawnSync(program, [String(threads), '1024', '3'], { encoding: 'utf8' }).stdout)
 }

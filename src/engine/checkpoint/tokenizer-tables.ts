@@ -23,7 +23,6 @@ interface Merges {
 }
 
 const space = '[ \\t\\n\\r]*'
-// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has none in its texts
 const text = /"([^"\\\u0000-\u001f]*(?:\\.[^"\\\u0000-\u001f]*)*)"/.source
 const entry = new RegExp(`${space}${text}${space}:${space}(0|[1-9]\\d{0,6})${space}([,}])`, 'y')
 const pair = new RegExp(`${space}\\[${space}${text}${space},${space}${text}${space}\\]${space}([,\\]])`, 'y')
