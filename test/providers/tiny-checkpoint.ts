@@ -7,7 +7,7 @@ import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import type { PromptEdges } from '../../src/engine/prompt-edges.ts'
 import type { ParameterSpec } from '../../src/engine/spec.ts'
-import type { ModelConfig } from '../../src/engine/types.ts'
+import type { ModelConfig, RopeConfig } from '../../src/engine/types.ts'
 import { tagIdsFrom } from '../../src/thinking/tags.ts'
 import type { AttentionMode } from '../../src/thinking/types.ts'
 
@@ -23,6 +23,9 @@ export interface TinyOptions {
   template?: TemplateInputs
   /** Default 512. */
   maxPositions?: number
+  rope?: RopeConfig
+  /** It likes no end. */
+  endless?: boolean
   /** False: the tokenizer has no tags and there is no parallel_r1.json, as in any model from elsewhere. */
   tagged?: boolean
 }
@@ -41,7 +44,17 @@ function withoutTags(): Tokenizer {
  */
 export async function writeTinyCheckpoint(
   folder: string,
-  { seed = 1, attention = 'structured', chatTemplate, prompts, template, maxPositions = 512, tagged = true }: TinyOptions = {},
+  {
+    seed = 1,
+    attention = 'structured',
+    chatTemplate,
+    prompts,
+    template,
+    maxPositions = 512,
+    rope = { theta: 10000 },
+    endless = false,
+    tagged = true,
+  }: TinyOptions = {},
 ): Promise<void> {
   const tokenizer = Tokenizer.load(tokenizerFolder)
   const eos = tokenizer.idOf('<|endoftext|>')!
@@ -56,7 +69,7 @@ export async function writeTinyCheckpoint(
     headDim: 8,
     intermediateSize: 64,
     rmsNormEps: 1e-6,
-    rope: { theta: 10000 },
+    rope,
     tiedEmbeddings: false,
     maxPositions,
   }
@@ -65,7 +78,7 @@ export async function writeTinyCheckpoint(
     [tags.parallel, 0.7],
     [tags.pathEnd, 0.7],
     [tags.summaryEnd, 0.7],
-    [eos, 0.5],
+    [eos, endless ? -9 : 0.5],
   ])
   const random = randomWeights(seed)
   const weights = (spec: ParameterSpec): Float32Array => {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -10,33 +9,12 @@ import { exportGguf, type GgufFileType } from '../../../src/engine/gguf/export.t
 import { openEngine } from '../../../src/engine/open.ts'
 import type { Engine, Model, ModelConfig, RopeConfig } from '../../../src/engine/types.ts'
 import { tags, tinyContent } from '../checkpoint/tiny.ts'
+import { askLlamaCpp, llamaCppHome } from './llama-cpp.ts'
 
 /**
  * llama.cpp loads what `pr1-export` writes and gives the same: log-probabilities, greedy tokens, ids of texts, the tags as one token
  * each. PR1_LLAMA_CPP names a folder where node-llama-cpp is installed (npm install node-llama-cpp@3.22.1).
  */
-
-const home = process.env.PR1_LLAMA_CPP
-if (!home) console.warn('skipped: PR1_LLAMA_CPP names no folder with node-llama-cpp')
-
-/** What llama-cpp.mjs is asked, and what it answers. */
-interface Questions {
-  texts: string[]
-  tags: number[]
-  /** Ids whose log-probabilities are wanted, each after those before it. */
-  scored: number[]
-  prompt: number[]
-  count: number
-}
-
-interface Answers {
-  ids: number[][]
-  /** Ids of a text when special tokens are text, and the text of ids without the special ones. */
-  tagIds: number[]
-  tagText: string
-  logprobs: number[]
-  greedy: number[]
-}
 
 const countdown = fileURLToPath(new URL('../../../suites/countdown/checkpoints/parallel', import.meta.url))
 
@@ -91,7 +69,7 @@ function weightsOf(config: ModelConfig) {
   }
 }
 
-describe.skipIf(!home)('llama.cpp', () => {
+describe.skipIf(!llamaCppHome)('llama.cpp', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'pr1-llama-cpp-'))
   let engine: Engine
 
@@ -118,13 +96,6 @@ describe.skipIf(!home)('llama.cpp', () => {
     return found
   }
 
-  /** A process of its own: llama.cpp ends it where it meets a file that it did not expect. */
-  function ask(file: string, questions: Questions): Answers {
-    const script = fileURLToPath(new URL('llama-cpp.mjs', import.meta.url))
-    const input = JSON.stringify({ home, file, ...questions })
-    return JSON.parse(execFileSync(process.execPath, [script], { input, encoding: 'utf8', maxBuffer: 2 ** 26 }))
-  }
-
   /** The largest difference of log-probabilities, after all that must be equal. */
   async function compare(saved: string, type: GgufFileType, text: string, pre?: string): Promise<number> {
     const checkpoint = await openCheckpoint(saved)
@@ -140,12 +111,12 @@ describe.skipIf(!home)('llama.cpp', () => {
     const { logprobs } = await model.forward(batch, { keep: false })
     await model.dispose()
     const tagIds = tags.map((tag) => tokenizer.idOf(tag)!)
-    const theirs = ask(file, { texts: [tags.join(''), text], tags: tagIds, scored, prompt, count: answer.length })
+    const theirs = askLlamaCpp(file, { texts: [tags.join(''), text], tags: tagIds, scored: [scored], prompt, count: answer.length })
     expect(theirs.ids[0]).toEqual(tagIds)
     expect([theirs.tagIds, theirs.tagText]).toEqual([tagIds, tags.join('')])
     if (pre === undefined) expect(theirs.ids[1]).toEqual(prompt)
     expect(theirs.greedy).toEqual(answer.filter((id) => !checkpoint.generation.eosTokenIds.includes(id)))
-    return Math.max(...theirs.logprobs.map((logprob, i) => Math.abs(logprob - logprobs[i])))
+    return Math.max(...theirs.logprobs[0].map((logprob, i) => Math.abs(logprob - logprobs[i])))
   }
 
   it.each([
