@@ -25,6 +25,8 @@
         "native/worker.cpp",
         "native/cuda/loader.cpp",
         "native/cpu/amx.cpp",
+        "native/cpu/vnni.cpp",
+        "native/cpu/integers.cpp",
         "native/cpu/dispatch.cpp"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

@@ -1,6 +1,6 @@
 // A real model from a GGUF file: weights in their blocks beside the same numbers in float32 and bfloat16, and llama.cpp where it is there. All take
 // turns in one process, a round each. Prints tokens a second (median) and the ratio to the blocks, then one JSON line.
-//   node bench/gguf.mjs FILE.gguf [--batches 1,16,32] [--precisions auto,f32,bf16] [--threads N] [--rounds 5]
+//   node bench/gguf.mjs FILE.gguf [--batches 1,16,32] [--precisions auto,stored,f32,bf16] [--threads N] [--rounds 5]
 //   PR1_PEER_NODE=DIR   a folder with node-llama-cpp in it adds that (npm install node-llama-cpp@3.22.1)
 import { createRequire } from 'node:module'
 import os from 'node:os'
@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     batches: { type: 'string', default: '1,16,32' },
-    precisions: { type: 'string', default: 'auto,f32,bf16' },
+    precisions: { type: 'string', default: 'auto,stored,f32,bf16' },
     threads: { type: 'string', default: String(os.availableParallelism()) },
     rounds: { type: 'string', default: '5' },
   },

@@ -21,7 +21,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "NativeEngine",
                        {InstanceAccessor<&EngineWrap::isa>("isa"), InstanceAccessor<&EngineWrap::threads>("threads"),
-                        InstanceAccessor<&EngineWrap::gpu>("gpu"), InstanceMethod<&EngineWrap::memory>("memory"), InstanceAccessor<&EngineWrap::loads_files>("loadsFiles"),
+                        InstanceAccessor<&EngineWrap::block_rows>("blockRows"), InstanceAccessor<&EngineWrap::loads_files>("loadsFiles"),
+                        InstanceAccessor<&EngineWrap::gpu>("gpu"), InstanceMethod<&EngineWrap::memory>("memory"),
                         InstanceMethod<&EngineWrap::create_model>("createModel"),
                         InstanceMethod<&EngineWrap::dispose>("dispose")});
   }
@@ -41,7 +42,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   std::shared_ptr<JobQueue> queue() { return queue_; }
 
  private:
-  /// (threads: number, isa: string, CUDA library: string or undefined, numerics on it or precision of the CPU: string)
+  /// (threads: number, isa: string, CUDA library: string or undefined, numerics on it or precision of the CPU: string, what rows become
+  /// beside weights in blocks: string)
   void open(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     int threads = std::clamp(info[0].ToNumber().Int32Value(), 1, 1024);
@@ -60,6 +62,10 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
       if (precision != "f32" && precision != "bf16") fail(env, "Precision \"" + precision + "\" is unknown.");
       core = std::make_shared<EngineCore>(threads, isa.c_str(), precision == "bf16" ? Precision::bf16 : Precision::f32, &why);
     }
+    const std::string rows = info[4].IsString() ? info[4].As<Napi::String>().Utf8Value() : "float32";
+    if (core->ok()) {
+      block_rows_ = core->ops().block_rows(rows == "int8" ? BlockRows::int8 : rows == "auto" ? BlockRows::fastest : BlockRows::float32);
+    }
     if (!core->ok()) fail(env, "Instruction set \"" + isa + "\" cannot be used: " + why + ".", "PR1_ISA");
     queue_ = std::make_shared<JobQueue>(env, core);
   }
@@ -75,6 +81,9 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   /// Whether its models can read their weights from files, and need no float32 copy of them to decode.
   Napi::Value loads_files(const Napi::CallbackInfo& info) {
     return Napi::Boolean::New(info.Env(), queue_->core().ops().fills_panels());
+  }
+  Napi::Value block_rows(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), block_rows_ == BlockRows::int8 ? "int8" : "float32");
   }
   /// What the GPU is; undefined on the CPU.
   Napi::Value gpu(const Napi::CallbackInfo& info) {
@@ -108,6 +117,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     return info.Env().Undefined();
   }
 
+  BlockRows block_rows_ = BlockRows::float32;
   CudaEngine cuda_;  // its ops belong to the queue's core
   std::shared_ptr<JobQueue> queue_;
 };

@@ -73,10 +73,21 @@ bool all_finite(const uint8_t* numbers, BlockType type, size_t n) {
   return none_full<uint16_t>(numbers, n, type == BlockType::bf16 ? 0x7f80u : 0x7c00u);
 }
 
+/// Bytes from … to of a row's block, whole fours, to their places in the panel.
+static void fours(uint8_t* panel, const uint8_t* block, int from, int to, int lane, uint32_t flipped) {
+  for (int i = from; i < to; i += 4) {
+    uint32_t four;
+    std::memcpy(&four, block + i, 4);
+    four ^= flipped;
+    std::memcpy(panel + i * 16 + lane * 4, &four, 4);
+  }
+}
+
 bool interleave(const Blocks& to, const uint8_t* rows) {
   const BlockFormat& f = format_of(to.type);
   const size_t row_bytes = to.row_bytes(), blocks = row_bytes / f.bytes;
   const int wide_end = f.wide_at + f.wide * f.width;
+  const uint32_t flipped = to.type == BlockType::q8_0 ? 0x80808080u : 0;
   bool all_finite = true;
   for (int first = 0; first < to.out; first += 16) {
     const int lanes = to.out - first < 16 ? to.out - first : 16;
@@ -85,12 +96,12 @@ bool interleave(const Blocks& to, const uint8_t* rows) {
     for (size_t b = 0; b < blocks; b++, panel += f.bytes * 16) {
       for (int lane = 0; lane < lanes; lane++) {
         const uint8_t* block = rows + (first + lane) * row_bytes + b * f.bytes;
-        for (int i = 0; i < f.wide_at; i++) panel[i * 16 + lane] = block[i];
+        fours(panel, block, 0, f.wide_at, lane, flipped);
         for (int i = f.wide_at; i < wide_end; i += f.width) {
           std::memcpy(panel + i * 16 + lane * f.width, block + i, static_cast<size_t>(f.width));
           all_finite &= finite(block + i, to.type);
         }
-        for (int i = wide_end; i < f.bytes; i++) panel[i * 16 + lane] = block[i];
+        fours(panel, block, wide_end, f.bytes, lane, flipped);
       }
     }
   }

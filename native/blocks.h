@@ -18,7 +18,8 @@ struct BlockFormat {
 const BlockFormat& format_of(BlockType type);
 
 /// A weight (out, in) as the products read it: panels of 16 rows (out / 16, in / elements, bytes, 16), zero padded. A block's
-/// bytes lie interleaved: the first of all 16 rows, the second of all 16, …, a scale of two bytes as one.
+/// bytes lie interleaved: the first four of all 16 rows, the next four of all 16, …, so that a vector holds a word of each row; a scale
+/// of two bytes of all 16 rows. Fours count from the block's start or from behind its scales. Numbers of Q8_0 have 128 added.
 struct Blocks {
   BlockType type;
   int out, in;

@@ -39,6 +39,9 @@ struct Matrix {
 struct Blocks;
 enum class BlockType : uint8_t;
 
+/// What rows become in a product with weights in blocks: stay float32, or 8 bits with a scale for 32 numbers.
+enum class BlockRows { fastest, float32, int8 };
+
 /// Weight of an RMSNorm (null: no norm), what is added to it before it multiplies (0 or 1), and ε.
 struct NormWeight {
   const float* w = nullptr;
@@ -174,6 +177,11 @@ class Ops {
 
   // Weights in blocks, on devices that have products with them. Others are given float32.
   virtual bool takes_blocks() const { return false; }
+  /// Chooses for all products to come; what was chosen.
+  virtual BlockRows block_rows(BlockRows asked) {
+    (void)asked;
+    return BlockRows::float32;
+  }
   /// out (n, in) = scale * rows `ids` of w.
   virtual void blocks_rows(float* out, const Blocks& w, const int* ids, float scale, int n) {
     (void)out, (void)w, (void)ids, (void)scale, (void)n;

@@ -5,11 +5,6 @@
 
 constexpr int kLanes = 16;
 
-template <int N>
-struct Count {
-  static constexpr int value = N;
-};
-
 /// Consecutive queries that are computed together: all share one list of runs, or their runs ascend and start among the rows
 /// that those before them see.
 struct QueryChunk {

@@ -1,13 +1,32 @@
-// Products with weights in blocks: a few columns of a few panels become float32 in the cache, and go through the float32 tiles
+// Products with weights in blocks. With rows in 8 bits they are what integers.h says. With rows in float32: a few columns of a few panels become float32 in the cache, and go through the float32 tiles
 // of gemm.h. So the bits are those of float32 weights of the same values, however many rows there are. A number of a block has
 // at most 24 significant bits before its minimum is added: only that sum rounds, as in ggml and gguf-py. Included by kernels.h.
 
-/// 32 numbers of 8 bits a row: d q.
-inline void unpack_bytes(float* out, const uint8_t* qs, V d) {
-  for (int i = 0; i < 32; i++) store(out + i * 16, mul(d, to_float(signed_bytes(qs + i * 16))));
+/// Bytes 4 g … 4 g + 3 of 16 rows.
+inline I four_bytes(const uint8_t* from, int g) { return as_int(load(reinterpret_cast<const float*>(from + g * 64))); }
+inline I byte_at(const uint8_t* from, int i) { return bit_and(shr(four_bytes(from, i / 4), i % 4 * 8), 255); }
+/// body(Count<j>) for j = 0 … 3: shifts by constants.
+template <class F>
+PR1_INLINE void each_byte(F&& body) {
+  body(Count<0>{});
+  body(Count<1>{});
+  body(Count<2>{});
+  body(Count<3>{});
 }
 
-/// 32 numbers of 4 bits a row, i and i + 16 in one byte, and a fifth bit of each in the 4 bytes of `fifth` unless null:
+/// 32 numbers of 8 bits a row: d q.
+inline void unpack_bytes(float* out, const uint8_t* qs, V d) {
+  const V zero = set1(128.0f);
+  for (int g = 0; g < 8; g++) {
+    const I x = four_bytes(qs, g);
+    each_byte([&](auto j) {
+      constexpr int n = decltype(j)::value;
+      store(out + (g * 4 + n) * 16, mul(d, sub(to_float(byte_of<n>(x)), zero)));
+    });
+  }
+}
+
+/// 32 numbers of 4 bits a row, i and i + 16 in one byte, and a fifth bit of each in the word of `fifth` unless null:
 /// d (q − zero), or with kMin d q + low.
 template <bool kFifth, bool kMin>
 inline void unpack_nibbles(float* out, const uint8_t* qs, const uint8_t* fifth, V d, V zero_or_low) {
@@ -15,32 +34,32 @@ inline void unpack_nibbles(float* out, const uint8_t* qs, const uint8_t* fifth, 
     store(out + i * 16, kMin ? fma(d, to_float(q), zero_or_low) : mul(d, sub(to_float(q), zero_or_low)));
   };
   I bits{};
-  if constexpr (kFifth) {
-    bits = bit_or(bit_or(unsigned_bytes(fifth), shl<8>(unsigned_bytes(fifth + 16))),
-                  bit_or(shl<16>(unsigned_bytes(fifth + 32)), shl<24>(unsigned_bytes(fifth + 48))));
-  }
-  for (int i = 0; i < 16; i++) {
-    const I x = unsigned_bytes(qs + i * 16);
-    I low = bit_and(x, 15), high = shr<4>(x);
-    if constexpr (kFifth) {
-      low = bit_or(low, bit_and(shl<4>(bits), 16));
-      high = bit_or(high, bit_and(shr<12>(bits), 16));
-      bits = shr<1>(bits);
-    }
-    put(i, low);
-    put(i + 16, high);
+  if constexpr (kFifth) bits = four_bytes(fifth, 0);
+  for (int g = 0; g < 4; g++) {
+    const I x = four_bytes(qs, g);
+    each_byte([&](auto j) {
+      constexpr int n = decltype(j)::value;
+      const I byte = byte_of<n>(x);
+      I low = bit_and(byte, 15), high = shr<4>(byte);
+      if constexpr (kFifth) {
+        low = bit_or(low, bit_and(shl<4>(bits), 16));
+        high = bit_or(high, bit_and(shr<12>(bits), 16));
+        bits = shr<1>(bits);
+      }
+      put(g * 4 + n, low);
+      put(g * 4 + n + 16, high);
+    });
   }
 }
 
 /// Six bits of scale and of minimum for 32 columns `part` of 256, of the 12 bytes of Q4_K and Q5_K.
 inline void scale_and_min(const uint8_t* scales, int part, I& scale, I& min) {
-  auto at = [&](int i) { return unsigned_bytes(scales + i * 16); };
   if (part < 4) {
-    scale = bit_and(at(part), 63);
-    min = bit_and(at(part + 4), 63);
+    scale = bit_and(byte_at(scales, part), 63);
+    min = bit_and(byte_at(scales, part + 4), 63);
   } else {
-    scale = bit_or(bit_and(at(part + 4), 15), shl<4>(shr<6>(at(part - 4))));
-    min = bit_or(shr<4>(at(part + 4)), shl<4>(shr<6>(at(part))));
+    scale = bit_or(bit_and(byte_at(scales, part + 4), 15), shl<4>(shr<6>(byte_at(scales, part - 4))));
+    min = bit_or(shr<4>(byte_at(scales, part + 4)), shl<4>(shr<6>(byte_at(scales, part))));
   }
 }
 
@@ -50,25 +69,31 @@ inline void unpack_k(float* out, const uint8_t* block, const uint8_t* high, cons
   scale_and_min(block + 4 * 16, part, scale, min);
   const V d = mul(float16(block), to_float(scale));
   const V m = mul(mul(set1(-1.0f), float16(block + 2 * 16)), to_float(min));
-  for (int i = 0; i < 32; i++) {
-    I q = bit_and(shr(unsigned_bytes(low + (part / 2 * 32 + i) * 16), part % 2 * 4), 15);
-    if (high) q = bit_or(q, shl<4>(bit_and(shr(unsigned_bytes(high + i * 16), part), 1)));
-    store(out + i * 16, fma(d, to_float(q), m));
+  for (int g = 0; g < 8; g++) {
+    const I x = shr(four_bytes(low, part / 2 * 8 + g), part % 2 * 4), h = high ? shr(four_bytes(high, g), part) : I{};
+    each_byte([&](auto j) {
+      constexpr int n = decltype(j)::value;
+      I q = bit_and(shr<8 * n>(x), 15);
+      if (high) q = bit_or(q, shl<4>(bit_and(shr<8 * n>(h), 1)));
+      store(out + (g * 4 + n) * 16, fma(d, to_float(q), m));
+    });
   }
 }
 
 /// The same of Q6_K: 4 bits in the first 128 bytes, 2 in the next 64, 16 scales of 8 bits, d.
 inline void unpack_q6_k(float* out, const uint8_t* block, int part) {
   const int half = part / 4, quarter = part % 4;
-  const uint8_t* low = block + (half * 64 + quarter % 2 * 32) * 16;
-  const uint8_t* high = block + (128 + half * 32) * 16;
-  const uint8_t* scales = block + (192 + half * 8 + quarter * 2) * 16;
   const V whole = float16(block + 208 * 16), zero = set1(32.0f);
-  const V d[2] = {mul(whole, to_float(signed_bytes(scales))), mul(whole, to_float(signed_bytes(scales + 16)))};
-  for (int i = 0; i < 32; i++) {
-    const I q = bit_or(bit_and(shr(unsigned_bytes(low + i * 16), quarter / 2 * 4), 15),
-                       shl<4>(bit_and(shr(unsigned_bytes(high + i * 16), quarter * 2), 3)));
-    store(out + i * 16, mul(d[i / 16], sub(to_float(q), zero)));
+  auto scale = [&](int i) { return mul(whole, to_float(signed_top(shl<24>(byte_at(block + 192 * 16, i))))); };
+  const V d[2] = {scale(half * 8 + quarter * 2), scale(half * 8 + quarter * 2 + 1)};
+  for (int g = 0; g < 8; g++) {
+    const I low = shr(four_bytes(block, half * 16 + quarter % 2 * 8 + g), quarter / 2 * 4);
+    const I high = shr(four_bytes(block + 128 * 16, half * 8 + g), quarter * 2);
+    each_byte([&](auto j) {
+      constexpr int n = decltype(j)::value;
+      const I q = bit_or(bit_and(shr<8 * n>(low), 15), shl<4>(bit_and(shr<8 * n>(high), 3)));
+      store(out + (g * 4 + n) * 16, mul(d[g / 4], sub(to_float(q), zero)));
+    });
   }
 }
 
@@ -124,7 +149,44 @@ struct BlockProduct {
   float* y;
   int out;
   const float *bias, *residual;
+  const IntegerRows* integers;  // x in 8 bits (integers.h); null: float32
+  bool vnni;
 };
+
+/// Sums (rows, width) of columns `at` … become y, with bias and residual; `left` of them are there.
+inline void put_sums(const BlockProduct& g, const float* sums, int width, int at, int left, int m0, int m1) {
+  for (int m = m0; m < m1; m++, sums += width) {
+    const size_t row = static_cast<size_t>(m) * g.out + at;
+    for (int c = 0; c < width; c += 16) {
+      V out = load(sums + c);
+      if (g.bias) out = add(out, load_up_to(g.bias + at + c, left - c));
+      if (g.residual) out = add(out, load_up_to(g.residual + row + c, left - c));
+      store_up_to(g.y + row + c, out, left - c);
+    }
+  }
+}
+
+/// 32 floats → 8 bits: q to nearest of x / d with d = max |x| / 127. A scale that is NaN where x is not finite.
+inline IntegerSums round_to_bytes(int8_t* q, const float* x) {
+  float largest = 0.0f, zero = 0.0f;
+  for (int i = 0; i < 32; i++) {
+    const float size = std::fabs(x[i]);
+    largest = size > largest ? size : largest;
+    zero += x[i] * 0.0f;
+  }
+  const float d = largest / 127.0f + zero, inverse = d > 0.0f ? 1.0f / d : 0.0f;
+  int sum[2] = {0, 0};
+  for (int i = 0; i < 32; i++) {
+    // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits.
+    const float y = x[i] * inverse + 12582912.0f;
+    int32_t bits;
+    std::memcpy(&bits, &y, 4);
+    q[i] = static_cast<int8_t>(bits);
+    sum[i / 16] += q[i];
+  }
+  const float all = static_cast<float>(sum[0] + sum[1]);
+  return {d, {static_cast<float>(sum[0]), static_cast<float>(sum[1])}, all, d * all};
+}
 
 constexpr int kUnpacked = 256;  // columns of panels in float32 at a time: 16 KiB
 
@@ -142,16 +204,14 @@ inline void block_panels(const BlockProduct& g, const Blocks& w, int panel, int 
                           static_cast<size_t>(n) * 16, sums, static_cast<size_t>(width), k > 0, nullptr, nullptr, 0};
     gemm_block(chunk, 0, rows, 0, panels);
   }
-  for (int m = 0; m < rows; m++) {
-    const size_t row = static_cast<size_t>(m0 + m) * g.out;
-    for (int c = 0; c < width; c += 16) {
-      const int left = w.out - panel * 16 - c, to = at + c;
-      V out = load(sums + m * width + c);
-      if (g.bias) out = add(out, load_up_to(g.bias + to, left));
-      if (g.residual) out = add(out, load_up_to(g.residual + row + to, left));
-      store_up_to(g.y + row + to, out, left);
-    }
-  }
+  put_sums(g, sums, width, at, w.out - panel * 16, m0, m1);
+}
+
+/// The same with rows in 8 bits, one panel. room: in / 32 blocks.
+inline void integer_panel(const BlockProduct& g, const Blocks& w, int panel, int at, int m0, int m1, float* sums, IntegerBlock* room) {
+  const auto multiply = g.vnni ? vnni_panel : software_panel;
+  multiply(sums, w.type, w.panels + panel * w.panel_bytes(), room, *g.integers, m0, m1);
+  put_sums(g, sums, 16, at, w.out - panel * 16, m0, m1);
 }
 
 /// Splits a product over the pool: groups of panels times blocks of rows; a panel is unpacked once a block.
@@ -173,10 +233,21 @@ inline void block_product(ThreadPool& pool, Scratch* local, const BlockProduct& 
     const int m0 = task / groups * block, m1 = m0 + block < M ? m0 + block : M;
     const int begin = task % groups * group, end = begin + group < panels ? begin + group : panels;
     if (m0 >= m1) return;
-    float* sums = local[thread].get(static_cast<size_t>(m1 - m0) * most * 16);
+    const size_t sums_floats = static_cast<size_t>(m1 - m0) * most * 16;
+    const size_t room = g.integers ? static_cast<size_t>(in / 32) * (sizeof(IntegerBlock) / sizeof(float)) : 0;
+    float* sums = local[thread].get(sums_floats + room);
     for (int i = 0, first = 0, at = 0; i < g.count && first < end; i++) {
       const Blocks& w = g.parts[i];
       const int own = (w.out + 15) / 16, last = end - first < own ? end - first : own;
+      IntegerType type;
+      if (g.integers && integer_type(w.type, type)) {
+        for (int p = begin > first ? begin - first : 0; p < last; p++) {
+          integer_panel(g, w, p, at + p * 16, m0, m1, sums, reinterpret_cast<IntegerBlock*>(sums + sums_floats));
+        }
+        first += own;
+        at += w.out;
+        continue;
+      }
       for (int p = begin > first ? begin - first : 0; p < last; p += most) {
         block_panels(g, w, p, last - p < most ? last - p : most, at + p * 16, m0, m1, sums);
       }

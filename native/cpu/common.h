@@ -14,6 +14,7 @@
 #include "../ops.h"
 #include "../threads.h"
 #include "amx.h"
+#include "integers.h"
 
 #if defined(__GNUC__)
 #define PR1_INLINE inline __attribute__((always_inline))

@@ -183,6 +183,11 @@ class CpuOps final : public Ops {
 
   bool takes_blocks() const override { return true; }
 
+  BlockRows block_rows(BlockRows asked) override {
+    byte_rows_ = asked == BlockRows::int8 || (asked == BlockRows::fastest && kVnni && vnni_available());
+    return byte_rows_ ? BlockRows::int8 : BlockRows::float32;
+  }
+
   void blocks_rows(float* out, const Blocks& w, const int* ids, float scale, int n) override {
     rows(n, w.in * 16, [&](int t) {
       unpack_row(out + static_cast<size_t>(t) * w.in, w, ids[t]);
@@ -194,7 +199,14 @@ class CpuOps final : public Ops {
                       int M) override {
     int out = 0;
     for (int i = 0; i < count; i++) out += parts[i].out;
-    block_product(pool_, local_, {parts, count, x, y, out, bias, residual}, M);
+    IntegerRows rounded;
+    bool integers = false;
+    for (int i = 0; i < count && byte_rows_; i++) {
+      IntegerType type;
+      integers |= integer_type(parts[i].type, type);
+    }
+    if (integers) rounded = bytes_of(x, parts[0].in, M);
+    block_product(pool_, local_, {parts, count, x, y, out, bias, residual, integers ? &rounded : nullptr, kVnni && vnni_available()}, M);
   }
 
   void rope_forward(float* out, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos,
@@ -549,6 +561,17 @@ class CpuOps final : public Ops {
     }
   }
 
+  /// (M, in) in 8 bits; valid until the next call.
+  IntegerRows bytes_of(const float* x, int in, int M) {
+    const size_t blocks = static_cast<size_t>(in) / 32, n = blocks * M;
+    IntegerSums* sums = reinterpret_cast<IntegerSums*>(rounded_.get(n * (sizeof(IntegerSums) / sizeof(float) + 8)));
+    int8_t* q = reinterpret_cast<int8_t*>(sums + n);
+    rows(M, in, [&](int m) {
+      for (size_t at = blocks * m; at < blocks * (m + 1); at++) sums[at] = round_to_bytes(q + at * 32, x + at * 32);
+    });
+    return {q, sums, in};
+  }
+
   /// (M, in) as pairs of bfloat16; valid until the next call.
   const uint32_t* round_rows_of(const float* x, int in, int M) {
     const size_t steps = static_cast<size_t>(in + 1) / 2;
@@ -677,6 +700,12 @@ class CpuOps final : public Ops {
   ThreadPool& pool_;
   const char* isa_;
   const Precision precision_;
+#if defined(PR1_SIMD_AVX512)
+  static constexpr bool kVnni = true;
+#else
+  static constexpr bool kVnni = false;
+#endif
+  bool byte_rows_ = false;
   const bool tiles_, units_;  // products as the matrix units have them, on those units
   Scratch* local_;  // one a thread
   Scratch shared_, rounded_;

@@ -8,6 +8,11 @@
 
 struct V;
 
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+
 #if defined(PR1_SIMD_AVX512)
 
 struct V {
@@ -43,8 +48,6 @@ inline Halves halves(V a) {
 struct I {
   __m512i r;
 };
-inline I unsigned_bytes(const uint8_t* p) { return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
-inline I signed_bytes(const uint8_t* p) { return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
 inline I words(const uint8_t* p) { return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
 inline V float16(const uint8_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
 inline I bit_and(I a, uint32_t b) { return {_mm512_and_si512(a.r, _mm512_set1_epi32(static_cast<int>(b)))}; }
@@ -58,6 +61,8 @@ inline I shr(I a) {
   return {_mm512_srli_epi32(a.r, n)};
 }
 inline I shr(I a, int n) { return {_mm512_srl_epi32(a.r, _mm_cvtsi32_si128(n))}; }
+/// The top byte with its sign.
+inline I signed_top(I a) { return {_mm512_srai_epi32(a.r, 24)}; }
 inline V to_float(I a) { return {_mm512_cvtepi32_ps(a.r)}; }
 inline V as_float(I a) { return {_mm512_castsi512_ps(a.r)}; }
 inline I as_int(V a) { return {_mm512_castps_si512(a.r)}; }
@@ -104,10 +109,7 @@ inline Halves halves(V a) { return {a.lo, a.hi}; }
 struct I {
   __m256i lo, hi;
 };
-inline __m128i load8(const uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
 inline __m128i load16(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
-inline I unsigned_bytes(const uint8_t* p) { return {_mm256_cvtepu8_epi32(load8(p)), _mm256_cvtepu8_epi32(load8(p + 8))}; }
-inline I signed_bytes(const uint8_t* p) { return {_mm256_cvtepi8_epi32(load8(p)), _mm256_cvtepi8_epi32(load8(p + 8))}; }
 inline I words(const uint8_t* p) { return {_mm256_cvtepu16_epi32(load16(p)), _mm256_cvtepu16_epi32(load16(p + 16))}; }
 inline V float16(const uint8_t* p) { return {_mm256_cvtph_ps(load16(p)), _mm256_cvtph_ps(load16(p + 16))}; }
 inline I bit_and(I a, uint32_t b) {
@@ -123,6 +125,14 @@ template <int n>
 inline I shr(I a) {
   return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
 }
+inline I signed_top(I a) { return {_mm256_srai_epi32(a.lo, 24), _mm256_srai_epi32(a.hi, 24)}; }
+/// Byte n of each word, by one shuffle.
+template <int n>
+inline I byte_of(I a) {
+  const __m256i from = _mm256_setr_epi32(n - 256, n + 4 - 256, n + 8 - 256, n + 12 - 256, n - 256, n + 4 - 256, n + 8 - 256, n + 12 - 256);
+  return {_mm256_shuffle_epi8(a.lo, from), _mm256_shuffle_epi8(a.hi, from)};
+}
+#define PR1_HAS_BYTE_OF
 inline I shr(I a, int n) {
   const __m128i count = _mm_cvtsi32_si128(n);
   return {_mm256_srl_epi32(a.lo, count), _mm256_srl_epi32(a.hi, count)};
@@ -179,15 +189,6 @@ struct I {
 inline I words_of(uint16x8_t low, uint16x8_t high) {
   return {{vmovl_u16(vget_low_u16(low)), vmovl_u16(vget_high_u16(low)), vmovl_u16(vget_low_u16(high)), vmovl_u16(vget_high_u16(high))}};
 }
-inline I unsigned_bytes(const uint8_t* p) {
-  const uint8x16_t x = vld1q_u8(p);
-  return words_of(vmovl_u8(vget_low_u8(x)), vmovl_u8(vget_high_u8(x)));
-}
-inline I signed_bytes(const uint8_t* p) {
-  const int8x16_t x = vreinterpretq_s8_u8(vld1q_u8(p));
-  const int16x8_t part[2] = {vmovl_s8(vget_low_s8(x)), vmovl_s8(vget_high_s8(x))};
-  PR1_EACH(vreinterpretq_u32_s32(vmovl_s16(i % 2 ? vget_high_s16(part[i / 2]) : vget_low_s16(part[i / 2]))));
-}
 inline I words(const uint8_t* p) { return words_of(vreinterpretq_u16_u8(vld1q_u8(p)), vreinterpretq_u16_u8(vld1q_u8(p + 16))); }
 inline V float16(const uint8_t* p) {
   V out;
@@ -202,9 +203,10 @@ inline I shl(I a) {
 }
 template <int n>
 inline I shr(I a) {
-  PR1_EACH(vshrq_n_u32(a.q[i], n));
+  PR1_EACH(vshlq_u32(a.q[i], vdupq_n_s32(-n)));
 }
 inline I shr(I a, int n) { PR1_EACH(vshlq_u32(a.q[i], vdupq_n_s32(-n))); }
+inline I signed_top(I a) { PR1_EACH(vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a.q[i]), 24))); }
 inline I as_int(V a) { PR1_EACH(vreinterpretq_u32_f32(a.q[i])); }
 #undef PR1_EACH
 inline V to_float(I a) {
@@ -286,8 +288,6 @@ struct I {
     out.v[i] = (expr);             \
   }                                \
   return out
-inline I unsigned_bytes(const uint8_t* p) { PR1_EACH(p[i]); }
-inline I signed_bytes(const uint8_t* p) { PR1_EACH(static_cast<uint32_t>(static_cast<int8_t>(p[i]))); }
 inline I words(const uint8_t* p) { PR1_EACH(static_cast<uint32_t>(p[2 * i] | p[2 * i + 1] << 8)); }
 inline I bit_and(I a, uint32_t b) { PR1_EACH(a.v[i] & b); }
 inline I bit_or(I a, I b) { PR1_EACH(a.v[i] | b.v[i]); }
@@ -300,6 +300,7 @@ inline I shr(I a) {
   PR1_EACH(a.v[i] >> n);
 }
 inline I shr(I a, int n) { PR1_EACH(a.v[i] >> n); }
+inline I signed_top(I a) { PR1_EACH(static_cast<uint32_t>(static_cast<int8_t>(a.v[i] >> 24))); }
 #undef PR1_EACH
 inline V to_float(I a) {
   V out;
@@ -319,6 +320,15 @@ inline I as_int(V a) {
 constexpr int kAccumulators = 6;
 
 #endif
+
+#if !defined(PR1_HAS_BYTE_OF)
+/// Byte n of each word.
+template <int n>
+inline I byte_of(I a) {
+  return bit_and(shr<8 * n>(a), 255);
+}
+#endif
+#undef PR1_HAS_BYTE_OF
 
 // ---- bfloat16: 16 lanes of two numbers each, the earlier one in the low half. ----
 

@@ -188,6 +188,61 @@ static void product(Ops& ops, BlockType first, BlockType second, int M, int N1, 
   std::printf("ok %s (%.2g)\n", name.c_str(), worst);
 }
 
+/// x as rows in 8 bits have it: 32 numbers with the scale max |x| / 127.
+static Floats rounded_rows(const Floats& x) {
+  Floats y(x.size());
+  for (size_t at = 0; at < x.size(); at += 32) {
+    float largest = 0;
+    for (size_t i = at; i < at + 32; i++) largest = std::fmax(largest, std::fabs(x[i]));
+    const float d = largest / 127.0f, inverse = d > 0 ? 1.0f / d : 0.0f;
+    for (size_t i = at; i < at + 32; i++) y[i] = std::nearbyint(x[i] * inverse) * d;
+  }
+  return y;
+}
+
+/// Rows in 8 bits: float64 over the rounded rows, the same bits for any number of rows, and on `other` instructions.
+static void byte_product(Ops& ops, Ops& other, BlockType first, BlockType second, int M, int N1, int N2, int K) {
+  const int N = N1 + N2;
+  const std::string name = std::string("rows in 8 bits, ") + format_of(first).name + " over " + format_of(second).name + ", " + std::to_string(M) +
+                           "x" + std::to_string(N1) + "+" + std::to_string(N2) + "x" + std::to_string(K);
+  const Bytes rows1 = random_rows(first, N1, K), rows2 = random_rows(second, N2, K);
+  Held a(ops, first, N1, K, rows1), b(ops, second, N2, K, rows2);
+  const Blocks parts[2] = {a.blocks, b.blocks};
+  Doubles w = rows64(rows1, first, static_cast<size_t>(N1) * K), below = rows64(rows2, second, static_cast<size_t>(N2) * K);
+  w.insert(w.end(), below.begin(), below.end());
+  Floats x = random_floats(static_cast<size_t>(M) * K);
+  for (int k = 0; k < 32; k++) x[k] = 0;
+  const Floats bias = random_floats(N), rounded = rounded_rows(x);
+  Floats y(static_cast<size_t>(M) * N), again(y.size());
+  ops.blocks_forward(y.data(), x.data(), parts, 2, bias.data(), nullptr, M);
+  double worst = 0;
+  for (int m = 0; m < M; m++) {
+    for (int n = 0; n < N; n++) {
+      const bool whole = format_of(n < N1 ? first : second).elements > 1;
+      double sum = bias[n], size = std::fabs(sum);
+      for (int k = 0; k < K; k++) {
+        const double term = static_cast<double>((whole ? rounded : x)[m * K + k]) * w[static_cast<size_t>(n) * K + k];
+        sum += term;
+        size += std::fabs(term);
+      }
+      worst = std::fmax(worst, std::fabs(y[m * N + n] - sum) / size);
+    }
+  }
+  check(worst < 3e-7 * std::sqrt(K), name + ": " + std::to_string(worst) + " from float64, relative to the sum of sizes");
+  Floats single(N);
+  for (int m = 0; m < M; m += 3) {
+    ops.blocks_forward(single.data(), x.data() + m * K, parts, 2, bias.data(), nullptr, 1);
+    check(std::memcmp(single.data(), y.data() + m * N, sizeof(float) * N) == 0, name + ": a row differs when computed alone");
+  }
+  other.blocks_forward(again.data(), x.data(), parts, 2, bias.data(), nullptr, M);
+  const bool exact = format_of(first).elements > 1 && format_of(second).elements > 1;
+  check(!exact || again == y, name + ": other bits in portable C++");
+  x[static_cast<size_t>(M) * K - 1] = NAN;
+  ops.blocks_forward(y.data(), x.data(), parts, 2, bias.data(), nullptr, M);
+  check(std::isnan(y[static_cast<size_t>(M) * N - 1]), name + ": a NaN is lost");
+  std::printf("ok %s (%.2g)\n", name.c_str(), worst);
+}
+
 /// What is not finite is seen wherever it is, and nothing else is taken for it.
 static void refusals(BlockType type) {
   const BlockFormat& f = format_of(type);
@@ -244,6 +299,17 @@ int main(int argc, char** argv) {
     product(*ops, type, type, 300, 33, 16, 256);
     refusals(type);
   }
+  std::unique_ptr<Ops> plain(make_cpu_ops("portable", threads, &why));
+  ops->block_rows(BlockRows::int8);
+  plain->block_rows(BlockRows::int8);
+  for (int i = 0; i < kBlockTypes; i++) {
+    const BlockType type = static_cast<BlockType>(i), other = static_cast<BlockType>((i + 3) % kBlockTypes);
+    const int wide = format_of(type).elements == 256 || format_of(other).elements == 256 ? 512 : 96;
+    byte_product(*ops, *plain, type, other, 1, 37, 20, wide);
+    byte_product(*ops, *plain, type, type, 7, 48, 17, 256);
+    byte_product(*ops, *plain, type, other, 61, 130, 33, wide);
+  }
+  ops->block_rows(BlockRows::float32);
   // Blocks of one number go by no multiple of 32.
   for (const BlockType type : {BlockType::f32, BlockType::f16, BlockType::bf16}) product(*ops, type, BlockType::bf16, 50, 19, 70, 331);
   quantising(BlockType::f32, 1e30);

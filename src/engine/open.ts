@@ -3,7 +3,7 @@ import { ConfigError, UnavailableError } from './errors.ts'
 import type { Device, Engine, EngineOptions, Numerics, Precision } from './types.ts'
 
 export const devices = ['auto', 'cpu', 'cuda', 'tfjs'] as const satisfies readonly Device[]
-export const precisions = ['auto', 'f32', 'bf16', 'int8', 'int4'] as const satisfies readonly Precision[]
+export const precisions = ['auto', 'f32', 'bf16', 'stored', 'int8', 'int4'] as const satisfies readonly Precision[]
 export const numericsNames = ['exact', 'fast'] as const satisfies readonly Numerics[]
 
 /**

@@ -12,8 +12,8 @@ import type { ParameterSpec } from './spec.ts'
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tfjs'
 
-/** `auto` takes the best the device has; what a device lacks is refused with the reason. int8 and int4 decode and score only. */
-export type Precision = 'auto' | 'f32' | 'bf16' | 'int8' | 'int4'
+/** `auto` takes the best the device has; what a device lacks is refused with the reason. `stored` keeps the blocks of a GGUF file, with rows in float32. int8 and int4 decode and score only. */
+export type Precision = 'auto' | 'f32' | 'bf16' | 'stored' | 'int8' | 'int4'
 
 /** See {@link EngineOptions.numerics}. */
 export type Numerics = 'exact' | 'fast'
@@ -94,8 +94,8 @@ export interface EngineOptions {
 
 export interface EngineInfo {
   device: 'cpu' | 'cuda' | 'tfjs'
-  /** `blocks`: weights are held in the blocks that their file stores. */
-  precision: 'f32' | 'bf16' | 'int8' | 'int4' | 'blocks'
+  /** `blocks`: weights are held in the blocks that their file stores, `blocks-int8`: and rows are rounded to 8 bits beside them. */
+  precision: 'f32' | 'bf16' | 'int8' | 'int4' | 'blocks' | 'blocks-int8'
   /** Vector instructions in use, e.g. `avx512`, `avx2`, `neon`, `portable`. */
   isa: string
   threads: number

@@ -19,6 +19,7 @@ export interface NativeAddon {
     isa: string,
     cudaLibrary: string | undefined,
     numericsOrPrecision: string,
+    blockRows?: 'auto' | 'float32',
   ) => NativeEngineHandle
   /** What this CPU has, the widest first. */
   instructionSets: string[]
@@ -33,6 +34,8 @@ export interface NativeEngineHandle {
   readonly threads: number
   /** Whether its models read their weights from files, and need no float32 copy of them to decode. */
   readonly loadsFiles: boolean
+  /** What rows become in products with weights in blocks; `auto`: 8 bits where the CPU has instructions for it. */
+  readonly blockRows: 'int8' | 'float32'
   readonly gpu?: { name: string; products: string; multiprocessors: number; totalBytes: number }
   /** Bytes on the GPU: held by the engine's arrays now and at most, taken from the device, free on it. */
   memory(): { used: number; most: number; held: number; free: number } | undefined

@@ -14,10 +14,12 @@ import { NativeModel } from './model.ts'
 const products = {
   f32: 'float32 throughout',
   bf16: 'bfloat16 products with float32 sums',
-  int8: 'weights quantised to Q8_0 blocks, float32 rows and sums, no training',
-  int4: 'weights quantised to Q4_0 blocks, float32 rows and sums, no training',
+  stored: 'float32 throughout; a GGUF file keeps its blocks',
+  int8: 'weights quantised to Q8_0 blocks',
+  int4: 'weights quantised to Q4_0 blocks',
 }
 type CpuPrecision = keyof typeof products
+const rowsOf = { int8: '8-bit rows, float32 sums, no training', float32: 'float32 rows and sums, no training' }
 
 /** `auto` takes bfloat16 where products in it are the fastest (`isa` is named after it then), else float32; PR1_PRECISION speaks for `auto`. */
 function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision; why: string } {
@@ -68,20 +70,27 @@ export class NativeEngine implements Engine {
     const forced = process.env.PR1_ISA ?? ''
     this.addon = loadAddon()
     const chosen = cpuPrecision(precision, forced || this.addon.bestInstructionSet('bf16'))
-    this.keepsBlocks = precision === 'auto' && !process.env.PR1_PRECISION
+    this.keepsBlocks = chosen.precision === 'stored' || (precision === 'auto' && !process.env.PR1_PRECISION)
     try {
-      this.handle = new this.addon.NativeEngine(threads, forced, undefined, chosen.precision === 'bf16' ? 'bf16' : 'f32')
+      this.handle = new this.addon.NativeEngine(
+        threads,
+        forced,
+        undefined,
+        chosen.precision === 'bf16' ? 'bf16' : 'f32',
+        chosen.precision === 'stored' ? 'float32' : 'auto',
+      )
     } catch (error) {
       throw new UnavailableError(`PR1_ISA=${forced}: ${(error as Error).message} Unset PR1_ISA to use the best there is.`)
     }
-    const { isa } = this.handle
+    const { isa, blockRows } = this.handle
+    const rows = chosen.precision === 'int8' || chosen.precision === 'int4' ? `, ${rowsOf[blockRows]}` : ''
     const refused = this.addon.refused ? `; ${this.addon.refused}` : ''
     this.info = {
       device: 'cpu',
-      precision: chosen.precision,
+      precision: chosen.precision === 'stored' ? 'f32' : chosen.precision,
       isa,
       threads: this.handle.threads,
-      reason: `native CPU engine, ${products[chosen.precision]} (${chosen.why}), ${isa} ${forced ? 'forced by PR1_ISA' : 'is the fastest here'}${refused}`,
+      reason: `native CPU engine, ${products[chosen.precision]}${rows} (${chosen.why}), ${isa} ${forced ? 'forced by PR1_ISA' : 'is the fastest here'}${refused}`,
     }
   }
 
@@ -111,8 +120,9 @@ export class NativeEngine implements Engine {
     const held = this.stored(checkpoint, options)
     if (!held) return this.info
     const what = describeHeld(modelSpec(checkpoint.config), held)
-    const reason = `native CPU engine, weights in ${what} as the file has them, float32 rows and sums, no training`
-    return { ...this.info, precision: 'blocks', reason }
+    const { blockRows } = this.handle
+    const reason = `native CPU engine, weights in ${what} as the file has them, ${rowsOf[blockRows]}`
+    return { ...this.info, precision: blockRows === 'int8' ? 'blocks-int8' : 'blocks', reason }
   }
 
   /** The blocks that a checkpoint's weights stay in. */

@@ -121,7 +121,7 @@ describe('weights in blocks', () => {
     '$name: the bits of float32 weights of the same numbers, in any batch',
     async ({ types }) => {
       const { stored, plain } = checkpoint(types)
-      const engine = await engineWith({})
+      const engine = await engineWith({ precision: 'stored' })
       expect(engine.infoFor(stored)).toMatchObject({ precision: 'blocks', reason: expect.stringContaining(`${types[0]}`) })
       const model = await engine.load(stored)
       const float32 = await (await engineWith({ precision: 'f32', threads: 1 })).load(plain)
@@ -129,6 +129,21 @@ describe('weights in blocks', () => {
       expectSameBits(logprobs, (await float32.forward(batch, { keep: false })).logprobs, 'float32')
       for (const { name } of model.parameters) expectSameBits(model.read(name), float32.read(name), name)
       expect(model.memoryPlan(0).weights).toBeLessThan(float32.memoryPlan(0).weights / 1.9)
+    },
+  )
+
+  it.each(mixtures.map((types) => ({ types, name: types.join() })))(
+    '$name: auto rounds rows to 8 bits where the CPU multiplies bytes, near the exact ones, in any batch',
+    async ({ types }) => {
+      const { stored } = checkpoint(types)
+      const engine = await engineWith({})
+      const { precision, reason } = engine.infoFor(stored)
+      expect(reason).toContain(precision === 'blocks-int8' ? '8-bit rows' : 'float32 rows')
+      const logprobs = await expectOneArithmetic(await engine.load(stored))
+      const exact = await (await engineWith({ precision: 'stored' })).load(stored)
+      const distance = relativeDistance(logprobs, (await exact.forward(batch, { keep: false })).logprobs)
+      expect(distance).toBeLessThan(0.03)
+      if (precision === 'blocks-int8' && types.some((type) => /^Q/.test(type))) expect(distance).toBeGreaterThan(1e-6)
     },
   )
 
