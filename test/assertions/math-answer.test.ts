@@ -318,7 +318,7 @@ describe('extraction', () => {
     ['\\boxed{42} or rather \\boxed{}', 'the last \\boxed{} is empty'],
     ['\\boxed{42} or rather \\boxed{41', 'the last \\boxed{ is not closed'],
     ['', 'the output is empty'],
-    ['I do not know.', 'there is no box'],
+    ['I do not know.', 'is hedged'],
     ['42\0', 'NUL'],
     ['<think>The answer is 42', 'the thinking is not closed'],
     ['Is it 42?', 'there is no box'],
