@@ -24,7 +24,7 @@ const everyCase = filesWith(/inProofs/)
 const long = filesWith(/\/(route|runs)\.ts'/)
 /** Files that change their process, measure it or start promptfoo have one of their own. For the rest a second of loading each is saved. */
 const alone = filesWith(
-  /\bprocess\.(?!execPath|platform|pid|ppid|cwd|version)|\bvi\b|\bglobalThis\b|\/(cpu-time|route|runs)\.ts'|from 'promptfoo'/,
+  /\bprocess\.(?!execPath|platform|pid|ppid|cwd|version)|\bvi\b|\bglobalThis\b|\/(cpu-time|peak-memory|route|runs)\.ts'|from 'promptfoo'/,
 )
 
 /** Long files begin first, so that no worker is left with one at the end. */

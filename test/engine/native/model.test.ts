@@ -150,7 +150,7 @@ describe('native model', () => {
     process.env.PR1_CUDA = '/no/such/library.so'
     await expect(openEngine({ device: 'cuda' })).rejects.toThrow(/device: cuda needs the CUDA library, \/no\/such\/library\.so/)
     delete process.env.PR1_CUDA
-    await expect(openEngine({ precision: 'fp8' as never })).rejects.toThrow(/f32, bf16, int8, int4.*fp8/)
+    await expect(openEngine({ precision: 'fp8' as never })).rejects.toThrow(/f32, bf16, stored, int8, int4.*fp8/)
     await expect(openEngine({ threads: 0 })).rejects.toThrow(ConfigError)
     await expect(openEngine({ device: 'gpu' as 'cpu' })).rejects.toThrow(/auto, cpu, cuda, tfjs/)
     process.env.PR1_ISA = 'sse9'
