@@ -17,6 +17,8 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
   },
 })
+// glibc reserves 64 MiB of addresses for a thread that finds its heap taken, which the area gguf would count.
+process.env.MALLOC_ARENA_MAX ??= '1'
 const names = values.only?.split(',') ?? NAMES
 for (const name of names) if (!NAMES.includes(name)) fail(`There is no area "${name}". Use some of: ${NAMES.join(', ')}.`)
 const hours = positive('hours')

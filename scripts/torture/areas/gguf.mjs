@@ -31,10 +31,11 @@ export async function open(folder) {
     const { how, bytes } = mutatedGguf(randomFrom(seed))
     writeFileSync(file, bytes)
     let result
+    const most = 2 * bytes.length + besides
     const peak = await peakOf(async () => {
       result = await tryFile(file)
-    })
-    const lost = result.lost ?? (peak > 2 * bytes.length + besides ? `took ${peak} bytes, the file has ${bytes.length}` : undefined)
+    }, most)
+    const lost = result.lost ?? (peak > most ? `took ${peak} bytes, the file has ${bytes.length}` : undefined)
     return { what: `a file with ${how}`, ...result, ...(lost && { outcome: 'lost', lost }), tally: { files: 1 } }
   }
   return { attempt }
