@@ -98,14 +98,13 @@ function resolvePackage(name, from) {
 function compileCheck(out) {
   const hash = spawnSync(process.execPath, [path.join(root, 'scripts/ops-hash.mjs')], { encoding: 'utf8' }).stdout.trim()
   const native = path.join(root, 'native')
-  const isas = readdirSync(path.join(native, 'cpu')).filter((name) => /^isa_.*\.cpp$/.test(name))
+  const cpu = readdirSync(path.join(native, 'cpu')).filter((name) => name.endsWith('.cpp'))
   const flags = ['-std=c++17', '-O2', '-ffp-contract=off', '-fno-math-errno', `-DPR1_OPS_HASH=${hash}`]
   const files = [
     path.join(root, 'test/cuda/ops_check.cpp'),
     path.join(native, 'blocks.cpp'),
     path.join(native, 'threads.cpp'),
-    path.join(native, 'cpu/dispatch.cpp'),
-    ...isas.map((name) => path.join(native, 'cpu', name)),
+    ...cpu.map((name) => path.join(native, 'cpu', name)),
   ]
   run(process.env.CXX ?? 'c++', [...flags, ...files, '-o', out, '-ldl', '-lpthread'])
 }

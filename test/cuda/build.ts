@@ -47,6 +47,7 @@ export const hostTest = () =>
 export const opsCheck = () =>
   make('ops_check', compiler, (out) => [
     ...['-std=c++17', '-O1', '-ffp-contract=off', '-fno-math-errno', '-DPR1_PORTABLE_TWIN', `-DPR1_OPS_HASH=${opsHash()}`],
-    ...['../test/cuda/ops_check.cpp', 'blocks.cpp', 'threads.cpp', 'cpu/dispatch.cpp', 'cpu/isa_portable.cpp'],
+    ...['../test/cuda/ops_check.cpp', 'blocks.cpp', 'threads.cpp'],
+    ...['dispatch', 'isa_portable', 'amx', 'vnni', 'integers'].map((name) => `cpu/${name}.cpp`),
     ...['-o', out, '-ldl', '-lpthread'],
   ])

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "../../native/cpu/common.h"
 #include "../../native/cuda/library.h"
 #include "../../native/threads.h"
 
@@ -25,20 +26,25 @@ using namespace pr1;
 #if defined(PR1_PORTABLE_TWIN)
 // Tests link the portable twin alone: it compiles in a fraction of the time.
 namespace pr1 {
-namespace portable {
-Ops* make_ops(ThreadPool& pool, Precision precision);
-}
 namespace avx512_bf16 {
-Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return portable::make_ops(pool, isa, precision, products);
+}
 }
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return portable::make_ops(pool, isa, precision, products);
+}
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return portable::make_ops(pool, isa, precision, products);
+}
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool, Precision precision) { return portable::make_ops(pool, precision); }
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
+  return portable::make_ops(pool, isa, precision, products);
+}
 }
 }  // namespace pr1
 #endif

@@ -218,7 +218,7 @@ static std::shared_ptr<Batch> random_batch(const ModelSpec& c, const Ints& lengt
 }
 
 static void train(const ModelSpec& c, Ops& ops, const std::vector<Ints>& batches) {
-  Model model(c, ops, 0, false), sparing(c, ops, 0, true);
+  Model model(c, ops, 0, false, true), sparing(c, ops, 0, true, true);
   rng.seed(9);
   randomize(model);
   rng.seed(9);
@@ -261,7 +261,7 @@ static void train(const ModelSpec& c, Ops& ops, const std::vector<Ints>& batches
 
 static void decode(const ModelSpec& c, Ops& ops, int prompt, int n) {
   const int room = (2 * prompt + 40 * n + 64 * kPage) / kPage * kPage;
-  Model model(c, ops, room, false);
+  Model model(c, ops, room, false, true);
   rng.seed(13);
   randomize(model);
   Decoder d{model, room, {}};
@@ -336,7 +336,7 @@ static void engine(Precision precision, const char* isa, int threads) {
   ThreadPool pool(threads);
   EngineCore core(std::unique_ptr<Ops>(make_cpu_ops(isa, pool, &why, precision)));
   auto c = sizes(70, 64, 24, 4, 2, 16, 96, 512);
-  auto model = std::make_shared<Model>(c, core.ops(), 64, false);
+  auto model = std::make_shared<Model>(c, core.ops(), 64, false, true);
   randomize(*model);
   core.track(model);
   std::mutex mutex;
