@@ -1,7 +1,5 @@
 #include "amx.h"
 
-#include <cstring>
-
 // The compilers that know the instructions. What an older one builds computes their arithmetic in software.
 #if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
 
@@ -51,134 +49,62 @@ Amx amx() {
 void amx_begin() { _tile_loadconfig(&kConfig); }
 void amx_end() { _tile_release(); }
 
-// Registers: sums in 0 … 3, strips in 4 and 5, panels in 6 and 7 (of four panels in 5 … 7).
-
-static void one_by_one(const TileBlock& g) {
+/// Registers: sums in 0 … 3, strip after strip; strips in 4 and 5, panels in 6 and 7 (of four panels in 5 … 7). The intrinsics take
+/// their numbers as literals only.
+template <int kStrips, int kPanels>
+static void multiply(const TileBlock& g) {
+  constexpr int kSums = kStrips * kPanels;
   const size_t row = g.ldc * sizeof(float);
+  auto sum = [&](int i) { return g.c + static_cast<size_t>(i / kPanels) * 16 * g.ldc + i % kPanels * 16; };
   if (g.accumulate) {
-    _tile_loadd(0, g.c, row);
+    _tile_loadd(0, sum(0), row);
+    if constexpr (kSums > 1) _tile_loadd(1, sum(1), row);
+    if constexpr (kSums > 2) _tile_loadd(2, sum(2), row);
+    if constexpr (kSums > 2) _tile_loadd(3, sum(3), row);
   } else {
     _tile_zero(0);
+    if constexpr (kSums > 1) _tile_zero(1);
+    if constexpr (kSums > 2) _tile_zero(2);
+    if constexpr (kSums > 2) _tile_zero(3);
   }
-  const uint32_t *a = g.a, *b = g.b;
-  for (int k = 0; k < g.steps; k += 16, a += 256, b += 256) {
+  const uint32_t *a = g.a, *below = a + static_cast<size_t>(g.steps) * 16, *b = g.b;
+  for (int k = 0; k < g.steps; k += 16, a += 256, below += 256, b += 256) {
     _tile_loadd(4, a, 64);
-    _tile_loadd(6, b, 64);
-    _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kPanels == 4) {
+      _tile_loadd(5, b, 64);
+      _tile_dpbf16ps(0, 4, 5);
+      _tile_loadd(6, b + g.panel, 64);
+      _tile_dpbf16ps(1, 4, 6);
+      _tile_loadd(7, b + 2 * g.panel, 64);
+      _tile_dpbf16ps(2, 4, 7);
+      _tile_loadd(5, b + 3 * g.panel, 64);
+      _tile_dpbf16ps(3, 4, 5);
+    } else {
+      _tile_loadd(6, b, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      if constexpr (kPanels == 2) {
+        _tile_loadd(7, b + g.panel, 64);
+        _tile_dpbf16ps(1, 4, 7);
+      }
+      if constexpr (kStrips == 2) _tile_loadd(5, below, 64);
+      if constexpr (kStrips == 2 && kPanels == 1) _tile_dpbf16ps(1, 5, 6);
+      if constexpr (kSums == 4) {
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+    }
   }
-  _tile_stored(0, g.c, row);
-}
-
-static void one_by_two(const TileBlock& g) {
-  const size_t row = g.ldc * sizeof(float);
-  if (g.accumulate) {
-    _tile_loadd(0, g.c, row);
-    _tile_loadd(1, g.c + 16, row);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-  }
-  const uint32_t *a = g.a, *b = g.b;
-  for (int k = 0; k < g.steps; k += 16, a += 256, b += 256) {
-    _tile_loadd(4, a, 64);
-    _tile_loadd(6, b, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, b + g.panel, 64);
-    _tile_dpbf16ps(1, 4, 7);
-  }
-  _tile_stored(0, g.c, row);
-  _tile_stored(1, g.c + 16, row);
-}
-
-static void one_by_four(const TileBlock& g) {
-  const size_t row = g.ldc * sizeof(float);
-  if (g.accumulate) {
-    _tile_loadd(0, g.c, row);
-    _tile_loadd(1, g.c + 16, row);
-    _tile_loadd(2, g.c + 32, row);
-    _tile_loadd(3, g.c + 48, row);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  }
-  const uint32_t *a = g.a, *b = g.b;
-  for (int k = 0; k < g.steps; k += 16, a += 256, b += 256) {
-    _tile_loadd(4, a, 64);
-    _tile_loadd(5, b, 64);
-    _tile_dpbf16ps(0, 4, 5);
-    _tile_loadd(6, b + g.panel, 64);
-    _tile_dpbf16ps(1, 4, 6);
-    _tile_loadd(7, b + 2 * g.panel, 64);
-    _tile_dpbf16ps(2, 4, 7);
-    _tile_loadd(5, b + 3 * g.panel, 64);
-    _tile_dpbf16ps(3, 4, 5);
-  }
-  _tile_stored(0, g.c, row);
-  _tile_stored(1, g.c + 16, row);
-  _tile_stored(2, g.c + 32, row);
-  _tile_stored(3, g.c + 48, row);
-}
-
-static void two_by_one(const TileBlock& g) {
-  const size_t row = g.ldc * sizeof(float);
-  float* below = g.c + 16 * g.ldc;
-  if (g.accumulate) {
-    _tile_loadd(0, g.c, row);
-    _tile_loadd(1, below, row);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-  }
-  const uint32_t *a = g.a, *a2 = a + static_cast<size_t>(g.steps) * 16, *b = g.b;
-  for (int k = 0; k < g.steps; k += 16, a += 256, a2 += 256, b += 256) {
-    _tile_loadd(4, a, 64);
-    _tile_loadd(6, b, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, a2, 64);
-    _tile_dpbf16ps(1, 5, 6);
-  }
-  _tile_stored(0, g.c, row);
-  _tile_stored(1, below, row);
-}
-
-static void two_by_two(const TileBlock& g) {
-  const size_t row = g.ldc * sizeof(float);
-  float* below = g.c + 16 * g.ldc;
-  if (g.accumulate) {
-    _tile_loadd(0, g.c, row);
-    _tile_loadd(1, g.c + 16, row);
-    _tile_loadd(2, below, row);
-    _tile_loadd(3, below + 16, row);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  }
-  const uint32_t *a = g.a, *a2 = a + static_cast<size_t>(g.steps) * 16, *b = g.b;
-  for (int k = 0; k < g.steps; k += 16, a += 256, a2 += 256, b += 256) {
-    _tile_loadd(4, a, 64);
-    _tile_loadd(6, b, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, b + g.panel, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a2, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, g.c, row);
-  _tile_stored(1, g.c + 16, row);
-  _tile_stored(2, below, row);
-  _tile_stored(3, below + 16, row);
+  _tile_stored(0, sum(0), row);
+  if constexpr (kSums > 1) _tile_stored(1, sum(1), row);
+  if constexpr (kSums > 2) _tile_stored(2, sum(2), row);
+  if constexpr (kSums > 2) _tile_stored(3, sum(3), row);
 }
 
 void amx_block(const TileBlock& block, int strips, int panels) {
   if (strips == 2) {
-    panels == 2 ? two_by_two(block) : two_by_one(block);
+    panels == 2 ? multiply<2, 2>(block) : multiply<2, 1>(block);
   } else {
-    panels == 4 ? one_by_four(block) : panels == 2 ? one_by_two(block) : one_by_one(block);
+    panels == 4 ? multiply<1, 4>(block) : panels == 2 ? multiply<1, 2>(block) : multiply<1, 1>(block);
   }
 }
 

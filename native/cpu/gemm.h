@@ -257,9 +257,10 @@ inline void pack_columns(uint32_t* out, const float* x, size_t stride, int R, in
   std::memset(to, 0, sizeof(uint32_t) * 16 * static_cast<size_t>(steps - filled));
 }
 
+constexpr int kSpan = 128;  // numbers of a row at a time
+
 /// rows (R, C) → panels of 16 rows (R/16, steps, 16) of pairs along C; steps beyond C are 0.
 inline void pack_rows(uint32_t* out, const float* x, int R, int C, int steps, int p) {
-  constexpr int kSpan = 128;  // numbers of a row at a time
   alignas(64) uint32_t part[16][kSpan / 2];
   const int filled = (C + 1) / 2, n = R - p * 16 < 16 ? R - p * 16 : 16;
   uint32_t* to = out + static_cast<size_t>(p) * steps * 16;

@@ -199,7 +199,7 @@ class CpuOps final : public Ops {
                       int M) override {
     int out = 0;
     for (int i = 0; i < count; i++) out += parts[i].out;
-    IntegerRows rounded;
+    IntegerRows rounded{};
     bool integers = false;
     for (int i = 0; i < count && byte_rows_; i++) {
       IntegerType type;

@@ -1,8 +1,6 @@
 // Panels of a matrix that has no float32 master: filled from rows of a file's numbers, and read back. A panel is 16 rows of
 // the matrix side by side. Included by kernels.h.
 
-constexpr int kSpan = 128;  // numbers of a row at a time
-
 /// n numbers of a row from its column c on, as panels of float32 or of pairs of bfloat16 take them. c is even.
 inline void convert_span(float* out, const uint8_t* row, BlockType type, int c, int n) {
   widen(out, row + static_cast<size_t>(c) * static_cast<size_t>(format_of(type).bytes), type, static_cast<size_t>(n));

@@ -136,19 +136,30 @@ struct Held {
   ~Held() { ops.release(reinterpret_cast<float*>(blocks.panels)); }
 };
 
+/// Two weights of one width, one above the other, and their numbers.
+struct Stacked {
+  const Bytes above, below;
+  const Held a, b;
+  const Blocks parts[2];
+  Doubles numbers;
+  Stacked(Ops& ops, BlockType first, BlockType second, int N1, int N2, int K)
+      : above(random_rows(first, N1, K)), below(random_rows(second, N2, K)), a(ops, first, N1, K, above), b(ops, second, N2, K, below),
+        parts{a.blocks, b.blocks}, numbers(rows64(above, first, static_cast<size_t>(N1) * K)) {
+    const Doubles more = rows64(below, second, static_cast<size_t>(N2) * K);
+    numbers.insert(numbers.end(), more.begin(), more.end());
+  }
+};
+
 /// Two weights of different types, stacked, and any number of rows.
 static void product(Ops& ops, BlockType first, BlockType second, int M, int N1, int N2, int K) {
   const int N = N1 + N2;
   const std::string name = std::string(format_of(first).name) + " over " + format_of(second).name + ", " + std::to_string(M) + "x" +
                            std::to_string(N1) + "+" + std::to_string(N2) + "x" + std::to_string(K);
-  const Bytes rows1 = random_rows(first, N1, K), rows2 = random_rows(second, N2, K);
-  Held a(ops, first, N1, K, rows1), b(ops, second, N2, K, rows2);
-  const Blocks parts[2] = {a.blocks, b.blocks};
-  Doubles w = rows64(rows1, first, static_cast<size_t>(N1) * K), below = rows64(rows2, second, static_cast<size_t>(N2) * K);
-  w.insert(w.end(), below.begin(), below.end());
+  const Stacked weights(ops, first, second, N1, N2, K);
+  const Doubles& w = weights.numbers;
   const Floats x = random_floats(static_cast<size_t>(M) * K), bias = random_floats(N), residual = random_floats(static_cast<size_t>(M) * N);
   Floats y = residual;
-  ops.blocks_forward(y.data(), x.data(), parts, 2, bias.data(), y.data(), M);
+  ops.blocks_forward(y.data(), x.data(), weights.parts, 2, bias.data(), y.data(), M);
   double worst = 0;
   for (int m = 0; m < M; m++) {
     for (int n = 0; n < N; n++) {
@@ -165,7 +176,7 @@ static void product(Ops& ops, BlockType first, BlockType second, int M, int N1, 
   // Any number of rows gives the same bits.
   Floats single(N);
   for (int m = 0; m < M; m += 3) {
-    ops.blocks_forward(single.data(), x.data() + m * K, parts, 2, bias.data(), residual.data() + m * N, 1);
+    ops.blocks_forward(single.data(), x.data() + m * K, weights.parts, 2, bias.data(), residual.data() + m * N, 1);
     check(std::memcmp(single.data(), y.data() + m * N, sizeof(float) * N) == 0, name + ": a row differs when computed alone");
   }
   // And so do float32 weights of the same values.
@@ -179,11 +190,11 @@ static void product(Ops& ops, BlockType first, BlockType second, int M, int N1, 
   // Rows: the nearest float32 of each value.
   const int ids[3] = {N1 - 1, 0, N1 / 2};
   Floats picked(3 * static_cast<size_t>(K));
-  ops.blocks_rows(picked.data(), a.blocks, ids, 1.0f, 3);
+  ops.blocks_rows(picked.data(), weights.a.blocks, ids, 1.0f, 3);
   for (int i = 0; i < 3; i++) {
     check(std::memcmp(picked.data() + i * K, values.data() + static_cast<size_t>(ids[i]) * K, sizeof(float) * K) == 0, name + ": a row");
   }
-  ops.blocks_rows(picked.data(), a.blocks, ids, 2.5f, 1);
+  ops.blocks_rows(picked.data(), weights.a.blocks, ids, 2.5f, 1);
   for (int k = 0; k < K; k++) check(picked[k] == 2.5f * values[static_cast<size_t>(ids[0]) * K + k], name + ": a scaled row");
   std::printf("ok %s (%.2g)\n", name.c_str(), worst);
 }
@@ -205,16 +216,13 @@ static void byte_product(Ops& ops, Ops& other, BlockType first, BlockType second
   const int N = N1 + N2;
   const std::string name = std::string("rows in 8 bits, ") + format_of(first).name + " over " + format_of(second).name + ", " + std::to_string(M) +
                            "x" + std::to_string(N1) + "+" + std::to_string(N2) + "x" + std::to_string(K);
-  const Bytes rows1 = random_rows(first, N1, K), rows2 = random_rows(second, N2, K);
-  Held a(ops, first, N1, K, rows1), b(ops, second, N2, K, rows2);
-  const Blocks parts[2] = {a.blocks, b.blocks};
-  Doubles w = rows64(rows1, first, static_cast<size_t>(N1) * K), below = rows64(rows2, second, static_cast<size_t>(N2) * K);
-  w.insert(w.end(), below.begin(), below.end());
+  const Stacked weights(ops, first, second, N1, N2, K);
+  const Doubles& w = weights.numbers;
   Floats x = random_floats(static_cast<size_t>(M) * K);
   for (int k = 0; k < 32; k++) x[k] = 0;
   const Floats bias = random_floats(N), rounded = rounded_rows(x);
   Floats y(static_cast<size_t>(M) * N), again(y.size());
-  ops.blocks_forward(y.data(), x.data(), parts, 2, bias.data(), nullptr, M);
+  ops.blocks_forward(y.data(), x.data(), weights.parts, 2, bias.data(), nullptr, M);
   double worst = 0;
   for (int m = 0; m < M; m++) {
     for (int n = 0; n < N; n++) {
@@ -231,14 +239,14 @@ static void byte_product(Ops& ops, Ops& other, BlockType first, BlockType second
   check(worst < 3e-7 * std::sqrt(K), name + ": " + std::to_string(worst) + " from float64, relative to the sum of sizes");
   Floats single(N);
   for (int m = 0; m < M; m += 3) {
-    ops.blocks_forward(single.data(), x.data() + m * K, parts, 2, bias.data(), nullptr, 1);
+    ops.blocks_forward(single.data(), x.data() + m * K, weights.parts, 2, bias.data(), nullptr, 1);
     check(std::memcmp(single.data(), y.data() + m * N, sizeof(float) * N) == 0, name + ": a row differs when computed alone");
   }
-  other.blocks_forward(again.data(), x.data(), parts, 2, bias.data(), nullptr, M);
+  other.blocks_forward(again.data(), x.data(), weights.parts, 2, bias.data(), nullptr, M);
   const bool exact = format_of(first).elements > 1 && format_of(second).elements > 1;
   check(!exact || again == y, name + ": other bits in portable C++");
   x[static_cast<size_t>(M) * K - 1] = NAN;
-  ops.blocks_forward(y.data(), x.data(), parts, 2, bias.data(), nullptr, M);
+  ops.blocks_forward(y.data(), x.data(), weights.parts, 2, bias.data(), nullptr, M);
   check(std::isnan(y[static_cast<size_t>(M) * N - 1]), name + ": a NaN is lost");
   std::printf("ok %s (%.2g)\n", name.c_str(), worst);
 }

@@ -12,6 +12,8 @@ import { mutatedGguf } from './mutate.ts'
 import { measuresPeak, peakOf } from './peak-memory.ts'
 import { encode, tinyBlocks } from './tiny.ts'
 
+const model = sharedPath('models/SmolLM2-135M-Instruct.Q4_1.gguf')
+
 /** For the objects of the reader and the code that is compiled as it runs. */
 const besidesMiB = 4
 const MiB = 2 ** 20
@@ -71,9 +73,8 @@ describe.skipIf(!measuresPeak)('opening and reading a GGUF file takes at most tw
     }
   })
 
-  it('and a real model is no exception, in its blocks and as numbers', async () => {
-    const real = sharedPath('models/SmolLM2-135M-Instruct.Q4_1.gguf')
-    if (!real) return
+  it.skipIf(!model)('and a real model is no exception, in its blocks and as numbers', async () => {
+    const real = model!
     for (const asStored of [true, false]) {
       const peak = await peakOf(() => readWhole(real, asStored), allowed(real))
       console.log(
