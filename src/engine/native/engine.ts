@@ -34,9 +34,8 @@ function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision;
       )
     return { precision: forced as CpuPrecision, why: 'set by PR1_PRECISION' }
   }
-  return isa.includes('bf16')
-    ? { precision: 'bf16', why: 'the fastest of this CPU' }
-    : { precision: 'f32', why: 'this CPU has no faster products' }
+  if (!isa.includes('bf16')) return { precision: 'f32', why: 'this CPU has no faster products' }
+  return { precision: 'bf16', why: process.env.PR1_ISA ? 'what PR1_ISA multiplies' : 'the fastest of this CPU' }
 }
 
 /** The C++ engine, on the CPU or on an NVIDIA GPU (bfloat16 products); arithmetic that does not depend on the batch. */
