@@ -103,6 +103,28 @@ export interface EngineInfo {
   reason: string
 }
 
+/** The adapter beside one linear layer: y = W x + scale · B A x, arXiv 2106.09685. */
+export interface AdapterPart {
+  /** Name of the weight that it stands beside, e.g. `model.layers.0.self_attn.q_proj.weight`. */
+  weight: string
+  /** Rows of A and columns of B. */
+  rank: number
+  /** alpha / rank, or alpha / √rank where it is rank-stabilised (arXiv 2312.03732). */
+  scale: number
+}
+
+/** Low-rank adapters (LoRA) of a model, and the rows of its embedding that are its own beside them. */
+export interface Adapters {
+  parts: readonly AdapterPart[]
+  /** Token ids whose rows of the embedding, and of a head tied to it, are the adapter's: PEFT's `trainable_token_indices`. Ascending. */
+  tokens?: readonly number[]
+  /**
+   * Tensors by the weight's name less `.weight`: `<layer>.lora_A.weight` (rank, in), `<layer>.lora_B.weight` (out, rank) and
+   * `<embedding>.trainable_tokens` (tokens, hidden). Absent: they begin as PEFT's do, A at random, B zero, rows as the base has them.
+   */
+  weights?: WeightSource
+}
+
 export interface LoadOptions {
   /** Capacity of the KV cache in tokens, allocated at the first `create`. Default: 16384, less if memory is short. */
   cacheTokens?: number
@@ -113,6 +135,8 @@ export interface LoadOptions {
   train?: boolean
   /** Keep only each layer's input in `forward` and compute the rest again in `backward`. */
   recompute?: boolean
+  /** Kept apart from the weights, which are frozen: `parameters` are the adapters' own, and only they train. Native CPU engine. */
+  adapters?: Adapters
 }
 
 /** Where the weights of a model come from: files of some format, or another source that is changed as it is read. Holds nothing open. */
@@ -155,6 +179,8 @@ export interface Loadable {
   folder: string
   config: ModelConfig
   weights: WeightSource
+  /** What the folder holds of adapters; an engine that does not keep them apart gets them merged. */
+  adapters?: Adapters
 }
 
 /** Weights for a model that is made rather than loaded: every parameter, float32, row-major. */
