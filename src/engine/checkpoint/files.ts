@@ -17,6 +17,9 @@ export const tokenizerFile = 'tokenizer.json'
 export const tokenizerConfigFile = 'tokenizer_config.json'
 export const chatTemplateFile = 'chat_template.jinja'
 export const parallelInfoFile = 'parallel_r1.json'
+/** Of an adapter in PEFT's format. */
+export const adapterConfigFile = 'adapter_config.json'
+export const adapterWeightsFile = 'adapter_model.safetensors'
 
 /** Every file of a folder that decides an answer, besides the weights: all that is read when it is opened. */
 export const decisiveFiles = [configFile, generationFile, tokenizerFile, tokenizerConfigFile, chatTemplateFile, parallelInfoFile]
