@@ -16,14 +16,11 @@ export function pagesOf(root) {
   const order = [...readFileSync(path.join(docs, 'README.md'), 'utf8').matchAll(/\]\((\w[\w-]*\.md)\)/g)].map(([, file]) => file)
   const all = ['README.md', ...readdirSync(docs).filter((file) => file.endsWith('.md') && file !== 'README.md')]
   const rest = all.filter((file) => !order.includes(file))
-  const suites = readdirSync(path.join(root, 'suites')).map((suite) => path.join('suites', suite, 'README.md'))
-  return [
-    'README.md',
-    ...new Set([...order, ...rest].map((file) => path.join('docs', file))),
-    ...suites.filter((file) => existsSync(path.join(root, file))),
-    'CONTRIBUTING.md',
-    'CHANGELOG.md',
-  ]
+  const suites = readdirSync(path.join(root, 'suites'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => path.basename(file) === 'README.md' && !file.includes('node_modules'))
+    .map((file) => path.join('suites', file))
+    .sort()
+  return ['README.md', ...new Set([...order, ...rest].map((file) => path.join('docs', file))), ...suites, 'CONTRIBUTING.md', 'CHANGELOG.md']
 }
 
 /** Blocks of commands and files of a page: `line` of the fence, `language`, `text`, and what the comments above say. */
