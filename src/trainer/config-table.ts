@@ -21,7 +21,7 @@ export function configTable(config: TrainConfig): [string, string][] {
 export function decisiveTable(config: TrainConfig): Record<string, string> {
   const decisive = rowsOf(trainSchema, config).filter(({ schema, value }) => {
     const info = keyInfo.get(schema)
-    return info?.change !== 'free' && !(info?.newer && value === String(defaultOf(schema)))
+    return info?.change !== 'free' && !(info?.newer && value === textOf(defaultOf(schema)))
   })
   return Object.fromEntries(decisive.map(({ path, value }) => [path, value]))
 }
@@ -42,8 +42,12 @@ function rowsOf(schema: Schema, mapping: object, prefix = ''): Row[] {
     if (value === undefined) return []
     if (path === 'stages') return stageRows(below, value as TrainConfig['stages'])
     if (Object.keys(keysOf(below)).length > 0) return rowsOf(below, value as object, `${path}.`)
-    return [{ path, value: Array.isArray(value) ? JSON.stringify(value) : String(value), schema: below }]
+    return [{ path, value: textOf(value), schema: below }]
   })
+}
+
+function textOf(value: unknown): string {
+  return Array.isArray(value) ? JSON.stringify(value) : String(value)
 }
 
 function stageRows(list: Schema, stages: TrainConfig['stages']): Row[] {
@@ -86,7 +90,7 @@ export function compareAtResume(
       continue
     }
     const standard = defaultOf(schema)
-    const absent = standard === undefined ? 'absent' : Array.isArray(standard) ? JSON.stringify(standard) : String(standard)
+    const absent = standard === undefined ? 'absent' : textOf(standard)
     const [was, is] = [then[path] ?? absent, now[path] ?? absent]
     if (was === is) continue
     const length = keyInfo.get(schema)?.change === 'length' && was !== 'absent' && is !== 'absent'

@@ -12,6 +12,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
 import { checkpointPlace } from '../hub/place.ts'
 import type { AdvantageKind } from './advantages.ts'
+import { policyLosses, usualBounds } from './losses/index.ts'
 import type { ScheduleKind } from './schedule.ts'
 
 const schedules = ['cosine', 'linear', 'constant'] as const satisfies readonly ScheduleKind[]
@@ -99,6 +100,8 @@ function optimizerKeys(lr: number, schedule: ScheduleKind) {
 
 const steps = { unit: 'steps', change: 'length' } as const
 
+const pair = <N extends z.ZodType<number>>(one: N, standard: [number, number]) => z.tuple([one, one]).default(standard as never)
+
 const sftStage = mapping({
   name,
   kind: key(z.literal('sft'), 'sft or grpo'),
@@ -133,9 +136,25 @@ const grpoStage = mapping({
     text(),
     'an expression over the metric names of the assertions and `step`, such as answer: [docs/assertions.md](assertions.md#rewards)',
   ),
-  clipLow: key(number({ min: 0, max: 1 }).default(0.2), 'the ratio of probabilities is clipped at 1 − clipLow'),
-  clipHigh: key(number({ min: 0 }).default(0.28), 'and at 1 + clipHigh'),
+  loss: key(choice(policyLosses).default('dapo'), 'what is made of ratios and advantages: [the losses](losses.md)', { newer: true }),
+  clipLow: key(number({ min: 0, max: 1 }).optional(), 'the ratio of probabilities is clipped at 1 − clipLow', {
+    absent: '`0.2`; [some losses](losses.md#bounds) have others',
+  }),
+  clipHigh: key(number({ min: 0 }).optional(), 'and at 1 + clipHigh', { absent: '`0.28`; [some losses](losses.md#bounds) have others' }),
   dualClip: key(number({ above: 1 }).default(3), 'bound of the ratio where the advantage is negative (dual clip of PPO)'),
+  sapoTemperatures: key(pair(number({ above: 0 }), [1, 1.05]), 'of the gate of `sapo`: for advantages above 0, and for the others', {
+    newer: true,
+  }),
+  vespoPositive: key(pair(number({ above: 0 }), [2, 3]), 'k and λ of the weight of `vespo` for advantages from 0 on', { newer: true }),
+  vespoNegative: key(pair(number({ above: 0 }), [3, 2]), 'and for those below', { newer: true }),
+  topEntropy: key(number({ above: 0, max: 1 }).default(1), 'share of the tokens, those of highest entropy, that learn from the advantage', {
+    newer: true,
+  }),
+  maskTruncated: key(
+    flag().default(false),
+    'whether responses that a budget ended teach nothing. They still count in the mean of their group',
+    { newer: true },
+  ),
   advantage: key(choice(advantages).default('std'), "reward less its group's mean; `std` divides by the group's standard deviation"),
   updates: key(int({ min: 1 }).default(1), 'optimizer updates a step: its prompts are divided among them'),
   maxDropped: key(int({ min: 1 }).optional(), 'steps in a row without a group that teaches, after which the run stops', {
@@ -172,7 +191,7 @@ export const trainSchema = mapping({
 export type Architecture = Filled<z.output<typeof architecture>, 'kvHeads' | 'headDim' | 'intermediateSize'>
 export type ModelSource = Omit<z.output<typeof model>, 'init'> & { init?: { tokenizer: string; architecture: Architecture } }
 export type SftStage = Filled<z.output<typeof sftStage>, 'microBatchTokens'>
-export type GrpoStage = z.output<typeof grpoStage>
+export type GrpoStage = Filled<z.output<typeof grpoStage>, 'clipLow' | 'clipHigh'>
 export type Stage = SftStage | GrpoStage
 export type OptimizerConfig = z.output<z.ZodObject<ReturnType<typeof optimizerKeys>>>
 /** With absolute paths; `file` is that of the file itself. */
@@ -203,7 +222,7 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
         throw new ConfigError(`"lrEnd" in ${where} must be at most "lr" (${stage.lr}). Got ${stage.lrEnd}. Correct one of the two.`)
       }
       const placed = { ...stage, suite: resolve(folder, stage.suite) }
-      return placed.kind === 'sft' ? fillSft(placed, where) : checkGrpo(placed, where)
+      return placed.kind === 'sft' ? fillSft(placed, where) : fillGrpo(placed, where)
     }),
   }
 }
@@ -261,8 +280,11 @@ function fillSft(stage: z.output<typeof sftStage>, where: string): SftStage {
   }
 }
 
-function checkGrpo(stage: GrpoStage, where: string): GrpoStage {
-  const { prompts, updates } = stage
-  if (updates <= prompts) return stage
-  throw new ConfigError(`${where} divides ${prompts} prompts among ${updates} updates. Use at most as many updates as prompts.`)
+function fillGrpo(stage: z.output<typeof grpoStage>, where: string): GrpoStage {
+  const { prompts, updates, loss } = stage
+  if (updates > prompts) {
+    throw new ConfigError(`${where} divides ${prompts} prompts among ${updates} updates. Use at most as many updates as prompts.`)
+  }
+  const [clipLow, clipHigh] = usualBounds(loss)
+  return { ...stage, clipLow: stage.clipLow ?? clipLow, clipHigh: stage.clipHigh ?? clipHigh }
 }

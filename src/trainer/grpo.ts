@@ -26,19 +26,21 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   const { attention } = session.checkpoint.parallel
   const reward = await compileReward(stage.reward)
   const doubts = checkMetrics(reward, suite)
-  const loss = lossNamed('clipped')(stage)
   const graders = await openGraders(suite, stage.graderTimeout)
   const rollouts = new Rollouts(session, stage, suite, graders)
   const warnings = await resolveDoubts(reward, suite, doubts, (row) => rollouts.gradeEmpty(row))
   const { request, budgets } = rollouts.first
   const { paths, maxBlocks, mode } = request
+  const loss = lossNamed(stage.loss)({ ...stage, responseTokens: budgets.response })
 
   async function step(step: number): Promise<StepReport> {
     const rows = drawIndices(suite.rows.length, stage.prompts, step, seed, stage.name).map((index) => suite.rows[index])
     const groups = await rollouts.sample(rows, step)
     // Expressions count steps from 1.
     const rewards = groups.map((group) => group.map(({ metrics }) => reward.evaluate(metrics, step + 1)))
-    const informative = groups.flatMap((group, g) => (isInformative(rewards[g]) ? [toSamples(group, rewards[g])] : []))
+    const informative = groups.flatMap((group, g) =>
+      isInformative(rewards[g]) && group.some(teaches) ? [toSamples(group, rewards[g])] : [],
+    )
 
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, stage.steps)
     const tallies: Tally[] = []
@@ -65,14 +67,22 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     }
   }
 
+  function teaches({ thought }: Rollout): boolean {
+    return !stage.maskTruncated || thought.finishReason !== 'length'
+  }
+
   function toSamples(group: readonly Rollout[], rewards: readonly number[]): UpdateSample[] {
     const advantages = groupAdvantages(rewards, stage.advantage)
-    return group.map(({ thought: { trajectory } }, member) => ({
-      layout: layoutTrajectory(trajectory, attention, { loss: 'sampled' }),
-      temperature: trajectory.temperature,
-      sampled: sampledLogprobs(trajectory),
-      advantage: advantages[member],
-    }))
+    return group.map((rollout, member) => {
+      const { trajectory } = rollout.thought
+      return {
+        layout: layoutTrajectory(trajectory, attention, { loss: 'sampled' }),
+        temperature: trajectory.temperature,
+        sampled: sampledLogprobs(trajectory),
+        advantage: advantages[member],
+        masked: !teaches(rollout),
+      }
+    })
   }
 
   // In causal mode all paths but the first are packed twice.

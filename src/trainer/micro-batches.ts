@@ -10,12 +10,19 @@ import { branchLength, samePrompt, sharePrompt } from '../thinking/shared-prompt
 import type { Layout } from '../thinking/types.ts'
 import { groupNeighbours, packByBudget } from './batches.ts'
 import { type Loss, type LossSample, type LossTerms, Tally } from './losses/loss.ts'
+import { highEntropy } from './losses/parts/quantile.ts'
 
-/** A sample laid out, with what its loss needs besides the forward. */
-export interface UpdateSample extends Pick<LossSample, 'sampled' | 'advantage'> {
+/** A sample laid out. */
+export interface LaidOut {
   layout: Layout
   /** Log-probabilities are taken at this temperature. */
   temperature: number
+}
+
+/** And with what its loss needs besides the forward. */
+export interface UpdateSample extends LaidOut, Pick<LossSample, 'sampled' | 'advantage' | 'reference'> {
+  /** Its tokens teach nothing. It counts as a sample where a loss divides by those. */
+  masked?: boolean
 }
 
 export interface MicroBatchOptions {
@@ -25,39 +32,80 @@ export interface MicroBatchOptions {
   sharesPrompts: boolean
 }
 
+/** One forward: samples and where their tokens with loss lie in it. */
+interface MicroBatch<S extends LaidOut> {
+  samples: readonly S[]
+  pack(): { batch: TrainBatch; places: Int32Array[] }
+}
+
 /** Gradients of one update, token-level: every token with loss weighs the same, in whatever micro-batch it is. */
-export async function accumulate(
-  model: Model,
-  samples: readonly UpdateSample[],
-  loss: Loss,
-  { microBatchTokens, sharesPrompts }: MicroBatchOptions,
-): Promise<Tally> {
-  const share = (before: UpdateSample, sample: UpdateSample): boolean => sharesPrompts && samePrompt(before.layout, sample.layout)
-  // A group that a micro-batch cannot hold is cut; each part has the prompt once.
-  const addedTokens = (sample: UpdateSample, before?: UpdateSample): number =>
-    before && share(before, sample) ? branchLength(sample.layout) : sample.layout.ids.length
-  const tokens = samples.reduce((sum, { layout }) => sum + layout.sampledIndex.length, 0)
+export async function accumulate(model: Model, samples: readonly UpdateSample[], loss: Loss, options: MicroBatchOptions): Promise<Tally> {
+  const teaching = samples.filter(({ masked }) => !masked)
+  const parts = cut(teaching, options)
+  const update = {
+    tokens: lossTokens(teaching),
+    samples: samples.length,
+    ...(loss.topEntropy !== undefined && { highEntropy: highEntropy(await entropiesOf(model, teaching, options), loss.topEntropy) }),
+  }
   const tally = new Tally()
-  for (const alike of groupNeighbours(samples, (a, b) => a.temperature === b.temperature)) {
-    for (const part of packByBudget(alike, addedTokens, microBatchTokens)) {
-      const { batch, places } = pack(groupNeighbours(part, share))
-      const { logprobs, entropies } = await model.forward({ ...batch, temperature: part[0].temperature }, { entropy: loss.entropy })
-      const slopes = new Float32Array(logprobs.length)
-      part.forEach(({ sampled, advantage }, k) => {
-        const at = places[k]
-        const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage }
-        const terms = loss.terms(sample, tokens)
-        refuseNonFinite(terms, sample)
-        at.forEach((i, j) => {
-          slopes[i] = terms.slopes[j]
-        })
-        tally.add(terms)
+  for (const { samples: part, pack } of parts) {
+    const microBatch = { tokens: lossTokens(part), count: parts.length }
+    const { batch, places } = pack()
+    const { logprobs, entropies } = await model.forward(batch, { entropy: loss.entropy })
+    const slopes = new Float32Array(logprobs.length)
+    part.forEach(({ sampled, advantage, reference }, k) => {
+      const at = places[k]
+      const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage, reference }
+      const terms = loss.terms(sample, { ...update, microBatch })
+      refuseNonFinite(terms, sample)
+      at.forEach((i, j) => {
+        slopes[i] = terms.slopes[j]
       })
-      await model.backward(slopes)
-      tally.packedTokens += batch.ids.length
-    }
+      tally.add(terms)
+    })
+    await model.backward(slopes)
+    tally.packedTokens += batch.ids.length
   }
   return tally
+}
+
+/** Log-probabilities of the tokens with loss of each sample, under the weights as they are. Nothing is kept for a backward. */
+export async function score(model: Model, samples: readonly LaidOut[], options: MicroBatchOptions): Promise<Float32Array[]> {
+  return (await forwards(model, samples, options, false)).map(({ logprobs }) => logprobs)
+}
+
+async function entropiesOf(model: Model, samples: readonly LaidOut[], options: MicroBatchOptions): Promise<Float32Array[]> {
+  return (await forwards(model, samples, options, true)).map(({ entropies }) => entropies)
+}
+
+async function forwards(model: Model, samples: readonly LaidOut[], options: MicroBatchOptions, entropy: boolean) {
+  const scored: { logprobs: Float32Array; entropies: Float32Array }[] = []
+  for (const { pack } of cut(samples, options)) {
+    const { batch, places } = pack()
+    const { logprobs, entropies } = await model.forward(batch, { keep: false, entropy })
+    for (const at of places) scored.push({ logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at) })
+  }
+  return scored
+}
+
+/** Cuts samples into forwards, in their order. A group that a forward cannot hold is cut; each part has the prompt once. */
+function cut<S extends LaidOut>(samples: readonly S[], { microBatchTokens, sharesPrompts }: MicroBatchOptions): MicroBatch<S>[] {
+  const share = (before: S, sample: S): boolean => sharesPrompts && samePrompt(before.layout, sample.layout)
+  const addedTokens = (sample: S, before?: S): number =>
+    before && share(before, sample) ? branchLength(sample.layout) : sample.layout.ids.length
+  return groupNeighbours(samples, (a, b) => a.temperature === b.temperature).flatMap((alike) =>
+    packByBudget(alike, addedTokens, microBatchTokens).map((part) => ({
+      samples: part,
+      pack() {
+        const { batch, places } = packGroups(groupNeighbours(part, share))
+        return { batch: { ...batch, temperature: part[0].temperature }, places }
+      },
+    })),
+  )
+}
+
+function lossTokens(samples: readonly LaidOut[]): number {
+  return samples.reduce((sum, { layout }) => sum + layout.sampledIndex.length, 0)
 }
 
 /** Finite logits may lie so far apart that a log-probability does not: its slope can still be a number, and the loss would be lost in a mean. */
@@ -72,7 +120,7 @@ function refuseNonFinite({ slopes, metrics }: LossTerms, { logprobs, advantage }
 const NONE = new Float32Array(0)
 
 /** Packs samples, those of a group behind one prompt. `places`: for every sample the packed indices of its tokens with loss. */
-function pack(groups: readonly UpdateSample[][]): { batch: TrainBatch; places: Int32Array[] } {
+function packGroups(groups: readonly LaidOut[][]): { batch: TrainBatch; places: Int32Array[] } {
   const layouts = groups.map((group) => sharePrompt(group.map(({ layout }) => layout)))
   const { batch, starts } = packLayouts(layouts)
   const places = groups.flatMap((group, g) => {

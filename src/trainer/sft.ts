@@ -12,7 +12,7 @@ import { trajectoryFromIds } from '../thinking/trajectory.ts'
 import { withoutLayout } from '../thinking/writing.ts'
 import { EpochPlan } from './batches.ts'
 import type { SftStage } from './config.ts'
-import { lossNamed } from './losses/index.ts'
+import { likelihood } from './losses/likelihood.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { learningRate } from './schedule.ts'
@@ -30,7 +30,7 @@ interface Example {
 export async function sftRecipe(session: Session, stage: SftStage, suite: Suite): Promise<Recipe> {
   const { model, seed } = session
   const { microBatchTokens } = stage
-  const loss = lossNamed('likelihood')()
+  const loss = likelihood()
   const { examples, prompts } = await tokenizeRows(session, stage, suite)
   const lengths = Int32Array.from(examples, ({ length }) => length)
   const plan = new EpochPlan(lengths, stage.batchTokens, seed, stage.name)

@@ -46,7 +46,22 @@ describe('train.yaml', () => {
     })
   })
 
+  it('takes the bounds of the loss where the stage names none', () => {
+    const bounds = (more: object) => {
+      const [stage] = parse(file([{ ...grpo, ...more }])).stages
+      return stage.kind === 'grpo' && [stage.clipLow, stage.clipHigh]
+    }
+    expect(bounds({ loss: 'grpo' })).toEqual([0.2, 0.28])
+    expect(bounds({ loss: 'gspo' })).toEqual([3e-4, 4e-4])
+    expect(bounds({ loss: 'gspo', clipHigh: 0.1 })).toEqual([3e-4, 0.1])
+    expect(bounds({ loss: 'cispo' })).toEqual([1, 4])
+    expect(bounds({ loss: 'gmpo' })).toEqual([0.4, 0.4])
+  })
+
   it.each<[string, unknown, RegExp]>([
+    ['loss', file([{ ...grpo, loss: 'gsop' }]), /"loss" in stage "b".*one of dapo, grpo.*Got "gsop"\. Did you mean "gspo"/],
+    ['one temperature', file([{ ...grpo, sapoTemperatures: [1] }]), /"sapoTemperatures" in stage "b".*a list of 2.*Got \[1\]/],
+    ['no tokens', file([{ ...grpo, topEntropy: 0 }]), /"topEntropy" in stage "b".*Got 0/],
     ['unknown key', file([sft], { sed: 1 }), /Unknown key "sed".*Did you mean "seed"/],
     ['unknown stage key', file([{ ...grpo, cliplow: 0.1 }]), /Unknown key "cliplow" in stage "b".*"clipLow"/],
     ['key of the other kind', file([{ ...sft, group: 8 }]), /Unknown key "group"/],

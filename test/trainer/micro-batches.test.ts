@@ -4,9 +4,9 @@ import { NonFiniteError } from '../../src/engine/errors.ts'
 import type { ForwardOptions, Model, TrainBatch } from '../../src/engine/types.ts'
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { sampledLogprobs, trajectoryFromIds } from '../../src/thinking/trajectory.ts'
-import { clipped } from '../../src/trainer/losses/clipped.ts'
+import { dapo } from '../../src/trainer/losses/dapo.ts'
 import { likelihood } from '../../src/trainer/losses/likelihood.ts'
-import type { Loss, LossSample } from '../../src/trainer/losses/loss.ts'
+import type { Loss, LossSample, Update } from '../../src/trainer/losses/loss.ts'
 import { accumulate, type UpdateSample } from '../../src/trainer/micro-batches.ts'
 import { TOY_TAGS } from '../thinking/toy-model.ts'
 
@@ -37,11 +37,11 @@ function recorder() {
 
 /** Its slope is the advantage of the token's sample; keeps what it was given. */
 function echo(entropy: boolean) {
-  const given: { sample: LossSample; tokens: number }[] = []
+  const given: { sample: LossSample; update: Update }[] = []
   const loss: Loss = {
     entropy,
-    terms(sample, tokens) {
-      given.push({ sample, tokens })
+    terms(sample, update) {
+      given.push({ sample, update })
       return {
         slopes: new Float64Array(sample.logprobs.length).fill(sample.advantage),
         metrics: { loss: Float64Array.from(sample.logprobs) },
@@ -78,7 +78,7 @@ describe('accumulate', () => {
         expect(given.map(({ sample }) => [...sample.logprobs])).toEqual(names)
         expect(given.map(({ sample }) => [...sample.entropies])).toEqual(names.map((own) => own.map((name) => name * 2)))
         expect(given.map(({ sample }) => sample.sampled)).toEqual(samples.map(({ sampled }) => sampled))
-        expect(given.every(({ tokens }) => tokens === 10)).toBe(true)
+        expect(given.every(({ update }) => update.tokens === 10 && update.samples === 6)).toBe(true)
         expect(slopes).toEqual(names.flatMap((own, k) => own.map((name) => [name, samples[k].advantage])))
         expect(tally.lossTokens).toBe(10)
       }),
@@ -87,7 +87,7 @@ describe('accumulate', () => {
 
   it.each([
     ['log-probability of minus infinity', likelihood(), 1, Number.NEGATIVE_INFINITY],
-    ['advantage that is no number', clipped({ clipLow: 0.2, clipHigh: 0.2, dualClip: 3 }), Number.NaN, 0],
+    ['advantage that is no number', dapo({ clipLow: 0.2, clipHigh: 0.2, dualClip: 3 }), Number.NaN, 0],
   ])('ends at a %s, before anything is learnt of it', async (_, loss, advantage, logprob) => {
     const { model, slopes } = recorder()
     const forward = async (batch: TrainBatch) => ({ logprobs: new Float32Array(batch.ids.length).fill(logprob) })
@@ -109,6 +109,38 @@ describe('accumulate', () => {
     expect(await tokens(100, false)).toEqual([5 + 4 + 6 + 4 + 3 + 2])
     expect(await tokens(8, true)).toEqual([7, 6, 8])
     expect(await tokens(1, true)).toEqual([5, 4, 6, 4, 3, 2])
+  })
+
+  it('finds the tokens of high entropy in the whole update, and what a micro-batch holds in it alone', async () => {
+    const told = async (microBatchTokens: number) => {
+      const { model } = recorder()
+      const { loss, given } = echo(true)
+      await accumulate(model, samples, { ...loss, topEntropy: 0.3 }, { microBatchTokens, sharesPrompts: false })
+      return given.map(({ update }) => update)
+    }
+    const [whole, cut] = [await told(100), await told(1)]
+    // Entropies are twice the names: the three highest of ten, as the quantile 0.7 lies between the third and the fourth.
+    const highest = names
+      .flat()
+      .map((name) => name * 2)
+      .sort((a, b) => b - a)
+    for (const { highEntropy } of [...whole, ...cut]) {
+      expect(highEntropy!.tokens).toBe(3)
+      expect(highEntropy!.least).toBeGreaterThan(highest[3])
+      expect(highEntropy!.least).toBeLessThanOrEqual(highest[2])
+    }
+    expect(whole.map(({ microBatch }) => microBatch)).toEqual(samples.map(() => ({ tokens: 10, count: 1 })))
+    expect(cut.map(({ microBatch }) => microBatch)).toEqual(names.map(({ length }) => ({ tokens: length, count: 6 })))
+  })
+
+  it('packs no masked sample, and counts it', async () => {
+    const { model, slopes, forwards } = recorder()
+    const { loss, given } = echo(false)
+    const some = samples.map((sample, i) => ({ ...sample, masked: i === 2 }))
+    const tally = await accumulate(model, some, loss, { microBatchTokens: 100, sharesPrompts: false })
+    expect(given.map(({ sample }) => sample.advantage)).toEqual([1, 2, 4, 5, 6])
+    expect(given.every(({ update }) => update.samples === 6 && update.tokens === 7)).toBe(true)
+    expect([slopes.length, tally.lossTokens, forwards[0].tokens]).toEqual([7, 7, 18])
   })
 
   it('takes log-probabilities at the temperature of the samples, and asks for entropies where the loss does', async () => {

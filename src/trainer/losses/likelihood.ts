@@ -6,7 +6,7 @@ import type { Loss } from './loss.ts'
 export function likelihood(): Loss {
   return {
     entropy: false,
-    terms({ logprobs }, tokens) {
+    terms({ logprobs }, { tokens }) {
       const slopes = new Float64Array(logprobs.length).fill(-1 / tokens)
       return { slopes, metrics: { loss: Float64Array.from(logprobs, (logprob) => -logprob / tokens) } }
     },

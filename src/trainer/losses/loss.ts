@@ -10,7 +10,7 @@ export interface LossSample {
   logprobs: Float32Array
   /** When the sample was drawn; empty where it was written by others (sft). */
   sampled: readonly number[]
-  /** Under a reference model, where the stage has one. */
+  /** Under the reference policy, where the stage has one. */
   reference?: ArrayLike<number>
   /** Of the whole sample; 1 where nothing was compared (sft). */
   advantage: number
@@ -18,9 +18,23 @@ export interface LossSample {
   entropies: Float32Array
 }
 
+/** The update that a sample is part of. */
+export interface Update {
+  /** Tokens with loss, in whatever micro-batch they are. */
+  tokens: number
+  /** Samples, those that are masked too. */
+  samples: number
+  /** Tokens with loss in the forward of the sample, and how many forwards there are: what bnpo divides by. */
+  microBatch: { tokens: number; count: number }
+  /** Where only tokens of high entropy count: from which entropy on (nats), and how many they are. */
+  highEntropy?: { least: number; tokens: number }
+}
+
 export interface LossTerms {
-  /** dLoss/dLogprob, already divided by the tokens of the update: a gradient does not depend on how the update is cut. */
+  /** dLoss/dLogprob, already divided: but for bnpo a gradient does not depend on how the update is cut. */
   slopes: Float64Array
+  /** dLoss/dEntropy, divided; absent where the loss has no entropy in it. */
+  entropySlopes?: Float64Array
   /** What each token adds to the sums of the update, by name: `loss`, and whatever else is worth a report. */
   metrics: Readonly<Record<string, Float64Array>>
 }
@@ -28,8 +42,9 @@ export interface LossTerms {
 export interface Loss {
   /** Whether the engine has to compute entropies. */
   readonly entropy: boolean
-  /** `tokens`: tokens with loss of the whole update, in whatever micro-batch they are. */
-  terms(sample: LossSample, tokens: number): LossTerms
+  /** Share of the tokens of an update that learn from the advantage, those of highest entropy; absent: all. */
+  readonly topEntropy?: number
+  terms(sample: LossSample, update: Update): LossTerms
 }
 
 /** Sums and maxima over the tokens of one update, added one by one in their order, so they do not depend on how it is cut. */

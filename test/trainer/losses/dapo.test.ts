@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { clipped, clippedTerm } from '../../../src/trainer/losses/clipped.ts'
+import { dapo } from '../../../src/trainer/losses/dapo.ts'
 import { type LossSample, Tally } from '../../../src/trainer/losses/loss.ts'
+import { clippedTerm } from '../../../src/trainer/losses/parts/clip.ts'
+import { checkAgainstTrl, checkSlopes, updateOf } from './trl.ts'
 
 const clip = { clipLow: 0.2, clipHigh: 0.28, dualClip: 3 }
 
@@ -9,7 +11,10 @@ function sample(logprobs: number[], sampled: number[], advantage: number, entrop
   return { logprobs: Float32Array.from(logprobs), sampled, advantage, entropies: new Float32Array(logprobs.length).fill(entropy) }
 }
 
-describe('clipped', () => {
+describe('dapo', () => {
+  checkAgainstTrl('dapo')
+  checkSlopes('dapo')
+
   it('has the slope of its term, by finite differences', () => {
     fc.assert(
       fc.property(fc.double({ min: -2, max: 2, noNaN: true }), fc.double({ min: -3, max: 3, noNaN: true }), (gap, advantage) => {
@@ -56,10 +61,10 @@ describe('clipped', () => {
     for (const advantage of [0.7, -1.3]) {
       const loss = (logprobs: number[]): number => {
         const tally = new Tally()
-        tally.add(clipped(clip).terms(sample(logprobs, sampled, advantage), tokens))
+        tally.add(dapo(clip).terms(sample(logprobs, sampled, advantage), updateOf(tokens)))
         return tally.sum('loss') / tokens
       }
-      const { slopes } = clipped(clip).terms(sample(moved, sampled, advantage), tokens)
+      const { slopes } = dapo(clip).terms(sample(moved, sampled, advantage), updateOf(tokens))
       moved.forEach((_, j) => {
         const at = (d: number) => loss(moved.map((logprob, k) => (k === j ? logprob + d : logprob)))
         expect(slopes[j]).toBeCloseTo((at(h) - at(-h)) / (2 * h), 4)
@@ -71,7 +76,7 @@ describe('clipped', () => {
   it('divides slopes by the tokens of the update, and reports whole terms', () => {
     const tally = new Tally()
     for (const advantage of [0.1, 0.2, 0.3, 0.4]) {
-      const terms = clipped(clip).terms(sample([-1], [-1], advantage, 2), 4)
+      const terms = dapo(clip).terms(sample([-1], [-1], advantage, 2), updateOf(4))
       expect(terms.slopes[0] * 4).toBe(-advantage)
       tally.add(terms)
     }
@@ -82,9 +87,9 @@ describe('clipped', () => {
     const tally = new Tally()
     const gap = () => ({ mean: tally.mean('gap'), max: tally.max('gap') })
     expect(gap()).toEqual({ mean: 0, max: 0 })
-    tally.add(clipped(clip).terms(sample([-1, -1, -1], [-1.5, -0.75, -1], 1), 5))
+    tally.add(dapo(clip).terms(sample([-1, -1, -1], [-1.5, -0.75, -1], 1), updateOf(5)))
     expect(gap()).toEqual({ mean: 0.25, max: 0.5 })
-    tally.add(clipped(clip).terms(sample([Number.NaN, -1], [-1, -1], 1), 5))
+    tally.add(dapo(clip).terms(sample([Number.NaN, -1], [-1, -1], 1), updateOf(5)))
     expect(gap()).toEqual({ mean: Number.NaN, max: Number.NaN })
   })
 })

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest'
+import { bnpo } from '../../../src/trainer/losses/bnpo.ts'
+import type { LossSample } from '../../../src/trainer/losses/loss.ts'
+import { checkAgainstTrl, checkSlopes } from './trl.ts'
+
+const clip = { clipLow: 0.2, clipHigh: 0.28, dualClip: 3 }
+
+const sample = (logprobs: number[], sampled: number[], advantage: number): LossSample => ({
+  logprobs: Float32Array.from(logprobs),
+  sampled,
+  advantage,
+  entropies: new Float32Array(logprobs.length),
+})
+
+describe('bnpo', () => {
+  checkAgainstTrl('bnpo')
+  checkSlopes('bnpo')
+
+  it('is the mean of the means of micro-batches, so the cut decides', () => {
+    const terms = (tokens: number, count: number) =>
+      bnpo(clip).terms(sample([-1], [-1], 1), { tokens: 8, samples: 3, microBatch: { tokens, count } }).slopes[0]
+    expect(terms(8, 1)).toBe(-1 / 8)
+    expect(terms(2, 2)).toBe(-1 / 4)
+  })
+})
