@@ -10,6 +10,7 @@
         "native/cpu/isa_neon.cpp",
         "native/addon.cpp",
         "native/read_spec.cpp",
+        "native/model/adapter.cpp",
         "native/model/model.cpp",
         "native/model/head.cpp",
         "native/model/layer.cpp",

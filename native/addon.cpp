@@ -122,14 +122,16 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   std::shared_ptr<JobQueue> queue_;
 };
 
-/// (spec: ModelSpec of src/engine/spec.ts, {cacheTokens, recompute, trains, types: {parameter: type of its blocks}}) → Promise<NativeModel>
+/// (spec: ModelSpec of src/engine/spec.ts, {cacheTokens, recompute, trains, types: {parameter: type of its blocks}, adapters}) → Promise<NativeModel>
 Napi::Value EngineWrap::create_model(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (queue_->closed()) fail(env, "The engine was disposed.", "PR1_DISPOSED");
   if (!info[0].IsObject() || !info[1].IsObject()) fail(env, "createModel needs a spec and options.");
   Napi::Object o = info[1].As<Napi::Object>();
-  const ModelSpec spec = read_spec(info[0].As<Napi::Object>(), o.Get("types"));
+  ModelSpec spec = read_spec(info[0].As<Napi::Object>(), o.Get("types"));
+  read_adapters(spec, env, o.Get("adapters"));
   guard(env, !spec.embedding.blocks || queue_->core().ops().takes_blocks(), "weights in blocks on this device");
+  guard(env, !spec.adapted || queue_->core().ops().takes_adapters(), "adapters on this device");
   const int cache_tokens = integer(o, "cacheTokens", 0, 1 << 28) / kPage * kPage;
   const bool recompute = flag(o, "recompute"), trains = flag(o, "trains");
   auto queue = queue_;

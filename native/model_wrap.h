@@ -42,6 +42,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
          InstanceMethod<&ModelWrap::step>("step"), InstanceMethod<&ModelWrap::forward>("forward"),
          InstanceMethod<&ModelWrap::backward>("backward"), InstanceMethod<&ModelWrap::update>("update"),
          InstanceMethod<&ModelWrap::plan>("plan"), InstanceMethod<&ModelWrap::read>("read"),
+         InstanceMethod<&ModelWrap::read_rows>("readRows"),
          InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::write_blocks>("writeBlocks"),
          InstanceMethod<&ModelWrap::load>("load"), InstanceMethod<&ModelWrap::add_gradient>("addGradient"),
          InstanceMethod<&ModelWrap::dispose>("dispose")});
@@ -70,7 +71,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     Napi::Env env = info.Env();
     Napi::Array list = Napi::Array::New(env);
     uint32_t n = 0;
-    for (const Parameter& p : model(env).parameters()) {
+    for (size_t i = 0; i < model(env).parameter_count(); i++) {
+      const Parameter& p = model_->parameter(i);
       Napi::Object spec = Napi::Object::New(env);
       spec.Set("name", p.name);
       Napi::Array shape = Napi::Array::New(env);
@@ -169,7 +171,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     });
   }
 
-  /// ({ids, positions, bounds, hidden, hiddenLevels, targets, exclusion, exclusionOffsets, exclusionIds, temperature}, keep, entropy)
+  /// ({ids, positions, bounds, hidden, hiddenLevels, targets, exclusion, exclusionOffsets, exclusionIds, temperature}, keep, entropy, base)
   Napi::Value forward(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     const ModelSpec& c = model(env).spec();
@@ -210,11 +212,11 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     batch->hidden.assign(hidden.data, hidden.data + hidden.size);
     batch->exclusion.assign(exclusion.data, exclusion.data + exclusion.size);
     batch->targets.assign(targets.data, targets.data + targets.size);
-    const bool keep = info[1].ToBoolean(), entropy = info[2].ToBoolean();
+    const bool keep = info[1].ToBoolean(), entropy = info[2].ToBoolean(), base = info[3].ToBoolean();
     tokens_ = T;
     auto model = model_;
-    return run(env, [model, batch, keep, entropy]() -> JobQueue::Result {
-      auto result = std::make_shared<ForwardResult>(model->forward(batch, keep, entropy));
+    return run(env, [model, batch, keep, entropy, base]() -> JobQueue::Result {
+      auto result = std::make_shared<ForwardResult>(model->forward(batch, keep, entropy, base));
       return [result, entropy](Napi::Env env) -> Napi::Value {
         Napi::Object out = Napi::Object::New(env);
         auto array = [&](const std::vector<float>& values) {
@@ -269,6 +271,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     MemoryPlan plan = model(info.Env()).plan(info[0].ToNumber().DoubleValue());
     Napi::Object out = Napi::Object::New(info.Env());
     out.Set("weights", plan.weights);
+    out.Set("adapters", plan.adapters);
     out.Set("gradients", plan.gradients);
     out.Set("moments", plan.moments);
     out.Set("cache", plan.cache);
@@ -282,26 +285,39 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   };
   Slice slice(Napi::Env env, const Napi::Value& index, const Napi::Value& kind) {
     double i = index.ToNumber().DoubleValue(), k = kind.ToNumber().DoubleValue();
-    if (!(i >= 0 && i < static_cast<double>(model(env).parameters().size()))) fail(env, "No such parameter.");
+    if (!(i >= 0 && i < static_cast<double>(model(env).parameter_count()))) fail(env, "No such parameter.");
     if (!(k >= 0 && k <= 3)) fail(env, "No such kind of values.");
     if (k > 0 && !model_->trains()) fail(env, "A model that was loaded to decode and score does not train.");
+    if (k > 0 && model_->frozen(static_cast<size_t>(i))) fail(env, "A weight beside adapters does not train.");
     return {static_cast<size_t>(i), static_cast<Values>(static_cast<int>(k))};
   }
   /// (parameter index, kind: 0 weight, 1 gradient, 2 first moment, 3 second moment) → Float32Array
   Napi::Value read(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     Slice s = slice(env, info[0], info[1]);
-    const size_t count = model_->parameters()[s.parameter].count;
+    const size_t count = model_->parameter(s.parameter).count;
     Napi::Float32Array out = Napi::Float32Array::New(env, count);
     std::lock_guard<std::mutex> lock(queue_->core().busy());
     model_->read(s.parameter, s.kind, out.Data(), 0, count);
+    return out;
+  }
+  /// (parameter index of a matrix, rows) → Float32Array (rows, width)
+  Napi::Value read_rows(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    const Parameter& p = model_->parameter(slice(env, info[0], Napi::Number::New(env, 0)).parameter);
+    View<int32_t> rows = ints(env, info[1], "rows");
+    guard(env, p.shape.size() == 2, "the shape of a parameter whose rows are read");
+    guard_range(env, rows, p.rows(), "rows");
+    Napi::Float32Array out = Napi::Float32Array::New(env, rows.size * p.width());
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    model_->read_rows(static_cast<size_t>(info[0].ToNumber().DoubleValue()), rows.data, static_cast<int>(rows.size), out.Data());
     return out;
   }
   Napi::Value write(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     Slice s = slice(env, info[0], info[1]);
     View<float> values = whole(env, s.parameter, info[2]);
-    const auto& blocks = model_->parameters()[s.parameter].blocks;
+    const auto& blocks = model_->parameter(s.parameter).blocks;
     guard(env, !blocks || quantizes(blocks->type), "the type of a parameter that is quantised");
     std::lock_guard<std::mutex> lock(queue_->core().busy());
     model_->write(s.parameter, s.kind, values.data, 0, values.size);
@@ -311,7 +327,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value write_blocks(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     const size_t parameter = slice(env, info[0], Napi::Number::New(env, 0)).parameter;
-    const auto& blocks = model_->parameters()[parameter].blocks;
+    const auto& blocks = model_->parameter(parameter).blocks;
     auto rows = view<Napi::Uint8Array, uint8_t>(env, info[1], "blocks", napi_uint8_array);
     guard(env, blocks && rows.size == blocks->row_bytes() * static_cast<size_t>(blocks->out), "bytes of blocks");
     std::lock_guard<std::mutex> lock(queue_->core().busy());
@@ -328,12 +344,12 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     const size_t n = parameters.size;
     guard(env, files.size == n && offsets.size == n && types.size == n && checksums.size == 2 * n, "lengths of what is loaded");
     guard(env, queue_->core().ops().fills_panels(), "files on this device");
-    guard_range(env, parameters, static_cast<int>(model(env).parameters().size()), "parameters");
+    guard_range(env, parameters, static_cast<int>(model(env).loadable_count()), "parameters");
     guard_range(env, types, static_cast<int>(BlockType::bf16) + 1, "types");
     auto tensors = std::make_shared<std::vector<StoredTensor>>();
     for (size_t i = 0; i < n; i++) {
       const size_t parameter = static_cast<size_t>(parameters.data[i]);
-      guard(env, !model_->parameters()[parameter].blocks && offsets.data[i] >= 0, "parameters");
+      guard(env, !model_->parameter(parameter).blocks && offsets.data[i] >= 0, "parameters");
       StoredTensor tensor{parameter, files.data[i], static_cast<uint64_t>(offsets.data[i]), static_cast<BlockType>(types.data[i]), false, 0, 0};
       if (checksums.data[2 * i] >= 0) {
         tensor.checked = true;
@@ -359,7 +375,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   }
   View<float> whole(Napi::Env env, size_t parameter, const Napi::Value& value) {
     View<float> values = floats(env, value, "values");
-    guard(env, values.size == model_->parameters()[parameter].count, "values");
+    guard(env, values.size == model_->parameter(parameter).count, "values");
     return values;
   }
 

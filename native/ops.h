@@ -163,7 +163,7 @@ class Ops {
   /// rstd and residual may be null, residual may be out.
   virtual void rmsnorm_forward(float* out, float* rstd, const float* x, NormWeight w, const float* residual, int T,
                                int C) = 0;
-  /// dx (T, C) += …, dw (C) += … from dy (T, C), the x and rstd of the forward.
+  /// dx (T, C) += …, dw (C) += … unless null, from dy (T, C), the x and rstd of the forward.
   virtual void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, NormWeight w, const float* rstd,
                                 int T, int C) = 0;
 
@@ -174,6 +174,36 @@ class Ops {
   virtual void linear_backward_input(float* dx, const float* dy, const Matrix& w, int M) = 0;
   /// w.gradient += dy^T x; dbias (out) += column sums of dy, unless null.
   virtual void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) = 0;
+
+  // What adapters beside weights that stay as they are need (model/adapter.h), on devices that take them. Others are given merged
+  // weights.
+  virtual bool takes_adapters() const { return false; }
+  /// y (M, out), its rows `stride` floats apart, += x (M, in) W^T.
+  virtual void add_forward(float* y, int stride, const float* x, const Matrix& w, int M) {
+    (void)y, (void)stride, (void)x, (void)w, (void)M;
+  }
+  /// dx (M, in) = dy (M, out) W, or with `add` += ; rows of dy are `stride` floats apart.
+  virtual void strided_backward_input(float* dx, const float* dy, int stride, const Matrix& w, bool add, int M) {
+    (void)dx, (void)dy, (void)stride, (void)w, (void)add, (void)M;
+  }
+  /// w.gradient += dy^T x, the same dy.
+  virtual void strided_backward_weight(const Matrix& w, const float* dy, int stride, const float* x, int M) {
+    (void)w, (void)dy, (void)stride, (void)x, (void)M;
+  }
+  /// Rows first … first + n − 1 of m.backward, which was zeroed once, from n rows of W (n, in). first is even.
+  virtual void fill_backward(const Matrix& m, int first, int n, const float* rows) { (void)m, (void)first, (void)n, (void)rows; }
+  /// y (M, n) = scale * x, rows ldy and ldx floats apart.
+  virtual void scale_columns(float* y, int ldy, const float* x, int ldx, float scale, int n, int M) {
+    (void)y, (void)ldy, (void)x, (void)ldx, (void)scale, (void)n, (void)M;
+  }
+  /// out (M, n) = columns `ids` of y (M, stride).
+  virtual void gather_columns(float* out, const float* y, int stride, const int* ids, int n, int M) {
+    (void)out, (void)y, (void)stride, (void)ids, (void)n, (void)M;
+  }
+  /// Columns `ids` of y (M, stride) = x (M, n), or 0 where x is null; other columns are left alone.
+  virtual void scatter_columns(float* y, int stride, const float* x, const int* ids, int n, int M) {
+    (void)y, (void)stride, (void)x, (void)ids, (void)n, (void)M;
+  }
 
   // Weights in blocks, on devices that have products with them. Others are given float32.
   virtual bool takes_blocks() const { return false; }

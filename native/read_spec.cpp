@@ -1,5 +1,8 @@
 #include "read_spec.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "arguments.h"
 
 namespace pr1 {
@@ -152,6 +155,45 @@ ModelSpec read_spec(const Napi::Object& spec, const Napi::Value& types) {
   m.norm = read.parameter(spec, "norm", {m.hidden});
   m.head = read.matrix(spec, "head", m.vocab, m.hidden);
   return m;
+}
+
+void read_adapters(ModelSpec& m, Napi::Env env, const Napi::Value& value) {
+  if (!value.IsObject()) return;
+  const Napi::Object adapters = value.As<Napi::Object>();
+  struct Place {
+    const ParameterSpec* weight;
+    AdapterSpec* adapter;
+  };
+  std::vector<Place> places;
+  for (LayerSpec& layer : m.layers) {
+    AttentionSpec& a = layer.attention;
+    for (LinearSpec* linear : {&a.q, &a.k, &a.v, &a.o, &layer.mlp.gate, &layer.mlp.up, &layer.mlp.down}) {
+      places.push_back({&linear->weight, &linear->adapter});
+    }
+  }
+  const Reader read(m, env.Undefined());
+  guard(env, adapters.Get("parts").IsArray(), "parts of adapters");
+  const Napi::Array parts = adapters.Get("parts").As<Napi::Array>();
+  for (uint32_t i = 0; i < parts.Length(); i++) {
+    guard(env, parts.Get(i).IsObject(), "parts of adapters");
+    const Napi::Object part = parts.Get(i).As<Napi::Object>();
+    const std::string weight = part.Get("weight").ToString().Utf8Value();
+    const auto place = std::find_if(places.begin(), places.end(), [&](const Place& p) { return p.weight->name == weight; });
+    guard(env, place != places.end() && !place->adapter->there(), "the weight of an adapter");
+    const std::vector<int>& shape = place->weight->shape;
+    const int rank = integer(part, "rank", 1, 1 << 16);
+    place->adapter->a = read.parameter(part, "a", {rank, shape[1]});
+    place->adapter->b = read.parameter(part, "b", {shape[0], rank});
+    place->adapter->scale = static_cast<float>(number(part, "scale"));
+  }
+  m.adapted = true;
+  if (!adapters.Get("rows").IsObject()) return;
+  const View<int32_t> ids = ints(env, adapters.Get("tokens"), "tokens of adapters");
+  guard_range(env, ids, m.vocab, "tokens of adapters");
+  m.token_rows.ids.assign(ids.data, ids.data + ids.size);
+  guard(env, !m.token_rows.ids.empty() && std::is_sorted(m.token_rows.ids.begin(), m.token_rows.ids.end(), std::less_equal<int>()),
+        "tokens of adapters");
+  m.token_rows.rows = read.parameter(adapters, "rows", {static_cast<int>(ids.size), m.hidden});
 }
 
 }  // namespace pr1

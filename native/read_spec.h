@@ -9,4 +9,7 @@ namespace pr1 {
 /// write by them.
 ModelSpec read_spec(const Napi::Object& spec, const Napi::Value& types);
 
+/// Puts an AdapterSpec of src/engine/native/adapters.ts beside the layers of `m`, unless it is undefined. Throws as read_spec does.
+void read_adapters(ModelSpec& m, Napi::Env env, const Napi::Value& adapters);
+
 }  // namespace pr1

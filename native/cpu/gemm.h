@@ -257,6 +257,19 @@ inline void pack_columns(uint32_t* out, const float* x, size_t stride, int R, in
   std::memset(to, 0, sizeof(uint32_t) * 16 * static_cast<size_t>(steps - filled));
 }
 
+/// rows (R, C) → rows first … first + R − 1 of panel p of pack_columns, and nothing else of it. first is even, of pairs.
+inline void fill_columns(float* out, const float* x, int R, int C, int steps, int first, int p) {
+  float* to = out + (static_cast<size_t>(p) * steps + first) * 16;
+  for (int r = 0; r < R; r++) store(to + static_cast<size_t>(r) * 16, load_up_to(x + static_cast<size_t>(r) * C + p * 16, C - p * 16));
+}
+inline void fill_columns(uint32_t* out, const float* x, int R, int C, int steps, int first, int p) {
+  uint32_t* to = out + (static_cast<size_t>(p) * steps + first / 2) * 16;
+  for (int r = 0; r < R; r += 2, to += 16) {
+    const float* from = x + static_cast<size_t>(r) * C + p * 16;
+    round_rows(to, from, r + 1 < R ? from + C : nullptr, C - p * 16 < 16 ? C - p * 16 : 16);
+  }
+}
+
 constexpr int kSpan = 128;  // numbers of a row at a time
 
 /// rows (R, C) → panels of 16 rows (R/16, steps, 16) of pairs along C; steps beyond C are 0.

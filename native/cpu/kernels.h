@@ -121,14 +121,16 @@ class CpuOps final : public Ops {
 
   void rmsnorm_backward(float* dx, float* dw, const float* dy, const float* x, NormWeight w, const float* rstd, int T,
                         int C) override {
-    columns(C, [&](int c0, int n) {
-      V acc = load_partial(dw + c0, n, 0.0f);
-      for (int t = 0; t < T; t++) {
-        const size_t at = static_cast<size_t>(t) * C + c0;
-        acc = fma(mul(load_up_to(dy + at, n), load_up_to(x + at, n)), set1(rstd[t]), acc);
-      }
-      store_partial(dw + c0, acc, n);
-    });
+    if (dw) {
+      columns(C, [&](int c0, int n) {
+        V acc = load_partial(dw + c0, n, 0.0f);
+        for (int t = 0; t < T; t++) {
+          const size_t at = static_cast<size_t>(t) * C + c0;
+          acc = fma(mul(load_up_to(dy + at, n), load_up_to(x + at, n)), set1(rstd[t]), acc);
+        }
+        store_partial(dw + c0, acc, n);
+      });
+    }
     rows(T, C, [&](int t) {
       const size_t at = static_cast<size_t>(t) * C;
       rmsnorm_row_backward(dx + at, dy + at, x + at, w, rstd[t], C, true);
@@ -137,47 +139,71 @@ class CpuOps final : public Ops {
 
   void linear_forward(float* y, const float* x, const Matrix& w, const float* bias, const float* residual,
                       int M) override {
-    const size_t in = w.in, out = w.out, pairs = (in + 1) / 2;
-    const uint32_t* panels = reinterpret_cast<const uint32_t*>(w.forward);
-    if (tiles_) {
-      tiles_parallel(pool_, {units_, M, w.out, steps(w.in), strips_of(x, w.in, M), panels, y, out, false, bias, residual});
-    } else if (precision_ == Precision::bf16) {
-      Gemm<Bf16> g{w.out, static_cast<int>(pairs), round_rows_of(x, w.in, M), pairs, 1, panels, pairs * 16, y, out, false,
-                   bias, residual, out};
-      gemm_parallel(pool_, g, M);
-    } else {
-      Gemm<F32> g{w.out, w.in, x, in, 1, w.forward, in * 16, y, out, false, bias, residual, out};
-      gemm_parallel(pool_, g, M);
-    }
+    product(y, w.out, x, w.in, w.forward, w.out, w.in, bias, residual, M);
   }
 
   void linear_backward_input(float* dx, const float* dy, const Matrix& w, int M) override {
-    const size_t in = w.in, out = w.out, pairs = (out + 1) / 2;
-    const uint32_t* panels = reinterpret_cast<const uint32_t*>(w.backward);
-    if (tiles_) {
-      tiles_parallel(pool_, {units_, M, w.in, steps(w.out), strips_of(dy, w.out, M), panels, dx, in, false, nullptr, nullptr});
-    } else if (precision_ == Precision::bf16) {
-      Gemm<Bf16> g{w.in, static_cast<int>(pairs), round_rows_of(dy, w.out, M), pairs, 1, panels, pairs * 16, dx, in, false,
-                   nullptr, nullptr, 0};
-      gemm_parallel(pool_, g, M);
-    } else {
-      Gemm<F32> g{w.in, w.out, dy, out, 1, w.backward, out * 16, dx, in, false, nullptr, nullptr, 0};
-      gemm_parallel(pool_, g, M);
-    }
+    product(dx, w.in, dy, w.out, w.backward, w.in, w.out, nullptr, nullptr, M);
   }
 
   void linear_backward_weight(const Matrix& w, float* dbias, const float* dy, const float* x, int M) override {
-    if (tiles_) {
-      tile_weight_gradient(w, dy, x, M);
-    } else if (precision_ == Precision::bf16) {
-      weight_gradient<Bf16>(w, dy, x, M);
-    } else {
-      weight_gradient<F32>(w, dy, x, M);
-    }
+    strided_backward_weight(w, dy, w.out, x, M);
     if (dbias) {
       columns(w.out, [&](int c0, int n) {
         for (int t = 0; t < M; t++) add_into(dbias + c0, dy + static_cast<size_t>(t) * w.out + c0, n);
       });
+    }
+  }
+
+  bool takes_adapters() const override { return true; }
+
+  void add_forward(float* y, int stride, const float* x, const Matrix& w, int M) override {
+    product(y, stride, x, w.in, w.forward, w.out, w.in, nullptr, y, M);
+  }
+
+  void strided_backward_input(float* dx, const float* dy, int stride, const Matrix& w, bool add, int M) override {
+    product(dx, w.in, dy, stride, w.backward, w.in, w.out, nullptr, add ? dx : nullptr, M);
+  }
+
+  void strided_backward_weight(const Matrix& w, const float* dy, int stride, const float* x, int M) override {
+    if (tiles_) {
+      tile_weight_gradient(w, dy, stride, x, M);
+    } else if (precision_ == Precision::bf16) {
+      weight_gradient<Bf16>(w, dy, stride, x, M);
+    } else {
+      weight_gradient<F32>(w, dy, stride, x, M);
+    }
+  }
+
+  void fill_backward(const Matrix& m, int first, int n, const float* from) override {
+    pool_.parallel((m.in + 15) / 16, [&](int p, int) {
+      if (precision_ == Precision::bf16) {
+        fill_columns(reinterpret_cast<uint32_t*>(m.backward), from, n, m.in, steps(m.out), first, p);
+      } else {
+        fill_columns(m.backward, from, n, m.in, m.out, first, p);
+      }
+    });
+  }
+
+  void scale_columns(float* y, int ldy, const float* x, int ldx, float scale, int n, int M) override {
+    for (int m = 0; m < M; m++) {
+      float* to = y + static_cast<size_t>(m) * ldy;
+      const float* from = x + static_cast<size_t>(m) * ldx;
+      for (int i = 0; i < n; i++) to[i] = scale * from[i];
+    }
+  }
+
+  void gather_columns(float* out, const float* y, int stride, const int* ids, int n, int M) override {
+    for (int m = 0; m < M; m++) {
+      const float* row = y + static_cast<size_t>(m) * stride;
+      for (int i = 0; i < n; i++) out[static_cast<size_t>(m) * n + i] = row[ids[i]];
+    }
+  }
+
+  void scatter_columns(float* y, int stride, const float* x, const int* ids, int n, int M) override {
+    for (int m = 0; m < M; m++) {
+      float* row = y + static_cast<size_t>(m) * stride;
+      for (int i = 0; i < n; i++) row[ids[i]] = x ? x[static_cast<size_t>(m) * n + i] : 0.0f;
     }
   }
 
@@ -572,19 +598,37 @@ class CpuOps final : public Ops {
     return {q, sums, in};
   }
 
-  /// (M, in) as pairs of bfloat16; valid until the next call.
-  const uint32_t* round_rows_of(const float* x, int in, int M) {
+  /// y (M, N) with rows ldy apart = x (M, K) with rows ldx apart times packed panels (N / 16, K, 16), + bias (N) + residual, whose
+  /// rows are those of y; the last two may be null.
+  void product(float* y, size_t ldy, const float* x, size_t ldx, const float* panels, int N, int K, const float* bias,
+               const float* residual, int M) {
+    const size_t pairs = (static_cast<size_t>(K) + 1) / 2;
+    const uint32_t* rounded = reinterpret_cast<const uint32_t*>(panels);
+    if (tiles_) {
+      tiles_parallel(pool_, {units_, M, N, steps(K), strips_of(x, ldx, K, M), rounded, y, ldy, false, bias, residual});
+    } else if (precision_ == Precision::bf16) {
+      Gemm<Bf16> g{N, static_cast<int>(pairs), round_rows_of(x, ldx, K, M), pairs, 1, rounded, pairs * 16, y, ldy, false, bias,
+                   residual, ldy};
+      gemm_parallel(pool_, g, M);
+    } else {
+      Gemm<F32> g{N, K, x, ldx, 1, panels, static_cast<size_t>(K) * 16, y, ldy, false, bias, residual, ldy};
+      gemm_parallel(pool_, g, M);
+    }
+  }
+
+  /// (M, in) with rows ldx apart as pairs of bfloat16; valid until the next call.
+  const uint32_t* round_rows_of(const float* x, size_t ldx, int in, int M) {
     const size_t steps = static_cast<size_t>(in + 1) / 2;
     uint32_t* out = reinterpret_cast<uint32_t*>(rounded_.get(steps * M));
-    rows(M, in, [&](int m) { round_row(out + m * steps, x + static_cast<size_t>(m) * in, in); });
+    rows(M, in, [&](int m) { round_row(out + m * steps, x + m * ldx, in); });
     return out;
   }
 
-  /// (M, in) as strips of bfloat16 tiles; valid until the next call.
-  const uint32_t* strips_of(const float* x, int in, int M) {
+  /// The same as strips of bfloat16 tiles; valid until the next call.
+  const uint32_t* strips_of(const float* x, size_t ldx, int in, int M) {
     const int strips = (M + kTile - 1) / kTile;
     uint32_t* out = reinterpret_cast<uint32_t*>(rounded_.get(static_cast<size_t>(strips) * kTile * steps(in)));
-    rows(strips, in * kTile, [&](int s) { pack_strip(out, x, M, in, s); });
+    rows(strips, in * kTile, [&](int s) { pack_strip(out, x, ldx, M, in, s); });
     return out;
   }
 
@@ -596,8 +640,8 @@ class CpuOps final : public Ops {
     pack_columns(out, x, in, n, in, (n + 1) / 2, p);
   }
 
-  /// w.gradient += dy^T x, blocks of 32 tokens from the first one of the call.
-  void tile_weight_gradient(const Matrix& w, const float* dy, const float* x, int M) {
+  /// w.gradient += dy^T x, blocks of 32 tokens from the first one of the call; rows of dy are ldy apart.
+  void tile_weight_gradient(const Matrix& w, const float* dy, size_t ldy, const float* x, int M) {
     constexpr int kTokens = 512, kOuts = 64;
     const int in_panels = (w.in + 15) / 16, out_blocks = (w.out + kOuts - 1) / kOuts;
     const int groups = out_blocks >= pool_.threads() * 3 || in_panels < 8 ? 1 : (in_panels + 7) / 8;
@@ -607,13 +651,13 @@ class CpuOps final : public Ops {
     for (int t0 = 0; t0 < M; t0 += kTokens) {
       const int n = M - t0 < kTokens ? M - t0 : kTokens, length = tile_steps(n);
       const float* xt = x + static_cast<size_t>(t0) * w.in;
-      const float* dyt = dy + static_cast<size_t>(t0) * w.out;
+      const float* dyt = dy + t0 * ldy;
       pool_.parallel(in_panels, [&](int p, int) { pack_columns(panels, xt, w.in, n, w.in, length, p); });
       pool_.parallel(out_blocks * groups, [&](int task, int thread) {
         const int o0 = task / groups * kOuts, outs = w.out - o0 < kOuts ? w.out - o0 : kOuts;
         const int p0 = task % groups * group, p1 = p0 + group < in_panels ? p0 + group : in_panels;
         uint32_t* a = reinterpret_cast<uint32_t*>(local_[thread].get(static_cast<size_t>(kOuts) * length));
-        pack_strips_of_columns(a, dyt + o0, w.out, n, outs);
+        pack_strips_of_columns(a, dyt + o0, ldy, n, outs);
         const TileGemm g{units_, outs, w.in, length, a, panels, w.gradient + static_cast<size_t>(o0) * w.in,
                          static_cast<size_t>(w.in), true, nullptr, nullptr};
         g.begin();
@@ -623,9 +667,9 @@ class CpuOps final : public Ops {
     }
   }
 
-  /// w.gradient += dy^T x
+  /// w.gradient += dy^T x; rows of dy are ldy apart.
   template <class P>
-  void weight_gradient(const Matrix& w, const float* dy, const float* x, int M) {
+  void weight_gradient(const Matrix& w, const float* dy, size_t ldy, const float* x, int M) {
     // Tokens are the reduction. Blocks of them keep the panels in cache; the gradient is read and written once a
     // block, so the chain of additions stays in token order.
     const int block = 256, rows_a_task = 48, per_step = P::kNumbers;
@@ -638,14 +682,14 @@ class CpuOps final : public Ops {
     for (int t0 = 0; t0 < M; t0 += block) {
       const int n = M - t0 < block ? M - t0 : block, steps = (n + per_step - 1) / per_step;
       const float* xt = x + static_cast<size_t>(t0) * w.in;
-      const float* dyt = dy + static_cast<size_t>(t0) * w.out;
+      const float* dyt = dy + t0 * ldy;
       pool_.parallel(in_panels, [&](int p, int) { pack_panel(panels, xt, n, w.in, p); });
       pool_.parallel(out_blocks * groups, [&](int task, int thread) {
         const int o0 = task / groups * rows_a_task;
         const int outs = w.out - o0 < rows_a_task ? w.out - o0 : rows_a_task;
         const int p0 = task % groups * group, p1 = p0 + group < in_panels ? p0 + group : in_panels;
         typename P::A* a = reinterpret_cast<typename P::A*>(local_[thread].get(static_cast<size_t>(outs) * steps));
-        pack_row_tiles(a, dyt + o0, w.out, n, outs);
+        pack_row_tiles(a, dyt + o0, ldy, n, outs);
         row_tiles_block<P>(a, outs, steps, panels, w.gradient + static_cast<size_t>(o0) * w.in, w.in, p0, p1);
       });
     }

@@ -85,12 +85,12 @@ inline void software_block(const TileBlock& g, int strips, int panels, int rows)
   }
 }
 
-/// x (M, K) → strips of 16 rows (M / 16, K / 32, 16, 16), of which only strip s. Rows beyond M are left as they are.
-inline void pack_strip(uint32_t* out, const float* x, int M, int K, int s) {
+/// x (M, K) with stride → strips of 16 rows (M / 16, K / 32, 16, 16), of which only strip s. Rows beyond M are left as they are.
+inline void pack_strip(uint32_t* out, const float* x, size_t stride, int M, int K, int s) {
   const int blocks = tile_steps(K) / kTile, whole = K / 32, rows = M - s * kTile < kTile ? M - s * kTile : kTile;
   uint32_t* to = out + static_cast<size_t>(s) * blocks * kTileNumbers;
   for (int m = 0; m < rows; m++) {
-    const float* from = x + (static_cast<size_t>(s) * kTile + m) * K;
+    const float* from = x + (static_cast<size_t>(s) * kTile + m) * stride;
     uint32_t* row = to + m * kTile;
     for (int k = 0; k < whole; k++) round_row(row + static_cast<size_t>(k) * kTileNumbers, from + k * 32, 32);
     if (whole == blocks) continue;

@@ -265,7 +265,7 @@ class CudaOps final : public Ops {
                         int C) override {
     if (T == 0) return;
     touched(dx);
-    sum_columns(dw, dy, x, rstd, T, C);
+    if (dw) sum_columns(dw, dy, x, rstd, T, C);
     launch(rmsnorm_rows_backward, dim3(static_cast<unsigned>(T)), row_threads(C), 0, stream_, dx, dy, x, w, rstd, C);
   }
 

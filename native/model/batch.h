@@ -55,7 +55,7 @@ struct UpdateResult {
 };
 
 struct MemoryPlan {
-  double weights, gradients, moments, cache, activations;
+  double weights, adapters, gradients, moments, cache, activations;
 };
 
 }  // namespace pr1

@@ -9,7 +9,10 @@ Embedding::Embedding(Parameters& parameters, Ops& ops, const ModelSpec& model)
     : parameters_(parameters), ops_(ops), parameter_(parameters.add(model.embedding)), vocab_(model.vocab), hidden_(model.hidden),
       scale_(model.embedding_scale) {
   parameters.align();
+  if (model.token_rows.there()) token_rows_ = std::make_unique<TokenRows>(*parameters.adapters(), ops, model.token_rows);
 }
+
+TokenRows* Embedding::token_rows() const { return token_rows_ && parameters_.adapters()->on ? token_rows_.get() : nullptr; }
 
 Embedding::~Embedding() { ops_.release(panels_); }
 
@@ -33,20 +36,23 @@ void Embedding::forward(float* x, const int* ids, int T) const {
   } else {
     ops_.embedding_forward(x, parameters_.weights(parameter_), ids, scale_, T, hidden_);
   }
+  if (const TokenRows* own = token_rows()) own->forward(x, ids, scale_, T);
 }
 
 void Embedding::backward(const float* dx, const int* ids, int T) const {
+  if (const TokenRows* own = token_rows()) own->backward(dx, ids, scale_, T);
+  if (parameters_.adapters()) return;
   ops_.embedding_backward(parameters_.gradients(parameter_), dx, ids, scale_, T, hidden_);
 }
 
 static Linear head_linear(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embedding& embedding) {
   if (model.head.name == model.embedding.name) return Linear(parameters, ops, embedding.parameter());
-  const LinearSpec own{model.head, {}};
+  const LinearSpec own{model.head, {}, {}};
   return Linear(parameters, ops, {&own});
 }
 
 Head::Head(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embedding& embedding)
-    : ops_(ops), hidden_(model.hidden), norm_(parameters, ops, model.norm, model),
+    : ops_(ops), embedding_(embedding), tied_(model.head.name == model.embedding.name), hidden_(model.hidden), norm_(parameters, ops, model.norm, model),
       linear_(head_linear(parameters, ops, model, embedding)), rstd_(ops), rows_(ops), drows_(ops), logits_(ops) {}
 
 /// Tokens whose next one is scored: all but the last of each sequence, those in `targets`, those with a weight.
@@ -86,6 +92,11 @@ void Head::chunks(const std::vector<int>& rows, F&& body) {
   }
 }
 
+void Head::project(float* logits, const float* x, int count) const {
+  linear_.forward(logits, x, nullptr, count);
+  if (const TokenRows* own = token_rows()) own->logits(logits, linear_.out(), x, count);
+}
+
 ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspace& w) {
   const size_t n = static_cast<size_t>(b.T), C = static_cast<size_t>(hidden_);
   const int V = linear_.out();
@@ -101,7 +112,7 @@ ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspac
   chunks(rows, [&](int r, int count, float* logits) {
     float* gathered = rows_.get(static_cast<size_t>(count) * C);
     ops_.gather_rows(gathered, normed, rows.data() + r, count, hidden_);
-    linear_.forward(logits, gathered, nullptr, count);
+    project(logits, gathered, count);
     chunk.fill(b, rows.data() + r, count);
     scores.resize(count);
     ops_.prepare_logits(logits, count, V, chunk.temperatures.data(), chunk.excluded.data(), chunk.counts.data());
@@ -129,7 +140,7 @@ void Head::score_backward(float* dx, const float* x, const Batch& b, const std::
   chunks(rows, [&](int r, int count, float* logits) {
     float* gathered = rows_.get(static_cast<size_t>(count) * C);
     ops_.gather_rows(gathered, normed, rows.data() + r, count, hidden_);
-    linear_.forward(logits, gathered, nullptr, count);
+    project(logits, gathered, count);
     chunk.fill(b, rows.data() + r, count);
     chunk.weights.resize(count);
     chunk.lse.resize(count);
@@ -139,9 +150,12 @@ void Head::score_backward(float* dx, const float* x, const Batch& b, const std::
     }
     ops_.prepare_logits(logits, count, V, chunk.temperatures.data(), chunk.excluded.data(), chunk.counts.data());
     ops_.logprob_backward(logits, chunk.lse.data(), chunk.targets.data(), chunk.weights.data(), b.temperature, count, V);
+    const TokenRows* own = token_rows();
+    if (own) own->logits_backward(logits, V, gathered, count);
     linear_.backward_weight(logits, gathered, count);
     float* drows = drows_.get(static_cast<size_t>(count) * C);
     linear_.backward_input(drows, logits, count);
+    if (own) own->add_input(drows, count);
     ops_.scatter_rows(dh, drows, rows.data() + r, count, hidden_);
   });
   ops_.zero(dx, n * C);
@@ -163,7 +177,7 @@ StepResult Head::sample(const float* x, const Step& step, Workspace& w) {
     float* gathered = rows_.get(static_cast<size_t>(count) * C);
     ops_.gather_rows(gathered, x, step.rows.data() + r, count, hidden_);
     norm_.forward(normed, nullptr, gathered, nullptr, count);
-    linear_.forward(logits, normed, nullptr, count);
+    project(logits, normed, count);
     temperatures.resize(count);
     excluded.resize(count);
     counts.resize(count);

@@ -3,8 +3,7 @@
 #pragma once
 #include <functional>
 
-#include "buffer.h"
-#include "linear.h"
+#include "adapter.h"
 #include "batch.h"
 
 namespace pr1 {
@@ -15,6 +14,12 @@ class Embedding {
   ~Embedding();
   Embedding(const Embedding&) = delete;
   size_t parameter() const { return parameter_; }
+  /// Rows that train in the place of its own; null: none, or they are off.
+  TokenRows* token_rows() const;
+  template <class F>
+  void each_linear(F&& body) {
+    if (token_rows_) body(token_rows_->linear());
+  }
   /// After every Linear::allocate: panels of its own, where it has no array and no head shares its panels.
   void allocate();
   /// Floats of those.
@@ -27,6 +32,7 @@ class Embedding {
   Parameters& parameters_;
   Ops& ops_;
   size_t parameter_;
+  std::unique_ptr<TokenRows> token_rows_;
   int vocab_, hidden_;
   float scale_;
   float* panels_ = nullptr;  // its own
@@ -62,7 +68,13 @@ class Head {
   void chunks(const std::vector<int>& rows, F&& body);
   static std::vector<int> target_rows(const Batch& batch, const std::vector<float>* weights);
 
+  /// logits (count, vocab) of rows x (count, hidden)
+  void project(float* logits, const float* x, int count) const;
+  TokenRows* token_rows() const { return tied_ ? embedding_.token_rows() : nullptr; }
+
   Ops& ops_;
+  const Embedding& embedding_;
+  bool tied_;
   int hidden_;
   Norm norm_;
   Linear linear_;

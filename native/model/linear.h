@@ -1,17 +1,19 @@
 // The two parts that hold most parameters: a linear layer and a norm.
 #pragma once
-#include <initializer_list>
+#include <memory>
 
 #include "parameters.h"
 
 namespace pr1 {
 
-/// y (M, out) = x (M, in) Wᵀ + b. Several layers of one input are stacked into one product: q, k and v, gate and up. Whoever
-/// changes what a linear layer is (an adapter beside it) changes it here.
+class Adapter;
+
+/// y (M, out) = x (M, in) Wᵀ + b, and what an adapter beside it adds. Several layers of one input are stacked into one product: q, k
+/// and v, gate and up. Whoever changes what a linear layer is changes it here.
 class Linear {
  public:
-  /// Adds the weights one behind the other, then the biases, where there are some.
-  Linear(Parameters& parameters, Ops& ops, std::initializer_list<const LinearSpec*> stacked);
+  /// Adds the weights one behind the other, then the biases, where there are some, and beside frozen weights their adapters.
+  Linear(Parameters& parameters, Ops& ops, const std::vector<const LinearSpec*>& stacked);
   /// Over a matrix that is there already: a head tied to the embedding.
   Linear(Parameters& parameters, Ops& ops, size_t weight);
   ~Linear();
@@ -20,17 +22,20 @@ class Linear {
 
   int out() const { return matrix_.out; }
   int in() const { return matrix_.in; }
+  const Matrix& matrix() const { return matrix_; }
+  bool frozen() const { return parameters_->adapters() != nullptr; }
 
   /// After Parameters::allocate: the copy that products read, or the panels that are all there is.
   void allocate();
   /// After Parameters::allocate_training: gradients, and the copy that gradients of inputs read.
   void allocate_training();
   /// Fills the copies from the weights, where they are not all there is; after every change of those.
-  void pack() {
-    if (matrix_.weight) ops_->pack(matrix_);
-  }
-  /// Floats of the copies.
+  void pack();
+  /// The same for the copy of frozen weights that gradients of inputs read.
+  void pack_frozen();
+  /// Floats of the copies, and of those of adapters.
   double packed_floats(bool training) const;
+  double adapter_packed_floats(bool training) const;
 
   /// residual (M, out) is added unless null; it may be y.
   void forward(float* y, const float* x, const float* residual, int M) const;
@@ -40,8 +45,12 @@ class Linear {
   void backward_weight(const float* dy, const float* x, int M) const;
 
  private:
+  /// The adapter, where there is one and it is on.
+  const Adapter* adapter() const;
+
   Parameters* parameters_;
   Ops* ops_;
+  std::unique_ptr<Adapter> adapter_;
   Matrix matrix_;
   std::vector<Blocks> blocks_;  // of the weights, one behind the other, where they are held so: then no more than sizes are in matrix_
   std::vector<size_t> weights_, biases_;  // parameters

@@ -31,15 +31,18 @@ static std::vector<Layer> make_layers(const ModelSpec& spec, Parameters& paramet
 }
 
 Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains)
-    : spec_(spec), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute), trains_(trains && !spec.embedding.blocks),
-      parameters_(ops, trains || !ops.fills_panels()),
+    : spec_(spec), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute),
+      trains_(trains && (spec.adapted || !spec.embedding.blocks)), adapters_(spec.adapted ? std::make_unique<Adapters>(ops) : nullptr),
+      parameters_(ops, (trains && !spec.adapted) || !ops.fills_panels(), adapters_.get()),
       ropes_(make_ropes(spec_, ops)), embedding_(parameters_, ops, spec_), layers_(make_layers(spec_, parameters_, ops, ropes_)),
       head_(parameters_, ops, spec_, embedding_), work_(ops), xs_(ops), saved_(ops), dx_(ops), again_(ops),
       visible_(windows_of(spec_)) {
   head_.between = [this] { check_cancelled(); };
   for (Layer& layer : layers_) layer.each_linear([&](Linear& linear) { linears_.push_back(&linear); });
   linears_.push_back(&head_.linear());
+  embedding_.each_linear([&](Linear& linear) { linears_.push_back(&linear); });
   parameters_.allocate();
+  if (adapters_) adapters_->parameters.allocate();
   for (Linear* linear : linears_) linear->allocate();
   embedding_.allocate();
 }
@@ -51,20 +54,24 @@ Model::~Model() {
 void Model::write(size_t parameter, Values kind, const float* from, size_t offset, size_t count) {
   if (kind == Values::weight) {
     packed_ = false;
+    if (frozen(parameter)) frozen_packed_ = false;
     kept_ = false;
   } else {
     prepare_training();
   }
-  parameters_.write(parameter, kind, from, offset, count);
+  Parameters& owner = frozen(parameter) ? parameters_ : trained();
+  owner.write(parameter - first_of(parameter), kind, from, offset, count);
 }
 
 bool Model::write_blocks(size_t parameter, const uint8_t* rows) {
   kept_ = false;
+  frozen_packed_ = false;
   return parameters_.write_blocks(parameter, rows);
 }
 
 int Model::load(const std::vector<StoredTensor>& tensors) {
   packed_ = false;
+  frozen_packed_ = false;
   kept_ = false;
   const int fault = load_tensors(parameters_, ops_, tensors, [this] { return !cancelled.load(std::memory_order_relaxed); });
   check_cancelled();
@@ -73,13 +80,20 @@ int Model::load(const std::vector<StoredTensor>& tensors) {
 
 /// The sum is made here, on every device: the same bits, and nothing that a copy to the device would not cost anyway.
 void Model::add_gradient(size_t parameter, const float* values) {
-  std::vector<float> sum(parameters()[parameter].count);
+  std::vector<float> sum(this->parameter(parameter).count);
   read(parameter, Values::gradient, sum.data(), 0, sum.size());
   for (size_t i = 0; i < sum.size(); i++) sum[i] += values[i];
   write(parameter, Values::gradient, sum.data(), 0, sum.size());
 }
 
 void Model::pack() {
+  if (adapters_ && training_ready_ && !frozen_packed_) {
+    for (Linear* linear : linears_) {
+      check_cancelled();
+      if (linear->frozen()) linear->pack_frozen();
+    }
+    frozen_packed_ = true;
+  }
   if (packed_) return;
   for (Linear* linear : linears_) linear->pack();
   packed_ = true;
@@ -88,7 +102,7 @@ void Model::pack() {
 void Model::prepare_training() {
   if (training_ready_) return;
   if (!trains()) throw std::runtime_error("A model that was loaded to decode and score does not train.");
-  parameters_.allocate_training();
+  trained().allocate_training();
   for (Linear* linear : linears_) linear->allocate_training();
   packed_ = false;
   training_ready_ = true;
@@ -126,8 +140,21 @@ static constexpr auto nobody = [](int, const float*) {};
 
 // ---- Training ----
 
-ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entropy) {
+/// Off within a scope.
+struct Off {
+  bool* on;
+  explicit Off(bool* on) : on(on) {
+    if (on) *on = false;
+  }
+  ~Off() {
+    if (on) *on = true;
+  }
+  Off(const Off&) = delete;
+};
+
+ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entropy, bool base) {
   if (keep) prepare_training();
+  const Off off(base && adapters_ ? &adapters_->on : nullptr);
   pack();
   const Batch& b = *batch;
   const int T = b.T;
@@ -155,7 +182,7 @@ ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entro
   };
   layers(nobody);
   ForwardResult result = head_.score(x_at(depth), b, entropy, work_);
-  kept_ = keep && result.fault_token < 0;
+  kept_ = keep && !base && result.fault_token < 0;
   if (result.fault_token >= 0) {
     // A hidden key counts 0 times its value: one token's fault can reach the logits of an earlier one of its sequence.
     const auto next = std::upper_bound(b.bounds.begin(), b.bounds.end(), result.fault_token);
@@ -194,11 +221,12 @@ void Model::backward(const std::vector<float>& weights) {
 
 UpdateResult Model::update(const UpdateOptions& o) {
   prepare_training();
+  Parameters& trained = this->trained();
   UpdateResult result;
-  result.grad_norm = std::sqrt(ops_.sum_squares(parameters_.gradients(), parameters_.floats()));
+  result.grad_norm = std::sqrt(ops_.sum_squares(trained.gradients(), trained.floats()));
   result.skipped = !std::isfinite(result.grad_norm);
   if (result.skipped) {
-    ops_.zero(parameters_.gradients(), parameters_.floats());
+    ops_.zero(trained.gradients(), trained.floats());
     return result;
   }
   updates++;
@@ -212,8 +240,8 @@ UpdateResult Model::update(const UpdateOptions& o) {
   a.scale = static_cast<float>(clips ? o.clip / (result.grad_norm + 1e-6) : 1.0);
   a.correction1 = static_cast<float>(1.0 - std::pow(o.beta1, static_cast<double>(updates)));
   a.correction2 = static_cast<float>(1.0 - std::pow(o.beta2, static_cast<double>(updates)));
-  ops_.adamw_step(parameters_.weights(), parameters_.gradients(), parameters_.moment1(), parameters_.moment2(),
-                  parameters_.floats(), a);
+  ops_.adamw_step(trained.weights(), trained.gradients(), trained.moment1(), trained.moment2(),
+                  trained.floats(), a);
   packed_ = false;
   kept_ = false;
   return result;
@@ -273,10 +301,15 @@ MemoryPlan Model::plan(double tokens) const {
   const Heads& h = spec_.heads;
   const double C = spec_.hidden, F = spec_.intermediate, V = spec_.vocab, depth = static_cast<double>(layers_.size());
   double packed = embedding_.packed_floats();
-  for (const Linear* linear : linears_) packed += linear->packed_floats(tokens > 0);
-  const double all = static_cast<double>(parameters_.floats());
+  double beside = 0;  // copies of adapters
+  for (const Linear* linear : linears_) {
+    (linear->frozen() || !adapters_ ? packed : beside) += linear->packed_floats(tokens > 0);
+    beside += linear->adapter_packed_floats(tokens > 0);
+  }
+  const double all = static_cast<double>(trained().floats());
   MemoryPlan plan{};
-  plan.weights = 4.0 * (all + packed) + parameters_.held_bytes();
+  plan.weights = 4.0 * (static_cast<double>(parameters_.floats()) + packed) + parameters_.held_bytes();
+  if (adapters_) plan.adapters = 4.0 * (all + beside);
   plan.cache = 8.0 * depth * static_cast<double>(cache_tokens_) * static_cast<double>(ops_.cache_row_floats(h));
   if (tokens > 0) {
     plan.gradients = 4.0 * all;
@@ -287,7 +320,8 @@ MemoryPlan Model::plan(double tokens) const {
     const double rows = C * (depth + 1) + 1 + C * (recompute_ ? 4 : 3) + h.q_width() + h.qkv_width();
     const double inside = 3 * F + (layers_[0].has_post_norms() ? C : 0);
     const double chunk = std::min(tokens, static_cast<double>(head_.most_rows()));
-    plan.activations = 4.0 * (tokens * (saved + rows) + block * inside + chunk * (V + 2 * C) +
+    if (adapters_) plan.activations = 4.0 * (block * 2 * adapters_->widest + (spec_.token_rows.there() ? tokens * C : 0));
+    plan.activations += 4.0 * (tokens * (saved + rows) + block * inside + chunk * (V + 2 * C) +
                               ops_.scratch_floats(tokens, spec_.hidden, spec_.intermediate, spec_.vocab, h));
   }
   return plan;

@@ -13,16 +13,27 @@ namespace pr1 {
 
 class Model {
  public:
-  /// trains: float32 masters are kept, where matrices are not in blocks; else panels only, on devices that fill panels.
+  /// trains: float32 masters are kept, where matrices are not in blocks; else panels only, on devices that fill panels. With adapters
+  /// those train, and everything else is held as a model that does not train holds it.
   Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains);
   ~Model();
 
   const ModelSpec& spec() const { return spec_; }
-  const std::vector<Parameter>& parameters() const { return parameters_.list(); }
+  /// Those of the spec, then those of its adapters.
+  size_t parameter_count() const { return frozen_count() + trained().list().size(); }
+  const Parameter& parameter(size_t i) const { return owner(i).list()[i - first_of(i)]; }
+  /// The first so many are those of the spec.
+  size_t loadable_count() const { return parameters_.list().size(); }
+  /// Whether it is one that adapters keep from training.
+  bool frozen(size_t parameter) const { return parameter < frozen_count(); }
 
   /// Copies; reading a gradient or moment that was never allocated gives zeros.
   void read(size_t parameter, Values kind, float* to, size_t offset, size_t count) const {
-    parameters_.read(parameter, kind, to, offset, count);
+    owner(parameter).read(parameter - first_of(parameter), kind, to, offset, count);
+  }
+  /// out (n, width) = rows `ids` of a matrix
+  void read_rows(size_t parameter, const int* ids, int n, float* out) const {
+    owner(parameter).read_rows(out, parameter - first_of(parameter), ids, n);
   }
   void write(size_t parameter, Values kind, const float* from, size_t offset, size_t count);
   /// Rows of the blocks that the parameter is held in, as a file has them; false where a scale is not finite.
@@ -35,7 +46,8 @@ class Model {
   void add_gradient(size_t parameter, const float* values);
 
   StepResult step(const Step& step);
-  ForwardResult forward(std::shared_ptr<Batch> batch, bool keep, bool entropy);
+  /// base: without the adapters.
+  ForwardResult forward(std::shared_ptr<Batch> batch, bool keep, bool entropy, bool base = false);
   /// weights (T): dLoss/dLogprob of the kept forward; gradients accumulate.
   void backward(const std::vector<float>& weights);
   UpdateResult update(const UpdateOptions& options);
@@ -48,6 +60,11 @@ class Model {
  private:
   void pack();
   void prepare_training();
+  Parameters& trained() { return adapters_ ? adapters_->parameters : parameters_; }
+  const Parameters& trained() const { return adapters_ ? adapters_->parameters : parameters_; }
+  size_t frozen_count() const { return adapters_ ? parameters_.list().size() : 0; }
+  const Parameters& owner(size_t parameter) const { return frozen(parameter) ? parameters_ : trained(); }
+  size_t first_of(size_t parameter) const { return frozen(parameter) ? 0 : frozen_count(); }
   void ensure_positions(const std::vector<int>& positions);
   void check_cancelled() const;
   bool finite(const float* x, int begin, int end) const;
@@ -58,13 +75,14 @@ class Model {
   Ops& ops_;
   int cache_tokens_;
   bool recompute_, trains_;
+  std::unique_ptr<Adapters> adapters_;
   Parameters parameters_;
   std::vector<std::unique_ptr<RopeTable>> ropes_;
   Embedding embedding_;
   std::vector<Layer> layers_;
   Head head_;
   std::vector<Linear*> linears_;  // of all parts
-  bool packed_ = false, training_ready_ = false;
+  bool packed_ = false, frozen_packed_ = false, training_ready_ = false;
   float *k_cache_ = nullptr, *v_cache_ = nullptr;
 
   Workspace work_;

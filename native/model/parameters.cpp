@@ -82,6 +82,17 @@ void Parameters::rows(float* out, size_t parameter, const int* ids, float scale,
   }
 }
 
+void Parameters::read_rows(float* out, size_t parameter, const int* ids, int n) const {
+  const Parameter& p = list_[parameter];
+  if (p.blocks) {
+    ops_.blocks_rows(out, *p.blocks, ids, 1.0f, n);
+  } else if (p.panels) {
+    rows(out, parameter, ids, 1.0f, n);
+  } else {
+    ops_.embedding_forward(out, weights(parameter), ids, 1.0f, n, static_cast<int>(p.width()));
+  }
+}
+
 void Parameters::expect(size_t parameter, BlockType type) {
   Parameter& p = list_[parameter];
   if (p.panels && p.panels->looked_up && !p.panels->table && !ops_.panels_hold(type)) p.panels->table = ops_.allocate(p.count);
@@ -126,16 +137,10 @@ void Parameters::write_panels(size_t parameter, const float* from) {
 
 void Parameters::read(size_t parameter, Values kind, float* to, size_t offset, size_t count) const {
   const Parameter& p = list_[parameter];
-  if (p.blocks && kind == Values::weight) {
-    std::vector<int> rows(static_cast<size_t>(p.blocks->out));
-    std::iota(rows.begin(), rows.end(), 0);
-    ops_.blocks_rows(to, *p.blocks, rows.data(), 1.0f, p.blocks->out);
-    return;
-  }
-  if (p.panels && kind == Values::weight) {
+  if ((p.blocks || p.panels) && kind == Values::weight) {
     std::vector<int> all(static_cast<size_t>(p.rows()));
     std::iota(all.begin(), all.end(), 0);
-    rows(to, parameter, all.data(), 1.0f, p.rows());
+    read_rows(to, parameter, all.data(), p.rows());
     return;
   }
   const float* from = array(kind);

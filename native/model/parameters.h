@@ -8,6 +8,8 @@
 
 namespace pr1 {
 
+struct Adapters;
+
 /// A matrix that is held in panels only: rows of `matrix` from `first` on.
 struct Panels {
   Matrix matrix;
@@ -32,8 +34,9 @@ enum class Values { weight, gradient, moment1, moment2 };
 /// First all parameters are added, in an order that fixes the order of sums over all of them; then `allocate`.
 class Parameters {
  public:
-  /// masters: matrices that are not in blocks are in the flat arrays; else in panels.
-  Parameters(Ops& ops, bool masters) : ops_(ops), masters_(masters) {}
+  /// masters: matrices that are not in blocks are in the flat arrays; else in panels. With adapters these are frozen, and the
+  /// parameters of the parts' adapters go there.
+  Parameters(Ops& ops, bool masters, Adapters* adapters = nullptr) : ops_(ops), masters_(masters), adapters_(adapters) {}
   ~Parameters();
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
@@ -46,6 +49,8 @@ class Parameters {
   /// Each array is allocated once: where memory runs out midway, a later call goes on from there.
   void allocate_training();
 
+  /// Null: none, and everything here trains.
+  Adapters* adapters() const { return adapters_; }
   const std::vector<Parameter>& list() const { return list_; }
   /// Floats of one flat array, gaps counted.
   size_t floats() const { return floats_; }
@@ -64,6 +69,8 @@ class Parameters {
   bool look_up(size_t parameter);
   /// out (n, width) = scale * rows `ids` of what `look_up` named.
   void rows(float* out, size_t parameter, const int* ids, float scale, int n) const;
+  /// out (n, width) = rows `ids` of a matrix in blocks or panels, in float32.
+  void read_rows(float* out, size_t parameter, const int* ids, int n) const;
   /// Before rows of numbers of this type are put into a parameter.
   void expect(size_t parameter, BlockType type);
   /// Rows first … first + n − 1 of a parameter that is not in blocks, from f32, f16 or bf16 numbers in the host's memory, into it
@@ -83,6 +90,7 @@ class Parameters {
 
   Ops& ops_;
   bool masters_;
+  Adapters* adapters_;
   std::vector<Parameter> list_;
   size_t floats_ = 0;
   float *weights_ = nullptr, *gradients_ = nullptr, *moment1_ = nullptr, *moment2_ = nullptr;

@@ -17,8 +17,23 @@ struct ParameterSpec {
   bool there() const { return !shape.empty(); }
 };
 
+/// What stands beside a linear layer (adapter.h).
+struct AdapterSpec {
+  ParameterSpec a, b;  // (rank, in), (out, rank)
+  float scale = 1;
+  bool there() const { return a.there(); }
+};
+
 struct LinearSpec {
   ParameterSpec weight, bias;
+  AdapterSpec adapter{};
+};
+
+/// Rows of the embedding, and of a head tied to it, that train in the place of its own.
+struct TokenRowsSpec {
+  ParameterSpec rows;    // (ids, hidden)
+  std::vector<int> ids;  // ascending
+  bool there() const { return rows.there(); }
 };
 
 struct RopeSpec {
@@ -59,6 +74,8 @@ struct ModelSpec {
   float embedding_scale = 1;
   std::vector<LayerSpec> layers;
   ParameterSpec norm, head;  // head.name == embedding.name: the two are one
+  bool adapted = false;      // adapters and rows train, everything else is frozen
+  TokenRowsSpec token_rows;
 };
 
 }  // namespace pr1

@@ -282,6 +282,91 @@ struct Test {
     }
   }
 
+  /// A matrix whose outputs are columns `at` … of rows `stride` floats wide, as an adapter's second one is.
+  void beside(int M, int N, int K, int stride, int at) {
+    const std::string name = "beside " + std::to_string(M) + "x" + std::to_string(N) + "x" + std::to_string(K);
+    Floats x = random_floats(M * K), w = random_floats(N * K), y = random_floats(M * stride), y0 = y, r = random_floats(M * stride);
+    Floats dx = random_floats(M * K), dx0 = dx, dw = random_floats(N * K), dw0 = dw;
+    Held forward = hold(ops.forward_floats(N, K)), backward = hold(ops.backward_floats(N, K)), filled = hold(ops.backward_floats(N, K));
+    Matrix m;
+    m.out = N, m.in = K, m.weight = w.data(), m.gradient = dw.data(), m.forward = forward.p, m.backward = backward.p;
+    ops.pack(m);
+    // The copy that gradients of inputs read, from rows in pieces.
+    Matrix from_rows = m;
+    from_rows.backward = filled.p;
+    for (int first = 0; first < N; first += 6) ops.fill_backward(from_rows, first, std::min(6, N - first), w.data() + first * K);
+    check(std::memcmp(filled.p, backward.p, sizeof(float) * ops.backward_floats(N, K)) == 0, name + ": rows in pieces are packed otherwise");
+    ops.add_forward(y.data() + at, stride, x.data(), m, M);
+    const Floats xr = read_as(x), wr = read_as(w), rr = read_as(r);
+    auto statement = [&](const Doubles& v, const Doubles& weights) {
+      Doubles out = widen(y0);
+      const Doubles own = linear64(v, weights, nullptr, nullptr, M, N, K);
+      for (int i = 0; i < M; i++) {
+        for (int n = 0; n < N; n++) out[i * stride + at + n] += own[i * N + n];
+      }
+      return out;
+    };
+    expect_close(name, y, statement(widen(xr), widen(wr)), kForward * std::sqrt(K));
+    for (int row = 0; row < M; row += 3) {
+      Floats single(y0.begin() + row * stride, y0.begin() + (row + 1) * stride);
+      ops.add_forward(single.data() + at, stride, x.data() + row * K, m, 1);
+      check(std::memcmp(single.data(), y.data() + row * stride, sizeof(float) * stride) == 0, name + ": a row differs when computed alone");
+    }
+    Floats plain(M * K);
+    ops.strided_backward_input(plain.data(), r.data() + at, stride, m, false, M);
+    ops.strided_backward_input(dx.data(), r.data() + at, stride, m, true, M);
+    ops.strided_backward_weight(m, r.data() + at, stride, x.data(), M);
+    // As in `linear`: the derivative of what is linear is exact, and held against differences where numbers are not rounded.
+    Doubles want(M * K), wantw(N * K);
+    for (int i = 0; i < M; i++) {
+      for (int n = 0; n < N; n++) {
+        for (int k = 0; k < K; k++) {
+          want[i * K + k] += static_cast<double>(rr[i * stride + at + n]) * wr[n * K + k];
+          wantw[n * K + k] += static_cast<double>(rr[i * stride + at + n]) * xr[i * K + k];
+        }
+      }
+    }
+    if (M * N * K < 20000 && precision == Precision::f32) {
+      expect_close(name + " differences of x", Floats(want.begin(), want.end()),
+                   differences(widen(x), r, [&](const Doubles& v) { return statement(v, widen(w)); }), 1e-6);
+      expect_close(name + " differences of w", Floats(wantw.begin(), wantw.end()),
+                   differences(widen(w), r, [&](const Doubles& v) { return statement(widen(x), v); }), 1e-6);
+    }
+    expect_close(name + " dx", plain, want, kForward * std::sqrt(N));
+    for (size_t i = 0; i < want.size(); i++) want[i] += dx0[i];
+    for (size_t i = 0; i < wantw.size(); i++) wantw[i] += dw0[i];
+    expect_close(name + " dx, added", dx, want, kForward * std::sqrt(N));
+    expect_close(name + " dw", dw, wantw, kForward * std::sqrt(M) * 2);
+  }
+
+  /// Columns of wider rows, taken, put and scaled.
+  void columns() {
+    const int M = 5, stride = 19, ids[] = {2, 3, 18};
+    const Floats y0 = random_floats(M * stride);
+    Floats y = y0, out(M * 3), scaled(M * 7, -1.0f);
+    ops.gather_columns(out.data(), y.data(), stride, ids, 3, M);
+    ops.scatter_columns(y.data(), stride, nullptr, ids, 3, M);
+    bool right = true;
+    for (int m = 0; m < M; m++) {
+      for (int i = 0; i < 3; i++) right &= out[m * 3 + i] == y0[m * stride + ids[i]] && y[m * stride + ids[i]] == 0.0f;
+      for (int c = 0; c < stride; c++) right &= c == 2 || c == 3 || c == 18 || y[m * stride + c] == y0[m * stride + c];
+    }
+    ops.scatter_columns(y.data(), stride, out.data(), ids, 3, M);
+    right &= std::memcmp(y.data(), y0.data(), sizeof(float) * y.size()) == 0;
+    ops.scale_columns(scaled.data() + 1, 7, y0.data() + 4, stride, 2.0f, 5, M);
+    for (int m = 0; m < M; m++) {
+      for (int c = 0; c < 7; c++) right &= scaled[m * 7 + c] == (c == 0 || c == 6 ? -1.0f : 2.0f * y0[m * stride + 3 + c]);
+    }
+    check(right, "columns");
+    std::printf("ok columns\n");
+  }
+
+  static void check(bool ok, const std::string& what) {
+    if (ok) return;
+    std::printf("FAILED %s\n", what.c_str());
+    std::exit(1);
+  }
+
   void rope(int T, Heads h, bool norms, float offset = 0) {
     const int width = h.qkv_width(), half = h.dim / 2;
     Floats qkv = random_floats(T * width), qn = random_floats(h.dim), kn = random_floats(h.dim), r = random_floats(T * width);
@@ -541,6 +626,12 @@ int main(int argc, char** argv) {
   t.linear(7, 33, 131);
   t.linear(61, 130, 50);
   t.linear(600, 48, 80);
+  if (ops->takes_adapters()) {
+    for (int M : {1, 2, 7, 17}) t.beside(M, 24, 5, 70, 31), t.beside(M, 5, 24, 5, 0);
+    t.beside(61, 33, 16, 90, 16);
+    t.beside(600, 48, 8, 48, 0);
+    t.columns();
+  }
   if (precision != Precision::f32) {
     std::printf("done\n");
     return 0;

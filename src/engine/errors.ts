@@ -47,3 +47,12 @@ export class NoTrainingError extends UnavailableError {
     )
   }
 }
+
+/** What a device answers that keeps no adapters apart from the weights. */
+export class NoAdaptersError extends UnavailableError {
+  constructor(device: string) {
+    super(
+      `Adapters beside frozen weights are available on device: cpu only. Got device: ${device}. Use device: cpu, or merge the adapters into the weights.`,
+    )
+  }
+}

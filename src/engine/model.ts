@@ -13,7 +13,7 @@ import {
 import { ConfigError, type NonFiniteError, type NoTrainingError } from './errors.ts'
 import { type Fault, type FaultPlace, nonFinite } from './non-finite.ts'
 import { cachePage, SequenceTable } from './sequences.ts'
-import { elementCount, type ModelSpec, type ParameterSpec, parameterCount, parametersOf } from './spec.ts'
+import { elementCount, type ModelSpec, type ParameterSpec, parametersOf } from './spec.ts'
 import type {
   ForwardOptions,
   ForwardResult,
@@ -62,6 +62,8 @@ export interface ModelOptions {
   /** What it answers to everything that trains; `forward` then scores only. Absent: it trains. */
   noTraining?: NoTrainingError
   onDispose: () => void
+  /** Of adapters, which alone are the model's parameters then. */
+  adapters?: readonly ParameterSpec[]
 }
 
 /** What is the same in every engine: arguments are checked, the cache's books are kept; an engine does the rest in its `run…` methods. */
@@ -78,6 +80,7 @@ export abstract class CheckedModel implements Model {
   protected readonly checkpoint: string
   private readonly specs: ReadonlyMap<string, ParameterSpec>
   private readonly noTraining: NoTrainingError | undefined
+  private readonly adapters: readonly ParameterSpec[] | undefined
   private readonly onDispose: () => void
   private disposing: Promise<void> | undefined
 
@@ -85,8 +88,9 @@ export abstract class CheckedModel implements Model {
     this.config = config
     this.spec = spec
     this.checkpoint = options.checkpoint
-    this.parameters = parametersOf(spec)
-    this.parameterCount = parameterCount(spec)
+    this.adapters = options.adapters
+    this.parameters = options.adapters ?? parametersOf(spec)
+    this.parameterCount = this.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
     this.specs = new Map(this.parameters.map((parameter) => [parameter.name, parameter]))
     this.table = new SequenceTable(options.cacheTokens)
     this.noTraining = options.noTraining
@@ -94,7 +98,8 @@ export abstract class CheckedModel implements Model {
   }
 
   protected abstract runStep(inputs: readonly StepInput[], step: FlatStep): Promise<Drawn>
-  protected abstract runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<Scored>
+  /** base: without adapters. */
+  protected abstract runForward(batch: TrainBatch, keep: boolean, entropy: boolean, base: boolean): Promise<Scored>
   protected abstract runBackward(weights: Float32Array): Promise<void>
   protected abstract runUpdate(options: FullUpdate): Promise<UpdateResult>
   protected abstract runRead(name: string, what: ParameterKind): Float32Array
@@ -151,11 +156,13 @@ export abstract class CheckedModel implements Model {
     })
   }
 
-  async forward(batch: TrainBatch, { keep = true, entropy = false }: ForwardOptions = {}): Promise<ForwardResult> {
+  async forward(batch: TrainBatch, { keep = true, entropy = false, base = false }: ForwardOptions = {}): Promise<ForwardResult> {
     this.checkAlive()
     checkBatch(batch, this.config)
     this.tokens = batch.ids.length
-    const { fault, ...result } = await this.runForward(batch, keep && !this.noTraining, entropy)
+    if (base && !this.adapters)
+      throw new ConfigError('forward without adapters needs a model that has some. Load it with adapters, or leave base out.')
+    const { fault, ...result } = await this.runForward(batch, keep && !base && !this.noTraining, entropy, base)
     if (!fault) return result
     const sequence = batch.bounds.findLastIndex((start) => start <= fault.token)
     throw this.nonFinite(fault.place, `token ${fault.token - batch.bounds[sequence]} of sequence ${sequence} of a batch`)
@@ -200,7 +207,7 @@ export abstract class CheckedModel implements Model {
   }
 
   private nonFinite(place: FaultPlace, where: string): NonFiniteError {
-    return nonFinite(this.checkpoint, this.spec, place, where, ({ name }) => this.runRead(name, 'weight'))
+    return nonFinite(this.checkpoint, this.spec, place, where, ({ name }) => this.runRead(name, 'weight'), this.adapters)
   }
 
   private checkTrains(): void {

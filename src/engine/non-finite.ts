@@ -17,6 +17,7 @@ export interface Fault {
  * @param checkpoint its folder
  * @param where whose logits, as a phrase: `token 3 of sequence 0`
  * @param read the weight of a parameter
+ * @param adapters what stands beside the weights, named after them
  */
 export function nonFinite(
   checkpoint: string,
@@ -24,9 +25,12 @@ export function nonFinite(
   place: FaultPlace,
   where: string,
   read: (parameter: ParameterSpec) => Float32Array,
+  adapters: readonly ParameterSpec[] = [],
 ): NonFiniteError {
   const { part, parameters } = partOf(spec, place)
-  const { value, name, index } = largest(parameters, read)
+  const layers = parameters.map(({ name }) => name.replace(/weight$/, ''))
+  const beside = adapters.filter(({ name }) => layers.some((layer) => name.startsWith(layer)))
+  const { value, name, index } = largest([...parameters, ...beside], read)
   return new NonFiniteError(
     `${checkpoint}: the logits after ${where} are not finite. The first such numbers are in ${part}. ` +
       `Its weight farthest from 0 is ${value.toPrecision(3)}, at ${index} of ${name}. ` +

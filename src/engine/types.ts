@@ -123,6 +123,8 @@ export interface Adapters {
    * `<embedding>.trainable_tokens` (tokens, hidden). Absent: they begin as PEFT's do, A at random, B zero, rows as the base has them.
    */
   weights?: WeightSource
+  /** Of what begins at random. Any safe integer, default 0. */
+  seed?: number
 }
 
 export interface LoadOptions {
@@ -263,6 +265,8 @@ export interface ForwardOptions {
   keep?: boolean
   /** Also return entropies. Default false. */
   entropy?: boolean
+  /** Leave the adapters out: what the frozen base gives, to score only. Default false. */
+  base?: boolean
 }
 
 export interface ForwardResult {
@@ -293,6 +297,8 @@ export interface UpdateResult {
 
 export interface MemoryPlan {
   weights: number
+  /** Numbers of the adapters with the copies that products read; absent where there are none. */
+  adapters?: number
   gradients: number
   moments: number
   cache: number

@@ -57,13 +57,7 @@ function turn(u: number): [cos: number, sin: number] {
  * @param seed any safe integer
  */
 export function fillNormal(target: Float32Array, seed: number, name: string, scale = 1): void {
-  const key: [number, number] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]
-  const digest = createHash('sha256').update(name).digest()
-  const nameLow = digest.readUInt32LE(0)
-  const nameHigh = digest.readUInt32LE(4)
-  for (let i = 0; i < target.length; i += 4) {
-    const block = i / 4
-    const words = philox([block >>> 0, Math.floor(block / 2 ** 32), nameLow, nameHigh], key)
+  fourAtATime(target, seed, name, (words, i) => {
     for (let pair = 0; pair < 4; pair += 2) {
       const radius = scale * Math.sqrt(-2 * logarithm((words[pair] + 1) / 2 ** 32))
       const [cos, sin] = turn(words[pair + 1] / 2 ** 32)
@@ -71,6 +65,28 @@ export function fillNormal(target: Float32Array, seed: number, name: string, sca
       target[i + pair] = radius * cos
       target[i + pair + 1] = radius * sin
     }
+  })
+}
+
+/**
+ * Uniform numbers within ±bound, a function of (seed, name, index).
+ * @param seed any safe integer
+ */
+export function fillUniform(target: Float32Array, seed: number, name: string, bound: number): void {
+  fourAtATime(target, seed, name, (words, i) => {
+    for (let k = 0; k < 4; k++) target[i + k] = bound * ((2 * words[k] + 1) / 2 ** 32 - 1)
+  })
+}
+
+/** body(four random words, index of the first of their numbers) */
+function fourAtATime(target: Float32Array, seed: number, name: string, body: (words: ArrayLike<number>, i: number) => void): void {
+  const key: [number, number] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0]
+  const digest = createHash('sha256').update(name).digest()
+  const nameLow = digest.readUInt32LE(0)
+  const nameHigh = digest.readUInt32LE(4)
+  for (let i = 0; i < target.length; i += 4) {
+    const block = i / 4
+    body(philox([block >>> 0, Math.floor(block / 2 ** 32), nameLow, nameHigh], key), i)
   }
 }
 
@@ -85,6 +101,7 @@ export function randomWeights(seed: number, config?: Pick<ModelConfig, 'layers'>
   return ({ name, shape, initial }) => {
     const data = new Float32Array(elementCount(shape))
     if (initial === 'ones') data.fill(1)
+    else if (initial === 'uniform') fillUniform(data, seed, name, 1 / Math.sqrt(shape[1]))
     else if (initial !== 'zeros') fillNormal(data, seed, name, deviation * (initial === 'residual' ? residual : 1))
     return data
   }

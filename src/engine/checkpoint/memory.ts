@@ -54,6 +54,8 @@ export interface MemoryCheck {
   masters?: boolean
   /** Bytes of all weights where they are held in blocks. Absent: they are float32. */
   blocks?: number
+  /** Numbers in the adapters, where the weights themselves do not train. */
+  adapterCount?: number
   /** Tokens of the KV cache that is asked for. Default 0: one that fits is chosen later. */
   cacheTokens?: number
 }
@@ -66,17 +68,19 @@ export interface MemoryCheck {
 export function checkMemory(
   spec: ModelSpec,
   where: string,
-  { available = availableMemory(), train = false, packed = 0, masters = true, blocks, cacheTokens = 0 }: MemoryCheck = {},
+  { available = availableMemory(), train = false, packed = 0, masters = true, blocks, adapterCount, cacheTokens = 0 }: MemoryCheck = {},
 ): void {
   const parameters = parameterCount(spec)
   const copy = parameters * packed
-  const training = parameters * 12 + copy
-  const needed = blocks ?? parameters * (masters ? 4 : 0) + copy + (train ? training : 0)
+  const adapters = (adapterCount ?? 0) * (train ? 16 + 2 * packed : 4 + packed)
+  const training = adapterCount === undefined ? parameters * 12 + copy : copy
+  const needed = (blocks ?? parameters * (masters ? 4 : 0) + copy) + (train ? training : 0) + adapters
   if (needed <= available) {
     checkCache(spec, cacheTokens, available - needed)
     return
   }
-  const needs = blocks === undefined ? describeNeeds(parameters * 4, copy, training, masters) : `${formatBytes(blocks)} in blocks`
+  const held = blocks === undefined ? describeNeeds(parameters * 4, copy, training, masters) : `${formatBytes(blocks)} in blocks`
+  const needs = adapterCount === undefined ? held : describeAdapters(blocks ?? copy, train ? training : 0, adapters)
   const next = 'Use a smaller model, or a machine with more memory.'
   throw problem({ file: where }, `a model that fits into memory; it needs ${needs}`, `${formatBytes(available)} free on this machine`, next)
 }
@@ -85,6 +89,11 @@ function describeNeeds(weights: number, copy: number, training: number, masters:
   const packed = `${formatBytes(copy)} packed for products`
   if (!masters) return `${packed} (+ ${formatBytes(weights + training)} to train)`
   return `${formatBytes(weights)} as float32${copy > 0 ? ` and ${packed}` : ''} (+ ${formatBytes(training)} to train)`
+}
+
+function describeAdapters(weights: number, training: number, adapters: number): string {
+  const gradients = training > 0 ? `, ${formatBytes(training)} for gradients of their inputs` : ''
+  return `${formatBytes(weights)} of frozen weights${gradients}, ${formatBytes(adapters)} for adapters`
 }
 
 function checkCache(spec: ModelSpec, cacheTokens: number, room: number): void {

@@ -5,7 +5,7 @@ import type { FullUpdate } from '../checks.ts'
 import type { BlockType } from '../gguf/types.ts'
 import type { Drawn, Scored } from '../model.ts'
 import type { ModelSpec } from '../spec.ts'
-import type { TensorSpec, UpdateResult } from '../types.ts'
+import type { AdapterPart, TensorSpec, UpdateResult } from '../types.ts'
 import { requireAddon } from './locate.ts'
 
 /** What native/addon.cpp exports. It guards against what would crash the process; everything else is checked above. Shapes are those of ../types.ts. */
@@ -42,9 +42,24 @@ export interface NativeEngineHandle {
   /** types: of the blocks of every matrix, where they are held in blocks; then the model does not train, whatever `trains` says. */
   createModel(
     spec: ModelSpec,
-    options: { cacheTokens: number; recompute: boolean; trains: boolean; types?: Record<string, BlockType> },
+    options: {
+      cacheTokens: number
+      recompute: boolean
+      trains: boolean
+      types?: Record<string, BlockType>
+      /** Beside weights that do not train then, whatever `trains` says: it is about the adapters. */
+      adapters?: NativeAdapters
+    },
   ): Promise<NativeModelHandle>
   dispose(): void
+}
+
+export interface NativeAdapters {
+  /** a (rank, in), b (out, rank) */
+  parts: (AdapterPart & { a: TensorSpec; b: TensorSpec })[]
+  /** Ascending ids whose rows of the embedding, and of a head tied to it, are `rows` (tokens, hidden). */
+  tokens?: Int32Array
+  rows?: TensorSpec
 }
 
 export interface NativeBatch {
@@ -61,6 +76,7 @@ export interface NativeBatch {
 }
 
 export interface NativeModelHandle {
+  /** Of the spec, then of adapters. */
   readonly parameters: TensorSpec[]
   updates: number
   /** A FlatStep; sampling: 6 numbers an input: temperature (below 0: none), topK, topP, seed, stream, exclude set (−1: none). */
@@ -74,12 +90,15 @@ export interface NativeModelHandle {
     excludeOffsets: Int32Array,
     excludeIds: Int32Array,
   ): Promise<Drawn>
-  forward(batch: NativeBatch, keep: boolean, entropy: boolean): Promise<Scored>
+  /** base: without adapters. */
+  forward(batch: NativeBatch, keep: boolean, entropy: boolean, base?: boolean): Promise<Scored>
   backward(weights: Float32Array): Promise<void>
   update(options: FullUpdate): Promise<UpdateResult>
-  plan(tokens: number): { weights: number; gradients: number; moments: number; cache: number; activations: number }
+  plan(tokens: number): { weights: number; adapters: number; gradients: number; moments: number; cache: number; activations: number }
   /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */
   read(parameter: number, kind: number): Float32Array
+  /** Rows of a matrix, (rows, width). */
+  readRows(parameter: number, rows: Int32Array): Float32Array
   /** Quantises what is held in blocks; a block with a number that is not finite is NaN. */
   write(parameter: number, kind: number, values: Float32Array): void
   /** Rows of the blocks that the parameter is held in; false where a scale is not finite. */

@@ -3,9 +3,11 @@ import { availableParallelism } from 'node:os'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
-import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
+import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
+import { elementCount } from '../spec.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
+import { fillAdapters, nativeAdapters, trainedParameters } from './adapters.ts'
 import { cudaCommand, cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
 import { fill } from './fill.ts'
 import { asStored, describeHeld, type Held, heldBytes, quantizedTo, quantizedTypes } from './held.ts'
@@ -19,7 +21,9 @@ const products = {
   int4: 'weights quantised to Q4_0 blocks',
 }
 type CpuPrecision = keyof typeof products
-const rowsOf = { int8: '8-bit rows, float32 sums, no training', float32: 'float32 rows and sums, no training' }
+const rowsOf = { int8: '8-bit rows, float32 sums', float32: 'float32 rows and sums' }
+
+const frozen = 'no training but of adapters'
 
 /** `auto` takes bfloat16 where products in it are the fastest (`isa` is named after it then), else float32; PR1_PRECISION speaks for `auto`. */
 function cpuPrecision(asked: Precision, isa: string): { precision: CpuPrecision; why: string } {
@@ -82,7 +86,7 @@ export class NativeEngine implements Engine {
       throw new UnavailableError(`PR1_ISA=${forced}: ${(error as Error).message} Unset PR1_ISA to use the best there is.`)
     }
     const { isa, blockRows } = this.handle
-    const rows = chosen.precision === 'int8' || chosen.precision === 'int4' ? `, ${rowsOf[blockRows]}` : ''
+    const rows = chosen.precision === 'int8' || chosen.precision === 'int4' ? `, ${rowsOf[blockRows]}, ${frozen}` : ''
     const refused = this.addon.refused ? `; ${this.addon.refused}` : ''
     this.info = {
       device: 'cpu',
@@ -96,10 +100,12 @@ export class NativeEngine implements Engine {
   async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
     const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
     const { config, folder } = checkpoint
+    const adapters = options.adapters ?? checkpoint.adapters
     const stored = this.stored(checkpoint, options)
-    const model = await this.empty(config, { ...options, train: options.train ?? false }, folder, stored)
+    const model = await this.empty(config, { ...options, adapters, train: options.train ?? false }, folder, stored)
     try {
       await fill(model, checkpoint, { stored, readsFiles: this.handle.loadsFiles && !model.held })
+      if (adapters) await fillAdapters(model, folder, modelSpec(config), adapters)
     } catch (error) {
       await model.dispose()
       throw error
@@ -110,8 +116,10 @@ export class NativeEngine implements Engine {
   async create(config: ModelConfig, weights: InitialWeights, options: LoadOptions = {}): Promise<Model> {
     checkModelConfig(config, 'the model configuration')
     const quantizes = quantizing(this.info.precision)
-    const model = await this.empty(config, { ...options, train: options.train ?? !quantizes }, 'The new model')
-    for (const spec of model.parameters) model.write(spec.name, weights(spec))
+    const { adapters } = options
+    const model = await this.empty(config, { ...options, train: options.train ?? (!quantizes || adapters !== undefined) }, 'The new model')
+    for (const spec of model.weights) model.fill(spec.name, weights(spec))
+    if (adapters) await fillAdapters(model, 'The new model', modelSpec(config), adapters)
     return model
   }
 
@@ -120,36 +128,44 @@ export class NativeEngine implements Engine {
     if (!held) return this.info
     const what = describeHeld(modelSpec(checkpoint.config), held)
     const { blockRows } = this.handle
-    const reason = `native CPU engine, weights in ${what} as the file has them, ${rowsOf[blockRows]}`
+    const trains = (options.adapters ?? checkpoint.adapters) ? 'only adapters train' : frozen
+    const reason = `native CPU engine, weights in ${what} as the file has them, ${rowsOf[blockRows]}, ${trains}`
     return { ...this.info, precision: blockRows === 'int8' ? 'blocks-int8' : 'blocks', reason }
   }
 
   /** The blocks that a checkpoint's weights stay in. */
-  private stored({ config, weights }: Loadable, { train }: LoadOptions): Held | undefined {
-    return this.keepsBlocks && !train ? asStored(modelSpec(config), weights.blockTypes) : undefined
+  private stored({ config, weights, adapters }: Loadable, options: LoadOptions): Held | undefined {
+    const trains = options.train && !(options.adapters ?? adapters)
+    return this.keepsBlocks && !trains ? asStored(modelSpec(config), weights.blockTypes) : undefined
   }
 
   private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string, stored?: Held): Promise<NativeModel> {
     const { precision } = this.info
     const quantizes = quantizing(precision)
-    if (options.train && quantizes) throw new NoTrainingError()
+    const { adapters } = options
+    if (adapters && this.info.device !== 'cpu') throw new NoAdaptersError(this.info.device)
+    if (options.train && quantizes && !adapters) throw new NoTrainingError()
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
     const spec = modelSpec(config)
     const held = quantizes ? quantizedTo(spec, precision) : stored
     const { train = false } = options
     const [available, packed] = [this.available(), precision === 'bf16' ? 2 : 4]
     const blocks = held && heldBytes(spec, held)
-    const masters = train || !this.handle.loadsFiles
-    checkMemory(spec, checkpoint, { train, cacheTokens: options.cacheTokens, available, packed, masters, blocks })
+    const masters = (train && !adapters) || !this.handle.loadsFiles
+    const beside = adapters && trainedParameters(spec, adapters)
+    const adapterCount = beside?.reduce((sum, { shape }) => sum + elementCount(shape), 0)
+    checkMemory(spec, checkpoint, { train, cacheTokens: options.cacheTokens, available, packed, masters, blocks, adapterCount })
     const cacheTokens = options.cacheTokens ?? affordableCache(spec, available)
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
     const types = held && Object.fromEntries(held)
-    const handle = await this.handle.createModel(spec, { cacheTokens, recompute: options.recompute ?? false, trains: train, types })
+    const recompute = options.recompute ?? false
+    const made = { cacheTokens, recompute, trains: train, types, adapters: beside && nativeAdapters(spec, adapters!, beside) }
+    const handle = await this.handle.createModel(spec, made)
     const onDispose = () => this.models.delete(model)
-    const noTraining = held ? new NoTrainingError() : train ? undefined : NoTrainingError.loadedToDecode()
-    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, noTraining, held, onDispose })
+    const noTraining = held && !adapters ? new NoTrainingError() : train ? undefined : NoTrainingError.loadedToDecode()
+    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, noTraining, held, onDispose, adapters: beside })
     this.models.add(model)
     return model
   }

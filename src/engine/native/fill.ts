@@ -19,7 +19,7 @@ interface How {
 
 /** @throws CheckpointError naming file, tensor, expected and found */
 export async function fill(model: NativeModel, checkpoint: Loadable, { stored, readsFiles }: How): Promise<void> {
-  const reader = await openWeights(checkpoint, model.parameters)
+  const reader = await openWeights(checkpoint, model.weights)
   let [placed, count]: [{ name: string; place: StoredNumbers }[], number] = [[], 0]
   const load = async () => {
     const wrong = await model.load(placed)
@@ -32,7 +32,7 @@ export async function fill(model: NativeModel, checkpoint: Loadable, { stored, r
     count = 0
   }
   try {
-    for (const { name, shape } of model.parameters) {
+    for (const { name, shape } of model.weights) {
       if (reader.stored && readsFiles) {
         placed.push({ name, place: reader.stored(name) })
         count += elementCount(shape)
@@ -41,7 +41,7 @@ export async function fill(model: NativeModel, checkpoint: Loadable, { stored, r
       }
       const blocks = stored?.has(name) ? await reader.readBlocks?.(name) : undefined
       if (blocks) model.writeBlocks(name, blocks)
-      else model.write(name, await reader.read(name))
+      else model.fill(name, await reader.read(name))
     }
     if (placed.length > 0) await load()
   } finally {

@@ -3,7 +3,7 @@ import type { FullUpdate } from '../checks.ts'
 import { ConfigError, OutOfMemoryError, ParallelR1Error, UnavailableError } from '../errors.ts'
 import { type Blocks, blockBytes } from '../gguf/types.ts'
 import { CheckedModel, type Drawn, type FlatStep, type ModelOptions, type Scored } from '../model.ts'
-import { elementCount, type ModelSpec } from '../spec.ts'
+import { elementCount, type ModelSpec, type ParameterSpec, parametersOf } from '../spec.ts'
 import type { MemoryPlan, ModelConfig, ParameterKind, StepInput, StoredNumbers, TrainBatch, UpdateResult } from '../types.ts'
 import type { NativeModelHandle } from './binding.ts'
 import { type Held, writableTypes } from './held.ts'
@@ -24,11 +24,16 @@ export class NativeModel extends CheckedModel {
   private readonly handle: NativeModelHandle
   private readonly index: ReadonlyMap<string, number>
   readonly held: Held | undefined
+  /** Parameters of the configuration: where there are adapters, they are not the model's to train. */
+  readonly weights: readonly ParameterSpec[]
+  private readonly adapted: boolean
 
   constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: NativeModelOptions) {
     super(config, spec, options)
     this.handle = handle
     this.held = options.held
+    this.weights = parametersOf(spec)
+    this.adapted = options.adapters !== undefined
     this.index = new Map(handle.parameters.map(({ name }, i) => [name, i]))
   }
 
@@ -64,7 +69,7 @@ export class NativeModel extends CheckedModel {
     return translatedAsync(() => this.handle.step(ids, positions, counts, runCounts, runs, sampling, offsets, values))
   }
 
-  protected runForward(batch: TrainBatch, keep: boolean, entropy: boolean): Promise<Scored> {
+  protected runForward(batch: TrainBatch, keep: boolean, entropy: boolean, base: boolean): Promise<Scored> {
     const { offsets, values } = flattenSets(batch.exclusionSets ?? [])
     const { ids, positions, bounds, hidden, targets = noBytes, exclusion = noInts, temperature = 1 } = batch
     return this.planned(() =>
@@ -78,6 +83,7 @@ export class NativeModel extends CheckedModel {
         },
         keep,
         entropy,
+        base,
       ),
     )
   }
@@ -103,6 +109,16 @@ export class NativeModel extends CheckedModel {
     translated(() => this.handle.write(this.index.get(name)!, kinds[what], values))
   }
 
+  /** Rows of a matrix, whether it trains or not: (rows, width). */
+  readRows(name: string, rows: readonly number[]): Float32Array {
+    return translated(() => this.handle.readRows(this.index.get(name)!, Int32Array.from(rows)))
+  }
+
+  /** Fills one of `weights`, whether it trains or not. */
+  fill(name: string, values: Float32Array): void {
+    this.runWrite(name, 'weight', values)
+  }
+
   /**
    * Fills a matrix with the blocks that it is held in, its rows one behind the other.
    * @throws CheckpointError where they are of another type or size, or a scale is not finite
@@ -110,7 +126,7 @@ export class NativeModel extends CheckedModel {
   writeBlocks(name: string, { type, bytes }: Blocks): void {
     const [place, held] = [{ file: this.checkpoint, tensor: name }, this.held?.get(name)]
     if (type !== held) throw problem(place, held ? `${held} blocks` : 'float32 numbers', `${type} blocks`)
-    const { shape } = this.parameters.find((parameter) => parameter.name === name)!
+    const { shape } = this.weights.find((parameter) => parameter.name === name)!
     const expected = blockBytes(type, elementCount(shape))
     if (bytes.length !== expected) throw problem(place, `${expected} bytes of ${type} blocks`, `${bytes.length}`)
     if (translated(() => this.handle.writeBlocks(this.index.get(name)!, bytes))) return
@@ -141,8 +157,9 @@ export class NativeModel extends CheckedModel {
   }
 
   memoryPlan(tokens: number): MemoryPlan {
-    const plan = translated(() => this.handle.plan(tokens))
-    return { ...plan, total: plan.weights + plan.gradients + plan.moments + plan.cache + plan.activations }
+    const { adapters, ...plan } = translated(() => this.handle.plan(tokens))
+    const total = plan.weights + adapters + plan.gradients + plan.moments + plan.cache + plan.activations
+    return { ...plan, ...(this.adapted && { adapters }), total }
   }
 
   /** Out of memory names the plan of the batch at hand. */

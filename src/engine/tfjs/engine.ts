@@ -1,7 +1,7 @@
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
-import { ConfigError, NoTrainingError, UnavailableError } from '../errors.ts'
+import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig } from '../types.ts'
 import { type BackendChoice, backendChoices } from './backend.ts'
@@ -93,6 +93,7 @@ export class TfjsEngine implements Engine {
 
   private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string): Promise<TfjsModel> {
     if (this.disposing) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
+    if (options.adapters) throw new NoAdaptersError('tfjs')
     const spec = modelSpec(config)
     const cacheTokens = options.cacheTokens ?? affordableCache(spec)
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {

@@ -165,6 +165,45 @@ describe('weights in blocks', () => {
     expect(() => model.write(name, new Float32Array(256 * 256))).toThrow(/held in Q4_1 blocks.*precision/)
   })
 
+  it.each(mixtures.map((types) => ({ types, name: types.join() })))(
+    '$name: adapters beside them train with the bits of float32 weights of the same numbers',
+    async ({ types }) => {
+      const { stored, plain } = checkpoint(types)
+      const weights = ['self_attn.k_proj', 'self_attn.o_proj', 'mlp.up_proj', 'mlp.down_proj'].map(
+        (part) => `model.layers.0.${part}.weight`,
+      )
+      const adapters = { parts: weights.map((weight, i) => ({ weight, rank: 3 + i, scale: 2 })), tokens: [5, 82] }
+      const models = [
+        await (await engineWith({ precision: 'stored' })).load(stored, { train: true, adapters }),
+        await (await engineWith({ precision: 'f32', threads: 1 })).load(plain, { train: true, adapters }),
+      ]
+      expect((models[0] as NativeModel).held?.get(weights[0])).toBeDefined()
+      for (let step = 0; step < 2; step++) {
+        const [held, float32] = await Promise.all(models.map((model) => model.forward(batch)))
+        expectSameBits(held.logprobs, float32.logprobs, `step ${step}`)
+        await Promise.all(models.map((model) => model.backward(weightsFor(batch))))
+        for (const { name } of models[0].parameters)
+          expectSameBits(models[0].read(name, 'gradient'), models[1].read(name, 'gradient'), `${name}, step ${step}`)
+        await Promise.all(models.map((model) => model.update({ lr: 1e-2 })))
+      }
+      await expectOneArithmetic(models[0])
+      expect(models[0].memoryPlan(64).gradients).toBeLessThan(4 * models[0].parameterCount + 64 * models[0].parameters.length)
+      await Promise.all(models.map((model) => model.dispose()))
+    },
+  )
+
+  it('take adapters with rows in 8 bits, and samples are scored with the same bits', async () => {
+    const { stored } = checkpoint(['Q4_1', 'Q8_0'])
+    const adapters = { parts: [{ weight: 'model.layers.0.mlp.up_proj.weight', rank: 4, scale: 2 }], tokens: [5] }
+    const engine = await engineWith({})
+    expect(engine.infoFor(stored, { adapters }).reason).toContain('only adapters train')
+    const model = await engine.load(stored, { train: true, adapters })
+    await model.forward(batch)
+    await model.backward(weightsFor(batch))
+    expect((await model.update({ lr: 1e-2 })).gradNorm).toBeGreaterThan(0)
+    await expectOneArithmetic(model)
+  })
+
   it('that do not fit are refused: another type, too few bytes, a scale that is not finite', async () => {
     const model = (await (await engineWith({})).load(checkpoint(['Q4_1']).stored)) as NativeModel
     const name = 'model.layers.0.mlp.up_proj.weight'
