@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { merged } from '../adapters/merge.ts'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
@@ -98,7 +99,8 @@ export class NativeEngine implements Engine {
   }
 
   async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
-    const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
+    const opened = typeof source === 'string' ? await openCheckpoint(source) : source
+    const checkpoint = this.info.device === 'cpu' ? opened : merged(opened)
     const { config, folder } = checkpoint
     const adapters = options.adapters ?? checkpoint.adapters
     const stored = this.stored(checkpoint, options)

@@ -1,3 +1,4 @@
+import { merged } from '../adapters/merge.ts'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
@@ -59,7 +60,7 @@ export class TfjsEngine implements Engine {
   }
 
   async load(source: Loadable | string, options: LoadOptions = {}): Promise<Model> {
-    const checkpoint = typeof source === 'string' ? await openCheckpoint(source) : source
+    const checkpoint = merged(typeof source === 'string' ? await openCheckpoint(source) : source)
     const { config, folder } = checkpoint
     checkMemory(modelSpec(config), folder, options)
     const model = await this.empty(config, { ...options, train: options.train ?? false }, folder)

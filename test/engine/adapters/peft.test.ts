@@ -14,11 +14,12 @@ import { adapted, adapterFolder, expected, farthest, logprobsOf, modelFolder } f
 const close = 1e-4
 
 describe('an adapter that PEFT wrote', () => {
-  it.each(Object.keys(expected))('%s: log-probabilities of PEFT, merged', async (name) => {
+  it.each(Object.keys(expected))('%s: log-probabilities of PEFT, merged and beside the frozen weights', async (name) => {
     const { base, ids, logprobs, without } = expected[name]
     expect(farthest(logprobs, without)).toBeGreaterThan(1)
     const checkpoint = await adapted(modelFolder(base), adapterFolder(name))
     expect(farthest(await logprobsOf(merged(checkpoint), ids), logprobs)).toBeLessThan(close)
+    expect(farthest(await logprobsOf(checkpoint, ids), logprobs)).toBeLessThan(close)
   })
 
   it('says which layers, ranks and scales it has', async () => {
