@@ -1,11 +1,14 @@
-// npm run torture [-- --hours 1] [--only kills,files] [--seed N] [--tries N] [--short]: tries to make this package lose work, crash, hang or
-// take one thing for another. Prints what was tried and what was lost, and ends with code 1 on any loss. Each loss is tried again by the
-// command that is printed with it. --short is the form of a test: a fixed number of attempts from fixed seeds, about two minutes.
+// npm run torture [-- --hours 1] [--only kills,files] [--seed N] [--tries N] [--jobs N] [--short]: tries to make this package lose work,
+// crash, hang or take one thing for another. Prints what was tried and what was lost, and ends with code 1 on any loss. Each loss is tried
+// again by the command that is printed with it. --jobs processes attempt at once, by default one a core. --short is the form of a test: a
+// fixed number of attempts from fixed seeds, about two minutes.
 
 import { randomInt } from 'node:crypto'
+import os from 'node:os'
 import { parseArgs } from 'node:util'
 import { supervise } from './torture/supervise.mjs'
 
+const SEEDS_OF_A_JOB = 2 ** 24
 const NAMES = ['kills', 'files', 'checkpoints', 'gguf', 'outputs', 'processes', 'terminate']
 
 const { values } = parseArgs({
@@ -14,6 +17,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     seed: { type: 'string' },
     tries: { type: 'string' },
+    jobs: { type: 'string' },
     short: { type: 'boolean', default: false },
   },
 })
@@ -23,6 +27,8 @@ const names = values.only?.split(',') ?? NAMES
 for (const name of names) if (!NAMES.includes(name)) fail(`There is no area "${name}". Use some of: ${NAMES.join(', ')}.`)
 const hours = positive('hours')
 const tries = positive('tries')
+const jobs = positive('jobs') ?? os.availableParallelism()
+if (!Number.isInteger(jobs)) fail(`--jobs takes a whole number. Got ${values.jobs}.`)
 const first = values.seed === undefined ? (values.short ? 1 : randomInt(2 ** 31)) : Number(values.seed)
 if (!Number.isSafeInteger(first) || first < 0) fail(`--seed takes a whole number from 0 on. Got ${values.seed}.`)
 
@@ -47,7 +53,7 @@ async function torture(area) {
   const start = Date.now()
   const counted = tries ?? (values.short ? area.short : undefined)
   const until = counted === undefined ? start + (hours * 3_600_000 * area.share) / shares : Number.MAX_SAFE_INTEGER
-  const notes = await supervise(area.module, { from: first, count: counted ?? Number.MAX_SAFE_INTEGER - first, until }, (attempt) => {
+  const report = (attempt) => {
     const row = rows.get(attempt.what) ?? { tried: 0, outcomes: new Map(), lost: 0 }
     rows.set(attempt.what, row)
     row.tried++
@@ -57,7 +63,9 @@ async function torture(area) {
     row.lost++
     losses.push(attempt)
     console.log(`\nLOST ${area.name}, ${attempt.what}: ${attempt.lost}\n  again: ${command(area.name, attempt.seed)}`)
-  })
+  }
+  const processes = seedsOf(counted).map(({ from, count }) => supervise(area.module, { from, count, until }, report))
+  const notes = new Set((await Promise.all(processes)).flat())
   for (const [what, { tried, outcomes, lost }] of [...rows].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const how = [...outcomes].filter(([outcome]) => outcome !== 'lost').map(([outcome, n]) => `${outcome} ${count(n)}`)
     table.push([area.name, what, count(tried), how.join(', '), count(lost)])
@@ -67,6 +75,13 @@ async function torture(area) {
     ([what, bar]) => `${count(tally[what] ?? 0)} ${what}${counted ? '' : ` (bar ${count(Math.round(bar * hours))})`}`,
   )
   console.log(`${area.name}: ${[...bars, ...notes].join(', ')} in ${seconds.toFixed(0)} s`)
+}
+
+/** The seeds of each process: a part of so many from the first on, or seeds without an end that no other process comes to. */
+function seedsOf(counted) {
+  const among = Math.min(jobs, counted ?? jobs)
+  const edge = (job) => (counted === undefined ? job * SEEDS_OF_A_JOB : Math.floor((counted * job) / among))
+  return Array.from({ length: among }, (_, job) => ({ from: first + edge(job), count: edge(job + 1) - edge(job) }))
 }
 
 function summary() {
