@@ -41,10 +41,13 @@ export { type LocalThinkerOptions, localThinker, type Thinker } from './thinking
 export type { AttentionMode, Budgets, TagIds, ThinkRequest, Thought, Trajectory } from './thinking/types.ts'
 export type { Checkpoint, Outcome, TrainConfig, TrainOptions, TrainOverrides }
 
-/** Opens a Hugging Face folder or a GGUF file: everything but the weights. Throws `CheckpointError` naming file, key, expected and found. */
-export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const folders = await import('./engine/checkpoint/folder.ts')
-  return folders.openCheckpoint(folder)
+/**
+ * Opens a Hugging Face folder, a GGUF file, or the folder of an adapter with its base: everything but the weights. `base` is a folder, a GGUF file
+ * or an id of the hub, and comes before what the adapter names. Throws `CheckpointError` naming file, key, expected and found.
+ */
+export async function openCheckpoint(folder: string, { base }: { base?: string } = {}): Promise<Checkpoint> {
+  const [folders, { adapterBase, checkpointPlace }] = await Promise.all([import('./engine/checkpoint/folder.ts'), import('./hub/place.ts')])
+  return folders.openCheckpoint(folder, { base: await adapterBase(folder, base && checkpointPlace(base, process.cwd())) })
 }
 
 /** Reads and checks a training file as `pr1-train -c` does. Throws `ConfigError`. */

@@ -2,9 +2,17 @@
 
 import { devices, numericsNames, precisions } from '../engine/open.ts'
 import type { AttentionMode } from '../thinking/types.ts'
-import { choice, int, key } from './table.ts'
+import { choice, int, key, text } from './table.ts'
 
 export const attentions = ['structured', 'causal'] as const satisfies readonly AttentionMode[]
+
+export const baseKey = {
+  base: key(
+    text().optional(),
+    'of a `checkpoint` that is an adapter: the model below it, a folder, a GGUF file or an id of the hub: [Your model](model.md#adapters)',
+    { absent: 'what the adapter names', change: 'free' },
+  ),
+}
 
 export const engineKeys = {
   device: key(

@@ -30,6 +30,36 @@ export function modelId(value: string): ModelId | undefined {
   return { name, revision, ...(gguf !== undefined && { gguf }) }
 }
 
+export interface Places {
+  /** Folder or GGUF file of a checkpoint. */
+  folder: string
+  /** The same of its base, where it is an adapter. */
+  base?: string
+}
+
+/**
+ * Where a checkpoint lies and, of an adapter, its base. Models of the hub are fetched.
+ * @param base a {@link checkpointPlace} that comes before the base that the adapter names
+ * @throws CheckpointError, ConfigError and HubError
+ */
+export async function checkpointPlaces(place: string, base?: string): Promise<Places> {
+  const folder = await checkpointFolder(place)
+  const below = await adapterBase(folder, base)
+  return below === undefined ? { folder } : { folder, base: below }
+}
+
+/** Where the base of an adapter lies; undefined where the folder is no adapter. A model of the hub is fetched. */
+export async function adapterBase(folder: string, base?: string): Promise<string | undefined> {
+  if (base !== undefined) return checkpointFolder(base)
+  const { basePlace, localBase, namedBase } = await import('../engine/adapters/base.ts')
+  const named = namedBase(folder)
+  if (named === undefined) return undefined
+  const { name, revision } = named
+  // Neither here nor an id: the error says so.
+  if (localBase(named) !== undefined || modelId(name) === undefined) return basePlace(folder)
+  return checkpointFolder(revision === undefined ? name : `${name}@${revision}`)
+}
+
 const fetched = new Map<string, Promise<string>>()
 
 /** The folder or GGUF file of a {@link checkpointPlace}. A model of the hub is fetched once in a process. Throws CheckpointError, ConfigError and HubError. */

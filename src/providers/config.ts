@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { check } from '../config/check.ts'
-import { attentions, engineKeys } from '../config/engine-keys.ts'
+import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
 import { choice, flag, int, key, mapping, number, text } from '../config/table.ts'
 import { type ConfigObject, readObject } from '../config-keys.ts'
 import { defaultDate, isDay } from '../engine/date.ts'
@@ -91,6 +91,7 @@ export const thinkingSchema = mapping({
       absent: 'needed to decode',
     },
   ),
+  ...baseKey,
   ...decodingKeys,
   ...modelKeys,
 })

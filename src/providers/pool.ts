@@ -14,6 +14,8 @@ import type { Thinker } from '../thinking/thinker.ts'
 export interface ModelSettings {
   /** Absolute path of the folder. */
   checkpoint: string
+  /** The same of its base, where it is an adapter. */
+  base?: string
   device: Device
   precision: Precision
   /** Default `exact`. */
@@ -25,7 +27,7 @@ export interface ModelSettings {
 /** How the pool opens engines and thinkers; tests give their own. */
 export interface Opener {
   openEngine(options: EngineOptions): Promise<Engine>
-  openCheckpoint(folder: string): Promise<Checkpoint>
+  openCheckpoint(folder: string, placed: { base?: string }): Promise<Checkpoint>
   /** Its `close` releases the weights too. */
   openThinker(engine: Engine, checkpoint: Checkpoint, settings: ModelSettings): Promise<Thinker>
 }
@@ -83,7 +85,7 @@ export class ModelPool {
 
   /** The checkpoint of `settings` and the engine for it, without weights as long as nobody asks for the model. */
   async acquire(settings: ModelSettings, user: object): Promise<Lease> {
-    const version = await versionOf(settings.checkpoint)
+    const version = await versionOf(settings)
     const place = JSON.stringify(settings)
     const key = `${place}\n${version}`
     let entry = this.#models.get(key)
@@ -173,7 +175,10 @@ export class ModelPool {
 
   async #open(engine: EngineEntry, settings: ModelSettings): Promise<{ checkpoint: Checkpoint; info: EngineInfo }> {
     try {
-      const [checkpoint, opened] = await Promise.all([this.#opener.openCheckpoint(settings.checkpoint), engine.engine])
+      const [checkpoint, opened] = await Promise.all([
+        this.#opener.openCheckpoint(settings.checkpoint, { base: settings.base }),
+        engine.engine,
+      ])
       return { checkpoint, info: opened.infoFor(checkpoint) }
     } catch (error) {
       await this.#releaseEngine(engine)
@@ -184,7 +189,7 @@ export class ModelPool {
   async #load(key: string, entry: Entry, checkpoint: Checkpoint, settings: ModelSettings): Promise<Thinker> {
     try {
       const thinker = await this.#opener.openThinker(await entry.engine.engine, checkpoint, settings)
-      if ((await versionOf(settings.checkpoint)) === entry.version) return thinker
+      if ((await versionOf(settings)) === entry.version) return thinker
       await thinker.close()
       throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
     } catch (error) {
@@ -228,12 +233,12 @@ export function sharedPool(): ModelPool {
 }
 
 /** Signature of the files behind a path, so that a checkpoint written anew is not mistaken for the loaded one. Throws CheckpointError where there is none. */
-async function versionOf(folder: string): Promise<string> {
+async function versionOf({ checkpoint, base }: ModelSettings): Promise<string> {
   const { signatureOf } = await import('../engine/checkpoint/identity.ts')
-  const signature = await signatureOf(folder)
+  const signature = await signatureOf(checkpoint, { base })
   if (signature !== undefined) return signature
   const { noCheckpoint } = await import('../engine/checkpoint/elsewhere.ts')
-  throw noCheckpoint(folder)
+  throw noCheckpoint(checkpoint)
 }
 
 /** Engine, checkpoint reader and decoder load with the first model: importing the package stays cheap. */
@@ -242,9 +247,9 @@ const defaultOpener: Opener = {
     const { openEngine } = await import('../engine/open.ts')
     return openEngine(options)
   },
-  async openCheckpoint(folder) {
+  async openCheckpoint(folder, placed) {
     const { openCheckpoint } = await import('../engine/checkpoint/folder.ts')
-    return openCheckpoint(folder)
+    return openCheckpoint(folder, placed)
   },
   async openThinker(engine, checkpoint, settings) {
     const { localThinker } = await import('../thinking/thinker.ts')

@@ -5,7 +5,7 @@ import { type ConfigObject, readObject } from '../config-keys.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
-import { checkpointFolder, checkpointPlace } from '../hub/place.ts'
+import { checkpointPlace, checkpointPlaces } from '../hub/place.ts'
 import { loadTypeScript } from '../installed-promptfoo.ts'
 import { plain } from '../plain.ts'
 import { requestSeed } from '../random.ts'
@@ -111,8 +111,8 @@ export class ParallelThinkingProvider implements ApiProvider {
     signal?.throwIfAborted()
     const repeatIndex = context?.repeatIndex ?? 0
     const copyIndex = readCopyIndex(context?.vars)
-    const checkpoint = await checkpointFolder(this.#settings.checkpoint)
-    const lease = await this.#pool.acquire({ ...this.#settings, checkpoint }, this)
+    const { folder: checkpoint, base } = await checkpointPlaces(this.#settings.checkpoint, this.#settings.base)
+    const lease = await this.#pool.acquire({ ...this.#settings, checkpoint, base }, this)
     try {
       const tokenizer = requireTokenizer(lease.checkpoint)
       const read = this.#read(lease.checkpoint, config, prompt)
@@ -176,7 +176,7 @@ function basePath(config: ConfigObject): string {
   return typeof config.basePath === 'string' && config.basePath !== '' ? config.basePath : '.'
 }
 
-function modelSettings(config: ThinkingConfig, base: string): ModelSettings {
+function modelSettings(config: ThinkingConfig, folder: string): ModelSettings {
   if (config.checkpoint === undefined) {
     throw new ConfigError(
       'The provider config needs "checkpoint". Got none. Name a Hugging Face folder, relative to the config file, or a model of the hub (owner/name).',
@@ -189,7 +189,8 @@ function modelSettings(config: ThinkingConfig, base: string): ModelSettings {
     )
   }
   const { device, precision, numerics, threads, cacheTokens } = config
-  return { checkpoint: checkpointPlace(config.checkpoint, base), device, precision, numerics, threads, cacheTokens }
+  const base = config.base === undefined ? undefined : checkpointPlace(config.base, folder)
+  return { checkpoint: checkpointPlace(config.checkpoint, folder), base, device, precision, numerics, threads, cacheTokens }
 }
 
 /** Not the signal's reason: one that speaks of a timeout would make promptfoo call again. */

@@ -41,8 +41,8 @@ export function tagsCommand(args: readonly string[], print: (text: string) => vo
     if ((await entriesOf(target)).length > 0)
       throw new UsageError(`${folder} is not empty. Name a new folder: pr1-tags ${model} ${folder}-tags`)
     // The reader of checkpoints loads after the command line was understood.
-    const [{ writeTagged }, { checkpointFolder, checkpointPlace }] = await Promise.all([import('./write.ts'), import('../hub/place.ts')])
-    const source = await checkpointFolder(checkpointPlace(model, process.cwd()))
+    const [{ writeTagged }, { checkpointPlace, checkpointPlaces }] = await Promise.all([import('./write.ts'), import('../hub/place.ts')])
+    const source = await checkpointPlaces(checkpointPlace(model, process.cwd()))
     const { checkpoint, added } = await writeTagged(source, target, { attention, rows, dtype })
     const { tokenizer, parallel, config } = checkpoint
     const pieces = (ids: readonly number[]) => ids.map((id) => JSON.stringify(tokenizer.decode([id]))).join(' ')

@@ -1,18 +1,20 @@
 /** Writes a checkpoint with tags as a folder of its own. */
 
+import { merged } from '../engine/adapters/merge.ts'
 import { openCheckpoint, type SaveContent, saveCheckpoint } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
+import type { Places } from '../hub/place.ts'
 import { type Tagged, type TagOptions, withTags } from './tagged.ts'
 
-/** Adds the tags to the checkpoint `source` and saves it in `target`, one tensor in memory at a time. Throws ConfigError where it has them already. */
+/** Adds the tags to a checkpoint and saves it in `target`, an adapter merged into its base, one tensor in memory at a time. Throws ConfigError where it has them already. */
 export async function writeTagged(
-  source: string,
+  { folder, base }: Places,
   target: string,
   { dtype, ...options }: TagOptions & Pick<SaveContent, 'dtype'>,
 ): Promise<Tagged> {
-  const opened = await openCheckpoint(source)
+  const opened = merged(await openCheckpoint(folder, { base }))
   if (opened.parallel) {
-    throw new ConfigError(`${source} has the six tags already, as its parallel_r1.json says. Use it as it is.`)
+    throw new ConfigError(`${folder} has the six tags already, as its parallel_r1.json says. Use it as it is.`)
   }
   const tagged = withTags(opened, options)
   const { config, tokenizer, chatTemplate, generation, parallel, weights } = tagged.checkpoint

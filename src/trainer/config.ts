@@ -6,7 +6,7 @@
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { check } from '../config/check.ts'
-import { attentions, engineKeys } from '../config/engine-keys.ts'
+import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
 import { choice, type Filled, flag, int, key, mapping, number, text } from '../config/table.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
@@ -48,6 +48,7 @@ const model = mapping({
       change: 'free',
     },
   ),
+  ...baseKey,
   init: key(init.optional(), 'a model from random weights', { absent: 'either this or `checkpoint`' }),
   attention: key(choice(attentions).optional(), 'what a path sees: `structured` hides sibling paths, `causal` does not', {
     absent: "the checkpoint's own, else structured",
@@ -227,15 +228,21 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
   }
 }
 
-function fillModel({ checkpoint, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
+function fillModel({ checkpoint, base, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
   if ((checkpoint === undefined) === (init === undefined)) {
     throw new ConfigError(
       `${where} must hold either "checkpoint" (a Hugging Face folder or a GGUF file) or "init" (a model from scratch). Got ${checkpoint ? 'both' : 'neither'}.`,
     )
   }
   if (checkpoint !== undefined) {
-    return { checkpoint: checkpointPlace(fromEnvironment(checkpoint, where), folder), attention }
+    return {
+      checkpoint: checkpointPlace(fromEnvironment(checkpoint, where), folder),
+      ...(base !== undefined && { base: checkpointPlace(base, folder) }),
+      attention,
+    }
   }
+  if (base !== undefined)
+    throw new ConfigError(`"base" in ${where} is the model below a "checkpoint" that is an adapter. Got it beside "init".`)
   const { tokenizer, architecture } = init!
   return {
     init: {

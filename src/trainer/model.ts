@@ -1,12 +1,13 @@
 /** The model a run starts with: from scratch by its sizes and a tokenizer, or from a checkpoint. The six tags are added where they are missing. */
 
+import { merged } from '../engine/adapters/merge.ts'
 import { ChatTemplate } from '../engine/checkpoint/chat-template.ts'
 import { openCheckpoint } from '../engine/checkpoint/folder.ts'
 import { randomWeights } from '../engine/checkpoint/init.ts'
 import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import { ConfigError } from '../engine/errors.ts'
 import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
-import { checkpointFolder } from '../hub/place.ts'
+import { checkpointPlaces } from '../hub/place.ts'
 import { withLoadingBar } from '../providers/loading.ts'
 import { withTags } from '../tags/tagged.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
@@ -47,7 +48,8 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
 }
 
 async function fromCheckpoint(engine: Engine, source: ModelSource, options: LoadOptions): Promise<OpenedModel> {
-  const opened = await openCheckpoint(await checkpointFolder(source.checkpoint!))
+  const { folder, base } = await checkpointPlaces(source.checkpoint!, source.base)
+  const opened = merged(await openCheckpoint(folder, { base }))
   const { weights, identity, ...checkpoint } = withTags(opened, { attention: source.attention }).checkpoint
   const model = await engine.load(withLoadingBar({ ...checkpoint, weights }), options)
   return { model, checkpoint, base: identity.hash }

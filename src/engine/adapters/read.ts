@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import {
   adapterConfigFile,
@@ -26,7 +27,7 @@ export const tokenRowsSuffix = '.token_adapter.trainable_tokens_delta'
 
 /** Whether a folder holds an adapter. */
 export function isAdapterFolder(folder: string): boolean {
-  return statFile(path.join(folder, adapterConfigFile)) !== undefined
+  return existsSync(path.join(folder, adapterConfigFile))
 }
 
 /** @throws CheckpointError naming key, expected and found */

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { nearestPath } from '../../nearest-name.ts'
 import { CheckpointError } from '../errors.ts'
-import { configFile, fileProblem, statFile } from './files.ts'
+import { adapterConfigFile, configFile, fileProblem, statFile } from './files.ts'
 import { errorCode } from './problem.ts'
 
 const POINT =
@@ -19,14 +19,8 @@ export function noCheckpoint(place: string): CheckpointError {
 /** What stands in a folder in the place of safetensors, and the next step. */
 export function otherWeights(folder: string): { what: string; next: string } | undefined {
   const names = namesIn(folder)
-  if (names.includes('adapter_config.json')) {
-    const merge = python(
-      'from peft import AutoPeftModelForCausalLM as P; P.from_pretrained(a[1]).merge_and_unload().save_pretrained(a[2])',
-      [folder, `${folder}-merged`],
-    )
-    const next = `Merge it into its base model (pip install peft): ${merge} Then copy tokenizer.json and tokenizer_config.json of the base model into the new folder.`
-    return { what: 'a LoRA adapter without the weights of its base model, which is not read yet', next }
-  }
+  if (names.includes(adapterConfigFile))
+    return { what: 'a LoRA adapter without a model beside it', next: 'It is opened with its base: name the folder of the base in "base".' }
   const bin = names.find((name) => /\.(bin|pt|pth)$/i.test(name))
   if (!bin) return undefined
   const convert = python('from transformers import AutoModelForCausalLM as M; M.from_pretrained(a[1]).save_pretrained(a[1])', [folder])

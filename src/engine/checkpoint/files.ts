@@ -24,6 +24,12 @@ export const adapterWeightsFile = 'adapter_model.safetensors'
 /** Every file of a folder that decides an answer, besides the weights: all that is read when it is opened. */
 export const decisiveFiles = [configFile, generationFile, tokenizerFile, tokenizerConfigFile, chatTemplateFile, parallelInfoFile]
 
+/** The same of an adapter, weights too. What is absent is the base's. */
+export const adapterFiles = [
+  ...[adapterConfigFile, adapterWeightsFile, generationFile],
+  ...[tokenizerFile, tokenizerConfigFile, chatTemplateFile, parallelInfoFile],
+]
+
 const MiB = 2 ** 20
 export const textLimit = 64 * MiB
 export const tokenizerLimit = 256 * MiB

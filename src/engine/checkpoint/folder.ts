@@ -1,4 +1,8 @@
 import path from 'node:path'
+import { basePlace } from '../adapters/base.ts'
+import { adapterAsBase, withAdapter } from '../adapters/open.ts'
+import { isAdapterFolder } from '../adapters/read.ts'
+import { ConfigError } from '../errors.ts'
 import { ggufFiles } from '../gguf/files.ts'
 import { openGguf } from '../gguf/open.ts'
 import type { Loadable, ModelConfig } from '../types.ts'
@@ -6,25 +10,16 @@ import { refuseUrl } from '../url.ts'
 import { ChatTemplate } from './chat-template.ts'
 import { parseModelConfig } from './config.ts'
 import { noCheckpoint } from './elsewhere.ts'
-import {
-  configFile,
-  generationFile,
-  isTokenId,
-  type JsonObject,
-  own,
-  parallelInfoFile,
-  readJsonIfPresent,
-  statFile,
-  tokenizerFile,
-} from './files.ts'
-import { type Identity, identityOf } from './identity.ts'
+import { configFile, parallelInfoFile, readJsonIfPresent, statFile, tokenizerFile } from './files.ts'
+import { type Generation, readGeneration } from './generation.ts'
+import { type Identity, identityOf, type Placed } from './identity.ts'
 import { type ParallelInfo, parseParallelInfo } from './parallel-info.ts'
-import { problem, show } from './problem.ts'
+import { problem } from './problem.ts'
 import { withStoredHead } from './stored-head.ts'
 import { Tokenizer } from './tokenizer.ts'
 import { folderWeights } from './weights.ts'
 
-/** A checkpoint as a whole: the one way into its folder, or into a GGUF file (gguf/). Saving is in save.ts. */
+/** A checkpoint as a whole: the one way into its folder, into a GGUF file (gguf/), or into an adapter with its base (adapters/). Saving is in save.ts. */
 
 export { type SaveContent, type SaveOptions, saveCheckpoint } from './save.ts'
 export type { ParallelInfo }
@@ -35,11 +30,7 @@ export interface CheckpointInfo {
   config: ModelConfig
   tokenizer?: Tokenizer
   chatTemplate?: ChatTemplate
-  generation: {
-    /** Ids that end a response: of generation_config.json, else config.json, else the tokenizer's eos_token; may be empty. */
-    eosTokenIds: number[]
-    bosTokenId?: number
-  }
+  generation: Generation
   parallel?: ParallelInfo
   /** What its files contradict each other in and how it was read, a sentence each. */
   warnings?: readonly string[]
@@ -52,12 +43,25 @@ export interface Checkpoint extends CheckpointInfo, Loadable {
 
 /**
  * Reads everything but the weights, which are read by the engine that loads it. A save that was interrupted is finished or undone
- * first.
- * @throws CheckpointError naming file, key, expected and found
+ * first. The folder of an adapter is opened with its base: `base`, or the one that it names where that lies here.
+ * @throws CheckpointError naming file, key, expected and found; ConfigError on a base for what is no adapter
  */
-export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+export async function openCheckpoint(folder: string, { base }: Placed = {}): Promise<Checkpoint> {
   refuseUrl(folder)
-  const identity = await identityOf(folder)
+  const identity = await identityOf(folder, { base })
+  if (isAdapterFolder(folder) && identity) {
+    const place = base ?? basePlace(folder)
+    if (path.resolve(place) !== path.resolve(folder) && isAdapterFolder(place)) throw adapterAsBase(folder, place)
+    const adapted = await withAdapter(await openWhole(place, await identityOf(place)), folder)
+    await identity.confirm()
+    return { ...adapted, identity }
+  }
+  if (base !== undefined)
+    throw new ConfigError(`"base" names the model below an adapter, and ${folder} is no adapter. Got base: ${base}. Leave it out.`)
+  return openWhole(folder, identity)
+}
+
+async function openWhole(folder: string, identity: Identity | undefined): Promise<Checkpoint> {
   const gguf = ggufFiles(folder)
   if (gguf && identity) return openGguf(folder, gguf, identity)
   const file = path.join(folder, configFile)
@@ -84,28 +88,4 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   }
   await identity.confirm()
   return checkpoint
-}
-
-function readGeneration(folder: string, config: JsonObject, model: ModelConfig, tokenizer?: Tokenizer): Checkpoint['generation'] {
-  const generationPath = path.join(folder, generationFile)
-  const generation = readJsonIfPresent(generationPath) ?? {}
-  const places: [JsonObject, string][] = [
-    [generation, generationPath],
-    [config, path.join(folder, configFile)],
-  ]
-  const first = (key: string): number[] => {
-    for (const [object, file] of places) {
-      const value = own(object, key)
-      if (value === undefined) continue
-      const ids = Array.isArray(value) ? value : [value]
-      if (!ids.every((id) => isTokenId(id, model.vocabSize)))
-        throw problem({ file, key }, `token ids below ${model.vocabSize}`, show(value))
-      if (ids.length > 0) return [...new Set(ids)]
-    }
-    const token = tokenizer?.specialTokens[key.replace(/_id$/, '')]
-    const id = token === undefined ? undefined : tokenizer?.idOf(token)
-    return id === undefined ? [] : [id]
-  }
-  const bos = first('bos_token_id')
-  return { eosTokenIds: first('eos_token_id'), ...(bos.length > 0 && { bosTokenId: bos[0] }) }
 }

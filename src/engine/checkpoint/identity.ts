@@ -1,17 +1,23 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { createReadStream, existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { basePlace } from '../adapters/base.ts'
 import { ggufFiles } from '../gguf/files.ts'
 import { recoverFolder } from './atomic.ts'
-import { configFile, decisiveFiles, fileProblem, statFile } from './files.ts'
+import { adapterConfigFile, adapterFiles, configFile, decisiveFiles, fileProblem, statFile } from './files.ts'
 import { problem } from './problem.ts'
 import { indexFile, singleFile, weightFiles } from './safetensors.ts'
 
 /**
  * Which checkpoint a folder or a GGUF file holds. The signature notices that it was written anew and costs one look at each file; the hash says
- * what it is, wherever it lies, and costs reading all of them. Both cover every file that decides an answer.
+ * what it is, wherever it lies, and costs reading all of them. Both cover every file that decides an answer, of an adapter and of its base.
  */
+
+export interface Placed {
+  /** Place of an adapter's base. Default: the one that it names, if it is here. */
+  base?: string
+}
 
 export interface Identity {
   /** Places, sizes and times of the files: while they stay the same, so does the hash. */
@@ -25,27 +31,57 @@ export interface Identity {
   confirm(): Promise<void>
 }
 
-/** The identity of the checkpoint in a folder, undefined where it has neither config.json nor GGUF. A save that was interrupted is finished or undone first. */
-export async function identityOf(folder: string): Promise<Identity | undefined> {
-  const signature = await signatureOf(folder)
+/**
+ * The identity of the checkpoint in a folder, undefined where it has neither config.json nor GGUF nor an adapter. A save that was interrupted is
+ * finished or undone first.
+ */
+export async function identityOf(folder: string, { base }: Placed = {}): Promise<Identity | undefined> {
+  const signature = await signatureOf(folder, { base })
   if (signature === undefined) return undefined
-  return { signature, hash: () => knownHash(folder, signature), confirm: () => confirm(folder, signature) }
+  const confirm = async () => {
+    if ((await signatureOf(folder, { base })) === signature) return
+    throw problem({ file: folder }, 'the checkpoint that was opened', 'one that was written since', 'Open it again.')
+  }
+  return { signature, hash: () => knownHash(signature, () => contentHash(folder, { base }, confirm)), confirm }
 }
 
 /**
  * See {@link Identity.signature}; undefined where there is no checkpoint. Some microseconds a file, so that every request can ask. Where a file was
  * written a moment ago it waits that moment: a file system gives writes that come close together one time, and a second one would not show.
- * @throws CheckpointError where the files are written all the time
+ * @throws CheckpointError where the files are written all the time, or the base of an adapter is not here
  */
-export async function signatureOf(folder: string, { patienceMs = 5000 } = {}): Promise<string | undefined> {
-  const config = path.join(folder, configFile)
-  const isGguf = () => ggufFiles(folder) !== undefined
+export async function signatureOf(
+  folder: string,
+  { base, patienceMs = 5000 }: Placed & { patienceMs?: number } = {},
+): Promise<string | undefined> {
   // A save that was cut short may have left the folder under another name.
-  if (!existsSync(config) && !isGguf()) await recoverFolder(folder)
-  if (!existsSync(config) && !isGguf()) return undefined
+  if (!holdsWhole(folder) && !holdsAdapter(folder)) await recoverFolder(folder)
+  if (!holdsAdapter(folder)) return holdsWhole(folder) ? settled(folder, filesOf, patienceMs) : undefined
+  const place = base ?? basePlace(folder)
+  const own = await settled(folder, filesOfAdapter, patienceMs)
+  if (!holdsWhole(place)) await recoverFolder(place)
+  return `${own}\nbase\n${holdsWhole(place) ? await settled(place, filesOf, patienceMs) : 'absent'}`
+}
+
+function holdsWhole(folder: string): boolean {
+  return existsSync(path.join(folder, configFile)) || ggufFiles(folder) !== undefined
+}
+
+/** It comes before a model that lies beside it, as in transformers. */
+function holdsAdapter(folder: string): boolean {
+  return existsSync(path.join(folder, adapterConfigFile))
+}
+
+interface NamedFile {
+  name: string
+  file: string
+}
+
+/** Names and marks of files that nobody has just written. */
+async function settled(folder: string, files: (folder: string) => NamedFile[], patienceMs: number): Promise<string> {
   const end = Date.now() + patienceMs
   for (let now = Date.now(); now < end; now = Date.now()) {
-    const marks = filesOf(folder).map(({ name, file }) => ({ name, ...mark(file) }))
+    const marks = files(folder).map(({ name, file }) => ({ name, ...mark(file) }))
     // A time that lies far ahead is another machine's, and waiting tells nothing.
     const wait = Math.max(...marks.map(({ changed, grain }) => (Math.abs(now - changed) < grain ? changed + grain - now : 0)))
     if (wait === 0) return marks.map(({ name, text }) => `${name}:${text}`).join('\n')
@@ -70,10 +106,15 @@ function namesOf(folder: string): string[] {
 }
 
 /** All files that decide an answer. Those of a GGUF model are named by their number: what the file is called does not matter. */
-function filesOf(folder: string): { name: string; file: string }[] {
+function filesOf(folder: string): NamedFile[] {
   const gguf = ggufFiles(folder)
   if (gguf) return gguf.map((file, i) => ({ name: `${i}.gguf`, file }))
   return namesOf(folder).map((name) => ({ name, file: path.join(folder, name) }))
+}
+
+/** Those of an adapter, without its base. */
+function filesOfAdapter(folder: string): NamedFile[] {
+  return adapterFiles.map((name) => ({ name, file: path.join(folder, name) }))
 }
 
 interface Mark {
@@ -103,19 +144,32 @@ function mark(file: string): Mark {
 /** signature → hash of the files */
 const hashes = new Map<string, Promise<string>>()
 
-function knownHash(folder: string, signature: string): Promise<string> {
+function knownHash(signature: string, read: () => Promise<string>): Promise<string> {
   let hash = hashes.get(signature)
   if (!hash) {
-    hash = contentHash(folder, signature)
+    hash = read()
     hashes.set(signature, hash)
     hash.catch(() => hashes.delete(signature))
   }
   return hash
 }
 
-async function contentHash(folder: string, signature: string): Promise<string> {
+/** @param confirm after reading: the files are still those that were asked for */
+async function contentHash(folder: string, { base }: Placed, confirm: () => Promise<void>): Promise<string> {
   const hash = createHash('sha256')
-  for (const { name, file } of filesOf(folder)) {
+  if (holdsAdapter(folder)) {
+    await addFiles(hash, filesOfAdapter(folder))
+    const place = base ?? basePlace(folder)
+    const whole = createHash('sha256')
+    const signature = await settled(place, filesOf, 5000)
+    hash.update(`base\0${await knownHash(signature, () => addFiles(whole, filesOf(place)).then(() => whole.digest('hex')))}`)
+  } else await addFiles(hash, filesOf(folder))
+  await confirm()
+  return hash.digest('hex')
+}
+
+async function addFiles(hash: Hash, files: readonly NamedFile[]): Promise<void> {
+  for (const { name, file } of files) {
     const size = statFile(file)?.size
     hash.update(`${name}\0${size ?? 'absent'}\0`)
     if (size === undefined) continue
@@ -125,11 +179,4 @@ async function contentHash(folder: string, signature: string): Promise<string> {
       throw fileProblem(file, error)
     }
   }
-  await confirm(folder, signature)
-  return hash.digest('hex')
-}
-
-async function confirm(folder: string, signature: string): Promise<void> {
-  if ((await signatureOf(folder)) === signature) return
-  throw problem({ file: folder }, 'the checkpoint that was opened', 'one that was written since', 'Open it again.')
 }

@@ -30,22 +30,34 @@ export function folderWeights(folder: string, config: ModelConfig): WeightSource
   }
 }
 
-/** The weights of `source` in the larger shapes of `specs`: rows of zeros follow those that it has. Padded as they are read, one tensor at a time. */
+/**
+ * The weights of `source` in the larger shapes of `specs`: rows of zeros follow those that it has. Padded as they are read, one tensor at a time.
+ * Blocks stay: one of zero bytes holds zeros, whatever its type.
+ */
 export function grownWeights(source: WeightSource, specs: readonly TensorSpec[]): WeightSource {
   const counts = new Map(specs.map(({ name, shape }) => [name, elementCount(shape)]))
+  const before = new Map(source.specs.map(({ name, shape }) => [name, elementCount(shape)]))
+  /** `data` are the numbers of the tensor or their bytes. */
+  const grown = <T extends Float32Array | Uint8Array>(name: string, data: T, make: (length: number) => T): T => {
+    const [from, to] = [before.get(name), counts.get(name)]
+    if (from === undefined || to === undefined || from === to) return data
+    const larger = make((data.length / from) * to)
+    larger.set(data)
+    return larger
+  }
   return {
     specs,
+    ...(source.blockTypes && { blockTypes: source.blockTypes }),
     async open() {
       const reader = await source.open()
       return {
-        async read(name) {
-          const data = await reader.read(name)
-          const count = counts.get(name) ?? data.length
-          if (count === data.length) return data
-          const larger = new Float32Array(count)
-          larger.set(data)
-          return larger
-        },
+        read: async (name) => grown(name, await reader.read(name), (length) => new Float32Array(length)),
+        ...(reader.readBlocks && {
+          readBlocks: async (name: string) => {
+            const blocks = await reader.readBlocks?.(name)
+            return blocks && { ...blocks, bytes: grown(name, blocks.bytes, (length) => new Uint8Array(length)) }
+          },
+        }),
         close: () => reader.close(),
       }
     },
@@ -62,11 +74,13 @@ export interface MeanRows {
   towards?: number
 }
 
-/** The weights of `source` with rows of its tables in place of what it has there. Sums are float64, in the order of the rows. */
+/** The weights of `source` with rows of its tables in place of what it has there. Sums are float64, in the order of the rows. Other tensors keep their blocks. */
 export function withMeanRows(source: WeightSource, { tables, of, towards }: MeanRows): WeightSource {
   const widths = new Map(source.specs.map(({ name, shape }) => [name, shape[1]]))
+  const { blockTypes } = source
   return {
     specs: source.specs,
+    ...(blockTypes && { blockTypes: new Map([...blockTypes].filter(([name]) => !tables.has(name))) }),
     async open() {
       const reader = await source.open()
       return {
@@ -87,6 +101,7 @@ export function withMeanRows(source: WeightSource, { tables, of, towards }: Mean
           for (const [row, values] of made) data.set(values, row * width)
           return data
         },
+        ...(reader.readBlocks && { readBlocks: async (name: string) => (tables.has(name) ? undefined : reader.readBlocks?.(name)) }),
         close: () => reader.close(),
       }
     },

@@ -26,15 +26,13 @@ const folderOf = (files: Record<string, string>): string => {
 }
 
 describe('what is neither a Hugging Face folder nor a GGUF file', () => {
-  it('is a LoRA adapter, also beside a config.json: the command that merges it', async () => {
+  it('is a LoRA adapter that names no base, or lies in the place of one', async () => {
+    const adapter = folderOf({ 'adapter_config.json': '{}', 'adapter_model.safetensors': '' })
+    expect(await refusal(adapter)).toMatch(/base_model_name_or_path: expected the model that it adapts, found nothing\. .*base: FOLDER/)
     const whole = await tinyCheckpoint()
     rmSync(path.join(whole, 'model.safetensors'))
-    writeFileSync(path.join(whole, 'adapter_config.json'), '{}')
-    for (const place of [folderOf({ 'adapter_config.json': '{}', 'adapter_model.safetensors': '' }), whole]) {
-      const message = await refusal(place)
-      expect(message).toMatch(/LoRA adapter .* not read yet/)
-      expect(message).toContain(`merge_and_unload().save_pretrained(a[2])" '${place}' '${place}-merged'`)
-    }
+    writeFileSync(path.join(whole, 'adapter_config.json'), '{"base_model_name_or_path": "."}')
+    expect(await refusal(whole)).toMatch(/peft_type: expected LORA, found nothing/)
   })
 
   it('holds pickled weights only: the command that writes safetensors', async () => {
@@ -69,8 +67,8 @@ describe('what is neither a Hugging Face folder nor a GGUF file', () => {
   it('may have a name that a shell would read as code: it stays one argument', async () => {
     const folder = path.join(folderOf({}), `it's $(echo "x")`)
     mkdirSync(folder)
-    writeFileSync(path.join(folder, 'adapter_config.json'), '{}')
+    writeFileSync(path.join(folder, 'pytorch_model.bin'), '')
     const command = /python3 .*/.exec(await refusal(folder))![0].replace(/^python3 -c "[^"]*"/, 'printf "%s\\n"')
-    expect(execFileSync('sh', ['-c', command], { encoding: 'utf8' }).split('\n').slice(0, 2)).toEqual([folder, `${folder}-merged`])
+    expect(execFileSync('sh', ['-c', command], { encoding: 'utf8' }).split('\n').at(0)).toBe(folder)
   })
 })
