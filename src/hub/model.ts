@@ -11,7 +11,7 @@ import { mkdir, rename, rm, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { Progress } from '../cli/progress.ts'
 import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
-import { configFile, tokenizerFile } from '../engine/checkpoint/files.ts'
+import { adapterConfigFile, adapterWeightsFile, configFile, tokenizerFile } from '../engine/checkpoint/files.ts'
 import { formatBytes, show } from '../engine/checkpoint/problem.ts'
 import { indexFile, singleFile, weightFiles } from '../engine/checkpoint/safetensors.ts'
 import { CheckpointError } from '../engine/errors.ts'
@@ -35,7 +35,7 @@ export interface FetchModelOptions extends Pick<RequestOptions, 'attempts' | 'sl
 }
 
 const SMALL =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|parallel_r1)\.json$|^chat_template\.jinja$|^merges\.txt$/
+  /^(config|adapter_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|parallel_r1)\.json$|^chat_template\.jinja$|^merges\.txt$/
 const SHARD = /^model-\d+-of-\d+\.safetensors$/
 const COMMIT = /^[0-9a-f]{40}$/
 const HASH = /^[0-9a-f]{40}$|^[0-9a-f]{64}$/
@@ -100,6 +100,7 @@ function cachedSnapshot(storage: string, { revision, gguf }: ModelId): string | 
     const whole = gguf === undefined ? undefined : ggufNamed(filesBelow(folder), gguf)
     if (gguf !== undefined) return whole && path.join(folder, whole[0])
     const has = (file: string) => existsSync(path.join(folder, file))
+    if (has(adapterConfigFile)) return has(adapterWeightsFile) ? folder : undefined
     const weights = has(singleFile) || (has(indexFile) && weightFiles(folder).every(has))
     return weights && has(configFile) && has(tokenizerFile) ? folder : undefined
   } catch {
@@ -135,12 +136,17 @@ async function list({ name, revision, gguf }: ModelId, { endpoint }: HubAccess, 
     return { commit: sha, files: all.filter((file) => chosen.includes(file.path)) }
   }
   const single = names.includes(singleFile)
-  const isWeights = (file: string) => (single ? file === singleFile : file === indexFile || SHARD.test(file))
+  const isWhole = (file: string) => (single ? file === singleFile : file === indexFile || SHARD.test(file))
+  const isAdapter = names.includes(adapterConfigFile)
+  const isWeights = (file: string) => isWhole(file) || (isAdapter && file === adapterWeightsFile)
   const files = all.filter((file) => SMALL.test(file.path) || isWeights(file.path))
-  for (const [needed, there] of [
-    [configFile, names.includes(configFile)],
-    [`${singleFile} or ${indexFile}`, single || names.includes(indexFile)],
-  ] as const) {
+  const needs: [string, boolean][] = isAdapter
+    ? [[adapterWeightsFile, names.includes(adapterWeightsFile)]]
+    : [
+        [configFile, names.includes(configFile)],
+        [`${singleFile} or ${indexFile}`, single || names.includes(indexFile)],
+      ]
+  for (const [needed, there] of needs) {
     if (there) continue
     const advice = ggufAdvice(name, names)
     if (advice !== '') throw new CheckpointError(`${name} on the hub has no ${needed}. ${advice}`)

@@ -15,6 +15,7 @@ import {
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { saveAdapters } from '../../src/engine/adapters/write.ts'
 import { openCheckpoint, saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import { fetchModel } from '../../src/hub/model.ts'
@@ -306,6 +307,33 @@ describe('checkpoint: owner/name', () => {
     expect(hub.asked.filter(({ url }) => url.endsWith('model.safetensors'))).toHaveLength(1)
     const [error] = await ask('acme/none')
     expect(error).toMatch(/parallel-r1: The hub answered 404 .*folder is written with \.\//)
+    await pool.releaseAll()
+  })
+
+  it('may be an adapter: it is fetched, and its base too', async () => {
+    const { config, generation } = await openCheckpoint(path.join(root, 'tiny'))
+    const parts = [0, 1].map((layer) => ({ weight: `model.layers.${layer}.mlp.down_proj.weight`, rank: 2, scale: 4 }))
+    const weights = ({ shape }: { shape: number[] }) => Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(i * i))
+    await saveAdapters(path.join(root, 'adapter'), { ...{ config, generation, weights, base: 'acme/tiny' }, adapters: { parts } })
+    const extra = { 'README.md': Buffer.from('# Adapter'), 'optimizer.pt': Buffer.alloc(9) }
+    hub.models.set('acme/adapter@main', { ...filesOf(path.join(root, 'adapter')), ...extra })
+    const pool = new ModelPool()
+    const ask = async (places: object) => {
+      const config = { basePath: root, device: 'cpu', seed: 5, samples: 'off', maxTokens: 60, ...places }
+      const { output, error } = await new ParallelThinkingProvider({ config }, pool).callApi('3 + 4')
+      return output ?? error
+    }
+    const fetched = await ask({ checkpoint: 'acme/adapter' })
+    expect(hub.asked.filter(({ url }) => url.endsWith('.safetensors')).map(({ url }) => url.split('/').at(-1))).toEqual([
+      'adapter_model.safetensors',
+      'model.safetensors',
+    ])
+    expect(await ask({ checkpoint: './adapter' })).toBe(fetched)
+    expect(await ask({ checkpoint: './adapter', base: './tiny' })).toBe(fetched)
+    expect(await ask({ checkpoint: './tiny' })).not.toBe(fetched)
+    expect(await ask({ checkpoint: './tiny', base: './tiny' })).toMatch(/"base" names the model below an adapter, and .*tiny is no adapter/)
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect(path.basename(await fetchModel({ name: 'acme/adapter', revision: 'main' }))).toMatch(/^[0-9a-f]{40}$/)
     await pool.releaseAll()
   })
 
