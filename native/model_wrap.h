@@ -90,9 +90,10 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     model(info.Env()).updates = value.ToNumber().Int64Value();
   }
 
-  /// (ids (T), positions (T), counts (n), runCounts (n), runs (R, 2), sampling (n, 6), excludeOffsets, excludeIds)
+  /// (ids (T), positions (T), counts (n), runCounts (n), runs (R, 2), sampling (n, 7), excludeOffsets, excludeIds)
   /// counts: new tokens of each input; its runs are the cache slots of all its tokens, the new ones last.
-  /// sampling rows: temperature (below 0: none), topK, topP, seed, stream, index of the exclude set (−1: none).
+  /// sampling rows: temperature (below 0: none), topK, topP, seed, stream, index of the exclude set (−1: none), drafts:
+  /// as many of the last tokens are guesses, and a token is drawn after the one before them and after each of them.
   Napi::Value step(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     const ModelSpec& c = model(env).spec();
@@ -102,7 +103,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     View<double> sampling = doubles(env, info[5], "sampling");
     const auto sets = id_lists(env, ints(env, info[6], "excludeOffsets"), ints(env, info[7], "excludeIds"), c.vocab);
     const size_t n = counts.size, T = ids.size;
-    guard(env, positions.size == T && run_counts.size == n && sampling.size == n * 6, "lengths of a step's arrays");
+    guard(env, positions.size == T && run_counts.size == n && sampling.size == n * 7, "lengths of a step's arrays");
     guard_range(env, ids, c.vocab, "ids");
     guard_range(env, positions, c.max_positions, "positions");
 
@@ -135,7 +136,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
         for (int slot = r->end; slot > r->begin && to > at;) step->slots[--to] = --slot;
       }
       at += static_cast<size_t>(count);
-      const double* row = sampling.data + i * 6;
+      const double* row = sampling.data + i * 7;
       if (!(row[0] >= 0)) continue;
       SamplingRow s;
       s.temperature = static_cast<float>(row[0]);
@@ -143,11 +144,14 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
       s.top_p = static_cast<float>(row[2]);
       s.seed = static_cast<uint64_t>(static_cast<int64_t>(row[3]));
       s.stream = static_cast<uint32_t>(row[4]);
-      s.position = static_cast<uint32_t>(positions.data[at - 1]);
       guard(env, row[5] < static_cast<double>(sets.size()), "exclude set");
-      step->rows.push_back(static_cast<int>(at) - 1);
-      step->sampling.push_back(s);
-      step->excluded.push_back(row[5] >= 0 ? sets[static_cast<size_t>(row[5])] : std::vector<int>{});
+      guard(env, row[6] >= 0 && row[6] < count, "drafts");
+      for (size_t t = at - 1 - static_cast<size_t>(row[6]); t < at; t++) {
+        s.position = static_cast<uint32_t>(positions.data[t]);
+        step->rows.push_back(static_cast<int>(t));
+        step->sampling.push_back(s);
+        step->excluded.push_back(row[5] >= 0 ? sets[static_cast<size_t>(row[5])] : std::vector<int>{});
+      }
     }
     guard(env, at == T && next == runs.size / 2, "sums of counts");
     auto model = model_;

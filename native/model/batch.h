@@ -34,7 +34,7 @@ struct Step {
   std::vector<int> ids, positions, slots;
   std::vector<std::vector<Run>> runs;  // one list an input
   std::vector<Query> queries;          // one a token
-  std::vector<int> rows;               // the last token of each input that samples
+  std::vector<int> rows;               // tokens that one is drawn after, ascending
   std::vector<SamplingRow> sampling;   // one an entry of rows
   std::vector<std::vector<int>> excluded;
 };

@@ -28,6 +28,14 @@ export function checkedJoin(table: SequenceTable, parent: Sequence, children: re
   }
 }
 
+export function checkTruncate(table: SequenceTable, id: Sequence, n: number): void {
+  checkSequence(table, id)
+  const length = table.length(id)
+  if (!Number.isInteger(n) || n < 0 || n > length) {
+    throw new ConfigError(`truncate takes back 0 to ${length} tokens of sequence ${id}. Got ${n}.`)
+  }
+}
+
 export function checkAlive(disposed: boolean): void {
   if (disposed) throw new UnavailableError('The model was disposed.')
 }
@@ -44,8 +52,11 @@ function checkIds(ids: ArrayLike<number>, positions: ArrayLike<number>, { vocabS
   }
 }
 
-/** @throws CacheFullError where the cache cannot hold the new tokens, ConfigError on anything else that is wrong */
-export function checkStep(inputs: readonly StepInput[], table: SequenceTable, config: ModelConfig): void {
+/**
+ * @param drafts whether inputs may have some
+ * @throws CacheFullError where the cache cannot hold the new tokens, ConfigError on anything else that is wrong
+ */
+export function checkStep(inputs: readonly StepInput[], table: SequenceTable, config: ModelConfig, drafts: boolean): void {
   const seen = new Set<Sequence>()
   const sets = new Set<readonly number[]>()
   let pages = 0
@@ -59,6 +70,7 @@ export function checkStep(inputs: readonly StepInput[], table: SequenceTable, co
     if (ids.length < 1) throw new ConfigError('Each input of a step needs at least one token.')
     checkIds(ids, positions, config)
     if (sampling && !(sampling.temperature >= 0)) throw new ConfigError(`temperature must be 0 or above. Got ${sampling.temperature}.`)
+    if (inputs[i].drafts) checkDrafts(inputs[i], i, drafts)
     // Inputs of one decoder share their array.
     if (sampling?.exclude && !sets.has(sampling.exclude)) {
       checkExcluded(sampling.exclude, config)
@@ -72,6 +84,13 @@ export function checkStep(inputs: readonly StepInput[], table: SequenceTable, co
         'Free sequences or load the model with a larger cacheTokens.',
     )
   }
+}
+
+function checkDrafts({ ids, sampling, drafts = 0 }: StepInput, i: number, taken: boolean): void {
+  if (!taken) throw new ConfigError(`Input ${i} of a step has ${drafts} drafts, and this engine takes none. Leave them out.`)
+  if (!sampling) throw new ConfigError(`Input ${i} of a step has ${drafts} drafts and no sampling. Drafts are for tokens that are sampled.`)
+  if (Number.isInteger(drafts) && drafts > 0 && drafts < ids.length) return
+  throw new ConfigError(`Of the ${ids.length} ids of input ${i} of a step, 0 to ${ids.length - 1} may be drafts. Got ${drafts}.`)
 }
 
 function checkExcluded(ids: readonly number[], { vocabSize }: ModelConfig): void {

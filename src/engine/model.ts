@@ -5,6 +5,7 @@ import {
   checkFork,
   checkSequence,
   checkStep,
+  checkTruncate,
   checkUpdate,
   checkValues,
   checkWeights,
@@ -41,7 +42,7 @@ export interface FlatStep {
   runs: Int32Array
 }
 
-/** One entry an input that samples. */
+/** One entry a row that is sampled after: of an input with drafts the one before the first, then each draft. */
 export interface Drawn {
   ids: Int32Array
   logprobs: Float32Array
@@ -108,6 +109,7 @@ export abstract class CheckedModel implements Model {
   /** Stops a call under way and releases the memory. */
   protected abstract release(): Promise<void>
   abstract memoryPlan(tokens: number): MemoryPlan
+  abstract readonly draftRowCost: number | undefined
 
   get cacheCapacity(): number {
     return this.table.capacity
@@ -140,18 +142,29 @@ export abstract class CheckedModel implements Model {
     return this.table.length(sequence)
   }
 
+  truncate(sequence: Sequence, n: number): void {
+    checkTruncate(this.table, sequence, n)
+    this.table.truncate(sequence, n)
+  }
+
   async step(inputs: readonly StepInput[]): Promise<StepOutput[]> {
     this.checkAlive()
-    checkStep(inputs, this.table, this.config)
+    checkStep(inputs, this.table, this.config, this.draftRowCost !== undefined)
     if (inputs.length === 0) return []
     const { ids, logprobs, faults } = await this.runStep(inputs, this.take(inputs))
     let row = 0
-    return inputs.map(({ sequence, positions, sampling }) => {
-      if (!sampling) return { id: -1, logprob: 0 }
+    const next = (sequence: Sequence, position: number): StepOutput => {
       const output: StepOutput = { id: ids[row], logprob: logprobs[row] }
       const place = faults ? faults[row] : -1
-      if (place >= 0) output.error = this.nonFinite(place, `position ${positions[positions.length - 1]} of sequence ${sequence}`)
+      if (place >= 0) output.error = this.nonFinite(place, `position ${position} of sequence ${sequence}`)
       row++
+      return output
+    }
+    return inputs.map(({ sequence, positions, sampling, drafts = 0 }) => {
+      if (!sampling) return { id: -1, logprob: 0 }
+      const first = positions.length - 1 - drafts
+      const output = next(sequence, positions[first])
+      if (drafts > 0) output.afterDrafts = Array.from({ length: drafts }, (_, k) => next(sequence, positions[first + 1 + k]))
       return output
     })
   }

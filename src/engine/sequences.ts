@@ -141,6 +141,56 @@ export class SequenceTable {
     }
   }
 
+  /** Takes back the last n tokens of a sequence, as many as it holds at most. Their slots are free again unless another sequence holds their page, too. */
+  truncate(id: number, n: number): void {
+    const held = this.held(id)
+    const { runs } = held
+    for (let left = n; left > 0; ) {
+      const [begin, end] = [runs[held.size - 2], runs[held.size - 1]]
+      const cut = Math.max(begin, end - left)
+      left -= end - cut
+      held.length -= end - cut
+      if (cut === begin) held.size -= 2
+      else runs[held.size - 1] = cut
+      this.leaveEmptyTail(held)
+      // The highest first: the lowest is handed out next.
+      for (let page = pageOf(end - 1); page >= (cut === begin ? pageOf(begin) : pageOf(cut - 1) + 1); page--) this.leavePage(page)
+      this.reopen(held, pageOf(cut === begin ? begin : cut - 1))
+    }
+  }
+
+  /** Gives back a last page of which the sequence holds nothing any more. */
+  private leaveEmptyTail(held: Held): void {
+    if (held.tail === held.tailEnd || this.within(held, pageOf(held.tail)).uses > 0) return
+    this.leavePage(pageOf(held.tail))
+    held.tail = held.tailEnd = 0
+  }
+
+  /** Lets a sequence append behind what it holds of a page again, where it is the only one that holds any of it. */
+  private reopen(held: Held, page: number): void {
+    const open = held.tail < held.tailEnd
+    const here = open && pageOf(held.tail) === page
+    const { uses, end } = this.within(held, page)
+    if (uses === 0 || (open && !here) || uses + (here ? 1 : 0) !== this.pageUses[page]) return
+    const pageEnd = (page + 1) * cachePage
+    if (end === pageEnd) return
+    if (!here) this.pageUses[page]++
+    held.tail = end
+    held.tailEnd = pageEnd
+  }
+
+  /** Runs of a sequence that touch a page, and the end of what they hold of it. */
+  private within({ runs, size }: Held, page: number): { uses: number; end: number } {
+    const [first, last] = [page * cachePage, (page + 1) * cachePage]
+    let [uses, end] = [0, first]
+    for (let i = 0; i < size; i += 2) {
+      if (runs[i] >= last || runs[i + 1] <= first) continue
+      uses++
+      end = Math.max(end, Math.min(runs[i + 1], last))
+    }
+    return { uses, end }
+  }
+
   private add(held: Held): number {
     this.sequences.set(this.nextId, held)
     return this.nextId++

@@ -228,6 +228,12 @@ export interface StepInput {
   /** RoPE position of each id. */
   positions: ArrayLike<number>
   sampling?: Sampling
+  /**
+   * So many of the last ids are guesses (speculative decoding, arXiv 2211.17192): a token is sampled after the id before them and after each
+   * of them, keyed by its own position. {@link Model.truncate} takes back those that were not drawn. Default 0; more only with `sampling` and
+   * where {@link Model.draftRowCost} is a number.
+   */
+  drafts?: number
 }
 
 export interface StepOutput {
@@ -240,6 +246,8 @@ export interface StepOutput {
   logprob: number
   /** Its logits are not finite. The other inputs of the step are what they are without this one. */
   error?: NonFiniteError
+  /** What was sampled after each guess, in order; id and log-probability above are then those before the first. */
+  afterDrafts?: StepOutput[]
 }
 
 /** Packed sequences. All arrays have T entries unless said otherwise. */
@@ -318,7 +326,7 @@ export interface Model {
   readonly cacheFree: number
   readonly cachePage: number
 
-  // Decode. The four below are bookkeeping and synchronous: no key or value moves.
+  // Decode. These are bookkeeping and synchronous: no key or value moves.
   create(): Sequence
   /** n sequences that share everything `sequence` holds so far. */
   fork(sequence: Sequence, n: number): Sequence[]
@@ -327,6 +335,10 @@ export interface Model {
   free(sequence: Sequence): void
   /** Tokens that a sequence holds. */
   length(sequence: Sequence): number
+  /** Takes back the last n tokens of a sequence. Forks that share them keep them. */
+  truncate(sequence: Sequence, n: number): void
+  /** What one more row adds to the time of a step of one row, as a part of it, about. Undefined: steps take no {@link StepInput.drafts}. */
+  readonly draftRowCost: number | undefined
   /** Rejects with `CacheFullError` before any effect when the cache cannot hold the new tokens. */
   step(inputs: readonly StepInput[]): Promise<StepOutput[]>
 

@@ -34,6 +34,8 @@ export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device
     topK: request.topK ?? 0,
     topP: request.topP ?? 1,
     seed: request.seed,
+    // Changes no token and no log-probability.
+    speculate: undefined,
   }
   const named = Object.entries(fields)
     .filter(([, value]) => value !== undefined)

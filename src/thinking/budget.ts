@@ -171,6 +171,19 @@ export class Ledger {
     return Math.min(this.limits.response - this.total, this.limits.criticalPath - this.critical)
   }
 
+  /** Tokens that free text may take before a budget ends it or its thinking, or no block fits any more; 1 or more where it may take one. */
+  get steadyText(): number {
+    const { limits, kept } = this
+    let left = this.textLeft
+    if (this.thinking) left = Math.min(left, limits.thinking.total - this.total, limits.thinking.critical - this.critical)
+    if (this.blockFits) {
+      const total = limits.response - this.total - kept.total - limits.minBlock
+      const critical = limits.criticalPath - this.critical - kept.critical - limits.minBlockCritical
+      left = Math.min(left, total + 1, critical + 1)
+    }
+    return left
+  }
+
   /** Whether the thinking must be ended now. */
   get thoughtEnough(): boolean {
     const { thinking } = this.limits

@@ -14,12 +14,16 @@
  * is excluded in the engine and recorded per token: inside paths and summaries `<Parallel>` and the end ids, in free text
  * `<Parallel>` once no block fits any more. Thinking that has used its budget up is ended by the decoder in the same way (think.ts). Whatever the engine answers, no such id is taken: it is an error, as logits that are
  * not finite are. So blocks and budgets hold for any logits.
+ *
+ * A lane may guess tokens (lane.ts). Guesses stay within what the budget leaves, so they take no room in the cache that the request had not.
  */
 
 import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
-import type { Model, Sampling, Sequence, StepInput, StepOutput } from '../engine/types.ts'
+import type { Model, Sampling, Sequence, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
+import { Drafter } from './drafter.ts'
 import { parseThinkingIds } from './grammar.ts'
+import { Lane, type Stepper } from './lane.ts'
 import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
 import { blocksInText, TextRecogniser } from './text-tags.ts'
 import { ThinkWatch } from './think.ts'
@@ -31,10 +35,8 @@ export function pathStream(block: number, path: number): number {
   return 1 + 16 * block + path
 }
 
-/** What a coroutine uses to have its sequences advanced. */
-export interface Stepper {
-  step(input: StepInput): Promise<StepOutput>
-}
+/** Most tokens that are guessed at a time. */
+export const MOST_DRAFTS = 7
 
 /** Decodes one request. Every sequence it made is free when it returns or throws. */
 export async function decode(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits): Promise<Thought> {
@@ -43,45 +45,6 @@ export async function decode(model: Model, stepper: Stepper, request: ThinkReque
     return await decoding.run()
   } finally {
     decoding.freeAll()
-  }
-}
-
-/** A sequence being decoded; its one StepInput is filled anew for every step. */
-class Lane {
-  readonly sequence: Sequence
-  /** Position of the next token to be fed. */
-  position: number
-  private readonly ids: number[] = []
-  private readonly positions: number[] = []
-  private readonly input: StepInput
-  private readonly stepper: Stepper
-
-  constructor(stepper: Stepper, sequence: Sequence, position: number) {
-    this.stepper = stepper
-    this.sequence = sequence
-    this.position = position
-    this.input = { sequence, ids: this.ids, positions: this.positions }
-  }
-
-  /** Feeds ids at consecutive positions; samples the next token where sampling is given. */
-  feed(ids: readonly number[], sampling: Sampling | undefined): Promise<StepOutput> {
-    this.ids.length = ids.length
-    this.positions.length = ids.length
-    for (let k = 0; k < ids.length; k++) {
-      this.ids[k] = ids[k]
-      this.positions[k] = this.position++
-    }
-    this.input.sampling = sampling
-    return this.stepper.step(this.input)
-  }
-
-  feedOne(id: number, sampling: Sampling | undefined): Promise<StepOutput> {
-    this.ids.length = 1
-    this.positions.length = 1
-    this.ids[0] = id
-    this.positions[0] = this.position++
-    this.input.sampling = sampling
-    return this.stepper.step(this.input)
   }
 }
 
@@ -101,6 +64,8 @@ class Decoding {
   /** Where the thinking has a budget. */
   private readonly thinking: ThinkWatch | undefined
   private readonly samplingOf: (exclusion: number) => Sampling
+  /** Where guesses are wanted. */
+  private readonly drafter: Drafter | undefined
 
   constructor(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits) {
     const { tags, temperature, mode } = request
@@ -116,6 +81,10 @@ class Decoding {
     this.trajectory = { promptIds: [...request.promptIds], segments: [], exclusionSets, temperature: temperature === 0 ? 1 : temperature }
     this.thinking = request.thinking && new ThinkWatch(request.thinking)
     this.samplingOf = this.samplings(0)
+    const { speculate = 0 } = request
+    if (speculate !== 0 && model.draftRowCost !== undefined) {
+      this.drafter = new Drafter(speculate === 'auto' ? MOST_DRAFTS : Math.min(speculate, MOST_DRAFTS), speculate === 'auto')
+    }
   }
 
   /** The sampling of one stream by what may not be drawn, each made once. */
@@ -134,9 +103,14 @@ class Decoding {
   async run(): Promise<Thought> {
     const sequence = this.model.create()
     this.live.add(sequence)
-    const parent = new Lane(this.stepper, sequence, 0)
+    const parent = this.lane(sequence, 0)
     const finishReason = await this.text(parent)
     return this.thought(finishReason)
+  }
+
+  private lane(sequence: Sequence, position: number): Lane {
+    const turns = (id: number): boolean => this.recogniser.turns(id)
+    return new Lane(this.model, this.stepper, { sequence, position }, turns, this.drafter?.begin())
   }
 
   freeAll(): void {
@@ -159,7 +133,7 @@ class Decoding {
       }
       const exclusion = watch?.exclusion(ledger.blockFits ? 'open' : 'closed') ?? -1
       const sampling = this.samplingOf(exclusion)
-      const output = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
+      const output = await parent.next(fed, sampling, ledger.steadyText)
       const { id, logprob } = this.drawn(output, sampling, 'free text', ledger.total)
       const found = watch?.take(id, 'parallel')
       if (found) {
@@ -204,12 +178,12 @@ class Decoding {
     const { attention } = this.request
     const block = this.ledger.blocks
     const share = this.ledger.fork(last.length)
-    await parent.feed(last, undefined)
+    await parent.feed(last)
     const base = parent.position
 
     const children = this.model.fork(parent.sequence, this.request.paths)
     for (const child of children) this.live.add(child)
-    const lanes = children.map((child) => new Lane(this.stepper, child, base))
+    const lanes = children.map((child) => this.lane(child, base))
     const keep = (k: number): boolean => attention === 'structured' || k === 0
     // All lanes come to rest before anything is freed or joined, also when one fails.
     const settled = await Promise.allSettled(
@@ -251,19 +225,19 @@ class Decoding {
     for (;;) {
       const exclusion = watch.exclusion('inside')
       const sampling = samplingOf(exclusion)
-      const output = fed.length === 1 ? await lane.feedOne(fed[0], sampling) : await lane.feed(fed, sampling)
+      const output = await lane.next(fed, sampling, share - written.pathEnd.length - run.ids.length)
       const { id, logprob } = this.drawn(output, sampling, place, run.ids.length)
       const found = watch.take(id, 'pathEnd')
       if (found?.instead) pushInjected(run, found.instead)
       else pushSampled(run, id, logprob, exclusion)
       if (found) {
-        if (keep) await lane.feed(found.instead ?? [id], undefined)
+        if (keep) await lane.feed(found.instead ?? [id])
         return run
       }
       if (run.ids.length >= share - written.pathEnd.length) {
         const end = watch.close('pathEnd')
         pushInjected(run, end)
-        if (keep) await lane.feed([id, ...end], undefined)
+        if (keep) await lane.feed([id, ...end])
         return run
       }
       fed = [id]
@@ -286,7 +260,7 @@ class Decoding {
     for (;;) {
       const exclusion = watch.exclusion('inside')
       const sampling = samplingOf(exclusion)
-      const output = fed.length === 1 ? await parent.feedOne(fed[0], sampling) : await parent.feed(fed, sampling)
+      const output = await parent.next(fed, sampling, budget - written.summaryEnd.length - close.ids.length)
       const { id, logprob } = this.drawn(output, sampling, place, close.ids.length)
       pushSampled(close, id, logprob, exclusion)
       ledger.spend()
@@ -331,7 +305,11 @@ class Decoding {
     const blocks = request.mode === 'parallel' ? counts.blocks : blocksAsRead(ids, request)
     if (request.tagText) keepUsedSets(trajectory)
     if (finishReason === 'stop') ids.pop()
-    return { trajectory, ids, finishReason, totalTokens: counts.total, criticalPathTokens: counts.criticalPath, blocks }
+    const drafts = this.drafter?.counts
+    return {
+      ...{ trajectory, ids, finishReason, totalTokens: counts.total, criticalPathTokens: counts.criticalPath, blocks },
+      ...(drafts && { drafts }),
+    }
   }
 }
 

@@ -3,6 +3,7 @@
  * each tag as one token (here). Any other writes them as ordinary text (text-tags.ts).
  */
 
+import { tagList } from './tags.ts'
 import type { ThinkRequest, WrittenTags } from './types.ts'
 
 /** The tags that a model may write by itself. */
@@ -36,6 +37,8 @@ export interface Recogniser {
   /** Every set of ids that may be excluded somewhere. */
   readonly exclusions: readonly (readonly number[])[]
   watch(): Watch
+  /** Whether a lane that says this id may go on in another way than before it: a tag, a part of one, an end. */
+  turns(id: number): boolean
 }
 
 /** What the decoder writes by itself in this request. */
@@ -64,5 +67,6 @@ export function tokenRecogniser(request: ThinkRequest): Recogniser {
     close: (tag) => written[tag],
     forget: () => {},
   }
-  return { written, exclusions: [[tags.parallel], [tags.parallel, ...tags.eos]], watch: () => watch }
+  const turning = new Set([...tagList(tags), ...tags.eos])
+  return { written, exclusions: [[tags.parallel], [tags.parallel, ...tags.eos]], watch: () => watch, turns: (id) => turning.has(id) }
 }

@@ -12,13 +12,16 @@ import { setMaxListeners } from 'node:events'
 import { CacheFullError, ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, StepInput, StepOutput } from '../engine/types.ts'
 import { resolveLimits, worstCasePages } from './budget.ts'
-import { decode, type Stepper } from './decoder.ts'
+import { decode } from './decoder.ts'
+import type { Stepper } from './lane.ts'
 import type { ThinkRequest, Thought } from './types.ts'
 
 /** Inputs up to this length count as decoding: they are neither split nor held back by prompts. */
 const SHORT_INPUT = 8
 /** Where several prompts wait, each gets at least this many tokens of a step, so that they are not cut to crumbs. */
 const MIN_CHUNK = 32
+/** Sequences of a step beside which none is guessed ahead: rows are no longer cheap. */
+const MOST_GUESSING = 8
 
 export interface SchedulerOptions {
   /** Most tokens of one step of the model, 16 or more. Default 512. */
@@ -57,6 +60,10 @@ class InFlight implements Stepper {
   stopped?: { reason: unknown }
   private readonly scheduler: Scheduler
 
+  get draftCost(): number | undefined {
+    return this.scheduler.draftCost
+  }
+
   constructor(scheduler: Scheduler) {
     this.scheduler = scheduler
   }
@@ -86,6 +93,8 @@ export class Scheduler {
   private readonly inFlight = new Set<InFlight>()
   private loop: Promise<void> | undefined
   private closed = false
+  /** Sequences that decoded in the last step. */
+  private width = 1
   private readonly idle: (() => void)[] = []
 
   constructor(model: Model, options: SchedulerOptions = {}) {
@@ -149,6 +158,12 @@ export class Scheduler {
     for (const request of [...this.inFlight]) this.stop(request, closedError())
     if (this.inFlight.size > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
     await this.loop
+  }
+
+  /** What one more row in each sequence adds to a step as wide as the last one, as a part of it; undefined where there are too many. */
+  get draftCost(): number | undefined {
+    const [cost, width] = [this.model.draftRowCost, this.width]
+    return cost === undefined || width > MOST_GUESSING ? undefined : (cost * width) / (1 + cost * (width - 1))
   }
 
   /** Called by requests in flight. */
@@ -237,6 +252,7 @@ export class Scheduler {
       inputs.push(input)
     }
     const jobs = this.short.splice(0, taken)
+    if (taken > 0) this.width = taken
     if (this.long.length > 0) room += Math.ceil(this.maxStepTokens / 8)
     // Unfinished prompts go to the back of the list: turn by turn, in order of arrival.
     const rest = this.long

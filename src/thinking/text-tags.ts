@@ -105,9 +105,11 @@ export class TextRecogniser implements Recogniser {
   /** By place and characters of `<Parallel>` that were said. */
   readonly #index: Record<'closed' | 'inside', number[]> = { closed: [], inside: [] }
   readonly #text: TagText
+  readonly #eos: readonly number[]
 
   constructor(text: TagText, eos: readonly number[]) {
     this.#text = text
+    this.#eos = eos
     this.written = text.written
     const exclusions: (readonly number[])[] = []
     for (const ids of text.completing) {
@@ -115,6 +117,10 @@ export class TextRecogniser implements Recogniser {
       this.#index.inside.push(exclusions.push([...ids, ...eos.filter((id) => !ids.includes(id))]) - 1)
     }
     this.exclusions = exclusions
+  }
+
+  turns(id: number): boolean {
+    return this.#text.piece(id).includes('<') || this.#eos.includes(id)
   }
 
   watch(): Watch {

@@ -1,6 +1,7 @@
 /** Data that the grammar, the layout, the decoder and the trainer share. See docs/walkthrough.md. */
 
 import type { ParallelInfo } from '../engine/checkpoint/parallel-info.ts'
+import type { DraftCounts } from './drafter.ts'
 
 /** How a checkpoint attends inside a block; it belongs to the checkpoint. */
 export type AttentionMode = ParallelInfo['attention']
@@ -111,6 +112,8 @@ export interface ThinkRequest {
   topK?: number
   topP?: number
   seed: number
+  /** Guesses ahead (drafter.ts): `auto` where they pay, or up to so many tokens wherever something matches. They change no token and no log-probability. Absent: none. */
+  speculate?: 'auto' | number
 }
 
 /** What decoding one request gave. */
@@ -125,4 +128,6 @@ export interface Thought {
   /** Tokens along the longest chain: outside blocks all, in a block the longest path. */
   criticalPathTokens: number
   blocks: { paths: number[]; summary: number }[]
+  /** Where guesses were allowed: tokens that were fed as guesses, and how many of them were drawn. They depend on what else ran. */
+  drafts?: DraftCounts
 }

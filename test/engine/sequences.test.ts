@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkedJoin } from '../../src/engine/checks.ts'
+import { checkedJoin, checkTruncate } from '../../src/engine/checks.ts'
 import { ConfigError } from '../../src/engine/errors.ts'
 import { cachePage, SequenceTable } from '../../src/engine/sequences.ts'
 
@@ -26,7 +26,7 @@ function slotsOf(table: SequenceTable, id: number): number[] {
 describe('the table of sequences', () => {
   it('keeps every sequence what a list of tokens would be, and gives all slots back', () => {
     const action = fc.record({
-      kind: fc.constantFrom('create', 'fork', 'step', 'join', 'nest', 'free'),
+      kind: fc.constantFrom('create', 'fork', 'step', 'join', 'nest', 'truncate', 'free'),
       which: fc.nat(50),
       count: fc.integer({ min: 1, max: 40 }),
     })
@@ -45,6 +45,7 @@ describe('the table of sequences', () => {
           else if (kind === 'free') free(id)
           // Several sequences in turn, as in a step: their pages lie between each other.
           else if (kind === 'step') for (const [i, other] of ids.slice(which % ids.length).entries()) append(other, 1 + ((count + i) % 3))
+          else if (kind === 'truncate') truncate(id, count)
           else if (kind === 'fork') fork(id, 1 + (count % 4))
           else join(id, count, kind === 'nest')
           check()
@@ -102,6 +103,13 @@ describe('the table of sequences', () => {
             expect(table.exists(child)).toBe(false)
           }
         }
+        function truncate(id: number, n: number): void {
+          const [kept, before] = [model.get(id)!, table.free]
+          const taken = Math.min(n, kept.length)
+          table.truncate(id, taken)
+          kept.splice(kept.length - taken)
+          expect(table.free).toBeGreaterThanOrEqual(before)
+        }
         function free(id: number): void {
           table.release(id)
           model.delete(id)
@@ -124,6 +132,33 @@ describe('the table of sequences', () => {
     table.append(a, 16)
     expect(runsOf(table, a)).toEqual([0, 16, 48, 64, 32, 33])
     expect(table.extent).toBe(64)
+  })
+
+  it('takes tokens back: what comes instead lies where they lay, unless a fork holds them', () => {
+    const table = new SequenceTable(256)
+    const a = table.create()
+    table.append(a, 15)
+    const before = table.free
+    for (const drafts of [1, 2, 30, 7]) {
+      table.append(a, 1 + drafts)
+      table.truncate(a, drafts + 1)
+      expect(table.free).toBe(before)
+      expect(runsOf(table, a)).toEqual([0, 15])
+    }
+    table.append(a, 4)
+    const [child] = table.fork(a, 1)
+    table.truncate(a, 2)
+    table.append(a, 2)
+    expect(runsOf(table, child)).toEqual([0, 19])
+    expect(runsOf(table, a)).toEqual([0, 17, 19, 21])
+    table.truncate(a, 21)
+    table.release(a)
+    table.truncate(child, 18)
+    table.append(child, 1)
+    expect(runsOf(table, child)).toEqual([0, 2])
+    expect(table.free).toBe(240)
+    for (const wrong of [-1, 3, 0.5, Number.NaN]) expect(() => checkTruncate(table, child, wrong)).toThrow(/0 to 2 tokens/)
+    expect(() => checkTruncate(table, a, 0)).toThrow(/does not exist/)
   })
 
   it('does not join what does not start with the parent', () => {

@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { ConfigError } from '../../src/engine/errors.ts'
-import type { Sampling } from '../../src/engine/types.ts'
 import { mostBlocks, resolveLimits } from '../../src/thinking/budget.ts'
 import { parseThinking, TAGS } from '../../src/thinking/grammar.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
@@ -12,7 +11,7 @@ import type { ThinkRequest, Thought } from '../../src/thinking/types.ts'
 import { inProofs } from '../proofs.ts'
 import { byteLevel, tokenizers } from '../tags/tokenizers.ts'
 import { expectParity } from './context-parity.ts'
-import { hash, type Script, ToyModel } from './toy-model.ts'
+import { type Script, scribble, ToyModel } from './toy-model.ts'
 
 const NONE = { parallel: -1, parallelEnd: -1, path: -1, pathEnd: -1, summary: -1, summaryEnd: -1, newline: [], eos: [0] }
 
@@ -126,43 +125,6 @@ describe('tags as text, byte level', () => {
     expect(() => tagTextOf(poor)).toThrow(/needs a tokenizer that writes the tags as they are. Got "\?" for "<Parallel>"/)
   })
 })
-
-/** Chance that likes to write the tag which would end or open something where it stands, in pieces of any size, and now and then another. */
-function scribble(tokenizer: Tokenizer): Script {
-  const { piece } = tagTextOf(tokenizer)
-  const all = [...Array(tokenizer.vocabSize).keys()].filter((id) => id > 0 && piece(id).length < 8)
-  const going = new Map<string, number[]>()
-  /** Tokens that go on with `rest`, or end it and say more. */
-  const on = (rest: string): number[] => {
-    if (!going.has(rest))
-      going.set(
-        rest,
-        all.filter((id) => piece(id) !== '' && (rest.startsWith(piece(id)) || piece(id).startsWith(rest))),
-      )
-    return going.get(rest)!
-  }
-  const starts = all.filter((id) => piece(id).endsWith('<'))
-  return (context, sampling: Sampling, attempt) => {
-    const draw = (k: number) => hash(sampling.seed, sampling.stream, context.length, context.at(-1)!.position, attempt, k) / 2 ** 32
-    const of = (ids: readonly number[], k: number) => ids[Math.floor(draw(k) * ids.length)]
-    const inside = sampling.exclude?.includes(0) ?? false
-    const own = sampling.stream > 0 ? TAGS.pathEnd : inside ? TAGS.summaryEnd : TAGS.parallel
-    const tag = hash(sampling.seed, sampling.stream, 9) % 4 === 0 ? TAGS.parallel : own
-    const tail = context
-      .slice(-12)
-      .map(({ id }) => piece(id))
-      .join('')
-    const said = [...Array(tag.length).keys()].reverse().find((n) => n > 0 && tail.endsWith(tag.slice(0, n)))
-    const u = draw(0)
-    if (said && u < 0.95) {
-      const ids = on(tag.slice(said))
-      if (ids.length > 0) return of(ids, 1)
-    }
-    if (u < 0.2) return of(starts, 2)
-    if (u < 0.22 && !inside) return 0
-    return of(all, 3)
-  }
-}
 
 describe('random text with tags', () => {
   const setting = fc.record({

@@ -3,8 +3,11 @@
  * sequence sees, pages its cache as wastefully as the interface allows, and remembers the context of every draw.
  */
 
+import type { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { CacheFullError } from '../../src/engine/errors.ts'
 import type { Model, ModelConfig, Sampling, Sequence, StepInput, StepOutput } from '../../src/engine/types.ts'
+import { TAGS } from '../../src/thinking/grammar.ts'
+import { tagTextOf } from '../../src/thinking/text-tags.ts'
 import type { TagIds } from '../../src/thinking/types.ts'
 
 export const TOY_TAGS: TagIds = { parallel: 2, parallelEnd: 3, path: 4, pathEnd: 5, summary: 6, summaryEnd: 7, newline: [8], eos: [1] }
@@ -33,6 +36,8 @@ export interface ToyOptions {
   maxPositions?: number
   /** Default {@link TOY_VOCABULARY}. */
   vocabSize?: number
+  /** Its steps take guesses. */
+  drafts?: boolean
   /** Called with the inputs of every step before it is done; may wait or throw. */
   onStep?: (inputs: readonly StepInput[]) => void | Promise<void>
 }
@@ -43,6 +48,10 @@ interface Page {
 
 interface ToySequence {
   entries: Entry[]
+  /** Of each entry. */
+  homes: Page[]
+  /** Key of the draw that was made after each entry. */
+  drawn: (string | undefined)[]
   pages: Page[]
   /** Free slots of the last page, if this sequence alone may write there. */
   room: number
@@ -97,12 +106,16 @@ export class ToyModel {
     return this.cacheCapacity - this.usedPages * this.cachePage
   }
 
+  get draftRowCost(): number | undefined {
+    return this.options.drafts ? 0.05 : undefined
+  }
+
   get liveSequences(): number {
     return this.sequences.size
   }
 
   create(): Sequence {
-    this.sequences.set(this.next, { entries: [], pages: [], room: 0 })
+    this.sequences.set(this.next, { entries: [], homes: [], drawn: [], pages: [], room: 0 })
     return this.next++
   }
 
@@ -111,7 +124,8 @@ export class ToyModel {
     parent.room = 0
     return Array.from({ length: n }, () => {
       for (const page of parent.pages) page.owners++
-      this.sequences.set(this.next, { entries: [...parent.entries], pages: [...parent.pages], room: 0 })
+      const [entries, homes, pages] = [[...parent.entries], [...parent.homes], [...parent.pages]]
+      this.sequences.set(this.next, { entries, homes, drawn: entries.map(() => undefined), pages, room: 0 })
       return this.next++
     })
   }
@@ -121,8 +135,10 @@ export class ToyModel {
     const shared = target.entries.length
     const before = target.pages.length
     for (const child of children) {
-      const { entries, pages } = this.get(child)
+      const { entries, homes, drawn, pages } = this.get(child)
       target.entries.push(...entries.slice(shared))
+      target.homes.push(...homes.slice(shared))
+      target.drawn.push(...drawn.slice(shared))
       for (const page of pages.slice(before)) {
         page.owners++
         target.pages.push(page)
@@ -139,6 +155,23 @@ export class ToyModel {
 
   length(sequence: Sequence): number {
     return this.get(sequence).entries.length
+  }
+
+  /** What was drawn after tokens that are taken back was never drawn. */
+  truncate(sequence: Sequence, n: number): void {
+    const state = this.get(sequence)
+    const { entries, homes, drawn, pages } = state
+    if (n > entries.length) throw new Error(`${n} tokens of ${entries.length} cannot be taken back`)
+    for (let left = n; left > 0; left--) {
+      entries.pop()
+      const [home, key] = [homes.pop()!, drawn.pop()]
+      if (key !== undefined) this.draws.delete(key)
+      if (homes.includes(home)) continue
+      pages.splice(pages.indexOf(home), 1)
+      if (--home.owners === 0) this.usedPages--
+    }
+    const last = homes.at(-1)
+    if (n > 0) state.room = last?.owners === 1 ? this.cachePage - homes.filter((home) => home === last).length : 0
   }
 
   async step(inputs: readonly StepInput[]): Promise<StepOutput[]> {
@@ -159,7 +192,17 @@ export class ToyModel {
     }
   }
 
-  private advance({ sequence, ids, positions, sampling }: StepInput): StepOutput {
+  private advance({ sequence, ids, positions, sampling, drafts = 0 }: StepInput): StepOutput {
+    if (drafts === 0) return this.take(sequence, ids, positions, sampling)
+    if (!this.options.drafts || !sampling || drafts >= ids.length) throw new Error(`${drafts} drafts of ${ids.length} ids`)
+    const first = ids.length - drafts
+    const of = <T>(list: ArrayLike<T>, start: number, end?: number): T[] => Array.prototype.slice.call(list, start, end)
+    const output = this.take(sequence, of(ids, 0, first), of(positions, 0, first), sampling)
+    const after = Array.from({ length: drafts }, (_, k) => this.take(sequence, [ids[first + k]], [positions[first + k]], sampling))
+    return { ...output, afterDrafts: after }
+  }
+
+  private take(sequence: Sequence, ids: ArrayLike<number>, positions: ArrayLike<number>, sampling: Sampling | undefined): StepOutput {
     const state = this.get(sequence)
     for (let k = 0; k < ids.length; k++) {
       if (positions[k] >= this.config.maxPositions) throw new Error(`position ${positions[k]} beyond the model`)
@@ -170,6 +213,8 @@ export class ToyModel {
       }
       state.room--
       state.entries.push({ id: ids[k], position: positions[k] })
+      state.homes.push(state.pages.at(-1)!)
+      state.drawn.push(undefined)
       this.fedTokens++
     }
     if (!sampling) return { id: -1, logprob: 0 }
@@ -182,6 +227,7 @@ export class ToyModel {
     const key = drawKey(sampling.seed, sampling.stream, positions[ids.length - 1])
     if (this.draws.has(key)) throw new Error(`two draws with the key ${key}`)
     const logprob = -hash(id, ...state.entries.flatMap((entry) => [entry.id, entry.position]), ...excluded) / 2 ** 32
+    state.drawn[state.drawn.length - 1] = key
     this.draws.set(key, { context: [...state.entries], id, logprob, excluded })
     return { id, logprob }
   }
@@ -260,5 +306,42 @@ export function fixedScript(says: { text: number[]; paths?: number[][][]; summar
     if (summarising && !inSummary) summary++
     inSummary = summarising
     return summarising ? take(`summary ${summary}`, says.summaries?.[summary] ?? []) : take('text', says.text)
+  }
+}
+
+/** Chance that likes to write the tag which would end or open something where it stands, in pieces of any size, and now and then another. */
+export function scribble(tokenizer: Tokenizer): Script {
+  const { piece } = tagTextOf(tokenizer)
+  const all = [...Array(tokenizer.vocabSize).keys()].filter((id) => id > 0 && piece(id).length < 8)
+  const going = new Map<string, number[]>()
+  /** Tokens that go on with `rest`, or end it and say more. */
+  const on = (rest: string): number[] => {
+    if (!going.has(rest))
+      going.set(
+        rest,
+        all.filter((id) => piece(id) !== '' && (rest.startsWith(piece(id)) || piece(id).startsWith(rest))),
+      )
+    return going.get(rest)!
+  }
+  const starts = all.filter((id) => piece(id).endsWith('<'))
+  return (context, sampling: Sampling, attempt) => {
+    const draw = (k: number) => hash(sampling.seed, sampling.stream, context.length, context.at(-1)!.position, attempt, k) / 2 ** 32
+    const of = (ids: readonly number[], k: number) => ids[Math.floor(draw(k) * ids.length)]
+    const inside = sampling.exclude?.includes(0) ?? false
+    const own = sampling.stream > 0 ? TAGS.pathEnd : inside ? TAGS.summaryEnd : TAGS.parallel
+    const tag = hash(sampling.seed, sampling.stream, 9) % 4 === 0 ? TAGS.parallel : own
+    const tail = context
+      .slice(-12)
+      .map(({ id }) => piece(id))
+      .join('')
+    const said = [...Array(tag.length).keys()].reverse().find((n) => n > 0 && tail.endsWith(tag.slice(0, n)))
+    const u = draw(0)
+    if (said && u < 0.95) {
+      const ids = on(tag.slice(said))
+      if (ids.length > 0) return of(ids, 1)
+    }
+    if (u < 0.2) return of(starts, 2)
+    if (u < 0.22 && !inside) return 0
+    return of(all, 3)
   }
 }

@@ -79,7 +79,7 @@ export interface NativeModelHandle {
   /** Of the spec, then of adapters. */
   readonly parameters: TensorSpec[]
   updates: number
-  /** A FlatStep; sampling: 6 numbers an input: temperature (below 0: none), topK, topP, seed, stream, exclude set (−1: none). */
+  /** A FlatStep; sampling: 7 numbers an input: temperature (below 0: none), topK, topP, seed, stream, exclude set (−1: none), drafts. */
   step(
     ids: Int32Array,
     positions: Int32Array,

@@ -22,6 +22,8 @@ const products = {
   int4: 'weights quantised to Q4_0 blocks',
 }
 type CpuPrecision = keyof typeof products
+/** {@link Model.draftRowCost} as `bench/speculation.mjs --rows` measured it, by what products read. On a GPU nobody has measured it. */
+const draftRowCosts = { f32: 0.06, bf16: 0.06, float32: 0.06, int8: 0.34 }
 const rowsOf = { int8: '8-bit rows, float32 sums', float32: 'float32 rows and sums' }
 
 const frozen = 'no training but of adapters'
@@ -167,7 +169,12 @@ export class NativeEngine implements Engine {
     const handle = await this.handle.createModel(spec, made)
     const onDispose = () => this.models.delete(model)
     const noTraining = held && !adapters ? new NoTrainingError() : train ? undefined : NoTrainingError.loadedToDecode()
-    const model = new NativeModel(config, spec, handle, { checkpoint, cacheTokens, noTraining, held, onDispose, adapters: beside })
+    const draftRowCost =
+      this.info.device === 'cpu' ? draftRowCosts[held ? this.handle.blockRows : (precision as 'f32' | 'bf16')] : undefined
+    const model = new NativeModel(config, spec, handle, {
+      ...{ checkpoint, cacheTokens, noTraining, held, draftRowCost, onDispose },
+      adapters: beside,
+    })
     this.models.add(model)
     return model
   }

@@ -17,6 +17,7 @@ const noBytes = new Uint8Array(0)
 export interface NativeModelOptions extends ModelOptions {
   /** In which blocks its matrices are held; absent: float32. */
   held?: Held
+  draftRowCost: number | undefined
 }
 
 /** One model in the addon: flattens sampling, names parameters, turns error codes into this package's errors. */
@@ -27,6 +28,7 @@ export class NativeModel extends CheckedModel {
   /** Parameters of the configuration: where there are adapters, they are not the model's to train. */
   readonly weights: readonly ParameterSpec[]
   private readonly adapted: boolean
+  readonly draftRowCost: number | undefined
 
   constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: NativeModelOptions) {
     super(config, spec, options)
@@ -34,6 +36,7 @@ export class NativeModel extends CheckedModel {
     this.held = options.held
     this.weights = parametersOf(spec)
     this.adapted = options.adapters !== undefined
+    this.draftRowCost = options.draftRowCost
     this.index = new Map(handle.parameters.map(({ name }, i) => [name, i]))
   }
 
@@ -47,22 +50,23 @@ export class NativeModel extends CheckedModel {
   }
 
   protected runStep(inputs: readonly StepInput[], { ids, positions, counts, runCounts, runs }: FlatStep): Promise<Drawn> {
-    const sampling = new Float64Array(inputs.length * 6)
+    const sampling = new Float64Array(inputs.length * 7)
     // Inputs of one decoder share their exclusion arrays: each is sent once.
     const sets: (readonly number[])[] = []
     for (let i = 0; i < inputs.length; i++) {
       const s = inputs[i].sampling
-      sampling[i * 6] = s ? s.temperature : -1
+      sampling[i * 7] = s ? s.temperature : -1
       if (!s) continue
-      sampling[i * 6 + 1] = s.topK ?? 0
-      sampling[i * 6 + 2] = s.topP ?? 1
-      sampling[i * 6 + 3] = s.seed
-      sampling[i * 6 + 4] = s.stream
-      sampling[i * 6 + 5] = -1
+      sampling[i * 7 + 1] = s.topK ?? 0
+      sampling[i * 7 + 2] = s.topP ?? 1
+      sampling[i * 7 + 3] = s.seed
+      sampling[i * 7 + 4] = s.stream
+      sampling[i * 7 + 5] = -1
+      sampling[i * 7 + 6] = inputs[i].drafts ?? 0
       if (s.exclude && s.exclude.length > 0) {
         let set = sets.indexOf(s.exclude)
         if (set < 0) set = sets.push(s.exclude) - 1
-        sampling[i * 6 + 5] = set
+        sampling[i * 7 + 5] = set
       }
     }
     const { offsets, values } = flattenSets(sets)

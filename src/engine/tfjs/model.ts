@@ -19,6 +19,7 @@ interface Place {
 export class TfjsModel extends CheckedModel {
   private readonly place: Place
   private updateCount = 0
+  readonly draftRowCost = undefined
 
   constructor(config: ModelConfig, spec: ModelSpec, place: Place, options: ModelOptions) {
     super(config, spec, options)

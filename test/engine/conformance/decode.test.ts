@@ -114,6 +114,62 @@ describe.each([...candidates, ...precisions])('decoding: $name', (candidate) => 
     await model.dispose()
   })
 
+  it('draws after guesses what it draws without them, and goes on as if wrong ones had never been there', async () => {
+    const model = await engine.create(tiny, lively(2), { cacheTokens: 1024 })
+    const sampling: Sampling = { temperature: 1.3, topK: 20, topP: 0.9, seed: 42, stream: 3, exclude: [3, 4] }
+    const inputOf = (sequence: number, at: number, ids: number[]) => ({ sequence, ids, positions: ids.map((_, i) => at + i), sampling })
+    if (model.draftRowCost === undefined) {
+      const sequence = model.create()
+      await expect(model.step([{ ...inputOf(sequence, 0, [1, 2]), drafts: 1 }])).rejects.toThrow(/1 drafts, and this engine takes none/)
+      return
+    }
+    const begin = async () => {
+      const sequence = model.create()
+      await model.step([{ sequence, ids: [1, 2, 3], positions: [0, 1, 2] }])
+      return sequence
+    }
+    const plain = await begin()
+    const expected: { id: number; logprob: number }[] = []
+    for (let t = 0; t < 60; t++) expected.push((await model.step([inputOf(plain, 3 + t, [expected.at(-1)?.id ?? 7])]))[0])
+    expect(new Set(expected.map(({ id }) => id)).size).toBeGreaterThan(5)
+
+    const [guessing, other] = [await begin(), await begin()]
+    const got: typeof expected = []
+    for (let step = 0, beside = 5; got.length < 50; step++) {
+      const [t, drafts] = [got.length, [0, 1, 3, 7, 5][step % 5]]
+      const right = Math.min(drafts, [0, 1, 2, 9][step % 4])
+      // The first wrong guess is any other id, those behind it too.
+      const guesses = Array.from({ length: drafts }, (_, k) => (expected[t + k].id + (k < right ? 0 : 1 + k)) % tiny.vocabSize)
+      const [output, companion] = await model.step([
+        { ...inputOf(guessing, 3 + t, [got.at(-1)?.id ?? 7, ...guesses]), drafts },
+        inputOf(other, 3 + step, [beside]),
+      ])
+      beside = companion.id
+      const { afterDrafts = [], ...first } = output
+      expect(afterDrafts).toHaveLength(drafts)
+      got.push(first, ...afterDrafts.slice(0, right))
+      model.truncate(guessing, drafts - right)
+      expect(model.length(guessing)).toBe(3 + got.length)
+    }
+    expect(got).toEqual(expected.slice(0, got.length))
+    const [last, id] = [got.length - 1, got[got.length - 1].id]
+    for (const [wrong, message] of [
+      [{ ...inputOf(other, 100, [1]), drafts: 1 }, /0 to 0 may be drafts. Got 1/],
+      [{ ...inputOf(other, 100, [1, 2]), drafts: -1 }, /0 to 1 may be drafts. Got -1/],
+      [{ ...inputOf(other, 100, [1, 2]), sampling: undefined, drafts: 1 }, /1 drafts and no sampling/],
+    ] as const) {
+      await expect(model.step([wrong])).rejects.toThrow(message)
+    }
+    // A fork keeps what its parent takes back.
+    const [child] = model.fork(guessing, 1)
+    model.truncate(guessing, 20)
+    await model.step([inputOf(guessing, 0, Array(30).fill(9))])
+    expect((await model.step([inputOf(child, 4 + last, [id])]))[0]).toEqual(expected[last + 1])
+    for (const sequence of [plain, guessing, other, child]) model.free(sequence)
+    expect(model.cacheFree).toBe(model.cacheCapacity)
+    await model.dispose()
+  })
+
   it('refuses a cache overflow before any effect', async () => {
     const model = await engine.create(tiny, lively(1), { cacheTokens: 64 })
     const a = model.create()

@@ -22,7 +22,7 @@ describe('guards of the addon', () => {
     counts: ints(2),
     runCounts: ints(1),
     runs: ints(0, 2),
-    sampling: Float64Array.of(1, 0, 1, 0, 0, -1),
+    sampling: Float64Array.of(1, 0, 1, 0, 0, -1, 0),
     offsets: ints(0),
     excluded: ints(),
   }
@@ -53,8 +53,10 @@ describe('guards of the addon', () => {
     ['more runs than there are', { runCounts: ints(2) }],
     ['fewer runs', { runs: ints(0, 2, 4, 6) }],
     ['half a run', { runCounts: ints(2), runs: ints(0, 2, 4) }],
-    ['too little of sampling', { sampling: new Float64Array(5) }],
-    ['an exclude set that is not there', { sampling: Float64Array.of(1, 0, 1, 0, 0, 0) }],
+    ['too little of sampling', { sampling: new Float64Array(6) }],
+    ['an exclude set that is not there', { sampling: Float64Array.of(1, 0, 1, 0, 0, 0, 0) }],
+    ['as many drafts as tokens', { sampling: Float64Array.of(1, 0, 1, 0, 0, -1, 2) }],
+    ['fewer drafts than none', { sampling: Float64Array.of(1, 0, 1, 0, 0, -1, -1) }],
     ['an excluded id of another vocabulary', { offsets: ints(0, 1), excluded: ints(tiny.vocabSize) }],
     ['offsets behind the ids', { offsets: ints(0, 1) }],
   ])('refuses a step with %s', (_, change) => {
