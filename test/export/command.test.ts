@@ -1,7 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { merged } from '../../src/engine/adapters/merge.ts'
+import { saveAdapters } from '../../src/engine/adapters/write.ts'
+import { roundBfloat16 } from '../../src/engine/checkpoint/floats.ts'
 import { openCheckpoint, saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { exportCommand } from '../../src/export/command.ts'
 import { tensorsOf, tinyContent } from '../engine/checkpoint/tiny.ts'
@@ -30,6 +33,38 @@ describe('pr1-export', () => {
     expect(after.parallel).toEqual(before.parallel)
     expect(after.tokenizer?.encode('the 12 <Path>')).toEqual(before.tokenizer?.encode('the 12 <Path>'))
     expect(await tensorsOf(after)).toEqual(await tensorsOf(before))
+  })
+
+  it('merges an adapter into its base, or into the one that is named', async () => {
+    await saveCheckpoint(at('base'), tinyContent(1))
+    await saveCheckpoint(at('other'), tinyContent(2))
+    const { config, generation, parallel } = tinyContent()
+    const weights = ({ shape }: { shape: number[] }) => Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(i + 1))
+    const part = { weight: 'model.layers.0.mlp.up_proj.weight', rank: 2, scale: 1.5 }
+    const content = {
+      config,
+      generation,
+      weights,
+      parallel: { ...parallel!, paths: 5 },
+      base: '../../../base',
+      adapters: { parts: [part], tokens: [3] },
+    }
+    await saveAdapters(at('runs/lora/final'), content)
+    const [expected, other] = await Promise.all(
+      [undefined, at('other')].map(async (base) => tensorsOf(merged(await openCheckpoint(at('runs/lora/final'), { base })))),
+    )
+    expect(expected).not.toEqual(await tensorsOf(at('base')))
+    // The folder of the run holds it in final.
+    await run(at('runs/lora'), at('merged'), '--type', 'f32')
+    expect(readdirSync(at('merged')).filter((name) => name.startsWith('adapter'))).toEqual([])
+    const whole = await openCheckpoint(at('merged'))
+    expect([whole.adapters, whole.parallel!.paths]).toEqual([undefined, 5])
+    expect(await tensorsOf(whole)).toEqual(expected)
+    await run(at('runs/lora'), at('half'))
+    const halves = [...expected].map(([name, values]): [string, Float32Array] => [name, roundBfloat16(values)])
+    expect(await tensorsOf(at('half'))).toEqual(new Map(halves))
+    await run(at('runs/lora'), at('merged.gguf'), '--type', 'f32', '--base', at('other'))
+    expect(await tensorsOf(at('merged.gguf'))).toEqual(other)
   })
 
   it.each([

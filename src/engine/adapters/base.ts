@@ -14,6 +14,9 @@ export interface NamedBase {
   revision?: string
 }
 
+/** For every door. */
+const next = 'Name its folder or GGUF file, or its id on the hub: base: FOLDER in a config, --base FOLDER for pr1-export.'
+
 /**
  * What `base_model_name_or_path` says; undefined where the folder is no adapter.
  * @throws CheckpointError where it says nothing
@@ -24,7 +27,6 @@ export function namedBase(folder: string): NamedBase | undefined {
   const json = existsSync(file) ? readJsonIfPresent(file) : undefined
   if (json === undefined) return undefined
   const [name, revision] = [own(json, 'base_model_name_or_path'), own(json, 'revision')]
-  const next = 'Name it in the config: base: FOLDER.'
   if (typeof name !== 'string' || name === '')
     throw problem({ file, key: 'base_model_name_or_path' }, 'the model that it adapts', show(name), next)
   refuseUrl(name)
@@ -45,7 +47,6 @@ export function basePlace(folder: string): string {
   const place = named && localBase(named)
   if (place !== undefined) return place
   const file = path.join(folder, adapterConfigFile)
-  const next = 'Name its folder or GGUF file, or its id on the hub, in the config: base: FOLDER.'
   throw problem(
     { file, key: 'base_model_name_or_path' },
     'a model that is here',
