@@ -35,8 +35,9 @@ function refusal(root: z.ZodType, raw: unknown, issue: z.core.$ZodIssue, where: 
     return mustBe(place(path, raw, where), expectation(schema), value, info?.hint ?? nextStep(schema, value))
   const owner = place(path.slice(0, -1), raw, where)
   if (value === undefined) return new ConfigError(`"${name}" is missing in ${owner}: ${info.about}. Add it.`)
-  const expected = issue.code === 'invalid_union' ? `one of ${kindsOf(root, raw, path.slice(0, -1)).join(', ')}` : expectation(schema)
-  const candidates = issue.code === 'invalid_union' ? kindsOf(root, raw, path.slice(0, -1)) : undefined
+  const kinds = issue.code === 'invalid_union' ? kindsOf(root, raw, path.slice(0, -1)) : []
+  const expected = kinds.length > 0 ? `one of ${kinds.join(', ')}` : expectation(schema)
+  const candidates = kinds.length > 0 ? kinds : undefined
   return mustBe(`"${name}" in ${owner}`, expected, value, info.hint ?? nextStep(schema, value, candidates))
 }
 
@@ -77,6 +78,7 @@ export function expectation(schema: Schema): string {
 }
 
 function inWords(json: z.core.JSONSchema.BaseSchema): string {
+  if (json.anyOf) return listed((json.anyOf as (typeof json)[]).map(inWords))
   if (json.const !== undefined) return String(json.const)
   if (json.enum) return `one of ${json.enum.join(', ')}`
   if (json.type === 'boolean') return 'true or false'
@@ -92,6 +94,11 @@ function inWords(json: z.core.JSONSchema.BaseSchema): string {
     below: json.exclusiveMaximum as number,
   }
   return `${json.type === 'integer' ? 'an integer' : 'a number'}${range(bounds)}`
+}
+
+/** One of them: `a, b or c`. */
+function listed(words: readonly string[]): string {
+  return [words.slice(0, -1).join(', '), words.at(-1)].join(' or ')
 }
 
 /** zod bounds integers by what a double holds; nobody wants to read that. */

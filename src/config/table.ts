@@ -55,6 +55,13 @@ function bounded<N extends z.ZodNumber>(plain: N, { min, max, above, below }: Nu
 /** True or false, also as text. */
 export const flag = () => z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean())
 
+/** `auto`, false, or a number of so many. */
+export const autoOrCount = (bounds: NumberBounds) =>
+  z.preprocess(
+    (value) => (value === 'false' ? false : fromText(value)),
+    z.union([z.literal('auto'), z.literal(false), bounded(z.int(), bounds)]),
+  )
+
 /** Text that is not empty. */
 export const text = () => z.string().regex(/\S/)
 

@@ -3,11 +3,12 @@
 import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
-import { choice, flag, int, key, mapping, number, text } from '../config/table.ts'
+import { autoOrCount, choice, flag, int, key, mapping, number, text } from '../config/table.ts'
 import { type ConfigObject, readObject } from '../config-keys.ts'
 import { defaultDate, isDay } from '../engine/date.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
+import { MOST_DRAFTS } from '../thinking/drafter.ts'
 
 /** A budget that the checkpoint knows, where it was trained with one. */
 const tokens = (min: number, about: string, absent: string) => key(int({ min }).optional(), about, { absent, unit: 'tokens' })
@@ -74,6 +75,11 @@ const modelKeys = {
     absent: '16384, less where memory is short',
     unit: 'tokens',
   }),
+  speculate: key(
+    autoOrCount({ min: 1, max: MOST_DRAFTS }).default(false),
+    'tokens guessed ahead from what the prompt and the response said before, the same bits in fewer steps; `auto` guesses where it pays, a number at most so many at a time: [Larger and faster](scale.md#guess-ahead)',
+    { hint: `Write auto, false or a number from 1 to ${MOST_DRAFTS}.` },
+  ),
   // YAML 1.1 readers make `off` a boolean.
   samples: key(
     z.preprocess((value) => (value === false ? 'off' : value), text()).optional(),

@@ -58,6 +58,7 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
     topK: config.topK,
     topP: config.topP,
     seed,
+    ...(config.speculate && { speculate: config.speculate }),
   }
 }
 

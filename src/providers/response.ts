@@ -1,6 +1,7 @@
 import type { ProviderResponse } from 'promptfoo'
 import type { ConfigObject } from '../config-keys.ts'
 import type { TemplateInputs } from '../engine/checkpoint/chat-template.ts'
+import type { DraftCounts } from '../thinking/drafter.ts'
 import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
 import { blocksInText } from '../thinking/text-tags.ts'
 import { opensThinking, thinksAtEnd } from '../thinking/think.ts'
@@ -43,6 +44,8 @@ export interface ThinkingMetadata {
   finishReason: Thought['finishReason']
   /** `cut`: thinkTokens ended the thinking. `unclosed`: the response ended inside it, so it has no answer. Otherwise absent. */
   thinking?: 'cut' | 'unclosed'
+  /** Tokens that were guessed ahead, and how many of them were drawn, which saved a step each. Absent where none was, or nothing was generated. */
+  speculation?: DraftCounts
   /** The sample's page, which `pr1-report --serve` serves. */
   report?: string
 }
@@ -84,6 +87,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     criticalPathTokens: thought.criticalPathTokens,
     tree: { blocks: treeBlocks(thought, request, decode) },
     finishReason: thought.finishReason,
+    ...(thought.drafts?.drafted && !cached && { speculation: thought.drafts }),
     ...thinkingOf(thought, text, decode(request.promptIds.slice(-PROMPT_TAIL))),
     ...(report !== undefined && { report }),
   }

@@ -21,7 +21,7 @@
 import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, Sampling, Sequence, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
-import { Drafter } from './drafter.ts'
+import { Drafter, MOST_DRAFTS } from './drafter.ts'
 import { parseThinkingIds } from './grammar.ts'
 import { Lane, type Stepper } from './lane.ts'
 import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
@@ -34,9 +34,6 @@ import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from './typ
 export function pathStream(block: number, path: number): number {
   return 1 + 16 * block + path
 }
-
-/** Most tokens that are guessed at a time. */
-export const MOST_DRAFTS = 7
 
 /** Decodes one request. Every sequence it made is free when it returns or throws. */
 export async function decode(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits): Promise<Thought> {

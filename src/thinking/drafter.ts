@@ -6,6 +6,8 @@
  * where nothing is drafted, too, so drafting begins again as soon as it pays.
  */
 
+/** Most tokens of a draft. */
+export const MOST_DRAFTS = 7
 /** Lengths of the n-grams that are looked up, the longer first. */
 const NGRAMS = [4, 2] as const
 /** Matches are told apart up to this length. */

@@ -58,6 +58,7 @@ The keys from \`mode\` to \`showTags\` can be set so. All others choose the mode
 | \`copyIndex\` | which copy of its problem the test is: 1 for the second, nothing for the first. See [copies](statistics.md#copies-of-a-problem) |
 | \`seed\` | the seed of this response |
 | \`decoding\` | what \`PR1_DECODING\` set |
+| \`speculation\` | tokens \`drafted\`, that is guessed ahead, and \`accepted\`, that is drawn as guessed. Nothing where none was guessed, or the response was stored |
 | \`thinking\` | \`cut\` where \`thinkTokens\` ended it, \`unclosed\` where the response ended inside it and so has no answer |
 | \`promptTokens\`, \`totalTokens\` | tokens of the prompt, and of the response with all its paths |
 | \`criticalPathTokens\` | tokens along the longest chain |

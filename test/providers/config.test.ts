@@ -35,6 +35,7 @@ describe('parseThinkingConfig', () => {
       numerics: 'exact',
       threads: 2,
       cacheTokens: 1024,
+      speculate: 3,
       system: '',
       chatTemplate: false,
       date: '2025-01-31',
@@ -43,6 +44,17 @@ describe('parseThinkingConfig', () => {
     }
     const { basePath: _, ...rest } = raw
     expect(config(raw)).toEqual(rest)
+  })
+
+  it('takes guesses as they come from YAML and the environment, and names what there is', () => {
+    expect([undefined, null, 'auto', false, 'false', 7, '1'].map((speculate) => config({ speculate }).speculate)).toEqual([
+      ...[false, false, 'auto', false, false, 7, 1],
+    ])
+    for (const speculate of [true, 0, 8, 1.5, 'off', 'yes']) {
+      expect(() => config({ speculate })).toThrow(
+        `"speculate" in the config must be auto, false or an integer from 1 to 7. Got ${JSON.stringify(speculate)}. Write auto, false or a number from 1 to 7.`,
+      )
+    }
   })
 
   it('takes a day as YAML 1.1 reads it', () => {

@@ -20,6 +20,8 @@ describe('toRequest', () => {
       promptIds: [1, 2],
     })
     expect(request.budgets).toMatchObject({ response: 300, path: 60 })
+    expect(toRequest(config({ speculate: 'auto' }), checkpoint(), [1], 0).speculate).toBe('auto')
+    expect(request).not.toHaveProperty('speculate')
     expect(toRequest(config(), checkpoint(), [1], 0)).toMatchObject({ attention: 'causal', tags: TAGS, paths: 2, maxBlocks: 4 })
   })
 

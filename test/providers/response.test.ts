@@ -118,6 +118,15 @@ describe('toProviderResponse', () => {
     expect(counts).toEqual(thought.blocks)
   })
 
+  it('counts guesses where there were some and the response was not stored', () => {
+    const said = (drafts: Thought['drafts'], cached = false) =>
+      toProviderResponse({ ...thought, drafts }, { request, repeatIndex: 0, showTags: true, decode, cached }).metadata
+    expect(said({ drafted: 7, accepted: 3 })).toHaveProperty('speculation', { drafted: 7, accepted: 3 })
+    for (const metadata of [said(undefined), said({ drafted: 0, accepted: 0 }), said({ drafted: 7, accepted: 3 }, true)]) {
+      expect(metadata).not.toHaveProperty('speculation')
+    }
+  })
+
   it('hides tags on demand', () => {
     const hidden = toProviderResponse(thought, { request, repeatIndex: 0, showTags: false, decode })
     expect(hidden.output).toBe('A\nB\nCC\nD\nE')

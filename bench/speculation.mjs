@@ -1,0 +1,167 @@
+// What guessing ahead gains: a GGUF model on problems, with `speculate: false` and with `speculate: auto` in turn (A B A B) in one process. Every pair
+// is compared: ids and log-probabilities must be the same bits. Prints tokens a second (median of the rounds) and how many times as fast guessing is,
+// then one JSON line.
+//   node bench/speculation.mjs FILE.gguf PROBLEMS.jsonl [--forms sequential,parallel] [--temperatures 0,1] [--batches 1,32] [--precision auto]
+//        [--count 8] [--tokens 256] [--rounds 3] [--speculate auto] [--threads N]
+//   PROBLEMS.jsonl   a line a problem, with its text as `problem`; the first --count of them, or as many as the batch
+//   parallel         tags are text: the model was not trained for them
+//   --rows           instead: what more rows add to a step of one row, for Model.draftRowCost
+import { readFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { localThinker, openCheckpoint, openEngine, parseThinkingConfig, promptIds, toRequest } from '../dist/index.js'
+import { median, range } from './engine/shape.mjs'
+
+const text = (value) => ({ type: 'string', default: value })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    forms: text('sequential,parallel'),
+    temperatures: text('0,1'),
+    batches: text('1,32'),
+    precision: text('auto'),
+    count: text('8'),
+    tokens: text('256'),
+    rounds: text('3'),
+    speculate: text('auto'),
+    threads: text(String(os.availableParallelism())),
+    rows: { type: 'boolean', default: false },
+  },
+})
+const [file, problemFile] = positionals
+if (!file || !(problemFile || values.rows))
+  throw new Error('Name a GGUF file and problems: node bench/speculation.mjs FILE.gguf PROBLEMS.jsonl')
+const numbers = (list) => list.split(',').map(Number)
+const [count, maxTokens, rounds] = [values.count, values.tokens, values.rounds].map(Number)
+
+const checkpoint = await openCheckpoint(file)
+const engine = await openEngine({ device: 'cpu', precision: values.precision, threads: Number(values.threads) })
+const model = await engine.load(checkpoint, { cacheTokens: 40 * (maxTokens + 600) })
+const { precision, isa } = engine.infoFor(checkpoint)
+console.error(`${path.basename(file)}: ${precision}, ${isa}, ${values.threads} threads; load ${os.loadavg()[0].toFixed(1)}`)
+if (values.rows) await rowCosts()
+else await compare()
+await engine.dispose()
+
+async function compare() {
+  const problems = readFileSync(problemFile, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).problem)
+  const thinker = localThinker(model)
+  const results = []
+  for (const batch of numbers(values.batches)) {
+    for (const form of values.forms.split(',')) {
+      const prompt = readFileSync(path.join(path.dirname(fileURLToPath(import.meta.url)), '../suites/prompts', `${form}.j2`), 'utf8')
+      for (const temperature of numbers(values.temperatures)) {
+        const requests = (speculate) => {
+          const config = parseThinkingConfig(
+            { mode: form, tags: form === 'parallel' ? 'text' : 'tokens', temperature, maxTokens, seed: 1, speculate },
+            'the bench',
+          )
+          const asked = problems.slice(0, Math.max(batch, count))
+          return asked.map((problem, i) =>
+            toRequest(
+              config,
+              checkpoint,
+              promptIds(
+                checkpoint,
+                config,
+                prompt.replace('{{ problem }}', () => problem),
+              ),
+              i,
+            ),
+          )
+        }
+        const ways = { off: requests(false), on: requests(values.speculate) }
+        const times = { off: [], on: [] }
+        let [tokens, drafts, expected] = [0, { drafted: 0, accepted: 0 }]
+        for (const round of range(rounds + 1)) {
+          for (const [way, asked] of Object.entries(ways)) {
+            const start = performance.now()
+            const thoughts = await inBatches(thinker, asked, batch)
+            // The first round warms up.
+            if (round > 0) times[way].push(performance.now() - start)
+            const sum = (of) => thoughts.reduce((all, thought) => all + of(thought), 0)
+            tokens = sum(({ totalTokens }) => totalTokens)
+            if (way === 'on')
+              drafts = { drafted: sum((one) => one.drafts?.drafted ?? 0), accepted: sum((one) => one.drafts?.accepted ?? 0) }
+            const said = thoughts.map(({ trajectory }) => trajectory)
+            expected ??= said
+            if (!isDeepStrictEqual(said, expected)) throw new Error(`Other tokens or log-probabilities with speculation ${way}`)
+          }
+        }
+        const speed = (way) => Math.round((1000 * tokens) / median(times[way]))
+        const times2 = times.off.map((off, i) => off / times.on[i])
+        const result = { batch, form, temperature, tokens, off: speed('off'), on: speed('on'), ...drafts }
+        results.push({ ...result, gain: round2(median(times2)), least: round2(Math.min(...times2)), most: round2(Math.max(...times2)) })
+        console.error(JSON.stringify(results.at(-1)))
+      }
+    }
+  }
+  await thinker.close()
+  console.table(results)
+  console.log(
+    JSON.stringify({
+      bench: 'speculation',
+      model: path.basename(file),
+      precision,
+      isa,
+      threads: Number(values.threads),
+      maxTokens,
+      rounds,
+      speculate: values.speculate,
+      results,
+    }),
+  )
+}
+
+/** All requests, `batch` of them at a time. */
+async function inBatches(thinker, asked, batch) {
+  const thoughts = []
+  let next = 0
+  const worker = async () => {
+    while (next < asked.length) {
+      const i = next++
+      thoughts[i] = await thinker.think(asked[i])
+    }
+  }
+  await Promise.all(range(batch).map(worker))
+  return thoughts
+}
+
+async function rowCosts() {
+  const sequence = model.create()
+  const sampling = { temperature: 1, seed: 1, stream: 0 }
+  const step = (at, n) =>
+    model.step([
+      { sequence, ids: range(n).map((i) => 1000 + (((at + i) * 7919) % 20000)), positions: range(n, at), sampling, drafts: n - 1 },
+    ])
+  await model.step([{ sequence, ids: range(300).map((i) => 1000 + ((i * 7919) % 20000)), positions: range(300) }])
+  const sizes = [1, 2, 3, 4, 6, 8]
+  const times = new Map(sizes.map((n) => [n, []]))
+  for (const round of range(10 * rounds + 2)) {
+    for (const n of sizes) {
+      const start = performance.now()
+      await step(300, n)
+      if (round > 1) times.get(n).push(performance.now() - start)
+      model.truncate(sequence, n)
+    }
+  }
+  const one = median(times.get(1))
+  const results = sizes.map((n) => ({
+    rows: n,
+    ms: round2(median(times.get(n))),
+    cost: n > 1 ? round2((median(times.get(n)) / one - 1) / (n - 1)) : 0,
+  }))
+  console.table(results)
+  console.log(
+    JSON.stringify({ bench: 'speculation --rows', model: path.basename(file), precision, isa, threads: Number(values.threads), results }),
+  )
+}
+
+function round2(value) {
+  return Math.round(100 * value) / 100
+}
