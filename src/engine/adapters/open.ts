@@ -11,6 +11,7 @@ import type { CheckpointError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import { parametersOf } from '../spec.ts'
 import type { Loadable, ModelConfig } from '../types.ts'
+import { checkBaseMark } from './base-mark.ts'
 import { readAdapters } from './read.ts'
 
 /** An adapter with its base, as one checkpoint. */
@@ -26,6 +27,7 @@ export async function withAdapter(base: Checkpoint, folder: string): Promise<Che
   const config: ModelConfig = { ...base.config, vocabSize: Math.max(base.config.vocabSize, tokenizer?.vocabSize ?? 0) }
   const spec = modelSpec(config)
   const { adapters, warnings } = await readAdapters(folder, spec)
+  await checkBaseMark(folder, base)
   if (config.vocabSize > base.config.vocabSize) {
     const { vocabSize } = base.config
     const expected = `at most ${vocabSize} tokens (rows of the base), or rows of their own in an adapter of a model with tied embeddings`

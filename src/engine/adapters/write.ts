@@ -6,6 +6,7 @@ import { ConfigError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import type { ModelSpec } from '../spec.ts'
 import type { AdapterPart, Adapters, TensorSpec } from '../types.ts'
+import { markMetadata } from './base-mark.ts'
 import { parsePeftConfig } from './config.ts'
 import { adapterParameters, layerOf, linearWeights, tokenRowsName } from './parameters.ts'
 import { prefix, tokenRowsSuffix } from './read.ts'
@@ -22,6 +23,8 @@ export interface PeftOptions {
   rankStabilized?: boolean
   /** That the adapter was trained with. Default 0. */
   dropout?: number
+  /** What {@link baseMark} says of the base: then only that one is taken. */
+  baseMark?: string
 }
 
 export interface AdapterContent extends SavedInfo, PeftOptions {
@@ -36,7 +39,7 @@ export interface AdapterContent extends SavedInfo, PeftOptions {
  * @throws ConfigError where the adapters do not fit the model, CheckpointError as `saveFolder`
  */
 export async function saveAdapters(folder: string, content: AdapterContent, options: SaveOptions = {}): Promise<void> {
-  const { config, adapters, weights, extraFiles } = content
+  const { config, adapters, weights, baseMark, extraFiles } = content
   const spec = modelSpec(config)
   await saveFolder(
     folder,
@@ -52,7 +55,7 @@ export async function saveAdapters(folder: string, content: AdapterContent, opti
       const json = peftConfigOf(spec, adapters, content, path.join(target, adapterConfigFile))
       return {
         texts: { [adapterConfigFile]: toJson(json), ...infoTexts(content) },
-        weights: { file: adapterWeightsFile, tensors, dtype: 'float32' },
+        weights: { file: adapterWeightsFile, tensors, dtype: 'float32', metadata: baseMark === undefined ? {} : markMetadata(baseMark) },
         extraFiles,
       }
     },

@@ -89,6 +89,13 @@ export function parseHeader(file: string, bytes: Uint8Array, fileSize: number): 
   return tensors
 }
 
+/** `__metadata__` of a header that {@link parseHeader} took. */
+export function metadataOf(file: string, bytes: Uint8Array): Record<string, string> {
+  const metadata = own(parseJsonObject(new TextDecoder().decode(bytes), `${file}: header`), '__metadata__')
+  checkMetadata(file, metadata ?? null)
+  return (metadata ?? {}) as Record<string, string>
+}
+
 /** The reference implementation reads null as no metadata. */
 function checkMetadata(file: string, entry: unknown): void {
   if (entry === null) return

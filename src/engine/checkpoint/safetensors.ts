@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -10,7 +11,7 @@ import { otherWeights } from './elsewhere.ts'
 import { fileProblem, own, parseJsonObject, readTextIfPresent, refuseDuplicateKeys, statFile } from './files.ts'
 import { narrowBfloat16, widenBfloat16, widenFloat16 } from './floats.ts'
 import { formatBytes, problem, show } from './problem.ts'
-import { headerLength, parseHeader, prefixBytes, type TensorInfo, widths } from './safetensors-header.ts'
+import { headerLength, metadataOf, parseHeader, prefixBytes, type TensorInfo, widths } from './safetensors-header.ts'
 
 /** Reading and writing of safetensors files, in pieces: no file is held in memory as a whole. */
 
@@ -81,6 +82,21 @@ export async function openSafetensors(folder: string): Promise<TensorSource> {
 /** Opens one safetensors file of any name. */
 export function openSafetensorsFile(file: string): Promise<TensorSource> {
   return openFiles([file])
+}
+
+/** `__metadata__` of a file whose header is sound, empty where there is none. */
+export function readMetadata(file: string): Readonly<Record<string, string>> {
+  const size = statFile(file)?.size ?? 0
+  const descriptor = openSync(file, 'r')
+  try {
+    const prefix = new Uint8Array(prefixBytes)
+    readSync(descriptor, prefix, 0, prefixBytes, 0)
+    const header = new Uint8Array(headerLength(file, prefix, size))
+    readSync(descriptor, header, 0, header.length, prefixBytes)
+    return metadataOf(file, header)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** tensor → file name of its shard */
@@ -288,12 +304,13 @@ export async function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   dtype: 'float32' | 'bfloat16',
   ops: FileOps = diskOps,
+  metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const list = [...tensors]
   const checksums: number[] = list.filter(({ shape }) => elementCount(shape) > 0).map(() => 0)
   const writer = await ops.create(file)
   try {
-    await writer.write(encodeHeader(file, list, dtype, checksums))
+    await writer.write(encodeHeader(file, list, dtype, checksums, metadata))
     checksums.length = 0
     for (const tensor of list) {
       const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data
@@ -309,7 +326,7 @@ export async function writeSafetensors(
       if (count > 0) checksums.push(checksum)
     }
     // The same length, so the data stay where they are.
-    await writer.rewriteStart(encodeHeader(file, list, dtype, checksums))
+    await writer.rewriteStart(encodeHeader(file, list, dtype, checksums, metadata))
   } finally {
     await writer.close()
   }
@@ -322,9 +339,10 @@ function encodeHeader(
   tensors: readonly TensorToWrite[],
   dtype: 'float32' | 'bfloat16',
   checksums: readonly number[],
+  metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
   // transformers wants the format.
-  const entries: [string, unknown][] = [['__metadata__', { format: 'pt', ...checksumMetadata(checksums) }]]
+  const entries: [string, unknown][] = [['__metadata__', { format: 'pt', ...metadata, ...checksumMetadata(checksums) }]]
   const seen = new Set(['__metadata__'])
   let offset = 0
   for (const { name, shape } of tensors) {

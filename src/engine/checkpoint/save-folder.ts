@@ -10,7 +10,7 @@ import { type TensorToWrite, writeSafetensors } from './safetensors.ts'
 export interface FolderContent {
   /** Name → content. */
   texts: Readonly<Record<string, string>>
-  weights: { file: string; tensors: readonly TensorToWrite[]; dtype: 'float32' | 'bfloat16' }
+  weights: { file: string; tensors: readonly TensorToWrite[]; dtype: 'float32' | 'bfloat16'; metadata?: Readonly<Record<string, string>> }
   /** More files: relative name → content, or a function that writes them with `ops` into the (temporary) folder it is given. */
   extraFiles?: Readonly<Record<string, string | Uint8Array>> | ((folder: string, ops: FileOps) => Promise<void>)
 }
@@ -57,7 +57,7 @@ async function saveNow(target: string, { texts, weights, extraFiles }: FolderCon
       target,
       async (temporary) => {
         for (const [name, text] of Object.entries(texts)) await writeNewFile(path.join(temporary, name), text, watched)
-        await writeSafetensors(path.join(temporary, weights.file), weights.tensors, weights.dtype, watched)
+        await writeSafetensors(path.join(temporary, weights.file), weights.tensors, weights.dtype, watched, weights.metadata)
         await writeExtraFiles(temporary, extraFiles, [...Object.keys(texts), weights.file], watched)
       },
       watched,

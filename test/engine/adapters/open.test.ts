@@ -3,14 +3,19 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { baseMark } from '../../../src/engine/adapters/base-mark.ts'
 import { merged } from '../../../src/engine/adapters/merge.ts'
 import { type AdapterContent, saveAdapters } from '../../../src/engine/adapters/write.ts'
 import { adapterFiles } from '../../../src/engine/checkpoint/files.ts'
 import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { signatureOf } from '../../../src/engine/checkpoint/identity.ts'
+import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../../src/engine/checkpoint/tokenizer.ts'
 import { CheckpointError, ConfigError } from '../../../src/engine/errors.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
 import { exportGguf } from '../../../src/engine/gguf/export.ts'
+import type { ParameterSpec } from '../../../src/engine/spec.ts'
+import type { WeightSource } from '../../../src/engine/types.ts'
 import { adapterBase } from '../../../src/hub/place.ts'
 import {
   byteTokenizerJson,
@@ -23,7 +28,7 @@ import {
   tinyConfig,
   tinyContent,
 } from '../checkpoint/build.ts'
-import { adapterFolder, expected, farthest, logprobsOf } from './fixtures.ts'
+import { adapterFolder, expected, farthest, logprobsOf, modelFolder } from './fixtures.ts'
 
 const q = 'model.layers.1.self_attn.q_proj.weight'
 const numbers = ({ name, shape }: { name: string; shape: number[] }) =>
@@ -98,6 +103,46 @@ describe('the base of an adapter', () => {
     const whole = openCheckpoint(at('base'), { base: at('base') })
     await expect(whole).rejects.toThrow(/"base" names the model below an adapter, and .*base is no adapter\./)
     await expect(whole).rejects.toThrow(ConfigError)
+  })
+})
+
+describe('an adapter that says which base it was trained beside', () => {
+  it('takes that one in any form, and no other', async () => {
+    const norms = (seed: number) => (spec: ParameterSpec) => {
+      const values = randomWeights(seed, tinyConfig)(spec)
+      return spec.name.endsWith('norm.weight') ? values.map((one, i) => one + Math.sin(seed + i) / 7) : values
+    }
+    await saveCheckpoint(at('base'), tinyContent(1, { weights: norms(1), dtype: 'bfloat16' }))
+    await saveCheckpoint(at('other'), tinyContent(1, { weights: norms(2), dtype: 'bfloat16' }))
+    await exportGguf(await openCheckpoint(at('base')), at('base.gguf'), { type: 'q8_0', name: 'base', pre: 'gpt-2' })
+    const mark = await baseMark(await openCheckpoint(at('base')))
+    await save({ baseMark: mark })
+    expect((await openCheckpoint(at('adapter'))).adapters!.parts).toHaveLength(1)
+    expect((await openCheckpoint(at('adapter'), { base: at('base.gguf') })).adapters!.parts).toHaveLength(1)
+    await expect(openCheckpoint(at('adapter'), { base: at('other') })).rejects.toThrow(
+      /adapter_model\.safetensors: base_norms: expected the base that the adapter was trained beside, found another one, .*other: its norms differ\. Name its own base/,
+    )
+    await save()
+    expect((await openCheckpoint(at('adapter'), { base: at('other') })).adapters!.parts).toHaveLength(1)
+  })
+
+  it('also where the family stores its norms with an offset', async () => {
+    const checkpoint = await openCheckpoint(modelFolder('gemma3'))
+    const spec = modelSpec(checkpoint.config)
+    // As llama.cpp holds it and gives it back: w + 1, less 1, in float32.
+    const weights: WeightSource = {
+      specs: checkpoint.weights.specs,
+      async open() {
+        const reader = await checkpoint.weights.open()
+        const shifted = (name: string, values: Float32Array) =>
+          name.endsWith('norm.weight')
+            ? values.map((value) => Math.fround(value + spec.norms.offset)).map((value) => value - spec.norms.offset)
+            : values
+        return { read: async (name) => shifted(name, await reader.read(name)), close: reader.close }
+      },
+    }
+    expect(spec.norms.offset).toBe(1)
+    expect(await baseMark({ ...checkpoint, weights })).toBe(await baseMark(checkpoint))
   })
 })
 

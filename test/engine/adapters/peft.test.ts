@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { baseMark } from '../../../src/engine/adapters/base-mark.ts'
 import { merged } from '../../../src/engine/adapters/merge.ts'
 import { saveAdapters } from '../../../src/engine/adapters/write.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
@@ -53,9 +54,10 @@ function numbers(name: string, count: number): Float32Array {
 
 /** Adapters in every form that the writer has: one value for all, by kind, by layer; rows of tokens. */
 async function write(base: string, folder: string, adapters: Adapters, rankStabilized: boolean): Promise<void> {
-  const { config, generation } = await openCheckpoint(modelFolder(base))
+  const checkpoint = await openCheckpoint(modelFolder(base))
+  const { config, generation } = checkpoint
   await saveAdapters(folder, {
-    ...{ config, generation, adapters, rankStabilized, base: modelFolder(base) },
+    ...{ config, generation, adapters, rankStabilized, base: modelFolder(base), baseMark: await baseMark(checkpoint) },
     weights: ({ name, shape }) => numbers(name, shape[0] * shape[1]),
   })
 }
