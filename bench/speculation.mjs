@@ -2,8 +2,8 @@
 // is compared: ids and log-probabilities must be the same bits. Prints tokens a second (median of the rounds) and how many times as fast guessing is,
 // then one JSON line.
 //   node bench/speculation.mjs FILE.gguf PROBLEMS.jsonl [--forms sequential,parallel] [--temperatures 0,1] [--batches 1,32] [--precision auto]
-//        [--count 8] [--tokens 256] [--rounds 3] [--speculate auto] [--threads N]
-//   PROBLEMS.jsonl   a line a problem, with its text as `problem`; the first --count of them, or as many as the batch
+//        [--count 8] [--from 0] [--tokens 256] [--rounds 3] [--speculate auto] [--threads N]
+//   PROBLEMS.jsonl   a line a problem, with its text as `problem`; --count of them from line --from on, or as many as the batch
 //   parallel         tags are text: the model was not trained for them
 //   --rows           instead: what more rows add to a step of one row, for Model.draftRowCost
 import { readFileSync } from 'node:fs'
@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
     batches: text('1,32'),
     precision: text('auto'),
     count: text('8'),
+    from: text('0'),
     tokens: text('256'),
     rounds: text('3'),
     speculate: text('auto'),
@@ -34,7 +35,7 @@ const [file, problemFile] = positionals
 if (!file || !(problemFile || values.rows))
   throw new Error('Name a GGUF file and problems: node bench/speculation.mjs FILE.gguf PROBLEMS.jsonl')
 const numbers = (list) => list.split(',').map(Number)
-const [count, maxTokens, rounds] = [values.count, values.tokens, values.rounds].map(Number)
+const [count, from, maxTokens, rounds] = [values.count, values.from, values.tokens, values.rounds].map(Number)
 
 const checkpoint = await openCheckpoint(file)
 const engine = await openEngine({ device: 'cpu', precision: values.precision, threads: Number(values.threads) })
@@ -61,7 +62,7 @@ async function compare() {
             { mode: form, tags: form === 'parallel' ? 'text' : 'tokens', temperature, maxTokens, seed: 1, speculate },
             'the bench',
           )
-          const asked = problems.slice(0, Math.max(batch, count))
+          const asked = problems.slice(from, from + Math.max(batch, count))
           return asked.map((problem, i) =>
             toRequest(
               config,

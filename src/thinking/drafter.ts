@@ -9,11 +9,11 @@
 /** Most tokens of a draft. */
 export const MOST_DRAFTS = 7
 /** Lengths of the n-grams that are looked up, the longer first. */
-const NGRAMS = [4, 2] as const
+const NGRAMS = [4, 2, 1] as const
 /** Matches are told apart up to this length. */
 const LONGEST_MATCH = 8
-/** Guesses that an estimate begins with and how many of them are right; and what a new one weighs at least. */
-const PRIOR = { guesses: 4, right: 2 }
+/** Guesses that an estimate begins with, m / (m + 2) of them right after a match of m tokens, and how many it remembers. Chosen on 12 problems of GSM8K. */
+const PRIOR = 4
 const MEMORY = 48
 /** Drafts are made where they promise to be so many times as fast. */
 const WORTH = 1.1
@@ -41,7 +41,8 @@ export class Drafter {
   private readonly texts: number[][] = []
   /** For each length of n-gram: its hash → where it ended last, as text · 2^32 + position behind it. */
   private readonly ends: readonly Map<number, number>[] = NGRAMS.map(() => new Map())
-  private readonly estimates = Array.from({ length: LONGEST_MATCH + 1 }, () => ({ ...PRIOR }))
+  /** By length of the match. */
+  private readonly estimates = Array.from({ length: LONGEST_MATCH + 1 }, (_, m) => ({ guesses: PRIOR, right: (PRIOR * m) / (m + 2) }))
 
   /** @param adaptive false: a draft is as long as it may be wherever something matches */
   constructor(most: number, adaptive: boolean) {
