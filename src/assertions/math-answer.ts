@@ -41,7 +41,12 @@ export function mathAnswer(output: unknown, context?: AssertionContext): Asserti
 function grade(output: string, config: ConfigObject, context: AssertionContext): AssertionResult {
   const text = answerable(output, context)
   const mode = readEnum(config, 'mode', 'robust', WHERE, MODES)
-  const manner: Manner = { extract: readExtraction(config.extract), policy: readPolicy(config), choices: readChoices(config.choices) }
+  const manner: Manner = {
+    extract: readExtraction(config.extract),
+    policy: readPolicy(config),
+    choices: readChoices(config.choices),
+    problem: problemOf(context),
+  }
   const references = readReferences(config.answer ?? context.vars?.answer, NAME)
   if (mode === 'paper-strict') return paperResult(text, references)
   const result = robustResult(judgeAnswer(text, references, manner), references)
@@ -99,6 +104,12 @@ function paperResult(text: string, references: readonly string[]): AssertionResu
 }
 
 const shown = (references: readonly string[]): string => references.map((reference) => excerpt(reference, 80)).join(' or ')
+
+/** The text of the problem, of the test variable `problem` or `question`. */
+function problemOf({ vars }: AssertionContext): string | undefined {
+  const problem = vars?.problem ?? vars?.question
+  return typeof problem === 'string' && problem !== '' ? problem : undefined
+}
 
 function readExtraction(value: unknown): Extraction {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {

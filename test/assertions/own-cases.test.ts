@@ -7,6 +7,8 @@ interface Case {
   category: string
   kind: 'pair' | 'output'
   gold: string
+  /** The problem, where the case passes it on. */
+  question?: string
   pred?: string
   pred_parts?: [string, number][]
   expected: boolean
@@ -23,7 +25,10 @@ describe.each(files)('our cases in %s', (file) => {
   const cases = lines.map((line) => JSON.parse(line) as Case)
   const outputOf = ({ pred, pred_parts: parts = [] }: Case): string => pred ?? parts.map(([text, times]) => text.repeat(times)).join('')
   const grade = (one: Case) =>
-    mathAnswer(outputOf(one), { vars: { answer: one.gold }, config: { extract: one.kind === 'pair' ? 'whole' : 'auto' } })
+    mathAnswer(outputOf(one), {
+      vars: { answer: one.gold, ...(one.question === undefined ? {} : { problem: one.question }) },
+      config: { extract: one.kind === 'pair' ? 'whole' : 'auto' },
+    })
 
   it('are all graded as they should be', () => {
     const wrong = cases.filter((one) => grade(one).pass !== one.expected)

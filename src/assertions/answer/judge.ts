@@ -1,6 +1,7 @@
 /** One output against its references: extraction, reading, equality. */
 
 import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter } from './claims/choice.ts'
+import type { Expected } from './claims/expected.ts'
 import { type Extraction, extractAnswer } from './claims/extract.ts'
 import type { Status } from './claims/status.ts'
 import { compareAnswers } from './equality/equal.ts'
@@ -30,6 +31,8 @@ export interface Manner {
   extract: Extraction
   policy: Policy
   choices: Choices
+  /** The problem, where it is known. It helps to tell what a response concludes from what it says besides. */
+  problem?: string
 }
 
 export const DEFAULT_MANNER: Manner = { extract: 'auto', policy: DEFAULT_POLICY, choices: 'auto' }
@@ -44,10 +47,10 @@ export function judgeAnswer(output: string, references: readonly string[], manne
   return last
 }
 
-function judgeOne(output: string, reference: Reference, { extract, policy, choices }: Manner): Judgement {
+function judgeOne(output: string, reference: Reference, { extract, policy, choices, problem }: Manner): Judgement {
   const wanted = reference.answer
   const choice = choiceReference(reference, choices)
-  const expected = choice === undefined ? reference.expected : { ...reference.expected, kind: 'choice' as const }
+  const expected = expectedOf(reference.expected, choice !== undefined, problem)
   const spoken = wanted.kind === 'text' && extract === 'auto' && output.length < 2 * LIMITS.candidate
   if (spoken && plainWords(output) === plainWords(reference.text)) {
     return { pass: true, extracted: output.trim(), source: 'whole output', claim: 'stated', type: 'text', rule: 'same words' }
@@ -82,6 +85,12 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
       return judged({ pass: true, type: verdict.type, rule: 'value of the formula asked for' })
   }
   return judged(verdict)
+}
+
+/** What extraction has to know. Written out, as spreading is slow. */
+function expectedOf(expected: Expected, choice: boolean, problem: string | undefined): Expected {
+  if (!choice && problem === undefined) return expected
+  return { kind: choice ? 'choice' : expected.kind, factorial: expected.factorial, polar: expected.polar, problem }
 }
 
 /** By the letter, or by the text of the choice. An answer that gives both must be right in both. Undefined: it gives neither. */

@@ -7,4 +7,6 @@ export interface Expected {
   factorial: boolean
   /** The reference is yes or no. */
   polar?: boolean
+  /** The problem as it was put to the model, where it is known: it helps to rank the claims of a response. */
+  problem?: string
 }

@@ -14,7 +14,7 @@ export interface Span {
 const FORMULA = /\$[^$\n]{1,400}\$|\\\([^\n]{1,400}?\\\)|\\\[[^\n]{1,400}?\\\]/g
 
 /** The text with its formulas blotted out, each as long as it was. */
-function blotted(text: string): string {
+export function blotted(text: string): string {
   if (!/[$\\]/.test(text)) return text
   return text.replace(FORMULA, (found) => (/^\$[^\\]*[a-z]{2,}\s/i.test(found) ? found : '\u2022'.repeat(found.length)))
 }
@@ -46,11 +46,11 @@ export function sentenceBefore(text: string, at: number): string {
   return line
 }
 
-const STOPS = '.!?。।'
+export const STOPS = '.!?。।'
 const STOP_HERE = new RegExp(STOP, 'y')
 
 /** Whether a sentence ends with the mark at a place. */
-function isStop(line: string, at: number): boolean {
+export function isStop(line: string, at: number): boolean {
   STOP_HERE.lastIndex = at
   return STOP_HERE.test(line) && !ABBREVIATION.test(line.slice(Math.max(0, at - 8), at))
 }

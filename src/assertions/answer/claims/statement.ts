@@ -2,6 +2,7 @@
 
 import { answerIn } from './answer-line.ts'
 import { isCaseDistinction, isImagined, isLimited, isOtherCase } from './cases.ts'
+import { conclusionOf } from './conclusion.ts'
 import { effectOf } from './corrections.ts'
 import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
 import { beforeCheck, withoutRemarks } from './ending.ts'
@@ -10,6 +11,7 @@ import { FORMULA, isAnswer, joinLines, lastMath, leadingFence } from './formulas
 import { isLeftOpen, isNone } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
 import { ROOTS } from './predicates.ts'
+import { NAMED_ROLE } from './roles.ts'
 import { contrasted, lastSentence, sentencesOf, withoutAsides, withoutRate } from './sentences.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
 import { valueIn } from './values.ts'
@@ -44,7 +46,18 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   const trimmed = withoutRemarks(text.trimEnd(), expected)
   const check = beforeCheck(trimmed)
   const checked = check === undefined ? undefined : statementOf(withoutRemarks(check, expected), expected)
-  return checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text)) ? checked : statementOf(trimmed, expected)
+  if (checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text))) return checked
+  return concluded(trimmed, expected) ?? statementOf(trimmed, expected)
+}
+
+/** What the conclusion of a text states, where elaborations stand behind it. */
+function concluded(trimmed: string, expected: Expected): Statement | undefined {
+  if (trimmed.endsWith('?') || trimmed.endsWith(':') || isCutOff(trimmed)) return undefined
+  const words = expected.kind === 'text' || expected.kind === 'choice'
+  const conclusion = conclusionOf(trimmed, expected.problem, words)
+  const said = conclusion && statementOf(withoutRemarks(conclusion.text, expected), expected)
+  if (said?.status !== 'stated' || !(words || isAnswer(said.text))) return undefined
+  return { ...said, where: `${said.where}, the conclusion before ${NAMED_ROLE[conclusion!.before]}` }
 }
 
 /** A formula or bold number of its own at the end, or the last sentence. */
@@ -56,6 +69,8 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
   const block = /(?:\$\$|\\\])[.\s]{0,4}$/.test(end) || /\n\s*(?:\$|\\\))[.\s]{0,4}$/.test(end.slice(-40)) ? lastMath(end) : undefined
   if (block !== undefined) return { text: block.trim(), status: 'stated', where: 'formula at the end' }
   const line = end.slice(end.lastIndexOf('\n') + 1)
+  const word = expected.kind === 'text' ? boldWord(line) : undefined
+  if (word) return word
   const bold = /\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300))
   if (bold && /\d/.test(bold[1])) {
     const before = statusBefore(lastSentence(line.slice(-600, line.length - bold[0].length)))
@@ -72,6 +87,14 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
   if ((started && expected.kind !== 'choice') || isPlan(sentence) || isStepBegun(line))
     return { text: sentence.trim(), status: 'cut off', where: 'last line' }
   return ending(sentence, line, expected)
+}
+
+/** "It will be a **Thursday**." */
+function boldWord(line: string): Statement | undefined {
+  const bold = /\*\*([^*\n]{1,80}?)[.!]?\*\*[.!\s]{0,4}$/.exec(line.slice(-100))
+  if (!bold || /:$/.test(bold[1].trim())) return undefined
+  const before = lastSentence(line.slice(-600, line.length - bold[0].length))
+  return { text: bold[1].trim(), status: statusBefore(before, true), where: 'bold text at the end' }
 }
 
 /** How much of the last line is searched for its sentences. */

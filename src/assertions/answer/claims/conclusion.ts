@@ -1,0 +1,173 @@
+/**
+ * The conclusion of a response: what stands before its closing elaborations (examples, checks, notes, comparisons, cases contrary
+ * to fact, remarks on another thing). Where it is in doubt whether a part elaborates, nothing is left out, and the last statement counts.
+ */
+
+import { askedIn, asksFor } from './asked.ts'
+import { conclusionWeight, type Elaboration, isStep, type Role, roleOfClause, roleOfSentence } from './roles.ts'
+import { blotted, isStop, STOPS } from './sentences.ts'
+
+/** Characters at the end that are searched, and how many sentences of them. */
+const SEARCHED = 3000
+const SENTENCES = 10
+/** How many plain sentences may go on with an elaboration, and how many clauses are left out of one sentence. */
+const CONTINUED = 3
+const CLAUSES = 3
+/** A part is left out where its weight and that of the conclusion before it reach this. */
+const ENOUGH = 5
+/** Weight of an elaboration that nothing else need speak for. */
+const CERTAIN = 4
+
+/** Any word that an elaboration may be told by, so that most texts need no closer look. */
+const MAYBE =
+  /would|e\.g\.|example|instance|illustrat|check|test|verif|confirm|indeed|proof|\bnot(?:e|ice)\b|observe|re(?:call|mark|member)|keep in|bear in|by the way|btw|incidental|interesting|curious|trivia|fact:|aside|ps\b|p\.s|reference|context|complete|worth|coincid|than\b|compar|contrast|off by|other|remaining|\brest\b|that of|those of|\bits\b|their|\bhis\b|\bher\b|before|earlier|original|initial|which|\bit\b|\bthis\b|[;(]|asked|matter|for \$?[a-z] ?=|at \$?[a-z] ?=|with \$?[a-z] ?=| and the |, [A-Z]/i
+
+interface Span {
+  start: number
+  end: number
+  /** It opens a paragraph. */
+  opens: boolean
+}
+
+/** A text whose closing elaborations are left out, and what the last of these is. */
+export interface Conclusion {
+  text: string
+  before: Elaboration
+}
+
+/** The text up to its conclusion. Undefined: it ends in none, or nothing tells that what follows elaborates. */
+export function conclusionOf(text: string, problem: string | undefined, words = false): Conclusion | undefined {
+  const from = Math.max(0, text.length - SEARCHED)
+  const tail = text.slice(from)
+  if (!MAYBE.test(tail.slice(-1200))) return undefined
+  const plain = blotted(blottedDisplays(tail))
+  const spans = spansOf(tail, plain)
+  const cut = sentencesCut(tail, spans, problem, words)
+  const last = spans[cut ? cut.kept : spans.length - 1]
+  const clause = last && clausesCut(tail, plain, last, problem)
+  if (!clause) return cut && { text: text.slice(0, from + spans[cut.kept].end), before: cut.before }
+  return { text: `${text.slice(0, from + clause.end).trimEnd()}.`, before: cut?.before ?? clause.before }
+}
+
+const DISPLAY = /\$\$[^$]{1,1500}\$\$|\\\[(?:[^\\]|\\(?!\])){1,1500}\\\]/g
+/** Formulas of more than one line blotted out too. */
+const blottedDisplays = (text: string): string =>
+  /\$\$|\\\[/.test(text) ? text.replace(DISPLAY, (found) => '\u2022'.repeat(found.length)) : text
+
+/** The last sentences. A sentence may also end behind a display formula. */
+function spansOf(tail: string, plain: string): Span[] {
+  const out: Span[] = []
+  let start = 0
+  let opens = false
+  const add = (end: number): void => {
+    const lead = /^\s*/.exec(tail.slice(start, end))![0]
+    if (lead.length < end - start) {
+      if (/[\p{L}\p{N}]/u.test(tail.slice(start, end))) out.push({ start: start + lead.length, end, opens: opens || lead.includes('\n') })
+      else if (out.length > 0) out[out.length - 1].end = end
+      opens = false
+    }
+    start = end
+  }
+  for (let i = 0; i < plain.length; i++) {
+    const c = plain[i]
+    if (c === '\n') {
+      add(i)
+      opens = true
+    } else if (STOPS.includes(c) && isStop(plain, i)) add(i + 1)
+    else if (endsBehindFormula(tail, i)) add(i)
+  }
+  add(plain.length)
+  return out.slice(-SENTENCES)
+}
+
+/** Whether a sentence ends at a place by a display formula, or by a stop inside a formula: "$x = 3.$ Then". */
+function endsBehindFormula(tail: string, at: number): boolean {
+  const before = tail.slice(Math.max(0, at - 3), at)
+  if (tail[at] === ' ') return /^ {1,3}[A-Z]/.test(tail.slice(at, at + 4)) && /\$\$$|\\\]$|[.!]\$$|[.!]\\\)$/.test(before)
+  return /[A-Z]/.test(tail[at]) && (/\$\$$|\\\]$/.test(before) || /\\end\{[a-z*]{1,12}\}$/.test(tail.slice(Math.max(0, at - 20), at)))
+}
+
+/** How many of the last sentences only elaborate. `kept` is the last one that does not. */
+function sentencesCut(
+  tail: string,
+  spans: readonly Span[],
+  problem: string | undefined,
+  words: boolean,
+): { kept: number; before: Elaboration } | undefined {
+  let found: { kept: number; before: Elaboration } | undefined
+  let least = ENOUGH
+  let plain = 0
+  for (let i = spans.length - 1; i > 0; i--) {
+    const said = tail.slice(spans[i].start, spans[i].end)
+    const role = roleOfSentence(said)
+    if (role.is === 'conclusion') break
+    if (problem !== undefined && role.weight < CERTAIN && (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))) break
+    if (role.is === 'statement') {
+      // It may go on with an elaboration before it, in the same paragraph.
+      if (++plain > CONTINUED || spans[i].opens || said.includes('=')) break
+      continue
+    }
+    if (plain > 0 && role.weight < CERTAIN) break
+    plain = 0
+    least = Math.min(least, role.weight)
+    const before = tail.slice(spans[i - 1].start, spans[i - 1].end)
+    if (least + standing(before, spans[i - 1], said, spans[i], problem, words) >= ENOUGH) found = { kept: i - 1, before: role.is }
+  }
+  return found
+}
+
+/** How clearly the sentence before an elaboration concludes. A paragraph of its own, and the words of the problem, speak for it. */
+function standing(said: string, at: Span, behind: string, next: Span, problem: string | undefined, words: boolean): number {
+  const weight = conclusionWeight(said)
+  const apart = weight > 0 && (at.opens || next.opens) ? 1 : 0
+  const bold = words && /\*\*[^*\n]{1,60}\*\*/.test(said) ? 2 : 0
+  return weight + apart + bold + (problem !== undefined && askedIn(said, problem) > askedIn(behind, problem) ? 2 : 0)
+}
+
+/** Whether the problem asks for what a sentence says rather than for what stands before it. */
+const isAsked = (said: string, tail: string, before: Span, problem: string): boolean =>
+  askedIn(said, problem) > askedIn(tail.slice(before.start, before.end), problem)
+
+/** Where a clause begins that may say another thing: behind a semicolon, a dash, "and the", "which", or in brackets. */
+const JOINTS =
+  /;\s|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|and|it|that|this|its|slightly|just|only|far|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
+
+/** What only leads up to a main clause: "To close on 200 feet, it would take 7 seconds". */
+const ADVERBIAL =
+  /^[\W_]{0,4}(?:(?:so|and|but|then|thus|therefore|hence|now),? )?(?:if|since|as|when|while|because|to|for|in|at|on|with|by|after|before|under|over|using|including|given|although|though|of|out of|from|suppose|assuming|[A-Z][a-z]+ing)\b[^,]*$/i
+
+/** Where a sentence is cut before clauses that only elaborate. */
+function clausesCut(
+  tail: string,
+  plain: string,
+  span: Span,
+  problem: string | undefined,
+): { end: number; before: Elaboration } | undefined {
+  const whole = plain.slice(span.start, span.end)
+  const joints = [...whole.matchAll(JOINTS)].slice(-8)
+  let end = span.end
+  let before: Elaboration | undefined
+  for (let left = CLAUSES, i = joints.length - 1; left > 0 && i >= 0; i--) {
+    const { index, 0: joint } = joints[i]
+    const clause = tail.slice(span.start + index + joint.length, end)
+    const head = tail.slice(span.start, span.start + index)
+    if (!/\d|\$|\\/.test(clause) || !/[\d$πx]/.test(head) || (/^[, ]/.test(joint) && joint.trim() !== '(' && ADVERBIAL.test(head))) continue
+    const role: Role = roleOfClause(clause, joint.trim())
+    const weight = role.is === 'statement' || role.is === 'conclusion' ? 0 : role.weight
+    const asked = problem === undefined ? 0 : askedIn(head, problem) - askedIn(clause, problem)
+    if (asked < 0 && weight < CERTAIN) break
+    const concluded = conclusionWeight(head) + (span.opens && conclusionWeight(head) > 0 ? 1 : 0)
+    const enough = weight > 0 && weight + concluded + (asked > 0 ? 2 : 0) >= ENOUGH
+    if (!enough && !(asked > 0 && askedIn(clause, problem!) === 0 && isOther(clause) && !isStep(clause) && !ADVERBIAL.test(head))) continue
+    before = role.is === 'statement' || role.is === 'conclusion' ? 'contrast' : role.is
+    end = span.start + index
+    left--
+  }
+  return before === undefined ? undefined : { end, before }
+}
+
+/** "Ana 22", "the remainder is 5": a clause with a subject of its own. */
+const isOther = (clause: string): boolean =>
+  /^[\W_]{0,4}(?:and )?(?:[A-Z][a-z]{1,15} (?:has|gets|had|is|pays|earns|needs)?\s?[$€£]?\d|the \w+(?: \w+){0,4} (?:is|are|equals)\b|which leaves\b)/.test(
+    clause,
+  )

@@ -1,0 +1,191 @@
+/**
+ * The role that a sentence or clause plays in a response, told by its own words: it concludes, it only states, or it elaborates
+ * on what was concluded. Of an elaboration no number is the answer.
+ */
+
+import { effectOf } from './corrections.ts'
+import { cues } from './cues.ts'
+
+/** Elaborations, as the reason names them. */
+export type Elaboration = 'example' | 'check' | 'note' | 'counterfactual' | 'comparison' | 'contrast' | 'consequence' | 'aside'
+
+/** For messages. */
+export const NAMED_ROLE: Readonly<Record<Elaboration, string>> = {
+  example: 'an example',
+  check: 'a check',
+  note: 'a note',
+  counterfactual: 'a case contrary to fact',
+  comparison: 'a comparison',
+  contrast: 'a remark on another thing',
+  consequence: 'a consequence',
+  aside: 'a remark in brackets',
+}
+
+/** What a part of a response does. `weight` of an elaboration says how sure that is, 1 to 4; of a conclusion how clearly it is one. */
+export type Role = { is: Elaboration; weight: number } | { is: 'conclusion'; weight: number } | { is: 'statement'; weight: 0 }
+
+const STATEMENT: Role = { is: 'statement', weight: 0 }
+
+/** What opens a conclusion, or turns a sentence into one. */
+const CONCLUDES = cues(
+  String.raw`
+    ^[\W_]{0,6}(?:and |but |now |\([a-z]\) )?(?:so|thus|hence|therefore|consequently|accordingly|altogether|overall|finally|ergo|rounded|rounding)\b(?! far\b)
+    ^[\W_]{0,6}(?:in (?:total|all|conclusion|summary|short|the end)|to (?:sum up|conclude|summari[sz]e)|all in all|as a result|for a total)\b
+    ^[\W_]{0,6}(?:it follows|we (?:conclude|see that|get|obtain|find|have)|(?:this|that|which) (?:means|shows|implies|gives|yields|proves))\b
+    [,;:][$)]{0,2} (?:and |so )?(?:so|thus|hence|therefore|consequently|which means|that is why|for a (?:final|total)|giving|leading to)\b(?! far\b)
+    \b(?:is|are|must|would|has|have) (?:thus|therefore|hence|then)\b|\bwe (?:find|see|get|obtain|have)\b
+    [∴⇒]|\\(?:therefore|implies|Rightarrow)\b`,
+)
+/** What answers a question by its subject. */
+const ANSWERING = cues(
+  String.raw`
+    \b(?:the|our|my|its|their) (?:\w+[ -]){0,3}(?:answer|result|total|sum|solutions?|roots?|probability|value|number|area|volume|perimeter|length
+      |distance|cost|price|product|quotient|range|domain|set|ratio|average|mean|median|expression|derivative|formula|midpoint|graph|points?
+      |side|age|percentage|fraction|maximum|minimum)\b[^.;]{0,120}(?:\b(?:is|are|equals|was|were)\b|=)`,
+)
+/** "Total:", "(c) total:", "**Integer roots:**" */
+const LABELLED = /^[\W_]{0,6}(?:\([a-z\d]\) ?)?(?:[a-z][\w'’-]*[ -]){0,4}[a-z][\w'’-]{2,}[*_]{0,2}:(?!\S*\/\/)/i
+/** A value set off from the text at the end. */
+const SET_OFF = /(?:\*\*[^*\n]{1,200}\*\*[^\w$]{0,4}(?:[a-z²³ ]{1,40}\.?)?|\$\$[\s.]{0,4}|\\\][\s.]{0,4})$/i
+
+/** "is 48.", "has 54 plums left.", "$f'(x) = 2x$." */
+const ENDS_IN_VALUE =
+  /(?:=|\b(?:is|are|equals|makes?|has|have|costs?|needs?|takes?|gets?|works)\b)\s[^\w\s]{0,3}[\d√π][^=;:]{0,40}$|(?:=|\b(?:is|are) \$)[^=$]{1,200}\$(?: [a-z]{1,15}){0,4}[\s.*]{0,4}$|(?:<=?|>=?|≤|≥)\s?[$€£]?\d[\d.,]*$/i
+
+const EXAMPLE = cues(
+  String.raw`
+    ^[\W_]{0,6}(?:and |so )?(?:for (?:example|instance)|as an (?:example|illustration|instance)|to illustrate|e\.g\.|one example\b|an example\b)
+    \bfor (?:example|instance)\b|\be\.g\.|\bis (?:one of them|an example)\b|\bjust to illustrate\b`,
+)
+/** "for n = 3 this is 12", "At x = 1 this would be" */
+const INSTANCE = /^[\W_]{0,4}(?:and )?(?:for|at|with|when)\s[$\\(]{0,3}[a-z]\s?=[^.;]{1,40}?\b(?:this|it|that|the formula|both sides)\b/i
+/** ", such as 5" */
+const SUCH_AS = /^[\W_]{0,4}(?:such as|like|among them|including|say)\b/i
+const CHECKS = cues(
+  String.raw`
+    ^[\W_]{0,6}(?:as )?(?:an? )?(?:(?:quick|sanity|final|simple|numerical|cross|double)[ -]?){0,3}(?:check|test|verification|proof)(?:ing)?[*_]{0,2}(?::|,? (?:of|with|for)\b|,)
+    ^[\W_]{0,6}(?:to (?:double-? ?|cross-? ?)?(?:check|verify|confirm|test)|(?:we|you|one) can (?:easily |also |quickly )?(?:check|verify|confirm)
+      |let(?:['’]s| us| me) (?:double-? ?|quickly )?(?:check|verify|confirm|test)|sure enough|indeed|it checks out)\b
+    \b(?:just )?as an? (?:\w+ )?(?:sanity )?check\b`,
+)
+/** A check that fails, or ends in a result, is none. */
+const CORRECTS =
+  /\b(?:not|wrong|fails?|failed|error|mistake|incorrect|contradict\w*|but|however|should|reject|discard|answer|find|only)\b|n['’]t\b|[≠✗✘❌]|\\neq?\b/i
+const NOTE = cues(
+  String.raw`
+    ^[\W_]{0,6}(?:and )?(?:please )?(?:note|notice|observe|remember|recall|remark|keep in mind|bear in mind|be aware|mind you|nota bene|n\.b\.)\b
+    ^[\W_]{0,6}(?:by the way|btw|incidentally|interestingly|curiously|amusingly|surprisingly|in passing|trivia|fun fact|side note|p\.? ?s\.?)\b
+    ^[\W_]{0,6}(?:as (?:an aside|a side ?note|a curiosity|a remark|a bonus)|on a side ?note|for (?:the )?(?:reference|record|context|completeness|curious))\b
+    ^[\W_]{0,6}(?:it is|it['’]s|that is) (?:also )?(?:worth (?:noting|mentioning)|interesting|remarkable|no coincidence|a coincidence)\b
+    \b(?:friend|student|classmate|neighbou?r|teacher|he|she|they|guess|estimate) (?:was|were|is|are) (?:only |just )?off by\b`,
+)
+/** What a response says of a thing to have it left out. */
+const IRRELEVANT = cues(
+  String.raw`
+    \b(?:but|although|though|which|and) (?:that|this|it|which|they|those)?\s?(?:(?:is|was|are|were)(?: not|n['’]t) (?:what (?:is|was)
+      |asked|needed|wanted|the question|relevant|required|part of|of interest)|(?:does(?: not|n['’]t)|plays? no)\s?(?:matter|role|count|concern)
+      |(?:is|was) (?:just |only |merely |pure |a )*(?:coincidence|irrelevant|beside the point))
+    \b(?:but|although|though) (?:it|that|this) (?:does(?: not|n['’]t)|is(?: not|n['’]t)|did(?: not|n['’]t)|was(?: not|n['’]t))[\s.!]{0,3}$`,
+)
+/** A case that is contrary to fact. */
+const CONTRARY = cues(
+  String.raw`
+    ^[\W_]{0,6}(?:and )?had [^.;]{1,120}\bwould\b|\bwould\b[^.;]{1,80}\bhad (?:he|she|it|we|they|you|the|there)\b
+    \bif (?:[\w'’]+ ){1,8}(?:had|were|was|did|could|hadn['’]t|weren['’]t|wasn['’]t|didn['’]t|[a-z]{2,}ed)\b[^.;]{0,120}\bwould\b
+    \bwould\b[^.;]{1,80}\bif (?:[\w'’]+ ){1,8}(?:had|were|was|did|could|[a-z]{2,}ed)\b
+    \bwould have (?:been|had|made|given|cost|taken|got)\b|\b(?:instead|otherwise)\b[^.;]{0,80}\bwould\b|\bwould\b[^.;]{0,80}\b(?:instead|otherwise)\b`,
+)
+const WOULD = /\bwould\b/i
+/** "I would say 5" and "that would be 30" state. */
+const WOULD_SAY =
+  /\b(?:I|we) would (?:say|conclude|answer|go)\b|\b(?:that|this|it|which|answer|total|result|sum|ratio|value|number|probability|area) would (?:\w+ )?(?:be|make|give|equal|come)\b|\bwould then\b/i
+const COMPARES = cues(
+  String.raw`
+    ^[\W_]{0,4}(?:(?:just|only|slightly|much|far|a (?:bit|little|lot)|almost|about|exactly|roughly|twice|three times|half) )*(?:more|less|fewer
+      |higher|lower|larger|smaller|greater|bigger|better|worse|shorter|longer|older|younger|cheaper|as (?:many|much|large|old|long)) (?:\w+ )?(?:than|as)\b
+    ^[\W_]{0,6}(?:for|by|in) (?:comparison|contrast)\b|^[\W_]{0,6}(?:compared?|compare this|as opposed|in comparison|relative) (?:to|with)\b`,
+)
+/** "That is 12 more than she picked" */
+const REMARKS_MORE =
+  /^[\W_]{0,4}(?:that|this|which|it)(?:['’]s| is| was| makes| means)\s(?:just |only |exactly |about |still |also )?(?:[$€£]?\d[\d.,]*|an? \w+|\w+)(?: [a-z]+){0,3}? (?:more|less|fewer|higher|lower|larger|smaller|greater|longer|shorter|older|younger|times as|times the|percent of|% of)\b/i
+/** What was before, or of another: "before the stop there were 6". */
+const EARLIER =
+  /^[\W_]{0,4}(?:before|earlier|originally|initially|at first|previously|at the (?:start|beginning|outset)|in the beginning|last (?:week|year|month)|yesterday)\b[^.;]{0,80}\b(?:was|were|had)\b/i
+/** "The maximum is taken at x = 90" */
+const TAKEN_AT = /^[^,;]{0,60}\b(?:is|are) (?:taken|attained|reached|achieved|assumed) (?:at|for|when|in|if)\b/i
+/** "the other root is negative" */
+const OTHER_OUT =
+  /^[\W_]{0,4}(?:and |but |while )?(?:the|its) (?:other|second|remaining|third)\b[^.;]{0,120}(?:\b(?:negative|not|complex|imaginary|extraneous|rejected|discarded|invalid|impossible|irrelevant|too \w+|outside|out of|no)\b|n['’]t\b)/i
+const OF_ANOTHER = cues(
+  String.raw`
+    ^[\W_]{0,4}(?:and )?(?:that|those|the one|the ones) (?:of|for)\b
+    ^[\W_]{0,4}(?:and )?(?:its|their|his|her)\s(?!(?:\w+ ){0,2}(?:answer|total|result|value|sum|product|difference|average|mean|number|ratio)\b)
+    ^[\W_]{0,4}(?:and )?the (?:other|remaining|rest|complement(?:ary)?|opposite|second)\b`,
+)
+/** What follows from the conclusion, or what it is like. */
+const FOLLOWS =
+  /^[\W_]{0,4}(?:and )?(?:which|this|it|that)\s(?:then |also |in turn )?(?:tends?|approaches|converges|goes|grows|agrees|matches|corresponds|is (?:an? |the )?(?:even|odd|prime|square|cube|perfect|triangular|multiple|well[- ]known|famous|known|same as|familiar|reasonable|plausible))\b/i
+const LEAVES = /^[\W_]{0,4}(?:and )?(?:which|this|that) (?:leaves|left|would leave)\b/i
+const IT_IS = /^[\W_]{0,4}(?:and )?(?:it|they|this|he|she) (?:is|are|lies?|has|have|was|were)\b/i
+
+/** Whether words conclude, whatever else they do. */
+const concludes = (text: string): boolean => CONCLUDES.test(text) || /\b(?:answer|in total|altogether)\b/i.test(text)
+
+/** An operation that is carried out. */
+const CALCULATES = /[\d)}]\s?(?:[-+−*/×·÷]|\\(?:times|cdot|div)\b)\s?[^=]{1,60}=/
+
+/** ", so she will no longer be twice as old": it concludes no value. */
+const PLAIN_RESULT = /,? (?:so|thus|hence|therefore|which means)\b[^\d$\\]{1,200}$/i
+
+/** The role of a sentence. */
+export function roleOfSentence(sentence: string): Role {
+  const said = sentence.slice(0, 600).replace(PLAIN_RESULT, '')
+  if (effectOf(said) === 'withdraws' || effectOf(said) === 'doubts') return { is: 'conclusion', weight: 1 }
+  if (IRRELEVANT.test(said) && !concludesFirst(said)) return { is: 'contrast', weight: 4 }
+  if (NOTE.test(said) && !concludes(said)) return { is: 'note', weight: 4 }
+  if (EXAMPLE.test(said) && !concludes(said)) return { is: 'example', weight: 4 }
+  if (CHECKS.test(said) && !CORRECTS.test(said) && !concludes(said)) return { is: 'check', weight: 4 }
+  if (CONTRARY.test(said) && !concludes(said) && !CALCULATES.test(said)) return { is: 'counterfactual', weight: 4 }
+  if (COMPARES.test(said) && !concludes(said) && !CALCULATES.test(said)) return { is: 'comparison', weight: 4 }
+  if (REMARKS_MORE.test(said) && !CALCULATES.test(said)) return { is: 'comparison', weight: 2 }
+  const weight = conclusionWeight(said)
+  if (weight > 0 && concludes(said)) return { is: 'conclusion', weight }
+  if (INSTANCE.test(said) && !CALCULATES.test(said)) return { is: 'example', weight: 3 }
+  if (OTHER_OUT.test(said) || TAKEN_AT.test(said)) return { is: 'contrast', weight: 4 }
+  if (CALCULATES.test(said)) return weight > 0 ? { is: 'conclusion', weight } : STATEMENT
+  if (WOULD.test(said) && !WOULD_SAY.test(said)) return { is: 'counterfactual', weight: 2 }
+  if (EARLIER.test(said)) return { is: 'contrast', weight: 3 }
+  if (OF_ANOTHER.test(said)) return { is: 'contrast', weight: 2 }
+  return weight > 0 ? { is: 'conclusion', weight } : STATEMENT
+}
+
+/** Whether words are a step of the solution: they conclude or carry out an operation. */
+export const isStep = (text: string): boolean => CONCLUDES.test(text) || CALCULATES.test(text)
+
+/** The conclusion comes first and a remark behind it: a clause of its own. */
+const concludesFirst = (text: string): boolean => CONCLUDES.test(text.slice(0, 40))
+
+/** The role of a clause at the end of a sentence, behind another that states something. `joint` joins the two. */
+export function roleOfClause(clause: string, joint: string): Role {
+  const said = clause.slice(0, 400)
+  if (joint === '(') return effectOf(said) === 'nothing' ? { is: 'aside', weight: 4 } : STATEMENT
+  if (effectOf(said) !== 'nothing') return STATEMENT
+  if (IRRELEVANT.test(said)) return { is: 'contrast', weight: 4 }
+  if (CONCLUDES.test(said) || /^[\W_]{0,4}but\b/i.test(said)) return STATEMENT
+  if (EXAMPLE.test(said) || SUCH_AS.test(said)) return { is: 'example', weight: 4 }
+  if (INSTANCE.test(said)) return { is: 'example', weight: 4 }
+  if (COMPARES.test(said)) return { is: 'comparison', weight: 4 }
+  if (OTHER_OUT.test(said) || EARLIER.test(said) || TAKEN_AT.test(said)) return { is: 'contrast', weight: 4 }
+  if (CALCULATES.test(said)) return STATEMENT
+  if (FOLLOWS.test(said)) return { is: 'consequence', weight: 4 }
+  if (CONTRARY.test(said) || (WOULD.test(said) && !WOULD_SAY.test(said))) return { is: 'counterfactual', weight: 4 }
+  if (/^[\W_]{0,4}(?:and )?that of\b/i.test(said)) return { is: 'contrast', weight: 4 }
+  if (OF_ANOTHER.test(said) || IT_IS.test(said)) return { is: 'contrast', weight: 2 }
+  return LEAVES.test(said) ? { is: 'consequence', weight: 1 } : STATEMENT
+}
+
+/** How clearly a sentence concludes: by its opening, its subject, a label, a value that is set off or ends it. 0: it does not. */
+export function conclusionWeight(sentence: string): number {
+  const said = sentence.slice(-600)
+  return [CONCLUDES, ANSWERING, LABELLED, SET_OFF, ENDS_IN_VALUE].filter((sign) => sign.test(said)).length
+}
