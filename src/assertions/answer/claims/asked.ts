@@ -7,7 +7,7 @@ import { sentencesOf } from './sentences.ts'
 const EMPTY = new Set(
   `a an and are as at be been by can could did do does each find for from given had has have he her him his how if in into is it its let many
   me much must now of on or our out please she should so some such than that the their them then there these they this those to us was we were what
-  when where which who will with would you your total determine compute calculate evaluate give answer simplify solve express write value number
+  when where which who will with would you your determine compute calculate evaluate give answer simplify solve express write value number
   integer positive real all`.split(/\s+/),
 )
 const ASKS = /\?|\b(?:find|determine|compute|calculate|evaluate|give|what|how|which|list|express|simplify|solve|write)\b/i

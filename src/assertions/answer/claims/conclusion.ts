@@ -4,7 +4,7 @@
  */
 
 import { askedIn, asksFor } from './asked.ts'
-import { conclusionWeight, type Elaboration, isStep, type Role, roleOfClause, roleOfSentence } from './roles.ts'
+import { conclusionWeight, type Elaboration, isOpenConclusion, isPlain, isStep, type Role, roleOfClause, roleOfSentence } from './roles.ts'
 import { blotted, isStop, STOPS } from './sentences.ts'
 
 /** Characters at the end that are searched, and how many sentences of them. */
@@ -17,10 +17,6 @@ const CLAUSES = 3
 const ENOUGH = 5
 /** Weight of an elaboration that nothing else need speak for. */
 const CERTAIN = 4
-
-/** Any word that an elaboration may be told by, so that most texts need no closer look. */
-const MAYBE =
-  /would|e\.g\.|example|instance|illustrat|check|test|verif|confirm|indeed|proof|\bnot(?:e|ice)\b|observe|re(?:call|mark|member)|keep in|bear in|by the way|btw|incidental|interesting|curious|trivia|fact:|aside|ps\b|p\.s|reference|context|complete|worth|coincid|than\b|compar|contrast|off by|other|remaining|\brest\b|that of|those of|\bits\b|their|\bhis\b|\bher\b|before|earlier|original|initial|which|\bit\b|\bthis\b|[;(]|asked|matter|for \$?[a-z] ?=|at \$?[a-z] ?=|with \$?[a-z] ?=| and the |, [A-Z]/i
 
 interface Span {
   start: number
@@ -39,7 +35,6 @@ export interface Conclusion {
 export function conclusionOf(text: string, problem: string | undefined, words = false): Conclusion | undefined {
   const from = Math.max(0, text.length - SEARCHED)
   const tail = text.slice(from)
-  if (!MAYBE.test(tail.slice(-1200))) return undefined
   const plain = blotted(blottedDisplays(tail))
   const spans = spansOf(tail, plain)
   const cut = sentencesCut(tail, spans, problem, words)
@@ -102,9 +97,14 @@ function sentencesCut(
     const role = roleOfSentence(said)
     if (role.is === 'conclusion') break
     if (problem !== undefined && role.weight < CERTAIN && (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))) break
+    const asked = problem === undefined ? 0 : askedIn(tail.slice(spans[i - 1].start, spans[i - 1].end), problem) - askedIn(said, problem)
+    if (plain === 0 && asked >= 0 && closesBefore(tail, spans, i) && (isPlain(said) || asked > 0)) {
+      found = { kept: i - 1, before: role.is === 'statement' ? 'remark' : role.is }
+      break
+    }
     if (role.is === 'statement') {
       // It may go on with an elaboration before it, in the same paragraph.
-      if (++plain > CONTINUED || spans[i].opens || said.includes('=')) break
+      if (++plain > CONTINUED || spans[i].opens || conclusionWeight(said) > 0 || said.includes('=')) break
       continue
     }
     if (plain > 0 && role.weight < CERTAIN) break
@@ -115,6 +115,10 @@ function sentencesCut(
   }
   return found
 }
+
+/** "…\n\nSo the line is y = 2x + 1. It passes through (2, 5).": the sentence before opens the closing paragraph as a conclusion, and a paragraph before it had led there. */
+const closesBefore = (tail: string, spans: readonly Span[], at: number): boolean =>
+  at > 1 && spans[at - 1].opens && !spans[at].opens && isOpenConclusion(tail.slice(spans[at - 1].start, spans[at - 1].end))
 
 /** How clearly the sentence before an elaboration concludes. A paragraph of its own, and the words of the problem, speak for it. */
 function standing(said: string, at: Span, behind: string, next: Span, problem: string | undefined, words: boolean): number {
@@ -130,11 +134,15 @@ const isAsked = (said: string, tail: string, before: Span, problem: string): boo
 
 /** Where a clause begins that may say another thing: behind a semicolon, a dash, "and the", "which", or in brackets. */
 const JOINTS =
-  /;\s|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|and|it|that|this|its|slightly|just|only|far|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
+  /;\s|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|it|that|this|its|slightly|just|only|far|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
+
+/** Whether a clause may be the main one of its sentence. */
+const isMain = (clause: string, joint: string): boolean =>
+  /^[, ]/.test(joint) && joint.trim() !== '(' && /^(?:and|it|that|this|its|[A-Z])/.test(clause)
 
 /** What only leads up to a main clause: "To close on 200 feet, it would take 7 seconds". */
 const ADVERBIAL =
-  /^[\W_]{0,4}(?:(?:so|and|but|then|thus|therefore|hence|now),? )?(?:if|since|as|when|while|because|to|for|in|at|on|with|by|after|before|under|over|using|including|given|although|though|of|out of|from|suppose|assuming|[A-Z][a-z]+ing)\b[^,]*$/i
+  /^[\W_]{0,4}(?:(?:so|and|but|then|thus|therefore|hence|now),? )?(?:if|since|as|when|while|because|to|for|in|at|on|with|by|after|before|under|over|using|given|although|though|of|out of|from|suppose|assuming|[A-Z][a-z]+ing)\b[^,]*$/i
 
 /** Where a sentence is cut before clauses that only elaborate. */
 function clausesCut(
@@ -151,7 +159,7 @@ function clausesCut(
     const { index, 0: joint } = joints[i]
     const clause = tail.slice(span.start + index + joint.length, end)
     const head = tail.slice(span.start, span.start + index)
-    if (!/\d|\$|\\/.test(clause) || !/[\d$πx]/.test(head) || (/^[, ]/.test(joint) && joint.trim() !== '(' && ADVERBIAL.test(head))) continue
+    if (!/\d|\$|\\/.test(clause) || !/[\d$πx]/.test(head) || (isMain(clause, joint) && ADVERBIAL.test(head))) continue
     const role: Role = roleOfClause(clause, joint.trim())
     const weight = role.is === 'statement' || role.is === 'conclusion' ? 0 : role.weight
     const asked = problem === undefined ? 0 : askedIn(head, problem) - askedIn(clause, problem)

@@ -7,7 +7,7 @@ import { effectOf } from './corrections.ts'
 import { cues } from './cues.ts'
 
 /** Elaborations, as the reason names them. */
-export type Elaboration = 'example' | 'check' | 'note' | 'counterfactual' | 'comparison' | 'contrast' | 'consequence' | 'aside'
+export type Elaboration = 'example' | 'check' | 'note' | 'counterfactual' | 'comparison' | 'contrast' | 'consequence' | 'aside' | 'remark'
 
 /** For messages. */
 export const NAMED_ROLE: Readonly<Record<Elaboration, string>> = {
@@ -19,6 +19,7 @@ export const NAMED_ROLE: Readonly<Record<Elaboration, string>> = {
   contrast: 'a remark on another thing',
   consequence: 'a consequence',
   aside: 'a remark in brackets',
+  remark: 'a remark',
 }
 
 /** What a part of a response does. `weight` of an elaboration says how sure that is, 1 to 4; of a conclusion how clearly it is one. */
@@ -33,12 +34,14 @@ const CONCLUDES = cues(
     ^[\W_]{0,6}(?:in (?:total|all|conclusion|summary|short|the end)|to (?:sum up|conclude|summari[sz]e)|all in all|as a result|for a total)\b
     ^[\W_]{0,6}(?:it follows|we (?:conclude|see that|get|obtain|find|have)|(?:this|that|which) (?:means|shows|implies|gives|yields|proves))\b
     [,;:][$)]{0,2} (?:and |so )?(?:so|thus|hence|therefore|consequently|which means|that is why|for a (?:final|total)|giving|leading to)\b(?! far\b)
-    \b(?:is|are|must|would|has|have) (?:thus|therefore|hence|then)\b|\bwe (?:find|see|get|obtain|have)\b
+    \b(?:is|are|must|would|has|have|can) (?:thus|therefore|hence|then|now)\b|\bwe (?:find|see|get|obtain|have)\b
+    \b(?:therefore|thus|hence),?\s
     [∴⇒]|\\(?:therefore|implies|Rightarrow)\b`,
 )
 /** What answers a question by its subject. */
 const ANSWERING = cues(
   String.raw`
+    \bthe (?:\w+ )?(?:largest|smallest|greatest|least|most|fewest|longest|shortest|highest|lowest|biggest|first|last|only)\b[^.;]{0,120}(?:\b(?:is|are|was)\b|=)
     \b(?:the|our|my|its|their) (?:\w+[ -]){0,3}(?:answer|result|total|sum|solutions?|roots?|probability|value|number|area|volume|perimeter|length
       |distance|cost|price|product|quotient|range|domain|set|ratio|average|mean|median|expression|derivative|formula|midpoint|graph|points?
       |side|age|percentage|fraction|maximum|minimum)\b[^.;]{0,120}(?:\b(?:is|are|equals|was|were)\b|=)`,
@@ -54,7 +57,7 @@ const ENDS_IN_VALUE =
 
 const EXAMPLE = cues(
   String.raw`
-    ^[\W_]{0,6}(?:and |so )?(?:for (?:example|instance)|as an (?:example|illustration|instance)|to illustrate|e\.g\.|one example\b|an example\b)
+    ^[\W_]{0,6}(?:and |so )?(?:try [$\\(]{0,3}[a-z]\s?=|for (?:example|instance)|as an (?:example|illustration|instance)|to illustrate|e\.g\.|one example\b|an example\b)
     \bfor (?:example|instance)\b|\be\.g\.|\bis (?:one of them|an example)\b|\bjust to illustrate\b`,
 )
 /** "for n = 3 this is 12", "At x = 1 this would be" */
@@ -75,6 +78,8 @@ const NOTE = cues(
   String.raw`
     ^[\W_]{0,6}(?:and )?(?:please )?(?:note|notice|observe|remember|recall|remark|keep in mind|bear in mind|be aware|mind you|nota bene|n\.b\.)\b
     ^[\W_]{0,6}(?:by the way|btw|incidentally|interestingly|curiously|amusingly|surprisingly|in passing|trivia|fun fact|side note|p\.? ?s\.?)\b
+    ,? as (?:it should(?: be)?|expected|required)[.!\s]{0,3}$
+    ,? (?:for comparison|by the way|incidentally|of course|for reference)\b,?
     ^[\W_]{0,6}(?:as (?:an aside|a side ?note|a curiosity|a remark|a bonus)|on a side ?note|for (?:the )?(?:reference|record|context|completeness|curious))\b
     ^[\W_]{0,6}(?:it is|it['’]s|that is) (?:also )?(?:worth (?:noting|mentioning)|interesting|remarkable|no coincidence|a coincidence)\b
     \b(?:friend|student|classmate|neighbou?r|teacher|he|she|they|guess|estimate) (?:was|were|is|are) (?:only |just )?off by\b`,
@@ -85,6 +90,7 @@ const IRRELEVANT = cues(
     \b(?:but|although|though|which|and) (?:that|this|it|which|they|those)?\s?(?:(?:is|was|are|were)(?: not|n['’]t) (?:what (?:is|was)
       |asked|needed|wanted|the question|relevant|required|part of|of interest)|(?:does(?: not|n['’]t)|plays? no)\s?(?:matter|role|count|concern)
       |(?:is|was) (?:just |only |merely |pure |a )*(?:coincidence|irrelevant|beside the point))
+    \b(?:but|although|though) (?:the|our) (?:question|problem|task) (?:is|was|asks?|asked|wants?|concerns?) (?:about|for|only)\b
     \b(?:but|although|though) (?:it|that|this) (?:does(?: not|n['’]t)|is(?: not|n['’]t)|did(?: not|n['’]t)|was(?: not|n['’]t))[\s.!]{0,3}$`,
 )
 /** A case that is contrary to fact. */
@@ -98,16 +104,17 @@ const CONTRARY = cues(
 const WOULD = /\bwould\b/i
 /** "I would say 5" and "that would be 30" state. */
 const WOULD_SAY =
-  /\b(?:I|we) would (?:say|conclude|answer|go)\b|\b(?:that|this|it|which|answer|total|result|sum|ratio|value|number|probability|area) would (?:\w+ )?(?:be|make|give|equal|come)\b|\bwould then\b/i
+  /\b(?:I|we) would (?:say|conclude|answer|go)\b|(?:^[\W_]{0,6}(?:so |then |and )?(?:that|this|it|which)|\b(?:answer|total|result|sum|ratio|value|number|probability|area)) would (?:\w+ )?(?:be|make|give|equal|come)\b|\bwould then\b/i
 const COMPARES = cues(
   String.raw`
     ^[\W_]{0,4}(?:(?:just|only|slightly|much|far|a (?:bit|little|lot)|almost|about|exactly|roughly|twice|three times|half) )*(?:more|less|fewer
       |higher|lower|larger|smaller|greater|bigger|better|worse|shorter|longer|older|younger|cheaper|as (?:many|much|large|old|long)) (?:\w+ )?(?:than|as)\b
+    ^[\W_]{0,6}at (?:that|this) (?:rate|pace|speed|price)\b
     ^[\W_]{0,6}(?:for|by|in) (?:comparison|contrast)\b|^[\W_]{0,6}(?:compared?|compare this|as opposed|in comparison|relative) (?:to|with)\b`,
 )
 /** "That is 12 more than she picked" */
 const REMARKS_MORE =
-  /^[\W_]{0,4}(?:that|this|which|it)(?:['’]s| is| was| makes| means)\s(?:just |only |exactly |about |still |also )?(?:[$€£]?\d[\d.,]*|an? \w+|\w+)(?: [a-z]+){0,3}? (?:more|less|fewer|higher|lower|larger|smaller|greater|longer|shorter|older|younger|times as|times the|percent of|% of)\b/i
+  /^[\W_]{0,4}(?:that|this|which|it)(?:['’]s| is| was| makes| means)\s(?:just |only |exactly |about |still |also )?(?:[$€£]?\d[\d.,]*|an? \w+|\w+)(?: [a-z]+){0,3}? (?:below|above|under|over|short of|away from|more|less|fewer|higher|lower|larger|smaller|greater|longer|shorter|older|younger|times as|times the|percent of|% of)\b/i
 /** What was before, or of another: "before the stop there were 6". */
 const EARLIER =
   /^[\W_]{0,4}(?:before|earlier|originally|initially|at first|previously|at the (?:start|beginning|outset)|in the beginning|last (?:week|year|month)|yesterday)\b[^.;]{0,80}\b(?:was|were|had)\b/i
@@ -120,11 +127,11 @@ const OF_ANOTHER = cues(
   String.raw`
     ^[\W_]{0,4}(?:and )?(?:that|those|the one|the ones) (?:of|for)\b
     ^[\W_]{0,4}(?:and )?(?:its|their|his|her)\s(?!(?:\w+ ){0,2}(?:answer|total|result|value|sum|product|difference|average|mean|number|ratio)\b)
-    ^[\W_]{0,4}(?:and )?the (?:other|remaining|rest|complement(?:ary)?|opposite|second)\b`,
+    ^[\W_]{0,4}(?:and )?the (?:complementary \w+|other|remaining|rest|complement(?:ary)?|opposite|second|next|previous|day after|day before)\b`,
 )
 /** What follows from the conclusion, or what it is like. */
 const FOLLOWS =
-  /^[\W_]{0,4}(?:and )?(?:which|this|it|that)\s(?:then |also |in turn )?(?:tends?|approaches|converges|goes|grows|agrees|matches|corresponds|is (?:an? |the )?(?:even|odd|prime|square|cube|perfect|triangular|multiple|well[- ]known|famous|known|same as|familiar|reasonable|plausible))\b/i
+  /^[\W_]{0,4}(?:and )?(?:of which (?:only )?[$\\(]{0,3}\d|(?:[$\\(]{0,3}[-\d]\S{0,12}|no other \w+) (?:is|are|does|do|would)(?: not|n['’]t)\b|(?:which|this|it|that)\s(?:then |also |in turn )?(?:tends?|approaches|converges|goes|grows|agrees|matches|corresponds|is (?:an? |the )?(?:even|odd|prime|square|cube|perfect|triangular|multiple|well[- ]known|famous|known|same as|familiar|reasonable|plausible))\b)/i
 const LEAVES = /^[\W_]{0,4}(?:and )?(?:which|this|that) (?:leaves|left|would leave)\b/i
 const IT_IS = /^[\W_]{0,4}(?:and )?(?:it|they|this|he|she) (?:is|are|lies?|has|have|was|were)\b/i
 
@@ -156,8 +163,19 @@ export function roleOfSentence(sentence: string): Role {
   if (WOULD.test(said) && !WOULD_SAY.test(said)) return { is: 'counterfactual', weight: 2 }
   if (EARLIER.test(said)) return { is: 'contrast', weight: 3 }
   if (OF_ANOTHER.test(said)) return { is: 'contrast', weight: 2 }
-  return weight > 0 ? { is: 'conclusion', weight } : STATEMENT
+  return weight > (ENDS_IN_VALUE.test(said) ? 1 : 0) ? { is: 'conclusion', weight } : STATEMENT
 }
+
+/** Whether a sentence shows no sign of a step or conclusion but perhaps a value. */
+export const isPlain = (sentence: string): boolean =>
+  !concludes(sentence) &&
+  !/\b(?:gives?|yields?|makes|becomes|equals)\b/i.test(sentence) &&
+  !CALCULATES.test(sentence) &&
+  ![ANSWERING, LABELLED, SET_OFF].some((sign) => sign.test(sentence.slice(-600)))
+
+/** Whether a sentence opens as a conclusion does and ends in its value. */
+export const isOpenConclusion = (sentence: string): boolean =>
+  CONCLUDES.test(sentence.slice(0, 24)) && (ENDS_IN_VALUE.test(sentence) || SET_OFF.test(sentence))
 
 /** Whether words are a step of the solution: they conclude or carry out an operation. */
 export const isStep = (text: string): boolean => CONCLUDES.test(text) || CALCULATES.test(text)
@@ -168,7 +186,7 @@ const concludesFirst = (text: string): boolean => CONCLUDES.test(text.slice(0, 4
 /** The role of a clause at the end of a sentence, behind another that states something. `joint` joins the two. */
 export function roleOfClause(clause: string, joint: string): Role {
   const said = clause.slice(0, 400)
-  if (joint === '(') return effectOf(said) === 'nothing' ? { is: 'aside', weight: 4 } : STATEMENT
+  if (joint === '(') return effectOf(said) === 'nothing' && /(?<!\\)\b[a-z]{3,}\s/i.test(said) ? { is: 'aside', weight: 4 } : STATEMENT
   if (effectOf(said) !== 'nothing') return STATEMENT
   if (IRRELEVANT.test(said)) return { is: 'contrast', weight: 4 }
   if (CONCLUDES.test(said) || /^[\W_]{0,4}but\b/i.test(said)) return STATEMENT

@@ -2,7 +2,8 @@
 
 /** Where a sentence ends: not behind an abbreviation or an ordinal, and not inside a number. */
 const STOP = /[.!?。।](?=["'”)\]*_]{0,3}(?:\s|$))/g
-const ABBREVIATION = /(?:\b(?:i\.e|e\.g|vs|approx|Mr|Mrs|Ms|Dr|St|No|etc|cf|resp|a\.m|p\.m|U\.S|sq|ft|in|oz|lbs?)|(?:^|\n)\s{0,4}\d{1,3})$/
+const ABBREVIATION =
+  /(?:\b(?:[iI]\.e|[eE]\.g|vs|approx|Mr|Mrs|Ms|Dr|St|No|etc|cf|resp|a\.m|p\.m|U\.S|sq|ft|in|oz|lbs?)|(?:^|\n)\s{0,4}\d{1,3})$/
 
 /** Start and end of a sentence in a text. */
 export interface Span {
@@ -73,7 +74,8 @@ function endOfSentence(line: string): number {
 /** The last full stop that is not that of "i.e." */
 function lastStop(text: string): number {
   let stop = text.lastIndexOf('. ')
-  while (stop > 0 && /\b(?:i\.e|e\.g|vs|cf|approx)$/.test(text.slice(Math.max(0, stop - 8), stop))) stop = text.lastIndexOf('. ', stop - 1)
+  while (stop > 0 && /\b(?:[iI]\.e|[eE]\.g|vs|cf|approx)$/.test(text.slice(Math.max(0, stop - 8), stop)))
+    stop = text.lastIndexOf('. ', stop - 1)
   return stop
 }
 
