@@ -6,9 +6,10 @@ import { describe, expect, it } from 'vitest'
 import { baseMark } from '../../../src/engine/adapters/base-mark.ts'
 import { merged } from '../../../src/engine/adapters/merge.ts'
 import { saveAdapters } from '../../../src/engine/adapters/write.ts'
-import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
+import { Tokenizer } from '../../../src/engine/checkpoint/tokenizer.ts'
 import type { AdapterPart, Adapters } from '../../../src/engine/types.ts'
-import { temporaryFolder } from '../checkpoint/build.ts'
+import { byteTokenizerJson, tags, temporaryFolder, tinyConfig, tinyContent } from '../checkpoint/build.ts'
 import { adapted, adapterFolder, expected, farthest, logprobsOf, modelFolder } from './fixtures.ts'
 
 /** float32 in another order of sums. */
@@ -120,31 +121,47 @@ describe('an adapter that this package wrote', () => {
     )
 
   it.skipIf(!hasPeft)('has the log-probabilities in PEFT that it has here', async () => {
-    const ids = expected['mistral-all'].ids
-    const folders = Object.entries(written).map(([, { base, adapters, rankStabilized = false }]) => {
+    const made = Object.values(written).map(async ({ base, adapters, rankStabilized = false }) => {
       const folder = path.join(temporaryFolder(), 'adapter')
-      return { base, folder, made: write(base, folder, adapters, rankStabilized) }
+      await write(base, folder, adapters, rankStabilized)
+      return { folder, ids: expected['mistral-all'].ids, base: modelFolder(base) }
     })
-    await Promise.all(folders.map(({ made }) => made))
+    const cases = await Promise.all([...made, withNewTokens()])
     const script = `
 import json, sys, torch
 from peft import AutoPeftModelForCausalLM
-ids, folders = json.loads(sys.argv[1])
 result = []
-for folder in folders:
-    model = AutoPeftModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+for case in json.loads(sys.argv[1]):
+    model = AutoPeftModelForCausalLM.from_pretrained(case["folder"], dtype=torch.float32, attn_implementation="eager").eval()
     with torch.no_grad():
-        logits = model(torch.tensor([ids])).logits[0].log_softmax(-1)
-    result.append([logits[i, ids[i + 1]].item() for i in range(len(ids) - 1)])
+        logits = model(torch.tensor([case["ids"]])).logits[0].log_softmax(-1)
+    result.append([logits[i, case["ids"][i + 1]].item() for i in range(len(case["ids"]) - 1)])
 print(json.dumps(result))`
-    const given = JSON.stringify([ids, folders.map(({ folder }) => folder)])
-    const { stdout, stderr } = spawnSync(python, ['-W', 'ignore', '-c', script, given], { encoding: 'utf8' })
+    const { stdout, stderr } = spawnSync(python, ['-W', 'ignore', '-c', script, JSON.stringify(cases)], { encoding: 'utf8' })
     expect(stdout, stderr).not.toBe('')
     for (const [i, theirs] of (JSON.parse(stdout.trim().split('\n').at(-1)!) as number[][]).entries()) {
-      const { base, folder } = folders[i]
-      const ours = await logprobsOf(merged(await adapted(modelFolder(base), folder)), ids)
-      expect(farthest(ours, theirs)).toBeLessThan(close)
-      expect(farthest(await logprobsOf(await openCheckpoint(modelFolder(base)), ids), theirs)).toBeGreaterThan(0.1)
+      const { folder, ids, base } = cases[i]
+      const checkpoint = await openCheckpoint(folder)
+      expect(farthest(await logprobsOf(checkpoint, ids), theirs)).toBeLessThan(close)
+      expect(farthest(await logprobsOf(merged(checkpoint), ids), theirs)).toBeLessThan(close)
+      const below = await openCheckpoint(base)
+      if (ids.every((id) => id < below.config.vocabSize)) expect(farthest(await logprobsOf(below, ids), theirs)).toBeGreaterThan(0.1)
     }
   })
 })
+
+/** An adapter with a tokenizer of more tokens than its base has rows for: PEFT makes room for them, and the adapter brings the rows. */
+async function withNewTokens(): Promise<{ folder: string; ids: number[]; base: string }> {
+  const [base, folder] = ['base', 'adapter'].map((name) => path.join(temporaryFolder(), name))
+  const plain = Tokenizer.fromJson(byteTokenizerJson(), { eos_token: '<|end|>', tokenizer_class: 'PreTrainedTokenizerFast' })
+  const tokenizer = plain.withAddedTokens(tags)
+  const { generation } = tinyContent()
+  const config = { ...tinyConfig, vocabSize: plain.vocabSize }
+  await saveCheckpoint(base, tinyContent(1, { config, tokenizer: plain, parallel: undefined }))
+  await saveAdapters(folder, {
+    ...{ config: { ...config, vocabSize: tokenizer.vocabSize }, tokenizer, generation, base },
+    adapters: { parts: [part('1.self_attn.q_proj', 2, 6)], tokens: tags.map((tag) => tokenizer.idOf(tag)!) },
+    weights: ({ name, shape }) => numbers(name, shape[0] * shape[1]),
+  })
+  return { folder, base, ids: tokenizer.encode('the 12 <Parallel> <Path> a </Path> the </Parallel> <Summary> 12 </Summary>') }
+}
