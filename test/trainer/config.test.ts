@@ -69,6 +69,7 @@ describe('train.yaml', () => {
     ['numerics', file([sft], { numerics: 'fsat' }), /"numerics".*one of exact, fast\. Got "fsat"\. Did you mean "fast"/],
     ['no model', { output: 'o', stages: [sft], model: {} }, /neither/],
     ['both models', file([sft], { model: { checkpoint: 'a', init: { tokenizer: 't', architecture: {} } } }), /both/],
+    ['a base of no adapter', file([sft], { model: { base: 'a', init: { tokenizer: 't', architecture: {} } } }), /"base" .* beside "init"/],
     ['no stages', file([]), /"stages".*one entry or more\. Got \[\]\. Each has name, kind and suite/],
     ['two of a name', file([sft, { ...grpo, name: 'a' }]), /Two stages.*"a"/],
     ['name of a folder', file([{ ...sft, name: '../x' }]), /"name"/],

@@ -1,5 +1,7 @@
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { merged } from '../../src/engine/adapters/merge.ts'
+import { saveAdapters } from '../../src/engine/adapters/write.ts'
 import { openCheckpoint, saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
@@ -27,6 +29,24 @@ async function checkpointWithoutTags(vocabSize: number, tiedEmbeddings: boolean)
   await saveCheckpoint(folder, { config, weights, dtype: 'float32', tokenizer, generation: { eosTokenIds: [0] } })
   return { folder, config }
 }
+
+it('trained as a whole from an adapter begins with the two merged, beside the base that is named', async () => {
+  const { folder: base, config } = await checkpointWithoutTags(tokenizer.vocabSize, true)
+  const adapter = path.join(newFolder(), 'adapter')
+  const weights = ({ shape }: { shape: number[] }) => Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(i + 1))
+  const part = { weight: 'model.layers.0.mlp.up_proj.weight', rank: 2, scale: 0.5 }
+  const content = { config, weights, generation: { eosTokenIds: [0] }, base: './gone', adapters: { parts: [part] } }
+  await saveAdapters(adapter, content)
+  const { model } = await openModel(engine, { checkpoint: adapter, base, attention: undefined }, 1, {})
+  expect(model.parameters.some(({ name }) => name.includes('lora'))).toBe(false)
+  const reader = await merged(await openCheckpoint(adapter, { base })).weights.open()
+  expect(model.read(part.weight)).toEqual(await reader.read(part.weight))
+  await reader.close()
+  await model.dispose()
+  await expect(openModel(engine, { checkpoint: adapter, attention: undefined }, 1, {})).rejects.toThrow(
+    /a model that is here, found "\.\/gone"/,
+  )
+})
 
 describe('a model without tags', () => {
   it.each([

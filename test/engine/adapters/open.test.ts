@@ -28,6 +28,7 @@ import {
   tinyConfig,
   tinyContent,
 } from '../checkpoint/build.ts'
+import { openTfjs } from '../conformance/engines.ts'
 import { adapterFolder, expected, farthest, logprobsOf, modelFolder } from './fixtures.ts'
 
 const q = 'model.layers.1.self_attn.q_proj.weight'
@@ -55,6 +56,20 @@ describe('the base of an adapter', () => {
   it.each(Object.keys(expected))('%s: is found from its folder, and the engine gives what PEFT gives', async (name) => {
     const checkpoint = await openCheckpoint(adapterFolder(name))
     expect(farthest(await logprobsOf(checkpoint, expected[name].ids), expected[name].logprobs)).toBeLessThan(1e-4)
+  })
+
+  it('gives the same where the engine keeps no adapters apart: TensorFlow.js', async () => {
+    const { ids, logprobs } = expected['gemma3-patterns']
+    const engine = await openTfjs('javascript')
+    try {
+      const model = await engine.load(adapterFolder('gemma3-patterns'))
+      expect(model.parameters.some(({ name }) => name.includes('lora'))).toBe(false)
+      const batch = { ids: Int32Array.from(ids), positions: Int32Array.from(ids, (_, i) => i), bounds: Int32Array.of(0, ids.length) }
+      const { logprobs: found } = await model.forward(batch, { keep: false })
+      expect(farthest([...found].slice(0, -1), logprobs)).toBeLessThan(1e-4)
+    } finally {
+      await engine.dispose()
+    }
   })
 
   it('is a folder, absolute or named instead, or a GGUF file', async () => {
