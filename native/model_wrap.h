@@ -218,6 +218,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     batch->targets.assign(targets.data, targets.data + targets.size);
     const bool keep = info[1].ToBoolean(), entropy = info[2].ToBoolean(), base = info[3].ToBoolean();
     tokens_ = T;
+    entropies_ = entropy;
     auto model = model_;
     return run(env, [model, batch, keep, entropy, base]() -> JobQueue::Result {
       auto result = std::make_shared<ForwardResult>(model->forward(batch, keep, entropy, base));
@@ -246,9 +247,15 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
     View<float> weights = floats(env, info[0], "weights");
     guard(env, weights.size == tokens_, "weights");
     auto copy = std::make_shared<std::vector<float>>(weights.data, weights.data + weights.size);
+    std::shared_ptr<std::vector<float>> entropy;
+    if (!info[1].IsUndefined()) {
+      View<float> given = floats(env, info[1], "entropyWeights");
+      guard(env, given.size == tokens_ && entropies_, "entropyWeights");
+      entropy = std::make_shared<std::vector<float>>(given.data, given.data + given.size);
+    }
     auto model = model_;
-    return run(env, [model, copy]() -> JobQueue::Result {
-      model->backward(*copy);
+    return run(env, [model, copy, entropy]() -> JobQueue::Result {
+      model->backward(*copy, entropy.get());
       return {};
     });
   }
@@ -405,6 +412,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   std::shared_ptr<Model> model_;
   int cache_tokens_ = 0;
   size_t tokens_ = 0;  // of the last forward
+  bool entropies_ = false;  // whether it gave entropies
 };
 
 }  // namespace pr1

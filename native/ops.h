@@ -271,9 +271,10 @@ class Ops {
                               const int* excluded_counts) = 0;
   /// Log-softmax of prepared logits at `targets`; entropies only if asked for.
   virtual void score_rows(RowScore* scores, const float* logits, const int* targets, int n, int V, bool entropy) = 0;
-  /// Prepared logits become dLoss/dlogits: weight / temperature * (1[v = target] − p(v)).
+  /// Prepared logits become dLoss/dlogits: (weight * (1[v = target] − p(v)) − entropy weight * p(v) * (log p(v) + entropy)) / temperature.
+  /// `entropy_weights` (n), dLoss/dEntropy, may be null; `entropies` (n) are what score_rows gave.
   virtual void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights,
-                                float temperature, int n, int V) = 0;
+                                const float* entropy_weights, const float* entropies, float temperature, int n, int V) = 0;
   /// Draws ids from prepared logits; −1 where nothing is sampled or a row is not finite. Counter-based: (seed, stream, position) → draw.
   virtual void sample_rows(int* ids, float* logits, const SamplingRow* rows, int n, int V) = 0;
 

@@ -91,6 +91,26 @@ inline void logprob_row_backward(float* logits, float lse, int target, float wei
   logits[target] += w;
 }
 
+/// logprob_row_backward and the gradient of the row's entropy: d entropy / d logit v = −p(v) (log p(v) + entropy).
+inline void entropy_row_backward(float* logits, float lse, int target, float weight, float entropy_weight, float entropy,
+                                 float temperature, int V_) {
+  const float w = weight / temperature;
+  V vl = set1(lse), vw = set1(-w), vu = set1(-entropy_weight / temperature), vh = set1(entropy);
+  for (int i = 0; i < V_; i += 16) {
+    const int left = V_ - i;
+    V logp = sub(left >= 16 ? load(logits + i) : load_partial(logits + i, left, -INFINITY), vl);
+    V p = vexp(logp);
+    // Excluded ids have p = 0 and logp = −infinity: keep_ge stops 0 * infinity.
+    V d = mul(p, fma(vu, add(keep_ge(logp, set1(-87.33f), logp), vh), vw));
+    if (left >= 16) {
+      store(logits + i, d);
+    } else {
+      store_partial(logits + i, d, left);
+    }
+  }
+  logits[target] += w;
+}
+
 inline int argmax(const float* x, int n) {
   float max = row_max(x, n);
   for (int i = 0; i < n; i++) {

@@ -495,10 +495,15 @@ class CpuOps final : public Ops {
     rows(n, V_, [&](int r) { scores[r] = score_row(logits + static_cast<size_t>(r) * V_, targets[r], V_, entropy); });
   }
 
-  void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights, float temperature,
-                        int n, int V_) override {
+  void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights, const float* entropy_weights,
+                        const float* entropies, float temperature, int n, int V_) override {
     rows(n, V_, [&](int r) {
-      logprob_row_backward(logits + static_cast<size_t>(r) * V_, lse[r], targets[r], weights[r], temperature, V_);
+      float* row = logits + static_cast<size_t>(r) * V_;
+      if (entropy_weights && entropy_weights[r] != 0.0f) {
+        entropy_row_backward(row, lse[r], targets[r], weights[r], entropy_weights[r], entropies[r], temperature, V_);
+      } else {
+        logprob_row_backward(row, lse[r], targets[r], weights[r], temperature, V_);
+      }
     });
   }
 

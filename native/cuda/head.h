@@ -74,13 +74,17 @@ __global__ void score_logits(RowScore* scores, const float* logits, const int* t
 }
 
 __global__ void logprob_rows_backward(float* logits, const float* lse, const int* targets, const float* weights,
-                                      float temperature, int V) {
+                                      const float* entropy_weights, const float* entropies, float temperature, int V) {
   const int r = blockIdx.x;
   float* row = logits + static_cast<int64_t>(r) * V;
   const float w = weights[r] / temperature;
+  const float u = entropy_weights ? entropy_weights[r] / temperature : 0.0f;
   const int target = targets[r];
   for (int i = threadIdx.x; i < V; i += blockDim.x) {
-    const float d = exp2_fast((row[i] - lse[r]) * kLog2e) * -w;
+    const float logp = row[i] - lse[r];
+    float factor = -w;
+    if (u != 0.0f) factor -= u * ((logp > -87.33f ? logp : 0.0f) + entropies[r]);
+    const float d = exp2_fast(logp * kLog2e) * factor;
     row[i] = i == target ? d + w : d;
   }
 }

@@ -485,12 +485,13 @@ class CudaOps final : public Ops {
     std::memcpy(scores, results_, bytes);
   }
 
-  void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights, float temperature, int n,
-                        int V) override {
+  void logprob_backward(float* logits, const float* lse, const int* targets, const float* weights, const float* entropy_weights,
+                        const float* entropies, float temperature, int n, int V) override {
     if (n == 0) return;
     touched(logits);
     launch(logprob_rows_backward, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, logits, staged(lse, n),
-           staged(targets, n), staged(weights, n), temperature, V);
+           staged(targets, n), staged(weights, n), entropy_weights ? staged(entropy_weights, n) : nullptr,
+           entropy_weights ? staged(entropies, n) : nullptr, temperature, V);
   }
 
   /// Draws, and scores what was drawn: the scores are kept for the call of score_rows that follows, so that a step waits

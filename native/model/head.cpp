@@ -56,11 +56,12 @@ Head::Head(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embed
       linear_(head_linear(parameters, ops, model, embedding)), rstd_(ops), rows_(ops), drows_(ops), logits_(ops) {}
 
 /// Tokens whose next one is scored: all but the last of each sequence, those in `targets`, those with a weight.
-std::vector<int> Head::target_rows(const Batch& b, const std::vector<float>* weights) {
+std::vector<int> Head::target_rows(const Batch& b, const std::vector<float>* weights, const std::vector<float>* entropy_weights) {
+  auto weighs = [&](int t) { return (*weights)[t] != 0.0f || (entropy_weights && (*entropy_weights)[t] != 0.0f); };
   std::vector<int> rows;
   for (size_t s = 0; s + 1 < b.bounds.size(); s++) {
     for (int t = b.bounds[s]; t + 1 < b.bounds[s + 1]; t++) {
-      if ((b.targets.empty() || b.targets[t]) && (!weights || (*weights)[t] != 0.0f)) rows.push_back(t);
+      if ((b.targets.empty() || b.targets[t]) && (!weights || weighs(t))) rows.push_back(t);
     }
   }
   return rows;
@@ -106,7 +107,7 @@ ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspac
   result.logprobs.assign(n, 0.0f);
   if (entropy) result.entropies.assign(n, 0.0f);
   lse_.assign(n, 0.0f);
-  const std::vector<int> rows = target_rows(b, nullptr);
+  const std::vector<int> rows = target_rows(b, nullptr, nullptr);
   Chunk chunk;
   std::vector<RowScore> scores;
   chunks(rows, [&](int r, int count, float* logits) {
@@ -125,17 +126,19 @@ ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspac
       if (result.fault_token < 0 && !std::isfinite(scores[i].lse)) result.fault_token = t;
     }
   });
+  entropies_ = result.entropies;
   return result;
 }
 
-void Head::score_backward(float* dx, const float* x, const Batch& b, const std::vector<float>& weights, Workspace& w) {
+void Head::score_backward(float* dx, const float* x, const Batch& b, const std::vector<float>& weights,
+                          const std::vector<float>* entropy_weights, Workspace& w) {
   const size_t n = static_cast<size_t>(b.T), C = static_cast<size_t>(hidden_);
   const int V = linear_.out();
   float* normed = w.normed.get(n * C);
   norm_.forward(normed, nullptr, x, nullptr, b.T);
   float* dh = w.dh.get(n * C);
   ops_.zero(dh, n * C);
-  const std::vector<int> rows = target_rows(b, &weights);
+  const std::vector<int> rows = target_rows(b, &weights, entropy_weights);
   Chunk chunk;
   chunks(rows, [&](int r, int count, float* logits) {
     float* gathered = rows_.get(static_cast<size_t>(count) * C);
@@ -144,12 +147,18 @@ void Head::score_backward(float* dx, const float* x, const Batch& b, const std::
     chunk.fill(b, rows.data() + r, count);
     chunk.weights.resize(count);
     chunk.lse.resize(count);
+    if (entropy_weights) chunk.entropy_weights.resize(count), chunk.entropies.resize(count);
     for (int i = 0; i < count; i++) {
-      chunk.weights[i] = weights[rows[r + i]];
-      chunk.lse[i] = lse_[rows[r + i]];
+      const int t = rows[r + i];
+      chunk.weights[i] = weights[t];
+      chunk.lse[i] = lse_[t];
+      if (!entropy_weights) continue;
+      chunk.entropy_weights[i] = (*entropy_weights)[t];
+      chunk.entropies[i] = entropies_[t];
     }
     ops_.prepare_logits(logits, count, V, chunk.temperatures.data(), chunk.excluded.data(), chunk.counts.data());
-    ops_.logprob_backward(logits, chunk.lse.data(), chunk.targets.data(), chunk.weights.data(), b.temperature, count, V);
+    ops_.logprob_backward(logits, chunk.lse.data(), chunk.targets.data(), chunk.weights.data(),
+                          entropy_weights ? chunk.entropy_weights.data() : nullptr, chunk.entropies.data(), b.temperature, count, V);
     const TokenRows* own = token_rows();
     if (own) own->logits_backward(logits, V, gathered, count);
     linear_.backward_weight(logits, gathered, count);

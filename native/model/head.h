@@ -52,7 +52,9 @@ class Head {
   /// Log-probabilities (and entropies) of the next ids after x (T, hidden), for the batch's targets. Names a token at fault only.
   ForwardResult score(const float* x, const Batch& batch, bool entropy, Workspace& w);
   /// dx (T, hidden) = gradient of x from weights (T), dLoss/dLogprob of what `score` gave; gradients of norm and matrix += ….
-  void score_backward(float* dx, const float* x, const Batch& batch, const std::vector<float>& weights, Workspace& w);
+  /// entropy_weights (T), dLoss/dEntropy, may be null; else `score` was asked for entropies.
+  void score_backward(float* dx, const float* x, const Batch& batch, const std::vector<float>& weights,
+                      const std::vector<float>* entropy_weights, Workspace& w);
   /// Draws the next ids after the step's rows of x (T, hidden). Faults are marked; where they come from is not known here.
   StepResult sample(const float* x, const Step& step, Workspace& w);
 
@@ -60,13 +62,13 @@ class Head {
   /// Settings of the rows of one chunk of logits, from a batch.
   struct Chunk {
     std::vector<int> targets, counts;
-    std::vector<float> temperatures, lse, weights;
+    std::vector<float> temperatures, lse, weights, entropy_weights, entropies;
     std::vector<const int*> excluded;
     void fill(const Batch& batch, const int* rows, int count);
   };
   template <class F>
   void chunks(const std::vector<int>& rows, F&& body);
-  static std::vector<int> target_rows(const Batch& batch, const std::vector<float>* weights);
+  static std::vector<int> target_rows(const Batch& batch, const std::vector<float>* weights, const std::vector<float>* entropy_weights);
 
   /// logits (count, vocab) of rows x (count, hidden)
   void project(float* logits, const float* x, int count) const;
@@ -79,7 +81,7 @@ class Head {
   Norm norm_;
   Linear linear_;
   Buffer rstd_, rows_, drows_, logits_;
-  std::vector<float> lse_;  // (T) of the last score
+  std::vector<float> lse_, entropies_;  // (T) of the last score; no entropies where none were asked for
 };
 
 }  // namespace pr1

@@ -191,7 +191,7 @@ ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entro
   return result;
 }
 
-void Model::backward(const std::vector<float>& weights) {
+void Model::backward(const std::vector<float>& weights, const std::vector<float>* entropy_weights) {
   if (!kept_) {
     throw std::runtime_error(
         "backward needs the activations of a forward. Call forward with keep: true (the default) first; an update, a "
@@ -204,7 +204,7 @@ void Model::backward(const std::vector<float>& weights) {
   const size_t per_layer = layers_[0].saved_floats() * static_cast<size_t>(T);
   auto x_at = [&](size_t l) { return xs_.data() + stream * l; };
   float* dx = dx_.get(stream);
-  head_.score_backward(dx, x_at(layers_.size()), b, weights, work_);
+  head_.score_backward(dx, x_at(layers_.size()), b, weights, entropy_weights, work_);
   for (size_t l = layers_.size(); l-- > 0;) {
     const Layer::Saved s = layers_[l].carve(saved_.data() + (recompute_ ? 0 : l) * per_layer, T);
     // The same ops on the same inputs: what is recomputed equals what was dropped bit for bit.

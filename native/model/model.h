@@ -48,8 +48,8 @@ class Model {
   StepResult step(const Step& step);
   /// base: without the adapters.
   ForwardResult forward(std::shared_ptr<Batch> batch, bool keep, bool entropy, bool base = false);
-  /// weights (T): dLoss/dLogprob of the kept forward; gradients accumulate.
-  void backward(const std::vector<float>& weights);
+  /// weights (T): dLoss/dLogprob of the kept forward; gradients accumulate. entropy_weights (T): dLoss/dEntropy, of a forward that gave entropies.
+  void backward(const std::vector<float>& weights, const std::vector<float>* entropy_weights = nullptr);
   UpdateResult update(const UpdateOptions& options);
   MemoryPlan plan(double tokens) const;
 

@@ -510,9 +510,20 @@ struct Test {
     expect_close(name, got, want, kForward * 2);
     expect_close(name + " entropy", entropy, entropy64, 1e-5);
     Floats d = prepared;
-    ops.logprob_backward(d.data(), lse.data(), targets.data(), weights.data(), temperature, n, V);
+    ops.logprob_backward(d.data(), lse.data(), targets.data(), weights.data(), nullptr, nullptr, temperature, n, V);
     expect_close(name + " d", d, differences(widen(logits), weights, [&](const Doubles& v) {
                    return logprob64(v, targets, excluded, temperature, V, nullptr);
+                 }), kBackward);
+    // Log-probabilities, then entropies; the last row has no weight on its entropy.
+    Floats both = weights, entropy_weights = random_floats(n);
+    entropy_weights[n - 1] = 0.0f;
+    both.insert(both.end(), entropy_weights.begin(), entropy_weights.end());
+    d = prepared;
+    ops.logprob_backward(d.data(), lse.data(), targets.data(), weights.data(), entropy_weights.data(), entropy.data(), temperature, n, V);
+    expect_close(name + " d, entropy", d, differences(widen(logits), both, [&](const Doubles& v) {
+                   Doubles entropies, out = logprob64(v, targets, excluded, temperature, V, &entropies);
+                   out.insert(out.end(), entropies.begin(), entropies.end());
+                   return out;
                  }), kBackward);
   }
 

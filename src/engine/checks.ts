@@ -135,10 +135,17 @@ export function checkValues(name: string, values: Float32Array, count: number): 
 }
 
 /** @param tokens of the last forward */
-export function checkWeights(weights: Float32Array, tokens: number): void {
-  checkType(weights, Float32Array, 'weights')
+export function checkWeights(weights: Float32Array, tokens: number, name = 'weights'): void {
+  checkType(weights, Float32Array, name)
   if (weights.length === tokens) return
   throw new ConfigError(`backward needs one weight a token of the last forward: expected ${tokens}, got ${weights.length}.`)
+}
+
+/** @param gaveEntropies whether the last forward did */
+export function checkEntropyWeights(weights: Float32Array, tokens: number, gaveEntropies: boolean): void {
+  checkWeights(weights, tokens, 'entropyWeights')
+  if (gaveEntropies) return
+  throw new ConfigError('backward got entropyWeights, and the last forward gave no entropies. Call forward with entropy: true first.')
 }
 
 function checkHidden({ ids, bounds, hidden, hiddenLevels = 1 }: TrainBatch): void {

@@ -1,6 +1,7 @@
 import {
   checkAlive,
   checkBatch,
+  checkEntropyWeights,
   checkedJoin,
   checkFork,
   checkSequence,
@@ -77,6 +78,7 @@ export abstract class CheckedModel implements Model {
   protected readonly table: SequenceTable
   /** Tokens of the last forward. */
   protected tokens = 0
+  private gaveEntropies = false
   private readonly spec: ModelSpec
   protected readonly checkpoint: string
   private readonly specs: ReadonlyMap<string, ParameterSpec>
@@ -101,7 +103,7 @@ export abstract class CheckedModel implements Model {
   protected abstract runStep(inputs: readonly StepInput[], step: FlatStep): Promise<Drawn>
   /** base: without adapters. */
   protected abstract runForward(batch: TrainBatch, keep: boolean, entropy: boolean, base: boolean): Promise<Scored>
-  protected abstract runBackward(weights: Float32Array): Promise<void>
+  protected abstract runBackward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void>
   protected abstract runUpdate(options: FullUpdate): Promise<UpdateResult>
   protected abstract runRead(name: string, what: ParameterKind): Float32Array
   protected abstract runWrite(name: string, what: ParameterKind, values: Float32Array): void
@@ -173,6 +175,7 @@ export abstract class CheckedModel implements Model {
     this.checkAlive()
     checkBatch(batch, this.config)
     this.tokens = batch.ids.length
+    this.gaveEntropies = entropy
     if (base && !this.adapters)
       throw new ConfigError('forward without adapters needs a model that has some. Load it with adapters, or leave base out.')
     const { fault, ...result } = await this.runForward(batch, keep && !base && !this.noTraining, entropy, base)
@@ -181,10 +184,11 @@ export abstract class CheckedModel implements Model {
     throw this.nonFinite(fault.place, `token ${fault.token - batch.bounds[sequence]} of sequence ${sequence} of a batch`)
   }
 
-  async backward(weights: Float32Array): Promise<void> {
+  async backward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void> {
     this.checkTrains()
     checkWeights(weights, this.tokens)
-    return this.runBackward(weights)
+    if (entropyWeights) checkEntropyWeights(entropyWeights, this.tokens, this.gaveEntropies)
+    return this.runBackward(weights, entropyWeights)
   }
 
   async update(options: UpdateOptions): Promise<UpdateResult> {

@@ -345,8 +345,11 @@ export interface Model {
   // Train.
   /** Rejects with `NonFiniteError` where logits of a target are not finite. */
   forward(batch: TrainBatch, options?: ForwardOptions): Promise<ForwardResult>
-  /** weights (T): dLoss/dLogprob of the last kept forward. Accumulates gradients. */
-  backward(weights: Float32Array): Promise<void>
+  /**
+   * weights (T): dLoss/dLogprob of the last kept forward. entropyWeights (T): dLoss/dEntropy, where that forward was asked for
+   * entropies. Accumulates gradients.
+   */
+  backward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void>
   update(options: UpdateOptions): Promise<UpdateResult>
   /** Bytes that training on `tokens` packed tokens needs, by part. */
   memoryPlan(tokens: number): MemoryPlan

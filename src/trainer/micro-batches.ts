@@ -53,6 +53,7 @@ export async function accumulate(model: Model, samples: readonly UpdateSample[],
     const { batch, places } = pack()
     const { logprobs, entropies } = await model.forward(batch, { entropy: loss.entropy })
     const slopes = new Float32Array(logprobs.length)
+    let entropySlopes: Float32Array | undefined
     part.forEach(({ sampled, advantage, reference }, k) => {
       const at = places[k]
       const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage, reference }
@@ -61,9 +62,13 @@ export async function accumulate(model: Model, samples: readonly UpdateSample[],
       at.forEach((i, j) => {
         slopes[i] = terms.slopes[j]
       })
+      if (terms.entropySlopes) {
+        entropySlopes ??= new Float32Array(logprobs.length)
+        for (const [j, i] of at.entries()) entropySlopes[i] = terms.entropySlopes[j]
+      }
       tally.add(terms)
     })
-    await model.backward(slopes)
+    await model.backward(slopes, entropySlopes)
     tally.packedTokens += batch.ids.length
   }
   return tally

@@ -405,7 +405,8 @@ struct Checks {
       excluded[i] = sets[i].data();
       counts[i] = static_cast<int>(sets[i].size());
     }
-    Device logits_d(ops, logits);
+    Device logits_d(ops, logits), again_d(ops, logits);
+    Floats again;
     std::vector<RowScore> want(n), got(n);
     cpu->prepare_logits(logits.data(), n, V, temperatures.data(), excluded.data(), counts.data());
     cpu->score_rows(want.data(), logits.data(), targets.data(), n, V, true);
@@ -419,9 +420,16 @@ struct Checks {
     }
     const std::string name = "head of " + std::to_string(V) + " at temperature " + number(temperature);
     close(name, a, b, 3e-6);
-    cpu->logprob_backward(logits.data(), lse.data(), targets.data(), weights.data(), temperature, n, V);
-    ops.logprob_backward(logits_d.p, lse.data(), targets.data(), weights.data(), temperature, n, V);
+    again = logits;
+    cpu->logprob_backward(logits.data(), lse.data(), targets.data(), weights.data(), nullptr, nullptr, temperature, n, V);
+    ops.logprob_backward(logits_d.p, lse.data(), targets.data(), weights.data(), nullptr, nullptr, temperature, n, V);
     close(name + " d", logits_d.get(), logits, 1e-5);
+    Floats entropy_weights = normal(n), entropies(n);
+    for (int i = 0; i < n; i++) entropies[i] = want[i].entropy;
+    ops.prepare_logits(again_d.p, n, V, temperatures.data(), excluded.data(), counts.data());
+    cpu->logprob_backward(again.data(), lse.data(), targets.data(), weights.data(), entropy_weights.data(), entropies.data(), temperature, n, V);
+    ops.logprob_backward(again_d.p, lse.data(), targets.data(), weights.data(), entropy_weights.data(), entropies.data(), temperature, n, V);
+    close(name + " d, entropy", again_d.get(), again, 1e-5);
   }
 
   void sampling(int n, int V) {

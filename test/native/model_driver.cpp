@@ -243,14 +243,15 @@ static void train(const ModelSpec& c, Ops& ops, const std::vector<Ints>& batches
   int round = 0;
   for (const Ints& lengths : batches) {
     auto batch = random_batch(c, lengths, round++ % 3);
-    Floats weights(batch->ids.size());
+    Floats weights(batch->ids.size()), entropy_weights(batch->ids.size());
     for (float& w : weights) w = uniform();
+    for (float& w : entropy_weights) w = uniform();
     const ForwardResult scored = model.forward(batch, false, true);
-    const ForwardResult result = model.forward(batch, true, false), again = sparing.forward(batch, true, true);
+    const ForwardResult result = model.forward(batch, true, true), again = sparing.forward(batch, true, true);
     check(finite(result.logprobs) && finite(again.entropies), "log-probabilities and entropies are finite");
     check(same(scored.logprobs, result.logprobs) && same(result.logprobs, again.logprobs), "scoring, keeping and recompute give the same bits");
-    model.backward(weights);
-    sparing.backward(weights);
+    model.backward(weights, &entropy_weights);
+    sparing.backward(weights, &entropy_weights);
     for (size_t i = 0; i < model.parameter_count(); i++) {
       const Floats gradient = parameter(model, i, Values::gradient);
       check(finite(gradient), "gradients are finite");

@@ -92,7 +92,8 @@ export interface NativeModelHandle {
   ): Promise<Drawn>
   /** base: without adapters. */
   forward(batch: NativeBatch, keep: boolean, entropy: boolean, base?: boolean): Promise<Scored>
-  backward(weights: Float32Array): Promise<void>
+  /** entropyWeights: where the last forward gave entropies. */
+  backward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void>
   update(options: FullUpdate): Promise<UpdateResult>
   plan(tokens: number): { weights: number; adapters: number; gradients: number; moments: number; cache: number; activations: number }
   /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */

@@ -92,8 +92,8 @@ export class NativeModel extends CheckedModel {
     )
   }
 
-  protected runBackward(weights: Float32Array): Promise<void> {
-    return this.planned(() => this.handle.backward(weights))
+  protected runBackward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void> {
+    return this.planned(() => this.handle.backward(weights, entropyWeights))
   }
 
   protected runUpdate(options: FullUpdate): Promise<UpdateResult> {

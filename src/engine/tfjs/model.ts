@@ -61,8 +61,8 @@ export class TfjsModel extends CheckedModel {
     return this.place.host.call('forward', this.place.id, copy, keep, entropy)
   }
 
-  protected runBackward(weights: Float32Array): Promise<void> {
-    return this.place.host.call('backward', this.place.id, weights.slice())
+  protected runBackward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void> {
+    return this.place.host.call('backward', this.place.id, weights.slice(), entropyWeights?.slice())
   }
 
   protected async runUpdate(options: FullUpdate): Promise<UpdateResult> {

@@ -173,7 +173,7 @@ export class Network {
   }
 
   /** Head, layers and embedding in turn, backwards: tf derives the gradient of each, whose inside it computes again. */
-  backward(weights: Float32Array): void {
+  backward(weights: Float32Array, entropyWeights?: Float32Array): void {
     const { tf, spec, kept } = this
     if (!kept) {
       throw new ParallelR1Error(
@@ -182,7 +182,7 @@ export class Network {
       )
     }
     const { batch, xs } = kept
-    const targets = targetsOf(batch, weights)
+    const targets = targetsOf(batch, weights, entropyWeights)
     tf.tidy(() => {
       const tokens = this.trainTokens(batch)
       const [final, head, embedding] = [spec.norm.name, spec.head.name, spec.embedding.weight.name]
@@ -190,8 +190,11 @@ export class Network {
       let dx: Tensor = tf.zerosLike(output)
       for (const piece of piecesOf(targets, spec.vocabSize)) {
         const loss = (x: Tensor, norm: Tensor, matrix: Tensor) => {
-          const logprobs = pick(tf, tf.logSoftmax(this.rowLogits(x, piece, batch, norm, matrix)), piece.ids)
-          return tf.sum(tf.mul(logprobs, tf.tensor1d(Float32Array.from(piece.rows, (t) => weights[t]))))
+          const all = tf.logSoftmax(this.rowLogits(x, piece, batch, norm, matrix))
+          const weighted = (values: Tensor, by: Float32Array) =>
+            tf.sum(tf.mul(values, tf.tensor1d(Float32Array.from(piece.rows, (t) => by[t]))))
+          const loss = weighted(pick(tf, all, piece.ids), weights)
+          return entropyWeights ? tf.add(loss, weighted(entropies(tf, all), entropyWeights)) : loss
         }
         const [own, norm, matrix] = tf.tidy(() => tf.grads(loss)([output, this.weight(final), this.weight(head)]))
         dx = tf.add(dx, own)
@@ -367,11 +370,15 @@ function slotsOf(runs: Int32Array): Int32Array {
 }
 
 /** Tokens whose next one is to be scored: all but the last of each sequence, those in `targets`, those with a weight. */
-function targetsOf({ ids, bounds, targets, exclusion, exclusionSets = [] }: TrainBatch, weights?: Float32Array): Targets {
+function targetsOf(
+  { ids, bounds, targets, exclusion, exclusionSets = [] }: TrainBatch,
+  weights?: Float32Array,
+  entropyWeights?: Float32Array,
+): Targets {
   const rows: number[] = []
   for (let s = 0; s + 1 < bounds.length; s++) {
     for (let t = bounds[s]; t + 1 < bounds[s + 1]; t++) {
-      if ((!targets?.length || targets[t]) && weights?.[t] !== 0) rows.push(t)
+      if ((!targets?.length || targets[t]) && (weights?.[t] !== 0 || (entropyWeights?.[t] ?? 0) !== 0)) rows.push(t)
     }
   }
   return {

@@ -21,7 +21,7 @@ export interface Calls {
   createModel(model: number, config: ModelConfig, cancelled: Int32Array): void
   step(model: number, request: StepRequest): Drawn
   forward(model: number, batch: TrainBatch, keep: boolean, entropy: boolean): Scored
-  backward(model: number, weights: Float32Array): void
+  backward(model: number, weights: Float32Array, entropyWeights?: Float32Array): void
   update(model: number, options: FullUpdate): UpdateResult & { updates: number }
   setUpdates(model: number, updates: number): void
   read(model: number, name: string, kind: ParameterKind): Float32Array

@@ -28,7 +28,7 @@ const calls: Calls = {
   },
   step: (model, request) => network(model).step(request),
   forward: (model, batch, keep, entropy) => network(model).forward(batch, keep, entropy),
-  backward: (model, weights) => network(model).backward(weights),
+  backward: (model, weights, entropyWeights) => network(model).backward(weights, entropyWeights),
   update: (model, options) => network(model).update(options),
   setUpdates: (model, updates) => network(model).setUpdates(updates),
   read: (model, name, kind) => network(model).read(name, kind),

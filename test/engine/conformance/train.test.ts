@@ -109,7 +109,8 @@ describe.each(judges)('native and $name', (judge) => {
     for (const engine of engines) {
       const model = await engine.create(config, lively(seed))
       const { logprobs, entropies } = await model.forward(batch, { entropy: true })
-      await model.backward(weights)
+      // Every other model learns from entropies, too.
+      await model.backward(weights, seed % 2 === 0 ? weightsFor(batch).map((weight, i) => weight * Math.cos(i)) : undefined)
       const gradients = new Map(model.parameters.map(({ name }) => [name, model.read(name, 'gradient')]))
       results.push({ logprobs, entropies: entropies!, gradients })
       await model.dispose()
@@ -194,12 +195,15 @@ describe.each(candidates)('training: $name', (candidate) => {
     batch.exclusionSets = [[40, 39]]
     for (let i = 0; i < 14; i++) if (batch.ids[i] >= 39) batch.ids[i] = 1
     const weights = weightsFor(batch)
+    // Where a token has no weight of its own its entropy may have one.
+    const entropyWeights = weights.map((weight, i) => (i % 4 === 1 ? 0 : 1 - weight))
+    for (const i of [2, 9]) weights[i] = 0
     const loss = async () => {
-      const { logprobs } = await model.forward(batch, { keep: false })
-      return logprobs.reduce((sum, l, i) => sum + l * weights[i], 0)
+      const { logprobs, entropies } = await model.forward(batch, { keep: false, entropy: true })
+      return logprobs.reduce((sum, l, i) => sum + l * weights[i] + entropies![i] * entropyWeights[i], 0)
     }
-    await model.forward(batch)
-    await model.backward(weights)
+    await model.forward(batch, { entropy: true })
+    await model.backward(weights, entropyWeights)
     for (const { name } of model.parameters) {
       const gradient = model.read(name, 'gradient')
       const values = model.read(name)

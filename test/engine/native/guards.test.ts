@@ -92,6 +92,8 @@ describe('guards of the addon', () => {
   it('refuses values and weights of another length', async () => {
     await handle.forward(batch, true, false)
     expect(() => handle.backward(new Float32Array(2))).toThrow(/weights out of range/)
+    // No entropies to be had of that forward.
+    expect(() => handle.backward(new Float32Array(3), new Float32Array(3))).toThrow(/entropyWeights out of range/)
     expect(() => handle.write(0, 0, new Float32Array(2))).toThrow(/values out of range/)
     expect(() => handle.addGradient(0, new Float32Array(2))).toThrow(/values out of range/)
     expect(() => handle.read(999, 0)).toThrow(/No such parameter/)
