@@ -95,11 +95,12 @@ export function compareAtResume(
     if (was === is) continue
     const length = keyInfo.get(schema)?.change === 'length' && was !== 'absent' && is !== 'absent'
     if (length) lengths.push({ stage: path.split('.').slice(1, -1).join('.'), was: Number(was), is: Number(is) })
-    else if (allowed.includes(path.split('.').at(-1)!)) changes.push({ path, was, is })
+    // One or several, it is the reward that changes.
+    else if (allowed.includes(path.split('.').at(-1)!.replace('rewards', 'reward'))) changes.push({ path, was, is })
     else changed.push(`${path} was ${was}, is ${is}`)
   }
   if (changed.length === 0) return { lengths, changes }
-  const reward = changed.every((line) => /^stages\.[^ ]+\.reward was /.test(line)) ? ', allow it with --allow-change reward' : ''
+  const reward = changed.every((line) => /^stages\.[^ ]+\.rewards? was /.test(line)) ? ', allow it with --allow-change reward' : ''
   throw new ConfigError(
     `A resumed run goes on as it began, but the configuration changed: ${changed.join('; ')}. Change it back${reward}, or start a new run from ${folder} as model.checkpoint.`,
   )

@@ -11,12 +11,14 @@ import { choice, type Filled, flag, int, key, mapping, number, text } from '../c
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
 import { checkpointPlace } from '../hub/place.ts'
-import type { AdvantageKind } from './advantages.ts'
+import type { AdvantageKind, Combination } from './advantages.ts'
 import { policyLosses, usualBounds } from './losses/index.ts'
+import { withRewardFiles } from './reward-files.ts'
 import type { ScheduleKind } from './schedule.ts'
 
 const schedules = ['cosine', 'linear', 'constant'] as const satisfies readonly ScheduleKind[]
-const advantages = ['std', 'mean'] as const satisfies readonly AdvantageKind[]
+const advantages = ['std', 'batch', 'mean'] as const satisfies readonly AdvantageKind[]
+const combinations = ['sum_then_normalize', 'normalize_then_sum'] as const satisfies readonly Combination[]
 
 const architecture = mapping({
   family: key(choice(familyNames).default('qwen3'), 'arithmetic of the layers, as transformers names it'),
@@ -125,6 +127,14 @@ const sftStage = mapping({
   ...optimizerKeys(1e-5, 'cosine'),
 })
 
+const term = mapping({
+  reward: key(text(), 'an expression as in `reward`'),
+  weight: key(number().default(1), 'what it counts in the sum'),
+  where: key(text().optional(), 'an expression: where it is 0, the reward says nothing of a response and is not compared', {
+    absent: 'it counts everywhere',
+  }),
+})
+
 const grpoStage = mapping({
   name,
   kind: key(z.literal('grpo'), 'sft or grpo'),
@@ -134,8 +144,18 @@ const grpoStage = mapping({
   prompts: key(int({ min: 1 }).default(32), 'prompts a step'),
   group: key(int({ min: 2 }).default(8), 'samples a prompt', { hint: 'A group of one gives no advantage; 8 is usual.' }),
   reward: key(
-    text(),
-    'an expression over the metric names of the assertions and `step`, such as answer: [docs/assertions.md](assertions.md#rewards)',
+    text().optional(),
+    'an expression over the metric names of the assertions and `step`, such as answer: [docs/assertions.md](assertions.md#rewards); or `file://` and a [ready file](../suites/rewards/README.md)',
+    { absent: 'either this or `rewards`' },
+  ),
+  rewards: key(z.array(term).min(1).optional(), 'several rewards', {
+    absent: 'either this or `reward`',
+    hint: 'Each has reward, and may have weight and where.',
+  }),
+  combine: key(
+    choice(combinations).default('sum_then_normalize'),
+    'whether `rewards` are added before they are compared within a group, or each is compared alone',
+    { newer: true },
   ),
   loss: key(choice(policyLosses).default('dapo'), 'what is made of ratios and advantages: [the losses](losses.md)', { newer: true }),
   clipLow: key(number({ min: 0, max: 1 }).optional(), 'the ratio of probabilities is clipped at 1 − clipLow', {
@@ -156,7 +176,33 @@ const grpoStage = mapping({
     'whether responses that a budget ended teach nothing. They still count in the mean of their group',
     { newer: true },
   ),
-  advantage: key(choice(advantages).default('std'), "reward less its group's mean; `std` divides by the group's standard deviation"),
+  advantage: key(
+    choice(advantages).default('std'),
+    "reward less its group's mean; `std` divides by the group's standard deviation, `batch` by that of the step",
+  ),
+  kl: key(number({ min: 0 }).default(0), 'weight of the [KL to a reference policy](losses.md#kl-to-a-reference); 0: no reference is held', {
+    newer: true,
+  }),
+  klIn: key(choice(['loss', 'reward']).default('loss'), 'where it stands: a term of the loss, or taken off the reward', { newer: true }),
+  klCorrection: key(
+    flag().default(true),
+    'in the loss: whether its terms are weighted by the ratio, so that the gradient is that of the reverse KL',
+    { newer: true },
+  ),
+  referenceEvery: key(int({ min: 1 }).optional(), 'how often the reference follows the policy', {
+    unit: 'steps',
+    absent: 'never: it is the model that the stage began with',
+  }),
+  referenceMix: key(number({ above: 0, max: 1 }).default(1), 'share of the policy in the reference when it follows', { newer: true }),
+  entropyBonus: key(number({ min: 0 }).default(0), 'weight of the [entropy bonus](losses.md#entropy-bonus), with a target the first one', {
+    newer: true,
+  }),
+  entropyTarget: key(number({ min: 0 }).optional(), 'entropy at and below which the bonus acts and grows, above which it shrinks', {
+    unit: 'nats',
+    absent: 'the bonus always acts, with the same weight',
+  }),
+  entropyBonusStep: key(number({ above: 0 }).default(0.005), 'how far an update moves the weight, with a target', { newer: true }),
+  entropyBonusMax: key(number({ min: 0 }).default(1), 'the largest weight, with a target', { newer: true }),
   updates: key(int({ min: 1 }).default(1), 'optimizer updates a step: its prompts are divided among them'),
   maxDropped: key(int({ min: 1 }).optional(), 'steps in a row without a group that teaches, after which the run stops', {
     absent: 'it goes on, and says so every 20 such steps',
@@ -201,7 +247,7 @@ export type TrainConfig = Omit<z.output<typeof trainSchema>, 'model' | 'stages'>
 /** Checks a parsed file; relative paths are resolved against its folder. Throws ConfigError. */
 export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
   const folder = dirname(file)
-  const config = check(trainSchema, raw, file)
+  const config = check(trainSchema, withFiles(raw, folder), file)
   const names = new Set<string>()
   for (const [index, { name }] of config.stages.entries()) {
     if (!/^[A-Za-z0-9][\w.-]*$/.test(name) || ['final', 'checkpoints', 'suites'].includes(name) || name.startsWith('only-')) {
@@ -226,6 +272,11 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
       return placed.kind === 'sft' ? fillSft(placed, where) : fillGrpo(placed, where)
     }),
   }
+}
+
+function withFiles(raw: unknown, folder: string): unknown {
+  if (typeof raw !== 'object' || raw === null || !('stages' in raw)) return raw
+  return { ...raw, stages: withRewardFiles(raw.stages, folder) }
 }
 
 function fillModel({ checkpoint, base, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
@@ -291,6 +342,16 @@ function fillGrpo(stage: z.output<typeof grpoStage>, where: string): GrpoStage {
   const { prompts, updates, loss } = stage
   if (updates > prompts) {
     throw new ConfigError(`${where} divides ${prompts} prompts among ${updates} updates. Use at most as many updates as prompts.`)
+  }
+  const { reward, rewards, kl, klIn, combine } = stage
+  if (reward === undefined && rewards === undefined) {
+    throw new ConfigError(`"reward" is missing in ${where}: an expression over the metric names of the assertions. Add it.`)
+  }
+  if (reward !== undefined && rewards !== undefined) throw new ConfigError(`${where} has both "reward" and "rewards". Keep one of them.`)
+  if (kl > 0 && klIn === 'reward' && combine === 'normalize_then_sum') {
+    throw new ConfigError(
+      `"klIn: reward" in ${where} takes the KL off the sum of the rewards, which normalize_then_sum does not compare. Use klIn: loss.`,
+    )
   }
   const [clipLow, clipHigh] = usualBounds(loss)
   return { ...stage, clipLow: stage.clipLow ?? clipLow, clipHigh: stage.clipHigh ?? clipHigh }

@@ -129,6 +129,12 @@ Reinforcement. Responses are sampled and graded by the suite's assertions. The b
 
 ${rows(pick(grpo, false))}
 
+#### rewards
+
+A list of rewards, each compared as [Training](train.md#several-rewards) shows.
+
+${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards)))}
+
 ## save
 
 ${rows(keys(save))}

@@ -1,21 +1,27 @@
 /**
  * Group relative policy optimization, top to bottom: draw prompts, roll out a group for each, reward by the suite's
  * assertions, advantages within the group, drop groups without signal, pack every token in the context it was sampled
- * in and the prompt of a group once, forward, clipped policy loss, backward, update.
+ * in and the prompt of a group once, forward, policy loss, backward, update.
  */
 
+import { CheckpointError } from '../engine/errors.ts'
 import type { UpdateResult } from '../engine/types.ts'
 import { layoutTrajectory } from '../thinking/layout.ts'
 import { sampledLogprobs } from '../thinking/trajectory.ts'
-import { groupAdvantages, isInformative } from './advantages.ts'
+import { stepAdvantages } from './advantages.ts'
 import { drawIndices, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
+import { efficiencyWarnings } from './efficiency.ts'
+import { afterUpdate, coefficientNow, firstControl, hasBonus } from './entropy-bonus.ts'
 import { openGraders } from './grader-host.ts'
 import { lossNamed } from './losses/index.ts'
 import { meanOver, type Tally } from './losses/loss.ts'
+import { k3 } from './losses/parts/kl.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
-import { checkMetrics, compileReward, resolveDoubts } from './rewards.ts'
+import { ReferencePolicy } from './reference.ts'
+import { compileTerms, evaluateTerms, expressionsOf } from './reward-terms.ts'
+import { checkMetrics, resolveDoubts } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
 import type { Suite } from './suite.ts'
@@ -24,31 +30,54 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   const { model, seed, sharesPrompts } = session
   const { microBatchTokens } = stage
   const { attention } = session.checkpoint.parallel
-  const reward = await compileReward(stage.reward)
-  const doubts = checkMetrics(reward, suite)
+  const terms = await compileTerms(stage)
+  const expressions = expressionsOf(terms)
+  const doubts = expressions.map((expression) => checkMetrics(expression, suite))
   const graders = await openGraders(suite, stage.graderTimeout)
   const rollouts = new Rollouts(session, stage, suite, graders)
-  const warnings = await resolveDoubts(reward, suite, doubts, (row) => rollouts.gradeEmpty(row))
+  const warnings = efficiencyWarnings(terms, stage, suite)
+  for (const [i, expression] of expressions.entries()) {
+    warnings.push(...(await resolveDoubts(expression, suite, doubts[i], (row) => rollouts.gradeEmpty(row))))
+  }
   const { request, budgets } = rollouts.first
   const { paths, maxBlocks, mode } = request
-  const loss = lossNamed(stage.loss)({ ...stage, responseTokens: budgets.response })
+  const packing = { microBatchTokens, sharesPrompts }
+  const inReward = stage.klIn === 'reward'
+  /** Of the step under way. */
+  let control = firstControl(stage)
+  const loss = lossNamed(stage.loss)({
+    ...stage,
+    responseTokens: budgets.response,
+    kl: inReward ? 0 : stage.kl,
+    entropyBonus: hasBonus(stage) ? () => coefficientNow(control, stage) : undefined,
+  })
 
-  async function step(step: number): Promise<StepReport> {
+  async function step(step: number, before = firstControl(stage)): Promise<StepReport> {
+    control = before
     const rows = drawIndices(suite.rows.length, stage.prompts, step, seed, stage.name).map((index) => suite.rows[index])
     const groups = await rollouts.sample(rows, step)
+    const reference = stage.kl > 0 ? referenceAt(step) : undefined
+    const samples = groups.map((group) => group.map(layOut))
+    const penalties = reference && inReward ? await penaltiesOf(samples, reference) : undefined
     // Expressions count steps from 1.
-    const rewards = groups.map((group) => group.map(({ metrics }) => reward.evaluate(metrics, step + 1)))
-    const informative = groups.flatMap((group, g) =>
-      isInformative(rewards[g]) && group.some(teaches) ? [toSamples(group, rewards[g])] : [],
+    const judged = stepAdvantages(evaluateTerms(terms, groups, step + 1), { kind: stage.advantage, combine: stage.combine, penalties })
+    const informative = samples.flatMap((group, g) =>
+      judged.informative[g] && !group.every(({ masked }) => masked)
+        ? [group.map((sample, m) => ({ ...sample, advantage: judged.advantages[g][m] }))]
+        : [],
     )
+    if (reference && !inReward) await scoreReference(informative.flat(), reference)
 
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, stage.steps)
     const tallies: Tally[] = []
     const updates: UpdateResult[] = []
     for (const part of splitEvenly(informative, stage.updates)) {
-      tallies.push(await accumulate(model, part.flat(), loss, { microBatchTokens, sharesPrompts }))
+      const tally = await accumulate(model, part.flat(), loss, packing)
+      tallies.push(tally)
       updates.push(await model.update(updateOptions(stage, lr)))
+      control = afterUpdate(control, tally, stage)
     }
+    if (reference && stage.referenceEvery !== undefined && (step + 1) % stage.referenceEvery === 0) reference.follow(stage.referenceMix)
 
     return {
       loss: meanOver(tallies, 'loss'),
@@ -56,33 +85,54 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
       updates,
       tokens: groups.flat().reduce((sum, { thought }) => sum + thought.totalTokens, 0),
       rollouts: {
-        ...describe(groups, rewards),
+        ...describe(groups, judged.rewards),
         informative: informative.length,
         clipFraction: meanOver(tallies, 'clipped'),
         entropy: meanOver(tallies, 'entropy'),
         lossTokens: tallies.reduce((sum, { lossTokens }) => sum + lossTokens, 0),
         // Later updates of a step train on samples of older weights.
         gap: { mean: tallies[0]?.mean('gap') ?? 0, max: tallies[0]?.max('gap') ?? 0 },
+        ...(reference && { kl: meanOver(tallies, 'kl') }),
+        ...(hasBonus(stage) && { entropyBonus: control.coefficient }),
       },
+      ...(hasBonus(stage) && { entropyControl: control }),
     }
   }
 
-  function teaches({ thought }: Rollout): boolean {
-    return !stage.maskTruncated || thought.finishReason !== 'length'
+  function layOut({ thought: { trajectory, finishReason } }: Rollout): UpdateSample {
+    return {
+      layout: layoutTrajectory(trajectory, attention, { loss: 'sampled' }),
+      temperature: trajectory.temperature,
+      sampled: sampledLogprobs(trajectory),
+      advantage: 0,
+      masked: stage.maskTruncated && finishReason === 'length',
+    }
   }
 
-  function toSamples(group: readonly Rollout[], rewards: readonly number[]): UpdateSample[] {
-    const advantages = groupAdvantages(rewards, stage.advantage)
-    return group.map((rollout, member) => {
-      const { trajectory } = rollout.thought
-      return {
-        layout: layoutTrajectory(trajectory, attention, { loss: 'sampled' }),
-        temperature: trajectory.temperature,
-        sampled: sampledLogprobs(trajectory),
-        advantage: advantages[member],
-        masked: !teaches(rollout),
-      }
-    })
+  /** The policy as the stage found it, or as it was when the reference last followed. */
+  function referenceAt(step: number): ReferencePolicy {
+    if (step === 0) session.reference = ReferencePolicy.of(model)
+    const { reference } = session
+    if (!reference) {
+      throw new CheckpointError(
+        `The state of step ${step} of stage "${stage.name}" has no reference policy, which its KL needs. Go on from another state.`,
+      )
+    }
+    return reference
+  }
+
+  async function scoreReference(samples: readonly UpdateSample[], reference: ReferencePolicy): Promise<void> {
+    const teaching = samples.filter(({ masked }) => !masked)
+    const scored = await reference.score(teaching, packing)
+    for (const [i, sample] of teaching.entries()) sample.reference = scored[i]
+  }
+
+  /** [group][sample]: kl times the KL of a whole sample, the sum over its tokens. */
+  async function penaltiesOf(samples: readonly UpdateSample[][], reference: ReferencePolicy): Promise<number[][]> {
+    await scoreReference(samples.flat(), reference)
+    const of = ({ sampled, reference }: UpdateSample): number =>
+      reference ? stage.kl * k3(sampled, reference).losses.reduce((a, b) => a + b, 0) : 0
+    return samples.map((group) => group.map(of))
   }
 
   // In causal mode all paths but the first are packed twice.
@@ -95,6 +145,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     warnings,
     close: () => graders.close(),
     decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
+    ...(stage.kl > 0 && { referenceBytes: ReferencePolicy.bytes(model) }),
     step,
   }
 }

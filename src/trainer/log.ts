@@ -128,6 +128,8 @@ export function stepLine(place: StepPlace, report: StepReport): string {
     parts.push(`parallel ${percent(rollouts.parallelRatio)}`)
     parts.push(`tokens ${rollouts.responseTokens.toFixed(0)} critical ${rollouts.criticalPathTokens.toFixed(0)}`)
     if (rollouts.truncated > 0) parts.push(`truncated ${percent(rollouts.truncated)}`)
+    if (rollouts.kl !== undefined) parts.push(`kl ${short(rollouts.kl)}`)
+    if (rollouts.entropyBonus !== undefined) parts.push(`bonus ${short(rollouts.entropyBonus)}`)
     parts.push(`entropy ${fixed(rollouts.entropy)}`, `clipped ${percent(rollouts.clipFraction)}`, gap(rollouts.gap))
   }
   parts.push(`loss ${report.loss.toFixed(4)}`, `grad ${fixed(gradNorm)}`, `lr ${short(report.lr)}`)
@@ -147,13 +149,15 @@ export function table(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([key, value]) => `  ${key.padEnd(width)}  ${value}`).join('\n')
 }
 
-export function memoryTable(plan: MemoryPlan, tokens: number): [string, string][] {
+/** reference: bytes of a reference policy, counted in `plan.total`; 0: there is none. */
+export function memoryTable(plan: MemoryPlan, tokens: number, reference = 0): [string, string][] {
   return [
     ['weights', bytes(plan.weights)],
     ['gradients', bytes(plan.gradients)],
     ['moments', bytes(plan.moments)],
     ['KV cache', bytes(plan.cache)],
     ['activations', `${bytes(plan.activations)} (${tokens} tokens a forward)`],
+    ...(reference > 0 ? [['reference', bytes(reference)] as [string, string]] : []),
     ['total', bytes(plan.total)],
   ]
 }

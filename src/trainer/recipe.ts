@@ -6,6 +6,8 @@ import type { Model, UpdateOptions, UpdateResult } from '../engine/types.ts'
 import type { ReadPrompt } from '../providers/prompt.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
+import type { EntropyControl } from './entropy-bonus.ts'
+import type { ReferencePolicy } from './reference.ts'
 
 /** The model in training with all that reading prompts and writing responses needs. */
 export interface Session {
@@ -17,6 +19,8 @@ export interface Session {
   seed: number
   /** Whether a prompt is packed once for all its responses. Not on tfjs, where attention costs the square of a packed sequence, hidden or not. */
   sharesPrompts: boolean
+  /** Of the stage under way, where its KL has one. Saved with every state. */
+  reference?: ReferencePolicy
 }
 
 /** What one step reports: numbers for the step line and metrics.jsonl. */
@@ -29,6 +33,8 @@ export interface StepReport {
   /** Tokens that tokens/s counts: packed (sft), generated (grpo). */
   tokens: number
   rollouts?: RolloutReport
+  /** Where the coefficient of an entropy bonus stands now. */
+  entropyControl?: EntropyControl
 }
 
 /** |training − sampling| log-probability over the tokens with loss, nats. */
@@ -60,6 +66,10 @@ export interface RolloutReport {
   gap: Gap
   /** Tokens with loss, all updates. */
   lossTokens: number
+  /** k3 to the reference policy, mean over those tokens, nats; absent where the stage has no reference. */
+  kl?: number
+  /** Coefficient of the entropy bonus after the step; absent where the stage has none. */
+  entropyBonus?: number
 }
 
 /** A stage made ready: everything is checked and read, nothing is trained yet. */
@@ -75,8 +85,13 @@ export interface Recipe {
   prompts: readonly ReadPrompt[]
   /** Budgets that the exported checkpoint tells its users. */
   decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks'>
-  /** Step `step` (from 0) of the stage, update included. A pure function of the weights, the moments and `step`. */
-  step(step: number): Promise<StepReport>
+  /** Bytes that the stage holds beside the model: a reference policy. */
+  referenceBytes?: number
+  /**
+   * Step `step` (from 0) of the stage, update included. A pure function of the weights, the moments, `step`, the session's reference and
+   * what the step before reported as `entropyControl`.
+   */
+  step(step: number, control?: EntropyControl): Promise<StepReport>
   close?(): Promise<void>
 }
 

@@ -32,6 +32,8 @@ const stateSchema = z.object({
   updates: count,
   /** Whether the run still learns (standstill.ts). */
   learning: z.object({ skipped: count, dropped: count, updates: z.array(count) }),
+  /** Coefficient of the entropy bonus (entropy-bonus.ts); absent where the stage has none. */
+  entropyControl: z.object({ coefficient: z.number(), entropy: z.number().optional() }).optional(),
   seed: z.int(),
   /** What the model was made from: `scratch` or the hash of a checkpoint. */
   base: z.string(),

@@ -51,6 +51,7 @@ export class States {
         model.parameters.map(({ name, shape }) => ({ name: `${name}.${what}`, shape, data: () => model.read(name, what) })),
       )
       await writeSafetensors(join(temporary, momentsFile), moments, 'float32', ops)
+      await session.reference?.save(temporary, ops)
       await writeNewFile(join(temporary, stateFile), stateText(state, noting.checksums(temporary)), ops)
     }
     await saveCheckpoint(folder, { ...contentOf(session), dtype: 'float32', extraFiles }, { ops: noting.ops })

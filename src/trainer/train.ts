@@ -19,6 +19,7 @@ import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { type OpenedModel, openModel } from './model.ts'
 import { describePrompt, trainedInputs, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session, StepReport } from './recipe.ts'
+import { ReferencePolicy } from './reference.ts'
 import { diskCode, isFull, rescue } from './rescue.ts'
 import { RewardError } from './rewards.ts'
 import { RunFolder } from './run-folder.ts'
@@ -150,7 +151,11 @@ class Training {
     const { checkpoint } = session
     const prompts = joinEdges(checkpoint.parallel.prompts, edgesOf(recipe.prompts.map(({ ids }) => ids)))
     checkpoint.parallel = { ...checkpoint.parallel, prompts }
-    if (state.step === 0) state.learning = beginStage(state.learning, state.stage)
+    if (state.step === 0) {
+      state.learning = beginStage(state.learning, state.stage)
+      state.entropyControl = undefined
+      session.reference = undefined
+    }
     this.log!.begin(stage.name, state.step, recipe.steps)
     // A step that only skipped updates leaves the weights of the last one that did not.
     let good = { ...state }
@@ -161,11 +166,12 @@ class Training {
         return false
       }
       const start = performance.now()
-      const report = await recipe.step(state.step).catch((error) => this.endAt(error, session))
+      const report = await recipe.step(state.step, state.entropyControl).catch((error) => this.endAt(error, session))
       state.step += 1
       state.total += 1
       state.updates = session.model.updates
       state.learning = afterStep(state.learning, report)
+      state.entropyControl = report.entropyControl
       const seconds = (performance.now() - start) / 1000
       await this.orRescue(session, () => {
         // The line first: the open log may come back with its folder.
@@ -297,9 +303,10 @@ class Training {
     const source = saved ? { checkpoint: saved.folder } : config.model
     const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
     if (saved) await restoreOptimizer(model, saved)
+    const reference = saved && (await ReferencePolicy.restore(model, saved.folder))
     const openThinker = async (): Promise<Thinker> => localThinker(model)
     const sharesPrompts = this.engine.info.device !== 'tfjs'
-    return { session: { model, checkpoint, openThinker, seed: config.seed, sharesPrompts }, base }
+    return { session: { model, checkpoint, openThinker, seed: config.seed, sharesPrompts, reference }, base }
   }
 
   private printConfig(saved: Saved | undefined): void {
@@ -320,7 +327,9 @@ class Training {
     if (first) this.say(`\nFirst prompt\n${describePrompt(session.checkpoint, first)}`)
     const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
     const plan = model.memoryPlan(tokens)
-    this.say(`\nMemory plan\n${table(memoryTable(plan, tokens))}\n`)
+    const reference = recipes.reduce((most, { referenceBytes = 0 }) => Math.max(most, referenceBytes), 0)
+    plan.total += reference
+    this.say(`\nMemory plan\n${table(memoryTable(plan, tokens, reference))}\n`)
     refuseTooLarge(plan)
   }
 

@@ -143,7 +143,7 @@ describe('train files', () => {
           const labels = yaml(path.basename(stage.suite)).providers.map((provider) => (provider as { label: string }).label)
           expect(labels).toContain(stage.provider)
           const metrics = yaml(path.basename(stage.suite)).defaultTest!.assert.map(({ metric }) => symbolOf(metric))
-          const { symbols } = await compileReward(stage.reward)
+          const { symbols } = await compileReward(stage.reward!)
           expect(symbols).toContain('answer')
           for (const symbol of symbols) expect(metrics).toContain(symbol)
         }

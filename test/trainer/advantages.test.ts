@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { groupAdvantages, isInformative } from '../../src/trainer/advantages.ts'
+import { groupAdvantages, isInformative, stepAdvantages } from '../../src/trainer/advantages.ts'
 
 describe('advantages', () => {
   it('are centred, and of sample deviation 1 with std', () => {
@@ -32,5 +32,105 @@ describe('advantages', () => {
     expect(isInformative([1, 1, 1])).toBe(false)
     expect(isInformative([0.1 + 0.2, 0.3])).toBe(false)
     expect(isInformative([0, 0, 1])).toBe(true)
+  })
+})
+
+describe('advantages of a step', () => {
+  const close = (found: readonly (readonly number[])[], expected: readonly (readonly number[])[]) =>
+    expected.forEach((group, g) => {
+      group.forEach((value, m) => {
+        expect(found[g][m]).toBeCloseTo(value, 4)
+      })
+    })
+  const one = (rewards: (number | undefined)[][], weight = 1) => ({ weight, rewards })
+
+  it('are those of each group for one reward, to the bit', () => {
+    const rewards = [
+      [1, 0.1 + 0.2, -0.5],
+      [3, 3, 3],
+    ]
+    for (const kind of ['std', 'mean'] as const) {
+      const step = stepAdvantages([one(rewards)], { kind, combine: 'sum_then_normalize' })
+      expect(step).toEqual({ rewards, advantages: rewards.map((group) => groupAdvantages(group, kind)), informative: [true, false] })
+    }
+  })
+
+  it('are divided by the deviation of the step with batch', () => {
+    const { advantages } = stepAdvantages(
+      [
+        one([
+          [1, 0],
+          [4, 4],
+        ]),
+      ],
+      { kind: 'batch', combine: 'sum_then_normalize' },
+    )
+    const deviation = Math.sqrt(((1 - 2.25) ** 2 + 2.25 ** 2 + 2 * (4 - 2.25) ** 2) / 3)
+    close(advantages, [
+      [0.5 / deviation, -0.5 / deviation],
+      [0, 0],
+    ])
+  })
+
+  it('of several rewards added first are those of the sum', () => {
+    const terms = [one([[1, 0]], 2), one([[0, 5]], 0.5)]
+    const { rewards, advantages } = stepAdvantages(terms, { kind: 'mean', combine: 'sum_then_normalize' })
+    expect(rewards).toEqual([[2, 2.5]])
+    expect(advantages).toEqual([[-0.25, 0.25]])
+  })
+
+  it('of rewards compared apart keep a rare reward from drowning in a loud one (GDPO)', () => {
+    // By sum the first two samples are one, (1, 0) and (0, 1). Compared apart they differ as the rewards' deviations do.
+    const terms = [one([[1, 0, 0, 0]]), one([[0, 1, 1, 0]])]
+    const summed = stepAdvantages(terms, { kind: 'std', combine: 'sum_then_normalize' })
+    expect(summed.advantages[0][0]).toBe(summed.advantages[0][1])
+    const apart = stepAdvantages(terms, { kind: 'std', combine: 'normalize_then_sum' })
+    const [a, b] = [0.75 / 0.5, -0.25 / 0.5]
+    const [c, d] = [0.5 / Math.sqrt(1 / 3), -0.5 / Math.sqrt(1 / 3)]
+    const sums = [a + d, b + c, b + c, b + d]
+    const deviation = Math.sqrt(sums.reduce((sum, x) => sum + x * x, 0) / 3)
+    close(apart.advantages, [sums.map((x) => x / deviation)])
+    const centred = stepAdvantages(terms, { kind: 'mean', combine: 'normalize_then_sum' })
+    close(centred.advantages, [[0.25, 0.25, 0.25, -0.75]])
+  })
+
+  it('compare a reward only among the samples that it says something of', () => {
+    const terms = [one([[1, 1, 0, 0]]), one([[0.2, 0.6, undefined, undefined]], 0.5)]
+    const { advantages, rewards } = stepAdvantages(terms, { kind: 'mean', combine: 'normalize_then_sum' })
+    close(advantages, [[0.4, 0.6, -0.5, -0.5]])
+    close(rewards, [[1.1, 1.3, 0, 0]])
+    // A sample of which no reward says anything has no part in its group.
+    const nothing = stepAdvantages([one([[1, undefined, 0]])], { kind: 'mean', combine: 'sum_then_normalize' })
+    expect(nothing).toEqual({ rewards: [[1, 0, 0]], advantages: [[0.5, 0, -0.5]], informative: [true] })
+    expect(stepAdvantages([one([[undefined, 1]])], { kind: 'std', combine: 'normalize_then_sum' }).informative).toEqual([false])
+  })
+
+  it('are lowered by penalties, which make no group informative', () => {
+    const options = {
+      kind: 'mean',
+      combine: 'sum_then_normalize',
+      penalties: [
+        [0.5, 0.1],
+        [0, 1],
+      ],
+    } as const
+    const step = stepAdvantages(
+      [
+        one([
+          [1, 1],
+          [1, 0],
+        ]),
+      ],
+      options,
+    )
+    expect(step.rewards).toEqual([
+      [1, 1],
+      [1, 0],
+    ])
+    close(step.advantages, [
+      [-0.2, 0.2],
+      [1, -1],
+    ])
+    expect(step.informative).toEqual([false, true])
   })
 })

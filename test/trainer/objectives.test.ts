@@ -1,5 +1,7 @@
 /** What a GRPO stage learns from, through whole runs of the small training file. */
 
+import { existsSync, rmSync } from 'node:fs'
+import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { policyLosses } from '../../src/trainer/losses/index.ts'
 import { inProofs } from '../proofs.ts'
@@ -62,5 +64,93 @@ describe('topEntropy and maskTruncated', () => {
     expect(steps[0].truncated).toBe(dapo[0].truncated)
     expect(steps[0].lossTokens).toBeLessThan(dapo[0].lossTokens)
     expect(steps[0].reward).toBe(dapo[0].reward)
+  })
+})
+
+describe('the KL to a reference', () => {
+  const settings = { kl: 0.5, referenceEvery: 2, referenceMix: 0.5, updates: 2 }
+  const klOf = (steps: Record<string, number>[]) => steps.map(({ kl }) => kl)
+
+  it('is 0 where the policy is the reference still, and the run goes on with the same bits', async () => {
+    const once = await runWith({ kl: 0.5 })
+    expect(klOf(once.steps)[0]).toBe(0)
+    expect(Math.min(...klOf(once.steps).slice(1))).toBeGreaterThan(0)
+    expect(once.text).toMatch(/reference .*KiB\n.*total/)
+    expect(once.text).toMatch(/rl 2\/3 .* kl \S+e-\d+ /)
+    const one = await runWith(settings)
+    for (const stopAfter of [6, 7]) {
+      const stopped = await runWith(settings, { stopAfter })
+      expect(stopped.outcome).toBe('interrupted')
+      expect(existsSync(path.join(stopped.folder, 'checkpoints', `step-0000000${stopAfter}`, 'trainer', 'reference.safetensors'))).toBe(
+        true,
+      )
+      const resumed = await runWith(settings, { folder: stopped.folder })
+      expect(results(resumed.folder)).toEqual(results(one.folder))
+    }
+  })
+
+  it('follows the policy where it is told to', async () => {
+    const [never, always] = [await runWith({ kl: 0.5 }), await runWith({ kl: 0.5, referenceEvery: 1 })]
+    expect(klOf(always.steps)).toEqual([0, 0, 0])
+    expect(results(never.folder).final).not.toBe(results(always.folder).final)
+  })
+
+  it('in the reward moves advantages and leaves the loss alone', async () => {
+    const [inLoss, inReward] = [await runWith({ kl: 0.5 }), await runWith({ kl: 0.5, klIn: 'reward' })]
+    expect(inReward.steps[0]).toMatchObject({ kl: 0, gradNorm: inLoss.steps[0].gradNorm })
+    expect(inReward.steps[1].reward).toBe(inLoss.steps[1].reward)
+    expect(results(inReward.folder).final).not.toBe(results(inLoss.folder).final)
+    expect(results(inReward.folder).final).not.toBe(results(whole).final)
+  })
+
+  it('needs the reference of the state that it goes on from', async () => {
+    const { folder } = await runWith({ kl: 0.5 }, { stopAfter: 6 })
+    rmSync(path.join(folder, 'checkpoints', 'step-00000006', 'trainer', 'reference.safetensors'))
+    await expect(runWith({ kl: 0.5 }, { folder })).rejects.toThrow(/reference\.safetensors/)
+  })
+})
+
+describe('the entropy bonus', () => {
+  it('raises the entropy, more with more of it', async () => {
+    const entropies: number[] = []
+    for (const entropyBonus of [0, 0.5, 5]) entropies.push((await runWith({ entropyBonus, lr: 0.01 })).steps[1].entropy)
+    expect(entropies[1]).toBeGreaterThan(entropies[0])
+    expect(entropies[2]).toBeGreaterThan(entropies[1])
+  })
+
+  it('with a target moves its weight, and the run goes on with it', async () => {
+    const settings = { entropyBonus: 0.1, entropyTarget: 99, entropyBonusStep: 0.25, updates: 2, topEntropy: 0.5 }
+    const one = await runWith(settings)
+    const weights = one.steps.map(({ entropyBonus }) => entropyBonus)
+    expect(weights[0]).toBeGreaterThan(0.1)
+    expect(weights[2]).toBe(1)
+    expect(one.text).toMatch(/ bonus 1\.0e\+0 /)
+    const stopped = await runWith(settings, { stopAfter: 6 })
+    const resumed = await runWith(settings, { folder: stopped.folder })
+    expect(results(resumed.folder)).toEqual(results(one.folder))
+    const above = await runWith({ ...settings, entropyTarget: 0 })
+    expect(above.steps.map(({ entropyBonus }) => entropyBonus)).toEqual([0, 0, 0])
+  })
+})
+
+describe('several rewards', () => {
+  const rewards = [{ reward: 'digits' }, { reward: 'blocks', weight: 0.1 }]
+
+  it('added first are the expression that adds them', async () => {
+    const { folder } = await runWith({ reward: null, rewards })
+    const { state: _, ...found } = results(folder)
+    const { state: __, ...expected } = results(whole)
+    expect(JSON.stringify(found)).toBe(JSON.stringify(expected))
+  })
+
+  it.each([
+    [{ combine: 'normalize_then_sum' }],
+    [{ combine: 'normalize_then_sum', advantage: 'mean' }],
+    [{ combine: 'normalize_then_sum', rewards: [rewards[0], { ...rewards[1], where: 'digits > 0.2' }] }],
+    [{ advantage: 'batch' }],
+  ])('compared otherwise teach otherwise: %o', async (more) => {
+    const { folder, steps } = await runWith({ reward: null, rewards, ...more })
+    expect(steps.map(({ skipped }) => skipped)).toEqual([0, 0, 0])
+    expect(results(folder).final).not.toBe(results(whole).final)
   })
 })

@@ -85,7 +85,8 @@ function meanLogRatio(logprobs: ArrayLike<number>, sampled: ArrayLike<number>): 
 /**
  * The loss of a policy term with what stands around it. Slopes are divided, metrics are not: their means are taken over all updates
  * of a step. `loss`: so scaled that its mean over tokens is the loss of the update. `gap`: |training − sampling| log-probability,
- * nats; 0 on the first update of a step where both agree bit for bit. `kl`: k3 to the reference, nats.
+ * nats; 0 on the first update of a step where both agree bit for bit. `kl`: k3 to the reference, nats. With a bonus `counted`: 1 for
+ * the tokens it acts on, and `countedEntropy`: theirs.
  */
 export function policyLoss(options: AroundOptions, policy: Policy): Loss {
   const { kl = 0, klCorrection = true, topEntropy = 1, entropyBonus } = options
@@ -111,7 +112,10 @@ export function policyLoss(options: AroundOptions, policy: Policy): Loss {
         slopes[j] /= divisor
         losses[j] *= scale
       }
-      const coefficient = entropyBonus?.() ?? 0
+      if (!entropyBonus) return { slopes, metrics }
+      metrics.counted = Float64Array.from(counted)
+      metrics.countedEntropy = Float64Array.from(entropies, (entropy, j) => entropy * counted[j])
+      const coefficient = entropyBonus()
       if (coefficient === 0) return { slopes, metrics }
       // A mean over the tokens that count, whatever the policy terms are divided by.
       const tokens = highEntropy?.tokens ?? update.tokens
