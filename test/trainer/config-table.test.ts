@@ -68,7 +68,7 @@ describe('compareAtResume', () => {
   })
 
   it('names a key that this version has not', () => {
-    expect(() => compare(saved({ 'stages.b.kl': '0.1' }))).toThrow('stages.b.kl was 0.1, and there is no such key any more')
+    expect(() => compare(saved({ 'stages.b.critic': '0.1' }))).toThrow('stages.b.critic was 0.1, and there is no such key any more')
     expect(() => compare(saved({ 'model.init.rank': '8' }))).toThrow('model.init.rank was 8, and')
   })
 

@@ -40,6 +40,11 @@ const places = [
     put: (more: object) => ({ ...whole, model: { init: { tokenizer: 't', architecture: more } } }),
   },
   { keys: Object.keys(keysOf(save)), json: schema.properties.save, put: (more: object) => ({ ...whole, save: more }) },
+  {
+    keys: Object.keys(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards))),
+    json: schema.properties.stages.items.oneOf[1].properties.rewards.items,
+    put: (more: object) => ({ ...whole, stages: [{ ...entries.grpo, rewards: [{ reward: 'r', ...more }] }] }),
+  },
   ...(['sft', 'grpo'] as const).map((kind, i) => ({
     keys: stage(kind),
     json: schema.properties.stages.items.oneOf[i],
@@ -59,7 +64,7 @@ describe('documents', () => {
         fc.nat(),
         ({ key, keys, json, put }, at) => {
           expect(json.properties[key], key).toBeDefined()
-          if (!['model', 'init', 'architecture', 'stages', 'save'].includes(key)) {
+          if (!['model', 'init', 'architecture', 'stages', 'rewards', 'save'].includes(key)) {
             expect(page).toContain(`| \`${key}\` |`)
             expect(json.properties[key].description).toBeTruthy()
           }
