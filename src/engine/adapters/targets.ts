@@ -17,22 +17,27 @@ export interface Target {
 }
 
 /** All matches of one configuration. Names are short: only a pattern made to be slow takes longer. */
-const timeMs = 500
+const defaultTimeoutMs = 3000
 
 /**
  * The layers of `names` that are adapted, in this order.
  * @param names of the model's linear layers, and of others that may be meant
+ * @param timeoutMs of one try
  * @returns the warnings name layers whose rank or alpha depends on the order of patterns
  * @throws CheckpointError naming the key of a pattern that cannot be read
  */
-export function targetsOf(config: PeftConfig, names: readonly string[]): { targets: Target[]; warnings: string[] } {
+export function targetsOf(
+  config: PeftConfig,
+  names: readonly string[],
+  timeoutMs = defaultTimeoutMs,
+): { targets: Target[]; warnings: string[] } {
   try {
-    return within(timeMs, () => resolve(config, names))
+    return within(timeoutMs, () => resolve(config, names))
   } catch (error) {
     if (error instanceof CheckpointError) throw error
     throw problem(
       { file: config.file },
-      `patterns that end within ${timeMs / 1000} s`,
+      `patterns that end within ${timeoutMs / 1000} s`,
       error instanceof Error ? error.message : String(error),
     )
   }
@@ -92,9 +97,29 @@ function patternTest(config: PeftConfig, key: 'rank_pattern' | 'alpha_pattern'):
   const entries = key === 'rank_pattern' ? config.rankPattern : config.alphaPattern
   const compiled = entries.map(([pattern, value]) => ({
     ...{ pattern, value },
-    test: compile(`^(.*\\.)?(${pattern})$`, pattern, key, config.file),
+    fits: isPlain(pattern) ? endTest(pattern) : regularTest(`^(.*\\.)?(${pattern})$`, pattern, key, config.file),
   }))
-  return (name) => compiled.filter(({ test }) => test.test(name))
+  return (name) => compiled.filter(({ fits }) => fits(name))
+}
+
+/** One name, as PEFT and others write for each of hundreds of layers: a regular expression for each and every layer takes seconds. */
+function isPlain(pattern: string): boolean {
+  return /^[\w.]+$/.test(pattern)
+}
+
+/** The same as the regular expression of a plain name, in which a dot is any character. */
+function endTest(pattern: string): (name: string) => boolean {
+  return (name) => {
+    const start = name.length - pattern.length
+    if (start < 0 || (start > 0 && name[start - 1] !== '.')) return false
+    for (let i = pattern.length - 1; i >= 0; i--) if (pattern[i] !== '.' && pattern[i] !== name[start + i]) return false
+    return true
+  }
+}
+
+function regularTest(source: string, pattern: string, key: string, file: string): (name: string) => boolean {
+  const regular = compile(source, pattern, key, file)
+  return (name) => regular.test(name)
 }
 
 /** `re.fullmatch` */

@@ -4,6 +4,8 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { adapterParameters } from '../../../src/engine/adapters/parameters.ts'
+import { readAdapters, readPeftConfig } from '../../../src/engine/adapters/read.ts'
+import { targetsOf } from '../../../src/engine/adapters/targets.ts'
 import { peftConfigOf, saveAdapters } from '../../../src/engine/adapters/write.ts'
 import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { CheckpointError, ConfigError } from '../../../src/engine/errors.ts'
@@ -66,7 +68,6 @@ describe('adapter_config.json', () => {
     [{ target_modules: null }, /target_modules: expected names of layers/],
     [{ target_modules: ['query'] }, /target_modules: expected layers of the base, such as model\.layers\.0\.self_attn\.q_proj, found none/],
     [{ target_modules: ['q_proj', 'lm_head'] }, /target_modules: expected linear layers of the model, the head left out, found lm_head/],
-    [{ target_modules: '((.+)+)+X' }, /adapter_config\.json: expected patterns that end within 0\.5 s, found it did not end/],
     [{ trainable_token_indices: [1, 1] }, /trainable_token_indices: expected lists of different token ids/],
     [{ trainable_token_indices: [48] }, /trainable_token_indices: expected ids below 48, the vocabulary of the base, found 48/],
     [
@@ -78,11 +79,60 @@ describe('adapter_config.json', () => {
     await refused(withConfig(change), message)
   })
 
+  it('with a pattern that does not end, whatever it stands in', () => {
+    const folder = withConfig({ target_modules: '((.+)+)+X' })
+    const names = [`model.layers.0.${'x'.repeat(40)}`]
+    expect(() => targetsOf(readPeftConfig(folder), names, 50)).toThrow(
+      /adapter_config\.json: expected patterns that end within 0\.05 s, found it did not end/,
+    )
+  })
+
   it('with the same key twice', async () => {
     const folder = copy()
     const file = path.join(folder, configName)
     writeFileSync(file, readFileSync(file, 'utf8').replace('{', '{"r": 9,'))
     await refused(folder, /every name once, found "r" twice/)
+  })
+
+  it('with an odd value of any key: it opens, or it is refused by a CheckpointError', async () => {
+    const odd = [
+      [],
+      {},
+      [[]],
+      [{}],
+      '',
+      'x',
+      '(',
+      -1,
+      0.5,
+      1e308,
+      2 ** 53,
+      [2 ** 53],
+      { q_proj: 'x' },
+      { '(': 1 },
+      { embed_tokens: 'x' },
+      ['.*'],
+      true,
+    ]
+    const folder = copy()
+    const file = path.join(folder, configName)
+    const json = JSON.parse(readFileSync(file, 'utf8'))
+    const keys = Object.keys(json)
+    const spec = modelSpec((await openCheckpoint(modelFolder('mistral'))).config)
+    let refusals = 0
+    for (const key of keys) {
+      for (const value of odd) {
+        writeFileSync(file, JSON.stringify({ ...json, [key]: value }))
+        const error = await readAdapters(folder, spec).then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+        if (error === undefined) continue
+        expect(error, `${key}: ${JSON.stringify(value)}`).toBeInstanceOf(CheckpointError)
+        refusals++
+      }
+    }
+    expect(refusals).toBeGreaterThan(keys.length * 5)
   })
 
   it('takes what other versions leave out or add and what only trains', async () => {
@@ -133,6 +183,15 @@ describe('adapter_model.safetensors', () => {
     await refused(withConfig({ r: 3 }), /lora_A\.weight": expected shape \[3,32\], .* found \[2,32\]/)
     const folder = withTensors(({ header }) => header[`${layer}.lora_A.weight`].shape.reverse())
     await refused(folder, /lora_A\.weight": expected shape \[2,32\], .* found \[32,2\]/)
+  })
+
+  it('that is cut anywhere', async () => {
+    const bytes = readFileSync(path.join(copy(), weightsName))
+    for (const length of [0, 4, 8, 100, 2000, bytes.length - 1]) {
+      const folder = copy()
+      writeFileSync(path.join(folder, weightsName), bytes.subarray(0, length))
+      await refused(folder, /adapter_model\.safetensors/)
+    }
   })
 
   it('with a NaN: when it is read', async () => {
