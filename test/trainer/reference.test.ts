@@ -2,8 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { linearWeights } from '../../src/engine/adapters/parameters.ts'
 import { diskOps } from '../../src/engine/checkpoint/atomic.ts'
 import { CheckpointError, NonFiniteError } from '../../src/engine/errors.ts'
+import { modelSpec } from '../../src/engine/families/index.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import type { Engine, Model } from '../../src/engine/types.ts'
 import { layoutTrajectory } from '../../src/thinking/layout.ts'
@@ -15,12 +17,14 @@ import { TOY_TAGS } from '../thinking/toy-model.ts'
 import { newFolder } from './runs.ts'
 
 let engine: Engine
+/** Of the tests under way. */
 let model: Model
 beforeAll(async () => {
   engine = await openEngine({ device: 'cpu', threads: 1 })
-  model = await engine.create(tiny, lively(5))
 })
 afterAll(() => engine.dispose())
+
+const parts = linearWeights(modelSpec(tiny)).map(({ name }) => ({ weight: name, rank: 2, scale: 0.5 }))
 
 const packing = { microBatchTokens: 8, sharesPrompts: true }
 const samples = [[30, 31], [32], [33, 34, 35]].map((response) => ({
@@ -42,7 +46,14 @@ function expectSame(found: readonly Float32Array[], expected: readonly Float32Ar
   for (const [i, values] of found.entries()) expectSameBits(values, expected[i], `${what} ${i}`)
 }
 
-describe('ReferencePolicy', () => {
+describe.each([
+  ['a whole model', undefined],
+  ['adapters and rows of tags beside a frozen model', { parts, tokens: [20, 31], seed: 3 }],
+])('the reference policy of %s', (_, adapters) => {
+  beforeAll(async () => {
+    model = await engine.create(tiny, lively(5), { adapters, train: true })
+  })
+
   it('scores as the policy did when it was taken, to the bit, and leaves the policy as it is', async () => {
     const before = await score(model, samples, packing)
     expect(before.map(({ length }) => length)).toEqual([2, 1, 3])
@@ -121,6 +132,7 @@ describe('ReferencePolicy', () => {
   })
 
   it('holds one copy of the weights', () => {
-    expect(ReferencePolicy.bytes(model)).toBe(4 * model.parameterCount)
+    const trained = model.parameters.reduce((sum, { name }) => sum + model.read(name).length, 0)
+    expect(ReferencePolicy.bytes(model)).toBe(4 * trained)
   })
 })

@@ -95,9 +95,9 @@ async function drawnAndScored(model: Model): Promise<[Float32Array, Float32Array
   return [Float32Array.from(drawn), logprobs.slice(7, 16)]
 }
 
-async function gradients(model: Model, on = batch): Promise<Map<string, Float32Array>> {
-  await model.forward(on)
-  await model.backward(weightsFor(on))
+async function gradients(model: Model, on = batch, entropyWeights?: Float32Array): Promise<Map<string, Float32Array>> {
+  await model.forward(on, { entropy: entropyWeights !== undefined })
+  await model.backward(weightsFor(on), entropyWeights)
   return new Map(model.parameters.map(({ name }) => [name, model.read(name, 'gradient')]))
 }
 
@@ -140,11 +140,12 @@ describe('in float32', () => {
     const model = await engine.create(config, lively(3), { adapters: adaptersOf(config) })
     enliven(model)
     const weights = weightsFor(batch)
+    const entropyWeights = weights.map((weight) => -weight / 2)
     const loss = async () => {
-      const { logprobs } = await model.forward(batch, { keep: false })
-      return logprobs.reduce((sum, logprob, i) => sum + weights[i] * logprob, 0)
+      const { logprobs, entropies } = await model.forward(batch, { keep: false, entropy: true })
+      return logprobs.reduce((sum, logprob, i) => sum + weights[i] * logprob + entropyWeights[i] * entropies![i], 0)
     }
-    const found = await gradients(model)
+    const found = await gradients(model, batch, entropyWeights)
     const h = 3e-3
     for (const [i, { name, shape }] of model.parameters.entries()) {
       // Along one direction a parameter: float32 sums drown the difference of a single number.
