@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { expectation, safe } from './check.ts'
-import { defaultOf, inner, isRequired, keyInfo, type Schema } from './table.ts'
+import { defaultOf, entryOf, inner, isRequired, keyInfo, type Schema } from './table.ts'
 
 /** A Markdown table of keys that hold no further keys; `columns` beside key, value, default and meaning. */
 export function markdownTable(keys: Readonly<Record<string, Schema>>, columns: { resume: boolean }): string {
@@ -54,5 +54,7 @@ function plainText(parts: readonly (string | undefined)[]): string {
 
 /** Whether a key holds further keys, and so has a table of its own. */
 export function holdsKeys(schema: Schema): boolean {
-  return inner(schema) instanceof z.ZodObject || inner(schema) instanceof z.ZodArray
+  const plain = inner(schema)
+  if (plain instanceof z.ZodArray) return holdsKeys(entryOf(plain))
+  return plain instanceof z.ZodObject || plain instanceof z.ZodDiscriminatedUnion
 }

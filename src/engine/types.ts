@@ -123,6 +123,8 @@ export interface Adapters {
    * `<embedding>.trainable_tokens` (tokens, hidden). Absent: they begin as PEFT's do, A at random, B zero, rows as the base has them.
    */
   weights?: WeightSource
+  /** (tokens, hidden) what the rows begin with, where there are no `weights`. Absent: as the base has them. */
+  rows?: Float32Array
   /** Of what begins at random. Any safe integer, default 0. */
   seed?: number
 }

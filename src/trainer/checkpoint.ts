@@ -1,10 +1,11 @@
-/** What a run exports: a Hugging Face folder with parallel_r1.json, nothing of the training state. */
+/** What a run writes of its model: a Hugging Face folder with parallel_r1.json, or that of an adapter where adapters train. */
 
+import { saveAdapters } from '../engine/adapters/write.ts'
 import { diskOps, type FileOps } from '../engine/checkpoint/atomic.ts'
 import { type ParallelInfo, type SaveContent, saveCheckpoint } from '../engine/checkpoint/folder.ts'
 import type { Session } from './recipe.ts'
 
-/** Exports the weights as they are now. */
+/** Exports the model as it is now, nothing of the training state. Adapters are float32 always. */
 export async function exportCheckpoint(
   session: Session,
   folder: string,
@@ -12,12 +13,20 @@ export async function exportCheckpoint(
   info: Partial<ParallelInfo>,
   ops: FileOps = diskOps,
 ): Promise<void> {
-  const content = contentOf(session)
-  await saveCheckpoint(folder, { ...content, dtype, parallel: { ...session.checkpoint.parallel, ...info } }, { ops })
+  const parallel = { ...session.checkpoint.parallel, ...info }
+  await saveModel({ ...session, checkpoint: { ...session.checkpoint, parallel } }, folder, { dtype }, ops)
 }
 
-/** What a state and an export have in common. */
-export function contentOf({ model, checkpoint }: Session): Omit<SaveContent, 'dtype'> {
+/** Saves what trains, in float32 or as `dtype` says, with all that reading prompts and writing responses needs. */
+export async function saveModel(
+  { model, checkpoint, trained }: Session,
+  folder: string,
+  extra: Pick<SaveContent, 'dtype' | 'extraFiles'>,
+  ops: FileOps,
+): Promise<void> {
   const { config, tokenizer, chatTemplate, generation, parallel } = checkpoint
-  return { config, tokenizer, chatTemplate, generation, parallel, weights: ({ name }) => model.read(name) }
+  const info = { config, tokenizer, chatTemplate, generation, parallel, ...extra }
+  const weights = ({ name }: { name: string }) => model.read(name)
+  if (trained) await saveAdapters(folder, { ...info, ...trained, weights }, { ops })
+  else await saveCheckpoint(folder, { ...info, weights }, { ops })
 }

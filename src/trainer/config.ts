@@ -41,6 +41,19 @@ const init = mapping({
   architecture: key(architecture, 'sizes of the model'),
 })
 
+const lora = mapping({
+  rank: key(int({ min: 1 }).optional(), 'numbers between the two factors of a layer', { absent: '16' }),
+  alpha: key(number({ above: 0 }).optional(), 'an adapter counts `alpha` / `rank` times', { absent: '2 × `rank`' }),
+  rankStabilized: key(flag().optional(), '`alpha` / √`rank` instead: `use_rslora` of PEFT', { absent: '`false`' }),
+  targets: key(z.array(text()).min(1).optional(), 'which linear layers, such as `[q_proj, v_proj]`', {
+    absent: 'all of them',
+    hint: 'Usual: leave it out.',
+  }),
+  tokens: key(choice(['tags', 'none']).optional(), 'rows of the embedding that train, too: those of the six tags, or none', {
+    absent: '`tags` where the checkpoint lacks them, else `none`',
+  }),
+})
+
 const model = mapping({
   checkpoint: key(
     text().optional(),
@@ -51,6 +64,11 @@ const model = mapping({
     },
   ),
   ...baseKey,
+  lora: key(
+    lora.optional(),
+    'train low-rank adapters beside the frozen weights of `checkpoint`; one that is an adapter trains on: [docs/train.md](train.md#lora)',
+    { absent: 'all weights train' },
+  ),
   init: key(init.optional(), 'a model from random weights', { absent: 'either this or `checkpoint`' }),
   attention: key(choice(attentions).optional(), 'what a path sees: `structured` hides sibling paths, `causal` does not', {
     absent: "the checkpoint's own, else structured",
@@ -237,6 +255,7 @@ export const trainSchema = mapping({
 
 export type Architecture = Filled<z.output<typeof architecture>, 'kvHeads' | 'headDim' | 'intermediateSize'>
 export type ModelSource = Omit<z.output<typeof model>, 'init'> & { init?: { tokenizer: string; architecture: Architecture } }
+export type LoraConfig = z.output<typeof lora>
 export type SftStage = Filled<z.output<typeof sftStage>, 'microBatchTokens'>
 export type GrpoStage = Filled<z.output<typeof grpoStage>, 'clipLow' | 'clipHigh'>
 export type Stage = SftStage | GrpoStage
@@ -279,7 +298,7 @@ function withFiles(raw: unknown, folder: string): unknown {
   return { ...raw, stages: withRewardFiles(raw.stages, folder) }
 }
 
-function fillModel({ checkpoint, base, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
+function fillModel({ checkpoint, base, lora, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
   if ((checkpoint === undefined) === (init === undefined)) {
     throw new ConfigError(
       `${where} must hold either "checkpoint" (a Hugging Face folder or a GGUF file) or "init" (a model from scratch). Got ${checkpoint ? 'both' : 'neither'}.`,
@@ -289,11 +308,13 @@ function fillModel({ checkpoint, base, init, attention }: z.output<typeof model>
     return {
       checkpoint: checkpointPlace(fromEnvironment(checkpoint, where), folder),
       ...(base !== undefined && { base: checkpointPlace(base, folder) }),
+      ...(lora && { lora }),
       attention,
     }
   }
   if (base !== undefined)
     throw new ConfigError(`"base" in ${where} is the model below a "checkpoint" that is an adapter. Got it beside "init".`)
+  if (lora) throw new ConfigError(`"lora" in ${where} trains beside the weights of a "checkpoint". Got it beside "init".`)
   const { tokenizer, architecture } = init!
   return {
     init: {

@@ -101,6 +101,12 @@ ${rows(keys(trainSchema))}
 
 ${rows(keys(model))}
 
+### model.lora
+
+Low-rank adapters that train beside the frozen weights: [Training](train.md#lora).
+
+${rows(keys(keysOf(model).lora))}
+
 ### model.init
 
 ${rows(keys(init))}

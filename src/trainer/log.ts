@@ -152,7 +152,9 @@ export function table(rows: readonly (readonly [string, string])[]): string {
 /** reference: bytes of a reference policy, counted in `plan.total`; 0: there is none. */
 export function memoryTable(plan: MemoryPlan, tokens: number, reference = 0): [string, string][] {
   return [
-    ['weights', bytes(plan.weights)],
+    ...(plan.adapters === undefined
+      ? [['weights', bytes(plan.weights)] as [string, string]]
+      : [['frozen weights', bytes(plan.weights)] as [string, string], ['adapters', bytes(plan.adapters)] as [string, string]]),
     ['gradients', bytes(plan.gradients)],
     ['moments', bytes(plan.moments)],
     ['KV cache', bytes(plan.cache)],

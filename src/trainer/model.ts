@@ -1,29 +1,49 @@
 /** The model a run starts with: from scratch by its sizes and a tokenizer, or from a checkpoint. The six tags are added where they are missing. */
 
 import { merged } from '../engine/adapters/merge.ts'
+import { isAdapterFolder } from '../engine/adapters/read.ts'
 import { ChatTemplate } from '../engine/checkpoint/chat-template.ts'
 import { openCheckpoint } from '../engine/checkpoint/folder.ts'
 import { randomWeights } from '../engine/checkpoint/init.ts'
 import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import { ConfigError } from '../engine/errors.ts'
-import type { Engine, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
+import type { Engine, EngineInfo, LoadOptions, Model, ModelConfig } from '../engine/types.ts'
 import { checkpointPlaces } from '../hub/place.ts'
 import { withLoadingBar } from '../providers/loading.ts'
 import { withTags } from '../tags/tagged.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
-import type { Architecture, ModelSource } from './config.ts'
+import type { Architecture, LoraConfig, ModelSource } from './config.ts'
+import { openAdapters, type TrainedAdapters } from './lora.ts'
 import type { Session } from './recipe.ts'
 
 export interface OpenedModel {
   model: Model
   checkpoint: Session['checkpoint']
+  /** Where adapters train: they, how the engine holds the weights below them, and the hash of those. */
+  trained?: TrainedAdapters
+  info?: EngineInfo
+  below?(): Promise<string>
   /** What it was made from, for provenance: `scratch`, or the hash of a checkpoint's identity, which is read when asked for. */
   base(): Promise<string>
 }
 
 export function openModel(engine: Engine, source: ModelSource, seed: number, options: LoadOptions): Promise<OpenedModel> {
   const load = { ...options, train: true }
-  return source.init ? fromScratch(engine, source, seed, load) : fromCheckpoint(engine, source, load)
+  if (source.init) return fromScratch(engine, source, seed, load)
+  return source.lora ? withAdapters(engine, source, source.lora, seed, load) : fromCheckpoint(engine, source, load)
+}
+
+/** Where a run goes on that is saved in `folder`: adapters are beside the model of the configuration, which may have moved. */
+export async function sourceOfState(model: ModelSource, { folder }: { folder: string }): Promise<ModelSource> {
+  const { lora } = model
+  if (isAdapterFolder(folder) !== (lora !== undefined)) {
+    throw new ConfigError(
+      `${folder} is the state of a run that trains ${lora ? 'all weights' : 'adapters'}, and "model" has ${lora ? '"lora"' : 'no "lora"'}. Change it back, or begin a new run.`,
+    )
+  }
+  if (!lora) return { checkpoint: folder }
+  const places = await checkpointPlaces(model.checkpoint!, model.base)
+  return { checkpoint: folder, base: places.base ?? places.folder, lora: { rankStabilized: lora.rankStabilized } }
 }
 
 async function fromScratch(engine: Engine, source: ModelSource, seed: number, options: LoadOptions): Promise<OpenedModel> {
@@ -53,6 +73,19 @@ async function fromCheckpoint(engine: Engine, source: ModelSource, options: Load
   const { weights, identity, ...checkpoint } = withTags(opened, { attention: source.attention }).checkpoint
   const model = await engine.load(withLoadingBar({ ...checkpoint, weights }), options)
   return { model, checkpoint, base: identity.hash }
+}
+
+async function withAdapters(
+  engine: Engine,
+  source: ModelSource,
+  lora: LoraConfig,
+  seed: number,
+  options: LoadOptions,
+): Promise<OpenedModel> {
+  const { frozen, adapters, checkpoint, trained, below, base } = await openAdapters(source, lora, seed)
+  const load = { ...options, adapters }
+  const model = await engine.load(withLoadingBar(frozen), load)
+  return { model, checkpoint, trained, info: engine.infoFor(frozen, load), below, base }
 }
 
 function modelConfig(architecture: Architecture, tokenizer: Tokenizer): ModelConfig {

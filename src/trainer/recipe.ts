@@ -7,6 +7,7 @@ import type { ReadPrompt } from '../providers/prompt.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
 import type { EntropyControl } from './entropy-bonus.ts'
+import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
 
 /** The model in training with all that reading prompts and writing responses needs. */
@@ -14,6 +15,8 @@ export interface Session {
   model: Model
   /** As the provider would have read it from a folder. */
   checkpoint: CheckpointInfo & { tokenizer: Tokenizer; parallel: ParallelInfo }
+  /** What trains in the place of the weights, where that is adapters beside them. */
+  trained?: TrainedAdapters
   /** Thinks with the weights as they are now, until it is closed: before the next update. */
   openThinker(): Promise<Thinker>
   seed: number

@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
 import { damaged, hexChecksum } from '../engine/checkpoint/checksums.ts'
-import { fileProblem, parseJsonObject, readTextIfPresent } from '../engine/checkpoint/files.ts'
+import { adapterWeightsFile, fileProblem, parseJsonObject, readTextIfPresent } from '../engine/checkpoint/files.ts'
 import { problem, show } from '../engine/checkpoint/problem.ts'
 import { openSafetensorsFile, singleFile } from '../engine/checkpoint/safetensors.ts'
 import { ConfigError } from '../engine/errors.ts'
@@ -37,6 +37,8 @@ const stateSchema = z.object({
   seed: z.int(),
   /** What the model was made from: `scratch` or the hash of a checkpoint. */
   base: z.string(),
+  /** Where adapters train: the hash of the frozen model below them. */
+  below: z.string().optional(),
   /** Length of metrics.jsonl. */
   metricsBytes: count,
   /** The decisive part of the configuration (config-table.ts). */
@@ -107,7 +109,7 @@ export async function readState(folder: string): Promise<TrainerState> {
   }
   const { files, ...state } = parsed.data
   checkPlace(state, folder, file)
-  for (const name of [singleFile, momentsFile])
+  for (const name of [files[adapterWeightsFile] ? adapterWeightsFile : singleFile, momentsFile])
     if (!files[name]) throw problem({ file, key: 'files' }, `${name} among them`, 'it not', damaged)
   for (const [name, checksum] of Object.entries(files)) {
     const file = join(folder, name)

@@ -4,17 +4,18 @@
  * bit. A state is a new folder that appears whole or not at all; older ones are removed after it, and go as whole.
  *
  *   <run>/checkpoints/step-00000050/   config.json model.safetensors tokenizer.json … trainer/{state.json,moments.safetensors}
+ *
+ * Where adapters train it is the folder of an adapter, in float32 too, with their moments.
  */
 
 import { existsSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diskOps, type FileOps, recoverFolder, removeFolder, writeNewFile } from '../engine/checkpoint/atomic.ts'
-import { saveCheckpoint } from '../engine/checkpoint/folder.ts'
 import { openSafetensorsFile, writeSafetensors } from '../engine/checkpoint/safetensors.ts'
 import { CheckpointError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model } from '../engine/types.ts'
-import { contentOf } from './checkpoint.ts'
+import { saveModel } from './checkpoint.ts'
 import type { Session } from './recipe.ts'
 import { momentsFile, notingChecksums, readState, stateFile, stateName, stateText, type TrainerState } from './state.ts'
 
@@ -54,7 +55,7 @@ export class States {
       await session.reference?.save(temporary, ops)
       await writeNewFile(join(temporary, stateFile), stateText(state, noting.checksums(temporary)), ops)
     }
-    await saveCheckpoint(folder, { ...contentOf(session), dtype: 'float32', extraFiles }, { ops: noting.ops })
+    await saveModel(session, folder, { dtype: 'float32', extraFiles }, noting.ops)
     for (const name of this.names().slice(0, -keep)) await this.remove(join(this.home, name))
     return folder
   }

@@ -3,11 +3,14 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
+import { adapterConfigFile, configFile } from '../engine/checkpoint/files.ts'
 import { availableMemory } from '../engine/checkpoint/memory.ts'
 import { ConfigError, NonFiniteError, NoTrainingError, ParallelR1Error } from '../engine/errors.ts'
+import { modelSpec } from '../engine/families/index.ts'
 import { openEngine } from '../engine/open.ts'
 import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
-import type { Engine, MemoryPlan } from '../engine/types.ts'
+import { parameterCount } from '../engine/spec.ts'
+import type { Engine, MemoryPlan, Model } from '../engine/types.ts'
 import { plain } from '../plain.ts'
 import { parseThinkingConfig } from '../providers/config.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
@@ -16,7 +19,7 @@ import type { Stage, TrainConfig } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
-import { type OpenedModel, openModel } from './model.ts'
+import { type OpenedModel, openModel, sourceOfState } from './model.ts'
 import { describePrompt, trainedInputs, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session, StepReport } from './recipe.ts'
 import { ReferencePolicy } from './reference.ts'
@@ -54,7 +57,7 @@ export type Outcome = 'finished' | 'interrupted' | 'planned'
 export async function train(whole: TrainConfig, options: TrainOptions = {}): Promise<Outcome> {
   const { config, run } = selectStage(whole, options.stage)
   const output = options.output ?? process.stdout
-  if (config.precision === 'int8' || config.precision === 'int4') throw new NoTrainingError()
+  if (!config.model.lora && (config.precision === 'int8' || config.precision === 'int4')) throw new NoTrainingError()
   let folder: RunFolder | undefined
   let engine: Engine | undefined
   let training: Training | undefined
@@ -109,7 +112,7 @@ class Training {
     const stages = config.stages.slice(this.state.stage)
     const suites: Suite[] = []
     for (const stage of stages) suites.push(await this.resolveSuite(stage, saved !== undefined))
-    const { session, base } = await this.openSession(saved, stages, suites)
+    const { session, base, below } = await this.openSession(saved, stages, suites)
     const { recipes } = this
     for (const [i, stage] of stages.entries()) {
       recipes.push(await (stage.kind === 'sft' ? sftRecipe(session, stage, suites[i]) : grpoRecipe(session, stage, suites[i])))
@@ -123,6 +126,7 @@ class Training {
     if (saved) await this.folder.states.setAside(saved)
     else {
       this.state.base = await base()
+      if (below) this.state.below = await below()
       rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
     }
     // A folder that went while the model was loaded is not made anew: its log would be lost.
@@ -262,7 +266,7 @@ class Training {
   private async finish(session: Session): Promise<void> {
     await session.model.dispose()
     const { total, updates, learning } = this.state
-    const end = `${total} steps, ${updates} updates. The model is in ${join(this.config.output, 'final')}`
+    const end = `${total} steps, ${updates} updates. The ${session.trained ? 'adapter' : 'model'} is in ${join(this.config.output, 'final')}`
     const idle = idleStages(learning).map((stage) => `"${this.config.stages[stage].name}"`)
     if (idle.length > 0) {
       throw new StandstillError(
@@ -290,7 +294,7 @@ class Training {
     saved: Saved | undefined,
     stages: readonly Stage[],
     suites: readonly Suite[],
-  ): Promise<{ session: Session; base: OpenedModel['base'] }> {
+  ): Promise<{ session: Session } & Pick<OpenedModel, 'base' | 'below'>> {
     const { config } = this
     const wanted = suites.flatMap(({ provider }, i) =>
       stages[i].kind === 'grpo' && provider.ours
@@ -300,13 +304,19 @@ class Training {
     // Nothing decodes where no stage has rollouts.
     const rolls = stages.some(({ kind }) => kind === 'grpo')
     const cacheTokens = rolls ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
-    const source = saved ? { checkpoint: saved.folder } : config.model
-    const { model, checkpoint, base } = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
-    if (saved) await restoreOptimizer(model, saved)
+    const source = saved ? await sourceOfState(config.model, saved) : config.model
+    const opened = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
+    const { model, checkpoint, trained, base, below, info } = opened
+    if (info) this.say(`Weights: ${info.precision} (${info.reason})`)
+    if (saved) {
+      if (below) checkBelow(saved, await below())
+      await restoreOptimizer(model, saved)
+    }
     const reference = saved && (await ReferencePolicy.restore(model, saved.folder))
     const openThinker = async (): Promise<Thinker> => localThinker(model)
     const sharesPrompts = this.engine.info.device !== 'tfjs'
-    return { session: { model, checkpoint, openThinker, seed: config.seed, sharesPrompts, reference }, base }
+    const session = { model, checkpoint, trained, openThinker, seed: config.seed, sharesPrompts, reference }
+    return { session, base, below }
   }
 
   private printConfig(saved: Saved | undefined): void {
@@ -318,8 +328,9 @@ class Training {
   }
 
   private printPlan(session: Session, stages: readonly Stage[], recipes: readonly Recipe[]): void {
-    const { model } = session
-    this.say(`Parameters: ${model.parameterCount.toLocaleString('en')}`)
+    const { model, trained } = session
+    const numbers = model.parameterCount.toLocaleString('en')
+    this.say(trained ? `Parameters: ${numbers} of adapters train, beside ${frozenCount(model)} that stay` : `Parameters: ${numbers}`)
     this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
     for (const line of session.checkpoint.warnings ?? []) this.say(`Warning: ${line}`)
     for (const line of recipes.flatMap(({ warnings }) => warnings ?? [])) this.say(line)
@@ -356,12 +367,14 @@ function selectStage(config: TrainConfig, name: string | undefined): { config: T
   const run = join(config.output, `only-${name}`)
   if (index === 0) return { config: { ...config, stages: [config.stages[0]] }, run }
   const before = join(config.output, config.stages[index - 1].name)
-  if (!existsSync(join(before, 'config.json'))) {
+  if (!existsSync(join(before, config.model.lora ? adapterConfigFile : configFile))) {
     throw new ConfigError(
       `Stage "${name}" starts from ${before}, which is not there yet. Train stage "${config.stages[index - 1].name}" first.`,
     )
   }
-  return { config: { ...config, model: { checkpoint: before }, stages: [config.stages[index]] }, run }
+  const { lora, base } = config.model
+  const model = lora ? { checkpoint: before, base, lora } : { checkpoint: before }
+  return { config: { ...config, model, stages: [config.stages[index]] }, run }
 }
 
 /** The state to go on from; refuses to write over a run, and to go on with another configuration. */
@@ -409,6 +422,18 @@ function lengthLine({ stage, was, is }: LengthChange): string {
 
 function changeLine({ path, was, is }: Change): string {
   return `${path} was ${was}. From here on it is ${is}`
+}
+
+/** Adapters mean something beside their own model only. */
+function checkBelow({ folder, state }: Saved, found: string): void {
+  if (state.below === found) return
+  throw new ConfigError(
+    `The model below the adapters of ${folder} is not the one that the run began with (hash ${state.below?.slice(0, 12)}, found ${found.slice(0, 12)}). Name that one as base in model, or begin a new run.`,
+  )
+}
+
+function frozenCount({ config }: Model): string {
+  return parameterCount(modelSpec(config)).toLocaleString('en')
 }
 
 function refuseTooLarge(plan: MemoryPlan): void {

@@ -38,13 +38,14 @@ export async function fillAdapters(
   model: NativeModel,
   folder: string,
   spec: ModelSpec,
-  { weights, tokens, seed = 0 }: Adapters,
+  { weights, tokens, rows, seed = 0 }: Adapters,
 ): Promise<void> {
   if (!weights) {
     const start = randomWeights(seed)
     for (const parameter of model.parameters) {
-      const rows = tokens && parameter.name === tokenRowsName(spec)
-      model.write(parameter.name, rows ? model.readRows(spec.embedding.weight.name, tokens) : start(parameter))
+      const own = tokens && parameter.name === tokenRowsName(spec)
+      const starting = () => rows ?? model.readRows(spec.embedding.weight.name, tokens!)
+      model.write(parameter.name, own ? starting() : start(parameter))
     }
     return
   }
