@@ -208,7 +208,7 @@ class Training {
       )
     }
     if (stage.kind !== 'grpo' || dropped === 0) return
-    const said = `${dropped} steps in a row had no group that teaches, ${where}: the samples of each prompt have equal rewards (mean ${report.rollouts!.reward})`
+    const said = `${dropped} steps in a row had no group that teaches, ${where}: the samples of each prompt have equal rewards (mean ${report.rollouts!.reward})${stage.maskTruncated ? ', or a budget ended them all' : ''}`
     if (dropped >= (stage.maxDropped ?? Number.POSITIVE_INFINITY)) {
       const folder = await this.save(session)
       throw new StandstillError(

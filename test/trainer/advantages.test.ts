@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { groupAdvantages, isInformative, stepAdvantages } from '../../src/trainer/advantages.ts'
+import { type Combination, groupAdvantages, isInformative, stepAdvantages } from '../../src/trainer/advantages.ts'
 
 describe('advantages', () => {
   it('are centred, and of sample deviation 1 with std', () => {
@@ -34,6 +35,20 @@ describe('advantages', () => {
     expect(isInformative([0, 0, 1])).toBe(true)
   })
 })
+
+/** test/fixtures/make_advantages.py wrote it. */
+const trl: {
+  weights: number[]
+  cases: {
+    name: string
+    scale: keyof typeof KINDS
+    combine: Combination
+    rewards: (number | null)[][][]
+    advantages: number[][]
+  }[]
+} = JSON.parse(readFileSync(new URL('../fixtures/advantages.json', import.meta.url), 'utf8'))
+
+const KINDS = { group: 'std', batch: 'batch', none: 'mean' } as const
 
 describe('advantages of a step', () => {
   const close = (found: readonly (readonly number[])[], expected: readonly (readonly number[])[]) =>
@@ -133,4 +148,24 @@ describe('advantages of a step', () => {
     ])
     expect(step.informative).toEqual([false, true])
   })
+
+  it.each(trl.cases.map((one) => [`${one.name}, ${one.scale}, ${one.combine}`, one] as const))(
+    "are TRL's, but for what keeps a division finite: %s",
+    (_, { scale, combine, rewards, advantages }) => {
+      const terms = trl.weights.map((weight, k) =>
+        one(
+          rewards.map((group) => group.map((sample) => sample[k] ?? undefined)),
+          weight,
+        ),
+      )
+      const found = stepAdvantages(terms, { kind: KINDS[scale], combine })
+      // TRL adds 1e-4 to a deviation, here it is 1e-6. No deviation that counts lies below 0.01.
+      found.advantages.forEach((group, g) => {
+        group.forEach((a, m) => {
+          expect(Math.abs(a - advantages[g][m])).toBeLessThan(0.01 * Math.abs(a) + 1e-6)
+        })
+      })
+      expect(Math.max(...advantages.flat())).toBeGreaterThan(0.1)
+    },
+  )
 })
