@@ -16,9 +16,11 @@ import { effectOf } from './corrections.ts'
 import type { Expected } from './expected.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
 import { isQualified } from './operations.ts'
+import { isQuoted } from './quoted.ts'
 import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
+import { twoSolutions } from './two-solutions.ts'
 
 export interface Claim {
   text: string
@@ -328,7 +330,9 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
   const line = answerBehind(rest, expected)
   if (line === undefined) return undefined
   const before = sentenceBefore(tail, at)
-  if (CHECKED.test(before)) return undefined
+  // "θ = 30 is one answer, and the other answer is": the end of the response is read as a whole.
+  if (CHECKED.test(before) || (twoSolutions(tail) !== undefined && /\b(?:other|another|second|one|first)\s$/i.test(before)))
+    return undefined
   const sentence = before + sentenceBehind(tail, at)
   const about =
     marker?.[1] !== undefined ? 'hedged' : OTHERS.test(before) ? 'denied' : EARLIER.test(before) ? 'quoted' : statusBefore(before)
@@ -340,11 +344,12 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
   const limited = expected.kind !== 'text' && isLimited(before, sentenceBehind(tail, start)) ? 'conditional' : 'stated'
   const imagined = isImagined(`${before}answer${marker?.[0] ?? ''}`, rest) ? 'conditional' : 'stated'
   const asked = /^[^\n.!?]{0,200}\?/.test(rest) ? 'hedged' : 'stated'
-  const status = ([about, cases, limited, imagined, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
+  const others = isQuoted(tail, at) ? 'quoted' : 'stated'
+  const status = ([about, others, cases, limited, imagined, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'
   const label = /[:：]/.test(marker?.[0] ?? '') || heading
   // Another statement that the sentence sets against this one: "Many say the answer is 55, but it is 50."
-  const [own, ...others] = contrasted(sentenceBehind(tail, start))
-  const contrast = status === 'stated' || cases !== 'stated' || others.length === 0 ? undefined : contrastIn(others, expected)
+  const [own, ...turned] = contrasted(sentenceBehind(tail, start))
+  const contrast = status === 'stated' || cases !== 'stated' || turned.length === 0 ? undefined : contrastIn(turned, expected)
   const end = start + rest.indexOf(firstLine(line.text)) + line.text.length
   const where = heading ? 'answer heading' : 'answer line'
   // "A calculator gives the answer $33.98$" says it in passing.

@@ -19,6 +19,8 @@ const WITHDRAWN = cues(
     \bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected)
     \bI (?:\w+ )?(?:(?:double[- ])?counted|missed|meant|take (?:that|it) back|should have|retract)
     \b(?:scratch|strike|ignore|forget|disregard) that\b
+    \b(?:must|has to|have to|needs? to|should) (?:still |all |both |now )?be (?:doubled|tripled|quadrupled|halved|squared|multiplied|divided|corrected|increased|reduced|raised|lowered|added)\b
+    ^\W{0,4}(?:edit|update|erratum|errata|corrigendum)\b\W{0,3}:
     ^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)
     \b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b
     \blet me (?:correct|redo|fix|recompute|recalculate)\b
@@ -34,7 +36,7 @@ const TURNED = /^\W{0,4}(?:actually|in fact|in reality)\b/i
 
 const CONFIRMED = cues(
   String.raw`
-    \b(?:yes|yep|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds)\b
+    \b(?:yes|yep|indeed|confirmed|confirms|verified|matches|consistent|checks out|holds(?! [$€£]?\d))\b
     \b(?:(?:still|result|answer|it|value|so) stands(?! on)|nothing changes|as expected|all good|agrees)\b
     \b(?:is|are|was|looks|that['’]s)\s(?:indeed |also |in fact )?(?:correct|right)\b
     ^\W{0,4}(?:correct|right|good|great)\b`,

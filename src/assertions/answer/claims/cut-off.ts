@@ -8,14 +8,18 @@ const LOOSE = cues(
     \b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when)$
     \b(?:than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not)$
     \b(?:into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where|gives|yields|implies|equals|becomes)$
-    \b(?:obtain|satisfy|satisfies|which means)$`,
+    \b(?:obtain|satisfy|satisfies|which means)$
+    [\s,(](?:i\.e|e\.g|viz|namely|that is)\.?,?$|:$`,
 )
 
 /** Whether a text breaks off in the middle of a sentence, or of a formula. */
 export const isCutOff = (text: string): boolean =>
-  (LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
+  (!CHOSEN.test(text.slice(-12)) && LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
   text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
   text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
+
+/** "So: A" */
+const CHOSEN = /(?:[:=]|\b[Ss]o|\b[Tt]hus|\b[Hh]ence|\bis|\b[Oo]ption|\b[Cc]hoice)\s[*(]{0,3}[A-J][*)]{0,3}$/
 
 /** "**Step 1:** The equation has 3 terms" and no more. */
 const FIRST_STEP = /^[\s*_#]{0,8}(?:step 1\b|1[.)])[^\n]{0,200}[a-z]$/i

@@ -39,4 +39,7 @@ const QUALIFIED = cues(
 
 /** Whether a candidate holds words that deny, compare or multiply: "All values except: 31". */
 export const isQualified = (text: string): boolean =>
-  text.length < 600 && /[a-z]{2}/i.test(text) && !text.includes('\\begin') && QUALIFIED.test(text.replace(/\\times/g, ''))
+  text.length < 600 &&
+  /[a-z]{2}/i.test(text) &&
+  !text.includes('\\begin') &&
+  QUALIFIED.test(text.replace(/\\(?:times|not(?:in)?)(?![a-z])/g, ''))

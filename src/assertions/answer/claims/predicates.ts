@@ -21,6 +21,9 @@ export const ROOTS =
 const RATIO =
   /(?:[A-Za-z]{1,3}\s?:\s?[A-Za-z]{1,3}\s?=|\bratio(?:\s[^\d.:]{1,40})?\s(?:is|equals|=))\s?(\d[\d.]{0,9}(?:\s?:\s?\d[\d.]{0,9}){1,3})\.?$/
 
+/** "the ratio of girls to boys is 3 to 2" */
+const RATIO_SPOKEN = /\bratio\b(?:\s[^\d.:]{1,60}?)?\s(?:is|of|equals|was|be)\s(\d[\d.]{0,9}) to (\d[\d.]{0,9}?)\.?$/i
+
 /** "the 22nd term of the sequence" answers which one. */
 const PLACE =
   /^the (\d{1,9})(?:st|nd|rd|th) (?:term|number|place|position|element|digit|row|column|day|month|year|century|person|student|house|floor)(?: (?:of|in) (?:the|this) [a-z]{1,12})?$/i
@@ -34,6 +37,8 @@ function formIn(text: string): Found | undefined {
   if (points && isAnswer(points[0])) return { text: points[0], at: points.index }
   const roots = rootsIn(text)
   if (roots) return roots
+  const spoken = RATIO_SPOKEN.exec(text)
+  if (spoken) return { text: `${spoken[1]}:${spoken[2]}`, at: spoken.index + spoken[0].length - spoken[1].length - spoken[2].length }
   const ratio = RATIO.exec(text)
   return ratio ? { text: ratio[1], at: text.length - ratio[0].length } : undefined
 }
@@ -94,7 +99,7 @@ function listBehind(text: string): Found | undefined {
 /** "We find that x < 3" or "Thus x <= 2 is our answer". */
 function relationIn(text: string, shift: number): Found | undefined {
   const match =
-    /(?:^|\s)[*(]{0,3}([a-zA-Z]\w{0,5}\s{0,3}(?:<=?|>=?|=|\\[lg](?:eq?|t)\b)\s{0,3}[^\s]{0,59}[^\s.,;:*](?:\sand\s[a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?)\s{0,3}[^\s]{1,60})?)(?=[.,;:*]{0,3}(?:\s|$))(?!\s{1,3}[-+*/=])/.exec(
+    /(?:^|\s)[*(]{0,3}((?:\|[a-z]\||[a-zA-Z]\w{0,5})\s{0,3}(?:<=?|>=?|=|[≠≤≥]|\\[lg](?:eq?|t)\b|\\neq?\b)\s{0,3}[^\s]{0,59}[^\s.,;:*](?:\sand\s[a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?)\s{0,3}[^\s]{1,60})?)(?=[.,;:*]{0,3}(?:\s|$))(?!\s{1,3}[-+*/=])/.exec(
       text,
     )
   return match && isAnswer(match[1]) ? { text: match[1], at: shift + match.index } : undefined

@@ -177,6 +177,9 @@ export const isPlain = (sentence: string): boolean =>
 export const isOpenConclusion = (sentence: string): boolean =>
   CONCLUDES.test(sentence.slice(0, 24)) && (ENDS_IN_VALUE.test(sentence) || SET_OFF.test(sentence))
 
+/** Whether a sentence concludes by its opening or behind a comma. */
+export const opensConclusion = (sentence: string): boolean => CONCLUDES.test(sentence)
+
 /** Whether words are a step of the solution: they conclude or carry out an operation. */
 export const isStep = (text: string): boolean => CONCLUDES.test(text) || CALCULATES.test(text)
 

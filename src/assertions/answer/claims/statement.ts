@@ -10,10 +10,13 @@ import type { Expected } from './expected.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence } from './formulas.ts'
 import { isLeftOpen, isNone } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
+import { polarIn } from './polar.ts'
 import { ROOTS } from './predicates.ts'
-import { NAMED_ROLE } from './roles.ts'
+import { NAMED_ROLE, opensConclusion } from './roles.ts'
+import { resultOfRows } from './rows.ts'
 import { contrasted, lastSentence, sentencesOf, withoutAsides, withoutRate } from './sentences.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
+import { twoSolutions } from './two-solutions.ts'
 import { valueIn } from './values.ts'
 
 export interface Statement {
@@ -64,11 +67,17 @@ function concluded(trimmed: string, expected: Expected): Statement | undefined {
 function statementOf(trimmed: string, expected: Expected): Statement | undefined {
   const set = apart(trimmed)
   if (set) return set
+  const result = resultOfRows(trimmed)
+  if (result !== undefined) return { text: result, status: 'stated', where: 'last row of the formula at the end' }
+  const two = expected.kind === 'text' || expected.kind === 'choice' ? undefined : twoSolutions(trimmed)
+  if (two) return { text: two, status: expected.kind === 'list' ? 'stated' : 'hedged', where: 'two solutions' }
   const end = trimmed.slice(0, -FORMULA) + joinLines(trimmed.slice(-FORMULA))
   if (end.endsWith('?')) return undefined
   const block = /(?:\$\$|\\\])[.\s]{0,4}$/.test(end) || /\n\s*(?:\$|\\\))[.\s]{0,4}$/.test(end.slice(-40)) ? lastMath(end) : undefined
   if (block !== undefined) return { text: block.trim(), status: 'stated', where: 'formula at the end' }
   const line = end.slice(end.lastIndexOf('\n') + 1)
+  const polar = expected.polar ? polarIn(lastSentence(line)) : undefined
+  if (polar) return { text: polar.text, status: 'stated', where: 'yes or no in the last sentence' }
   const word = expected.kind === 'text' ? boldWord(line) : undefined
   if (word) return word
   const bold = /\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300))
@@ -80,7 +89,8 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
     return { text: said.text, status, where: 'bold text at the end' }
   }
   const sentence = lastSentence(line)
-  if (isCutOff(end) && !/[.。।]\s*$/.test(end)) return { text: sentence.trim(), status: 'cut off', where: 'last line' }
+  if (isCutOff(end) && (!/[.。।]\s*$/.test(end) || /(?:i\.e|e\.g|viz)\.\s*$/.test(end)))
+    return { text: sentence.trim(), status: 'cut off', where: 'last line' }
   // "The angle is 90 degrees. Now let"
   const started =
     expected.kind !== 'text' && sentence.trim() !== '' && sentence.length < line.length && /[a-z]$/i.test(end) && !/[\d$\\]/.test(sentence)
@@ -113,13 +123,21 @@ function ending(last: string, line: string, expected: Expected): Statement | und
   // Behind "lbs." a sentence may go on.
   const whole = (sentences.at(-1)?.length ?? 0) <= last.trim().length + 1
   for (let i = whole ? sentences.length - 1 : sentences.length; ; ) {
-    const statement = standing(said, expected)
+    const statement = standing(said, expected) ?? partial(said)
     if (statement || --i < 0) return statement
     const effect = effectOf(said)
     said = sentences[i]
     if (effect === 'withdraws' || effect === 'doubts')
       return { text: said, status: effect === 'doubts' ? 'hedged' : 'corrected', where: 'last line' }
   }
+}
+
+/** "So he needs triple 64 metres": it concludes another number than the one it names, and no sentence before it counts. */
+function partial(sentence: string): Statement | undefined {
+  const number = opensConclusion(sentence) ? /[$€£]?\d/.exec(sentence) : null
+  return number && isOperated(sentence.slice(0, number.index))
+    ? { text: sentence.trim(), status: 'operation', where: 'last line' }
+    : undefined
 }
 
 /** "twice that is 20" says 20. */

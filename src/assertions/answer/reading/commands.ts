@@ -79,13 +79,19 @@ export function takeCommand(t: Tokenizer): void {
   t.push({ kind: 'sign', text, space: t.space })
 }
 
+const ROW_GAP = /^\s?\[\s?-?\d{0,3}\.?\d{1,3}\s?(?:pt|em|ex|mm|cm|px|mu|in)\s?\]/
+
 function takeSymbolCommand(t: Tokenizer, c: string): void {
   t.at++
   if (c === '{' || c === '}') {
     t.bracket(`\\${c}`)
     t.push({ kind: 'sign', text: `\\${c}`, space: t.space })
-  } else if (c === '\\') t.push({ kind: 'sign', text: '\\\\', space: t.space })
-  else if (c === '%' || c === '$' || c === '&') t.push({ kind: 'sign', text: c, space: t.space })
+  } else if (c === '\\') {
+    // "\\[2pt]": space between rows.
+    const gap = ROW_GAP.exec(t.text.slice(t.at, t.at + 16))
+    if (gap) t.at += gap[0].length
+    t.push({ kind: 'sign', text: '\\\\', space: t.space })
+  } else if (c === '%' || c === '$' || c === '&') t.push({ kind: 'sign', text: c, space: t.space })
   else if (c === '|') t.push({ kind: 'sign', text: '|', space: t.space })
   else t.space = true
 }

@@ -13,6 +13,8 @@ export function readMatrix(tokens: readonly Token[], key: string, read: Read): A
   const cells = rows
     .filter((row) => row.length > 0)
     .map((row) => (split(row, ({ text }) => text === '&')?.parts ?? [row]).map((cell) => read(cell)))
+  // A frame around one value is a box.
+  if (tokens[0].text === '\\begin{array}' && cells.length === 1 && cells[0].length === 1) return cells[0][0]
   return { kind: 'matrix', rows: cells, key }
 }
 
