@@ -1,17 +1,21 @@
 /** One output against its references: extraction, reading, equality. */
 
+import { valueOfChain } from './chains.ts'
 import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter } from './claims/choice.ts'
 import type { Expected } from './claims/expected.ts'
 import { type Extraction, extractAnswer } from './claims/extract.ts'
 import type { Status } from './claims/status.ts'
 import { compareAnswers } from './equality/equal.ts'
+import { sameFamily } from './equality/families.ts'
 import { substitute } from './equality/logic.ts'
+import { samePiecewise } from './equality/piecewise.ts'
 import { isNumeric, variables } from './equality/values.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
 import { plainWords, withoutNoun } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
+import { relateUnits } from './units/units.ts'
 
 export interface Judgement {
   pass: boolean
@@ -84,6 +88,9 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
     if (value && compareAnswers(value, wanted, policy).equal)
       return judged({ pass: true, type: verdict.type, rule: 'value of the formula asked for' })
   }
+  const chained = extract !== 'whole' && wanted.kind !== 'relation' && wanted.kind !== 'text' ? valueOfChain(text) : undefined
+  if (chained !== undefined && agree(chained, reference, policy).pass)
+    return judged({ pass: true, type: verdict.type, rule: 'value that the equation states' })
   return judged(verdict)
 }
 
@@ -183,7 +190,15 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   const answer = readAnswer(text)
   const wanted = reference.answer
   const type = describe(answer)
-  const { equal, rule } = compareAnswers(answer, wanted, policy)
+  if (text.includes('\\begin') || reference.text.includes('\\begin')) {
+    const pieces = samePiecewise(text, reference.text)
+    if (pieces) return { pass: true, type: 'cases', rule: 'same function in every case' }
+  }
+  const family = sameFamily(text, reference.text)
+  if (family !== undefined)
+    return { pass: family, type: 'family', rule: family ? 'same values of the parameter' : 'other values of the parameter' }
+  const [said, asked] = inDollars(text, answer, reference.text, wanted)
+  const { equal, rule } = compareAnswers(said, asked, policy)
   if (equal) return { pass: true, type, rule }
   if (answer.kind === 'text' && wanted.kind === 'text' && withoutNoun(answer.text) === plainWords(wanted.text))
     return { pass: true, type, rule: 'the noun goes without saying' }
@@ -199,6 +214,18 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     (decimal && compareAnswers(decimal, wanted, policy).equal) ||
     (decimalReference && compareAnswers(answer, decimalReference, policy).equal)
   return comma ? { pass: true, type: 'number', rule: 'decimal comma' } : { pass: false, type, rule }
+}
+
+/** A price with its sign alone. */
+const PRICE = /^[\s*]{0,4}-?\\?\$\s?\d[\d,]*(?:\.\d+)?[\s*.]{0,4}$/
+
+/** Both sides, a price in dollars where the other one has a currency too: $0.85 beside 85 cents. */
+function inDollars(text: string, answer: Answer, reference: string, wanted: Answer): [Answer, Answer] {
+  const priced = (of: string, value: Answer, other: Answer): Answer => {
+    if (value.kind !== 'expression' || other.kind !== 'expression' || value.unit !== undefined || other.unit === undefined) return value
+    return PRICE.test(of) && typeof relateUnits('dollars', other.unit) === 'object' ? { ...value, unit: 'dollars' } : value
+  }
+  return [priced(text, answer, wanted), priced(reference, wanted, answer)]
 }
 
 function describe(answer: Answer): string {

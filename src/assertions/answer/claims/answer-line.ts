@@ -4,8 +4,10 @@ import { isCaseDistinction } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import type { Expected } from './expected.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
+import { namedValues } from './named.ts'
 import { statedNumber } from './numbers.ts'
 import { isQualified } from './operations.ts'
+import { polarIn } from './polar.ts'
 import { copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
 import { firstLine, trimEnd, withoutAsides } from './sentences.ts'
 import { type Status, statusBefore, statusBehind } from './status.ts'
@@ -57,6 +59,10 @@ export function answerIn(line: string, expected: Expected): Line {
   const whole = trimEnd(first.split(APPOSITION)[0]) || trimEnd(calm)
   const own = trimEnd(calm.split(SENTENCE_END)[0])
   const behind = (text: string): Status => statusBehind(firstSentence(calm.slice(calm.indexOf(text) + text.length)))
+  const polar = expected.polar ? polarIn(calm) : undefined
+  if (polar) return { text: polar.text, status: 'stated', direct: true }
+  const parts = expected.kind === 'text' || expected.kind === 'choice' ? undefined : namedValues(whole)
+  if (parts && !isAnswer(whole)) return { text: parts.text, status: expected.kind === 'list' ? 'stated' : 'hedged', direct: true }
   for (const text of expected.kind === 'choice' ? [whole, own, own.split(/, (?:an?|the) /)[0]] : []) {
     if (chosenLetter(text) !== undefined) return { text, status: behind(text), direct: true }
   }

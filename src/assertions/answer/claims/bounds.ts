@@ -11,6 +11,11 @@ const SAID = new RegExp(
   String.raw`(?:(?<![\w$\\])(?:\$|\\\()?([a-z])(?:\$|\\\))?|\b\w{2,20})\s(?:is|are|be)\s(${LOW}|${HIGH})\s${VALUE}(?:,? (?:and|but)(?: also)?(?: (?:is|be))? (${LOW}|${HIGH})\s${VALUE})?[.\s]{0,4}$`,
   'i',
 )
+/** "So every number larger than 7 works." */
+const ANY = new RegExp(
+  String.raw`\b(?:all|every|each|any)(?: real| positive)? (?:numbers?|values?|x)(?: that (?:is|are))? (${LOW}|${HIGH})\s${VALUE}(?: (?:works?|is a solution|are solutions|satisf(?:y|ies) (?:it|this|the inequality)))?[.\s]{0,4}$`,
+  'i',
+)
 const BETWEEN = new RegExp(
   String.raw`(?:(?<![\w$\\])(?:\$|\\\()?([a-z])(?:\$|\\\))?|\b\w{2,20})\s(?:is|are|be|lies?)\s(strictly )?between ${VALUE} and ${VALUE}(?:,? (inclusive|exclusive))?[.\s]{0,4}$`,
   'i',
@@ -28,6 +33,8 @@ export function boundsIn(sentence: string): Found | undefined {
     const sign = word === 'inclusive' ? '<=' : '<'
     return found(`${plain(low)} ${sign} ${letter ?? 'x'} ${sign} ${plain(high)}`, shift + between.index)
   }
+  const any = ANY.exec(end)
+  if (any) return found(`x ${signOf(any[1])} ${plain(any[2])}`, shift + any.index)
   const said = SAID.exec(end)
   if (!said) return undefined
   const [, letter, first, value, second, other] = said

@@ -327,7 +327,9 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
   if (!marker && !heading) return undefined
   const start = marker ? from + marker[0].length : from + /^\**\s*(?:> )?/.exec(tail.slice(from))![0].length
   const rest = tail.slice(start, start + LIMITS.candidate)
-  const line = answerBehind(rest, expected)
+  // "**Answer:** 6!" is set, and "the answer is 42!" is joy.
+  const factorial = /[:：]/.test(marker?.[0] ?? '') && /^[\s*_]{0,8}\d{1,3}!+[\s*_.]{0,8}(?:\n|$)/.test(rest)
+  const line = answerBehind(rest, factorial ? { ...expected, factorial } : expected)
   if (line === undefined) return undefined
   const before = sentenceBefore(tail, at)
   // "θ = 30 is one answer, and the other answer is": the end of the response is read as a whole.

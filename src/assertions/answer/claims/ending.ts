@@ -45,7 +45,7 @@ const IMAGINED =
 
 /** "There are no other solutions.", "No other value works." */
 const NO_OTHER =
-  /^\W{0,6}(?:(?:and|so|thus|hence|clearly),? )?(?:there (?:is|are|exists?) )?(?:no|not any) (?:other|further|more|additional) \w+/i
+  /^\W{0,6}(?:(?:and|so|thus|hence|clearly),? )?(?:there (?:is|are|exists?) )?(?:no|not any) (?:other|further|more|additional) \w+|^\W{0,6}(?:these|those)(?: [a-z]+){0,3} (?:are|is) (?:all|exactly|precisely|the only)\b[^\d]{0,80}$/i
 
 /** "So it is 30. (At the left end it would be f(0) = 5.)" without the sentence in brackets, unless that takes the answer back. */
 function withoutBracketed(text: string): string {

@@ -73,15 +73,30 @@ export function lastMath(text: string): string | undefined {
   if (!last) return undefined
   const contents = [last.content]
   for (let { start } = last; contents.length < 20; ) {
-    const glue = /(?:,|;|\band|\bor|, ?and|, ?or)\s*$/.exec(text.slice(Math.max(0, start - 8), start))
+    const glue = /(?:,|;|\band|\bor|, ?and|, ?or|\bwith)\s*$/.exec(text.slice(Math.max(0, start - 8), start))
     if (!glue) break
     const head = text.slice(0, start - glue[0].length).trimEnd()
     const before = lastEnvironment(head)
-    if (before?.end !== head.length) break
+    if (
+      before?.end !== head.length ||
+      (/with/.test(glue[0]) && !(RELATION.test(before.content) && /\\neq?(?![a-z])|≠/.test(contents[0]))) ||
+      isStepTo(before.content, contents[0])
+    )
+      break
     contents.unshift(before.content)
     start = before.start
   }
   return contents.length === 1 ? last.content : contents.map((content) => content.trim()).join(', ')
+}
+
+const RELATION = /[<>≤≥]|\\[lg]eq?(?![a-z])/
+
+/** "2x = −7 and x = −7/2", "a = 18, and a + b = 20": the one is a step to the other. */
+function isStepTo(before: string, after: string): boolean {
+  const [left, right] = [before, after].map((formula) => (/^[^=<>]{1,60}=[^=]/.test(formula) ? formula.split('=')[0].trim() : undefined))
+  if (left === undefined || right === undefined) return false
+  const plain = /^[a-zA-Z](?:_\{?\w{1,3}\}?)?$/
+  return !(plain.test(left) && plain.test(right)) && left !== right && !/^[a-zA-Z]'?\(|\\text/.test(left)
 }
 
 function lastEnvironment(text: string): Environment | undefined {
@@ -118,13 +133,26 @@ export function joinLines(text: string): string {
 }
 
 /** `[,{]` … `"answer": "42"`: the value of an answer in JSON, and where its key stands. */
-const KEY = /["'](?:final[_ -]?answer|answer|final[_ -]?result)["']\s{0,4}:\s{0,4}/gi
+const KEY = /["'](?:final[_ -]?(?:answer|choice)|answer(?:[_ -]?letter)?|final[_ -]?result|choice|option)["']\s{0,4}:\s{0,4}/gi
+
+/** {"x": 3, "y": -5} as (x, y) = (3, -5); longer names as "width: 7, length: 12". */
+function partsOf(inside: string): string | undefined {
+  const parts = [...inside.matchAll(/["']([\w ]{1,20})["']\s{0,4}:\s{0,4}(?:"([^"\n]{1,80})"|([^",\n]{1,80}))\s{0,20}(?:,|$)/g)]
+  if (parts.length < 2 || parts.length !== inside.split(/["'][\w ]{1,20}["']\s{0,4}:/).length - 1) return undefined
+  const names = parts.map(([, name]) => name)
+  const values = parts.map(([, , string, bare]) => (string ?? bare).trim())
+  if (names.every((name) => /^[a-z]$/i.test(name))) return `(${names.join(', ')}) = (${values.join(', ')})`
+  return names.map((name, i) => `${name}: ${values[i]}`).join(', ')
+}
 
 /** The value that the last answer key of a JSON object holds. */
 export function jsonAnswer(text: string): { text: string; at: number } | undefined {
   const key = [...text.matchAll(KEY)].at(-1)
   if (!key || !/[{,]\s*$/.test(text.slice(0, key.index))) return undefined
   const rest = text.slice(key.index + key[0].length)
+  const parts = /^\{([^{}]{1,400})\}\s{0,40}[,}]/.exec(rest)
+  const bound = parts && partsOf(parts[1])
+  if (bound) return { text: bound, at: key.index }
   const string = /^"((?:[^"\\\n]|\\.){0,1000})"\s{0,40}[,}]/s.exec(rest.slice(0, 1100))
   const bare = string ? string[1].replace(/\\([\\"/])/g, '$1') : /^(\[[^\]\n]{0,400}\]|[^,}"\n{[]{1,200})\s{0,40}[,}]/.exec(rest)?.[1]
   if (bare === undefined) return undefined

@@ -9,6 +9,8 @@ const OWNED = new RegExp(
   'g',
 )
 const LABELLED = new RegExp(String.raw`\b(?:the )?([a-z]{3,15})(?:\s?[=:]\s?| (?:is|equals) )${VALUE}`, 'gi')
+/** "has length 12 cm and width 7 cm" */
+const MEASURED = new RegExp(String.raw`(?:^|\b(?:with|has|have|is|are|and|a|the)\s|,\s)(?:an? |the )?([a-z]{4,15}) ${VALUE}`, 'gi')
 const SUPPOSED = /^\W{0,4}(?:if|when|suppose|assume|assuming|let|say|given|since|because|while|although)\b/i
 /** Names that only count. */
 const COUNTING = /^(?:first|second|third|fourth|fifth|last|one|other|another|smaller|larger|bigger|next)$/i
@@ -22,7 +24,7 @@ export function namedValues(sentence: string): Found | undefined {
   if (sentence.length > 600 || SUPPOSED.test(sentence)) return undefined
   const numbers = sentence.match(/\d[\d.,/^]*/g) ?? []
   if (numbers.length < 2 || numbers.length > MOST) return undefined
-  for (const pattern of [OWNED, LABELLED]) {
+  for (const pattern of [OWNED, LABELLED, MEASURED]) {
     const given = [...sentence.matchAll(pattern)]
     const names = new Set(given.map(([, name]) => name.toLowerCase()))
     if (given.length !== numbers.length || names.size < given.length) continue

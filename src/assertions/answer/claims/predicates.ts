@@ -96,8 +96,14 @@ function listBehind(text: string): Found | undefined {
   return undefined
 }
 
+/** "all x with 3 < x and x < 8" */
+const BOTH =
+  /(?:^|\s)((?:-?[\d./]{1,12} ?[<≤]=? ?[a-z]|[a-z] ?[<>≤≥]=? ?-?[\d./]{1,12}) and (?:-?[\d./]{1,12} ?[<≤]=? ?[a-z]|[a-z] ?[<>≤≥]=? ?-?[\d./]{1,12}?))[.\s]{0,4}$/
+
 /** "We find that x < 3" or "Thus x <= 2 is our answer". */
 function relationIn(text: string, shift: number): Found | undefined {
+  const both = BOTH.exec(text)
+  if (both && isAnswer(both[1])) return { text: both[1], at: shift + both.index + both[0].indexOf(both[1]) }
   const match =
     /(?:^|\s)[*(]{0,3}((?:\|[a-z]\||[a-zA-Z]\w{0,5})\s{0,3}(?:<=?|>=?|=|[≠≤≥]|\\[lg](?:eq?|t)\b|\\neq?\b)\s{0,3}[^\s]{0,59}[^\s.,;:*](?:\sand\s[a-zA-Z]\w{0,3}\s{0,3}(?:<=?|>=?)\s{0,3}[^\s]{1,60})?)(?=[.,;:*]{0,3}(?:\s|$))(?!\s{1,3}[-+*/=])/.exec(
       text,

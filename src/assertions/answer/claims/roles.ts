@@ -109,7 +109,7 @@ const COMPARES = cues(
   String.raw`
     ^[\W_]{0,4}(?:(?:just|only|slightly|much|far|a (?:bit|little|lot)|almost|about|exactly|roughly|twice|three times|half) )*(?:more|less|fewer
       |higher|lower|larger|smaller|greater|bigger|better|worse|shorter|longer|older|younger|cheaper|as (?:many|much|large|old|long)) (?:\w+ )?(?:than|as)\b
-    ^[\W_]{0,6}at (?:that|this) (?:rate|pace|speed|price)\b
+    ^[\W_]{0,6}at (?:that|this) (?:rate|pace|speed|price)\b[^=]*$
     ^[\W_]{0,6}(?:for|by|in) (?:comparison|contrast)\b|^[\W_]{0,6}(?:compared?|compare this|as opposed|in comparison|relative) (?:to|with)\b`,
 )
 /** "That is 12 more than she picked" */
@@ -154,7 +154,7 @@ export function roleOfSentence(sentence: string): Role {
   if (CHECKS.test(said) && !CORRECTS.test(said) && !concludes(said)) return { is: 'check', weight: 4 }
   if (CONTRARY.test(said) && !concludes(said) && !CALCULATES.test(said)) return { is: 'counterfactual', weight: 4 }
   if (COMPARES.test(said) && !concludes(said) && !CALCULATES.test(said)) return { is: 'comparison', weight: 4 }
-  if (REMARKS_MORE.test(said) && !CALCULATES.test(said)) return { is: 'comparison', weight: 2 }
+  if (REMARKS_MORE.test(said) && !concludes(said) && !CALCULATES.test(said)) return { is: 'comparison', weight: 2 }
   const weight = conclusionWeight(said)
   if (weight > 0 && concludes(said)) return { is: 'conclusion', weight }
   if (INSTANCE.test(said) && !CALCULATES.test(said)) return { is: 'example', weight: 3 }
@@ -177,8 +177,8 @@ export const isPlain = (sentence: string): boolean =>
 export const isOpenConclusion = (sentence: string): boolean =>
   CONCLUDES.test(sentence.slice(0, 24)) && (ENDS_IN_VALUE.test(sentence) || SET_OFF.test(sentence))
 
-/** Whether a sentence concludes by its opening or behind a comma. */
-export const opensConclusion = (sentence: string): boolean => CONCLUDES.test(sentence)
+/** Whether a sentence concludes by its opening. */
+export const opensConclusion = (sentence: string): boolean => CONCLUDES.test(sentence.slice(0, 24))
 
 /** Whether words are a step of the solution: they conclude or carry out an operation. */
 export const isStep = (text: string): boolean => CONCLUDES.test(text) || CALCULATES.test(text)

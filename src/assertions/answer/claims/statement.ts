@@ -34,6 +34,11 @@ const UNSTATED =
 function apart(text: string): Statement | undefined {
   const tail = text.slice(-FORMULA)
   const block = /(?:^|\n)([^\n]{0,300})\n\s{0,4}((?:```|~~~)[^`~]{1,600}(?:```|~~~))$/.exec(tail)
+  const printed =
+    /```[a-z]{1,12}\n[^`]{1,2000}```\s{0,8}(?:output|result|prints?)?:?\s{0,4}```(?:output|text|console|stdout)?\n([^`\n]{1,200})\n```(?:\s{1,4}[^\n`=]{1,200}\b(?:printed|the output|is printed)\b[^\d\n`]{0,60})?$/i.exec(
+      text.slice(-2600),
+    )
+  if (printed && isAnswer(printed[1].trim())) return { text: printed[1].trim(), status: 'stated', where: 'output of code' }
   const items = block ? null : /(?:^|\n)([^\n]{0,300}:)\n\s{0,4}((?:[-*•] [^\n=]{1,60}(?:\n|$)){2,40})$/.exec(tail)
   const said = block ? leadingFence(block[2]) : items?.[2].split('\n').map((item) => item.slice(2).trim())
   const intro = (block ?? items)?.[1].trim() ?? ''
@@ -46,6 +51,8 @@ function apart(text: string): Statement | undefined {
 
 /** What the end of a text states, or what stands before a check at its end. Undefined: it states nothing. */
 export function lastStatement(text: string, expected: Expected): Statement | undefined {
+  if (/[:：][*_\s]{0,6}$/.test(text.slice(-12)))
+    return { text: lastSentence(text.trimEnd().slice(-400)).trim(), status: 'cut off', where: 'last line' }
   const trimmed = withoutRemarks(text.trimEnd(), expected)
   const check = beforeCheck(trimmed)
   const checked = check === undefined ? undefined : statementOf(withoutRemarks(check, expected), expected)

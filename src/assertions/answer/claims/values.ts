@@ -19,10 +19,29 @@ const placed = (found: Found | undefined, where: string): Placed | undefined => 
 
 /** "f(x) = 2x for all real x", "x = 2k, where k is an integer": the formula says the value, and these what its letter ranges over. */
 const DOMAIN =
-  /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any)|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?[a-z](?:_\w|, ?[a-z]){0,3}(?:\s?\\(?:in|neq?|geq?|ge)\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is|are|being) [a-z -]{1,40})?[.\s]{0,4}$/
+  /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any)|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?[a-z](?:_\w|, ?[a-z]){0,3}(?:\s?\\(?:in|neq?|geq?|ge)\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is |are |being )?(?:an? )?[a-z -]{1,40})?[.\s]{0,4}$/
 const withoutDomain = (sentence: string): string => {
   const domain = /[$)]/.test(sentence.slice(-60)) ? DOMAIN.exec(sentence.slice(-200)) : null
+  // "all $a > 0$ with $a \\ne 1$": both say which ones.
+  if (
+    domain &&
+    /\\neq?(?![a-z])|≠/.test(domain[0]) &&
+    /[<>≤≥]|\\[lg]eq?(?![a-z])/.test(sentence.slice(-260, sentence.length - domain[0].length))
+  )
+    return sentence
   return domain ? sentence.slice(0, sentence.length - domain[0].length).replace(/,? $/, '') : sentence
+}
+
+/** "n = 7m − 4 with m an integer": the parameter belongs to the value. */
+function parameterOf(sentence: string, math: string): string {
+  const name = /^\s?([a-zA-Z])\s?=/.exec(math)?.[1]
+  const domain =
+    name === undefined || !/integer/.test(sentence.slice(-60))
+      ? null
+      : /[a-z]+(?=(?:\$|\\\))[^$]{0,30}\bintegers?[.\s]{0,4}$)|(?<=\bintegers? (?:\$|\\\()\s?)[a-z](?=\s?(?:\$|\\\))[.\s]{0,4}$)/.exec(
+          sentence.slice(-60),
+        )
+  return domain && domain[0] !== name && domain[0].length === 1 ? `, ${domain[0]}\\in\\mathbb{Z}` : ''
 }
 
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number: the first of these that is there. */
@@ -39,7 +58,9 @@ export function valueIn(whole: string, expected: Expected): Placed | undefined {
     // "From $x^2 - 16 = 0$ we get x = 4 or x = -4."
     const behind = at + math.trim().length
     const roots = rootsIn(whole.slice(behind))
-    return roots ? { ...roots, at: behind + roots.at, where: 'last line' } : { text: math.trim(), at, where: 'formula at the end' }
+    return roots
+      ? { ...roots, at: behind + roots.at, where: 'last line' }
+      : { text: math.trim() + parameterOf(sentence, math), at, where: 'formula at the end' }
   }
   const moved = (found: Placed | undefined): Placed | undefined => found && { ...found, at: found.at + shift }
   const letter = expected.kind === 'choice' || expected.kind === 'list' ? chosenIn(whole, expected.kind === 'list') : undefined
@@ -70,9 +91,19 @@ function spelledIn(sentence: string): Placed | undefined {
   if (value === undefined) return undefined
   // "a dozen", "a hundred"
   const before = value >= INCIDENTAL ? sentence.slice(0, run.index).replace(/\ban? $/i, '') : sentence.slice(0, run.index)
+  // "So altogether they bring twelve games."
+  const concluded =
+    value > 1n &&
+    conclusionOpens(sentence) &&
+    !/\b(?:the|these|those|all|both|every|other|of|with|by|in|for|to|from|his|her|its|their|our)\s$/i.test(before) &&
+    !/\b(?:more|less|fewer|other|than|each|every|per)\b/i.test(sentence.slice(run.index))
+  if (concluded) return numberIn(before + value + sentence.slice(run.index + run[0].length), 'number in words')
   if (!PREDICATE.test(before) && !(value > INCIDENTAL && OWNS.test(before))) return undefined
   return numberIn(before + value + sentence.slice(run.index + run[0].length), 'number in words')
 }
+
+const conclusionOpens = (sentence: string): boolean =>
+  /^\W{0,4}(?:and )?(?:so|thus|hence|therefore|altogether|in total|in all|consequently)\b/i.test(sentence)
 
 /** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
 const PREDICATE =

@@ -12,6 +12,9 @@ const LISTED = 100
 export function readBuilder(inner: readonly Token[], key: string, read: Read): Answer | undefined {
   const builder = split(inner, ({ text }) => text === '|' || text === ':')
   if (builder?.parts.length !== 2 || builder.parts[1].length === 0) return undefined
+  // {2k : k ∈ ℤ} has no condition on its own name.
+  const [named] = builder.parts
+  if (named.length !== 1 && !isSign(named[1], '\\in')) return undefined
   const condition = read(builder.parts[1])
   if (condition.kind !== 'relation') return undefined
   const domain = split(builder.parts[0], ({ text }) => text === '\\in')?.parts[1]

@@ -11,7 +11,7 @@ export const TEXT_COMMANDS = new Set('text textbf textit textrm textsf texttt te
 export const STYLE_COMMANDS = new Set('mathrm mathbf mathit mathsf operatorname boldsymbol bm mathcal mathbb rm bf'.split(' '))
 export const SILENT = new Set(
   (
-    'left right bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle textstyle limits nolimits quad qquad ' +
+    'hline left right bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle textstyle limits nolimits quad qquad ' +
     'thinspace enspace enskip negthinspace hfill kern mathstrut strut null boxed fbox underline cancel mathop mathrel mathord ensuremath'
   ).split(' '),
 )

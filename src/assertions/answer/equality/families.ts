@@ -1,0 +1,111 @@
+/**
+ * Solutions with a parameter that runs over the integers: x = π/6 + 2kπ, k ∈ ℤ; {2k : k ∈ ℤ}; n = 7m − 4 with an integer m; and lines,
+ * (1,2,3) + t(1,−1,2). Only what is linear in its one parameter is compared, and that exactly: the same step up to its sign, and starts that
+ * differ by a whole number of steps. Everything else is equal only to the same writing.
+ */
+
+import { rational } from '../../rational.ts'
+import { Work } from '../limits.ts'
+import type { Node } from '../node.ts'
+import { readAnswer } from '../reading/read.ts'
+import { substitute } from './logic.ts'
+import { isNumeric, sameValue, variables } from './values.ts'
+
+/** Starts and steps of its coordinates, one or more. `over` is what the parameter runs over. */
+interface Family {
+  name: string
+  start: Node[]
+  step: Node[]
+  over: 'Z' | 'R'
+}
+
+const NUMBER = (n: bigint): Node => ({ kind: 'number', value: rational(n) })
+const binary = (op: '+' | '*' | '/', left: Node, right: Node): Node => ({ kind: 'binary', op, left, right })
+const minus = (left: Node, right: Node): Node => binary('+', left, { kind: 'negate', of: right })
+
+const OVER = String.raw`\\(?:mathbb|mathbf|Bbb)\s?\{?\s?([ZR])\}?|[ℤℝ]|\\([ZR])(?![a-z])`
+const BEHIND = new RegExp(
+  String.raw`^(.{1,300}?)[\s,;$]{1,6}(?:\\(?:quad|qquad|text\{[^{}]{0,20}\})\s?|where\s|with\s|for\s(?:all\s|any\s|every\s)?|[,;$(]|\s){0,6}([a-z])\$?\s?(?:\\in|∈|in)\s?(?:${OVER})[\s$).]{0,6}$`,
+)
+const IN_WORDS =
+  /^(.{1,300}?)[\s,;$]{1,6}(?:where|with|for)\s(?:all |any |every |some |an? )?(?:integers? )?\$?([a-z])\$?(?:\s(?:is |being )?(?:an |any )?integers?)[\s.]{0,4}$/
+const INTEGER_BEFORE = /^(.{1,300}?)[\s,;$]{1,6}(?:where|with|for)\s(?:all |any |every |some |an? )?integers? \$?([a-z])\$?[\s.]{0,4}$/
+const BUILDER = new RegExp(String.raw`^\\?\{\s?(.{1,200}?)\s?(?:\\mid|\\vert|\||:|\\colon)\s?([a-z])\s?(?:\\in|∈)\s?(?:${OVER})\s?\\?\}$`)
+
+/** The family that a text is. `undefined`: it is none, or not a linear one. */
+function readFamily(text: string): Family | undefined {
+  if (text.length > 400) return undefined
+  if (!/\\in|∈|integer|\\Z|\\R/.test(text)) return undefined
+  const plain = text
+    .replace(/\\[ ,;!]|\\q?quad(?![a-z])|~/g, ' ')
+    .trim()
+    .replace(/^\$+|\$+$/g, '')
+  const set = BUILDER.exec(plain)
+  const found = set ?? BEHIND.exec(plain) ?? IN_WORDS.exec(plain) ?? INTEGER_BEFORE.exec(plain)
+  if (!found) return undefined
+  const over = (found[3] ?? found[4] ?? (/ℝ/.test(plain) ? 'R' : 'Z')) as 'Z' | 'R'
+  const [, name, said] = /^\s?((?:\([^()]{1,30}\)|[a-zA-Z](?:_\{?\w{1,3}\}?)?)\s?=)?(.*)$/s.exec(found[1].replaceAll('$', ''))!
+  return linear(name?.replace(/[\s=]/g, '') ?? '', said, found[2], over)
+}
+
+function linear(name: string, said: string, parameter: string, over: 'Z' | 'R'): Family | undefined {
+  const line = /^\s?(\([^()]{1,60}\))\s?\+\s?([a-z])\s?(?:\\cdot\s?)?(\([^()]{1,60}\))\s?$/.exec(said)
+  if (line && line[2] === parameter) {
+    const [point, direction] = [coordinates(line[1]), coordinates(line[3])]
+    return point && direction && point.length === direction.length ? { name, start: point, step: direction, over } : undefined
+  }
+  const answer = readAnswer(said)
+  if (answer.kind !== 'expression' || answer.unit !== undefined || variables([answer.node]).some((letter) => letter !== parameter))
+    return undefined
+  const at = (n: bigint): Node => substitute(answer.node, new Map([[parameter, NUMBER(n)]]))
+  if (!variables([answer.node]).includes(parameter)) return undefined
+  const work = new Work()
+  const step = minus(at(1n), at(0n))
+  for (const n of [1n, 2n, 6n, -4n]) if (!sameValue(minus(at(n + 1n), at(n)), step, work)) return undefined
+  return { name, start: [at(0n)], step: [step], over }
+}
+
+function coordinates(text: string): Node[] | undefined {
+  const tuple = readAnswer(text)
+  const items = tuple.kind === 'tuple' ? tuple.items : []
+  const nodes = items.flatMap((item) => (item.kind === 'expression' && isNumeric(item.node) ? [item.node] : []))
+  return nodes.length > 0 && nodes.length === items.length ? nodes : undefined
+}
+
+/** Whether two texts are families, and the same. Undefined: one of them is none that can be compared. */
+export function sameFamily(a: string, b: string): boolean | undefined {
+  const [left, right] = [readFamily(a), readFamily(b)]
+  if (!left || !right) return undefined
+  if (left.over !== right.over || left.start.length !== right.start.length) return false
+  if (left.name !== '' && right.name !== '' && left.name !== right.name) return false
+  const work = new Work()
+  return left.over === 'R' ? sameLine(left, right, work) : sameProgression(left, right, work)
+}
+
+/** The steps are the same up to sign, and the starts a whole number of steps apart. */
+function sameProgression(a: Family, b: Family, work: Work): boolean {
+  if (a.start.length !== 1) return false
+  const [step] = a.step
+  if (sameValue(step, NUMBER(0n), work)) return false
+  if (![step, { kind: 'negate', of: step } as Node].some((one) => sameValue(one, b.step[0], work))) return false
+  const apart = binary('/', minus(b.start[0], a.start[0]), step)
+  return Array.from({ length: 2 * APART + 1 }, (_, i) => NUMBER(BigInt(i - APART))).some((n) => sameValue(apart, n, work))
+}
+
+/** Starts of one family are at most so many steps apart. */
+const APART = 12
+
+/** The directions are proportional, and so is what lies between the points. */
+function sameLine(a: Family, b: Family, work: Work): boolean {
+  const along = (v: readonly Node[], w: readonly Node[]): boolean =>
+    v.every((_, i) => w.every((_, j) => sameValue(binary('*', v[i], w[j]), binary('*', v[j], w[i]), work)))
+  const zero = (v: readonly Node[]): boolean => v.every((node) => sameValue(node, NUMBER(0n), work))
+  if (zero(a.step) || zero(b.step)) return false
+  return (
+    along(a.step, b.step) &&
+    along(
+      b.start.map((node, i) => minus(node, a.start[i])),
+      a.step,
+    )
+  )
+}
