@@ -19,7 +19,7 @@ const WITHDRAWN = cues(
     \bI (?:\w+ )?(?:made an? (?:\w+ )?(?:mistake|error)|was wrong|mis\w+|forgot|overlooked|neglected)
     \bI (?:\w+ )?(?:(?:double[- ])?counted|missed|meant|take (?:that|it) back|should have|retract)
     \b(?:scratch|strike|ignore|forget|disregard) that\b
-    \b(?:must|has to|have to|needs? to|should) (?:still |all |both |now )?be (?:doubled|tripled|quadrupled|halved|squared|multiplied|divided|corrected|increased|reduced|raised|lowered|added)\b
+    \b(?:above|everything|results?|answers?|totals?|it|this|that|(?:all|these|those)(?: the)? (?:numbers|values|figures|counts)) (?:must|has to|have to|needs? to|should) (?:still |all |both |now )?be (?:doubled|tripled|quadrupled|halved|squared|multiplied|divided|corrected|increased|reduced|raised|lowered|added)\b
     ^\W{0,4}(?:edit|update|erratum|errata|corrigendum)\b\W{0,3}:
     ^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)
     \b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b
