@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { ChatTemplate } from '../checkpoint/chat-template.ts'
-import { parallelInfoFile, readJsonIfPresent, statFile, tokenizerFile } from '../checkpoint/files.ts'
+import { adapterConfigFile, parallelInfoFile, readJsonIfPresent, statFile, tokenizerFile } from '../checkpoint/files.ts'
 import type { Checkpoint, CheckpointInfo } from '../checkpoint/folder.ts'
 import { readGeneration } from '../checkpoint/generation.ts'
 import { parseParallelInfo } from '../checkpoint/parallel-info.ts'
@@ -12,30 +12,22 @@ import { modelSpec } from '../families/index.ts'
 import { parametersOf } from '../spec.ts'
 import type { Loadable, ModelConfig } from '../types.ts'
 import { checkBaseMark } from './base-mark.ts'
-import { readAdapters } from './read.ts'
+import { readAdapters, readPeftConfig } from './read.ts'
 
 /** An adapter with its base, as one checkpoint. */
 
 /**
  * The base with the adapter of a folder. Tokenizer, chat template, end tokens and `parallel_r1.json` are the adapter's where it has them. Tokens
- * that its tokenizer has beyond the rows of the base take rows of their own from it.
+ * beyond the rows of the base take rows of their own from it.
  * @throws CheckpointError naming file, key or tensor, expected and found
  */
 export async function withAdapter(base: Checkpoint, folder: string): Promise<CheckpointInfo & Loadable> {
-  const file = path.join(folder, tokenizerFile)
-  const tokenizer = statFile(file) === undefined ? base.tokenizer : Tokenizer.load(folder)
-  const config: ModelConfig = { ...base.config, vocabSize: Math.max(base.config.vocabSize, tokenizer?.vocabSize ?? 0) }
+  const hasTokenizer = statFile(path.join(folder, tokenizerFile)) !== undefined
+  const tokenizer = hasTokenizer ? Tokenizer.load(folder) : base.tokenizer
+  const config: ModelConfig = { ...base.config, vocabSize: vocabularyOf(base.config, folder, tokenizer) }
   const spec = modelSpec(config)
   const { adapters, warnings } = await readAdapters(folder, spec)
   await checkBaseMark(folder, base)
-  if (config.vocabSize > base.config.vocabSize) {
-    const { vocabSize } = base.config
-    const expected = `at most ${vocabSize} tokens (rows of the base), or rows of their own in an adapter of a model with tied embeddings`
-    const own = new Set(adapters.tokens)
-    const bare = Array.from({ length: config.vocabSize - vocabSize }, (_, i) => vocabSize + i).find((id) => !own.has(id))
-    if (bare !== undefined) throw problem({ file }, expected, `${config.vocabSize}, and token ${bare} without a row`)
-    if (!config.tiedEmbeddings) throw problem({ file }, expected, `${config.vocabSize}, and a head without rows for them`)
-  }
   const parallelFile = path.join(folder, parallelInfoFile)
   const parallel = readJsonIfPresent(parallelFile)
   const all = [...(base.warnings ?? []), ...warnings]
@@ -50,6 +42,23 @@ export async function withAdapter(base: Checkpoint, folder: string): Promise<Che
     adapters,
     ...(all.length > 0 && { warnings: all }),
   }
+}
+
+/** Rows of the embedding with the tokens of the adapter. Those that the base has no rows for must all have rows of their own. */
+function vocabularyOf({ vocabSize, tiedEmbeddings }: ModelConfig, folder: string, tokenizer?: Tokenizer): number {
+  const own = new Set([...readPeftConfig(folder).tokens.values()].flat())
+  const named = tokenizer?.vocabSize ?? 0
+  let size = vocabSize
+  while (own.has(size)) size++
+  const beyond = [...own].find((id) => id > size)
+  if (named <= size && beyond === undefined && (size === vocabSize || tiedEmbeddings)) return size
+  const place =
+    named > size
+      ? { file: path.join(folder, tokenizerFile) }
+      : { file: path.join(folder, adapterConfigFile), key: 'trainable_token_indices' }
+  const expected = `at most ${vocabSize} tokens (rows of the base), or rows of their own in an adapter of a model with tied embeddings`
+  if (named <= size && beyond === undefined) throw problem(place, expected, `${size}, and a head without rows for them`)
+  throw problem(place, expected, `${Math.max(named, (beyond ?? 0) + 1)}, and token ${size} without a row`)
 }
 
 function generationOf({ generation }: Checkpoint, folder: string, config: ModelConfig, tokenizer?: Tokenizer): Checkpoint['generation'] {

@@ -152,7 +152,11 @@ function checkTensors(source: TensorSource, specs: readonly TensorSpec[], stored
   }
   for (const { name, shape } of source.tensors.values()) {
     if (known.has(name)) continue
-    const next = 'Is it the adapter of another base?'
+    // PEFT saves both tables, below a wrapper too, where the model has more tokens than its base.
+    const isTable = /\.(embed_tokens|lm_head)\.(token_adapter\.)?(base_layer\.)?(weight|trainable_tokens_delta)$/.test(name)
+    const next = isTable
+      ? 'PEFT saves whole tables where the vocabulary was resized. Save the adapter with save_embedding_layers=False, and the rows of new tokens as trainable_token_indices.'
+      : 'Is it the adapter of another base?'
     throw problem({ file, tensor: name }, `only tensors of layers that ${adapterConfigFile} names`, `this one, ${show(shape)}`, next)
   }
 }

@@ -211,6 +211,15 @@ describe('what an adapter says besides its weights', () => {
       false,
     ])
 
+    // PEFT leaves the tokenizer to its user: the ids say it.
+    await save({ config, adapters: { parts, tokens: ids } })
+    expect((await openCheckpoint(at('adapter'))).config.vocabSize).toBe(tagged.vocabSize)
+    const far = [plain.vocabSize + 1, 2 ** 52]
+    editJson(at('adapter/adapter_config.json'), (json) => Object.assign(json, { trainable_token_indices: far }))
+    await expect(openCheckpoint(at('adapter'))).rejects.toThrow(
+      /trainable_token_indices: expected at most \d+ tokens .*and token \d+ without a row/,
+    )
+
     await save({ config, tokenizer: tagged, adapters: { parts, tokens: ids.slice(1) } })
     await expect(openCheckpoint(at('adapter'))).rejects.toThrow(
       new RegExp(`tokenizer\\.json: expected at most ${plain.vocabSize} tokens .*and token ${ids[0]} without a row`),

@@ -179,6 +179,18 @@ describe('adapter_model.safetensors', () => {
     )
   })
 
+  it('with a whole table, as PEFT saves it after the vocabulary was resized: how to save it', async () => {
+    for (const tensor of ['model.embed_tokens.weight', 'lm_head.token_adapter.base_layer.weight']) {
+      const folder = copy()
+      const file = path.join(folder, weightsName)
+      const { header, data } = splitSafetensors(file)
+      const [size, at] = [header[`${layer}.lora_A.weight`].shape, data.length]
+      header[`base_model.model.${tensor}`] = { dtype: 'F32', shape: size, data_offsets: [at, at + size[0] * size[1] * 4] }
+      writeFileSync(file, rawSafetensors(header, Buffer.concat([data, Buffer.alloc(size[0] * size[1] * 4)])))
+      await refused(folder, /save_embedding_layers=False, and the rows of new tokens as trainable_token_indices/)
+    }
+  })
+
   it('of another rank or shape', async () => {
     await refused(withConfig({ r: 3 }), /lora_A\.weight": expected shape \[3,32\], .* found \[2,32\]/)
     const folder = withTensors(({ header }) => header[`${layer}.lora_A.weight`].shape.reverse())
