@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { afterUpdate, coefficientNow, type EntropyControl, firstControl, hasBonus } from '../../src/trainer/entropy-bonus.ts'
 import { Tally } from '../../src/trainer/losses/loss.ts'
@@ -44,6 +45,19 @@ describe('the entropy bonus', () => {
       [0, 0],
       [0, 0.01],
     ])
+  })
+
+  it('moves as TRL moves it (test/fixtures/make_losses.py)', () => {
+    const { adaptive } = JSON.parse(readFileSync(new URL('../fixtures/losses.json', import.meta.url), 'utf8'))
+    const { first, target, step, max, updates } = adaptive
+    const options = { entropyBonus: first, entropyTarget: target, entropyBonusStep: step, entropyBonusMax: max }
+    let control: EntropyControl = firstControl(options)
+    for (const { entropy, applied, coefficient } of updates) {
+      expect(coefficientNow(control, options)).toBeCloseTo(applied, 12)
+      control = afterUpdate(control, updateWith(entropy, 0), options)
+      expect(control.coefficient).toBeCloseTo(coefficient, 12)
+    }
+    expect(new Set(updates.map(({ applied }: { applied: number }) => applied > 0))).toEqual(new Set([false, true]))
   })
 
   it('keeps its place where an update had no token', () => {
