@@ -46,7 +46,9 @@ function compare(before, after) {
   let differences = 0
   const walk = (a, b, at) => {
     if (typeof a === 'object' && a !== null && typeof b === 'object' && b !== null) {
-      for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) walk(a[key], b[key], `${at}.${key}`)
+      // Figures that the version before did not have are no difference.
+      for (const key of Object.keys(a)) walk(a[key], b[key], `${at}.${key}`)
+      if (Array.isArray(a) && b.length > a.length) walk(a.length, b.length, `${at}.length`)
     } else if (a !== b && ++differences <= 20) console.log(`${at.slice(1)}: was ${a}, is ${b}`)
   }
   walk(before, after, '')

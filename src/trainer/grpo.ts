@@ -8,7 +8,7 @@ import { CheckpointError } from '../engine/errors.ts'
 import type { UpdateResult } from '../engine/types.ts'
 import { layoutTrajectory } from '../thinking/layout.ts'
 import { sampledLogprobs } from '../thinking/trajectory.ts'
-import { stepAdvantages } from './advantages.ts'
+import { type StepAdvantages, stepAdvantages } from './advantages.ts'
 import { drawIndices, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
 import { efficiencyWarnings } from './efficiency.ts'
@@ -87,6 +87,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
       rollouts: {
         ...describe(groups, judged.rewards),
         informative: informative.length,
+        ...withoutSignal(judged),
         clipFraction: meanOver(tallies, 'clipped'),
         entropy: meanOver(tallies, 'entropy'),
         lossTokens: tallies.reduce((sum, { lossTokens }) => sum + lossTokens, 0),
@@ -150,6 +151,13 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   }
 }
 
+/** Why groups say nothing. */
+function withoutSignal({ rewards, informative }: StepAdvantages): Pick<RolloutReport, 'allRight' | 'allWrong'> {
+  const dropped = rewards.filter((_, g) => !informative[g])
+  const allRight = dropped.filter(([reward]) => reward > 0).length
+  return { allRight, allWrong: dropped.length - allRight }
+}
+
 /** Means over all samples of a step, those of dropped groups too. */
 function describe(groups: readonly Rollout[][], rewards: readonly number[][]) {
   const samples = groups.flat()
@@ -157,7 +165,7 @@ function describe(groups: readonly Rollout[][], rewards: readonly number[][]) {
   const mean = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0) / Math.max(1, numbers.length)
   const reward = mean(values)
   const names = [...new Set(samples.flatMap(({ metrics }) => Object.keys(metrics)))]
-  const report: Omit<RolloutReport, 'informative' | 'entropy' | 'clipFraction' | 'gap' | 'lossTokens'> = {
+  const report: Omit<RolloutReport, 'informative' | 'allRight' | 'allWrong' | 'entropy' | 'clipFraction' | 'gap' | 'lossTokens'> = {
     reward,
     rewardStd: Math.sqrt(mean(values.map((value) => (value - reward) ** 2))),
     // A metric that only some rows have is the mean over those.

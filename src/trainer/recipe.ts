@@ -54,6 +54,9 @@ export interface RolloutReport {
   groups: number
   /** Groups whose rewards differ; the others are dropped. */
   informative: number
+  /** Groups whose rewards do not differ: above 0, so too easy, or not, so too hard. */
+  allRight: number
+  allWrong: number
   /** Share of responses with a block. */
   parallelRatio: number
   /** Means per response. */

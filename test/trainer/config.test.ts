@@ -59,6 +59,23 @@ describe('train.yaml', () => {
   })
 
   it.each<[string, unknown, RegExp]>([
+    ['reward and rewards', file([{ ...grpo, rewards: [{ reward: 'a' }] }]), /stage "b".*both "reward" and "rewards"/],
+    [
+      'a key of a reward',
+      file([{ ...grpo, reward: undefined, rewards: [{ reward: 'a', wieght: 1 }] }]),
+      /"wieght" in reward 1 of stage "b".*"weight"/,
+    ],
+    [
+      'no rewards',
+      file([{ ...grpo, reward: undefined, rewards: [] }]),
+      /"rewards" in stage "b".*one entry or more\. Got \[\]\. Each has reward/,
+    ],
+    [
+      'KL in rewards apart',
+      file([{ ...grpo, kl: 0.1, klIn: 'reward', combine: 'normalize_then_sum' }]),
+      /"klIn: reward" in stage "b".*Use klIn: loss/,
+    ],
+    ['a reward file', file([{ ...grpo, reward: 'file://none.yaml' }]), /There is no reward file .*none\.yaml/],
     ['loss', file([{ ...grpo, loss: 'gsop' }]), /"loss" in stage "b".*one of dapo, grpo.*Got "gsop"\. Did you mean "gspo"/],
     ['one temperature', file([{ ...grpo, sapoTemperatures: [1] }]), /"sapoTemperatures" in stage "b".*a list of 2.*Got \[1\]/],
     ['no tokens', file([{ ...grpo, topEntropy: 0 }]), /"topEntropy" in stage "b".*Got 0/],

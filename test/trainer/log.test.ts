@@ -7,7 +7,7 @@ const place = { stage: 'rl', kind: 'grpo', step: 3, steps: 9, seconds: 2, etaSec
 function report(gap: { mean: number; max: number }): StepReport {
   const means = { reward: 0.5, rewardStd: 0.5, parallelRatio: 1, responseTokens: 80, criticalPathTokens: 40, truncated: 0 }
   const losses = { entropy: 0.7, clipFraction: 0, lossTokens: 600 }
-  const rollouts = { ...means, ...losses, metrics: {}, groups: 2, informative: 1, gap }
+  const rollouts = { ...means, ...losses, metrics: {}, groups: 2, informative: 1, allRight: 1, allWrong: 0, gap }
   return { loss: 0.1, lr: 1e-6, updates: [{ gradNorm: 1, skipped: false }], tokens: 640, rollouts }
 }
 

@@ -44,6 +44,22 @@ describe('loss', () => {
   })
 })
 
+it('groups without signal are counted by what all of their samples earned', async () => {
+  const counts = ({ steps }: { steps: Record<string, number>[] }) =>
+    steps.map(({ informative, allRight, allWrong }) => [informative, allRight, allWrong])
+  for (const [reward, expected] of [
+    ['1 + 0 * digits', [0, 2, 0]],
+    ['0 * digits', [0, 0, 2]],
+  ] as const) {
+    // Nothing is learnt, which ends the run with an error after its last step.
+    const folder = folderWithSuites(whole)
+    await expect(run(folder, { sets: [`stages.rl.reward=${reward}`] })).rejects.toThrow('no update changed it in stage "rl"')
+    expect(counts({ steps: metrics(folder).slice(5) as Record<string, number>[] })).toEqual([expected, expected, expected])
+  }
+  for (const { groups, informative, allRight, allWrong } of metrics(whole).slice(5) as Record<string, number>[])
+    expect(informative + allRight + allWrong).toBe(groups)
+})
+
 describe('topEntropy and maskTruncated', () => {
   it('learn from fewer tokens, and go on with the same bits', async () => {
     const settings = { topEntropy: 0.3, updates: 2 }
