@@ -126,6 +126,21 @@ describe('a run that trains adapters', () => {
     await engine.dispose()
   })
 
+  it('keeps near a reference of adapters alone, and goes on with it', async () => {
+    const sets = ['kl=0.5', 'referenceEvery=2', 'referenceMix=0.5', 'entropyBonus=0.1', 'loss=gspo'].map((set) => `stages.rl.${set}`)
+    const [straight, stopped] = [folderWithSuites(full), folderWithSuites(full)]
+    const { text } = await lora(straight, { sets })
+    expect(text).toMatch(/reference +\d.* KiB/)
+    const kl = metrics(straight).map((step) => step.kl)
+    expect([kl[5], (kl[6] as number) > 0]).toEqual([0, true])
+    expect((await lora(stopped, { sets, stopAfter: 7 })).outcome).toBe('interrupted')
+    const saved = await tensorsOf(path.join(stopped, 'checkpoints', states(stopped).at(-1)!, 'trainer', 'reference.safetensors'))
+    expect(saved).toHaveLength(29)
+    expect(saved.every((name) => /lora_[AB]|trainable_tokens/.test(name))).toBe(true)
+    await lora(stopped, { sets })
+    expect(results(stopped)).toEqual(results(straight))
+  })
+
   it('goes on bit for bit where it was interrupted, and refuses another base or another kind of run', async () => {
     const folder = folderWithSuites(full)
     for (const stopAfter of [3, 3]) expect((await lora(folder, { stopAfter })).outcome).toBe('interrupted')
