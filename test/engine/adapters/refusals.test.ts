@@ -206,6 +206,32 @@ describe('adapter_model.safetensors', () => {
     }
   })
 
+  it('of ours with a flipped bit, wherever it is', async () => {
+    const { config, generation } = await openCheckpoint(modelFolder('mistral'))
+    const parts = [{ weight: 'model.layers.0.self_attn.q_proj.weight', rank: 2, scale: 1 }]
+    const weights = ({ shape }: { shape: number[] }) => Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(i))
+    const folder = path.join(temporaryFolder(), 'adapter')
+    await saveAdapters(folder, { config, generation, adapters: { parts }, base: 'x', weights })
+    const file = path.join(folder, weightsName)
+    const whole = readFileSync(file)
+    const readAll = async () => {
+      const { weights } = (await readAdapters(folder, modelSpec(config))).adapters
+      const reader = await weights.open()
+      const read = await Promise.all(weights.specs.map(({ name }) => reader.read(name))).finally(() => reader.close())
+      return read
+    }
+    const before = await readAll()
+    for (let at = 0; at < whole.length; at += 13) {
+      const bytes = Buffer.from(whole)
+      bytes[at] ^= 1 << (at % 8)
+      writeFileSync(file, bytes)
+      const read = await readAll().catch((error: unknown) => error)
+      // A space of the header may become another white space.
+      if (read instanceof Error) expect(read, `byte ${at}`).toBeInstanceOf(CheckpointError)
+      else expect(read, `byte ${at}`).toEqual(before)
+    }
+  })
+
   it('with a NaN: when it is read', async () => {
     const folder = withTensors(({ header, data }) => data.writeFloatLE(Number.NaN, header[`${layer}.lora_A.weight`].data_offsets[0]))
     const { adapters } = await adapted(modelFolder('mistral'), folder)
