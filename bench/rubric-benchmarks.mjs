@@ -1,5 +1,6 @@
 // node bench/rubric-benchmarks.mjs FILE… [--by KEY]… [--where KEY=VALUE] [--wrong] [--python PATH [--seconds 10]]: mathAnswer, and Math-Verify
 // beside it, on cases that somebody labelled. A case is a reference, an output and a label, and perhaps a question, in JSON lines, JSON or CSV.
+// The question is passed on as the variable "problem", as suites do; --question NONE withholds it.
 // Right verdicts, false positives and false negatives with Wilson's 95 % intervals, in all and by column, CPU time, and the wrong ones on demand.
 // Tables, then one JSON line. Run npm run build:ts first.
 import path from 'node:path'
@@ -66,9 +67,10 @@ function grade(cases) {
 }
 
 /** A reference that can't be read throws, as it should. Nothing equals it. */
-function verdict({ references, output, pair }) {
+function verdict({ references, output, pair, question }) {
+  const problem = question === undefined ? {} : { problem: String(question) }
   try {
-    return mathAnswer(output, { vars: { answer: references }, config: { extract: pair ? 'whole' : 'auto', ...config } })
+    return mathAnswer(output, { vars: { answer: references, ...problem }, config: { extract: pair ? 'whole' : 'auto', ...config } })
   } catch (error) {
     if (error instanceof ConfigError) return { pass: false, reason: error.message, unreadable: true }
     throw error

@@ -37,7 +37,7 @@ function sidesOf(text: string): string[] | undefined {
 const LETTER = String.raw`(?:[A-Z]|\\(?:mathbf|vec|mathcal|overline)\s?\{[^{}]{1,12}\})`
 /** f(24/5), P(A), A ∪ B, A^{-1}, |z|, ‖v‖: what only names a quantity. */
 const NAMED = new RegExp(
-  String.raw`^(?:[a-zA-Z](?:_\{?\w{1,6}\}?)?'{0,3}\s?(?:\\left)?\(.{1,80}\)|\\(?:operatorname|mathrm|text)\{[^{}]{1,30}\}\s?(?:\\left)?(?:\(.{1,80}\))?|${LETTER}(?:\s?(?:\\cup|\\cap|\\setminus|∪|∩)\s?${LETTER}){1,4}|${LETTER}\^\{?(?:-1|T|\\top|[2-9n])\}?|\|[^|=]{1,60}\||\\lvert.{1,60}\\rvert|\\\|.{1,60}\\\|)$`,
+  String.raw`^(?:[a-zA-Z](?:_\{?\w{1,6}\}?)?'{0,3}\s?(?:\\left)?\(.{1,80}\)|\\(?:operatorname|mathrm)\{[^{}]{1,30}\}\s?(?:\\left)?\(.{1,80}\)|${LETTER}(?:\s?(?:\\cup|\\cap|\\setminus|∪|∩)\s?${LETTER}){1,4}|${LETTER}\^\{?(?:-1|T|\\top|[2-9n])\}?|\|[^|=]{1,60}\||\\lvert.{1,60}\\rvert|\\\|.{1,60}\\\|)$`,
 )
 const ENDLESS = /\\[lc]?dots|\.\.\.|…|\\(?:sum|prod|int|lim|binom|det)(?![a-z])/
 

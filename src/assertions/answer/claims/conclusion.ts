@@ -41,7 +41,7 @@ export function conclusionOf(text: string, problem: string | undefined, words = 
   const last = spans[cut ? cut.kept : spans.length - 1]
   const clause = last && clausesCut(tail, plain, last, problem)
   if (!clause) return cut && { text: text.slice(0, from + spans[cut.kept].end), before: cut.before }
-  return { text: `${text.slice(0, from + clause.end).trimEnd()}.`, before: cut?.before ?? clause.before }
+  return { text: `${text.slice(0, from + clause.end).replace(/[\s,;]+$/, '')}.`, before: cut?.before ?? clause.before }
 }
 
 const DISPLAY = /\$\$[^$]{1,1500}\$\$|\\\[(?:[^\\]|\\(?!\])){1,1500}\\\]/g

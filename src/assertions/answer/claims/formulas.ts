@@ -80,7 +80,8 @@ export function lastMath(text: string): string | undefined {
     if (
       before?.end !== head.length ||
       (/with/.test(glue[0]) && !(RELATION.test(before.content) && /\\neq?(?![a-z])|≠/.test(contents[0]))) ||
-      isStepTo(before.content, contents[0])
+      isStepTo(before.content, contents[0]) ||
+      /\bfor (?:all|every|any|each)\s*$/.test(head.slice(Math.max(0, before.start - 12), before.start))
     )
       break
     contents.unshift(before.content)

@@ -177,14 +177,11 @@ export const isPlain = (sentence: string): boolean =>
 export const isOpenConclusion = (sentence: string): boolean =>
   CONCLUDES.test(sentence.slice(0, 24)) && (ENDS_IN_VALUE.test(sentence) || SET_OFF.test(sentence))
 
-/** Whether a sentence concludes by its opening. */
-export const opensConclusion = (sentence: string): boolean => CONCLUDES.test(sentence.slice(0, 24))
-
 /** Whether words are a step of the solution: they conclude or carry out an operation. */
 export const isStep = (text: string): boolean => CONCLUDES.test(text) || CALCULATES.test(text)
 
 /** The conclusion comes first and a remark behind it: a clause of its own. */
-const concludesFirst = (text: string): boolean => CONCLUDES.test(text.slice(0, 40))
+const concludesFirst = (text: string): boolean => CONCLUDES.test(text.slice(0, 14))
 
 /** The role of a clause at the end of a sentence, behind another that states something. `joint` joins the two. */
 export function roleOfClause(clause: string, joint: string): Role {

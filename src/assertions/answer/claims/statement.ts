@@ -12,7 +12,7 @@ import { isLeftOpen, isNone } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
 import { polarIn } from './polar.ts'
 import { ROOTS } from './predicates.ts'
-import { NAMED_ROLE, opensConclusion } from './roles.ts'
+import { NAMED_ROLE } from './roles.ts'
 import { resultOfRows } from './rows.ts'
 import { contrasted, lastSentence, sentencesOf, withoutAsides, withoutRate } from './sentences.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
@@ -66,7 +66,7 @@ function concluded(trimmed: string, expected: Expected): Statement | undefined {
   const words = expected.kind === 'text' || expected.kind === 'choice'
   const conclusion = conclusionOf(trimmed, expected.problem, words)
   const said = conclusion && statementOf(withoutRemarks(conclusion.text, expected), expected)
-  if (said?.status !== 'stated' || !(words || isAnswer(said.text))) return undefined
+  if (said?.status !== 'stated' || !(words || said.where === 'formula at the end' || isAnswer(said.text))) return undefined
   return { ...said, where: `${said.where}, the conclusion before ${NAMED_ROLE[conclusion!.before]}` }
 }
 
@@ -141,8 +141,9 @@ function ending(last: string, line: string, expected: Expected): Statement | und
 
 /** "So he needs triple 64 metres": it concludes another number than the one it names, and no sentence before it counts. */
 function partial(sentence: string): Statement | undefined {
-  const number = opensConclusion(sentence) ? /[$€£]?\d/.exec(sentence) : null
-  return number && isOperated(sentence.slice(0, number.index))
+  const clause = /(?:^|[,;]\s)\W{0,4}(?:so|thus|hence|therefore)\b[^,;]*$/i.exec(sentence)?.[0]
+  const number = clause === undefined ? null : /[$€£]?\d/.exec(clause)
+  return number && isOperated(clause!.slice(0, number.index))
     ? { text: sentence.trim(), status: 'operation', where: 'last line' }
     : undefined
 }
