@@ -65,27 +65,31 @@ void Adapter::forward(float* y, const float* x, int M) const {
   for (const Part& part : parts_) ops_.add_forward(y + part.column, out_, scaled(part, M), part.b.matrix(), M);
 }
 
-const float* Adapter::inner_gradient(const float* dy, int M) const {
+const float* Adapter::inner_gradient(const float* dy, int M, bool for_input) const {
   const int ranks = a_.out();
-  float* u = all_.u.get(static_cast<size_t>(M) * ranks);
+  float* du = all_.du.get(static_cast<size_t>(M) * ranks);
+  // What a call that failed has left is of the same kind as the next one, and not taken.
+  const bool there = all_.pending == this && all_.pending_for_input == for_input;
+  all_.pending = there ? nullptr : this;
+  all_.pending_for_input = !for_input;
+  if (there) return du;
   for (const Part& part : parts_) {
     const int rank = part.b.in();
     float* d = all_.part.get(static_cast<size_t>(M) * rank);
     ops_.strided_backward_input(d, dy + part.column, out_, part.b.matrix(), false, M);
-    ops_.scale_columns(u + part.first, ranks, d, rank, part.scale, rank, M);
+    ops_.scale_columns(du + part.first, ranks, d, rank, part.scale, rank, M);
   }
-  return u;
+  return du;
 }
 
 void Adapter::backward_input(float* dx, const float* dy, int M) const {
-  const float* u = inner_gradient(dy, M);
-  ops_.strided_backward_input(dx, u, a_.out(), a_.matrix(), true, M);
+  ops_.strided_backward_input(dx, inner_gradient(dy, M, true), a_.out(), a_.matrix(), true, M);
 }
 
 void Adapter::backward_weight(const float* dy, const float* x, int M) const {
   a_.forward(all_.u.get(static_cast<size_t>(M) * a_.out()), x, nullptr, M);
   for (const Part& part : parts_) ops_.strided_backward_weight(part.b.matrix(), dy + part.column, out_, scaled(part, M), M);
-  a_.backward_weight(inner_gradient(dy, M), x, M);
+  a_.backward_weight(inner_gradient(dy, M, false), x, M);
 }
 
 static Linear rows_linear(Adapters& all, Ops& ops, const TokenRowsSpec& spec) {

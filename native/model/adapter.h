@@ -8,13 +8,16 @@ namespace pr1 {
 
 /// The parameters of all adapters of a model, float32, and the work space that they share.
 struct Adapters {
-  explicit Adapters(Ops& ops) : parameters(ops, true), u(ops), part(ops), rows(ops) {}
+  explicit Adapters(Ops& ops) : parameters(ops, true), u(ops), du(ops), part(ops), rows(ops) {}
   Parameters parameters;
   bool on = true;  // false: what the frozen weights alone give
   int widest = 0;  // ranks of a stack, the most
-  Buffer u;        // (M, ranks of a stack): A x, or its gradient
+  Buffer u, du;    // (M, ranks of a stack): A x and its gradient
   Buffer part;     // (M, rank) of one layer
   Buffer rows;     // (M, hidden) of tokens with rows of their own, or (M, tokens) of logits
+  // Whose gradient du is that is still to be used, and by which of the two that need it.
+  const Adapter* pending = nullptr;
+  bool pending_for_input = false;
 };
 
 /// Beside a stack of linear layers: each that has one adds to its own columns of y.
@@ -42,8 +45,8 @@ class Adapter {
   };
   /// part (M, rank) = scale · columns of u
   const float* scaled(const Part& part, int M) const;
-  /// u = gradient of A x, from dy
-  const float* inner_gradient(const float* dy, int M) const;
+  /// du = gradient of A x, from dy. The first of the two calls for one dy computes it, and the other one takes it.
+  const float* inner_gradient(const float* dy, int M, bool for_input) const;
 
   Adapters& all_;
   Ops& ops_;

@@ -320,7 +320,7 @@ MemoryPlan Model::plan(double tokens) const {
     const double rows = C * (depth + 1) + 1 + C * (recompute_ ? 4 : 3) + h.q_width() + h.qkv_width();
     const double inside = 3 * F + (layers_[0].has_post_norms() ? C : 0);
     const double chunk = std::min(tokens, static_cast<double>(head_.most_rows()));
-    if (adapters_) plan.activations = 4.0 * (block * 2 * adapters_->widest + (spec_.token_rows.there() ? tokens * C : 0));
+    if (adapters_) plan.activations = 4.0 * (block * 3 * adapters_->widest + (spec_.token_rows.there() ? tokens * C : 0));
     plan.activations += 4.0 * (tokens * (saved + rows) + block * inside + chunk * (V + 2 * C) +
                               ops_.scratch_floats(tokens, spec_.hidden, spec_.intermediate, spec_.vocab, h));
   }
