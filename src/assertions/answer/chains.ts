@@ -55,6 +55,10 @@ export function valueOfChain(text: string): string | undefined {
     const first = readAnswer(sides[0])
     return isComposed(first) && compareAnswers(first, value).equal ? last : undefined
   }
+  // "x² = 9 = 3²" tells of x, and not what x² is.
+  const first = readAnswer(sides[0])
+  const unknown = isComposed(first) && !isNumber(first) && !NAMED.test(sides[0]) && !ENDLESS.test(sides[0])
+  if (unknown && isNumber(value) && sides.slice(1).every((side) => isNumber(readAnswer(side)))) return undefined
   const numbers = sides
     .slice(1, -1)
     .map((side) => readAnswer(side))

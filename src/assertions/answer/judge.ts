@@ -219,11 +219,15 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
 /** A price with its sign alone. */
 const PRICE = /^[\s*]{0,4}-?\\?\$\s?\d[\d,]*(?:\.\d+)?[\s*.]{0,4}$/
 
+const OTHER_CURRENCY = /^(?:euros?|eur|€|pounds? sterling|gbp|£|yen|¥|rupees?|inr|yuan|rmb)$/i
+
 /** Both sides, a price in dollars where the other one has a currency too: $0.85 beside 85 cents. */
 function inDollars(text: string, answer: Answer, reference: string, wanted: Answer): [Answer, Answer] {
   const priced = (of: string, value: Answer, other: Answer): Answer => {
     if (value.kind !== 'expression' || other.kind !== 'expression' || value.unit !== undefined || other.unit === undefined) return value
-    return PRICE.test(of) && typeof relateUnits('dollars', other.unit) === 'object' ? { ...value, unit: 'dollars' } : value
+    return PRICE.test(of) && (typeof relateUnits('dollars', other.unit) === 'object' || OTHER_CURRENCY.test(other.unit))
+      ? { ...value, unit: 'dollars' }
+      : value
   }
   return [priced(text, answer, wanted), priced(reference, wanted, answer)]
 }

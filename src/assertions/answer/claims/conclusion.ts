@@ -98,7 +98,12 @@ function sentencesCut(
     if (role.is === 'conclusion') break
     if (problem !== undefined && role.weight < CERTAIN && (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))) break
     const asked = problem === undefined ? 0 : askedIn(tail.slice(spans[i - 1].start, spans[i - 1].end), problem) - askedIn(said, problem)
-    if (plain === 0 && asked >= 0 && closesBefore(tail, spans, i) && (isPlain(said) || asked > 0)) {
+    if (
+      plain === 0 &&
+      asked >= 0 &&
+      closesBefore(tail, spans, i) &&
+      (asked > 0 || (isPlain(said) && (role.is !== 'statement' || endsInFormula(tail, spans[i - 1]))))
+    ) {
       found = { kept: i - 1, before: role.is === 'statement' ? 'remark' : role.is }
       break
     }
@@ -119,6 +124,10 @@ function sentencesCut(
 /** "…\n\nSo the line is y = 2x + 1. It passes through (2, 5).": the sentence before opens the closing paragraph as a conclusion, and a paragraph before it had led there. */
 const closesBefore = (tail: string, spans: readonly Span[], at: number): boolean =>
   at > 1 && spans[at - 1].opens && !spans[at].opens && isOpenConclusion(tail.slice(spans[at - 1].start, spans[at - 1].end))
+
+/** "So the line is $y = 2x + 1$.": of a formula with a letter a plain sentence tells more, while a number may be a step to another. */
+const endsInFormula = (tail: string, { start, end }: Span): boolean =>
+  /(?<![a-z\\])[a-z](?![a-z])[^$]{0,80}(?:\$|\\\)|\\\])[.\s*]{0,4}$/i.test(tail.slice(start, end).slice(-120))
 
 /** How clearly the sentence before an elaboration concludes. A paragraph of its own, and the words of the problem, speak for it. */
 function standing(said: string, at: Span, behind: string, next: Span, problem: string | undefined, words: boolean): number {
