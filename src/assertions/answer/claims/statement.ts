@@ -87,7 +87,7 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
   if (polar) return { text: polar.text, status: 'stated', where: 'yes or no in the last sentence' }
   const word = expected.kind === 'text' ? boldWord(line) : undefined
   if (word) return word
-  const bold = /\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300))
+  const bold = /\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300)) ?? boldBeforeAdjuncts(line)
   if (bold && /\d/.test(bold[1])) {
     const before = statusBefore(lastSentence(line.slice(-600, line.length - bold[0].length)))
     const said = answerIn(bold[1], { ...expected, kind: 'other' })
@@ -104,6 +104,21 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
   if ((started && expected.kind !== 'choice') || isPlan(sentence) || isStepBegun(line))
     return { text: sentence.trim(), status: 'cut off', where: 'last line' }
   return ending(sentence, line, expected)
+}
+
+/** What goes on behind a value without a claim of its own: "for the task she does between 8 and 11", "from his target of 120". */
+const ADJUNCT =
+  /^(?: (?!times\b|dozen\b|or\b|and\b|to\b)[a-z]{2,14}){0,3},? (?:for|from|between|in|on|at|per|than|when|after|before|by|out of|during|within|with|of)\b[^*=<>≈:;!?]{0,160}$/i
+/** A value or a verdict may stand behind these. */
+const GOES_ON =
+  /\b(?:is|are|was|were|be|equals?|gives?|leaves?|makes?|but|so|thus|hence|therefore|not|instead|wrong|remain(?:s|ing)?|left|total|altogether|rather)\b|[.!?]\s/i
+
+/** "Susan earns **$75** for the task she does between 8 and 11": the one bold value of the last sentence. */
+function boldBeforeAdjuncts(line: string): RegExpExecArray | null {
+  const sentence = lastSentence(line.slice(-600))
+  const bold = /\*\*([^*\n]{1,60})\*\*([^*]{0,200})$/.exec(sentence)
+  if (!bold || sentence.slice(0, bold.index).includes('**') || !isAnswer(bold[1])) return null
+  return ADJUNCT.test(bold[2]) && !GOES_ON.test(bold[2].replace(/[.\s]{0,4}$/, '')) ? bold : null
 }
 
 /** "It will be a **Thursday**." */
