@@ -1,6 +1,6 @@
-// What guessing ahead gains: a GGUF model on problems, with `speculate: false` and with `speculate: auto` in turn (A B A B) in one process. Every pair
-// is compared: ids and log-probabilities must be the same bits. Prints tokens a second (median of the rounds) and how many times as fast guessing is,
-// then one JSON line.
+// What guessing ahead gains: a GGUF model on problems, with `speculate: false` and with `speculate: auto` in turn in one process, problem by problem.
+// Every pair is compared: ids and log-probabilities must be the same bits. Prints tokens a second (median of the rounds), how many times as fast
+// guessing is, and the same for CPU time, which other work disturbs less (with --threads 1: threads that wait spin). Then one JSON line.
 //   node bench/speculation.mjs FILE.gguf PROBLEMS.jsonl [--forms sequential,parallel] [--temperatures 0,1] [--batches 1,32] [--precision auto]
 //        [--count 8] [--from 0] [--tokens 256] [--rounds 3] [--speculate auto] [--threads N]
 //   PROBLEMS.jsonl   a line a problem, with its text as `problem`; --count of them from line --from on, or as many as the batch
@@ -77,27 +77,41 @@ async function compare() {
           )
         }
         const ways = { off: requests(false), on: requests(values.speculate) }
-        const times = { off: [], on: [] }
-        let [tokens, drafts, expected] = [0, { drafted: 0, accepted: 0 }]
-        for (const round of range(rounds + 1)) {
-          for (const [way, asked] of Object.entries(ways)) {
-            const start = performance.now()
-            const thoughts = await inBatches(thinker, asked, batch)
-            // The first round warms up.
-            if (round > 0) times[way].push(performance.now() - start)
-            const sum = (of) => thoughts.reduce((all, thought) => all + of(thought), 0)
-            tokens = sum(({ totalTokens }) => totalTokens)
-            if (way === 'on')
-              drafts = { drafted: sum((one) => one.drafts?.drafted ?? 0), accepted: sum((one) => one.drafts?.accepted ?? 0) }
-            const said = thoughts.map(({ trajectory }) => trajectory)
-            expected ??= said
-            if (!isDeepStrictEqual(said, expected)) throw new Error(`Other tokens or log-probabilities with speculation ${way}`)
+        const groups = range(Math.ceil(ways.off.length / batch)).map((k) => [k * batch, (k + 1) * batch])
+        const [ms, cpu] = [
+          { off: [], on: [] },
+          { off: [], on: [] },
+        ]
+        const [expected, drafts] = [new Map(), { drafted: 0, accepted: 0 }]
+        let tokens = 0
+        await thinker.think({ ...ways.on[0], budgets: { response: 4 }, maxBlocks: 0 })
+        for (const round of range(rounds)) {
+          for (const [k, [start, end]] of groups.entries()) {
+            for (const way of (round + k) % 2 === 0 ? ['off', 'on'] : ['on', 'off']) {
+              const [from, before] = [performance.now(), process.cpuUsage()]
+              const thoughts = await Promise.all(ways[way].slice(start, end).map((request) => thinker.think(request)))
+              const { user, system } = process.cpuUsage(before)
+              ms[way][round] = (ms[way][round] ?? 0) + performance.now() - from
+              cpu[way][round] = (cpu[way][round] ?? 0) + user + system
+              const said = thoughts.map(({ trajectory }) => trajectory)
+              if (!expected.has(k)) {
+                expected.set(k, said)
+                for (const { totalTokens } of thoughts) tokens += totalTokens
+              }
+              if (!isDeepStrictEqual(said, expected.get(k))) throw new Error(`Other tokens or log-probabilities with speculation ${way}`)
+              if (way === 'off' || round > 0) continue
+              for (const one of thoughts) {
+                drafts.drafted += one.drafts?.drafted ?? 0
+                drafts.accepted += one.drafts?.accepted ?? 0
+              }
+            }
           }
         }
-        const speed = (way) => Math.round((1000 * tokens) / median(times[way]))
-        const times2 = times.off.map((off, i) => off / times.on[i])
-        const result = { batch, form, temperature, tokens, off: speed('off'), on: speed('on'), ...drafts }
-        results.push({ ...result, gain: round2(median(times2)), least: round2(Math.min(...times2)), most: round2(Math.max(...times2)) })
+        const gains = (of) => of.off.map((off, i) => off / of.on[i])
+        const speed = (way) => Math.round((1000 * tokens) / median(ms[way]))
+        const result = { batch, form, temperature, tokens, off: speed('off'), on: speed('on'), ...drafts, gain: round2(median(gains(ms))) }
+        const [least, most] = [Math.min(...gains(ms)), Math.max(...gains(ms))].map(round2)
+        results.push({ ...result, least, most, gainCpu: round2(median(gains(cpu))) })
         console.error(JSON.stringify(results.at(-1)))
       }
     }
@@ -119,20 +133,6 @@ async function compare() {
   )
 }
 
-/** All requests, `batch` of them at a time. */
-async function inBatches(thinker, asked, batch) {
-  const thoughts = []
-  let next = 0
-  const worker = async () => {
-    while (next < asked.length) {
-      const i = next++
-      thoughts[i] = await thinker.think(asked[i])
-    }
-  }
-  await Promise.all(range(batch).map(worker))
-  return thoughts
-}
-
 async function rowCosts() {
   const sequence = model.create()
   const sampling = { temperature: 1, seed: 1, stream: 0 }
@@ -145,17 +145,22 @@ async function rowCosts() {
   const times = new Map(sizes.map((n) => [n, []]))
   for (const round of range(10 * rounds + 2)) {
     for (const n of sizes) {
-      const start = performance.now()
+      const [start, before] = [performance.now(), process.cpuUsage()]
       await step(300, n)
-      if (round > 1) times.get(n).push(performance.now() - start)
+      const { user, system } = process.cpuUsage(before)
+      if (round > 1) times.get(n).push([performance.now() - start, (user + system) / 1000])
       model.truncate(sequence, n)
     }
   }
-  const one = median(times.get(1))
-  const results = sizes.map((n) => ({
-    rows: n,
-    ms: round2(median(times.get(n))),
-    cost: n > 1 ? round2((median(times.get(n)) / one - 1) / (n - 1)) : 0,
+  // The best of many: other work on the machine only adds.
+  const best = (n, which) => Math.min(...times.get(n).map((time) => time[which]))
+  const cost = (n, which) => (n > 1 ? round2((best(n, which) / best(1, which) - 1) / (n - 1)) : 0)
+  const results = sizes.map((rows) => ({
+    rows,
+    ms: round2(best(rows, 0)),
+    cost: cost(rows, 0),
+    cpuMs: round2(best(rows, 1)),
+    cpuCost: cost(rows, 1),
   }))
   console.table(results)
   console.log(

@@ -93,7 +93,7 @@ inline int chunk_queries(QueryChunk* chunks, const Query* queries, int T, int mo
 /// Chunks of a few queries are computed token by token; neighbours that begin with the same keys, as forked paths do, become
 /// one, of up to `most` queries. Returns the new number.
 inline int join_prefixes(QueryChunk* chunks, int n, const Query* queries, int most) {
-  constexpr int kFew = 4;      // as many queries of one list gain by a tile
+  constexpr int kFew = 9;      // as many queries of one list gain by a tile
   constexpr int kWorth = 32;   // shared keys
   int m = 0;
   for (int i = 0; i < n; i++) {
