@@ -1,16 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { grpo } from '../../../src/trainer/losses/grpo.ts'
-import type { LossSample } from '../../../src/trainer/losses/loss.ts'
-import { checkAgainstTrl, checkSlopes } from './trl.ts'
+import { checkAgainstTrl, checkSlopes, sample } from './trl.ts'
 
 const clip = { clipLow: 0.2, clipHigh: 0.28, dualClip: 3 }
-
-const sample = (logprobs: number[], sampled: number[], advantage: number): LossSample => ({
-  logprobs: Float32Array.from(logprobs),
-  sampled,
-  advantage,
-  entropies: new Float32Array(logprobs.length),
-})
 
 describe('grpo', () => {
   checkAgainstTrl('grpo')

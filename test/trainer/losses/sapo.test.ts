@@ -1,14 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { LossSample } from '../../../src/trainer/losses/loss.ts'
 import { sapo } from '../../../src/trainer/losses/sapo.ts'
-import { checkAgainstTrl, checkSlopes, updateOf } from './trl.ts'
-
-const sample = (logprobs: number[], sampled: number[], advantage: number): LossSample => ({
-  logprobs: Float32Array.from(logprobs),
-  sampled,
-  advantage,
-  entropies: new Float32Array(logprobs.length),
-})
+import { checkAgainstTrl, checkSlopes, sample, updateOf } from './trl.ts'
 
 describe('sapo', () => {
   checkAgainstTrl('sapo')

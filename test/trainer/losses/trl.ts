@@ -30,6 +30,11 @@ export function updateOf(tokens: number): Update {
   return { tokens, samples: 1, microBatch: { tokens, count: 1 } }
 }
 
+/** One response of these log-probabilities, which were others when it was sampled. */
+export function sample(logprobs: number[], sampled: number[], advantage: number): LossSample {
+  return { logprobs: Float32Array.from(logprobs), sampled, advantage, entropies: new Float32Array(logprobs.length) }
+}
+
 /** The settings of TRL's cases. */
 function made(name: PolicyLossName, { beta, use_bias_correction_kl, top_entropy_quantile, entropy_coef }: Case['options']): Loss {
   return lossNamed(name)({
