@@ -39,6 +39,11 @@ const places = [
     json: schema.properties.model.properties.init.properties.architecture,
     put: (more: object) => ({ ...whole, model: { init: { tokenizer: 't', architecture: more } } }),
   },
+  {
+    keys: Object.keys(keysOf(keysOf(model).lora)),
+    json: schema.properties.model.properties.lora,
+    put: (more: object) => ({ ...whole, model: { checkpoint: 'c', lora: more } }),
+  },
   { keys: Object.keys(keysOf(save)), json: schema.properties.save, put: (more: object) => ({ ...whole, save: more }) },
   {
     keys: Object.keys(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards))),
@@ -64,7 +69,7 @@ describe('documents', () => {
         fc.nat(),
         ({ key, keys, json, put }, at) => {
           expect(json.properties[key], key).toBeDefined()
-          if (!['model', 'init', 'architecture', 'stages', 'rewards', 'save'].includes(key)) {
+          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'save'].includes(key)) {
             expect(page).toContain(`| \`${key}\` |`)
             expect(json.properties[key].description).toBeTruthy()
           }
