@@ -142,3 +142,22 @@ export function copyState(from: Model, to: Model): void {
   }
   to.updates = from.updates
 }
+
+/** Decodes a prompt and some tokens; log-probabilities of what it draws, and of the same ids scored. */
+export async function drawnAndScored(model: Model): Promise<[Float32Array, Float32Array]> {
+  const sequence = model.create()
+  const sampling = { temperature: 1, seed: 4, stream: 0 }
+  const ids = [3, 1, 4, 1, 5, 9, 2, 6]
+  const drawn: number[] = []
+  for (let next: number[] = ids; drawn.length < 9; ) {
+    const from = ids.length - next.length
+    const [{ id, logprob }] = await model.step([{ sequence, ids: next, positions: next.map((_, i) => from + i), sampling }])
+    drawn.push(logprob)
+    ids.push(id)
+    next = [id]
+  }
+  model.free(sequence)
+  const packed = { ids: Int32Array.from(ids), positions: Int32Array.from(ids.keys()), bounds: Int32Array.of(0, ids.length) }
+  const { logprobs } = await model.forward(packed, { keep: false })
+  return [Float32Array.from(drawn), logprobs.slice(7, 16)]
+}

@@ -7,7 +7,17 @@ import { modelSpec } from '../../../src/engine/families/index.ts'
 import { loadAddon } from '../../../src/engine/native/binding.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import type { Adapters, Engine, EngineOptions, InitialWeights, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
-import { batchOf, expectSameBits, lively, openNative, relativeDistance, tinies, tiny, weightsFor } from '../conformance/engines.ts'
+import {
+  batchOf,
+  drawnAndScored,
+  expectSameBits,
+  lively,
+  openNative,
+  relativeDistance,
+  tinies,
+  tiny,
+  weightsFor,
+} from '../conformance/engines.ts'
 
 const open: Engine[] = []
 afterAll(() => Promise.all(open.map((engine) => engine.dispose())))
@@ -75,25 +85,6 @@ function throughMerge(gradient: Float32Array, a: Float32Array, b: Float32Array, 
 }
 
 const batch: TrainBatch = { ...batchOf([33, 7, 20]), temperature: 0.8 }
-
-/** Log-probabilities of what it draws after a prompt, and of the same ids scored. */
-async function drawnAndScored(model: Model): Promise<[Float32Array, Float32Array]> {
-  const sequence = model.create()
-  const ids = [3, 1, 4, 1, 5, 9, 2, 6]
-  const drawn: number[] = []
-  for (let next: number[] = ids; drawn.length < 9; ) {
-    const from = ids.length - next.length
-    const sampling = { temperature: 1, seed: 4, stream: 0 }
-    const [{ id, logprob }] = await model.step([{ sequence, ids: next, positions: next.map((_, i) => from + i), sampling }])
-    drawn.push(logprob)
-    ids.push(id)
-    next = [id]
-  }
-  model.free(sequence)
-  const packed = { ids: Int32Array.from(ids), positions: Int32Array.from(ids.keys()), bounds: Int32Array.of(0, ids.length) }
-  const { logprobs } = await model.forward(packed, { keep: false })
-  return [Float32Array.from(drawn), logprobs.slice(7, 16)]
-}
 
 async function gradients(model: Model, on = batch, entropyWeights?: Float32Array): Promise<Map<string, Float32Array>> {
   await model.forward(on, { entropy: entropyWeights !== undefined })

@@ -11,7 +11,7 @@ import { openEngine } from '../../../src/engine/open.ts'
 import { elementCount, parametersOf } from '../../../src/engine/spec.ts'
 import type { Engine, EngineOptions, Loadable, Model, ModelConfig } from '../../../src/engine/types.ts'
 import { seededRandom } from '../../../src/random.ts'
-import { batchOf, expectSameBits, lively, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
+import { batchOf, drawnAndScored, expectSameBits, lively, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
 
 /** Rows of whole blocks of 256, a vocabulary that is no multiple of 16, biases. */
 const config: ModelConfig = {
@@ -77,25 +77,6 @@ function checkpoint(types: readonly BlockType[], size = config): { stored: Loada
 
 const lengths = [33, 7, 20]
 const batch = batchOf(lengths, config.vocabSize)
-
-/** Decodes a prompt and some tokens; log-probabilities of what it draws, and of the same ids scored. */
-async function drawnAndScored(model: Model): Promise<[Float32Array, Float32Array]> {
-  const sequence = model.create()
-  const sampling = { temperature: 1, seed: 4, stream: 0 }
-  const ids = [3, 1, 4, 1, 5, 9, 2, 6]
-  const drawn: number[] = []
-  for (let next: number[] = ids; drawn.length < 9; ) {
-    const from = ids.length - next.length
-    const [{ id, logprob }] = await model.step([{ sequence, ids: next, positions: next.map((_, i) => from + i), sampling }])
-    drawn.push(logprob)
-    ids.push(id)
-    next = [id]
-  }
-  model.free(sequence)
-  const packed = { ids: Int32Array.from(ids), positions: Int32Array.from(ids.keys()), bounds: Int32Array.of(0, ids.length) }
-  const { logprobs } = await model.forward(packed, { keep: false })
-  return [Float32Array.from(drawn), logprobs.slice(7, 16)]
-}
 
 async function expectOneArithmetic(model: Model): Promise<Float32Array> {
   const { logprobs } = await model.forward(batch)
