@@ -12,17 +12,14 @@ import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
 import { parameterCount } from '../engine/spec.ts'
 import type { Engine, MemoryPlan, Model } from '../engine/types.ts'
 import { plain } from '../plain.ts'
-import { parseThinkingConfig } from '../providers/config.ts'
-import { localThinker, type Thinker } from '../thinking/thinker.ts'
 import { exportCheckpoint } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
-import { type OpenedModel, openModel, sourceOfState } from './model.ts'
+import { openSession } from './open-session.ts'
 import { describePrompt, trainedInputs, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session, StepReport } from './recipe.ts'
-import { ReferencePolicy } from './reference.ts'
 import { diskCode, isFull, rescue } from './rescue.ts'
 import { RewardError } from './rewards.ts'
 import { RunFolder } from './run-folder.ts'
@@ -30,7 +27,7 @@ import { GraderError } from './scoring.ts'
 import { sftRecipe } from './sft.ts'
 import { afterStep, beginStage, DROPPED_NOTICE, idleStages, NOTHING_LEARNT, StandstillError } from './standstill.ts'
 import type { TrainerState } from './state.ts'
-import { restoreOptimizer, type SavedState } from './states.ts'
+import type { SavedState } from './states.ts'
 import { loadSuite, type Suite } from './suite.ts'
 
 export interface TrainOptions {
@@ -112,7 +109,8 @@ class Training {
     const stages = config.stages.slice(this.state.stage)
     const suites: Suite[] = []
     for (const stage of stages) suites.push(await this.resolveSuite(stage, saved !== undefined))
-    const { session, base, below } = await this.openSession(saved, stages, suites)
+    const { session, base, below, info } = await openSession(this.engine, config, { stages, suites, saved })
+    if (info) this.say(`Weights: ${info.precision} (${info.reason})`)
     const { recipes } = this
     for (const [i, stage] of stages.entries()) {
       recipes.push(await (stage.kind === 'sft' ? sftRecipe(session, stage, suites[i]) : grpoRecipe(session, stage, suites[i])))
@@ -290,35 +288,6 @@ class Training {
     })
   }
 
-  private async openSession(
-    saved: Saved | undefined,
-    stages: readonly Stage[],
-    suites: readonly Suite[],
-  ): Promise<{ session: Session } & Pick<OpenedModel, 'base' | 'below'>> {
-    const { config } = this
-    const wanted = suites.flatMap(({ provider }, i) =>
-      stages[i].kind === 'grpo' && provider.ours
-        ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? [])
-        : [],
-    )
-    // Nothing decodes where no stage has rollouts.
-    const rolls = stages.some(({ kind }) => kind === 'grpo')
-    const cacheTokens = rolls ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
-    const source = saved ? await sourceOfState(config.model, saved) : config.model
-    const opened = await openModel(this.engine, source, config.seed, { cacheTokens, recompute: config.recompute })
-    const { model, checkpoint, trained, base, below, info } = opened
-    if (info) this.say(`Weights: ${info.precision} (${info.reason})`)
-    if (saved) {
-      if (below) checkBelow(saved, await below())
-      await restoreOptimizer(model, saved)
-    }
-    const reference = saved && (await ReferencePolicy.restore(model, saved.folder))
-    const openThinker = async (): Promise<Thinker> => localThinker(model)
-    const sharesPrompts = this.engine.info.device !== 'tfjs'
-    const session = { model, checkpoint, trained, openThinker, seed: config.seed, sharesPrompts, reference }
-    return { session, base, below }
-  }
-
   private printConfig(saved: Saved | undefined): void {
     this.say(table(configTable(this.config)))
     const { device, precision, isa, threads, reason } = this.engine.info
@@ -422,14 +391,6 @@ function lengthLine({ stage, was, is }: LengthChange): string {
 
 function changeLine({ path, was, is }: Change): string {
   return `${path} was ${was}. From here on it is ${is}`
-}
-
-/** Adapters mean something beside their own model only. */
-function checkBelow({ folder, state }: Saved, found: string): void {
-  if (state.below === found) return
-  throw new ConfigError(
-    `The model below the adapters of ${folder} is not the one that the run began with (hash ${state.below?.slice(0, 12)}, found ${found.slice(0, 12)}). Name that one as base in model, or begin a new run.`,
-  )
 }
 
 function frozenCount({ config }: Model): string {

@@ -1,0 +1,56 @@
+/** The model of a run with all that its stages need: fresh, or put back as a saved state has it. */
+
+import { ConfigError } from '../engine/errors.ts'
+import type { Engine } from '../engine/types.ts'
+import { parseThinkingConfig } from '../providers/config.ts'
+import { localThinker, type Thinker } from '../thinking/thinker.ts'
+import type { Stage, TrainConfig } from './config.ts'
+import { type OpenedModel, openModel, sourceOfState } from './model.ts'
+import type { Session } from './recipe.ts'
+import { ReferencePolicy } from './reference.ts'
+import { restoreOptimizer, type SavedState } from './states.ts'
+import type { Suite } from './suite.ts'
+
+export interface OpenedSession extends Pick<OpenedModel, 'base' | 'below' | 'info'> {
+  session: Session
+}
+
+/**
+ * Opens what `config` names, or goes on from `saved`. `stages` are those to come, `suites` theirs.
+ * @throws ConfigError where adapters were saved beside another model
+ */
+export async function openSession(
+  engine: Engine,
+  config: TrainConfig,
+  { stages, suites, saved }: { stages: readonly Stage[]; suites: readonly Suite[]; saved?: SavedState },
+): Promise<OpenedSession> {
+  const wanted = suites.flatMap(({ provider }, i) =>
+    stages[i].kind === 'grpo' && provider.ours
+      ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? [])
+      : [],
+  )
+  // Nothing decodes where no stage has rollouts.
+  const rolls = stages.some(({ kind }) => kind === 'grpo')
+  const cacheTokens = rolls ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
+  const source = saved ? await sourceOfState(config.model, saved) : config.model
+  const { model, checkpoint, trained, ...told } = await openModel(engine, source, config.seed, {
+    cacheTokens,
+    recompute: config.recompute,
+  })
+  if (saved) {
+    if (told.below) checkBelow(saved, await told.below())
+    await restoreOptimizer(model, saved)
+  }
+  const reference = saved && (await ReferencePolicy.restore(model, saved.folder))
+  const openThinker = async (): Promise<Thinker> => localThinker(model)
+  const sharesPrompts = engine.info.device !== 'tfjs'
+  return { session: { model, checkpoint, trained, openThinker, seed: config.seed, sharesPrompts, reference }, ...told }
+}
+
+/** Adapters mean something beside their own model only. */
+function checkBelow({ folder, state }: SavedState, found: string): void {
+  if (state.below === found) return
+  throw new ConfigError(
+    `The model below the adapters of ${folder} is not the one that the run began with (hash ${state.below?.slice(0, 12)}, found ${found.slice(0, 12)}). Name that one as base in model, or begin a new run.`,
+  )
+}
