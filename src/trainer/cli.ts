@@ -2,10 +2,14 @@
 /** `pr1-train`: arguments, signals, exit codes. */
 
 import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
+import { readInt } from '../config-keys.ts'
+import type { TrainOptions } from './train.ts'
 
 const USAGE = `pr1-train -c train.yaml [options]
+pr1-train doctor -c train.yaml [options]
 
-Trains a model in stages (sft, grpo) whose prompts, tests and rewards are promptfoo configs.
+Trains a model in stages (sft, grpo) whose prompts, tests and rewards are promptfoo configs. "doctor" trains nothing: it samples a few
+responses of every stage and says whether the reward tells them apart, which graders are slow, what carries loss, and what a step costs.
 
   -c, --config <file>      the training file (YAML)
   -o, --output <folder>    folder of the run, instead of the file's "output"
@@ -16,6 +20,8 @@ Trains a model in stages (sft, grpo) whose prompts, tests and rewards are prompt
       --set <path=value>   override a value, e.g. --set stages.rl.lr=1e-5 (repeatable)
       --device <name>      auto, cpu, cuda or tfjs
       --dry-run            print the resolved table and the plan, train nothing
+      --prompts <n>        of doctor: prompts that are sampled (8)
+      --group <n>          of doctor: responses a prompt (16)
   -h, --help               this text
       --version            version of the package
 
@@ -30,6 +36,8 @@ const OPTIONS = {
   set: { type: 'string', multiple: true },
   device: { type: 'string' },
   'dry-run': { type: 'boolean' },
+  prompts: { type: 'string' },
+  group: { type: 'string' },
 } as const
 
 /** Signals that save, and the exit code after each: 128 and the signal's number, as shells report it. */
@@ -40,7 +48,8 @@ function trainCommand(args: readonly string[], print: (text: string) => void): P
   // parseArgs knows no option whose value may be left out.
   const full = args.map((arg) => (arg === '--resume' ? '--resume=newest' : arg))
   return runCommand({ name: 'pr1-train', usage: USAGE, options: OPTIONS }, full, print, async ({ values, positionals }) => {
-    const [extra] = positionals
+    const doctor = positionals[0] === 'doctor'
+    const extra = positionals[doctor ? 1 : 0]
     if (extra !== undefined || values.config === undefined) {
       const next = `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
       throw new UsageError(`pr1-train takes one training file, after -c. Got ${extra === undefined ? 'none' : `"${extra}"`}. ${next}`)
@@ -53,6 +62,10 @@ function trainCommand(args: readonly string[], print: (text: string) => void): P
     const unknown = allowChange.find((key) => key !== 'reward')
     if (unknown !== undefined) throw new UsageError(`--allow-change takes only "reward". Got "${unknown}".`)
     if (allowChange.length > 0 && resume === undefined) throw new UsageError('--allow-change goes with --resume. A new run needs no leave.')
+    const examined = doctor ? doctorOptions(values) : undefined
+    if (!doctor && (values.prompts ?? values.group) !== undefined)
+      throw new UsageError('--prompts and --group are options of pr1-train doctor.')
+    if (doctor && (resume !== undefined || values['dry-run'])) throw new UsageError('pr1-train doctor takes no --resume and no --dry-run.')
     // The engine and promptfoo load after the command line was understood.
     const [{ readTrainConfig }, { train }] = await Promise.all([import('./config-file.ts'), import('./train.ts')])
     const config = readTrainConfig(file, { output, device, sets })
@@ -72,12 +85,22 @@ function trainCommand(args: readonly string[], print: (text: string) => void): P
       resume: resume === 'previous' ? resume : resume !== undefined,
       allowChange,
       stage,
-      dryRun: values['dry-run'],
+      dryRun: values['dry-run'] || doctor,
+      doctor: examined,
       signal: interrupt.signal,
     })
     if (outcome === 'interrupted' && received === 'SIGHUP') hangUp()
     return outcome === 'interrupted' ? EXIT_CODES[received ?? 'SIGINT'] : 0
   })
+}
+
+function doctorOptions(values: { prompts?: string; group?: string }): NonNullable<TrainOptions['doctor']> {
+  const where = 'the options of pr1-train doctor'
+  return {
+    prompts: readInt(values, 'prompts', 8, where, { min: 1 }),
+    group: readInt(values, 'group', 16, where, { min: 2 }),
+    color: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  }
 }
 
 /** Ends by the signal itself: an exit would set a terminal right that is gone, and Node aborts over that. */

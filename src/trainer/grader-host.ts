@@ -10,13 +10,13 @@ import { ConfigError } from '../engine/errors.ts'
 import { allAssertions, isReference, type SuiteAssertion } from '../grading/references.ts'
 import { startWorker } from '../start-worker.ts'
 import type { GraderCalls, GraderMessage, GraderMethod, GraderRequest } from './grader-worker.ts'
-import { GraderError, GradersEndedError, Scorer } from './scoring.ts'
+import { GraderError, GradersEndedError, type GraderWatch, Scorer } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 /** What grades the rows of a suite. */
 export interface Graders {
-  /** Scores by metric name. Throws GraderError. */
-  score(row: SuiteRow, response: ProviderResponse): Promise<Record<string, number>>
+  /** Scores by metric name. `watch` hears of every grader before and after it works. Throws GraderError. */
+  score(row: SuiteRow, response: ProviderResponse, watch?: GraderWatch): Promise<Record<string, number>>
   close(): Promise<void>
 }
 
@@ -28,20 +28,20 @@ export async function openGraders(suite: Suite, timeout: number): Promise<Grader
   const assertions = suite.rows.flatMap(({ test }) => allAssertions(test.assert ?? []))
   if (assertions.every(isOwn)) {
     const scorer = await Scorer.open(suite)
-    return { score: (row, response) => scorer.score(row, response), close: async () => {} }
+    return { score: (row, response, watch) => scorer.score(row, response, watch), close: async () => {} }
   }
   // promptfoo looks for such files from the working directory, which a worker cannot change.
   const loadsFiles = assertions.some((assertion) => isReference(assertion.value) && !isJavaScript(assertion))
   const host = GraderHost.shared()
   const number = nextScorer++
   const numbers = new Map(suite.rows.map((row, index) => [row, index]))
-  await host.call('open', Math.max(timeout, LOADING), number, suite)
+  await host.call('open', { timeout: Math.max(timeout, LOADING) }, number, suite)
   return {
-    score: (row, response) => {
+    score: (row, response, watch) => {
       if (loadsFiles) process.chdir(suite.folder)
-      return host.call('score', timeout, number, numbers.get(row)!, response)
+      return host.call('score', { timeout, watch }, number, numbers.get(row)!, response)
     },
-    close: () => host.call('close', timeout, number).catch(() => {}),
+    close: () => host.call('close', { timeout }, number).catch(() => {}),
   }
 }
 
@@ -64,6 +64,13 @@ interface Pending {
   reject(error: unknown): void
   /** Graders that work for it. */
   graders: string[]
+  watch?: GraderWatch
+}
+
+interface CallOptions {
+  /** Seconds without a sign of life. */
+  timeout: number
+  watch?: GraderWatch
 }
 
 /** How often in a timeout the worker is looked at: what blocks this thread for a while counts once. */
@@ -93,12 +100,16 @@ class GraderHost {
     this.worker.unref()
   }
 
-  call<K extends GraderMethod>(method: K, timeout: number, ...args: Parameters<GraderCalls[K]>): Promise<ReturnType<GraderCalls[K]>> {
+  call<K extends GraderMethod>(
+    method: K,
+    { timeout, watch }: CallOptions,
+    ...args: Parameters<GraderCalls[K]>
+  ): Promise<ReturnType<GraderCalls[K]>> {
     return new Promise((resolve, reject) => {
       if (this.ended) return reject(new GradersEndedError('The graders have ended. Go on with --resume.'))
       const id = this.nextId++
       if (this.pending.size === 0) this.begin(timeout)
-      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject, graders: [] })
+      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject, graders: [], watch })
       this.worker.postMessage({ id, method, args } satisfies GraderRequest)
     })
   }
@@ -108,12 +119,20 @@ class GraderHost {
     const pending = this.pending.get(message.id)
     if (!pending) return
     if ('ended' in message) {
-      for (const grader of message.ended) pending.graders.splice(pending.graders.indexOf(grader), 1)
-      if (message.begins !== undefined) pending.graders.push(message.begins)
+      for (const grader of message.ended) {
+        pending.graders.splice(pending.graders.indexOf(grader), 1)
+        pending.watch?.ends(grader)
+      }
+      if (message.begins !== undefined) {
+        pending.graders.push(message.begins)
+        pending.watch?.begins(message.begins)
+      }
       return
     }
     this.pending.delete(message.id)
     if (this.pending.size === 0) this.rest()
+    // The answer says that what was at work has ended.
+    for (const grader of pending.graders) pending.watch?.ends(grader)
     if ('error' in message) pending.reject(unpacked(message.error))
     else pending.resolve(message.value)
   }

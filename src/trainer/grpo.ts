@@ -11,6 +11,9 @@ import { sampledLogprobs } from '../thinking/trajectory.ts'
 import { type StepAdvantages, stepAdvantages } from './advantages.ts'
 import { drawIndices, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
+import { GraderClock } from './doctor/grader-clock.ts'
+import { namesOf } from './doctor/metrics.ts'
+import type { Probe, ProbeOptions } from './doctor/probe.ts'
 import { efficiencyWarnings } from './efficiency.ts'
 import { afterUpdate, coefficientNow, firstControl, hasBonus } from './entropy-bonus.ts'
 import { openGraders } from './grader-host.ts'
@@ -21,7 +24,7 @@ import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { ReferencePolicy } from './reference.ts'
 import { compileTerms, evaluateTerms, expressionsOf } from './reward-terms.ts'
-import { checkMetrics, resolveDoubts } from './rewards.ts'
+import { checkMetrics, resolveDoubts, symbolOf } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
 import type { Suite } from './suite.ts'
@@ -100,6 +103,44 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     }
   }
 
+  /** The first prompts of the run, with responses that no step of it draws. */
+  async function probe({ prompts, group }: ProbeOptions): Promise<Probe> {
+    const count = Math.min(prompts, suite.rows.length)
+    const rows = drawIndices(suite.rows.length, count, 0, seed, stage.name).map((index) => suite.rows[index])
+    const clock = new GraderClock()
+    rollouts.watch = clock
+    const began = performance.now()
+    const groups = await rollouts.sample(rows, stage.steps, group)
+    const seconds = (performance.now() - began) / 1000
+    rollouts.watch = undefined
+    const rewards = evaluateTerms(terms, groups, 1)
+    const judged = stepAdvantages(rewards, { kind: stage.advantage, combine: stage.combine })
+    const samples = groups.map((one) => one.map(layOut))
+    const teaching = samples.flatMap((one, g) =>
+      judged.informative[g] ? one.map((sample, m) => ({ ...sample, reference: sample.sampled, advantage: judged.advantages[g][m] })) : [],
+    )
+    const training = await timed(teaching)
+    return {
+      sample: layOut(groups.flat().find(({ thought }) => thought.blocks.length > 0) ?? groups[0][0]),
+      rollouts: {
+        groups,
+        rewards: judged.rewards,
+        classes: groups.map((one, g) => one.map((_, m) => JSON.stringify(rewards.map((term) => term.rewards[g][m] ?? null)))),
+        used: new Set(namesOf(groups.flat()).filter((name) => expressions.some(({ symbols }) => symbols.includes(symbolOf(name))))),
+        seconds,
+        graderMs: clock.milliseconds,
+        ...(training && { training }),
+      },
+    }
+  }
+
+  async function timed(samples: readonly UpdateSample[]): Promise<{ responses: number; seconds: number } | undefined> {
+    if (samples.length === 0) return undefined
+    const began = performance.now()
+    await accumulate(model, samples, loss, packing)
+    return { responses: samples.length, seconds: (performance.now() - began) / 1000 }
+  }
+
   function layOut({ thought: { trajectory, finishReason } }: Rollout): UpdateSample {
     return {
       layout: layoutTrajectory(trajectory, attention, { loss: 'sampled' }),
@@ -148,6 +189,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
     ...(stage.kl > 0 && { referenceBytes: ReferencePolicy.bytes(model) }),
     step,
+    probe,
   }
 }
 
@@ -164,7 +206,7 @@ function describe(groups: readonly Rollout[][], rewards: readonly number[][]) {
   const values = rewards.flat()
   const mean = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0) / Math.max(1, numbers.length)
   const reward = mean(values)
-  const names = [...new Set(samples.flatMap(({ metrics }) => Object.keys(metrics)))]
+  const names = namesOf(samples)
   const report: Omit<RolloutReport, 'informative' | 'allRight' | 'allWrong' | 'entropy' | 'clipFraction' | 'gap' | 'lossTokens'> = {
     reward,
     rewardStd: Math.sqrt(mean(values.map((value) => (value - reward) ** 2))),

@@ -6,6 +6,7 @@ import type { Model, UpdateOptions, UpdateResult } from '../engine/types.ts'
 import type { ReadPrompt } from '../providers/prompt.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
+import type { Probe, ProbeOptions } from './doctor/probe.ts'
 import type { EntropyControl } from './entropy-bonus.ts'
 import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
@@ -98,6 +99,8 @@ export interface Recipe {
    * what the step before reported as `entropyControl`.
    */
   step(step: number, control?: EntropyControl): Promise<StepReport>
+  /** What `pr1-train doctor` looks at. It changes no weight. */
+  probe(options: ProbeOptions): Promise<Probe>
   close?(): Promise<void>
 }
 

@@ -15,6 +15,7 @@ import type { Budgets, ThinkRequest, Thought } from '../thinking/types.ts'
 import type { GrpoStage } from './config.ts'
 import type { Graders } from './grader-host.ts'
 import type { Session } from './recipe.ts'
+import type { GraderWatch } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 export interface Rollout {
@@ -33,6 +34,8 @@ export class Rollouts {
   private readonly suite: Suite
   private readonly graders: Graders
   private readonly read = new Map<SuiteRow, Prompt>()
+  /** Hears of every grader, where somebody wants to. */
+  watch: GraderWatch | undefined
 
   constructor(session: Session, stage: GrpoStage, suite: Suite, graders: Graders) {
     this.session = session
@@ -47,14 +50,14 @@ export class Rollouts {
     for (const row of suite.rows) this.promptOf(row)
   }
 
-  /** One group of rollouts a row, in the order of `rows`. The first error, of decoding or grading, ends them all. */
-  async sample(rows: readonly SuiteRow[], step: number): Promise<Rollout[][]> {
+  /** One group of rollouts a row, in the order of `rows`, of `size` samples or as many as the stage says. The first error, of decoding or grading, ends them all. */
+  async sample(rows: readonly SuiteRow[], step: number, size = this.stage.group): Promise<Rollout[][]> {
     const thinker = await this.session.openThinker()
     const stop = new AbortController()
     try {
       return await Promise.all(
         rows.map((row, prompt) =>
-          Promise.all(Array.from({ length: this.stage.group }, (_, member) => this.one(thinker, row, [step, prompt, member], stop.signal))),
+          Promise.all(Array.from({ length: size }, (_, member) => this.one(thinker, row, [step, prompt, member], stop.signal))),
         ),
       )
     } finally {
@@ -107,7 +110,7 @@ export class Rollouts {
       showTags: this.promptOf(row).config.showTags,
       decode: (part) => (part.length > 0 ? tokenizer.decode(part, { keepSpecial: true }) : ''),
     })
-    return this.graders.score(row, response)
+    return this.graders.score(row, response, this.watch)
   }
 
   private promptOf(row: SuiteRow): Prompt {

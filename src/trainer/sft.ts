@@ -52,6 +52,7 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
     data: `${examples.length} samples, ${tokens} tokens (longest ${longest}), ${plan.updates} updates an epoch, ${steps} steps`,
     prompts,
     step,
+    probe: async () => ({ sample: layOut(session, examples[plan.samples(0)[0]]) }),
   }
 }
 

@@ -15,6 +15,8 @@ import { plain } from '../plain.ts'
 import { exportCheckpoint } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
+import type { ProbeOptions } from './doctor/probe.ts'
+import { stageReport } from './doctor/report.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { openSession } from './open-session.ts'
@@ -39,6 +41,8 @@ export interface TrainOptions {
   stage?: string
   /** Everything up to the plan, nothing written. */
   dryRun?: boolean
+  /** With `dryRun`: a few rollouts of every grpo stage, and what they say of the stage (doctor/). */
+  doctor?: ProbeOptions & { color: boolean }
   /** Finishes the step under way, saves, and returns `interrupted`. */
   signal?: AbortSignal
   /** Where lines go. Default: standard output. */
@@ -120,7 +124,10 @@ class Training {
     // A run that goes on has found its template when it began, from the prompts of all stages.
     if (!saved) checkpoint.chatTemplate = trainedTemplate(checkpoint, prompts)
     this.printPlan(session, stages, recipes)
-    if (options.dryRun) return 'planned'
+    if (options.dryRun) {
+      if (options.doctor) await this.examine(session, stages, options.doctor)
+      return 'planned'
+    }
     if (saved) await this.folder.states.setAside(saved)
     else {
       this.state.base = await base()
@@ -286,6 +293,21 @@ class Training {
       write: !options.dryRun,
       signal: options.signal,
     })
+  }
+
+  /** Prints what a probe of every stage says. All of them find the model as the run does. */
+  private async examine({ checkpoint }: Session, stages: readonly Stage[], options: ProbeOptions & { color: boolean }): Promise<void> {
+    const decode = (ids: readonly number[]): string => checkpoint.tokenizer.decode(ids, { keepSpecial: true })
+    for (const [i, stage] of stages.entries()) {
+      const before = stages[i - 1]
+      if (before && stage.kind === 'grpo') {
+        const next = `pr1-train doctor -c ${this.config.file} --stage ${stage.name}`
+        this.say(`The model is not trained by stage "${before.name}" yet. When it is, look again: ${next}`)
+      }
+      const report = stageReport(stage, await this.recipes[i].probe(options), { decode, color: options.color })
+      // Styled, so it is made plain where it is made.
+      this.output.write(`${report.join('\n')}\n\n`)
+    }
   }
 
   private printConfig(saved: Saved | undefined): void {
