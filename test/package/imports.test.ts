@@ -108,6 +108,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'plain.ts',
     'installed-promptfoo.ts',
     'trainer/',
+    'report/intervals.ts',
     'hub/',
     'gate/',
     'grading/',

@@ -2,13 +2,14 @@
 
 import { readFileSync } from 'node:fs'
 import { runCommand, UsageError } from '../../cli/arguments.ts'
+import { styled } from '../../cli/styled.ts'
 import { readInt } from '../../config-keys.ts'
 import { parseJson } from '../../json.ts'
 import { plain } from '../../plain.ts'
 import { detailOf, partsOf, type Shown } from '../page/payload.ts'
 import { fields, ReportError, readResults } from '../rows.ts'
 import { type Experiment, readExperiment } from '../samples.ts'
-import { type DrawOptions, drawTree, styled } from './draw.ts'
+import { type DrawOptions, drawTree } from './draw.ts'
 
 const USAGE = `pr1-tree <file> [options]
 

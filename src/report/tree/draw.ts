@@ -2,6 +2,7 @@
 
 import stringWidth from 'string-width'
 import wrapAnsi from 'wrap-ansi'
+import { styled } from '../../cli/styled.ts'
 import { plain } from '../../plain.ts'
 import type { Part, ShownText } from '../page/payload.ts'
 
@@ -18,14 +19,6 @@ const NARROWEST = 12
 /** Draws the parts of a response in reading order. Whatever they say is text: nothing in it reaches the terminal as a control. */
 export function drawTree(tree: readonly Part[], options: DrawOptions): string {
   return tree.flatMap((part) => ('text' in part ? drawSaid(part, options) : drawBlock(part, options))).join('\n')
-}
-
-type Style = 'bold' | 'faint' | 'green'
-const CODES: Readonly<Record<Style, [number, number]>> = { bold: [1, 22], faint: [2, 22], green: [32, 39] }
-
-export function styled(text: string, style: Style, { color }: Pick<DrawOptions, 'color'>): string {
-  const [on, off] = CODES[style]
-  return color ? `\x1b[${on}m${text}\x1b[${off}m` : text
 }
 
 const wrapped = (text: string, width: number): string[] =>

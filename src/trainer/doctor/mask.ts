@@ -1,7 +1,7 @@
 /** The loss mask of a sample: which of its tokens the stage learns to say. */
 
+import { styled } from '../../cli/styled.ts'
 import { plain } from '../../plain.ts'
-import { styled } from '../../report/tree/draw.ts'
 import type { Layout } from '../../thinking/types.ts'
 
 export interface MaskOptions {
