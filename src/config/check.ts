@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type ConfigObject, mustBe, range, unknownKey } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
-import { defaultOf, entryOf, inner, isRequired, keyInfo, keysOf, type Schema } from './table.ts'
+import { defaultOf, entryOf, inner, isRequired, isSwitched, keyInfo, keysOf, type Schema } from './table.ts'
 
 type Path = readonly PropertyKey[]
 
@@ -74,6 +74,7 @@ function place(path: Path, raw: unknown, where: string): string {
 
 /** What a schema takes, as it stands after "must be". */
 export function expectation(schema: Schema): string {
+  if (isSwitched.has(schema)) return 'true, false or a mapping of keys to values'
   return inWords(z.toJSONSchema(inner(schema), { io: 'input', target: 'draft-7' }))
 }
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { expectation, safe } from './check.ts'
-import { defaultOf, entryOf, inner, isRequired, keyInfo, type Schema } from './table.ts'
+import { defaultOf, entryOf, inner, isRequired, isSwitched, keyInfo, type Schema } from './table.ts'
 
 /** A Markdown table of keys that hold no further keys; `columns` beside key, value, default and meaning. */
 export function markdownTable(keys: Readonly<Record<string, Schema>>, columns: { resume: boolean }): string {
@@ -34,6 +34,7 @@ export function jsonSchema(schema: z.ZodType, title: string): object {
       const info = keyInfo.get(zodSchema)
       const standard = defaultOf(zodSchema)
       if (info) jsonSchema.description = plainText([info.about, info.unit, info.absent && `default: ${info.absent}`])
+      if (isSwitched.has(zodSchema)) allowSwitch(jsonSchema)
       if (standard !== undefined) jsonSchema.default = standard as z.core.JSONSchema.BaseSchema['default']
       for (const bound of ['minimum', 'maximum'] as const) {
         if (jsonSchema[bound] !== undefined && safe(jsonSchema[bound]) === undefined) delete jsonSchema[bound]
@@ -41,6 +42,12 @@ export function jsonSchema(schema: z.ZodType, title: string): object {
     },
   })
   return { title, ...json }
+}
+
+function allowSwitch(json: z.core.JSONSchema.BaseSchema): void {
+  const { description, ...object } = json
+  for (const name of Object.keys(object)) delete json[name as keyof typeof json]
+  json.anyOf = [{ type: 'boolean' }, object]
 }
 
 /** Editors show no Markdown links. */

@@ -70,6 +70,18 @@ export const choice = <const N extends string>(names: readonly N[]) => z.enum(na
 /** A mapping with these keys and no others. */
 export const mapping = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape)
 
+/** Mappings that `true` and `false` stand for. */
+export const isSwitched = z.registry<{ switched: true }, Schema>()
+
+/** A mapping whose defaults `true` stands for, as does leaving it out; `false` stands for `off`. */
+export function switched<S extends z.ZodObject>(keys: S, off: z.input<S>) {
+  const schema = z
+    .preprocess((value) => (value === true || value === 'true' ? {} : value === false || value === 'false' ? off : value), keys)
+    .prefault({})
+  isSwitched.add(schema, { switched: true })
+  return schema
+}
+
 /** `T` where the keys `K` that may be absent in the file are filled in. */
 export type Filled<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: NonNullable<T[P]> }
 

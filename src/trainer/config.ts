@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
-import { choice, type Filled, flag, int, key, mapping, number, text } from '../config/table.ts'
+import { choice, type Filled, flag, int, key, mapping, number, switched, text } from '../config/table.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
 import { checkpointPlace } from '../hub/place.ts'
@@ -75,6 +75,21 @@ const model = mapping({
   }),
 })
 
+const rollouts = mapping({
+  every: key(int({ min: 0 }).default(1), 'of which steps of a stage the rollouts are kept: 10 for every tenth; 0: of none', {
+    unit: 'steps',
+    change: 'free',
+  }),
+  megabytes: key(
+    number({ above: 0 }).default(1000),
+    'most that they take on the disk: beyond it every second step goes, then every fourth',
+    {
+      unit: 'MB',
+      change: 'free',
+    },
+  ),
+})
+
 const save = mapping({
   every: key(int({ min: 1 }).default(50), 'how often the training state is saved; it is also saved after a stage and at Ctrl-C', {
     unit: 'steps',
@@ -84,6 +99,11 @@ const save = mapping({
   dtype: key(
     choice(['float32', 'bfloat16']).default('bfloat16'),
     'of the exported checkpoints; training states hold the float32 master weights',
+    { change: 'free' },
+  ),
+  rollouts: key(
+    switched(rollouts, { every: 0 }),
+    'whether [rollouts are kept](train.md#look-at-rollouts): `true`, `false`, or which ones',
     { change: 'free' },
   ),
 })
@@ -268,10 +288,12 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
   const folder = dirname(file)
   const config = check(trainSchema, withFiles(raw, folder), file)
   const names = new Set<string>()
+  const taken = ['final', 'checkpoints', 'suites', ...(config.save.rollouts.every > 0 ? ['rollouts'] : [])]
   for (const [index, { name }] of config.stages.entries()) {
-    if (!/^[A-Za-z0-9][\w.-]*$/.test(name) || ['final', 'checkpoints', 'suites'].includes(name) || name.startsWith('only-')) {
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name) || taken.includes(name) || name.startsWith('only-')) {
+      const beside = `${taken.slice(0, -1).join(', ')} and ${taken.at(-1)}`
       throw new ConfigError(
-        `"name" in stage ${index + 1} of ${file} becomes a folder beside final, checkpoints and suites. Got "${name}". Use letters, digits, - and _.`,
+        `"name" in stage ${index + 1} of ${file} becomes a folder beside ${beside}. Got "${name}". Use letters, digits, - and _.`,
       )
     }
     if (names.has(name)) throw new ConfigError(`Two stages of ${file} are called "${name}". Give each a name of its own.`)

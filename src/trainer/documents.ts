@@ -145,6 +145,12 @@ ${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards)))}
 
 ${rows(keys(save))}
 
+### save.rollouts
+
+\`true\`, \`false\`, or these keys: [Look at rollouts](train.md#look-at-rollouts).
+
+${rows(keysOf(keysOf(save).rollouts))}
+
 Next: [the rewards of the paper](assertions.md#rewards) as one line each, [the form of prompts](model.md#the-form-of-prompts) that a saved model carries.
 `
 }

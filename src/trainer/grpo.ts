@@ -17,6 +17,7 @@ import type { Probe, ProbeOptions } from './doctor/probe.ts'
 import { efficiencyWarnings } from './efficiency.ts'
 import { afterUpdate, coefficientNow, firstControl, hasBonus } from './entropy-bonus.ts'
 import { openGraders } from './grader-host.ts'
+import { judgedStep } from './kept-step.ts'
 import { lossNamed } from './losses/index.ts'
 import { meanOver, type Tally } from './losses/loss.ts'
 import { k3 } from './losses/parts/kl.ts'
@@ -57,13 +58,15 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
 
   async function step(step: number, before = firstControl(stage)): Promise<StepReport> {
     control = before
-    const rows = drawIndices(suite.rows.length, stage.prompts, step, seed, stage.name).map((index) => suite.rows[index])
+    const indices = drawIndices(suite.rows.length, stage.prompts, step, seed, stage.name)
+    const rows = indices.map((index) => suite.rows[index])
     const groups = await rollouts.sample(rows, step)
     const reference = stage.kl > 0 ? referenceAt(step) : undefined
     const samples = groups.map((group) => group.map(layOut))
     const penalties = reference && inReward ? await penaltiesOf(samples, reference) : undefined
     // Expressions count steps from 1.
-    const judged = stepAdvantages(evaluateTerms(terms, groups, step + 1), { kind: stage.advantage, combine: stage.combine, penalties })
+    const evaluated = evaluateTerms(terms, groups, step + 1)
+    const judged = stepAdvantages(evaluated, { kind: stage.advantage, combine: stage.combine, penalties })
     const informative = samples.flatMap((group, g) =>
       judged.informative[g] && !group.every(({ masked }) => masked)
         ? [group.map((sample, m) => ({ ...sample, advantage: judged.advantages[g][m] }))]
@@ -100,6 +103,10 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
         ...(hasBonus(stage) && { entropyBonus: control.coefficient }),
       },
       ...(hasBonus(stage) && { entropyControl: control }),
+      kept: () => {
+        const masked = samples.map((group) => group.map(({ masked = false }) => masked))
+        return judgedStep(stage, terms, { rows, indices, groups, evaluated, judged, penalties, masked })
+      },
     }
   }
 

@@ -8,6 +8,7 @@ import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
 import type { Probe, ProbeOptions } from './doctor/probe.ts'
 import type { EntropyControl } from './entropy-bonus.ts'
+import type { JudgedStep } from './kept-step.ts'
 import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
 
@@ -39,6 +40,8 @@ export interface StepReport {
   rollouts?: RolloutReport
   /** Where the coefficient of an entropy bonus stands now. */
   entropyControl?: EntropyControl
+  /** The rollouts themselves, as they are kept. */
+  kept?: () => JudgedStep
 }
 
 /** |training − sampling| log-probability over the tokens with loss, nats. */

@@ -8,7 +8,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { applyTestOptions, parseThinkingConfig, type ThinkingConfig } from '../providers/config.ts'
 import { type ReadPrompt, readPrompt } from '../providers/prompt.ts'
 import { budgetsOf, toRequest } from '../providers/request.ts'
-import { toProviderResponse } from '../providers/response.ts'
+import { type ThinkingMetadata, toProviderResponse } from '../providers/response.ts'
 import { derivedSeed } from '../random.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { Budgets, ThinkRequest, Thought } from '../thinking/types.ts'
@@ -20,6 +20,9 @@ import type { Suite, SuiteRow } from './suite.ts'
 
 export interface Rollout {
   thought: Thought
+  /** The response as the assertions saw it. */
+  text: string
+  metadata: ThinkingMetadata
   /** Scores by metric name. */
   metrics: Record<string, number>
 }
@@ -91,7 +94,7 @@ export class Rollouts {
     const request = toRequest(config, this.session.checkpoint, promptIds, 0)
     const trajectory = { promptIds, segments: [], exclusionSets: [], temperature: request.temperature }
     const thought: Thought = { trajectory, ids: [], finishReason: 'stop', totalTokens: 0, criticalPathTokens: 0, blocks: [] }
-    return this.grade(row, thought, request, 0)
+    return (await this.grade(row, thought, request, 0)).metrics
   }
 
   private async one(thinker: Thinker, row: SuiteRow, address: [number, number, number], signal: AbortSignal): Promise<Rollout> {
@@ -99,10 +102,10 @@ export class Rollouts {
     const { config, ids } = this.promptOf(row)
     const request = toRequest(config, session.checkpoint, ids, derivedSeed(session.seed, 'rollout', stage.name, ...address))
     const thought = await thinker.think(request, signal)
-    return { thought, metrics: await this.grade(row, thought, request, address[2]) }
+    return this.grade(row, thought, request, address[2])
   }
 
-  private grade(row: SuiteRow, thought: Thought, request: ThinkRequest, repeatIndex: number): Promise<Record<string, number>> {
+  private async grade(row: SuiteRow, thought: Thought, request: ThinkRequest, repeatIndex: number): Promise<Rollout> {
     const { tokenizer } = this.session.checkpoint
     const response = toProviderResponse(thought, {
       request,
@@ -110,7 +113,8 @@ export class Rollouts {
       showTags: this.promptOf(row).config.showTags,
       decode: (part) => (part.length > 0 ? tokenizer.decode(part, { keepSpecial: true }) : ''),
     })
-    return this.graders.score(row, response, this.watch)
+    const metrics = await this.graders.score(row, response, this.watch)
+    return { thought, text: response.output as string, metadata: response.metadata as ThinkingMetadata, metrics }
   }
 
   private promptOf(row: SuiteRow): Prompt {

@@ -12,6 +12,7 @@ import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
 import { parameterCount } from '../engine/spec.ts'
 import type { Engine, MemoryPlan, Model } from '../engine/types.ts'
 import { plain } from '../plain.ts'
+import { RolloutsWriter } from '../rollouts/writer.ts'
 import { exportCheckpoint } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
@@ -91,6 +92,7 @@ class Training {
   private readonly output: Output
   private readonly options: TrainOptions
   private log: RunLog | undefined
+  private rollouts: RolloutsWriter | undefined
   private state: TrainerState
   private readonly recipes: Recipe[] = []
 
@@ -136,6 +138,8 @@ class Training {
     }
     // A folder that went while the model was loaded is not made anew: its log would be lost.
     if (saved) await this.orRescue(session, () => this.folder.check())
+    this.rollouts = new RolloutsWriter(this.run, config.save.rollouts, options.ops)
+    await this.rollouts.begin(this.state.total, config)
     this.log = new RunLog(join(this.run, 'metrics.jsonl'), this.state.metricsBytes, this.output)
     for (const change of saved?.changes ?? []) this.log.change({ total: this.state.total, ...change })
     this.state.metricsBytes = this.log.bytes
@@ -182,9 +186,13 @@ class Training {
       state.learning = afterStep(state.learning, report)
       state.entropyControl = report.entropyControl
       const seconds = (performance.now() - start) / 1000
-      await this.orRescue(session, () => {
-        // The line first: the open log may come back with its folder.
-        this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report)
+      await this.orRescue(session, async () => {
+        try {
+          await this.keep(stage, report)
+        } finally {
+          // In any case: the open log may come back with its folder.
+          this.log!.step({ stage: stage.name, kind: stage.kind, step: state.step, steps: recipe.steps, seconds }, report)
+        }
         this.folder.check()
       })
       state.metricsBytes = this.log!.bytes
@@ -234,6 +242,14 @@ class Training {
       throw new StandstillError(`${error.message.replace(/\.?$/, '.')} ${state} ${next}`, { cause: error })
     }
     throw error
+  }
+
+  private async keep(stage: Stage, { kept }: StepReport): Promise<void> {
+    const { device, precision, isa } = this.engine.info
+    const place = { stage: stage.name, step: this.state.step, total: this.state.total }
+    if (!kept || !this.rollouts!.keeps(place)) return
+    const { header, rollouts } = kept()
+    await this.rollouts!.write({ ...place, ...header, engine: { device, precision, isa } }, rollouts)
   }
 
   /** Saves the run as it stands. Returns the folder. */

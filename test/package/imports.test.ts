@@ -88,6 +88,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // Responses and answers are read as the assertions read them.
   report: [
     'report/',
+    'rollouts/',
     'json.ts',
     'plain.ts',
     'assertions/answer/',
@@ -102,8 +103,14 @@ const MAY_IMPORT: Record<string, string[]> = {
     'cli/',
     'installed-promptfoo.ts',
   ],
+  // What the trainer keeps and the report shows.
+  rollouts: ['rollouts/', 'json.ts', 'engine/errors.ts', 'engine/checkpoint/atomic.ts'],
   trainer: [
     'start-worker.ts',
+    'rollouts/',
+    // `pr1-train show` draws a response as pr1-tree does.
+    'report/tree/draw.ts',
+    'report/page/payload.ts',
     'json.ts',
     'plain.ts',
     'installed-promptfoo.ts',

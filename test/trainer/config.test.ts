@@ -46,6 +46,17 @@ describe('train.yaml', () => {
     })
   })
 
+  it('keeps rollouts unless it is told not to, which leaves their name free', () => {
+    const kept = (rollouts?: unknown) => parse(file([grpo], { save: { rollouts } })).save.rollouts
+    expect(kept()).toEqual({ every: 1, megabytes: 1000 })
+    expect(kept(true)).toEqual(kept())
+    expect(kept('false')).toEqual({ every: 0, megabytes: 1000 })
+    expect(kept({ every: 10 })).toEqual({ every: 10, megabytes: 1000 })
+    const named = (save: object) => () => parse(file([{ ...grpo, name: 'rollouts' }], { save }))
+    expect(named({})).toThrow('becomes a folder beside final, checkpoints, suites and rollouts. Got "rollouts"')
+    expect(named({ rollouts: false })).not.toThrow()
+  })
+
   it('takes the bounds of the loss where the stage names none', () => {
     const bounds = (more: object) => {
       const [stage] = parse(file([{ ...grpo, ...more }])).stages
@@ -103,6 +114,11 @@ describe('train.yaml', () => {
     ['end above the rate', file([{ ...sft, lr: 1e-5, lrEnd: 1 }]), /"lrEnd" in stage "a".*at most "lr" \(0\.00001\)\. Got 1/],
     ['no kind', file([{ ...sft, kind: undefined }]), /"kind" is missing in stage "a".*sft or grpo/],
     ['no stages at all', { ...file([]), stages: undefined }, /"stages" is missing/],
+    [
+      'rollouts kept somehow',
+      file([grpo], { save: { rollouts: 'some' } }),
+      /"rollouts" in "save" in .* must be true, false or a mapping of keys to values\. Got "some"/,
+    ],
     ['a stage that is none', file(['sft']), /stage 1 of .* must be a mapping.*Got "sft"/],
     [
       'mistyped and therefore missing',

@@ -46,6 +46,11 @@ const places = [
   },
   { keys: Object.keys(keysOf(save)), json: schema.properties.save, put: (more: object) => ({ ...whole, save: more }) },
   {
+    keys: Object.keys(keysOf(keysOf(save).rollouts)),
+    json: schema.properties.save.properties.rollouts.anyOf[1],
+    put: (more: object) => ({ ...whole, save: { rollouts: more } }),
+  },
+  {
     keys: Object.keys(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards))),
     json: schema.properties.stages.items.oneOf[1].properties.rewards.items,
     put: (more: object) => ({ ...whole, stages: [{ ...entries.grpo, rewards: [{ reward: 'r', ...more }] }] }),
@@ -69,7 +74,7 @@ describe('documents', () => {
         fc.nat(),
         ({ key, keys, json, put }, at) => {
           expect(json.properties[key], key).toBeDefined()
-          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'save'].includes(key)) {
+          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'save', 'rollouts'].includes(key)) {
             expect(page).toContain(`| \`${key}\` |`)
             expect(json.properties[key].description).toBeTruthy()
           }
@@ -105,6 +110,16 @@ describe('schema/train.schema.json', () => {
     }
   })
 
+  it('accepts a mapping and what stands for it', () => {
+    for (const rollouts of [true, false, {}, { every: 3 }]) {
+      const raw = { ...whole, stages: [entries.sft], save: { rollouts } }
+      expect(validate(raw)).toBe(true)
+      expect(check(trainSchema, raw, 'the file').save.rollouts.every).toBe(
+        rollouts === false ? 0 : rollouts === true ? 1 : (rollouts.every ?? 1),
+      )
+    }
+  })
+
   it.each<[object]>([
     [{ ...whole, stages: [] }],
     [{ ...whole, stages: [{ ...entries.sft, group: 8 }] }],
@@ -112,6 +127,7 @@ describe('schema/train.schema.json', () => {
     [{ ...whole, stages: [{ ...entries.grpo, betas: [0.9, 1] }] }],
     [{ ...whole, stages: [{ ...entries.grpo, lr: 0 }] }],
     [{ ...whole, stages: [entries.sft], seed: 1.5 }],
+    [{ ...whole, stages: [entries.sft], save: { rollouts: 'some' } }],
     [{ stages: [entries.sft], model: {} }],
   ])('refuses what the check refuses: %j', (raw) => {
     expect(validate(raw)).toBe(false)

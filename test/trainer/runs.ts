@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSy
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { listSteps, readStep } from '../../src/rollouts/reader.ts'
 import { readTrainConfig } from '../../src/trainer/config-file.ts'
 import { type Outcome, type TrainOptions, train } from '../../src/trainer/train.ts'
 import { once } from '../once.ts'
@@ -98,7 +99,7 @@ export function metrics(folder: string): Record<string, unknown>[] {
   })
 }
 
-/** Everything that a run computed: exported weights, newest training state, metrics. */
+/** Everything that a run computed: exported weights, newest training state, metrics, kept rollouts. */
 export function results(folder: string): Record<string, unknown> {
   const newest = states(folder).at(-1)!
   const bytes = (...name: string[]): string => readFileSync(path.join(folder, ...name)).toString('base64')
@@ -109,6 +110,7 @@ export function results(folder: string): Record<string, unknown> {
     weights: bytes('checkpoints', newest, 'model.safetensors'),
     moments: bytes('checkpoints', newest, 'trainer', 'moments.safetensors'),
     state: newestState(folder),
+    rollouts: listSteps(folder).map(({ file }) => [path.basename(file), readStep(file)]),
   }
 }
 

@@ -359,7 +359,7 @@ describe('a folder of a run', () => {
     expect((await run(folder, { sets, dryRun: true })).outcome).toBe('planned')
     stop.abort()
     expect((await first).outcome).toBe('interrupted')
-    expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'metrics.jsonl', 'suites'])
+    expect(readdirSync(folder).sort()).toEqual(['checkpoints', 'metrics.jsonl', 'rollouts', 'suites'])
   })
 
   it.each<[string, (folder: string) => void]>([
