@@ -1,6 +1,6 @@
 /** What `pr1-report` does with its arguments. */
 
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { runCommand, UsageError } from '../cli/arguments.ts'
 import { readInt } from '../config-keys.ts'
@@ -9,18 +9,25 @@ import { describeExclusions } from './exclusions.ts'
 import { analysisJson } from './json.ts'
 import { DEFAULT_PORT } from './link.ts'
 import { ReportError, type Results, readResults } from './rows.ts'
+import { reportRuns } from './run/command.ts'
+import { isFolder } from './run/read.ts'
 import { readExperiment } from './samples.ts'
 import { serveReports } from './serve.ts'
 import { isEvaluationId, readStored } from './stored.ts'
 import { describeAnalysis } from './terminal.ts'
+import { writeWhole } from './write.ts'
 
 const USAGE = `pr1-report results.json [more.json …] [options]
 pr1-report latest [options]
 pr1-report --serve [--port <n>]
+pr1-report <folder of a run> [more folders …] [-o <file>] [--samples <n>]
 
 Statistics of an evaluation: accuracy over k samples, comparisons, behaviour, and every sample on one HTML page. It reads what
 "promptfoo eval -o results.json" saved, or an evaluation that promptfoo keeps, by its id or "latest". Several count as one evaluation;
 the same problem in two of them is compared.
+
+Of a folder that pr1-train writes into, the page has the curves of the run over its steps, its evaluations, and the rollouts that it kept.
+Several runs are drawn into the same charts.
 
   -o, --output <file>      the page (report.html)
       --serve              serve the pages of all evaluations that promptfoo keeps to this machine, and that of the inputs
@@ -66,7 +73,7 @@ async function report(inputs: readonly string[], values: Values, print: (text: s
   const { output = 'report.html', json, metric, baseline } = values
   if (inputs.length === 0 && !values.serve) {
     throw new UsageError(
-      'pr1-report needs a file that "promptfoo eval -o results.json" wrote, or an evaluation that promptfoo keeps. Got none. Name one, or "latest".',
+      'pr1-report needs a file that "promptfoo eval -o results.json" wrote, an evaluation that promptfoo keeps, or the folder of a run of pr1-train. Got none. Name one, or "latest".',
     )
   }
   for (const file of [output, json]) {
@@ -74,6 +81,7 @@ async function report(inputs: readonly string[], values: Values, print: (text: s
     throw new ReportError(`${file} is both read and written. Got it as an input and as an output. Name another file for the output.`)
   }
   const where = 'the options of pr1-report'
+  if (inputs.some(isFolder)) return reportRuns(inputs, { ...values, output }, print)
   const seed = readInt({ ...values }, 'seed', 1, where, { min: 0 })
   const samples = readInt({ ...values }, 'samples', undefined, where, { min: 0 })
   const port = readInt({ ...values }, 'port', DEFAULT_PORT, where, { min: 0, max: 65_535 })
@@ -91,8 +99,8 @@ async function report(inputs: readonly string[], values: Values, print: (text: s
   }
   const analysis = await analyzed(inputs)
   print(describeAnalysis(analysis))
-  print(write(output, await draw(analysis)))
-  if (json !== undefined) print(write(json, `${JSON.stringify(analysisJson(analysis), null, 2)}\n`))
+  print(writeWhole(output, await draw(analysis)))
+  if (json !== undefined) print(writeWhole(json, `${JSON.stringify(analysisJson(analysis), null, 2)}\n`))
   return 0
 }
 
@@ -104,17 +112,4 @@ function requireSamples(analysis: Analysis): Analysis {
   if (analysis.summaries.length > 0) return analysis
   const why = describeExclusions(analysis.experiment)
   throw new ReportError(['There is no sample to report on.', ...why, 'Look at the rows with: npx promptfoo view.'].join('\n'))
-}
-
-/** Writes a file, complete or not at all; returns what to say about it. */
-function write(file: string, content: string): string {
-  const temporary = `${file}.${process.pid}.tmp`
-  try {
-    writeFileSync(temporary, content)
-    renameSync(temporary, file)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw new ReportError(`${file} cannot be written: ${(error as Error).message}. Name a file in an existing folder with -o.`)
-  }
-  return `\n${file}: ${(Buffer.byteLength(content) / 1024 ** 2).toFixed(1)} MB\n`
 }

@@ -99,7 +99,7 @@ function tables(rows: readonly string[][], width: number): string[] {
 const widthsOf = (rows: readonly string[][]) => rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
 
 /** Left-aligned columns, two blanks apart. */
-function columns(rows: readonly string[][]): string[] {
+export function columns(rows: readonly string[][]): string[] {
   const widths = widthsOf(rows)
   return rows.map((row) =>
     row

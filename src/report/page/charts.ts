@@ -1,46 +1,17 @@
-/**
- * The charts of the page as SVG text, drawn by Observable Plot into a document without a browser. Colours are CSS variables
- * of the page, so one drawing serves light, dark and print; providers differ in dash and symbol as well as in colour.
- */
+/** The charts of an evaluation. */
 
 import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
 import type { Analysis } from '../analysis.ts'
 import type { Curve } from '../curves.ts'
 import { formatEstimate } from '../format.ts'
 import type { Cell } from '../grid.ts'
 import type { Estimate } from '../intervals.ts'
 import type { AtK, Summary } from '../statistics.ts'
-
-/** Columns that have a colour of their own; further ones share them. */
-export const COLORS = 8
-
-const SYMBOLS = ['circle', 'square', 'triangle', 'diamond2', 'star', 'cross', 'wye', 'times'] as const
-const DASHES = ['none', '6 3', '2 3', '8 3 2 3', '12 3', '4 2', '1 3', '10 2 2 2'] as const
-
-const color = (index: number): string => `var(--series-${index % COLORS})`
-
-const WIDTH = 640
+import { color, DASHES, draw, percent, SYMBOLS } from './plot.ts'
 
 /** Wide enough for a label a provider, and no wider than a third of a chart. */
 const labelWidth = (labels: readonly string[]): number => Math.min(220, 20 + 6.2 * Math.max(...labels.map((label) => label.length)))
 const cut = (label: string): string => (label.length > 32 ? `${label.slice(0, 31)}…` : label)
-
-/** `label` is what the chart is to those who do not see it; a chart without one is an ornament. */
-function draw(options: Plot.PlotOptions, label: string): string {
-  const { document } = parseHTML('<html><body></body></html>')
-  const svg = Plot.plot({ width: WIDTH, ...options, document: document as unknown as Plot.PlotOptions['document'] })
-  if (label === '') svg.setAttribute('aria-hidden', 'true')
-  else {
-    svg.setAttribute('role', 'img')
-    svg.setAttribute('aria-label', label)
-  }
-  // Names of marks on elements that have no role are not read.
-  for (const mark of svg.querySelectorAll('g[aria-label]')) mark.removeAttribute('aria-label')
-  // Its own style element repeats what the page says, under a random class name.
-  svg.querySelector('style')?.remove()
-  return svg.outerHTML
-}
 
 interface Dot extends Estimate {
   series: number
@@ -263,35 +234,6 @@ export function problemCharts({ grids, summaries, experiment }: Analysis): { lab
     )
     return [{ label, svg }]
   })
-}
-
-/** The sign of a column in every chart: a short line with its symbol. */
-export function keySign(series: number): string {
-  return draw(
-    {
-      width: 44,
-      height: 14,
-      margin: 0,
-      axis: null,
-      x: { domain: [0, 1] },
-      y: { domain: [0, 1] },
-      marks: [
-        Plot.line(
-          [
-            [0.05, 0.5],
-            [0.95, 0.5],
-          ],
-          { stroke: color(series), strokeWidth: 2, strokeDasharray: DASHES[series % DASHES.length] },
-        ),
-        Plot.dot([[0.5, 0.5]], { fill: color(series), symbol: SYMBOLS[series % SYMBOLS.length], r: 4 }),
-      ],
-    },
-    '',
-  )
-}
-
-function percent(share: number): string {
-  return `${Number((100 * share).toFixed(1))} %`
 }
 
 /** Upper end of an axis of shares: above the highest bound, on a round number. */

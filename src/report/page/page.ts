@@ -1,20 +1,20 @@
-/** The report as one HTML file: charts and tables drawn here, samples opened by browser.js. Nothing is loaded from anywhere. */
+/** The report on an evaluation as one HTML file: charts and tables drawn here, samples opened in the browser. */
 
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Analysis } from '../analysis.ts'
 import type { BudgetDifference, Comparison } from '../comparison.ts'
 import { describeExclusions } from '../exclusions.ts'
-import { formatEstimate, formatP, formatValue, type Unit } from '../format.ts'
+import { formatP, formatValue } from '../format.ts'
 import type { Estimate } from '../intervals.ts'
 import { describeCopies } from '../problems.ts'
 import type { Fields } from '../rows.ts'
 import type { AtK, Behaviour, Summary } from '../statistics.ts'
 import { verdict } from '../verdict.ts'
-import { accuracyChart, curveTop, keySign, majorityChart, passChart, problemCharts, tokensChart } from './charts.ts'
-import { html, jsonForScript, Markup } from './html.ts'
+import { accuracyChart, curveTop, majorityChart, passChart, problemCharts, tokensChart } from './charts.ts'
+import { drawDocument, estimate, figure, titleRow } from './document.ts'
+import { html, Markup } from './html.ts'
 import { packSamples } from './payload.ts'
-import { browserScript, themeScript } from './script.ts'
+import { keySign } from './plot.ts'
+import { sampleBrowser } from './sample-browser.ts'
 
 export interface PageOptions {
   /** Samples of the browser at most; further repeats are left out and counted. */
@@ -24,41 +24,21 @@ export interface PageOptions {
 /** Samples the browser holds by default: some 40 MB where a response with its reasons has 8 kB. */
 export const DEFAULT_SAMPLES = 20_000
 
-const style = (): string => readFileSync(new URL('./style.css', import.meta.url), 'utf8')
-
 /** Draws the page. It works from a file, without network, and forbids itself to load anything. */
 export function drawPage(analysis: Analysis, { samples = DEFAULT_SAMPLES }: PageOptions = {}): string {
   const { experiment, summaries, comparisons } = analysis
-  const [theme, script] = [themeScript(), browserScript()]
-  const hashes = [theme, script].map((code) => `'sha256-${createHash('sha256').update(code).digest('base64')}'`).join(' ')
   const title = experiment.results.map(({ description }) => description).find(Boolean) ?? 'Evaluation'
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src ${new Markup(hashes)}; base-uri 'none'; form-action 'none'">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<script>${new Markup(theme)}</script>
-<style>${new Markup(style())}</style>
-</head>
-<body>
-<a class="skip" href="#samples">Skip to the samples</a>
-${header(title, analysis)}
-<nav aria-label="Sections"><a href="#accuracy">Accuracy</a><a href="#comparison">Comparison</a><a href="#tokens">Tokens</a><a href="#behaviour">Behaviour</a><a href="#samples">Samples</a></nav>
-<main>
-${accuracySection(analysis)}
+  return drawDocument({
+    title,
+    sections: ['accuracy', 'comparison', 'tokens', 'behaviour', 'samples'],
+    scripts: { samples: true },
+    header: header(title, analysis),
+    main: html`${accuracySection(analysis)}
 ${comparisons.length > 0 ? comparisonSection(analysis) : html`<h2 id="comparison">Comparison</h2><p class="faint">There is one column with samples: nothing to compare.</p>`}
 ${tokensSection(analysis)}
 ${behaviourSection(analysis, summaries)}
-${samplesSection(analysis, samples)}
-</main>
-<script>${new Markup(script)}</script>
-</body>
-</html>
-`
-  return page.text
+${samplesSection(analysis, samples)}`,
+  })
 }
 
 /** Config keys that say what a column is. Others may hold secrets. */
@@ -95,7 +75,7 @@ function header(title: string, analysis: Analysis): Markup {
   const copies = describeCopies(experiment)
   const uneven = summaries.filter(({ k, mostSamples }) => k !== mostSamples)
   return html`<header>
-<div class="top"><h1>${title}</h1><button id="theme" type="button" hidden></button></div>
+${titleRow(title)}
 ${results.map((facts) => html`<p class="hint">${facts.join(' · ')}</p>`)}
 <p class="verdict">${headline}</p>
 <p class="evidence">${detail}</p>
@@ -139,16 +119,6 @@ function summaryTable(summaries: readonly Summary[]): Markup {
 function configText(config: Fields): string {
   const told = TOLD.filter((key) => ['string', 'number', 'boolean'].includes(typeof config[key]))
   return told.map((key) => `${key} ${String(config[key]).slice(0, 80)}`).join(', ')
-}
-
-function estimate(value: Estimate | undefined, unit: Unit): Markup {
-  if (!value) return html`–`
-  const [main, ...interval] = formatEstimate(value, unit).split(/ (?=\()/)
-  return html`${main} <span class="interval">${interval.join(' ')}</span>`
-}
-
-function figure(svg: string | undefined, caption: Markup): Markup | undefined {
-  return svg === undefined ? undefined : html`<figure>${new Markup(svg)}<figcaption>${caption}</figcaption></figure>`
 }
 
 function key(summaries: readonly Summary[]): Markup {
@@ -270,38 +240,18 @@ ${key(summaries)}`
 }
 
 function samplesSection({ experiment }: Analysis, limit: number): Markup {
-  const { index, chunks, omitted } = packSamples(experiment, limit)
-  const select = (id: string, label: string, options: [string, string][] = []): Markup =>
-    html`<label for="${id}">${label}<select id="${id}"><option value="">all</option>${options.map(([value, name]) => html`<option value="${value}">${name}</option>`)}</select></label>`
+  const payload = packSamples(experiment, limit)
+  const { omitted, index } = payload
   return html`<h2 id="samples">Samples</h2>
 ${omitted > 0 ? html`<p class="warn">${omitted} of ${omitted + index.column.length} samples are left out here to keep the page small: the later repeats. Statistics count all. (--samples sets the limit.)</p>` : undefined}
-<noscript><p class="warn">The sample browser needs JavaScript; everything above does not.</p></noscript>
-<div id="browser" hidden>
-<div class="filters">
-${select('f-column', 'column')}
-${select('f-verdict', 'answer', [
-  ['1', 'right'],
-  ['0', 'wrong'],
-  ['2', 'error'],
-])}
-${select('f-thinking', 'thinking', [
-  ['block', 'with a block'],
-  ['none', 'without a block'],
-  ['broken', 'broken structure'],
-])}
-${select('f-failed', 'failed assertion')}
-<label for="f-text">text<input id="f-text" type="search" placeholder="in problem, response, reasons"></label>
-<span id="count" class="hint" role="status"></span>
-</div>
-<p class="hint screen">The tab key goes from problem to problem, arrows from sample to sample. The address of a sample can be shared with the file.</p>
-<div class="browser">
-<div id="list" class="list"><ul id="problems" aria-label="Problems"></ul></div>
-<article id="reader" class="detail" aria-label="Sample">
-<div class="pager screen"><a id="previous">‹ previous</a><a id="next">next ›</a></div>
-<div id="detail"></div>
-</article>
-</div>
-</div>
-<script type="application/json" id="index">${jsonForScript(index)}</script>
-${chunks.map((chunk, i) => html`<script type="text/plain" id="chunk-${i}">${new Markup(chunk)}</script>`)}`
+${sampleBrowser(payload, {
+  verdict: [
+    'answer',
+    [
+      ['1', 'right'],
+      ['0', 'wrong'],
+      ['2', 'error'],
+    ],
+  ],
+})}`
 }

@@ -24,6 +24,9 @@ const LONGEST_TITLE = 140
 
 /** What the filters of the browser need; parallel arrays, one entry a sample. */
 export interface Index {
+  /** Where the verdicts are others than wrong, right and error: their signs and their words. */
+  marks?: string[]
+  verdicts?: string[]
   columns: string[]
   problems: string[]
   metrics: string[]
@@ -46,6 +49,8 @@ export interface Index {
   seconds: number[]
   /** Indices into `metrics` of the assertions that failed. */
   failed: number[][]
+  /** Of a run: steps done with the one that the sample is of. */
+  step?: number[]
 }
 
 /** One sample as the browser draws it. */
@@ -96,58 +101,87 @@ export function packSamples(experiment: Experiment, limit: number): Payload {
   const all: Shown[] = [...experiment.samples, ...experiment.failed]
   const samples = firstRepeats(all, limit)
   samples.sort((a, b) => a.problem - b.problem || a.column - b.column || a.repeat - b.repeat)
-  const metrics: string[] = []
+  const entryOf = (sample: Shown): Entry => {
+    const { vars, prompt } = experiment.problems[sample.problem]
+    return {
+      ...sample,
+      title: titleOf(vars, prompt),
+      name: linkedName(metadataOf(sample.row).report) ?? '',
+      verdict: sample.right === undefined ? 2 : sample.right ? 1 : 0,
+      detail: detailOf(sample),
+    }
+  }
+  const columns = experiment.columns.map(({ label }) => label)
+  return { ...packEntries(columns, mapped(samples, entryOf)), omitted: all.length - samples.length }
+}
+
+/** One sample to be packed. Entries of a problem follow each other. */
+export type Entry = Pick<Sample, 'column' | 'problem' | 'repeat' | 'shape' | 'totalTokens' | 'criticalTokens' | 'seconds'> & {
+  /** Of its problem, in the list. */
+  title: string
+  name: string
+  verdict: number
+  detail: Detail
+  step?: number
+}
+
+function* mapped<A, B>(values: Iterable<A>, to: (value: A) => B): Generator<B> {
+  for (const value of values) yield to(value)
+}
+
+/** Takes one entry after the other, so that few texts are held at once. */
+export function packEntries(columns: string[], entries: Iterable<Entry>): Pick<Payload, 'index' | 'chunks'> {
   const metricIndex = new Map<string, number>()
-  const problems: string[] = []
   const problemIndex = new Map<number, number>()
   const index: Index = {
-    columns: experiment.columns.map(({ label }) => label),
-    problems,
-    metrics,
+    columns,
+    problems: [],
+    metrics: [],
     chunk: CHUNK,
-    column: samples.map(({ column }) => column),
+    column: [],
     problem: [],
-    repeat: samples.map(({ repeat }) => repeat),
-    name: samples.map(({ row }) => linkedName(metadataOf(row).report) ?? ''),
-    verdict: samples.map(({ right }) => (right === undefined ? 2 : right ? 1 : 0)),
-    blocks: samples.map(({ shape }) => shape.blocks),
-    broken: samples.map(({ shape }) => (shape.valid === false ? 1 : 0)),
-    tokens: samples.map(({ totalTokens }) => totalTokens ?? -1),
-    critical: samples.map(({ criticalTokens }) => criticalTokens ?? -1),
-    seconds: samples.map(({ seconds }) => (seconds === undefined ? -1 : Math.round(100 * seconds) / 100)),
+    repeat: [],
+    name: [],
+    verdict: [],
+    blocks: [],
+    broken: [],
+    tokens: [],
+    critical: [],
+    seconds: [],
     failed: [],
   }
+  const steps: number[] = []
   const chunks: string[] = []
   let details: Detail[] = []
   const flush = () => {
     if (details.length > 0) chunks.push(gzipSync(JSON.stringify(details)).toString('base64'))
     details = []
   }
-  for (const sample of samples) {
-    let problem = problemIndex.get(sample.problem)
-    if (problem === undefined) {
-      const { vars, prompt } = experiment.problems[sample.problem]
-      problem = problems.push(titleOf(vars, prompt)) - 1
-      problemIndex.set(sample.problem, problem)
-    }
-    index.problem.push(problem)
-    const detail = detailOf(sample)
-    const failed = new Set<number>()
-    for (const { metric, pass } of detail.grades) {
-      if (pass) continue
-      let at = metricIndex.get(metric)
-      if (at === undefined) {
-        at = metrics.push(metric) - 1
-        metricIndex.set(metric, at)
-      }
-      failed.add(at)
-    }
-    index.failed.push([...failed])
+  /** The place of a name in a list, where it is put if it is new. */
+  const placed = <K>(places: Map<K, number>, key: K, list: string[], name: string): number => {
+    const place = places.get(key) ?? list.push(name) - 1
+    places.set(key, place)
+    return place
+  }
+  for (const { detail, shape, ...entry } of entries) {
+    index.column.push(entry.column)
+    index.problem.push(placed(problemIndex, entry.problem, index.problems, entry.title))
+    index.repeat.push(entry.repeat)
+    index.name.push(entry.name)
+    index.verdict.push(entry.verdict)
+    index.blocks.push(shape.blocks)
+    index.broken.push(shape.valid === false ? 1 : 0)
+    index.tokens.push(entry.totalTokens ?? -1)
+    index.critical.push(entry.criticalTokens ?? -1)
+    index.seconds.push(entry.seconds === undefined ? -1 : Math.round(100 * entry.seconds) / 100)
+    if (entry.step !== undefined) steps.push(entry.step)
+    const failed = detail.grades.filter(({ pass }) => !pass).map(({ metric }) => placed(metricIndex, metric, index.metrics, metric))
+    index.failed.push([...new Set(failed)])
     details.push(detail)
     if (details.length === CHUNK) flush()
   }
   flush()
-  return { index, chunks, omitted: all.length - samples.length }
+  return { index: steps.length > 0 ? { ...index, step: steps } : index, chunks }
 }
 
 function firstRepeats(samples: readonly Shown[], limit: number): Shown[] {
@@ -156,8 +190,10 @@ function firstRepeats(samples: readonly Shown[], limit: number): Shown[] {
 }
 
 /** One line for the list: the question, else the prompt. */
-function titleOf(vars: Fields, prompt: string): string {
-  const line = (questionOf(vars) ?? (prompt || JSON.stringify(vars)))
+const titleOf = (vars: Fields, prompt: string): string => oneLine(questionOf(vars) ?? (prompt || JSON.stringify(vars)))
+
+export function oneLine(value: string): string {
+  const line = value
     .slice(0, 4 * LONGEST_TITLE)
     .replace(/\s+/g, ' ')
     .trim()

@@ -4,12 +4,21 @@ import { readFileSync } from 'node:fs'
 
 const asset = (name: string): string => readFileSync(new URL(`./browser/${name}.js`, import.meta.url), 'utf8')
 
-/** Every module before those that import it. */
-const MODULES = ['dom', 'samples', 'filter', 'list', 'chain', 'detail', 'main'] as const
+export interface Scripts {
+  samples?: boolean
+  curves?: boolean
+}
 
-/** The sample browser. */
-export function browserScript(): string {
-  return scoped(`const modules = {}\n${MODULES.map((name) => `modules.${name} = ${linked(asset(name))}`).join('\n')}`)
+/** Every module before those that import it. */
+const MODULES: Record<keyof Scripts, readonly string[]> = {
+  curves: ['curves'],
+  samples: ['samples', 'filter', 'list', 'chain', 'detail', 'main'],
+}
+
+/** What a page does in the browser. */
+export function browserScript({ samples, curves }: Scripts): string {
+  const names = ['dom', ...(curves ? MODULES.curves : []), ...(samples ? MODULES.samples : [])]
+  return scoped(`const modules = {}\n${names.map((name) => `modules.${name} = ${linked(asset(name))}`).join('\n')}`)
 }
 
 /** Runs in the head, before anything is painted. */

@@ -15,6 +15,8 @@ function passes(sample) {
   const verdict = field('f-verdict').value
   const thinking = field('f-thinking').value
   const failed = field('f-failed').value
+  const step = index.step ? field('f-step').value : ''
+  if (step !== '' && index.step?.[sample] !== Number(step)) return false
   if (column !== '' && index.column[sample] !== Number(column)) return false
   if (verdict !== '' && index.verdict[sample] !== Number(verdict)) return false
   if (thinking === 'block' && index.blocks[sample] === 0) return false
@@ -58,7 +60,8 @@ function fill(id, labels) {
 export function watchFilters(changed) {
   fill('f-column', index.columns)
   fill('f-failed', index.metrics)
-  for (const id of ['f-column', 'f-verdict', 'f-thinking', 'f-failed']) field(id).addEventListener('change', changed)
+  const chosen = ['f-column', 'f-verdict', 'f-thinking', 'f-failed', ...(index.step ? ['f-step'] : [])]
+  for (const id of chosen) field(id).addEventListener('change', changed)
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing
   field('f-text').addEventListener('input', () => {

@@ -5,11 +5,10 @@ import { byId } from './dom.js'
 
 /** @import { Detail, Index } from '../payload.ts' */
 
-export const MARKS = ['✗', '✓', '!']
-export const VERDICTS = ['wrong', 'right', 'error']
-
 /** @type {Index} */
 export const index = JSON.parse(byId('index').textContent ?? '')
+export const MARKS = index.marks ?? ['✗', '✓', '!']
+export const VERDICTS = index.verdicts ?? ['wrong', 'right', 'error']
 export const count = index.column.length
 
 /** @type {Map<number, Promise<Detail[]>>} Opened chunks. */

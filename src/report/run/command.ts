@@ -1,0 +1,31 @@
+/** What `pr1-report` does with folders of runs. */
+
+import { UsageError } from '../../cli/arguments.ts'
+import { readInt } from '../../config-keys.ts'
+import { ReportError } from '../rows.ts'
+import { writeWhole } from '../write.ts'
+import { isFolder, readRuns } from './read.ts'
+import { readSamples } from './samples.ts'
+import { describeRuns } from './terminal.ts'
+
+/** Options of an evaluation. */
+const OTHERS = ['serve', 'port', 'json', 'metric', 'baseline', 'seed'] as const
+
+export type RunOptions = { output: string; samples?: string } & Partial<Record<(typeof OTHERS)[number], unknown>>
+
+/** Prints what the runs came to and writes their page. Returns the exit code. */
+export async function reportRuns(inputs: readonly string[], options: RunOptions, print: (text: string) => void): Promise<number> {
+  const other = inputs.find((input) => !isFolder(input))
+  if (other !== undefined) {
+    throw new ReportError(`A page is of runs or of evaluations. Got ${other} beside the folder of a run. Report on each by itself.`)
+  }
+  const given = OTHERS.find((name) => options[name] !== undefined)
+  if (given) throw new UsageError(`--${given} is an option for evaluations. Got the folder of a run. Leave it out.`)
+  const limit = readInt({ ...options }, 'samples', undefined, 'the options of pr1-report', { min: 0 })
+  const runs = readRuns(inputs)
+  const samples = readSamples(runs, limit)
+  print(describeRuns(runs))
+  const { drawRunPage } = await import('./page.ts')
+  print(writeWhole(options.output, drawRunPage(runs, samples)))
+  return 0
+}
