@@ -1,26 +1,15 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { analyze } from '../../src/report/analysis.ts'
 import { reportLink } from '../../src/report/link.ts'
 import { drawPage } from '../../src/report/page/page.ts'
 import { readExperiment } from '../../src/report/samples.ts'
+import { executable, launch, look, SCREENS, watch } from './chromium.ts'
 import { results, row } from './synthetic.ts'
-
-/** A Chromium: named by CHROMIUM, of the system, or of Playwright. */
-const executable = [
-  process.env.CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  chromium.executablePath(),
-].find((file) => file && existsSync(file))
-if (!executable)
-  console.warn('skipped: the page is tried in Chromium, and there is none. apt-get install chromium, or set CHROMIUM=/path/to/it.')
 
 const ATTACK = '<img src=x onerror="window.attacked = 1"></script><script>window.attacked = 2</script>'
 
@@ -64,11 +53,9 @@ describe.skipIf(!executable)('the page in Chromium', () => {
 
   beforeAll(async () => {
     writeFileSync(file, drawPage(await analyze(readExperiment([results(rows)]))))
-    browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] })
+    browser = await launch()
     page = await browser.newPage({ viewport: { width: 1200, height: 900 } })
-    page.on('pageerror', (error) => problems.push(error.message))
-    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()))
-    page.on('request', (request) => request.url().startsWith('file:') || problems.push(`asked for ${request.url()}`))
+    watch(page, problems)
     await page.goto(pathToFileURL(file).href)
     await page.waitForSelector('#detail h3')
   })
@@ -228,21 +215,9 @@ describe.skipIf(!executable)('the page in Chromium', () => {
     expect(await ground()).toBe('rgb(255, 255, 255)')
   })
 
-  it.each([
-    [1280, 'light'],
-    [1280, 'dark'],
-    [390, 'light'],
-    [390, 'dark'],
-  ] as const)('is accessible by the rules of axe and does not scroll sideways: %d pixels, %s', async (width, colorScheme) => {
-    const fresh = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })
-    await fresh.goto(`${pathToFileURL(file).href}#/3/2/1`)
-    await fresh.waitForSelector('.block')
-    expect(await fresh.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
-    await fresh.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
-    const violations = await fresh.evaluate(
-      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html, failureSummary }) => html.slice(0, 200) + ' ' + failureSummary).join(' | ')))",
-    )
+  it.each(SCREENS)('is accessible by the rules of axe and does not scroll sideways: %d pixels, %s', async (...screen) => {
+    const { scrolled, violations } = await look(browser, `${pathToFileURL(file).href}#/3/2/1`, '.block', screen)
+    expect(scrolled).toBeLessThanOrEqual(screen[0])
     expect(violations).toEqual([])
-    await fresh.close()
   })
 })

@@ -5,6 +5,7 @@
 
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
+import { escapeHtml } from './html.ts'
 
 /** Columns that have a colour of their own; further ones share them. */
 export const COLORS = 8
@@ -22,17 +23,14 @@ type Svg = ReturnType<typeof Plot.plot>
 export function draw(options: Plot.PlotOptions, label: string, add: (svg: Svg) => void = () => {}): string {
   const { document } = parseHTML('<html><body></body></html>')
   const svg = Plot.plot({ width: WIDTH, ...options, document: document as unknown as Plot.PlotOptions['document'] })
-  if (label === '') svg.setAttribute('aria-hidden', 'true')
-  else {
-    svg.setAttribute('role', 'img')
-    svg.setAttribute('aria-label', label)
-  }
   // Names of marks on elements that have no role are not read.
   for (const mark of svg.querySelectorAll('g[aria-label]')) mark.removeAttribute('aria-label')
   // Its own style element repeats what the page says, under a random class name.
   svg.querySelector('style')?.remove()
   add(svg)
-  return svg.outerHTML
+  // linkedom leaves & and < in attributes as they are.
+  const role = label === '' ? 'aria-hidden="true"' : `role="img" aria-label="${escapeHtml(label)}"`
+  return `<svg ${role}${svg.outerHTML.slice('<svg'.length)}`
 }
 
 /** The sign of a column in every chart: a short line with its symbol. */

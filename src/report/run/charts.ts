@@ -34,7 +34,7 @@ export function curveChart(runs: readonly Run[], quantity: Quantity): Markup | u
       x: stepAxis(runs),
       y: log
         ? { type: 'log', base: 10, domain: [low, high], nice: true, label: null, grid: true, ticks: 4, tickFormat: shortNumber }
-        : { domain: share ? [0, upperShare(high)] : padded(low, high), nice: !share, label: null, grid: true, ticks: 4, tickFormat: share ? percent : shortNumberNumber },
+        : { domain: share ? [0, upperShare(high)] : padded(low, high), nice: !share, label: null, grid: true, ticks: 4, tickFormat: share ? percent : shortNumber },
       marks: stageMarks(runs),
     },
     `${name} over ${stepsOf(runs)} steps: ${runs.flatMap((run, i) => spanOf(run, all[i], quantity)).join('; ')}`,
@@ -48,7 +48,7 @@ export function curveChart(runs: readonly Run[], quantity: Quantity): Markup | u
           path.setAttribute('class', 'raw')
           path.setAttribute('stroke', color(i))
           if (i > 0) path.setAttribute('stroke-dasharray', DASHES[i % DASHES.length])
-          if (runs.length > 1) path.setAttribute('data-run', runs[i].label)
+          if (runs.length > 1) path.setAttribute('data-run', String(i))
           path.setAttribute('d', `M${points.map((point) => `${at(point.at, x)},${at(point.value, y)}`).join('L')}`)
           chart.append(path)
         }

@@ -52,7 +52,7 @@ ${key(runs)}`,
   }
   return drawDocument({
     title,
-    sections: [...drawn.map(([id]) => id), 'samples'],
+    sections: [...drawn.map(([id]) => id), ...(samples ? ['samples'] : [])],
     scripts: { curves: true, samples: samples !== undefined },
     header: header(title, runs),
     main: html`<p id="smoothing-control" class="smoothing-row screen" hidden><label for="smoothing">Smoothing <input id="smoothing" class="smoothing" type="range" min="0" max="0.98" step="0.02" value="${SMOOTHING}"> <output id="smoothing-value" for="smoothing"></output></label> <span class="hint">weight of what came before, an exponential mean of each stage</span></p>
@@ -83,11 +83,8 @@ function key(runs: readonly Run[]): Markup | undefined {
   return html`<p class="key">${runs.map(({ label }, i) => html`<span>${new Markup(keySign(i))}${label}</span>`)}</p>`
 }
 
-function samplesSection(samples: RunSamples | undefined): Markup {
-  if (!samples) {
-    return html`<h2 id="samples">Samples</h2>
-<p class="faint">No rollouts were kept. A run keeps those of its steps in the folder rollouts, unless save.rollouts is false.</p>`
-  }
+function samplesSection(samples: RunSamples | undefined): Markup | undefined {
+  if (!samples) return undefined
   const { omitted, index, steps } = samples
   return html`<h2 id="samples">Samples</h2>
 <p>Rollouts of the steps that were kept. A group is the rollouts of one prompt at one step.</p>

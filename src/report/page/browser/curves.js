@@ -8,6 +8,8 @@ import { byId, field } from './dom.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
 const figures = [...document.querySelectorAll('figure.curves')]
+/** Of the runs, where there are several: as the key has them. */
+const names = [...(document.querySelector('p.key')?.children ?? [])].map((one) => one.textContent)
 
 /** @param {Element} path @returns {Pixel[]} */
 const pixelsOf = (path) =>
@@ -72,11 +74,11 @@ function read(figure, event) {
   const told = []
   let nearest = Number.POSITIVE_INFINITY
   let step = 0
-  /** The nearest point of each run: its curves follow each other. @type {Map<string, { far: number, raw: Pixel, mean: Pixel }>} */
+  /** The nearest point of each run: its curves follow each other. @type {Map<number, { far: number, raw: Pixel, mean: Pixel }>} */
   const found = new Map()
   for (const [raw, line] of lines) {
     if (!figure.contains(raw)) continue
-    const run = raw.getAttribute('data-run') ?? ''
+    const run = Number(raw.getAttribute('data-run'))
     const means = pixelsOf(line)
     for (const [i, pixel] of pixelsOf(raw).entries()) {
       const far = Math.abs(pixel.x - at)
@@ -90,7 +92,7 @@ function read(figure, event) {
   }
   for (const [run, { raw, mean }] of found) {
     const [value, average] = [raw, mean].map(({ y }) => shown(valueAt(figure, 'y', y), share))
-    told.push(`${run}${run && ' '}${value}${average === value ? '' : ` (smoothed ${average})`}`)
+    told.push(`${names[run] === undefined ? '' : `${names[run]} `}${value}${average === value ? '' : ` (smoothed ${average})`}`)
   }
   const out = figure.querySelector('output')
   if (out && told.length > 0) out.textContent = `step ${step}: ${told.join(', ')}`
