@@ -152,7 +152,8 @@ function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | '
   return { right, answer: undefined, mathematical: false }
 }
 
-function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'shape'> {
+/** What a response measures, whoever judged it. */
+export function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'shape'> {
   const response = fields(row.response)
   const metadata = metadataOf(row)
   const scores = new Map<string, number>()

@@ -12,7 +12,7 @@ import { verdict } from '../verdict.ts'
 import { accuracyChart, curveTop, majorityChart, passChart, problemCharts, tokensChart } from './charts.ts'
 import { drawDocument, estimate, figure, titleRow } from './document.ts'
 import { html, Markup } from './html.ts'
-import { packSamples } from './payload.ts'
+import { DEFAULT_SAMPLES, packSamples } from './payload.ts'
 import { keySign } from './plot.ts'
 import { sampleBrowser } from './sample-browser.ts'
 
@@ -20,9 +20,6 @@ export interface PageOptions {
   /** Samples of the browser at most; further repeats are left out and counted. */
   samples?: number
 }
-
-/** Samples the browser holds by default: some 40 MB where a response with its reasons has 8 kB. */
-export const DEFAULT_SAMPLES = 20_000
 
 /** Draws the page. It works from a file, without network, and forbids itself to load anything. */
 export function drawPage(analysis: Analysis, { samples = DEFAULT_SAMPLES }: PageOptions = {}): string {

@@ -14,6 +14,9 @@ import { type Fields, fields, isFields, list, number, type Row, text } from '../
 import { type Experiment, outputOf, reportedBlocks, type Sample } from '../samples.ts'
 import { equalAnswers } from '../votes.ts'
 
+/** Samples that a page holds by default: some 40 MB where a response with its reasons has 8 kB. */
+export const DEFAULT_SAMPLES = 20_000
+
 /** Samples whose texts are compressed together. */
 export const CHUNK = 200
 

@@ -2,10 +2,10 @@
 
 import { UsageError } from '../../cli/arguments.ts'
 import { readInt } from '../../config-keys.ts'
+import { DEFAULT_SAMPLES } from '../page/payload.ts'
 import { ReportError } from '../rows.ts'
 import { writeWhole } from '../write.ts'
 import { isFolder, readRuns } from './read.ts'
-import { readSamples } from './samples.ts'
 import { describeRuns } from './terminal.ts'
 
 /** Options of an evaluation. */
@@ -21,11 +21,11 @@ export async function reportRuns(inputs: readonly string[], options: RunOptions,
   }
   const given = OTHERS.find((name) => options[name] !== undefined)
   if (given) throw new UsageError(`--${given} is an option for evaluations. Got the folder of a run. Leave it out.`)
-  const limit = readInt({ ...options }, 'samples', undefined, 'the options of pr1-report', { min: 0 })
-  const runs = readRuns(inputs)
-  const samples = readSamples(runs, limit)
-  print(describeRuns(runs))
-  const { drawRunPage } = await import('./page.ts')
-  print(writeWhole(options.output, drawRunPage(runs, samples)))
+  const limit = readInt({ ...options }, 'samples', DEFAULT_SAMPLES, 'the options of pr1-report', { min: 0 })
+  // Loading the charts takes longer than the rest.
+  const [{ drawRunPage }, { readKept }] = await Promise.all([import('./page.ts'), import('./samples.ts')])
+  const kept = readKept(readRuns(inputs), limit)
+  print(describeRuns(kept))
+  print(writeWhole(options.output, drawRunPage(kept)))
   return 0
 }

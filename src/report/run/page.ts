@@ -9,12 +9,16 @@ import { evaluationsOf } from './evaluations.ts'
 import { factsOf, overviewOf, remarksOf } from './overview.ts'
 import { quantitiesOf, type Section } from './quantities.ts'
 import type { Run } from './read.ts'
-import type { RunSamples } from './samples.ts'
+import { type Kept, type RunSamples, VERDICTS } from './samples.ts'
 
 const SECTIONS: readonly [Section, title: string, about: string][] = [
   ['reward', 'Reward', 'Every metric stands beside the reward that is made of them.'],
   ['learning', 'Learning', 'Of a step that learnt in several updates the last one’s gradient is told, and means of all.'],
-  ['thinking', 'Thinking in parallel', 'How responses are built, as training changes them.'],
+  [
+    'thinking',
+    'Thinking in parallel',
+    'How responses are built, as training changes them. Position, blocks and paths are of the steps whose rollouts were kept.',
+  ],
   ['speed', 'Speed', 'These follow from the clock. All other curves are the same for equal runs.'],
 ]
 
@@ -22,7 +26,7 @@ const SECTIONS: readonly [Section, title: string, about: string][] = [
 const SMOOTHING = 0.6
 
 /** Draws the page. It works from a file, without network, and forbids itself to load anything. */
-export function drawRunPage(runs: readonly Run[], samples?: RunSamples): string {
+export function drawRunPage({ runs, samples, remarks }: Kept): string {
   const title = runs.map(({ label }) => label).join(', ')
   const quantities = quantitiesOf(runs)
   const charts = SECTIONS.map(([id, name, about]) => ({
@@ -36,7 +40,6 @@ export function drawRunPage(runs: readonly Run[], samples?: RunSamples): string 
     id,
     html`<h2 id="${id}">${name}</h2>
 <p>${about}</p>
-${id === 'thinking' ? samples?.note && html`<p class="hint">${samples.note}</p>` : undefined}
 <div class="charts small">${drawn}</div>
 ${key(runs)}`,
   ])
@@ -54,14 +57,14 @@ ${key(runs)}`,
     title,
     sections: [...drawn.map(([id]) => id), ...(samples ? ['samples'] : [])],
     scripts: { curves: true, samples: samples !== undefined },
-    header: header(title, runs),
+    header: header(title, runs, [...remarksOf(runs), ...remarks]),
     main: html`<p id="smoothing-control" class="smoothing-row screen" hidden><label for="smoothing">Smoothing <input id="smoothing" class="smoothing" type="range" min="0" max="0.98" step="0.02" value="${SMOOTHING}"> <output id="smoothing-value" for="smoothing"></output></label> <span class="hint">weight of what came before, an exponential mean of each stage</span></p>
 ${drawn.map(([, section]) => section)}
 ${samplesSection(samples)}`,
   })
 }
 
-function header(title: string, runs: readonly Run[]): Markup {
+function header(title: string, runs: readonly Run[], remarks: readonly string[]): Markup {
   const { headline, detail } = overviewOf(runs)
   const facts = runs.map(factsOf)
   return html`<header>
@@ -73,7 +76,7 @@ ${runs.map(({ folder }) => html`<p class="hint">${folder}</p>`)}
 <thead><tr><th>run</th>${facts[0].map(([name]) => html`<th class="figure">${name}</th>`)}</tr></thead>
 <tbody>${runs.map((run, i) => html`<tr><th class="key">${new Markup(keySign(i))}${run.label}</th>${facts[i].map(([name, value]) => html`<td class="figure" data-name="${name}">${value}</td>`)}</tr>`)}</tbody>
 </table></div>
-${remarksOf(runs).map((remark) => html`<p class="warn">${remark}</p>`)}
+${remarks.map((remark) => html`<p class="warn">${remark}</p>`)}
 </header>`
 }
 
@@ -94,9 +97,9 @@ ${sampleBrowser(samples, {
   verdict: [
     'advantage',
     [
-      ['1', 'above its group'],
-      ['0', 'below its group'],
-      ['2', 'teaches nothing'],
+      ['1', VERDICTS[1]],
+      ['0', VERDICTS[0]],
+      ['2', VERDICTS[2]],
     ],
   ],
 })}`

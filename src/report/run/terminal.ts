@@ -6,12 +6,12 @@ import { columns } from '../terminal.ts'
 import { evaluationsOf } from './evaluations.ts'
 import { factsOf, overviewOf, remarksOf } from './overview.ts'
 import { curvesOf, firstAndLast, formatFigure, quantitiesOf } from './quantities.ts'
-import type { Run } from './read.ts'
+import type { Kept } from './samples.ts'
 
 /** The overview, a block of facts a run, and every figure at the beginning and the end of its last stage. */
-export function describeRuns(runs: readonly Run[]): string {
+export function describeRuns({ runs, remarks: others }: Pick<Kept, 'runs' | 'remarks'>): string {
   const { headline, detail } = overviewOf(runs)
-  const remarks = remarksOf(runs)
+  const remarks = [...remarksOf(runs), ...others]
   const figures = quantitiesOf(runs).map(({ name, unit, value }) => [
     plainLine(name),
     ...runs.flatMap((run) => {

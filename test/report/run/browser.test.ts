@@ -6,8 +6,11 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { drawRunPage } from '../../../src/report/run/page.ts'
 import { readRuns } from '../../../src/report/run/read.ts'
+import { readKept } from '../../../src/report/run/samples.ts'
 import { executable, launch, look, SCREENS, watch } from '../chromium.ts'
-import { grpoLine, runFolder, usualLines } from './runs.ts'
+import { groups, grpoLine, keepStep, rollout, runFolder, usualLines } from './runs.ts'
+
+const ATTACK = '<img src=x onerror="window.attacked = 1"></script><script>window.attacked = 2</script>'
 
 /** The second run jumps between 0 and 1, which smoothing evens out. */
 const jumping = Array.from({ length: 40 }, (_, i) => grpoLine(i + 1, { reward: i % 2 }))
@@ -20,8 +23,12 @@ describe.skipIf(!executable)('the page of runs in Chromium', () => {
   const problems: string[] = []
 
   beforeAll(async () => {
-    const runs = readRuns([runFolder(usualLines(), 'one'), runFolder(jumping, 'two')])
-    writeFileSync(file, drawRunPage(runs))
+    const [one, two] = [runFolder(usualLines(), 'one'), runFolder(jumping, 'two')]
+    for (const step of [1, 20, 40]) {
+      keepStep(one, { total: 10 + step, step }, [rollout(0, 0, { text: `plain ${ATTACK}`, problem: ATTACK }), ...groups(3).slice(1)])
+      keepStep(two, { total: step, step }, groups(2))
+    }
+    writeFileSync(file, drawRunPage(readKept(readRuns([one, two]), 1000)))
     browser = await launch()
     page = await browser.newPage({ viewport: { width: 1200, height: 900 } })
     watch(page, problems)
@@ -80,6 +87,39 @@ describe.skipIf(!executable)('the page of runs in Chromium', () => {
     expect(await chart.locator('output').innerText()).toBe('')
   })
 
+  const said = (selector: string) => expect.poll(() => page.locator(selector).first().innerText(), { timeout: 20_000 })
+
+  it('opens the rollouts of a kept step, with their tree, reward and advantage', async () => {
+    await said('#count').toBe('30 of 30 samples, 18 problems')
+    await page.selectOption('#f-step', { label: '30: rl 20' })
+    await said('#count').toBe('6 of 30 samples, 4 problems')
+    await page.selectOption('#f-verdict', { label: 'above its group' })
+    await said('#count').toBe('3 of 30 samples, 3 problems')
+    await page.locator('#problems .mark').nth(1).click()
+    await said('#detail h3').toMatch(/, one, sample 2 \+ above its group$/)
+    const facts = (await page.locator('#detail .facts').first().innerText()).replace(/\n+/g, ' ')
+    expect(facts).toContain('step rl 20 reward 1 advantage 1')
+    expect(await page.locator('.block').count()).toBe(2)
+    expect(await page.locator('.block').nth(1).locator('.path .head').allInnerTexts()).toEqual([
+      'Path 1\n10 tokens',
+      'Path 2\n11 tokens',
+      'Path 3\n12 tokens',
+    ])
+    expect(await page.locator('#detail .grades').innerText()).toMatch(/answer\s+✓ passed\s+1[\s\S]*length\s+figure\s+0\.25/)
+    await page.selectOption('#f-verdict', '')
+    await page.selectOption('#f-step', '')
+  })
+
+  it('shows what a model wrote as text and runs none of it', async () => {
+    await page.fill('#f-text', 'plain <img')
+    await said('#count').toMatch(/^3 of 30/)
+    await said('#detail').toContain(ATTACK)
+    expect(await page.locator('img').count()).toBe(0)
+    expect(await page.evaluate('window.attacked')).toBeUndefined()
+    await page.fill('#f-text', '')
+    await said('#count').toMatch(/^30 of 30/)
+  })
+
   it('is legible without its script, and prints without its controls', async () => {
     const plain = await browser.newPage({ javaScriptEnabled: false })
     await plain.goto(pathToFileURL(file).href)
@@ -92,7 +132,7 @@ describe.skipIf(!executable)('the page of runs in Chromium', () => {
   })
 
   it.each(SCREENS)('is accessible by the rules of axe and does not scroll sideways: %d pixels, %s', async (...screen) => {
-    const { scrolled, violations } = await look(browser, pathToFileURL(file).href, 'path.smooth', screen)
+    const { scrolled, violations } = await look(browser, `${pathToFileURL(file).href}#/1/2/1`, '.block', screen)
     expect(scrolled).toBeLessThanOrEqual(screen[0])
     expect(violations).toEqual([])
   })

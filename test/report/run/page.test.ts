@@ -2,9 +2,11 @@ import { parseHTML } from 'linkedom'
 import { describe, expect, it } from 'vitest'
 import { drawRunPage } from '../../../src/report/run/page.ts'
 import { readRuns } from '../../../src/report/run/read.ts'
-import { grpoLine, runFolder, sftLine, usualLines } from './runs.ts'
+import { readKept } from '../../../src/report/run/samples.ts'
+import { grpoLine, keepStep, rollout, runFolder, sftLine, usualLines } from './runs.ts'
 
-const pageOf = (...lines: (readonly (object | string)[])[]) => drawRunPage(readRuns(lines.map((one, i) => runFolder(one, `run-${i + 1}`))))
+const drawn = (...folders: string[]) => drawRunPage(readKept(readRuns(folders), 1000))
+const pageOf = (...lines: (readonly (object | string)[])[]) => drawn(...lines.map((one, i) => runFolder(one, `run-${i + 1}`)))
 
 /** The page without its script, which may say `undefined`. */
 const withoutCode = (page: string) => page.replace(/<script>[\s\S]*?<\/script>/g, '')
@@ -102,10 +104,17 @@ describe('the page of a run', () => {
       grpoLine(1, { stage: `${attack} 2`, metrics: { [attack]: 0.5 } }),
       { kind: 'evaluation', name: attack, figures: { [attack]: { value: 0.5, low: 0.4, high: 0.6 } } },
     ]
-    const page = drawRunPage(readRuns([runFolder(lines, '<b>&run'), runFolder(lines, 'other')]))
+    const folder = runFolder(lines, '<b>&run')
+    keepStep(folder, { total: 2, step: 1 }, [rollout(0, 0, { problem: attack, prompt: attack, text: attack, metrics: { [attack]: 0 } })])
+    const page = drawn(folder, runFolder(lines, 'other'))
     expect(page).not.toMatch(/<script>alert|<img|<!--|<b>&run/)
     const { document } = parseHTML(page)
-    expect([...document.querySelectorAll('script')]).toHaveLength(2)
+    expect([...document.querySelectorAll('script')].map((script) => script.getAttribute('type') ?? 'code')).toEqual([
+      'code',
+      'application/json',
+      'text/plain',
+      'code',
+    ])
     expect([...document.querySelectorAll('*')].flatMap((node) => [...node.attributes]).filter(({ name }) => name.startsWith('on'))).toEqual(
       [],
     )
