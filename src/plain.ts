@@ -27,6 +27,15 @@ export function plainButStyled(text: string): string {
     .join('')
 }
 
+/** JSON that a terminal takes as it is: what {@link plain} would replace stands as an escape of JSON, so nothing of it is lost. */
+export function plainJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2)
+  return text.replace(
+    /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
 /** A notice of this package, in one go. Standard error, so that output stays what it is. */
 export function notice(message: string, screen: { write(text: string): unknown } = process.stderr): void {
   screen.write(`parallel-r1: ${plain(message)}\n`)

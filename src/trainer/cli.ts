@@ -3,13 +3,16 @@
 
 import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
 import { readInt } from '../config-keys.ts'
+import { nearestName } from '../nearest-name.ts'
 import type { TrainOptions } from './train.ts'
 
 const USAGE = `pr1-train -c train.yaml [options]
 pr1-train doctor -c train.yaml [options]
+pr1-train show | replay | regrade <run> [options]
 
 Trains a model in stages (sft, grpo) whose prompts, tests and rewards are promptfoo configs. "doctor" trains nothing: it samples a few
-responses of every stage and says whether the reward tells them apart, which graders are slow, what carries loss, and what a step costs.
+responses of every stage and says whether the reward tells them apart, which graders are slow, what carries loss, and what a step costs. "show" prints rollouts that a run keeps, "replay" makes a step of them again,
+"regrade" scores them with other assertions or another reward. Each has a --help of its own.
 
   -c, --config <file>      the training file (YAML)
   -o, --output <folder>    folder of the run, instead of the file's "output"
@@ -44,14 +47,26 @@ const OPTIONS = {
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 type Signal = keyof typeof EXIT_CODES
 
-function trainCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
+type Command = (args: readonly string[], print: (text: string) => void) => Promise<number>
+
+/** What is done with a run that is there: each command has options of its own. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  show: async () => (await import('./kept/show.ts')).showCommand,
+  replay: async () => (await import('./kept/replay-command.ts')).replayCommand,
+  regrade: async () => (await import('./kept/regrade-command.ts')).regradeCommand,
+}
+
+async function trainCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
+  const [name = '', ...own] = args
+  if (Object.hasOwn(COMMANDS, name)) return (await COMMANDS[name]())(own, print)
   // parseArgs knows no option whose value may be left out.
   const full = args.map((arg) => (arg === '--resume' ? '--resume=newest' : arg))
   return runCommand({ name: 'pr1-train', usage: USAGE, options: OPTIONS }, full, print, async ({ values, positionals }) => {
     const doctor = positionals[0] === 'doctor'
     const extra = positionals[doctor ? 1 : 0]
     if (extra !== undefined || values.config === undefined) {
-      const next = `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
+      const command = nearestName(positionals[0] ?? '', ['doctor', ...Object.keys(COMMANDS)])
+      const next = command && !doctor ? `Did you mean pr1-train ${command}?` : `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
       throw new UsageError(`pr1-train takes one training file, after -c. Got ${extra === undefined ? 'none' : `"${extra}"`}. ${next}`)
     }
     const { resume, stage, config: file, output, device, set: sets } = values

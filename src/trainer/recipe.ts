@@ -8,7 +8,7 @@ import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config.ts'
 import type { Probe, ProbeOptions } from './doctor/probe.ts'
 import type { EntropyControl } from './entropy-bonus.ts'
-import type { JudgedStep } from './kept-step.ts'
+import type { JudgedStep } from './kept/step.ts'
 import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
 

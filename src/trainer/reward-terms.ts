@@ -30,7 +30,11 @@ export function expressionsOf(terms: readonly RewardTerm[]): Reward[] {
 }
 
 /** The rewards of a step; expressions count steps from 1. */
-export function evaluateTerms(terms: readonly RewardTerm[], groups: readonly (readonly Rollout[])[], step: number): TermRewards[] {
+export function evaluateTerms(
+  terms: readonly RewardTerm[],
+  groups: readonly (readonly Pick<Rollout, 'metrics'>[])[],
+  step: number,
+): TermRewards[] {
   return terms.map(({ reward, weight, where }) => ({
     weight,
     rewards: groups.map((group) =>

@@ -32,6 +32,9 @@ export interface GraderWatch {
   ends(grader: string): void
 }
 
+/** What to do where a grader fails in training. */
+export const NEXT_STEP = 'Correct the grader and go on with --resume; nothing was learnt from this step.'
+
 /** Stands for weight 0, which promptfoo reports as score 0: small enough not to count beside others, and exact to divide by. */
 const NO_WEIGHT = 2 ** -40
 
@@ -128,7 +131,7 @@ export class Scorer {
     const said = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     const vars = JSON.stringify(row.vars)
     return new GraderError(
-      `A grader failed (${what}) in ${this.suite.file}: ${said}\nThe row's vars: ${vars.length > 400 ? `${vars.slice(0, 400)}…` : vars}\nCorrect the grader and go on with --resume; nothing was learnt from this step.`,
+      `A grader failed (${what}) in ${this.suite.file}: ${said}\nThe row's vars: ${vars.length > 400 ? `${vars.slice(0, 400)}…` : vars}\n${NEXT_STEP}`,
       { cause },
     )
   }

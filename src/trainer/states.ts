@@ -111,6 +111,22 @@ export class States {
     )
   }
 
+  /** The newest whole state from which step `step` (from 1) of stage `stage` is still to come; undefined when there is none. */
+  async newestBefore(stage: number, step: number): Promise<SavedState | undefined> {
+    const damaged: SavedState['damaged'] = []
+    for (const name of this.names().reverse()) {
+      const folder = join(this.home, name)
+      try {
+        const state = await readState(folder)
+        if (state.stage < stage || (state.stage === stage && state.step < step)) return { folder, state, damaged }
+      } catch (error) {
+        if (!(error instanceof CheckpointError)) throw error
+        damaged.push({ folder, why: error.message })
+      }
+    }
+    return undefined
+  }
+
   /** Takes damaged states out of the way of the next ones, for you to look at. */
   async setAside({ damaged }: SavedState): Promise<void> {
     for (const { folder, why } of damaged) {

@@ -363,7 +363,7 @@ class Training {
 }
 
 /** With `--stage` the run has one stage and a folder of its own; it starts from the export of the stage before it. */
-function selectStage(config: TrainConfig, name: string | undefined): { config: TrainConfig; run: string } {
+export function selectStage(config: TrainConfig, name: string | undefined): { config: TrainConfig; run: string } {
   if (name === undefined) return { config, run: config.output }
   const index = config.stages.findIndex((stage) => stage.name === name)
   if (index < 0) {

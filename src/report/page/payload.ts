@@ -250,6 +250,11 @@ export function partsOf(output: string): Part[] {
   return treeOf(output, parseThinking(output).tree.parts, [], undefined)
 }
 
+/** The parts of a response with the token counts of its `metadata`, as the provider gives it. */
+export function countedPartsOf(output: string, metadata: Fields): Part[] {
+  return treeOf(output, parseThinking(output).tree.parts, reportedBlocks(metadata), number(metadata.totalTokens))
+}
+
 /** Tags of a block that has a summary, in tokens; those of the paths count with the paths, those of the summary with it. */
 const BLOCK_TAGS = 4
 

@@ -1,14 +1,15 @@
 /** What is kept of a step of GRPO: each rollout as its assertions saw it, with its scores and what it taught. */
 
 import { createHash } from 'node:crypto'
-import type { KeptRollout, StepHeader } from '../rollouts/format.ts'
-import { runsOf } from '../thinking/trajectory.ts'
-import type { Trajectory } from '../thinking/types.ts'
-import type { StepAdvantages, TermRewards } from './advantages.ts'
-import type { GrpoStage } from './config.ts'
-import type { RewardTerm } from './reward-terms.ts'
-import type { Rollout } from './rollouts.ts'
-import type { SuiteRow } from './suite.ts'
+import type { ProviderResponse } from 'promptfoo'
+import type { KeptRollout, StepHeader } from '../../rollouts/format.ts'
+import { runsOf } from '../../thinking/trajectory.ts'
+import type { Trajectory } from '../../thinking/types.ts'
+import type { StepAdvantages, TermRewards } from '../advantages.ts'
+import type { GrpoStage } from '../config.ts'
+import type { RewardTerm } from '../reward-terms.ts'
+import type { Rollout } from '../rollouts.ts'
+import type { SuiteRow } from '../suite.ts'
 
 /** A step without its place in the run. */
 export interface JudgedStep {
@@ -56,6 +57,13 @@ export function judgedStep(stage: Pick<GrpoStage, 'advantage' | 'combine'>, term
       }),
     ),
   }
+}
+
+/** The response as the assertions saw it, but for its log-probabilities: those are not kept. */
+export function keptResponse({ text, metadata }: KeptRollout): ProviderResponse {
+  const { promptTokens: prompt, totalTokens: completion, finishReason } = metadata
+  const tokenUsage = { prompt, completion, total: prompt + completion, numRequests: 1 }
+  return { output: text, tokenUsage, finishReason, metadata: { ...metadata } }
 }
 
 /** A term as its configuration has it. */
