@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { runMain, UsageError } from '../src/cli/arguments.ts'
 import { Progress, progressLine } from '../src/cli/progress.ts'
 import { ConfigError } from '../src/engine/errors.ts'
-import { notice, plain, plainButStyled, plainLine } from '../src/plain.ts'
+import { notice, plain, plainButStyled, plainJson, plainLine } from '../src/plain.ts'
 
 const CONTROLS = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 const every = Array.from({ length: 0x2100 }, (_, code) => String.fromCharCode(code)).join('')
@@ -13,6 +13,11 @@ describe('text on its way to a terminal', () => {
     expect(plainLine(every)).not.toMatch(/\n/)
     expect(plainButStyled(every)).not.toMatch(CONTROLS)
     expect(plain('two\nlines, é, 漢字, 😀, שלום')).toBe('two\nlines, é, 漢字, 😀, שלום')
+  })
+
+  it('loses nothing where it is JSON', () => {
+    expect(plainJson({ [every]: [every, 1] })).not.toMatch(CONTROLS)
+    expect(JSON.parse(plainJson({ [every]: [every, 1] }))).toEqual({ [every]: [every, 1] })
   })
 
   it('keeps the styles of pr1-tree and no other sequence', () => {

@@ -47,7 +47,7 @@ export function regradeCommand(args: readonly string[], print: (text: string) =>
     const files = chooseSteps(run, values)
     const stages = [...new Set(files.map(({ stage }) => stage))]
     if (stages.length > 1) throw new RolloutsError(`Several stages have kept rollouts: ${stages.join(', ')}. Choose one with --stage.`)
-    const kept = settingsOf(run, values.config)
+    const kept = settingsOf(run, values)
     const config = values.reward === undefined ? kept : withReward(kept, stages[0], values.reward)
     const stage = grpoStageOf(config, stages[0])
     const { reward, rewards, advantage, combine, provider } = stage

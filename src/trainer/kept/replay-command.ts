@@ -45,14 +45,14 @@ export function replayCommand(args: readonly string[], print: (text: string) => 
   return runCommand({ name: 'pr1-train replay', usage: USAGE, options: OPTIONS }, args, print, async ({ values, positionals }) => {
     const run = runOf(positionals, 'replay')
     const step = parseStep(values.step ?? '')
-    const config = settingsOf(run, values.config)
+    const config = settingsOf(run, values)
     const stage = grpoStageOf(config, values.stage, step)
     const bar = new Progress({ label: 'replay', unit: 'steps' })
     const say = (line: string): void => bar.above(() => process.stderr.write(`${plainLine(line)}\n`))
     try {
       const result = await replay({
         run,
-        config: values.device === undefined ? config : { ...config, device: values.device as typeof config.device },
+        config,
         stage,
         step,
         say,

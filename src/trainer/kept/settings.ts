@@ -11,15 +11,15 @@ import { readTrainConfig } from '../config-file.ts'
 import { selectStage } from '../train.ts'
 import { noStage, severalStages } from './choose.ts'
 
-/** Throws ConfigError, RolloutsError. */
-export function settingsOf(run: string, trainFile: string | undefined): TrainConfig {
-  if (trainFile === undefined) return keptSettings(join(rolloutsFolder(run), runFile))
-  const config = readTrainConfig(trainFile)
+/** `device` is taken in place of the run's. Throws ConfigError, RolloutsError. */
+export function settingsOf(run: string, { config: trainFile, device }: { config?: string; device?: string }): TrainConfig {
+  if (trainFile === undefined) return keptSettings(join(rolloutsFolder(run), runFile), device)
+  const config = readTrainConfig(trainFile, { device })
   const [, alone] = /^only-(.+)$/.exec(basename(run)) ?? []
   return alone === undefined ? config : selectStage(config, alone).config
 }
 
-function keptSettings(file: string): TrainConfig {
+function keptSettings(file: string, device: string | undefined): TrainConfig {
   const next = 'Name the training file of the run with -c.'
   if (!existsSync(file)) throw new RolloutsError(`There is no ${file}, which holds the configuration of the run. ${next}`)
   let config: unknown
@@ -31,7 +31,7 @@ function keptSettings(file: string): TrainConfig {
   if (typeof config !== 'object' || config === null) throw new RolloutsError(`${file} is damaged: it has no "config". ${next}`)
   // What a later version adds stands at its default.
   const { file: trainFile, ...raw } = config as { file?: unknown }
-  return parseTrainConfig(raw, typeof trainFile === 'string' ? trainFile : file)
+  return parseTrainConfig(device === undefined ? raw : { ...raw, device }, typeof trainFile === 'string' ? trainFile : file)
 }
 
 /** The grpo stage that is named, or the only one that has such a step. Throws RolloutsError. */
