@@ -23,7 +23,7 @@ those of the run, with graders as their files are now. Without --reward the rewa
       --step <which>    steps, such as 40, 10-20 or 10,20,30- (all that are kept)
       --stage <name>    stage, where several have rollouts
       --suite <file>    a promptfoo config whose assertions grade, found by the prompts of its tests
-      --reward <expr>   another reward, or file:// and a reward file
+      --reward <expr>   another reward, or file:// and a reward file; one that begins with a minus as --reward=-answer
   -c, --config <file>   training file whose stage says reward and suite, instead of the configuration that the run keeps
       --json            the result as JSON, with every rollout whose advantage changes its sign
   -h, --help            this text

@@ -72,10 +72,13 @@ describe('pr1-train regrade', () => {
       expect(advantage[0]).toBe(was[i])
       expect(advantage[1]).toBeCloseTo(advantages[i], 10)
     }
-    const { code, said } = await regrade(run, '--reward', '-answer', '--step', '2-3')
+    // What was made likelier would be made less likely, and the other way round.
+    const part = kept.filter(({ step, teaches }) => teaches && (step === 2 || step === 3))
+    const { code, said } = await regrade(run, '--reward=-answer', '--step', '2-3')
+    expect(code).toBe(part.length > 0 ? 4 : 0)
     expect(said).toMatch(/^16 rollouts of 2 steps graded again\n/)
-    expect(said).toMatch(/from above 0 to below +\d+\n/)
-    expect([0, 4]).toContain(code)
+    expect(said).toMatch(new RegExp(`from above 0 to below +${part.filter(({ advantage }) => advantage > 0).length}\n`))
+    expect(said).toMatch(new RegExp(`from below 0 to above +${part.filter(({ advantage }) => advantage < 0).length}\n`))
   })
 
   it('takes a reward file, whose ways of comparing count', async () => {
