@@ -10,6 +10,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { allAssertions, isReference, type SuiteAssertion } from '../grading/references.ts'
 import { startWorker } from '../start-worker.ts'
 import type { GraderCalls, GraderMessage, GraderMethod, GraderRequest } from './grader-worker.ts'
+import type { Grading } from './grading-result.ts'
 import { GraderError, GradersEndedError, type GraderWatch, Scorer } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
@@ -17,6 +18,8 @@ import type { Suite, SuiteRow } from './suite.ts'
 export interface Graders {
   /** Scores by metric name. `watch` hears of every grader before and after it works. Throws GraderError. */
   score(row: SuiteRow, response: ProviderResponse, watch?: GraderWatch): Promise<Record<string, number>>
+  /** The same with what each assertion says. Throws GraderError. */
+  grade(row: SuiteRow, response: ProviderResponse): Promise<Grading>
   close(): Promise<void>
 }
 
@@ -28,7 +31,11 @@ export async function openGraders(suite: Suite, timeout: number): Promise<Grader
   const assertions = suite.rows.flatMap(({ test }) => allAssertions(test.assert ?? []))
   if (assertions.every(isOwn)) {
     const scorer = await Scorer.open(suite)
-    return { score: (row, response, watch) => scorer.score(row, response, watch), close: async () => {} }
+    return {
+      score: (row, response, watch) => scorer.score(row, response, watch),
+      grade: (row, response) => scorer.grade(row, response),
+      close: async () => {},
+    }
   }
   // promptfoo looks for such files from the working directory, which a worker cannot change.
   const loadsFiles = assertions.some((assertion) => isReference(assertion.value) && !isJavaScript(assertion))
@@ -36,11 +43,13 @@ export async function openGraders(suite: Suite, timeout: number): Promise<Grader
   const number = nextScorer++
   const numbers = new Map(suite.rows.map((row, index) => [row, index]))
   await host.call('open', { timeout: Math.max(timeout, LOADING) }, number, suite)
+  const indexOf = (row: SuiteRow): number => {
+    if (loadsFiles) process.chdir(suite.folder)
+    return numbers.get(row)!
+  }
   return {
-    score: (row, response, watch) => {
-      if (loadsFiles) process.chdir(suite.folder)
-      return host.call('score', { timeout, watch }, number, numbers.get(row)!, response)
-    },
+    score: (row, response, watch) => host.call('score', { timeout, watch }, number, indexOf(row), response),
+    grade: (row, response) => host.call('grade', { timeout }, number, indexOf(row), response),
     close: () => host.call('close', { timeout }, number).catch(() => {}),
   }
 }

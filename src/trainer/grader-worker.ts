@@ -2,6 +2,7 @@
 
 import { parentPort } from 'node:worker_threads'
 import type { ProviderResponse } from 'promptfoo'
+import type { Grading } from './grading-result.ts'
 import { type GraderWatch, Scorer } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
@@ -9,6 +10,7 @@ import type { Suite, SuiteRow } from './suite.ts'
 export interface GraderCalls {
   open(scorer: number, suite: Suite): void
   score(scorer: number, row: number, response: ProviderResponse): Record<string, number>
+  grade(scorer: number, row: number, response: ProviderResponse): Grading
   close(scorer: number): void
 }
 
@@ -65,21 +67,24 @@ const calls: { [K in GraderMethod]: (id: number, ...args: Parameters<GraderCalls
   async open(_, number, suite) {
     scorers.set(number, { scorer: await Scorer.open(suite), rows: suite.rows })
   },
-  async score(id, number, row, response) {
-    const { scorer, rows } = scorers.get(number)!
-    const watch = new Reporter(id)
-    return scorer.score(rows[row], response, watch).finally(() => watch.close())
-  },
+  score: (id, ...args) => watched(id, 'score', ...args),
+  grade: (id, ...args) => watched(id, 'grade', ...args),
   close(_, number) {
     scorers.delete(number)
   },
+}
+
+function watched(id: number, method: 'score' | 'grade', number: number, row: number, response: ProviderResponse): Promise<unknown> {
+  const { scorer, rows } = scorers.get(number)!
+  const watch = new Reporter(id)
+  return scorer[method](rows[row], response, watch).finally(() => watch.close())
 }
 
 port.on('message', async ({ id, method, args }: GraderRequest) => {
   let message: GraderMessage
   try {
     const value = await (calls[method] as (id: number, ...args: unknown[]) => unknown)(id, ...args)
-    message = { id, value: method === 'score' ? value : undefined }
+    message = { id, value: method === 'score' || method === 'grade' ? value : undefined }
   } catch (error) {
     const { name, message: text, stack } = error as Error
     message = { id, error: { name, message: text, stack } }

@@ -14,6 +14,7 @@ import { ScorableCheck } from '../grading/scorable.ts'
 import { loadTypeScript } from '../installed-promptfoo.ts'
 import { plainLine } from '../plain.ts'
 import { areFunctions, runFunctions, type Sample, type Scores } from './function-assertions.ts'
+import { type Grading, gradingOf } from './grading-result.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 /** A grader failed to grade. */
@@ -96,6 +97,15 @@ export class Scorer {
    * Throws GraderError.
    */
   async score(row: SuiteRow, providerResponse: ProviderResponse, watch?: GraderWatch): Promise<Record<string, number>> {
+    return (await this.run(row, providerResponse, watch)).namedScores ?? {}
+  }
+
+  /** The same with what each assertion says. Throws GraderError. */
+  async grade(row: SuiteRow, providerResponse: ProviderResponse, watch?: GraderWatch): Promise<Grading> {
+    return gradingOf(await this.run(row, providerResponse, watch), row)
+  }
+
+  private async run(row: SuiteRow, providerResponse: ProviderResponse, watch?: GraderWatch): Promise<Scores> {
     const { test, run } = await this.testOf(row)
     const sample: Sample = { prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse }
     let result: Scores
@@ -114,7 +124,7 @@ export class Scorer {
         if (!Number.isFinite(score)) throw this.failure(row, metric, `its score is no finite number. Got ${score}.`)
       }
     }
-    return result.namedScores ?? {}
+    return result
   }
 
   /** A wrong reference, config or variable ends the run before its first step, not in the middle. */
