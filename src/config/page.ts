@@ -33,6 +33,7 @@ export function jsonSchema(schema: z.ZodType, title: string): object {
     override: ({ zodSchema, jsonSchema }) => {
       const info = keyInfo.get(zodSchema)
       const standard = defaultOf(zodSchema)
+      if (info?.orOne) asListOrOne(jsonSchema)
       if (info) jsonSchema.description = plainText([info.about, info.unit, info.absent && `default: ${info.absent}`])
       if (isSwitched.has(zodSchema)) allowSwitch(jsonSchema)
       if (standard !== undefined) jsonSchema.default = standard as z.core.JSONSchema.BaseSchema['default']
@@ -48,6 +49,12 @@ function allowSwitch(json: z.core.JSONSchema.BaseSchema): void {
   const { description, ...object } = json
   for (const name of Object.keys(object)) delete json[name as keyof typeof json]
   json.anyOf = [{ type: 'boolean' }, object]
+}
+
+function asListOrOne(json: z.core.JSONSchema.BaseSchema): void {
+  const { type, items, minItems } = json
+  for (const part of ['type', 'items', 'minItems'] as const) delete json[part]
+  json.anyOf = [items as typeof json, { type, items, minItems }]
 }
 
 /** Editors show no Markdown links. */

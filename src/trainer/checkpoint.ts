@@ -3,7 +3,13 @@
 import { saveAdapters } from '../engine/adapters/write.ts'
 import { diskOps, type FileOps } from '../engine/checkpoint/atomic.ts'
 import { type ParallelInfo, type SaveContent, saveCheckpoint } from '../engine/checkpoint/folder.ts'
-import type { Session } from './recipe.ts'
+import { trainedInputs } from './prompt-form.ts'
+import type { Recipe, Session } from './recipe.ts'
+
+/** What a stage's export tells its users beside the model: budgets, and what the chat template was told. */
+export function exportedInfo({ checkpoint }: Session, { prompts, decoding }: Recipe): Partial<ParallelInfo> {
+  return { ...decoding, template: trainedInputs(prompts, checkpoint.parallel.template) }
+}
 
 /** Exports the model as it is now, nothing of the training state. Adapters are float32 always. */
 export async function exportCheckpoint(
@@ -12,9 +18,10 @@ export async function exportCheckpoint(
   dtype: SaveContent['dtype'],
   info: Partial<ParallelInfo>,
   ops: FileOps = diskOps,
+  extraFiles?: SaveContent['extraFiles'],
 ): Promise<void> {
   const parallel = { ...session.checkpoint.parallel, ...info }
-  await saveModel({ ...session, checkpoint: { ...session.checkpoint, parallel } }, folder, { dtype }, ops)
+  await saveModel({ ...session, checkpoint: { ...session.checkpoint, parallel } }, folder, { dtype, extraFiles }, ops)
 }
 
 /** Saves what trains, in float32 or as `dtype` says, with all that reading prompts and writing responses needs. */

@@ -12,6 +12,14 @@ import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
 import { checkpointPlace } from '../hub/place.ts'
 import type { AdvantageKind, Combination } from './advantages.ts'
+import {
+  bestKeys,
+  checkEvaluations,
+  type EvaluationConfig,
+  evaluationKeys,
+  fillEvaluations,
+  withEvaluationLists,
+} from './evaluation/keys.ts'
 import { policyLosses, usualBounds } from './losses/index.ts'
 import { withRewardFiles } from './reward-files.ts'
 import type { ScheduleKind } from './schedule.ts'
@@ -106,6 +114,7 @@ const save = mapping({
     'whether [rollouts are kept](train.md#look-at-rollouts): `true`, `false`, or which ones',
     { change: 'free' },
   ),
+  ...bestKeys,
 })
 
 const name = key(text(), 'it names a folder of the run and the step lines')
@@ -163,6 +172,7 @@ const sftStage = mapping({
     absent: '`batchTokens`, at most 8192',
   }),
   ...optimizerKeys(1e-5, 'cosine'),
+  ...evaluationKeys,
 })
 
 const term = mapping({
@@ -254,6 +264,7 @@ const grpoStage = mapping({
     unit: 'tokens',
   }),
   ...optimizerKeys(1e-6, 'constant'),
+  ...evaluationKeys,
 })
 
 export const trainSchema = mapping({
@@ -276,8 +287,9 @@ export const trainSchema = mapping({
 export type Architecture = Filled<z.output<typeof architecture>, 'kvHeads' | 'headDim' | 'intermediateSize'>
 export type ModelSource = Omit<z.output<typeof model>, 'init'> & { init?: { tokenizer: string; architecture: Architecture } }
 export type LoraConfig = z.output<typeof lora>
-export type SftStage = Filled<z.output<typeof sftStage>, 'microBatchTokens'>
-export type GrpoStage = Filled<z.output<typeof grpoStage>, 'clipLow' | 'clipHigh'>
+type Evaluating<S> = Omit<S, 'evaluate'> & { evaluate?: EvaluationConfig[] }
+export type SftStage = Evaluating<Filled<z.output<typeof sftStage>, 'microBatchTokens'>>
+export type GrpoStage = Evaluating<Filled<z.output<typeof grpoStage>, 'clipLow' | 'clipHigh'>>
 export type Stage = SftStage | GrpoStage
 export type OptimizerConfig = z.output<z.ZodObject<ReturnType<typeof optimizerKeys>>>
 /** With absolute paths; `file` is that of the file itself. */
@@ -299,7 +311,7 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
     if (names.has(name)) throw new ConfigError(`Two stages of ${file} are called "${name}". Give each a name of its own.`)
     names.add(name)
   }
-  return {
+  const filled: TrainConfig = {
     ...config,
     file,
     output: resolve(folder, config.output),
@@ -309,15 +321,17 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
       if (stage.lrEnd > stage.lr) {
         throw new ConfigError(`"lrEnd" in ${where} must be at most "lr" (${stage.lr}). Got ${stage.lrEnd}. Correct one of the two.`)
       }
-      const placed = { ...stage, suite: resolve(folder, stage.suite) }
+      const placed = { ...stage, suite: resolve(folder, stage.suite), evaluate: fillEvaluations(stage.evaluate, folder, where) }
       return placed.kind === 'sft' ? fillSft(placed, where) : fillGrpo(placed, where)
     }),
   }
+  checkEvaluations(filled, file)
+  return filled
 }
 
 function withFiles(raw: unknown, folder: string): unknown {
   if (typeof raw !== 'object' || raw === null || !('stages' in raw)) return raw
-  return { ...raw, stages: withRewardFiles(raw.stages, folder) }
+  return { ...raw, stages: withEvaluationLists(withRewardFiles(raw.stages, folder)) }
 }
 
 function fillModel({ checkpoint, base, lora, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
@@ -371,7 +385,7 @@ function fillArchitecture(sizes: z.output<typeof architecture>, where: string): 
   return { ...sizes, kvHeads, headDim, intermediateSize: sizes.intermediateSize ?? 3 * hiddenSize }
 }
 
-function fillSft(stage: z.output<typeof sftStage>, where: string): SftStage {
+function fillSft(stage: Evaluating<z.output<typeof sftStage>>, where: string): SftStage {
   const { steps, epochs, batchTokens, microBatchTokens } = stage
   if (steps !== undefined && epochs !== undefined) throw new ConfigError(`${where} has both "epochs" and "steps". Keep one of them.`)
   return {
@@ -381,7 +395,7 @@ function fillSft(stage: z.output<typeof sftStage>, where: string): SftStage {
   }
 }
 
-function fillGrpo(stage: z.output<typeof grpoStage>, where: string): GrpoStage {
+function fillGrpo(stage: Evaluating<z.output<typeof grpoStage>>, where: string): GrpoStage {
   const { prompts, updates, loss } = stage
   if (updates > prompts) {
     throw new ConfigError(`${where} divides ${prompts} prompts among ${updates} updates. Use at most as many updates as prompts.`)

@@ -141,6 +141,12 @@ A list of rewards, each compared as [Training](train.md#several-rewards) shows.
 
 ${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards)))}
 
+### evaluate
+
+An evaluation during a stage of either kind, as [Training](train.md#evaluate-during-a-run) shows. A stage may have a list of them.
+
+${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'sft' }).evaluate)))}
+
 ## save
 
 ${rows(keys(save))}

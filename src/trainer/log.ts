@@ -65,11 +65,16 @@ export class RunLog {
     else write()
   }
 
-  /** A stage goes on after `step` of its `steps`: the bar is that of this stage. */
-  begin(stage: string, step: number, steps: number): void {
+  /** Work goes on after `done` of `total`, the steps of a stage if nothing else is said: the bar is that of this work. */
+  begin(label: string, done: number, total: number, unit = 'steps'): void {
     this.bar?.stop()
-    this.bar = new Progress({ label: stage, unit: 'steps', screen: this.screen })
-    this.bar.update(step, steps)
+    this.bar = new Progress({ label, unit, screen: this.screen })
+    this.bar.update(done, total)
+  }
+
+  /** Of the work that began last. */
+  progress(done: number, total: number): void {
+    this.bar?.update(done, total)
   }
 
   /** Step line, bar and metrics.jsonl for one step that took `seconds`. */
@@ -87,6 +92,12 @@ export class RunLog {
   /** A line for a key that was changed on purpose when `total` steps were done. */
   change(record: { total: number; path: string; was: string; is: string }): void {
     this.position += writeSync(this.file, `${JSON.stringify({ change: record })}\n`, this.position)
+  }
+
+  /** A line for an evaluation that took `seconds`, and what the terminal says of it. */
+  evaluation(record: object, seconds: number, line: string): void {
+    this.position += writeSync(this.file, `${JSON.stringify({ kind: 'evaluation', ...record, seconds })}\n`, this.position)
+    this.say(line)
   }
 
   close(): void {

@@ -16,22 +16,25 @@ export interface OpenedSession extends Pick<OpenedModel, 'base' | 'below' | 'inf
 }
 
 /**
- * Opens what `config` names, or goes on from `saved`. `stages` are those to come, `suites` theirs.
+ * Opens what `config` names, or goes on from `saved`. `stages` are those to come, `suites` theirs, `evaluated` the suites of their evaluations.
  * @throws ConfigError where adapters were saved beside another model
  */
 export async function openSession(
   engine: Engine,
   config: TrainConfig,
-  { stages, suites, saved }: { stages: readonly Stage[]; suites: readonly Suite[]; saved?: SavedState },
+  {
+    stages,
+    suites,
+    evaluated = [],
+    saved,
+  }: { stages: readonly Stage[]; suites: readonly Suite[]; evaluated?: readonly Suite[]; saved?: SavedState },
 ): Promise<OpenedSession> {
-  const wanted = suites.flatMap(({ provider }, i) =>
-    stages[i].kind === 'grpo' && provider.ours
-      ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? [])
-      : [],
+  // Nothing decodes where no stage has rollouts and nothing is evaluated.
+  const decoded = [...suites.filter((_, i) => stages[i].kind === 'grpo'), ...evaluated]
+  const wanted = decoded.flatMap(({ provider }) =>
+    provider.ours ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? []) : [],
   )
-  // Nothing decodes where no stage has rollouts.
-  const rolls = stages.some(({ kind }) => kind === 'grpo')
-  const cacheTokens = rolls ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
+  const cacheTokens = decoded.length > 0 ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
   const source = saved ? await sourceOfState(config.model, saved) : config.model
   const { model, checkpoint, trained, ...told } = await openModel(engine, source, config.seed, {
     cacheTokens,

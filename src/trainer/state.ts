@@ -34,6 +34,17 @@ const stateSchema = z.object({
   learning: z.object({ skipped: count, dropped: count, updates: z.array(count) }),
   /** Coefficient of the entropy bonus (entropy-bonus.ts); absent where the stage has none. */
   entropyControl: z.object({ coefficient: z.number(), entropy: z.number().optional() }).optional(),
+  /** Evaluations so far (evaluation/best.ts); absent where nothing was evaluated. */
+  evaluation: z
+    .object({
+      at: z.record(z.string(), count),
+      best: z
+        .object({ stage: z.string(), step: count, of: z.string(), mode: z.enum(['max', 'min']), value: z.number(), total: count })
+        .optional(),
+      waited: count,
+      ended: z.object({ stage: count, step: count }).optional(),
+    })
+    .optional(),
   seed: z.int(),
   /** What the model was made from: `scratch` or the hash of a checkpoint. */
   base: z.string(),

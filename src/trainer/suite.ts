@@ -52,6 +52,10 @@ export interface SuiteOptions {
   cache?: string
   /** Take the rows from the cache if they are there; an altered cache is an error. */
   reuse?: boolean
+  /** And only where they are of a promptfoo config of this name and of this provider. */
+  ofSameName?: boolean
+  /** Refuse a suite with several prompts. */
+  onePrompt?: boolean
   /** Write the cache. Default true. */
   write?: boolean
   signal?: AbortSignal
@@ -77,7 +81,8 @@ interface CaptureRecord {
 export async function loadSuite(file: string, options: SuiteOptions): Promise<Suite> {
   if (options.reuse && options.cache) {
     const kept = await readCache(options.cache)
-    if (kept) return { ...kept, file, folder: dirname(file) }
+    const same = kept?.suite === basename(file) && (options.provider ?? kept.provider.label) === kept.provider.label
+    if (kept && (same || !options.ofSameName)) return { provider: kept.provider, rows: kept.rows, file, folder: dirname(file) }
   }
   if (!existsSync(file)) throw new ConfigError(`There is no promptfoo config ${file}. Correct "suite" in the training file.`)
   const folder = mkdtempSync(join(tmpdir(), 'pr1-suite-'))
@@ -146,6 +151,9 @@ async function readCapture(file: string, captured: string, log: string, options:
     )
   }
   if (rows.length === 0) throw new ConfigError(`${file} gives no rows for "${provider.label}". promptfoo said:\n${log.trim()}`)
+  if (options.onePrompt && rows.some(({ prompt }) => prompt > 0)) {
+    throw new ConfigError(`${file} has several prompts, which are evaluated apart. Give each a promptfoo config of its own.`)
+  }
   if (provider.transform) {
     throw new ConfigError(
       `The provider "${provider.label}" of ${file} has a transform, which training does not apply. Remove it or use another entry.`,
@@ -181,7 +189,7 @@ async function writeCache(cache: string, { file, provider, rows }: Suite): Promi
   await writeFileAtomic(cache, `${JSON.stringify(header)}\n${body.join('')}`)
 }
 
-async function readCache(cache: string): Promise<Pick<Suite, 'provider' | 'rows'> | undefined> {
+async function readCache(cache: string): Promise<(Pick<Suite, 'provider' | 'rows'> & Pick<CacheHeader, 'suite'>) | undefined> {
   if (!existsSync(cache)) return undefined
   const altered = (why: string) =>
     new ParallelR1Error(`${cache} is not what this run wrote: ${why}. Restore it, or delete it to resolve the suite again.`)
@@ -201,7 +209,7 @@ async function readCache(cache: string): Promise<Pick<Suite, 'provider' | 'rows'
   if (!header?.provider) throw altered('it has no header')
   if (rows.length !== header.rows) throw altered(`it has ${rows.length} rows, not ${header.rows}`)
   if (hash.digest('hex') !== header.sha256) throw altered('its checksum is another')
-  return { provider: header.provider, rows }
+  return { provider: header.provider, rows, suite: header.suite ?? '' }
 }
 
 /** The object of one line. Throws what `problem` makes of the reason. */

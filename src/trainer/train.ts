@@ -13,15 +13,18 @@ import { parameterCount } from '../engine/spec.ts'
 import type { Engine, MemoryPlan, Model } from '../engine/types.ts'
 import { plain } from '../plain.ts'
 import { RolloutsWriter } from '../rollouts/writer.ts'
-import { exportCheckpoint } from './checkpoint.ts'
+import { exportCheckpoint, exportedInfo } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
 import type { ProbeOptions } from './doctor/probe.ts'
 import { stageReport } from './doctor/report.ts'
+import { type Best, describeBest, endStage, endsEarly, refuseEnded } from './evaluation/best.ts'
+import { Evaluations } from './evaluation/evaluations.ts'
+import { BEST_FOLDER, SAMPLES_FOLDER } from './evaluation/keys.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { openSession } from './open-session.ts'
-import { describePrompt, trainedInputs, trainedTemplate } from './prompt-form.ts'
+import { describePrompt, trainedTemplate } from './prompt-form.ts'
 import type { Recipe, Session, StepReport } from './recipe.ts'
 import { diskCode, isFull, rescue } from './rescue.ts'
 import { RewardError } from './rewards.ts'
@@ -95,6 +98,7 @@ class Training {
   private rollouts: RolloutsWriter | undefined
   private state: TrainerState
   private readonly recipes: Recipe[] = []
+  private evaluations: Evaluations | undefined
 
   constructor(config: TrainConfig, folder: RunFolder, engine: Engine, output: Output, options: TrainOptions) {
     this.config = config
@@ -115,7 +119,9 @@ class Training {
     const stages = config.stages.slice(this.state.stage)
     const suites: Suite[] = []
     for (const stage of stages) suites.push(await this.resolveSuite(stage, saved !== undefined))
-    const { session, base, below, info } = await openSession(this.engine, config, { stages, suites, saved })
+    const evaluations = await this.resolveEvaluations(stages, saved !== undefined)
+    const evaluated = evaluations.suites
+    const { session, base, below, info } = await openSession(this.engine, config, { stages, suites, evaluated, saved })
     if (info) this.say(`Weights: ${info.precision} (${info.reason})`)
     const { recipes } = this
     for (const [i, stage] of stages.entries()) {
@@ -125,6 +131,8 @@ class Training {
     const prompts = recipes.flatMap((recipe) => recipe.prompts)
     // A run that goes on has found its template when it began, from the prompts of all stages.
     if (!saved) checkpoint.chatTemplate = trainedTemplate(checkpoint, prompts)
+    await evaluations.open(session, stages, recipes, suites)
+    this.state.evaluation = evaluations.goesOnFrom(this.state.evaluation)
     this.printPlan(session, stages, recipes)
     if (options.dryRun) {
       if (options.doctor) await this.examine(session, stages, options.doctor)
@@ -135,6 +143,7 @@ class Training {
       this.state.base = await base()
       if (below) this.state.below = await below()
       rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
+      if (evaluated.length > 0) rmSync(join(this.run, SAMPLES_FOLDER), { recursive: true, force: true })
     }
     // A folder that went while the model was loaded is not made anew: its log would be lost.
     if (saved) await this.orRescue(session, () => this.folder.check())
@@ -155,7 +164,7 @@ class Training {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.recipes.map((recipe) => recipe.close?.()))
+    await Promise.all([...this.recipes.map((recipe) => recipe.close?.()), this.evaluations?.close()])
   }
 
   /** False when it was interrupted. */
@@ -172,8 +181,10 @@ class Training {
     this.log!.begin(stage.name, state.step, recipe.steps)
     // A step that only skipped updates leaves the weights of the last one that did not.
     let good = { ...state }
-    while (state.step < recipe.steps) {
-      if (options.signal?.aborted) {
+    for (;;) {
+      const evaluated = await this.evaluate(session, stage, recipe)
+      if (evaluated && (state.step >= recipe.steps || endsEarly(state.evaluation, stage))) break
+      if (!evaluated || options.signal?.aborted) {
         await this.save(session)
         this.say(`Interrupted after step ${state.step} of stage "${stage.name}"; everything is saved. Go on with: ${this.resumeCommand()}`)
         return false
@@ -201,12 +212,29 @@ class Training {
       // A state that only repeats the weights of `good` would push it out.
       if (state.step % config.save.every === 0 && state.step < recipe.steps && good.total === state.total) await this.save(session)
     }
+    const early = state.step < recipe.steps
+    if (early) this.say(`Stage "${stage.name}" ends early. ${describeBest(state.evaluation!)}`)
     await this.export(session, stage, recipe, join(config.output, stage.name))
     if (state.stage === config.stages.length - 1) await this.export(session, stage, recipe, join(config.output, 'final'))
+    state.evaluation = endStage(state.evaluation, early ? state : undefined)
     state.stage += 1
     state.step = 0
     await this.save(session)
     return true
+  }
+
+  /** Evaluates what is due. False when it was interrupted. */
+  private evaluate(session: Session, stage: Stage, recipe: Recipe): Promise<boolean> {
+    return this.evaluations!.run(session, stage, this.state, recipe.steps, {
+      log: this.log!,
+      write: (effect) =>
+        this.orRescue(session, () => {
+          this.folder.check()
+          return effect()
+        }),
+      fail: (error) => this.endAt(error, session),
+      exportBest: (best) => this.export(session, stage, recipe, join(this.run, BEST_FOLDER), best),
+    })
   }
 
   /** Throws StandstillError where nothing is learnt any more, the last good state being saved. */
@@ -272,16 +300,18 @@ class Training {
     }
   }
 
-  private async export(session: Session, stage: Stage, recipe: Recipe, folder: string): Promise<void> {
+  /** `best`: what the model is the best of. */
+  private async export(session: Session, stage: Stage, recipe: Recipe, folder: string, best?: Best): Promise<void> {
     const { config, state } = this
     const provenance = { base: state.base, stage: stage.name, step: state.step, configHash: configHash(config), seed: config.seed }
     await this.orRescue(session, async () => {
       this.folder.check()
       // Not in the states: a run that goes on reads the prompts of all stages as it did at its beginning.
-      const template = trainedInputs(recipe.prompts, session.checkpoint.parallel.template)
-      await exportCheckpoint(session, folder, config.save.dtype, { ...recipe.decoding, template, provenance }, this.options.ops)
+      const info = { ...exportedInfo(session, recipe), provenance }
+      const note = best && { 'best.json': `${JSON.stringify(best, null, 2)}\n` }
+      await exportCheckpoint(session, folder, config.save.dtype, info, this.options.ops, note)
     })
-    this.say(`Wrote ${folder}`)
+    if (!best) this.say(`Wrote ${folder}`)
   }
 
   private async finish(session: Session): Promise<void> {
@@ -295,6 +325,8 @@ class Training {
       )
     }
     this.say(`Finished: ${end}`)
+    const { evaluation } = this.state
+    if (evaluation?.best) this.say(`${describeBest(evaluation)} It is in ${join(this.run, BEST_FOLDER)}`)
   }
 
   /** A run that goes on keeps the rows it began with, whatever happened to the suite since; any other resolves them. */
@@ -326,6 +358,14 @@ class Training {
     }
   }
 
+  private async resolveEvaluations(stages: readonly Stage[], goesOn: boolean): Promise<Evaluations> {
+    const { keptSuites, dryRun, signal, ops } = this.options
+    const say = (line: string) => this.say(line)
+    const kept = { folder: this.run, reuse: goesOn || keptSuites === true, write: !dryRun }
+    this.evaluations = await Evaluations.resolve(this.config, stages, { ...kept, signal, ops, say })
+    return this.evaluations
+  }
+
   private printConfig(saved: Saved | undefined): void {
     this.say(table(configTable(this.config)))
     const { device, precision, isa, threads, reason } = this.engine.info
@@ -340,7 +380,9 @@ class Training {
     this.say(trained ? `Parameters: ${numbers} of adapters train, beside ${frozenCount(model)} that stay` : `Parameters: ${numbers}`)
     this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
     for (const line of session.checkpoint.warnings ?? []) this.say(`Warning: ${line}`)
-    for (const line of recipes.flatMap(({ warnings }) => warnings ?? [])) this.say(line)
+    const { warnings, rows } = this.evaluations!.plan
+    if (rows.length > 0) this.say(`\nEvaluations\n${table(rows)}`)
+    for (const line of [...recipes.flatMap(({ warnings }) => warnings ?? []), ...warnings]) this.say(line)
     const first = recipes[0]?.prompts[0]
     if (first) this.say(`\nFirst prompt\n${describePrompt(session.checkpoint, first)}`)
     const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
@@ -410,6 +452,7 @@ function withLengths(state: TrainerState, config: TrainConfig, lengths: readonly
   for (const { stage: name, was, is } of lengths) {
     const index = config.stages.findIndex((one) => one.name === name)
     if (index === stage - 1 && stage === config.stages.length && is > was) {
+      refuseEnded(state, index, name)
       stage = index
       step = was
     } else if (index < stage || (index === stage && is < step)) {

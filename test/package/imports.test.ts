@@ -115,7 +115,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     'plain.ts',
     'installed-promptfoo.ts',
     'trainer/',
-    'report/intervals.ts',
+    'data/contamination.ts',
+    'data/problem.ts',
+    // An evaluation during a run says what the report says.
+    'report/',
     'hub/',
     'gate/',
     'grading/',

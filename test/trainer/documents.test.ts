@@ -55,6 +55,11 @@ const places = [
     json: schema.properties.stages.items.oneOf[1].properties.rewards.items,
     put: (more: object) => ({ ...whole, stages: [{ ...entries.grpo, rewards: [{ reward: 'r', ...more }] }] }),
   },
+  {
+    keys: Object.keys(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'sft' }).evaluate))),
+    json: schema.properties.stages.items.oneOf[0].properties.evaluate.anyOf[0],
+    put: (more: object) => ({ ...whole, stages: [{ ...entries.sft, evaluate: [{ suite: 's', ...more }] }] }),
+  },
   ...(['sft', 'grpo'] as const).map((kind, i) => ({
     keys: stage(kind),
     json: schema.properties.stages.items.oneOf[i],
@@ -74,7 +79,7 @@ describe('documents', () => {
         fc.nat(),
         ({ key, keys, json, put }, at) => {
           expect(json.properties[key], key).toBeDefined()
-          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'save', 'rollouts'].includes(key)) {
+          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'evaluate', 'save', 'rollouts'].includes(key)) {
             expect(page).toContain(`| \`${key}\` |`)
             expect(json.properties[key].description).toBeTruthy()
           }
@@ -108,6 +113,12 @@ describe('schema/train.schema.json', () => {
       const [, named] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(read(file)) ?? []
       expect(path.join(path.dirname(file), named)).toBe(path.join('schema', 'train.schema.json'))
     }
+  })
+
+  it('accepts an evaluation and a list of them', () => {
+    const file = (evaluate: unknown) => ({ ...whole, stages: [{ ...entries.sft, evaluate }] })
+    for (const evaluate of [{ suite: 's' }, [{ suite: 's' }, { suite: 't', every: 5 }]]) expect(validate(file(evaluate))).toBe(true)
+    for (const evaluate of [[], {}, { suite: 's', every: 0 }, 's']) expect(validate(file(evaluate))).toBe(false)
   })
 
   it('accepts a mapping and what stands for it', () => {

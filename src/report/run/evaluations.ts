@@ -14,7 +14,22 @@ export interface EvaluationSeries {
 }
 
 /** Lines of a record that say where it stands, not what it found. */
-const PLACES = ['kind', 'stage', 'step', 'steps', 'total', 'name', 'suite', 'seconds', 'tokens', 'samples', 'problems', 'best']
+const PLACES = [
+  'kind',
+  'stage',
+  'step',
+  'steps',
+  'total',
+  'name',
+  'suite',
+  'seconds',
+  'tokens',
+  'samples',
+  'problems',
+  'k',
+  'unscored',
+  'best',
+]
 
 /** In the order in which the runs name them. */
 export function evaluationsOf(runs: readonly Run[]): EvaluationSeries[] {
