@@ -12,6 +12,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
 import { checkpointPlace } from '../hub/place.ts'
 import type { AdvantageKind, Combination } from './advantages.ts'
+import { boardFolders, boardKeys } from './boards/keys.ts'
 import {
   bestKeys,
   checkEvaluations,
@@ -282,6 +283,7 @@ export const trainSchema = mapping({
     hint: 'Each has name, kind and suite.',
   }),
   save: key(save.prefault({}), 'training states and exports'),
+  ...boardKeys,
 })
 
 export type Architecture = Filled<z.output<typeof architecture>, 'kvHeads' | 'headDim' | 'intermediateSize'>
@@ -300,7 +302,7 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
   const folder = dirname(file)
   const config = check(trainSchema, withFiles(raw, folder), file)
   const names = new Set<string>()
-  const taken = ['final', 'checkpoints', 'suites', ...(config.save.rollouts.every > 0 ? ['rollouts'] : [])]
+  const taken = ['final', 'checkpoints', 'suites', ...(config.save.rollouts.every > 0 ? ['rollouts'] : []), ...boardFolders(config)]
   for (const [index, { name }] of config.stages.entries()) {
     if (!/^[A-Za-z0-9][\w.-]*$/.test(name) || taken.includes(name) || name.startsWith('only-')) {
       const beside = `${taken.slice(0, -1).join(', ')} and ${taken.at(-1)}`

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { duration, Progress, type Screen } from '../cli/progress.ts'
 import type { MemoryPlan } from '../engine/types.ts'
 import { plain } from '../plain.ts'
+import type { Boards } from './boards/board.ts'
 import type { Gap, StepReport } from './recipe.ts'
 
 /** Where lines go: process.stdout, or a recorder in tests. */
@@ -34,6 +35,7 @@ export class RunLog {
   private readonly screen: Screen | undefined
   private bar: Progress | undefined
   private readonly times: number[] = []
+  private boards: Boards | undefined
 
   /**
    * Opens `file` and cuts it to `keepBytes`: what was written after the save that a run resumes from is written again. The bar is
@@ -83,15 +85,24 @@ export class RunLog {
     if (this.times.length > RECENT) this.times.shift()
     const mean = this.times.reduce((a, b) => a + b, 0) / this.times.length
     const at: StepPlace = { ...place, etaSeconds: mean * (place.steps - place.step) }
-    const line = `${JSON.stringify(metricsRecord(at, report))}\n`
-    this.position += writeSync(this.file, line, this.position)
+    this.append(metricsRecord(at, report))
     this.say(stepLine(at, report))
     this.bar?.update(place.step, place.steps)
   }
 
   /** A line for a key that was changed on purpose when `total` steps were done. */
   change(record: { total: number; path: string; was: string; is: string }): void {
-    this.position += writeSync(this.file, `${JSON.stringify({ change: record })}\n`, this.position)
+    this.append({ change: record })
+  }
+
+  /** Boards draw every further line. */
+  attach(boards: Boards): void {
+    this.boards = boards
+  }
+
+  private append(line: Record<string, unknown>): void {
+    this.position += writeSync(this.file, `${JSON.stringify(line)}\n`, this.position)
+    this.boards?.add(line)
   }
 
   /** A line for an evaluation that took `seconds`, and what the terminal says of it. */
@@ -102,6 +113,7 @@ export class RunLog {
 
   close(): void {
     this.bar?.stop()
+    this.boards?.close()
     closeSync(this.file)
   }
 }

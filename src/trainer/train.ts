@@ -13,6 +13,7 @@ import { parameterCount } from '../engine/spec.ts'
 import type { Engine, MemoryPlan, Model } from '../engine/types.ts'
 import { plain } from '../plain.ts'
 import { RolloutsWriter } from '../rollouts/writer.ts'
+import { Boards } from './boards/board.ts'
 import { exportCheckpoint, exportedInfo } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
@@ -150,6 +151,7 @@ class Training {
     this.rollouts = new RolloutsWriter(this.run, config.save.rollouts, options.ops)
     await this.rollouts.begin(this.state.total, config)
     this.log = new RunLog(join(this.run, 'metrics.jsonl'), this.state.metricsBytes, this.output)
+    this.log.attach(new Boards(config, this.run))
     for (const change of saved?.changes ?? []) this.log.change({ total: this.state.total, ...change })
     this.state.metricsBytes = this.log.bytes
     try {

@@ -1,0 +1,53 @@
+/** Boards: what a run writes beside metrics.jsonl for the programs in which people look at curves. They follow from it, line by line. */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TrainConfig } from '../config.ts'
+import { type Line, type Point, Points } from './points.ts'
+import { TensorBoard } from './tensorboard.ts'
+
+/** Is opened with what the run has so far. */
+export interface Board {
+  /** time: when it was written, in seconds since 1970. */
+  add(point: Point, time: number): void
+  close(): void
+}
+
+/** The boards of a run. */
+export class Boards {
+  private readonly boards: readonly Board[]
+  private readonly points = new Points()
+
+  /** Opens those that the configuration asks for. metrics.jsonl in `run` holds the lines that the run goes on from, and no others. */
+  constructor({ tensorboard }: TrainConfig, run: string) {
+    if (!tensorboard) {
+      this.boards = []
+      return
+    }
+    const known = readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n').filter((line) => line !== '').flatMap((line) => this.points.next(JSON.parse(line)) ?? []) // biome-ignore format: one line
+    const times = timesOf(known, Date.now() / 1000)
+    this.boards = [new TensorBoard(join(run, 'tensorboard'), known, times)]
+  }
+
+  add(line: Line): void {
+    if (this.boards.length === 0) return
+    // As it stands in the file: a number that is not finite is null.
+    const point = this.points.next(JSON.parse(JSON.stringify(line)))
+    if (point) for (const board of this.boards) board.add(point, Date.now() / 1000)
+  }
+
+  close(): void {
+    for (const board of this.boards) board.close()
+  }
+}
+
+/** When points that nobody drew were made, as if one had followed the other without a pause. */
+function timesOf(points: readonly Point[], now: number): number[] {
+  const times: number[] = []
+  let time = now
+  for (const { seconds } of [...points].reverse()) {
+    times.push(time)
+    time -= seconds
+  }
+  return times.reverse()
+}

@@ -1,0 +1,49 @@
+/** What a board draws of the lines of metrics.jsonl: each is a step with numbers by name. */
+
+/** JSON of a line. */
+export type Line = Readonly<Record<string, unknown>>
+
+export interface Point {
+  /** Steps of the whole run. */
+  step: number
+  /** NaN where a number was not finite. */
+  scalars: [name: string, value: number][]
+  /** That the step took, where the line says so. */
+  seconds: number
+}
+
+/** What a line counts with, and the time left, which is no figure of its step. */
+const PLACES = ['step', 'steps', 'total', 'etaSeconds']
+
+/** Turns lines into points, in the order in which they are written. Lines without figures give none. */
+export class Points {
+  private steps = 0
+
+  next(line: Line): Point | undefined {
+    const evaluation = line.kind === 'evaluation'
+    if (line.kind === 'sft' || line.kind === 'grpo') this.steps += 1
+    else if (!evaluation) return undefined
+    const scalars = evaluation ? scalarsOf(line, `evaluation/${String(line.name)}/`) : stepScalars(line)
+    const seconds = typeof line.seconds === 'number' ? line.seconds : 0
+    return { step: this.steps, scalars, seconds }
+  }
+}
+
+/** `train/loss`, `gap/mean`, `metrics/answer`: boards make a section of what stands before the slash. */
+function stepScalars(line: Line): Point['scalars'] {
+  return Object.entries(line).flatMap(([key, value]) =>
+    isMapping(value) ? scalarsOf(value, `${key}/`) : scalarsOf({ [key]: value }, 'train/'),
+  )
+}
+
+function scalarsOf(line: Line, prefix: string): Point['scalars'] {
+  return Object.entries(line).flatMap(([key, value]): Point['scalars'] => {
+    if (PLACES.includes(key)) return []
+    // JSON has no other word for a number that is not finite.
+    if (value === null) return [[`${prefix}${key}`, Number.NaN]]
+    if (typeof value === 'number') return [[`${prefix}${key}`, value]]
+    return isMapping(value) ? scalarsOf(value, `${prefix}${key}/`) : []
+  })
+}
+
+const isMapping = (value: unknown): value is Line => typeof value === 'object' && value !== null && !Array.isArray(value)
