@@ -107,7 +107,7 @@ export class RunLog {
 
   /** A line for an evaluation that took `seconds`, and what the terminal says of it. */
   evaluation(record: object, seconds: number, line: string): void {
-    this.position += writeSync(this.file, `${JSON.stringify({ kind: 'evaluation', ...record, seconds })}\n`, this.position)
+    this.append({ kind: 'evaluation', ...record, seconds })
     this.say(line)
   }
 

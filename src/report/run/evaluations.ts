@@ -2,7 +2,7 @@
 
 import type { Unit } from '../format.ts'
 import type { Estimate } from '../intervals.ts'
-import { type Fields, fields, isFields, list, number, text } from '../rows.ts'
+import { fields, number, text } from '../rows.ts'
 import type { Run } from './read.ts'
 
 export interface EvaluationSeries {
@@ -13,23 +13,9 @@ export interface EvaluationSeries {
   of: Map<number, (Estimate & { at: number })[]>
 }
 
-/** Lines of a record that say where it stands, not what it found. */
-const PLACES = [
-  'kind',
-  'stage',
-  'step',
-  'steps',
-  'total',
-  'name',
-  'suite',
-  'seconds',
-  'tokens',
-  'samples',
-  'problems',
-  'k',
-  'unscored',
-  'best',
-]
+/** Parts of a record that hold figures by name. */
+const PARTS = ['accuracy', 'metrics', 'behaviour']
+const UNITS: readonly unknown[] = ['share', 'number', 'tokens', 'tokens/s'] satisfies Unit[]
 
 /** In the order in which the runs name them. */
 export function evaluationsOf(runs: readonly Run[]): EvaluationSeries[] {
@@ -37,42 +23,22 @@ export function evaluationsOf(runs: readonly Run[]): EvaluationSeries[] {
   for (const [i, { others }] of runs.entries()) {
     for (const { total, record } of others) {
       if (record.kind !== 'evaluation') continue
-      const name = text(record.name) ?? text(record.suite) ?? 'evaluation'
-      for (const [figure, estimate] of figuresOf(record)) {
-        const full = `${name}: ${figure}`
-        const one = series.get(full) ?? { name: full, unit: 'share', of: new Map() }
-        series.set(full, one)
-        const points = one.of.get(i) ?? []
-        one.of.set(i, [...points, { ...estimate, at: total }])
-        const ends = [estimate.value, estimate.low, estimate.high].filter(Number.isFinite)
-        if (ends.some((end) => end < 0 || end > 1)) one.unit = 'number'
+      const evaluation = text(record.name) ?? 'evaluation'
+      const figures = PARTS.flatMap((part) =>
+        Object.entries(fields(record[part])).map(([name, figure]) => [part, name, fields(figure)] as const),
+      )
+      for (const [part, name, figure] of figures) {
+        const value = number(figure.value)
+        if (value === undefined) continue
+        const key = JSON.stringify([evaluation, part, name])
+        const unit = UNITS.includes(figure.unit) ? (figure.unit as Unit) : 'number'
+        const one = series.get(key) ?? { name: `${evaluation}: ${name}`, unit, of: new Map() }
+        series.set(key, one)
+        const [low, high] = [figure.low, figure.high].map((end) => number(end) ?? Number.NaN)
+        const point = { at: number(record.total) ?? total, value, low, high, problems: number(figure.problems) ?? 0 }
+        one.of.set(i, [...(one.of.get(i) ?? []), point])
       }
     }
   }
   return [...series.values()]
-}
-
-/** Estimates and bare numbers, by their keys joined with blanks; of a list of estimates each by its `k`. */
-function figuresOf(record: Fields, prefix = ''): [string, Estimate][] {
-  return Object.entries(record).flatMap(([key, value]): [string, Estimate][] => {
-    if (prefix === '' && PLACES.includes(key)) return []
-    const name = `${prefix}${key}`
-    const found = estimateOf(value)
-    if (found) return [[name, found]]
-    if (Array.isArray(value)) {
-      return list(value).flatMap((one): [string, Estimate][] => {
-        const at = estimateOf(one)
-        return at ? [[`${name}@${number(fields(one).k) ?? '?'}`, at]] : []
-      })
-    }
-    return isFields(value) ? figuresOf(value, `${name} `) : []
-  })
-}
-
-function estimateOf(value: unknown): Estimate | undefined {
-  const bare = number(value)
-  if (bare !== undefined) return { value: bare, low: Number.NaN, high: Number.NaN, problems: 0 }
-  const { value: middle, low, high, problems } = fields(value)
-  if (number(middle) === undefined) return undefined
-  return { value: number(middle)!, low: number(low) ?? Number.NaN, high: number(high) ?? Number.NaN, problems: number(problems) ?? 0 }
 }

@@ -1,10 +1,13 @@
 /** Boards: what a run writes beside metrics.jsonl for the programs in which people look at curves. They follow from it, line by line. */
 
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { packageVersion } from '../../cli/arguments.ts'
 import type { TrainConfig } from '../config.ts'
+import { configTable } from '../config-table.ts'
 import { type Line, type Point, Points } from './points.ts'
 import { TensorBoard } from './tensorboard.ts'
+import { Wandb, type WandbRun } from './wandb.ts'
 
 /** Is opened with what the run has so far. */
 export interface Board {
@@ -19,14 +22,19 @@ export class Boards {
   private readonly points = new Points()
 
   /** Opens those that the configuration asks for. metrics.jsonl in `run` holds the lines that the run goes on from, and no others. */
-  constructor({ tensorboard }: TrainConfig, run: string) {
-    if (!tensorboard) {
+  constructor(config: TrainConfig, run: string) {
+    const { tensorboard, wandb } = config
+    if (!tensorboard && wandb === undefined) {
       this.boards = []
       return
     }
-    const known = readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n').filter((line) => line !== '').flatMap((line) => this.points.next(JSON.parse(line)) ?? []) // biome-ignore format: one line
+    const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n')
+    const known = lines.filter((line) => line !== '').flatMap((line) => this.points.next(JSON.parse(line)) ?? [])
     const times = timesOf(known, Date.now() / 1000)
-    this.boards = [new TensorBoard(join(run, 'tensorboard'), known, times)]
+    this.boards = [
+      ...(tensorboard ? [new TensorBoard(join(run, 'tensorboard'), known, times)] : []),
+      ...(wandb === undefined ? [] : [new Wandb(join(run, 'wandb'), wandbRun(config, wandb, run), known, times)]),
+    ]
   }
 
   add(line: Line): void {
@@ -50,4 +58,19 @@ function timesOf(points: readonly Point[], now: number): number[] {
     time -= seconds
   }
   return times.reverse()
+}
+
+function wandbRun(config: TrainConfig, project: string, run: string): WandbRun {
+  // Where files lie is of no use to those who look at the run elsewhere.
+  const rows = configTable(config).filter(([key]) => key !== 'file' && key !== 'output')
+  return { project, name: basename(run), config: rows.map(([key, value]) => [key, jsonOf(value)]), version: packageVersion() }
+}
+
+/** Numbers, truth values and lists of the table as they are, anything else as text. */
+function jsonOf(value: string): string {
+  try {
+    return JSON.stringify(JSON.parse(value))
+  } catch {
+    return JSON.stringify(value)
+  }
 }

@@ -1,16 +1,22 @@
 /** The keys of train.yaml for boards. All are off unless the file says otherwise. */
 
-import { flag, key } from '../../config/table.ts'
+import { flag, key, text } from '../../config/table.ts'
 
 export const boardKeys = {
   tensorboard: key(
     flag().default(false),
-    'event files for TensorBoard in the folder `tensorboard` of the run: [Training](train.md#boards)',
-    {
-      change: 'free',
-    },
+    'whether event files for TensorBoard are written, in the folder `tensorboard` of the run: [Training](train.md#boards)',
+    { change: 'free' },
+  ),
+  wandb: key(
+    text().optional(),
+    'project of an offline run of Weights & Biases, in the folder `wandb` of the run: [Training](train.md#boards)',
+    { absent: 'none is written', change: 'free' },
   ),
 }
 
 /** Folders of the run that boards write into. */
-export const boardFolders = ({ tensorboard }: { tensorboard: boolean }): string[] => (tensorboard ? ['tensorboard'] : [])
+export const boardFolders = ({ tensorboard, wandb }: { tensorboard: boolean; wandb?: string }): string[] => [
+  ...(tensorboard ? ['tensorboard'] : []),
+  ...(wandb === undefined ? [] : ['wandb']),
+]

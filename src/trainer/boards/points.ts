@@ -23,7 +23,7 @@ export class Points {
     const evaluation = line.kind === 'evaluation'
     if (line.kind === 'sft' || line.kind === 'grpo') this.steps += 1
     else if (!evaluation) return undefined
-    const scalars = evaluation ? scalarsOf(line, `evaluation/${String(line.name)}/`) : stepScalars(line)
+    const scalars = evaluation ? evaluationScalars(line) : stepScalars(line)
     const seconds = typeof line.seconds === 'number' ? line.seconds : 0
     return { step: this.steps, scalars, seconds }
   }
@@ -34,6 +34,19 @@ function stepScalars(line: Line): Point['scalars'] {
   return Object.entries(line).flatMap(([key, value]) =>
     isMapping(value) ? scalarsOf(value, `${key}/`) : scalarsOf({ [key]: value }, 'train/'),
   )
+}
+
+/** `evaluation/countdown/mean@4` with its interval in `…/low` and `…/high`. */
+function evaluationScalars(line: Line): Point['scalars'] {
+  return ['accuracy', 'metrics', 'behaviour'].flatMap((part) => {
+    const figures = line[part]
+    if (!isMapping(figures)) return []
+    return Object.entries(figures).flatMap(([name, figure]) => {
+      const tag = `evaluation/${String(line.name)}/${name}`
+      const { value, low, high } = isMapping(figure) ? figure : {}
+      return scalarsOf({ [tag]: value, [`${tag}/low`]: low, [`${tag}/high`]: high }, '')
+    })
+  })
 }
 
 function scalarsOf(line: Line, prefix: string): Point['scalars'] {

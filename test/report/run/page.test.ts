@@ -96,13 +96,33 @@ describe('the page of a run', () => {
     expect(document.querySelector('p.key')?.textContent).toBe('run-1run-2run-3')
   })
 
+  it('draws evaluations with their intervals at the steps where they were made', () => {
+    const evaluation = (total: number, value: number) => ({
+      kind: 'evaluation',
+      name: 'hard',
+      stage: 'rl',
+      step: total - 10,
+      total,
+      accuracy: { 'mean@4': { value, low: value - 0.05, high: value + 0.05, problems: 20, unit: 'share' } },
+      behaviour: { 'total tokens': { value: 180, low: 170, high: 190, problems: 20, unit: 'tokens' } },
+    })
+    const lines = usualLines()
+    const { document } = parseHTML(pageOf([...lines.slice(0, 10), evaluation(10, 0.3), ...lines.slice(10), evaluation(50, 0.4)]))
+    const figures = [...document.querySelectorAll('figure')].filter((figure) => figure.querySelector('b')?.textContent?.startsWith('hard'))
+    expect(figures.map((figure) => figure.querySelector('b')?.textContent)).toEqual(['hard: mean@4', 'hard: total tokens'])
+    expect(figures[0].querySelector('svg')?.getAttribute('aria-label')).toBe(
+      'hard: mean@4: run-1 step 10 30.0 % (25.0 – 35.0), step 50 40.0 % (35.0 – 45.0)',
+    )
+    expect([...document.querySelectorAll('nav a')].map((link) => link.textContent)).toContain('Evaluation')
+  })
+
   it('shows what somebody else wrote as text, nowhere as markup', () => {
     const attack = `</script><script>alert(1)</script><img src=x onerror="alert(2)">'"&<!--<script>`
     const lines = [
       sftLine(1, { stage: attack, [attack]: 3 }),
       { change: { total: 1, path: attack, was: attack, is: attack } },
       grpoLine(1, { stage: `${attack} 2`, metrics: { [attack]: 0.5 } }),
-      { kind: 'evaluation', name: attack, figures: { [attack]: { value: 0.5, low: 0.4, high: 0.6 } } },
+      { kind: 'evaluation', name: attack, accuracy: { [attack]: { value: 0.5, low: 0.4, high: 0.6, unit: 'share' } } },
     ]
     const folder = runFolder(lines, '<b>&run')
     keepStep(folder, { total: 2, step: 1 }, [rollout(0, 0, { problem: attack, prompt: attack, text: attack, metrics: { [attack]: 0 } })])

@@ -75,6 +75,16 @@ describe('points', () => {
       seconds: 0.5,
     })
     expect(of.next({ change: { total: 1, path: 'a', was: '1', is: '2' } })).toBeUndefined()
+    const figure = { value: 0.5, low: 0.4, high: 0.6, problems: 20, unit: 'share' }
+    expect(of.next({ kind: 'evaluation', name: 'hard', total: 1, problems: 20, accuracy: { 'mean@4': figure }, seconds: 3 })).toEqual({
+      step: 1,
+      scalars: [
+        ['evaluation/hard/mean@4', 0.5],
+        ['evaluation/hard/mean@4/low', 0.4],
+        ['evaluation/hard/mean@4/high', 0.6],
+      ],
+      seconds: 3,
+    })
     const line = { kind: 'grpo', step: 1, steps: 1, loss: null, metrics: { answer: 0.5 }, gap: { mean: 0, max: 0 } }
     expect(of.next(line)).toMatchObject({ step: 2, scalars: [['train/loss', Number.NaN], ['metrics/answer', 0.5], ['gap/mean', 0], ['gap/max', 0]] }) // biome-ignore format: one line
   })
