@@ -95,6 +95,12 @@ export class RunLog {
     this.append({ change: record })
   }
 
+  /** A line for an evaluation that took `seconds`, and what the terminal says of it. */
+  evaluation(record: object, seconds: number, line: string): void {
+    this.append({ kind: 'evaluation', ...record, seconds })
+    this.say(line)
+  }
+
   /** Boards draw every further line. */
   attach(boards: Boards): void {
     this.boards = boards
@@ -103,12 +109,6 @@ export class RunLog {
   private append(line: Record<string, unknown>): void {
     this.position += writeSync(this.file, `${JSON.stringify(line)}\n`, this.position)
     this.boards?.add(line)
-  }
-
-  /** A line for an evaluation that took `seconds`, and what the terminal says of it. */
-  evaluation(record: object, seconds: number, line: string): void {
-    this.append({ kind: 'evaluation', ...record, seconds })
-    this.say(line)
   }
 
   close(): void {

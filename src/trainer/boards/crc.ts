@@ -1,21 +1,15 @@
-/** Cyclic redundancy checks of 32 bits, with reflected bits. */
+/** The checksum of TFRecord. zlib's own has another polynomial. */
 
-/** Castagnoli's polynomial: TFRecord. */
-export const CASTAGNOLI = tableOf(0x82f63b78)
-/** That of zlib: wandb. */
-export const IEEE = tableOf(0xedb88320)
+/** Castagnoli's polynomial, with its bits reflected. */
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1
+  return value
+})
 
-function tableOf(polynomial: number): Uint32Array {
-  return Uint32Array.from({ length: 256 }, (_, byte) => {
-    let value = byte
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ polynomial : value >>> 1
-    return value
-  })
-}
-
-/** An unsigned integer. */
-export function crc32(table: Uint32Array, ...parts: readonly Uint8Array[]): number {
+/** CRC-32C, an unsigned integer. */
+export function crc32c(data: Uint8Array): number {
   let crc = 0xffffffff
-  for (const part of parts) for (const byte of part) crc = table[(crc ^ byte) & 255] ^ (crc >>> 8)
+  for (const byte of data) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8)
   return (crc ^ 0xffffffff) >>> 0
 }

@@ -7,7 +7,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Board } from './board.ts'
-import { CASTAGNOLI, crc32 } from './crc.ts'
+import { crc32c } from './crc.ts'
 import type { Point } from './points.ts'
 import { bytes, concat, double, fieldsOf, float, integer } from './protobuf.ts'
 
@@ -69,7 +69,7 @@ function recordOf(data: Uint8Array): Uint8Array {
 
 /** A CRC that stands beside data of which it is one is rotated and shifted, so that a CRC of both is none of either. */
 function masked(data: Uint8Array): Uint8Array {
-  const crc = crc32(CASTAGNOLI, data)
+  const crc = crc32c(data)
   const value = new Uint8Array(4)
   new DataView(value.buffer).setUint32(0, (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0, true)
   return value

@@ -7,8 +7,8 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import type { Board } from './board.ts'
-import { crc32, IEEE } from './crc.ts'
 import type { Point } from './points.ts'
 import { bytes, concat, type Field, fieldsOf, integer } from './protobuf.ts'
 
@@ -165,7 +165,7 @@ class Frames {
       const ends = rest.length === 0
       const type = Uint8Array.of(first ? (ends ? FULL : FIRST) : ends ? LAST : MIDDLE)
       const header = new DataView(new ArrayBuffer(6))
-      header.setUint32(0, crc32(IEEE, type, piece), true)
+      header.setUint32(0, crc32(piece, crc32(type)), true)
       header.setUint16(4, piece.length, true)
       parts.push(new Uint8Array(header.buffer), type, piece)
       this.at += FRAME_HEADER + piece.length
@@ -187,7 +187,7 @@ export function* unframe(file: Uint8Array): Generator<Uint8Array> {
     const length = view.getUint16(at + 4, true)
     const type = file[at + 6]
     const data = file.subarray(at + FRAME_HEADER, at + FRAME_HEADER + length)
-    if (data.length < length || crc32(IEEE, Uint8Array.of(type), data) !== view.getUint32(at, true)) return
+    if (data.length < length || crc32(data, crc32(Uint8Array.of(type))) !== view.getUint32(at, true)) return
     pieces.push(data)
     if (type === FULL || type === LAST) {
       yield concat(...pieces)

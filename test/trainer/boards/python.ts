@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 
-const python = process.env.PR1_PYTHON ?? 'python3'
+export const python = process.env.PR1_PYTHON ?? 'python3'
 
 /** Whether Python has this module; says what is skipped where it has not. */
 export function hasPython(module: string, skipped: string): boolean {

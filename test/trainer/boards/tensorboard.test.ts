@@ -1,13 +1,17 @@
+import { spawn } from 'node:child_process'
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
-import { CASTAGNOLI, crc32, IEEE } from '../../../src/trainer/boards/crc.ts'
+import { crc32c } from '../../../src/trainer/boards/crc.ts'
 import { Points } from '../../../src/trainer/boards/points.ts'
 import { bytes, concat, fieldsOf, integer, varint } from '../../../src/trainer/boards/protobuf.ts'
 import { TensorBoard } from '../../../src/trainer/boards/tensorboard.ts'
 import { folderWithSuites, metrics, newFolder, run, states, wholeRun } from '../runs.ts'
-import { hasPython, readWith } from './python.ts'
+import { hasPython, python, readWith } from './python.ts'
+
+const hasTensorBoard = hasPython('tensorboard', "TensorBoard's own reader has not read the event files.")
 
 const point = (step: number, value = step) => ({ step, scalars: [['train/loss', value] as [string, number]], seconds: 1 })
 const points = (...steps: number[]) => steps.map((step) => point(step))
@@ -45,10 +49,7 @@ function read(home: string): { points: [number, number][]; starts: number[]; tim
 
 describe('checksums and messages', () => {
   it('have the values that their definitions give', () => {
-    const digits = new TextEncoder().encode('123456789')
-    expect(crc32(CASTAGNOLI, digits)).toBe(0xe3069283)
-    expect(crc32(IEEE, digits)).toBe(0xcbf43926)
-    expect(crc32(IEEE, digits.subarray(0, 4), digits.subarray(4))).toBe(0xcbf43926)
+    expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283)
     expect([...varint(300)]).toEqual([0xac, 0x02])
     expect([...varint(2 ** 40)]).toEqual([0x80, 0x80, 0x80, 0x80, 0x80, 0x20])
     // The examples of the encoding's own page.
@@ -147,6 +148,31 @@ events.Reload()
 print(json.dumps({tag: [[event.step, event.value] for event in events.Scalars(tag)] for tag in events.Tags()['scalars']}))
 `
 
+/** A reader that stays open: what it shows, and after each line of its input what it shows then. */
+const OPEN_READER = `
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(sys.argv[1], size_guidance={'scalars': 0})
+for _ in range(2):
+    events.Reload()
+    print(json.dumps([[event.step, event.value] for event in events.Scalars('train/loss')]), flush=True)
+    sys.stdin.readline()
+`
+
+describe.skipIf(!hasTensorBoard)('TensorBoard', () => {
+  it('that is open drops what a resumed run does again', async () => {
+    const home = folder()
+    session(home, [], points(1, 2, 3, 4))
+    const reader = spawn(python, ['-c', OPEN_READER, home], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const lines = createInterface(reader.stdout)[Symbol.asyncIterator]()
+    const shown = async () => JSON.parse((await lines.next()).value)
+    expect(await shown()).toEqual([[1, 1], [2, 2], [3, 3], [4, 4]]) // biome-ignore format: one line
+    session(home, points(1, 2), [point(3, 7)])
+    reader.stdin.end('\n\n')
+    expect(await shown()).toEqual([[1, 1], [2, 2], [3, 7]]) // biome-ignore format: one line
+  })
+})
+
 describe('a run with tensorboard: true', () => {
   it('leaves each step once, whatever was done again', async () => {
     const { whole } = await wholeRun()
@@ -165,7 +191,7 @@ describe('a run with tensorboard: true', () => {
     const again = read(board).starts[1]
     expect(again).toBeGreaterThan(1)
     expect(again).toBeLessThanOrEqual(8)
-    if (!hasPython('tensorboard', "TensorBoard's own reader has not read the event files.")) return
+    if (!hasTensorBoard) return
     const seen = readWith(READER, board) as Record<string, [number, number][]>
     const lines = metrics(home)
     expect(seen['train/loss'].map(([step]) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])

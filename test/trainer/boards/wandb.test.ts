@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { crc32 } from 'node:zlib'
+import { crc32, gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { Wandb } from '../../../src/trainer/boards/wandb.ts'
 import { folderWithSuites, metrics, run, states, wholeRun } from '../runs.ts'
-import { hasPython, readWith } from './python.ts'
+import { hasPython, python, readWith } from './python.ts'
 
 type One = { step: number; scalars: [string, number][]; seconds: number }
 
@@ -168,6 +171,47 @@ describe.skipIf(!hasWandb)("an offline run in wandb's own classes", () => {
     expect(valuesOf(read[3].summary!.update)).toMatchObject({ 'train/loss': '1', _step: '1' })
     expect(valuesOf(read[4].history!.item)).toMatchObject({ 'gap/max': 'NaN', _step: '2' })
     expect(read[6].exit).toBeDefined()
+  })
+})
+
+/** What `wandb sync` sends to a server that takes everything: lines of history, the end of the run. Nothing leaves this machine. */
+async function synced(home: string): Promise<{ steps: number[]; complete: boolean; code: number | null }> {
+  const bucket = { id: 'aWQ=', displayName: 'rl', project: { id: 'cA==', name: 'p', entity: { id: 'ZQ==', name: 'me' } } }
+  const found = { steps: [] as number[], complete: false }
+  const server = createServer(async (request, response) => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part)
+    const body = Buffer.concat(parts)
+    const sent = JSON.parse((request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString() || '{}')
+    for (const line of sent.files?.['wandb-history.jsonl']?.content ?? []) found.steps.push(JSON.parse(line)._step)
+    found.complete ||= sent.complete === true && sent.exitcode === 0
+    const data = {
+      upsertBucket: { bucket: { ...bucket, name: sent.variables?.name ?? 'x' }, inserted: true },
+      createRunFiles: { runID: 'aWQ=', uploadHeaders: [], files: [] },
+      viewer: { id: 'dQ==', entity: 'me', username: 'me', flags: '{}', teams: { edges: [] } },
+      serverInfo: { cliVersionInfo: {}, features: [] },
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data }))
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const env = {
+    ...process.env,
+    WANDB_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    WANDB_API_KEY: 'a'.repeat(40),
+    WANDB_ERROR_REPORTING: 'false',
+  }
+  const sync = spawn(python, ['-m', 'wandb', 'sync', path.dirname(fileOf(home))], { env, cwd: home, stdio: 'ignore' })
+  const code = await new Promise<number | null>((ended) => sync.on('exit', ended))
+  server.close()
+  server.closeAllConnections()
+  return { ...found, code }
+}
+
+describe.skipIf(!hasWandb)('wandb sync', () => {
+  it('sends each step once, and the end', async () => {
+    const home = folder()
+    session(home, points(1, 2), points(3))
+    expect(await synced(home)).toEqual({ steps: [1, 2, 3], complete: true, code: 0 })
   })
 })
 
