@@ -163,7 +163,7 @@ describe.skipIf(!hasTensorBoard)('TensorBoard', () => {
   it('that is open drops what a resumed run does again', async () => {
     const home = folder()
     session(home, [], points(1, 2, 3, 4))
-    const reader = spawn(python, ['-c', OPEN_READER, home], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const reader = spawn(python, ['-c', OPEN_READER, home], { stdio: ['pipe', 'pipe', 'ignore'] })
     const lines = createInterface(reader.stdout)[Symbol.asyncIterator]()
     const shown = async () => JSON.parse((await lines.next()).value)
     expect(await shown()).toEqual([[1, 1], [2, 2], [3, 3], [4, 4]]) // biome-ignore format: one line
