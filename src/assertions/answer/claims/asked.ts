@@ -14,17 +14,49 @@ const ASKS = /\?|\b(?:find|determine|compute|calculate|evaluate|give|what|how|wh
 
 const kept = new Recent<Asked>(64)
 
-/** The sentence that asks, and its words. Empty where there is none. */
+/** The sentence that asks, its words, and those of the thing it asks for. Empty where there is none. */
 interface Asked {
   sentence: string
   words: ReadonlySet<string>
+  focus: ReadonlySet<string>
 }
 
 const askedOf = (problem: string): Asked =>
   kept.of(problem, () => {
     const sentence = sentencesOf(problem.slice(-2000)).findLast((one) => ASKS.test(one)) ?? ''
-    return { sentence, words: new Set(stems(sentence)) }
+    return { sentence, words: new Set(stems(sentence)), focus: focusOf(sentence) }
   })
+
+/** "How many red marbles are", "What is the median of", "Find the slope of", "How old is Bob" */
+const FOCUS =
+  /\b(?:how many|how much)\s((?:[\p{L}'’-]+\s?){1,4}?)(?=\b(?:is|are|was|were|do|does|did|can|could|will|would|should|must|has|have|had|in|of|on|for|to|there|remain|be)\b|[?,.]|$)|\bhow (?:old|tall|long|wide|heavy|fast|far|big|large|high|deep) (?:is|are|was|were|will|does|did|do)\s((?:[\p{L}'’-]+\s?){1,3})|\b(?:what(?: is|['’]s| are| was| were| will be)|find|determine|compute|calculate|give|state|evaluate)\s(?:the|its|his|her|their|an?)\s((?:[\p{L}'’-]+\s?){1,5}?)(?=\b(?:of|in|for|to|on|with|at|from|that|which|when|if|such|between|per|is|are|as|by)\b|[?,.(:$]|$)/giu
+
+/** The words of the thing that a question asks for; none where it asks for several. */
+function focusOf(sentence: string): ReadonlySet<string> {
+  const found = [...sentence.matchAll(FOCUS)]
+  if (found.length !== 1) return new Set()
+  const [, many, adjective, noun] = found[0]
+  const whose = many === undefined ? [] : [...sentence.slice(found[0].index).matchAll(/(?<=\s)[A-Z][a-z]{2,15}\b/g)].slice(0, 1)
+  return new Set([...stems(many ?? adjective ?? noun), ...whose.map(([name]) => name.toLowerCase())])
+}
+
+/** What a question asks beside a thing: of this the part that answers has to speak, too. */
+const QUALIFIERS = [
+  /\b(?:left|remain\w*|leftover)\b/i,
+  /\b(?:total|altogether|in all|combined|together|sum)\b/i,
+  /\b(?:more|less|fewer|longer|shorter|older|younger|taller|difference)\b/i,
+  /\b(?:average|mean)\b/i,
+  /\b(?:each|per|every)\b/i,
+  /\b(?:now|after|later|originally|initially|at first|start)\b/i,
+]
+
+/** How many words of the thing that a problem asks for stand in a part of the response. 0: none, or it leaves out what qualifies it. */
+export function focusIn(part: string, problem: string): number {
+  const { focus, sentence } = askedOf(problem)
+  if (focus.size === 0) return 0
+  if (QUALIFIERS.some((word) => word.test(sentence) && !word.test(part))) return 0
+  return new Set(stems(part).filter((word) => focus.has(word))).size
+}
 
 /** Words of three or more letters, without the endings of plural and tense. */
 function stems(text: string): string[] {

@@ -17,7 +17,7 @@ const REASON =
   /(?<!\band),? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,2}(?:than|times|of)))\s/i
 /** The last preposition before a number, and the words between. */
 const PREPOSITION =
-  /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
+  /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out|towards?|against|without|across|beyond|behind|despite|via|versus|since|throughout|including|excluding)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
 const FINITE =
   /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave)\b/i
 /** "there are 7", "a total of 7". */
@@ -25,6 +25,9 @@ const EXISTS =
   /\bthere\s+(?:are|is|were|was|will be|would be|must be|can be|have been|remain)\s+(?:(?:exactly|only|still|now|thus|then|therefore|a total of|in total|just|indeed)\s+){0,2}[$€£]?$/i
 /** Where "with 7" and "up to 7" are the statement itself. */
 const STATING = /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\b(?:(?:adds?|added|adding|sums?|comes?|came) up to|stands? for)\s*[$€£]?$/i
+/** "at a price of 40", "in a class of 30": the noun before the number is governed itself. */
+const GOVERNED =
+  /\b(?:at|in|with|from|on|by|within|among|over|under|between|during|until|into|through|towards?|against|without|out of|for|to|of|than)\s(?:an?|the|his|her|its|their|our|each|every|this|that)\s(?:\p{L}+\s){1,3}of\s*[$€£\ue000]?\s*$/iu
 const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
 
 const CONCLUSION =
@@ -54,13 +57,18 @@ export function statedNumber(text: string): Found | undefined {
   const whole = statement(text.slice(-SEARCHED))
   const shift = Math.max(0, text.length - SEARCHED)
   const clauses = clausesOf(whole)
+  let incidental: Found | undefined
   for (const { clause, at } of clauses.toReversed()) {
     const found = numberOfClause(clause)
-    if (found) return isOfAnother(whole.slice(0, at + found.at)) ? undefined : { ...found, at: shift + at + found.at }
+    if (found && (!found.oblique || FINITE.test(clause)) && (incidental === undefined || !found.oblique)) {
+      return isOfAnother(whole.slice(0, at + found.at)) ? undefined : { ...found, at: shift + at + found.at }
+    }
+    // ", 3 pairs of trousers and 2 hats": only circumstances, with no verb of their own.
+    if (found) incidental ??= { ...found, at: shift + at + found.at }
     // "45 in total, or 9 times 5": the remark states nothing of its own.
-    if (!/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.)\s/i.test(clause)) return undefined
+    else if (!/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.)\s/i.test(clause)) break
   }
-  return undefined
+  return incidental
 }
 
 function numberOfClause(clause: string): Found | undefined {
@@ -69,12 +77,14 @@ function numberOfClause(clause: string): Found | undefined {
   let last: Found | undefined
   let oblique = false
   let end = 0
+  let bare = 0
   let previous: { at: number } | undefined
   for (const match of [...clause.matchAll(NUMBER)].slice(-NUMBERS)) {
     if (match.index < end) continue
-    const before = clause.slice(end, match.index)
+    const before = clause.slice(bare, match.index)
     const joined = previous !== undefined && (COORDINATED.test(before) || isMeasured(before))
-    if (!joined) oblique = isOblique(before.slice(-120), previous !== undefined)
+    // "from 4 shirts, 3 trousers and 2 hats"
+    if (!joined && !(oblique && LIST_GOES_ON.test(before))) oblique = isOblique(before.slice(-120), previous !== undefined)
     const behind = match.index + match[0].length
     const at = joined ? previous!.at : match.index
     const value = joined
@@ -85,9 +95,10 @@ function numberOfClause(clause: string): Found | undefined {
     if (!oblique) stated = found
     last = found
     previous = { at }
+    bare = behind
     end = Math.max(behind, at + (value?.length ?? 0))
   }
-  return stated ?? last
+  return stated ?? (last && { ...last, oblique: true })
 }
 
 /** Blanks, and the letters of scripts that put none around numbers. */
@@ -101,6 +112,8 @@ const PARALLEL = /\b(\w{3,12})\s[$€£]?\d[^.,;]{0,40}\sand\s[^.,;\d]{1,40}\b\1
 export interface Found {
   text: string
   at: number
+  /** A preposition governs it: it says when, of what or for what. */
+  oblique?: true
 }
 
 /** "1 hour 20 minutes": a measure between two numbers. */
@@ -169,7 +182,12 @@ function clausesOf(sentence: string): { clause: string; at: number }[] {
   let separator = ''
   for (const part of sentence.split(/([,;:]\s|\s(?:so|thus|therefore|hence)\s)/i)) {
     const last = out.at(-1)
-    if (last && separator === ', ' && last.at + last.clause.length + 2 === at && isOneQuantity(last.clause, part))
+    if (
+      last &&
+      separator === ', ' &&
+      last.at + last.clause.length + 2 === at &&
+      (isOneQuantity(last.clause, part) || (LISTED.test(part) && GOVERNED_LIST.test(last.clause)))
+    )
       last.clause += `, ${part}`
     else if (/\d/.test(part)) out.push({ clause: part, at })
     at += part.length
@@ -177,6 +195,11 @@ function clausesOf(sentence: string): { clause: string; at: number }[] {
   }
   return out
 }
+
+const LIST_GOES_ON = /^(?:\s[\p{L}'’-]+){1,4}(?:,|,? and)\s$/u
+/** "3 pairs of trousers and 2 hats" goes on with "from 4 shirts". */
+const LISTED = /^(?:and )?\d[\d.,]*(?:\s[\p{L}'’-]+){1,4}(?:,? and \d[\d.,]*(?:\s[\p{L}'’-]+){1,4})?[.\s]*$/iu
+const GOVERNED_LIST = /\b(?:from|with|of|for|in|by|using|between|among|on|into|than)\s(?:the\s|his\s|her\s|their\s)?\d[\d.,]*(?:\s[\p{L}'’-]+){1,4}$/iu
 
 /** Whether a quantity goes on behind the comma. */
 function isOneQuantity(left: string, right: string): boolean {
@@ -194,6 +217,7 @@ function isOblique(before: string, second: boolean): boolean {
   const direct = found[2] === ''
   const preposition = found[1].toLowerCase()
   // "a profit of 5" and "it comes to 5" are statements, "3 of 5" and "from 3 to 5" are not.
+  if (direct && preposition === 'of' && second && GOVERNED.test(before) && !/\btotal of\s*[$€£]?\s*$/i.test(before)) return true
   if (direct && preposition === 'of')
     return second ? /^\s*(?:out\s+)?of\s*$/i.test(before) : /\b(?:out|one|half|each|rest)\s+of\s*$/i.test(before)
   if (direct && preposition === 'to') return /\bup to\s*$/i.test(before)

@@ -1,6 +1,7 @@
 /** What the end of a text states, and how it stands to that. */
 
 import { answerIn } from './answer-line.ts'
+import { upToAnswering } from './answering.ts'
 import { isCaseDistinction, isImagined, isLimited, isOtherCase } from './cases.ts'
 import { conclusionOf } from './conclusion.ts'
 import { effectOf } from './corrections.ts'
@@ -57,7 +58,16 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   const check = beforeCheck(trimmed)
   const checked = check === undefined ? undefined : statementOf(withoutRemarks(check, expected), expected)
   if (checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text))) return checked
-  return concluded(trimmed, expected) ?? statementOf(trimmed, expected)
+  return answering(trimmed, expected) ?? concluded(trimmed, expected) ?? statementOf(trimmed, expected)
+}
+
+/** What a text states of the thing that the problem asks for, where it goes on with other things. */
+function answering(trimmed: string, expected: Expected): Statement | undefined {
+  if (expected.problem === undefined || expected.kind === 'text' || expected.kind === 'choice' || trimmed.endsWith('?')) return undefined
+  const part = isCutOff(trimmed) ? undefined : upToAnswering(trimmed, expected.problem)
+  const said = part && statementOf(part, expected)
+  if (said?.status !== 'stated' || !(said.where === 'formula at the end' || isAnswer(said.text))) return undefined
+  return { ...said, where: `${said.where}, what the problem asks for` }
 }
 
 /** What the conclusion of a text states, where elaborations stand behind it. */

@@ -1,6 +1,5 @@
 /** The value that a sentence states: a formula, a choice, what stands behind its verb, or its number. */
 
-import { numberInWords } from '../reading/words.ts'
 import { boundsIn } from './bounds.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
 import type { Expected } from './expected.ts'
@@ -9,6 +8,8 @@ import { namedValues } from './named.ts'
 import { type Found, statedNumber, statement } from './numbers.ts'
 import { copula, rootsIn } from './predicates.ts'
 import { trimEnd } from './sentences.ts'
+import { spelledNumber } from './spelled.ts'
+import { mainClause } from './subordinate.ts'
 
 /** What comes before a word that a sentence states. */
 const SAYS = / (?:is|are|was|were|(?:land|lands|falls|fall|arrive|arrives) (?:on|at)|back to) /g
@@ -44,8 +45,12 @@ function parameterOf(sentence: string, math: string): string {
   return domain && domain[0] !== name && domain[0].length === 1 ? `, ${domain[0]}\\in\\mathbb{Z}` : ''
 }
 
-/** The last formula, the chosen letter, the last "= X" or "is X", the last number: the first of these that is there. */
-export function valueIn(whole: string, expected: Expected): Placed | undefined {
+/** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
+export function valueIn(sentence: string, expected: Expected): Placed | undefined {
+  return valueOf(expected.kind === 'text' || expected.kind === 'choice' ? sentence : mainClause(sentence), expected)
+}
+
+function valueOf(whole: string, expected: Expected): Placed | undefined {
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
   const sentence = statement(whole)
@@ -75,55 +80,13 @@ export function valueIn(whole: string, expected: Expected): Placed | undefined {
   }
   const said = placed(copula(sentence), 'last line')
   if (said) return moved(said)
-  return moved(placed(lastLetter(sentence), 'last word') ?? numberIn(sentence, 'last number') ?? spelledIn(sentence))
+  const letterAt = placed(lastLetter(sentence), 'last word')
+  if (letterAt) return moved(letterAt)
+  // "He needs seven boxes for his 80 books."
+  const number = numberIn(sentence, 'last number')
+  const spelled = number === undefined || number.oblique ? spelledNumber(sentence, number !== undefined) : undefined
+  return moved(placed(spelled, 'number in words') ?? number)
 }
-
-const NUMERAL =
-  '(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen)'
-
-const SPELLED = new RegExp(`\\b${NUMERAL}(?:(?:[\\s-]|\\sand\\s)${NUMERAL}){0,8}\\b`, 'gi')
-
-/** The only number of a sentence, in words: "There are seven characters." */
-function spelledIn(sentence: string): Placed | undefined {
-  if (sentence.length > SPELLED_IN || /\d/.test(sentence)) return undefined
-  const [run, ...others] = sentence.matchAll(SPELLED)
-  const value = run && others.length === 0 ? wholeInWords(run[0].toLowerCase()) : undefined
-  if (value === undefined) return undefined
-  // "a dozen", "a hundred"
-  const before = value >= INCIDENTAL ? sentence.slice(0, run.index).replace(/\ban? $/i, '') : sentence.slice(0, run.index)
-  // "So altogether they bring twelve games."
-  const concluded =
-    value > 1n &&
-    conclusionOpens(sentence) &&
-    !/\b(?:the|these|those|all|both|every|other|of|with|by|in|for|to|from|his|her|its|their|our)\s$/i.test(before) &&
-    !/\b(?:more|less|fewer|other|than|each|every|per)\b/i.test(sentence.slice(run.index))
-  if (concluded) return numberIn(before + value + sentence.slice(run.index + run[0].length), 'number in words')
-  if (!PREDICATE.test(before) && !(value > INCIDENTAL && OWNS.test(before))) return undefined
-  return numberIn(before + value + sentence.slice(run.index + run[0].length), 'number in words')
-}
-
-const conclusionOpens = (sentence: string): boolean =>
-  /^\W{0,4}(?:and )?(?:so|thus|hence|therefore|altogether|in total|in all|consequently)\b/i.test(sentence)
-
-/** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
-const PREDICATE =
-  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:|(?:comes?|came|amounts?|adds? up|sums? up) to)\s(?:exactly |only |just )?\**$/i
-
-/** What is told of who has so many: "the village has fifteen hundred inhabitants". Small numbers, "she has two brothers", say it in passing. */
-const OWNS =
-  /\b(?:has|have|had|holds?|contains?|needs?|buys?|bought|sells?|sold|makes?|made|earns?|earned|saves?|saved|pays?|paid|spends?|spent|gets?|got|eats?|ate|collect(?:s|ed)|bak(?:es|ed)|plant(?:s|ed))\s(?:exactly |only |just |a total of )?$/i
-
-const INCIDENTAL = 12n
-
-/** The whole number that words spell, dozens too. */
-function wholeInWords(words: string): bigint | undefined {
-  const [, times, dozen] = /^(.*?)[\s-]?(dozen)?$/.exec(words)!
-  const value = times === '' ? 1n : (numberInWords(times) ?? numberInWords(`one ${times}`))
-  return value === undefined ? undefined : value * (dozen === undefined ? 1n : 12n)
-}
-
-/** A longer sentence is not searched for words. */
-const SPELLED_IN = 400
 
 export function numberIn(text: string, where: string): Placed | undefined {
   const number = statedNumber(text)

@@ -1,0 +1,65 @@
+/** The part of a response that speaks of what the problem asks for, where parts about other things stand behind it. */
+
+import { focusIn } from './asked.ts'
+import { effectOf } from './corrections.ts'
+import { conclusionWeight, isStep } from './roles.ts'
+import { blotted, isStop, STOPS } from './sentences.ts'
+
+/** Characters at the end that are searched, and how many parts of them. */
+const SEARCHED = 1200
+const PARTS = 8
+
+/** Where a sentence goes on with another thing. */
+const JOINTS = /;\s|,\s(?:and |while |whereas |but )?(?=(?:the|its|his|her|their|this|that|it|leaving|with|[A-Z][a-z]+)\b)|\s(?=and (?:the|its|his|her|their|[A-Z][a-z]+|[a-z]{3,12} [-−$€£]?\d)\b)|\s\((?=[^()]{3,200}\)[.\s*]{0,4}$)/g
+
+interface Part {
+  text: string
+  end: number
+}
+
+/** What speaks of a thing of its own: "The perimeter is", "Its tank holds", "and Carol is", "leaving 1 bead". */
+const OTHER = /^[\W_]{0,4}(?:(?:and|but|while|whereas) )?(?:the|its|his|her|their|leaving|with|each|only|another|[A-Z][a-z]+)\b|^[\W_]{0,4}and [a-z]{3,12} [-−$€£]?\d/
+/** What concludes behind all. */
+const CONCLUDES = /^[\W_]{0,4}(?:so|thus|hence|therefore|then|now|finally|in total|altogether|adding|subtracting|multiplying|dividing|combining|after|since|because|as|given|if|when|for|in)\b|\b(?:because|since|plus|minus|times|divided by|equals)\b|\banswer\b|=\s?[$€£]?\d/i
+
+const VALUE = /\d|\$|\\[([]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty|hundred|half|dozen)\b/i
+const SAYS = /=|:|\b(?:is|are|was|were|be|has|have|had|can|will|needs?|gets?|got|makes?|made|takes?|took|costs?|uses?|used|equals?|pays?|paid|collected|earns?|earned|sold|sells?|scored|won|weighs?|holds?|contains?|there)\b|\b(?:the|its|with|and) [a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d/i
+
+/** The text up to the part that answers the problem. Undefined: the end answers it, or nothing tells. */
+export function upToAnswering(text: string, problem: string): string | undefined {
+  const parts = partsOf(text)
+  let weight = 0
+  let best: { part: Part; words: number } | undefined
+  for (const part of parts.toReversed()) {
+    const words = focusIn(part.text, problem)
+    if (words > (best?.words ?? 0) && VALUE.test(part.text)) {
+      best = { part, words }
+      break
+    }
+    if (words > 0 || isStep(part.text) || CONCLUDES.test(part.text) || effectOf(part.text) !== 'nothing') return undefined
+    if (!OTHER.test(part.text)) return undefined
+    weight = Math.max(weight, conclusionWeight(part.text))
+  }
+  if (!best || best.part === parts.at(-1) || !SAYS.test(best.part.text)) return undefined
+  const own = conclusionWeight(best.part.text)
+  if (own < weight || own === 0) return undefined
+  return `${text.slice(0, best.part.end).replace(/[\s,;]+$/, '')}.`
+}
+
+/** The sentences at the end of a text, and the parts of each that may speak of different things. */
+function partsOf(text: string): Part[] {
+  const from = Math.max(0, text.length - SEARCHED)
+  const plain = blotted(text.slice(from))
+  const ends: number[] = []
+  for (let i = 0; i < plain.length; i++) if (plain[i] === '\n' || (STOPS.includes(plain[i]) && isStop(plain, i))) ends.push(i + 1)
+  for (const { index } of plain.matchAll(JOINTS)) ends.push(index)
+  ends.push(plain.length)
+  const out: Part[] = []
+  let start = 0
+  for (const end of ends.sort((a, b) => a - b)) {
+    const said = text.slice(from + start, from + end)
+    if (/[\p{L}\p{N}]/u.test(said)) out.push({ text: said.replace(/^[\s,;]+/, ''), end: from + end })
+    start = end
+  }
+  return out.slice(-PARTS)
+}

@@ -1,0 +1,97 @@
+/** Numbers in words that a sentence states: "There are seven characters.", "So two thirds of the tank is full." */
+
+import { numberInWords, rationalInWords } from '../reading/words.ts'
+import type { Found } from './numbers.ts'
+
+const ONES = 'two|three|four|five|six|seven|eight|nine'
+const TEENS = 'ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen'
+const TENS = 'twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety'
+const NUMERAL = `(?:(?:${TENS})[\\s-](?:one|${ONES})|zero|${ONES}|${TEENS}|${TENS}|hundred|thousand|million|dozen)`
+const WHOLE = `(?:one (?=hundred|thousand|million|dozen))?${NUMERAL}(?:(?:[\\s-]|\\sand\\s)(?:one(?=[\\s,.]*$)|${NUMERAL})){0,8}`
+const PART = '(?:halves|half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|twelfths?)'
+/** "two thirds", "two and a half", "a quarter". */
+const FRACTION = `(?:(?:(?:one|${ONES}|${TEENS}) and )?(?:an?|one|${ONES}|${TEENS})[\\s-]${PART})(?![a-z-])(?=(?! past| to (?:one|two|three|${ONES}|ten)| times))`
+
+const SPELLED = new RegExp(`\\b(?:${FRACTION}|${WHOLE})\\b`, 'gi')
+/** "exactly one solution", "only one of the ten numbers" */
+const ONE = /\b(?:exactly|precisely|only|just) (one)\b(?! (?:way to|can|may|could|has to|must))/gi
+
+/** A longer sentence is not searched. */
+const SEARCHED = 400
+
+/**
+ * The only number in words that a sentence states. Where it has figures too, `beside`, they only say of what or for what, and the
+ * words count where the sentence concludes.
+ */
+export function spelledNumber(sentence: string, beside: boolean): Found | undefined {
+  if (sentence.length > SEARCHED || (!beside && /\d/.test(sentence))) return undefined
+  const runs = [...sentence.matchAll(SPELLED)].filter(({ index }) => !isGoverned(sentence.slice(0, index)))
+  const [run, ...others] = runs
+  if (run === undefined && !beside) return onlyOne(sentence)
+  const last = others.at(-1)
+  // "It won eight games and lost four, so it played twelve games."
+  const found = last && RESULT.test(sentence.slice(run.index + run[0].length, last.index)) ? last : others.length === 0 ? run : undefined
+  if (found === undefined) return undefined
+  const value = valueOf(found[0].toLowerCase())
+  if (value === undefined) return undefined
+  const { index } = found
+  const before = sentence.slice(0, index).replace(/\ban? $/i, (article) => (/^(?:dozen|hundred|thousand)/i.test(found[0]) ? '' : article))
+  const behind = sentence.slice(index + found[0].length)
+  return isStated(before, behind, found[0], beside, found === last) ? { text: textOf(value, behind), at: index } : undefined
+}
+
+const RESULT = /\b(?:so|thus|hence|therefore|which (?:means|makes|leaves|gives)|making|leaving|giving)\b/i
+
+function isStated(before: string, behind: string, word: string, beside: boolean, result: boolean): boolean {
+  if (/\b(?:more|less|fewer|other|than|times|or)\b/i.test(behind.slice(0, 40))) return PREDICATE.test(before) && !/^ (?:more|less|fewer|times|or)\b/i.test(behind)
+  const concluded = (opensConclusion(before) || result) && !DETERMINED.test(before)
+  if (concluded) return true
+  if (beside) return false
+  const fraction = /half|hal|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth/i.test(word)
+  return PREDICATE.test(before) || ((fraction || (wholeInWords(word.toLowerCase()) ?? 0n) >= INCIDENTAL) && OWNS.test(before))
+}
+
+/** "So only one of the ten is prime.", "There is exactly one solution." */
+function onlyOne(sentence: string): Found | undefined {
+  const ones = [...sentence.matchAll(ONE)]
+  const [one] = ones
+  if (ones.length !== 1 || !(opensConclusion(sentence) || /\bthere (?:is|was) $/i.test(sentence.slice(0, one.index)))) return undefined
+  return { text: '1', at: one.index + one[0].length - 3 }
+}
+
+/** "the three of them", "with two brothers": not what the sentence says. */
+const DETERMINED = /\b(?:the|these|those|all|both|every|other|of|with|by|in|for|to|from|his|her|its|their|our|after|within|than)\s(?:an? )?$/i
+const isGoverned = (before: string): boolean => /\b(?:the|these|those|his|her|its|their|our|of the|for|from|in|after|within|than|between)\s$/i.test(before)
+
+const opensConclusion = (sentence: string): boolean =>
+  /^\W{0,4}(?:and )?(?:so|thus|hence|therefore|altogether|in total|in all|consequently|this means|that means|we conclude|in conclusion|as a result)\b/i.test(sentence)
+
+/** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
+const PREDICATE =
+  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:|(?:comes?|came|amounts?|adds? up|sums? up) to|takes (?:\w+ )?)\s?(?:exactly |only |just )?\**(?:an? )?$/i
+
+/** What is told of who has so many: "the village has fifteen hundred inhabitants". Small numbers, "she has two brothers", say it in passing. */
+const OWNS =
+  /\b(?:has|have|had|holds?|contains?|needs?|uses?|buys?|bought|sells?|sold|makes?|made|earns?|earned|saves?|saved|pays?|paid|spends?|spent|gets?|got|eats?|ate|takes? (?:\w+ )?|collect(?:s|ed)|bak(?:es|ed)|plant(?:s|ed))\s?(?:exactly |only |just |a total of )?(?:an? )?$/i
+
+const INCIDENTAL = 12n
+
+/** The value that words spell: a whole number, dozens too, or a fraction. */
+function valueOf(words: string): string | undefined {
+  const whole = wholeInWords(words)
+  if (whole !== undefined) return String(whole)
+  const fraction = rationalInWords(words)
+  return fraction && `${fraction.n}/${fraction.d}`
+}
+
+function wholeInWords(words: string): bigint | undefined {
+  const [, times, dozen] = /^(.*?)[\s-]?(dozen)?$/.exec(words)!
+  const value = times === '' ? 1n : (numberInWords(times) ?? numberInWords(`one ${times}`))
+  return value === undefined ? undefined : value * (dozen === undefined ? 1n : 12n)
+}
+
+/** With the noun behind it: "16 inhabitants". A fraction is of something: "3/4 hour" of "three quarters of an hour". */
+function textOf(value: string, behind: string): string {
+  const noun = /^(?: of an?)? (second|minute|hour|day|week|month|year|mile|metre|meter|foot|feet|inch|kilometer|kilometre|km|pound|kilogram|kg|gram|gallon|liter|litre|dollar|euro|cent|degree)(?:e?s)?\b/i.exec(behind)
+  return noun ? `${value} ${noun[1]}` : value
+}
