@@ -10,6 +10,7 @@ import { isQualified } from './operations.ts'
 import { polarIn } from './polar.ts'
 import { copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
 import { firstLine, trimEnd, withoutAsides } from './sentences.ts'
+import { mainClause } from './subordinate.ts'
 import { type Status, statusBefore, statusBehind } from './status.ts'
 
 /** What an answer line states. `direct`: the answer stands there and had not to be looked for. */
@@ -66,7 +67,7 @@ export function answerIn(line: string, expected: Expected): Line {
   for (const text of expected.kind === 'choice' ? [whole, own, own.split(/, (?:an?|the) /)[0]] : []) {
     if (chosenLetter(text) !== undefined) return { text, status: behind(text), direct: true }
   }
-  if (UNCERTAIN.test(whole)) return { text: whole, status: 'hedged', direct: true }
+  if (UNCERTAIN.test(whole) || /\b(?:give or take|or so|thereabouts)\b/i.test(whole)) return { text: whole, status: 'hedged', direct: true }
   if (TAKEN_BACK.test(own) && expected.kind !== 'text') return { text: whole, status: 'denied', direct: true }
   if (isAnswer(whole)) return { text: whole, status: 'stated', direct: true }
   const concluded = isQualified(own) ? RESULT.exec(calm) : null
@@ -80,7 +81,7 @@ export function answerIn(line: string, expected: Expected): Line {
       direct: true,
     }
   if (own !== '' && (isAnswer(own) || own.length <= 3)) return { text: own, status: behind(own), direct: true }
-  const sentence = trimEnd(withoutAsides(own))
+  const sentence = trimEnd(mainClause(`is ${withoutAsides(own)}`).slice(3))
   if (sentence !== own && isAnswer(sentence)) return { text: sentence, status: 'stated', direct: true }
   const found = /(?:\$|\\[)\]])$/.test(sentence) ? lastMath(sentence) : undefined
   const text = found ?? copula(sentence)?.text ?? lastMath(sentence) ?? statedNumber(sentence)?.text

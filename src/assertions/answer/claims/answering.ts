@@ -1,7 +1,8 @@
 /** The part of a response that speaks of what the problem asks for, where parts about other things stand behind it. */
 
-import { focusIn } from './asked.ts'
+import { asksHowMany, focusIn, focusWithin } from './asked.ts'
 import { effectOf } from './corrections.ts'
+import type { Found } from './numbers.ts'
 import { conclusionWeight, isStep } from './roles.ts'
 import { blotted, isStop, STOPS } from './sentences.ts'
 
@@ -10,7 +11,7 @@ const SEARCHED = 1200
 const PARTS = 8
 
 /** Where a sentence goes on with another thing. */
-const JOINTS = /;\s|,\s(?:and |while |whereas |but )?(?=(?:the|its|his|her|their|this|that|it|leaving|with|[A-Z][a-z]+)\b)|\s(?=and (?:the|its|his|her|their|[A-Z][a-z]+|[a-z]{3,12} [-−$€£]?\d)\b)|\s\((?=[^()]{3,200}\)[.\s*]{0,4}$)/g
+const JOINTS = /;\s|,\s(?:and |while |whereas |but )?(?=(?:the|its|his|her|their|this|that|it|which has|leaving|with|[A-Z][a-z]+)\b)|\s(?=and (?:the|its|his|her|their|[A-Z][a-z]+|[a-z]{3,12} [-−$€£]?\d)\b)|\s\((?=[^()]{3,200}\)[.\s*]{0,4}$)/g
 
 interface Part {
   text: string
@@ -18,12 +19,36 @@ interface Part {
 }
 
 /** What speaks of a thing of its own: "The perimeter is", "Its tank holds", "and Carol is", "leaving 1 bead". */
-const OTHER = /^[\W_]{0,4}(?:(?:and|but|while|whereas) )?(?:the|its|his|her|their|leaving|with|each|only|another|[A-Z][a-z]+)\b|^[\W_]{0,4}and [a-z]{3,12} [-−$€£]?\d/
-/** What concludes behind all. */
-const CONCLUDES = /^[\W_]{0,4}(?:so|thus|hence|therefore|then|now|finally|in total|altogether|adding|subtracting|multiplying|dividing|combining|after|since|because|as|given|if|when|for|in)\b|\b(?:because|since|plus|minus|times|divided by|equals)\b|\banswer\b|=\s?[$€£]?\d/i
+const OTHER = /^[\W_]{0,4}(?:(?:and|but|while|whereas) )?(?:the|its|his|her|their|which has|leaving|with|each|only|another|[A-Z][a-z]+)\b|^[\W_]{0,4}and [a-z]{3,12} [-−$€£]?\d/
+/** What concludes behind all, or says more of the same. */
+const CONCLUDES = /\b(?:these|those|such|remaining|them)\b|^[\W_]{0,4}(?:so|thus|hence|therefore|then|now|finally|in total|altogether|adding|subtracting|multiplying|dividing|combining|after|since|because|as|given|if|when|for|in)\b|\b(?:because|since|plus|minus|times|divided by|equals)\b|\banswer\b|=\s?[$€£]?\d/i
 
 const VALUE = /\d|\$|\\[([]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty|hundred|half|dozen)\b/i
 const SAYS = /=|:|\b(?:is|are|was|were|be|has|have|had|can|will|needs?|gets?|got|makes?|made|takes?|took|costs?|uses?|used|equals?|pays?|paid|collected|earns?|earned|sold|sells?|scored|won|weighs?|holds?|contains?|there)\b|\b(?:the|its|with|and) [a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d/i
+
+/** "the median 5", "with sum 7" */
+const NAMED_VALUE = /^(?:and |with )?(?:the |its )?[a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d[\d.,/]*[.\s]*$/i
+
+const COUNTED = /(?<![\w.,/])(\d[\d,]*(?:\.\d+)?)\s((?:[a-z'’-]+\s){0,2}[a-z'’-]+)(?=,|\sand\b|[.\s]*$)/gi
+
+const COUNT = /(?<![\w.,/])\d[\d,]*(?:\.\d+)?\s((?:[a-z'’-]+\s)?[a-z'’-]{3,})/gi
+
+/** Whether a part counts other things than the problem asks for: "the last box holds 3 eggs" where boxes are asked for. */
+function countsOthers(part: string, problem: string): boolean {
+  const nouns = [...part.matchAll(COUNT)].map(([, noun]) => noun)
+  return nouns.length > 0 && asksHowMany(problem) && nouns.every((noun) => focusIn(noun, problem) === 0 && focusWithin(noun, problem) < 0)
+}
+
+/** Of "8 red and 12 blue marbles" the number of what the problem asks for. */
+export function countedIn(sentence: string, problem: string): Found | undefined {
+  const counted = [...sentence.slice(-300).matchAll(COUNTED)]
+  if (counted.length < 2 || counted.length !== (sentence.match(/\d[\d.,]*/g) ?? []).length || !/\sand\s/.test(sentence)) return undefined
+  const scores = counted.map(([, , noun]) => focusWithin(noun, problem))
+  const most = Math.max(...scores)
+  if (most < 1 || scores.filter((score) => score === most).length > 1) return undefined
+  const { index, 1: number } = counted[scores.indexOf(most)]
+  return { text: number, at: sentence.length - Math.min(300, sentence.length) + index }
+}
 
 /** The text up to the part that answers the problem. Undefined: the end answers it, or nothing tells. */
 export function upToAnswering(text: string, problem: string): string | undefined {
@@ -31,7 +56,7 @@ export function upToAnswering(text: string, problem: string): string | undefined
   let weight = 0
   let best: { part: Part; words: number } | undefined
   for (const part of parts.toReversed()) {
-    const words = focusIn(part.text, problem)
+    const words = countsOthers(part.text, problem) ? 0 : focusIn(part.text, problem)
     if (words > (best?.words ?? 0) && VALUE.test(part.text)) {
       best = { part, words }
       break
@@ -41,7 +66,7 @@ export function upToAnswering(text: string, problem: string): string | undefined
     weight = Math.max(weight, conclusionWeight(part.text))
   }
   if (!best || best.part === parts.at(-1) || !SAYS.test(best.part.text)) return undefined
-  const own = conclusionWeight(best.part.text)
+  const own = Math.max(conclusionWeight(best.part.text), NAMED_VALUE.test(best.part.text) ? 1 : 0)
   if (own < weight || own === 0) return undefined
   return `${text.slice(0, best.part.end).replace(/[\s,;]+$/, '')}.`
 }

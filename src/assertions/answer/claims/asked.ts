@@ -47,6 +47,8 @@ const QUALIFIERS = [
   /\b(?:more|less|fewer|longer|shorter|older|younger|taller|difference)\b/i,
   /\b(?:average|mean)\b/i,
   /\b(?:each|per|every)\b/i,
+  /\b(?:greatest|largest|biggest|maximum|most|highest|longest|smallest|least|minimum|fewest|lowest|shortest)\b/i,
+  /\b(?:first|second|third|fourth|fifth|last)\b/i,
   /\b(?:now|after|later|originally|initially|at first|start)\b/i,
 ]
 
@@ -70,6 +72,19 @@ function stems(text: string): string[] {
 }
 
 const LEFT = /^(?:left|leaves?|leaving|remain(?:s|ed|ing|der)?|rest)$/
+
+/** Whether a problem asks how many there are of a thing. */
+export const asksHowMany = (problem: string): boolean => {
+  const { focus, sentence } = askedOf(problem)
+  return focus.size > 0 && /\bhow many\b/i.test(sentence)
+}
+
+/** How many words of the thing that a problem asks for stand in a few words, less those that are of something else. */
+export function focusWithin(words: string, problem: string): number {
+  const { focus } = askedOf(problem)
+  const said = [...new Set(stems(words))]
+  return said.filter((word) => focus.has(word)).length - said.filter((word) => !focus.has(word)).length
+}
 
 /** How many of the words that a problem asks with stand in a part of the response. */
 export function askedIn(part: string, problem: string): number {

@@ -17,7 +17,8 @@ import type { Expected } from './expected.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
 import { isQualified } from './operations.ts'
 import { isQuoted } from './quoted.ts'
-import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
+import { isOpenConclusion } from './roles.ts'
+import { contrasted, firstLine, lastSentence, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
 import { twoSolutions } from './two-solutions.ts'
@@ -65,8 +66,9 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
     const whole = wholeClaim(text, expected)
     if (whole) return whole
   }
+  const lead = sources === 'auto' && boxes.length + tagged.length === 0 ? leadClaim(text, expected) : undefined
   const lines = lineClaims(text, expected, sources, box?.end).map((claim) => (boxes.length > 0 ? besideBox(claim, expected) : claim))
-  const claims = [...boxes, ...tagged, ...lines].sort((a, b) => a.at - b.at)
+  const claims = [...boxes, ...tagged, ...lines, ...(lead ? [lead] : [])].sort((a, b) => a.at - b.at)
   return afterCorrection(text, pick(claims), sources, expected)
 }
 
@@ -99,7 +101,7 @@ function afterCorrection(text: string, claim: Claim | undefined, sources: Source
     return last?.status === 'stated' ? { ...last, at: claim.end } : claim
   }
   const behind = text.slice(claim.end, claim.end + BEHIND)
-  let effect: 'none' | 'turns' | 'doubts' | 'withdraws' = 'none'
+  let effect: 'none' | 'turns' | 'doubts' | 'withdraws' = isRevised(behind) ? 'withdraws' : 'none'
   for (const sentence of sentencesOf(behind).slice(0, 80)) {
     const does = effectOf(sentence)
     if (does === 'withdraws') effect = 'withdraws'
@@ -114,6 +116,17 @@ function afterCorrection(text: string, claim: Claim | undefined, sources: Source
     return { ...other, at: claim.end, end: text.length, weight: 'last sentence', where: `${other.where}, a correction` }
   }
   return effect === 'turns' ? claim : { ...claim, status: effect === 'withdraws' ? 'corrected' : 'hedged' }
+}
+
+const RECHECKS = /\b(?:re-?check|double-?check|check again|checking again|look again|on a second look|recount|recalculat|re-?do|verify)/i
+const FINDS = /\b(?:but|also|forgot|missed|missing|however|instead|actually|not|left out|twice)\b/i
+const RESULTS = /^\W{0,4}(?:so|thus|hence|therefore|that makes|making|then|total|in total)\b[^\d$]{0,60}[$€£]?\d[^=]{0,30}$/i
+
+/** "Let me recheck. 7 * 4 = 28, but we also need the 2 corners. So 30.": what is looked at again ends in a result of its own. */
+function isRevised(behind: string): boolean {
+  const sentences = sentencesOf(behind.slice(0, 1200)).slice(0, 12)
+  const at = sentences.findIndex((one) => RECHECKS.test(one))
+  return at >= 0 && RESULTS.test(sentences.at(-1)!) && sentences.slice(at, -1).some((one) => FINDS.test(one))
 }
 
 /** What the end of the response says. */
@@ -263,6 +276,19 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
   return answers ? { text: plain, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' } : undefined
 }
 
+/** What explains the answer that stands before it. */
+const EXPLAINS =
+  /^[\W_]{0,6}(?:explanation|reasons?|reasoning|why|because|here(?: is|['’]s) (?:why|how|the|my|a)|the reason|justification|rationale|working|work|proof|derivation|details|to see (?:this|why)|this is because|this follows|indeed|how)\b/i
+
+/** "**9 days.**\n\nReasoning: 3 workers need 12 days.": an answer that comes first, unless what follows concludes something else. */
+function leadClaim(text: string, expected: Expected): Claim | undefined {
+  const end = text.search(/\n\s*\n/)
+  if (end < 0 || end > 200 || !EXPLAINS.test(text.slice(end).trimStart().slice(0, 60))) return undefined
+  const lead = wholeClaim(text.slice(0, end).trim().replace(/^\*\*([^*\n]{1,80}?)[.!]?\*\*[.!]?$/, '$1'), expected)
+  if (!lead || isOpenConclusion(lastSentence(text.trimEnd().slice(-600)))) return undefined
+  return { ...lead, where: 'the answer before its reasons', at: 0, end }
+}
+
 /** "No, the series does not converge." Undefined where the rest limits it or says the other word. */
 function polarClaim(text: string): Claim | undefined {
   const said = /^\W{0,4}(yes|no)\b[*_]{0,2}[.,;:!]\s(?=([\s\S]{1,400})$)/i.exec(text.slice(0, 500))
@@ -279,7 +305,7 @@ function polarClaim(text: string): Claim | undefined {
 
 /** "answer is 5", "Final Answer: 5", "**Answer** $$ 5 $$", "answer = 5", "answer comes out to 5", "answer to the question is 5". */
 const MARKER =
-  /^s?[\s*_:]{0,8}(?:,? (?:then|therefore|thus|hence),? |(?:to|for) (?:the|this|your|our) (?:\w{1,12} )?(?:question|problem|exercise) )?(?:is|are|was|(?:must|should|will|would|has to) be|comes (?:out )?(?:to|as)|turns out to be|becomes|equals|(might|may|could) be|(?:seems|appears) to be|=|->|=>|→|⇒|[:：]|(?=\$|\\[([]))(?![a-z])[\s*_]{0,8}(?:for sure |simply |just |therefore |thus |indeed |definitely |clearly |then |[:：]\s?)?/
+  /^s?[\s*_:]{0,8}(?:,? (?:then|therefore|thus|hence),? |(?:to|for) (?:the|this|your|our) (?:\w{1,12} )?(?:question|problem|exercise) )?(?:is|are|was|(?:must|should|will|would|has to) be|comes (?:out )?(?:to|as)|turns out to be|becomes|equals|(might|may|could) be|(?:seems|appears) to be|=>|=|->|→|⇒|[:：]|[-–—](?=\s{1,3}[$\\(]{0,2}\d)|(?=\$|\\[([]))(?![a-z])[\s*_]{0,8}(?:for sure |simply |just |therefore |thus |indeed |definitely |clearly |then |[:：]\s?)?/
 /** Whose answer it is, or which one. */
 const OTHERS = /\b(?:wrong|incorrect|false|tempting|naive|bad)\s(?:\w+\s)?$/i
 /** It is not told but looked at again. */

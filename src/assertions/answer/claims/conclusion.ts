@@ -4,7 +4,7 @@
  */
 
 import { askedIn, asksFor } from './asked.ts'
-import { conclusionWeight, type Elaboration, isOpenConclusion, isPlain, isStep, type Role, roleOfClause, roleOfSentence } from './roles.ts'
+import { conclusionWeight, type Elaboration, isOpenConclusion, isPlain, isRounding, isStep, type Role, roleOfClause, roleOfSentence } from './roles.ts'
 import { blotted, isStop, STOPS } from './sentences.ts'
 
 /** Characters at the end that are searched, and how many sentences of them. */
@@ -40,7 +40,7 @@ export function conclusionOf(text: string, problem: string | undefined, words = 
   const cut = sentencesCut(tail, spans, problem, words)
   const last = spans[cut ? cut.kept : spans.length - 1]
   const clause = last && clausesCut(tail, plain, last, problem)
-  if (!clause) return cut && { text: text.slice(0, from + spans[cut.kept].end), before: cut.before }
+  if (!clause) return cut && { text: text.slice(0, from + spans[cut.kept].end).replace(/\n\s*[-*_]{3,}\s*$/, ''), before: cut.before }
   return { text: `${text.slice(0, from + clause.end).replace(/[\s,;]+$/, '')}.`, before: cut?.before ?? clause.before }
 }
 
@@ -94,9 +94,13 @@ function sentencesCut(
   let plain = 0
   for (let i = spans.length - 1; i > 0; i--) {
     const said = tail.slice(spans[i].start, spans[i].end)
+    if (isRounding(tail.slice(spans[i - 1].start, spans[i - 1].end), said) && !words) {
+      found = { kept: i - 1, before: 'approximation' }
+      continue
+    }
     const role = roleOfSentence(said)
     if (role.is === 'conclusion') break
-    if (problem !== undefined && role.weight < CERTAIN && (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))) break
+    if (problem !== undefined && (role.weight < CERTAIN || role.is === 'counterfactual') && (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))) break
     const asked = problem === undefined ? 0 : askedIn(tail.slice(spans[i - 1].start, spans[i - 1].end), problem) - askedIn(said, problem)
     if (
       plain === 0 &&
@@ -116,7 +120,9 @@ function sentencesCut(
     plain = 0
     least = Math.min(least, role.weight)
     const before = tail.slice(spans[i - 1].start, spans[i - 1].end)
-    if (least + standing(before, spans[i - 1], said, spans[i], problem, words) >= ENOUGH) found = { kept: i - 1, before: role.is }
+    // "Confidence: 95%" behind any value
+    if (role.weight > CERTAIN && /\d|\$|\\/.test(before)) found = { kept: i - 1, before: role.is }
+    else if (least + standing(before, spans[i - 1], said, spans[i], problem, words) >= ENOUGH) found = { kept: i - 1, before: role.is }
   }
   return found
 }

@@ -8,15 +8,20 @@ const LOOSE = cues(
     \b(?:an?|the|that|which|who|this|these|those|of|to|by|from|with|in|on|at|for|and|or|but|so|because|since|as|if|when)$
     \b(?:than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not)$
     \b(?:into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where|gives|yields|implies|equals|becomes)$
+    \b(?:to|we|I|you) get$
     \b(?:obtain|satisfy|satisfies|which means)$
     [\s,(](?:i\.e|e\.g|viz|namely|that is)\.?,?$|:$`,
 )
 
 /** Whether a text breaks off in the middle of a sentence, or of a formula. */
-export const isCutOff = (text: string): boolean =>
-  (!CHOSEN.test(text.slice(-12)) && LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
+export const isCutOff = (marked: string): boolean => {
+  const text = marked.replace(/(?<=[\w.!?)])[*_]{1,3}\s*$/, '')
+  return (
+    (!CHOSEN.test(text.slice(-12)) && LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
   text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
   text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
+  )
+}
 
 /** "So: A" */
 const CHOSEN = /(?:[:=]|\b[Ss]o|\b[Tt]hus|\b[Hh]ence|\bis|\b[Oo]ption|\b[Cc]hoice)\s[*(]{0,3}[A-J][*)]{0,3}$/
@@ -32,6 +37,7 @@ export const isStepBegun = (line: string): boolean => FIRST_STEP.test(line) && !
 /** "Now we need to subtract 12 from 60." */
 const PLAN = cues(
   String.raw`
+    ^\W{0,4}(?:(?:so|now|then),? )?(?:the (?:next|last|final|first|remaining) step (?:is|will be) to|it (?:only )?remains to|(?:all|what) (?:that )?(?:is left|remains|we need)(?: to do)? is to|the (?:task|goal|idea|plan|aim) is to)\s
     ^\W{0,4}(?:(?:now|next|then|first|finally|so|to do this|for this|after that|step \d{1,2})\b[,:]?\s){0,2}(?:we|I|let['’]s
       |let us|you)\s(?:(?:still|now|then|first|next|only|just)\s)?(?:(?:need|have
       |want) to |must |should |will |can |could |(?<=let['’]s |let us ))(?:still |then |now |first )?(?:add|subtract|multiply
@@ -39,5 +45,7 @@ const PLAN = cues(
 )
 
 /** Whether a sentence announces a step and no result. */
-export const isPlan = (sentence: string): boolean =>
-  PLAN.test(sentence) && !/=|\b(?:is|are|gives|get|getting|giving|equals|makes|which)\b/i.test(sentence)
+export const isPlan = (sentence: string): boolean => {
+  const plan = PLAN.exec(sentence)
+  return plan !== null && !/=|\b(?:is|are|gives|get|getting|giving|equals|makes|which)\b/i.test(sentence.slice(plan.index + plan[0].length))
+}

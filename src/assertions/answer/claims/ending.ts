@@ -10,7 +10,7 @@ const DOUBT = /\b(?:not|no|never|cannot|can't|don't|unsure|doubt|wrong|mistake|i
 const COURTESY = /\b(?:hope|let me know|feel free|questions?|help|thank|happy to|clarif)/i
 /** A courtesy that may hold a number: "If you have 2 more questions, just ask." */
 const OFFER =
-  /^\W{0,6}(?:(?:please )?let me know (?:if|when|whether|in case)\b|(?:please )?feel free\b|if you (?:have|need|want|would like)\b|I (?:hope|am happy|['’]m happy|would be happy|['’]d be happy)\b|happy to help\b|do you want|would you like|thanks?\b)/i
+  /^\W{0,6}(?:(?:please )?let me know (?:if|when|whether|in case)\b|(?:please )?feel free\b|if you (?:have|need|want|would like)\b|I (?:hope|am happy|['’]m happy|would be happy|['’]d be happy)\b|I can also\b|does (?:that|this|it) (?:make sense|help)|is (?:that|this) (?:clear|ok|okay)|any (?:other )?questions|happy to help\b|do you want|would you like|thanks?\b)/i
 /** What "I hope" must not go on with. */
 const STATES = /[=:]|\b(?:is|are|was|answer|gives|equals|means|makes|get)\b/i
 

@@ -135,6 +135,8 @@ export function joinLines(text: string): string {
 
 /** `[,{]` … `"answer": "42"`: the value of an answer in JSON, and where its key stands. */
 const KEY = /["'](?:final[_ -]?(?:answer|choice)|answer(?:[_ -]?letter)?|final[_ -]?result|choice|option)["']\s{0,4}:\s{0,4}/gi
+/** Keys that hold the answer where no other one does. */
+const RESULT_KEY = /["'](?:result|final[_ -]?value|solution|total|output)["']\s{0,4}:\s{0,4}/gi
 
 /** {"x": 3, "y": -5} as (x, y) = (3, -5); longer names as "width: 7, length: 12". */
 function partsOf(inside: string): string | undefined {
@@ -146,12 +148,18 @@ function partsOf(inside: string): string | undefined {
   return names.map((name, i) => `${name}: ${values[i]}`).join(', ')
 }
 
+/** {"value": 20, "unit": "cm"} */
+const MEASURED = /^\s*["']value["']\s{0,4}:\s{0,4}(?:"([^"\n]{1,80})"|([-\d.,/]{1,40}?))\s{0,20}(?:,\s{0,20}["']units?["']\s{0,4}:\s{0,4}"([^"\n]{1,30})"\s{0,20})?$/
+const onlyOne = <T>(found: readonly T[]): T | undefined => (found.length === 1 ? found[0] : undefined)
+
 /** The value that the last answer key of a JSON object holds. */
 export function jsonAnswer(text: string): { text: string; at: number } | undefined {
-  const key = [...text.matchAll(KEY)].at(-1)
+  const key = [...text.matchAll(KEY)].at(-1) ?? onlyOne([...text.matchAll(RESULT_KEY)])
   if (!key || !/[{,]\s*$/.test(text.slice(0, key.index))) return undefined
   const rest = text.slice(key.index + key[0].length)
   const parts = /^\{([^{}]{1,400})\}\s{0,40}[,}]/.exec(rest)
+  const measured = parts && MEASURED.exec(parts[1])
+  if (measured) return { text: `${measured[1] ?? measured[2]} ${measured[3] ?? ''}`.trim(), at: key.index }
   const bound = parts && partsOf(parts[1])
   if (bound) return { text: bound, at: key.index }
   const string = /^"((?:[^"\\\n]|\\.){0,1000})"\s{0,40}[,}]/s.exec(rest.slice(0, 1100))

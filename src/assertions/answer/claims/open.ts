@@ -13,6 +13,7 @@ const LEFT_OPEN = cues(
     \bI (?:can(?:not| ?n[o’']t|['’]t)|could ?n[o’']t|could not|(?:am|was) (?:unable|not able) to|do(?: not|n['’]t) know how to) (?:\w+ly )?(?:solve|answer|finish
       |complete|work out|help with|determine)(?: (?:it|this(?: one| problem| question| exercise)?|that|the (?:problem|question|task|exercise
       |rest|answer)))?(?=\s?(?:[.:;,!]|$|without\b|because\b|since\b|from\b))
+    \b(?:problem|question|exercise|task|it|this) (?:cannot|can ?not|can['’]t|could not) be (?:solved|answered|determined|decided|worked out)\b
     \b(?:need|require)s? (?:\w+ ){0,3}(?:more|further|additional) (?:information|details?|data|context)\b
     \b(?:not enough|insufficient|too little|lacks?(?: the)?) (?:information|data)\b(?=\s?(?:[.:;,!]|$|to\b|is\b|was\b|about\b))
     \b(?:please|(?:could|can|would) you(?: please)?) (?:provide|share|send|attach|post|upload|clarify|specify|tell me|include|give me|confirm)\b
@@ -31,9 +32,13 @@ const LEFT_OPEN = cues(
 /** What turns to an answer all the same. */
 const TURNS = /\b(?:but|so|however|still|yet|nevertheless|thus|hence|therefore|anyway|luckily|assuming|assume|instead|answer|reading it)\b/i
 
+/** "Is the width 5 m or 6 m? With 5 m the area would be 35." */
+const ASKS_WHICH = /(?:^|[.!]\s)\W{0,4}(?:is|are|was|were|should|does|do|did)\b[^.?!]{1,80}\bor\b[^.?!]{1,60}\?[^?]{1,200}$/i
+
 /** Whether a text ends by leaving the answer open. `sentences` are its last ones. */
 export function isLeftOpen(sentences: readonly string[]): boolean {
   const text = sentences.join(' ')
+  if (ASKS_WHICH.test(text) && /\bwould\b/i.test(sentences.at(-1) ?? '')) return true
   const cue = [...text.matchAll(LEFT_OPEN)].at(-1)
   return cue !== undefined && !TURNS.test(text.slice(cue.index + cue[0].length))
 }

@@ -15,7 +15,7 @@ const OPERATED = cues(
     \b(?:any(?:thing|one)? but|every(?:thing|one)? but|all but|apart from|aside from)\s*[$€£]?$
     \b(?:times|twice|double|triple|half|thrice)\s(?:of\s)?(?:the|an?|his|her|its|that|as)\s[^\d.,;=]{0,40}$
     \b(?:all|any|every|each)\s(?:\w+\s){1,5}but\s[$€£]?$
-    %\sof\s[$€£]?$
+    %\soff?\s[$€£\ue000]?$
     \b(?:(?:ranges?|ranging|varies|anywhere|anything) from|between)\s[$€£]?[\d.,]{1,20}\s(?:to|and)\s[$€£]?$
     \b(?:bounded|limited|exceeded) (?:above |below )?by\s[$€£]?$`,
 )

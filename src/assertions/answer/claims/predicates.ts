@@ -31,12 +31,17 @@ const PLACE =
 /** "The curves meet at (0, 0) and (1, 1)." */
 const POINTS = /(?:\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)(?:,? and |, )){1,12}\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)$/
 
+/** "7.28 m, which rounds to 7.3 m" */
+const ROUNDED = /\b(?:rounds?|rounded|rounding|simplif(?:y|ies)|reduces?)(?: up| down| off)? to (?:about |approximately )?([-−$€£\ue000]?\d[^,;()]{0,30})$/i
+
 /** A form that says more than the value behind its last verb. */
 function formIn(text: string): Found | undefined {
   const points = POINTS.exec(text)
   if (points && isAnswer(points[0])) return { text: points[0], at: points.index }
   const roots = rootsIn(text)
   if (roots) return roots
+  const rounded = ROUNDED.exec(text)
+  if (rounded && isAnswer(rounded[1])) return { text: rounded[1], at: text.length - rounded[1].length }
   const spoken = RATIO_SPOKEN.exec(text)
   if (spoken) return { text: `${spoken[1]}:${spoken[2]}`, at: spoken.index + spoken[0].length - spoken[1].length - spoken[2].length }
   const ratio = RATIO.exec(text)

@@ -6,6 +6,9 @@ import { LIMITS } from '../limits.ts'
 const THOUGHT = /<\|(begin|end)_of_thought\|>/g
 const SOLUTION = /<\|begin_of_solution\|>/g
 
+/** What is struck through. */
+const STRUCK = /~~(?=\S)[^~\n]{1,200}~~/g
+
 /** Where another turn begins, and a part of each that is looked for first. */
 const NEXT_TURN = /<\|(?:im_start|im_end|endoftext|end_of_solution|eot_id|end|user|assistant)\|>|<\/s>|\[\/?INST\]/
 const TURN_PARTS = ['<|', '</s>', 'INST]']
@@ -15,8 +18,9 @@ export function responseOf(raw: string): string | undefined {
   const output = raw.includes('_of_')
     ? raw.replace(THOUGHT, (_, side) => (side === 'begin' ? '<think>' : '</think>')).replace(SOLUTION, '')
     : raw
-  const text = output.includes('think>') ? behindThinking(output) : output
-  if (text === undefined) return undefined
+  const thought = output.includes('think>') ? behindThinking(output) : output
+  if (thought === undefined) return undefined
+  const text = thought.includes('~~') ? thought.replace(STRUCK, '') : thought
   const turn = TURN_PARTS.some((part) => text.includes(part)) ? text.search(NEXT_TURN) : -1
   const own = turn > 0 ? text.slice(0, turn) : text
   const answered = own.search(ANSWERED)

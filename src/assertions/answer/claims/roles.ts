@@ -7,7 +7,7 @@ import { effectOf } from './corrections.ts'
 import { cues } from './cues.ts'
 
 /** Elaborations, as the reason names them. */
-export type Elaboration = 'example' | 'check' | 'note' | 'counterfactual' | 'comparison' | 'contrast' | 'consequence' | 'aside' | 'remark'
+export type Elaboration = 'example' | 'check' | 'note' | 'counterfactual' | 'comparison' | 'contrast' | 'consequence' | 'aside' | 'remark' | 'approximation'
 
 /** For messages. */
 export const NAMED_ROLE: Readonly<Record<Elaboration, string>> = {
@@ -20,6 +20,7 @@ export const NAMED_ROLE: Readonly<Record<Elaboration, string>> = {
   consequence: 'a consequence',
   aside: 'a remark in brackets',
   remark: 'a remark',
+  approximation: 'a rounded form',
 }
 
 /** What a part of a response does. `weight` of an elaboration says how sure that is, 1 to 4; of a conclusion how clearly it is one. */
@@ -36,6 +37,7 @@ const CONCLUDES = cues(
     [,;:][$)]{0,2} (?:and |so )?(?:so|thus|hence|therefore|consequently|which means|that is why|for a (?:final|total)|giving|leading to)\b(?! far\b)
     \b(?:is|are|must|would|has|have|can) (?:thus|therefore|hence|then|now)\b|\bwe (?:find|see|get|obtain|have)\b
     \b(?:therefore|thus|hence),?\s
+    \b(?:in total|in all|altogether)[.!*\s]*$
     [∴⇒]|\\(?:therefore|implies|Rightarrow)\b`,
 )
 /** What answers a question by its subject. */
@@ -69,13 +71,19 @@ const CHECKS = cues(
     ^[\W_]{0,6}(?:as )?(?:an? )?(?:(?:quick|sanity|final|simple|numerical|cross|double)[ -]?){0,3}(?:check|test|verification|proof)(?:ing)?[*_]{0,2}(?::|,? (?:of|with|for)\b|,)
     ^[\W_]{0,6}(?:to (?:double-? ?|cross-? ?)?(?:check|verify|confirm|test)|(?:we|you|one) can (?:easily |also |quickly )?(?:check|verify|confirm)
       |let(?:['’]s| us| me) (?:double-? ?|quickly )?(?:check|verify|confirm|test)|sure enough|indeed|it checks out)\b
-    \b(?:just )?as an? (?:\w+ )?(?:sanity )?check\b`,
+    \b(?:just )?as an? (?:\w+ )?(?:sanity )?check\b
+    ^[\W_]{0,6}(?:plug(?:ging)?|substitut(?:e|ing)) (?:[^.;=]{1,30} )?back\b
+    ^[\W_]{0,6}(?:this|that|and it|it) (?:indeed |also |exactly )?(?:matches|agrees with|satisfies|fits) (?:the|our|both|all) (?:\w+ )?(?:given|original|stated|equations?|conditions?|problem|requirements?)\b
+    ,? as (?:required|needed|desired|given|stated)(?: (?:by|in) [^.;]{1,40})?[.!\s✓]{0,4}$`,
 )
 /** A check that fails, or ends in a result, is none. */
 const CORRECTS =
   /\b(?:not|wrong|fails?|failed|error|mistake|incorrect|contradict\w*|but|however|should|reject|discard|answer|find|only)\b|n['’]t\b|[≠✗✘❌]|\\neq?\b/i
 const NOTE = cues(
   String.raw`
+    ^[\W_]{0,6}(?:this|that|it|which) (?:corresponds to|is (?:the same as )?(?:option|choice|answer choice|answer)) (?:\w+ )?[(\[]?(?:\d|[A-J])\b
+    \b(?:by contrast|in contrast|on the other hand|meanwhile)\b
+    ^[\W_]{0,6}I (?:just |simply |first |then )?(?:got|found|obtained|computed|calculated|multiplied|added|subtracted|divided|used|took|assumed|counted|rounded|converted|applied|did|set up|interpreted) (?!a mistake|an error)
     ^[\W_]{0,6}(?:and )?(?:please )?(?:note|notice|observe|remember|recall|remark|keep in mind|bear in mind|be aware|mind you|nota bene|n\.b\.)\b
     ^[\W_]{0,6}(?:by the way|btw|incidentally|interestingly|curiously|amusingly|surprisingly|in passing|trivia|fun fact|side note|p\.? ?s\.?)\b
     ,? as (?:it should(?: be)?|expected|required)[.!\s]{0,3}$
@@ -87,6 +95,8 @@ const NOTE = cues(
 /** What a response says of a thing to have it left out. */
 const IRRELEVANT = cues(
   String.raw`
+    \b(?:my|our) (?:earlier|previous|first|initial|old|original) (?:value|answer|result|guess|count|estimate|total|attempt|thought)\b
+    ^[\W_]{0,6}(?:method|approach|way|route) (?:\d|one|two|three|[AB]) (?:used|was|went|took|counts|counted)\b
     \b(?:but|although|though|which|and) (?:that|this|it|which|they|those)?\s?(?:(?:is|was|are|were)(?: not|n['’]t) (?:what (?:is|was)
       |asked|needed|wanted|the question|relevant|required|part of|of interest)|(?:does(?: not|n['’]t)|plays? no)\s?(?:matter|role|count|concern)
       |(?:is|was) (?:just |only |merely |pure |a )*(?:coincidence|irrelevant|beside the point))
@@ -98,6 +108,7 @@ const CONTRARY = cues(
   String.raw`
     ^[\W_]{0,6}(?:and )?had [^.;]{1,120}\bwould\b|\bwould\b[^.;]{1,80}\bhad (?:he|she|it|we|they|you|the|there)\b
     \bif (?:[\w'’]+ ){1,8}(?:had|were|was|did|could|hadn['’]t|weren['’]t|wasn['’]t|didn['’]t|[a-z]{2,}ed)\b[^.;]{0,120}\bwould\b
+    ^[\W_]{0,4}(?:with|without|by|for|using|under|at)\b[^.;=]{1,80},? (?:it|this|that|the \w+(?: \w+)?|there|you|we|one|he|she|they) (?:would|['’]d)\b
     \bwould\b[^.;]{1,80}\bif (?:[\w'’]+ ){1,8}(?:had|were|was|did|could|[a-z]{2,}ed)\b
     \bwould have (?:been|had|made|given|cost|taken|got)\b|\b(?:instead|otherwise)\b[^.;]{0,80}\bwould\b|\bwould\b[^.;]{0,80}\b(?:instead|otherwise)\b`,
 )
@@ -118,6 +129,15 @@ const REMARKS_MORE =
 /** What was before, or of another: "before the stop there were 6". */
 const EARLIER =
   /^[\W_]{0,4}(?:before|earlier|originally|initially|at first|previously|at the (?:start|beginning|outset)|in the beginning|last (?:week|year|month)|yesterday)\b[^.;]{0,80}\b(?:was|were|had)\b/i
+/** "He started with 50 and gave away 19.", "Her current total is 85.": what was given, told once more. */
+const GIVEN =
+  /^[\W_]{0,4}(?:(?:he|she|it|they|we|[A-Z][a-z]+|the \w+) (?:originally |initially )?(?:started|began|start|begins?) (?:out )?with\b|(?:his|her|its|their|the) (?:current|original|initial|starting|given)\b|(?:recall|given|originally|initially)\b)/i
+/** "Confidence: 95%", "Source: Problem 7", "Given: 5 tickets": what stands beside a solution. */
+const BESIDE =
+  /^[\W_]{0,8}(?:confidence|certainty|difficulty|source|references?|topics?|level|rating|solution time|time (?:taken|spent|needed to solve)|given|known(?: values)?|key facts?|facts|assumptions?|inputs?|formulas? used|rules? used|method used|steps? used|concepts?|tags?|page|chapter|tokens?|word count|note|notes|units?|p\.?s\.?)\b[^:.\n]{0,20}[*_]{0,2}:/i
+/** "As a decimal this is about 0.28." */
+const APPROXIMATES =
+  /^[\W_]{0,4}(?:as a decimal|in decimal(?:s| form)|numerically|as a percent(?:age)?|(?:this|that|it|which)(?: is|['’]s) (?:approximately|about|roughly|around|nearly|≈|\$?\\approx)|approximately)\b/i
 /** "The maximum is taken at x = 90" */
 const TAKEN_AT = /^[^,;]{0,60}\b(?:is|are) (?:taken|attained|reached|achieved|assumed) (?:at|for|when|in|if)\b/i
 /** "the other root is negative" */
@@ -146,6 +166,7 @@ const PLAIN_RESULT = /,? (?:so|thus|hence|therefore|which means)\b[^\d$\\]{1,200
 
 /** The role of a sentence. */
 export function roleOfSentence(sentence: string): Role {
+  if (BESIDE.test(sentence)) return { is: 'note', weight: 5 }
   const said = sentence.slice(0, 600).replace(PLAIN_RESULT, '')
   if (effectOf(said) === 'withdraws' || effectOf(said) === 'doubts') return { is: 'conclusion', weight: 1 }
   if (IRRELEVANT.test(said) && !concludesFirst(said)) return { is: 'contrast', weight: 4 }
@@ -161,6 +182,7 @@ export function roleOfSentence(sentence: string): Role {
   if (OTHER_OUT.test(said) || TAKEN_AT.test(said)) return { is: 'contrast', weight: 4 }
   if (CALCULATES.test(said)) return weight > 0 ? { is: 'conclusion', weight } : STATEMENT
   if (WOULD.test(said) && !WOULD_SAY.test(said)) return { is: 'counterfactual', weight: 2 }
+  if (GIVEN.test(said) && !said.includes('=')) return { is: 'contrast', weight: 4 }
   if (EARLIER.test(said)) return { is: 'contrast', weight: 3 }
   if (OF_ANOTHER.test(said)) return { is: 'contrast', weight: 2 }
   return weight > (ENDS_IN_VALUE.test(said) ? 1 : 0) ? { is: 'conclusion', weight } : STATEMENT
@@ -176,6 +198,10 @@ export const isPlain = (sentence: string): boolean =>
 /** Whether a sentence opens as a conclusion does and ends in its value. */
 export const isOpenConclusion = (sentence: string): boolean =>
   CONCLUDES.test(sentence.slice(0, 24)) && (ENDS_IN_VALUE.test(sentence) || SET_OFF.test(sentence))
+
+/** Whether a sentence gives a rounded form of an exact value before it: "As a decimal this is about 0.28." behind "it is 5/18". */
+export const isRounding = (before: string, said: string): boolean =>
+  APPROXIMATES.test(said) && !/\bround/i.test(said) && /\d\/\d|\\[dt]?frac|\\sqrt|√|\\pi|π|\^/.test(before)
 
 /** Whether words are a step of the solution: they conclude or carry out an operation. */
 export const isStep = (text: string): boolean => CONCLUDES.test(text) || CALCULATES.test(text)

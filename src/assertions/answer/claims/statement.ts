@@ -11,6 +11,7 @@ import type { Expected } from './expected.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence } from './formulas.ts'
 import { isLeftOpen, isNone } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
+import { markedOption } from './options.ts'
 import { polarIn } from './polar.ts'
 import { ROOTS } from './predicates.ts'
 import { NAMED_ROLE } from './roles.ts'
@@ -55,6 +56,8 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   if (/[:：][*_\s]{0,6}$/.test(text.slice(-12)))
     return { text: lastSentence(text.trimEnd().slice(-400)).trim(), status: 'cut off', where: 'last line' }
   const trimmed = withoutRemarks(text.trimEnd(), expected)
+  const option = expected.kind === 'choice' ? markedOption(trimmed) : undefined
+  if (option) return { text: option, status: 'stated', where: 'marked option' }
   const check = beforeCheck(trimmed)
   const checked = check === undefined ? undefined : statementOf(withoutRemarks(check, expected), expected)
   if (checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text))) return checked
@@ -156,6 +159,9 @@ function ending(last: string, line: string, expected: Expected): Statement | und
   const whole = (sentences.at(-1)?.length ?? 0) <= last.trim().length + 1
   for (let i = whole ? sentences.length - 1 : sentences.length; ; ) {
     const statement = standing(said, expected) ?? partial(said)
+    // "The total is 81. 18 is a misreading.": what is denied is another value.
+    const other = statement?.status === 'denied' && i > 0 ? standing(sentences[i - 1], expected) : undefined
+    if (other?.status === 'stated' && other.text !== statement!.text && isAnswer(other.text) && effectOf(said) === 'nothing') return other
     if (statement || --i < 0) return statement
     const effect = effectOf(said)
     said = sentences[i]

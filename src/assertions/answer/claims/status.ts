@@ -113,7 +113,7 @@ const REFUSED = cues(
       |also|certainly|therefore|definitely)\s)?(?:not(?: (?:the|an?|correct|right|true|valid|possible|allowed|acceptable|it|so
       |what|one of|among|permitted)\b|\s*$|[.,])|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high
       |low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an
-      |some|many|most)\b)
+      |some|many|most|my|his|her|their|[A-Z][a-z]+ (?:got|said|found))\b)
     ^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)`,
 )
 

@@ -10,7 +10,7 @@ import { blotted } from './sentences.ts'
 const OPENS = cues(
   String.raw`
     ,? \(?(?:because|given that|considering that|seeing that|now that|in order (?:to|that)|even though|although|whereas|thanks to|due to|owing to|according to)\b
-    , \(?(?:since|as (?=(?:it|this|that|there|these|those|the|we|he|she|they|her|his|each|every|all|both|\d|[A-Z•])\b|•)|while|though)\b
+    , \(?(?:since|as (?=(?:it|this|that|there|these|those|the|we|he|she|they|her|his|each|every|all|both|\d+|[A-Z•])\b|•)|while|though)\b
     , \(?(?:including|excluding|not (?:counting|including)|counting|assuming|supposing|based on|provided(?: that)?|compared (?:to|with)|relative to|(?:down|up) from|ahead of|instead of|unlike|starting|beginning|using|as opposed to|working|attained|achieved|reached|taken|occurring|obtained|found|valid|rounded from|after|before|when|where|whenever)\b
     ,? whom?\b
     , (?:in|on|at|for|to|by|with) (?:which|whom)\b
@@ -42,8 +42,8 @@ const STEP =
 /** How long a sentence may be to be looked at. */
 const LONGEST = 800
 
-/** A sentence with its subordinate parts blotted out, as long as it was. They stay where nothing else states a value. */
-export function mainClause(sentence: string): string {
+/** A sentence with its subordinate parts blotted out, as long as it was. They stay where nothing else states a value, or where the problem asks for them. */
+export function mainClause(sentence: string, isAsked?: (part: string, head: string) => boolean): string {
   if (sentence.length > LONGEST || !/[\d$\\]/.test(sentence)) return sentence
   const plain = blotted(sentence)
   let out = sentence
@@ -55,6 +55,7 @@ export function mainClause(sentence: string): string {
     const end = returns ? from + returns.index : plain.length
     const part = sentence.slice(index, end)
     if (STEP.test(plain.slice(index, end)) || !/[\d$\\]/.test(part)) continue
+    if (isAsked?.(part, sentence.slice(0, index))) continue
     if (/^\W*which/.test(part) && /\d\s?[-+*/].*=/.test(part)) continue
     out = `${out.slice(0, index)}${' '.repeat(end - index)}${out.slice(end)}`
   }

@@ -1,5 +1,7 @@
 /** The value that a sentence states: a formula, a choice, what stands behind its verb, or its number. */
 
+import { countedIn } from './answering.ts'
+import { focusIn } from './asked.ts'
 import { boundsIn } from './bounds.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
 import type { Expected } from './expected.ts'
@@ -20,7 +22,7 @@ const placed = (found: Found | undefined, where: string): Placed | undefined => 
 
 /** "f(x) = 2x for all real x", "x = 2k, where k is an integer": the formula says the value, and these what its letter ranges over. */
 const DOMAIN =
-  /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any)|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?[a-z](?:_\w|, ?[a-z]){0,3}(?:\s?\\(?:in|neq?|geq?|ge)\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is |are |being )?(?:an? )?[a-z -]{1,40})?[.\s]{0,4}$/
+  /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any)|for(?= (?:\$|\\\()\s?[a-z]\s?(?:\\(?:ge|geq|in|neq?|le|leq)(?![a-z])|[<>≥≤]))|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?(?:[a-z]|\\[a-z]{2,8})(?:_\w|, ?[a-z]){0,3}(?:\s?(?:\\(?:in|neq?|geq?|ge|leq?)|[<>≥≤])\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is |are |being )?(?:an? )?[a-z -]{1,40})?[.\s]{0,4}$/
 const withoutDomain = (sentence: string): string => {
   const domain = /[$)]/.test(sentence.slice(-60)) ? DOMAIN.exec(sentence.slice(-200)) : null
   // "all $a > 0$ with $a \\ne 1$": both say which ones.
@@ -47,7 +49,11 @@ function parameterOf(sentence: string, math: string): string {
 
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
 export function valueIn(sentence: string, expected: Expected): Placed | undefined {
-  return valueOf(expected.kind === 'text' || expected.kind === 'choice' ? sentence : mainClause(sentence), expected)
+  if (expected.kind === 'text' || expected.kind === 'choice') return valueOf(sentence, expected)
+  const { problem } = expected
+  if (problem === undefined) return valueOf(mainClause(sentence), expected)
+  const counted = placed(countedIn(sentence, problem), 'last line')
+  return counted ?? valueOf(mainClause(sentence, (part, head) => focusIn(part, problem) > focusIn(head, problem)), expected)
 }
 
 function valueOf(whole: string, expected: Expected): Placed | undefined {
