@@ -10,8 +10,8 @@ import { isQualified } from './operations.ts'
 import { polarIn } from './polar.ts'
 import { copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
 import { firstLine, trimEnd, withoutAsides } from './sentences.ts'
-import { mainClause } from './subordinate.ts'
 import { type Status, statusBefore, statusBehind } from './status.ts'
+import { mainClause } from './subordinate.ts'
 
 /** What an answer line states. `direct`: the answer stands there and had not to be looked for. */
 export interface Line {
@@ -49,6 +49,10 @@ export function answerBehind(rest: string, expected: Expected): Line | undefined
 
 const firstSentence = (text: string): string => firstLine(text).split(/[.!?]\s/)[0]
 
+/** "C, though A was tempting", "(D), 25, not (B)" */
+const LETTER_FIRST =
+  /^[*_]{0,2}(\([A-J]\)|[A-J])[*_]{0,2}(?=,? (?:though|although|because|since|as|but|not|\()|,\s(?!\(?[A-J]\b)(?!and\b|or\b))/
+
 /** "4 times 9, so 36" */
 const RESULT = /^\d[^,;.]{0,60}, (?:so|thus|hence|which is|that is|giving) (?:it is |that is |we get |just )?([^,;]{1,60}?)(?=\.?\s*$)/
 
@@ -64,7 +68,7 @@ export function answerIn(line: string, expected: Expected): Line {
   if (polar) return { text: polar.text, status: 'stated', direct: true }
   const parts = expected.kind === 'text' || expected.kind === 'choice' ? undefined : namedValues(whole)
   if (parts && !isAnswer(whole)) return { text: parts.text, status: expected.kind === 'list' ? 'stated' : 'hedged', direct: true }
-  for (const text of expected.kind === 'choice' ? [whole, own, own.split(/, (?:an?|the) /)[0]] : []) {
+  for (const text of expected.kind === 'choice' ? [whole, own, own.split(/, (?:an?|the) /)[0], LETTER_FIRST.exec(whole)?.[1] ?? ''] : []) {
     if (chosenLetter(text) !== undefined) return { text, status: behind(text), direct: true }
   }
   if (UNCERTAIN.test(whole) || /\b(?:give or take|or so|thereabouts)\b/i.test(whole)) return { text: whole, status: 'hedged', direct: true }

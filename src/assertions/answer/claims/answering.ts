@@ -1,5 +1,6 @@
 /** The part of a response that speaks of what the problem asks for, where parts about other things stand behind it. */
 
+import { isMeasure } from '../units/units.ts'
 import { asksHowMany, focusIn, focusWithin } from './asked.ts'
 import { effectOf } from './corrections.ts'
 import type { Found } from './numbers.ts'
@@ -11,7 +12,8 @@ const SEARCHED = 1200
 const PARTS = 8
 
 /** Where a sentence goes on with another thing. */
-const JOINTS = /;\s|,\s(?:and |while |whereas |but )?(?=(?:the|its|his|her|their|this|that|it|which has|leaving|with|[A-Z][a-z]+)\b)|\s(?=and (?:the|its|his|her|their|[A-Z][a-z]+|[a-z]{3,12} [-−$€£]?\d)\b)|\s\((?=[^()]{3,200}\)[.\s*]{0,4}$)/g
+const JOINTS =
+  /;\s|,\s(?:and |while |whereas |but )?(?=(?:the|its|his|her|their|this|that|it|which has|leaving|with|[A-Z][a-z]+)\b)|\s(?=(?:and (?:has|is|had)|with)\s)|\s(?=and (?:the|its|his|her|their|[A-Z][a-z]+|[a-z]{3,12} [-−$€£]?\d)\b)|\s\((?=[^()]{3,200}\)[.\s*]{0,4}$)/g
 
 interface Part {
   text: string
@@ -19,12 +21,15 @@ interface Part {
 }
 
 /** What speaks of a thing of its own: "The perimeter is", "Its tank holds", "and Carol is", "leaving 1 bead". */
-const OTHER = /^[\W_]{0,4}(?:(?:and|but|while|whereas) )?(?:the|its|his|her|their|which has|leaving|with|each|only|another|[A-Z][a-z]+)\b|^[\W_]{0,4}and [a-z]{3,12} [-−$€£]?\d/
+const OTHER =
+  /^[\W_]{0,4}(?:(?:and|but|while|whereas) )?(?:an?|the|its|his|her|their|which has|leaving|with|each|only|another|[A-Z][a-z]+)\b|^[\W_]{0,4}and (?:has|is|had)\b|^[\W_]{0,4}and [a-z]{3,12} [-−$€£]?\d/
 /** What concludes behind all, or says more of the same. */
-const CONCLUDES = /\b(?:these|those|such|remaining|them)\b|^[\W_]{0,4}(?:so|thus|hence|therefore|then|now|finally|in total|altogether|adding|subtracting|multiplying|dividing|combining|after|since|because|as|given|if|when|for|in)\b|\b(?:because|since|plus|minus|times|divided by|equals)\b|\banswer\b|=\s?[$€£]?\d/i
+const CONCLUDES =
+  /\b(?:these|those|such|remaining|them)\b|^[\W_]{0,4}(?:so|thus|hence|therefore|then|now|finally|in total|altogether|adding|subtracting|multiplying|dividing|combining|after|since|because|as|given|if|when|for|in)\b|\b(?:because|since|plus|minus|times|divided by|equals)\b|\banswer\b|=\s?[$€£]?\d/i
 
 const VALUE = /\d|\$|\\[([]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty|hundred|half|dozen)\b/i
-const SAYS = /=|:|\b(?:is|are|was|were|be|has|have|had|can|will|needs?|gets?|got|makes?|made|takes?|took|costs?|uses?|used|equals?|pays?|paid|collected|earns?|earned|sold|sells?|scored|won|weighs?|holds?|contains?|there)\b|\b(?:the|its|with|and) [a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d/i
+const SAYS =
+  /=|:|\b(?:is|are|was|were|be|has|have|had|can|will|needs?|gets?|got|makes?|made|takes?|took|costs?|uses?|used|equals?|pays?|paid|collected|earns?|earned|sold|sells?|scored|won|weighs?|holds?|contains?|there)\b|\b(?:the|its|with|and) [a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d/i
 
 /** "the median 5", "with sum 7" */
 const NAMED_VALUE = /^(?:and |with )?(?:the |its )?[a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d[\d.,/]*[.\s]*$/i
@@ -41,13 +46,19 @@ function countsOthers(part: string, problem: string): boolean {
 
 /** Of "8 red and 12 blue marbles" the number of what the problem asks for. */
 export function countedIn(sentence: string, problem: string): Found | undefined {
-  const counted = [...sentence.slice(-300).matchAll(COUNTED)]
-  if (counted.length < 2 || counted.length !== (sentence.match(/\d[\d.,]*/g) ?? []).length || !/\sand\s/.test(sentence)) return undefined
+  const part = sentence
+    .slice(-300)
+    .split(/, (?:that is|i\.e\.|namely),? |: /)
+    .at(-1)!
+  const counted = [...part.matchAll(COUNTED)]
+  if (counted.length < 2 || counted.length !== (part.match(/\d[\d.,]*/g) ?? []).length || !/\sand\s/.test(part)) return undefined
+  // "2 hours and 15 minutes" is one quantity.
+  if (counted.every(([, , noun]) => isMeasure(noun.trim().split(' ')[0]))) return undefined
   const scores = counted.map(([, , noun]) => focusWithin(noun, problem))
   const most = Math.max(...scores)
   if (most < 1 || scores.filter((score) => score === most).length > 1) return undefined
   const { index, 1: number } = counted[scores.indexOf(most)]
-  return { text: number, at: sentence.length - Math.min(300, sentence.length) + index }
+  return { text: number, at: sentence.length - part.length + index }
 }
 
 /** The text up to the part that answers the problem. Undefined: the end answers it, or nothing tells. */

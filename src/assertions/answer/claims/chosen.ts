@@ -8,6 +8,9 @@ const CORRECT =
 /** "the correct choice is B, a linear function", "Correct option:** C. The median is 11." */
 const NAMED =
   /\b(?:correct|right|best) (?:choice|option|answer|statement|letter|one)[*_]{0,2}(?: is|[*_]{0,2}:)[\s*_]{1,4}\(?([A-J])(?:\)(?=\W)|(?=\)?[*_]{0,2}(?:[.,;:]|\s*$)))/i
+/** "I choose option C here", "not C, but B" */
+const CHOSE =
+  /\b(?:I|we)(?: would| will|['’]ll|['’]d)? (?:choose|chose|pick|picked|select|selected|go with|went with|mark) (?:option |choice |answer |letter )?\(?([A-J])(?=[\s).,;]|$)(?!['’])|\b[Nn]ot \(?[A-J]\)?,? but (?:rather )?\(?([A-J])(?=[\s).,;]|$)/
 /** "it is C that works" */
 const IT_IS = /\bit(?: is|['’]s| must be| has to be) \(?([A-J])\)? (?:that|which)\b/
 /** "B because a prime has two divisors" */
@@ -34,7 +37,10 @@ export function chosenIn(whole: string, several = false): Found | undefined {
   const sentence = whole.slice(-400)
   const found = (match: RegExpExecArray | null, text?: string): Found | undefined =>
     match
-      ? { text: text ?? match[1].toUpperCase(), at: whole.length - sentence.length + match.index + match[0].indexOf(match[1]) }
+      ? {
+          text: text ?? (match[1] ?? match[2]).toUpperCase(),
+          at: whole.length - sentence.length + match.index + match[0].lastIndexOf(match[1] ?? match[2]),
+        }
       : undefined
   if (several) {
     const all = SEVERAL.exec(sentence)
@@ -48,7 +54,7 @@ export function chosenIn(whole: string, several = false): Found | undefined {
     const at = sentence.slice(-200).lastIndexOf(letter, correct[0].length)
     if (!LISTED.test(sentence.slice(-200).slice(0, at))) return { text: letter, at: whole.indexOf(sentence.slice(-200)) }
   }
-  const named = NAMED.exec(sentence) ?? IT_IS.exec(sentence)
+  const named = NAMED.exec(sentence) ?? IT_IS.exec(sentence) ?? CHOSE.exec(sentence)
   if (named) return found(named)
   const behind = (match: RegExpExecArray): string => sentence.slice(match.index + match[0].length)
   const reasoned = REASONED.exec(sentence)
@@ -68,5 +74,7 @@ export function lastLetter(sentence: string): Found | undefined {
   const chosen = /(?:^|[\s(*])([A-Z])[)*]{0,3}\.?$/.exec(tail)
   if (!chosen || /(?:\b(?:and|or|nor|both|not)|[,/&])\s*\(?[A-Z]\)?\.?$/.test(tail)) return undefined
   const at = chosen.index + chosen[0].indexOf(chosen[1])
-  return CHOOSES.test(tail.slice(0, at)) ? { text: chosen[1], at: sentence.length - tail.length + at } : undefined
+  return CHOOSES.test(tail.slice(0, at)) || sentence.slice(0, sentence.length - tail.length + at).trim() === ''
+    ? { text: chosen[1], at: sentence.length - tail.length + at }
+    : undefined
 }

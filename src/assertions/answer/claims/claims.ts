@@ -48,10 +48,14 @@ const BEHIND = 8000
 
 /** The claim that stands for the answer of a response; one that doesn't stand says what the response says instead. Undefined: it claims nothing. */
 export function finalClaim(response: string, sources: Sources, expected: Expected): Claim | undefined {
-  const text = withoutDollars(expected.kind === 'choice' ? response : response.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))
+  const said = response.includes('but') || response.includes('other than') ? response.replace(SURELY, 'must be') : response
+  const text = withoutDollars(expected.kind === 'choice' ? said : said.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))
   const claim = chosen(text, sources, expected)
   return claim && { ...claim, text: withDollars(claim.text) }
 }
+
+/** "It can't be anything but 15." */
+const SURELY = /\b(?:can(?:no|['’])t|cannot|could(?: not|n['’]t)) be any(?:thing|one|thing else) (?:but|other than)\b/gi
 
 function chosen(text: string, sources: Sources, expected: Expected): Claim | undefined {
   const boxes = sources === 'final-answer' ? [] : boxClaims(text, expected)
@@ -187,6 +191,7 @@ function boxStatus(text: string, start: number, end: number): Status {
   const before = withoutOpening(sentenceBefore(text, start))
   if (BOX_APART.test(before.slice(-40))) return /be[\s:]*$/i.test(before) && !/can/i.test(before.slice(-12)) ? 'hedged' : 'denied'
   if (isGuess(before)) return 'quoted'
+  if (/\bif\b[^.;]{1,120}\bwould\b/i.test(before)) return 'conditional'
   const behind = sentenceBehind(text, end).replace(/^[\s$*)\]\\.]{1,8}/, ' ')
   return DESCRIBED.test(behind) ? 'stated' : statusBehind(behind)
 }
@@ -212,11 +217,12 @@ function isGlue(between: string): boolean {
 }
 
 function tagClaim(text: string, expected: Expected, from: number): Claim | undefined {
-  if (text.indexOf('<answer>', from) < 0) return undefined
-  const close = text.lastIndexOf('</answer>')
-  const open = close < 0 ? -1 : text.lastIndexOf('<answer>', close)
-  if (open < 0) return undefined
-  const inner = text.slice(open + '<answer>'.length, close).trim()
+  if (text.indexOf('answer>', from) < 0) return undefined
+  const name = text.includes('</answer>') ? 'answer>' : 'final_answer>'
+  const close = text.lastIndexOf(`</${name}`)
+  const open = close < 0 ? -1 : text.lastIndexOf(`<${name}`, close)
+  if (open < 0 || open < from) return undefined
+  const inner = text.slice(open + name.length + 1, close).trim()
   const line = lineClaims(inner.slice(-LIMITS.tail), expected, 'final-answer').findLast(({ status }) => status === 'stated')
   return {
     text: wholeClaim(inner, expected)?.text ?? line?.text ?? inner,
@@ -267,6 +273,7 @@ function isCalculation(text: string): boolean {
 /** The whole output where it is an answer and not prose. */
 function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
+  if (/^(?:By|From|Let|Using|Since|As|If|When|Suppose|Assume)\s/.test(trimmed)) return undefined
   const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
   if (expected.kind !== 'text' && (deniesItself(plain) || isCalculation(plain))) return undefined
@@ -284,7 +291,13 @@ const EXPLAINS =
 function leadClaim(text: string, expected: Expected): Claim | undefined {
   const end = text.search(/\n\s*\n/)
   if (end < 0 || end > 200 || !EXPLAINS.test(text.slice(end).trimStart().slice(0, 60))) return undefined
-  const lead = wholeClaim(text.slice(0, end).trim().replace(/^\*\*([^*\n]{1,80}?)[.!]?\*\*[.!]?$/, '$1'), expected)
+  const lead = wholeClaim(
+    text
+      .slice(0, end)
+      .trim()
+      .replace(/^\*\*([^*\n]{1,80}?)[.!]?\*\*[.!]?$/, '$1'),
+    expected,
+  )
   if (!lead || isOpenConclusion(lastSentence(text.trimEnd().slice(-600)))) return undefined
   return { ...lead, where: 'the answer before its reasons', at: 0, end }
 }

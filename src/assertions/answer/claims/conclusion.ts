@@ -4,7 +4,19 @@
  */
 
 import { askedIn, asksFor } from './asked.ts'
-import { conclusionWeight, type Elaboration, isOpenConclusion, isPlain, isRounding, isStep, type Role, roleOfClause, roleOfSentence } from './roles.ts'
+import { effectOf } from './corrections.ts'
+import {
+  conclusionWeight,
+  type Elaboration,
+  isOpenConclusion,
+  isPlain,
+  isRounding,
+  isSequel,
+  isStep,
+  type Role,
+  roleOfClause,
+  roleOfSentence,
+} from './roles.ts'
 import { blotted, isStop, STOPS } from './sentences.ts'
 
 /** Characters at the end that are searched, and how many sentences of them. */
@@ -100,13 +112,18 @@ function sentencesCut(
     }
     const role = roleOfSentence(said)
     if (role.is === 'conclusion') break
-    if (problem !== undefined && (role.weight < CERTAIN || role.is === 'counterfactual') && (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))) break
+    if (
+      problem !== undefined &&
+      (role.weight < CERTAIN || role.is === 'counterfactual') &&
+      (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))
+    )
+      break
     const asked = problem === undefined ? 0 : askedIn(tail.slice(spans[i - 1].start, spans[i - 1].end), problem) - askedIn(said, problem)
     if (
       plain === 0 &&
       asked >= 0 &&
-      closesBefore(tail, spans, i) &&
-      (asked > 0 || (isPlain(said) && (role.is !== 'statement' || endsInFormula(tail, spans[i - 1]))))
+      (goesNoFurther(tail, spans, i) ||
+        (closesBefore(tail, spans, i) && (asked > 0 || (isPlain(said) && (role.is !== 'statement' || endsInFormula(tail, spans[i - 1]))))))
     ) {
       found = { kept: i - 1, before: role.is === 'statement' ? 'remark' : role.is }
       break
@@ -131,6 +148,11 @@ function sentencesCut(
 const closesBefore = (tail: string, spans: readonly Span[], at: number): boolean =>
   at > 1 && spans[at - 1].opens && !spans[at].opens && isOpenConclusion(tail.slice(spans[at - 1].start, spans[at - 1].end))
 
+/** "So he needs 8 boxes. The last one holds 3 eggs.": nothing behind concludes again, calculates or goes on in time. */
+const goesNoFurther = (tail: string, spans: readonly Span[], at: number): boolean =>
+  isOpenConclusion(tail.slice(spans[at - 1].start, spans[at - 1].end)) &&
+  spans.slice(at).every((span) => isPlain(tail.slice(span.start, span.end)) && !isSequel(tail.slice(span.start, span.end)))
+
 /** "So the line is $y = 2x + 1$.": of a formula with a letter a plain sentence tells more, while a number may be a step to another. */
 const endsInFormula = (tail: string, { start, end }: Span): boolean =>
   /(?<![a-z\\])[a-z](?![a-z])[^$]{0,80}(?:\$|\\\)|\\\])[.\s*]{0,4}$/i.test(tail.slice(start, end).slice(-120))
@@ -149,7 +171,7 @@ const isAsked = (said: string, tail: string, before: Span, problem: string): boo
 
 /** Where a clause begins that may say another thing: behind a semicolon, a dash, "and the", "which", or in brackets. */
 const JOINTS =
-  /;\s|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|it|that|this|its|slightly|just|only|far|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
+  /;\s|:\s(?=(?:for|with|at|as|since|because|if|any|the|when)\b)|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|it|that|this|its|slightly|just|only|far|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
 
 /** Whether a clause may be the main one of its sentence. */
 const isMain = (clause: string, joint: string): boolean =>
@@ -158,6 +180,13 @@ const isMain = (clause: string, joint: string): boolean =>
 /** What only leads up to a main clause: "To close on 200 feet, it would take 7 seconds". */
 const ADVERBIAL =
   /^[\W_]{0,4}(?:(?:so|and|but|then|thus|therefore|hence|now),? )?(?:if|since|as|when|while|because|to|for|in|at|on|with|by|after|before|under|over|using|given|although|though|of|out of|from|suppose|assuming|[A-Z][a-z]+ing)\b[^,]*$/i
+
+/** "The smallest n is 5" */
+const ANSWERS =
+  /^[\W_]{0,4}(?:the|our|its) (?:\w+ )?(?:smallest|largest|least|greatest|answer|result|total|minimum|maximum|final|correct|required)\b[^.;:]{0,80}\b(?:is|are|equals)\b[^.;:]{1,40}$/i
+/** What goes on behind a semicolon. */
+const GOES_ON =
+  /^[\W_]{0,4}(?:no|not|or|rather|wait|actually|so|thus|hence|therefore|then|this|that|it|which|these|in total|together|adding|the (?:answer|total|sum|result|difference|final|other|second|remaining)|after|and)\b|\b(?:left|remain\w*|altogether|total|answer)\b/i
 
 /** Where a sentence is cut before clauses that only elaborate. */
 function clausesCut(
@@ -181,8 +210,17 @@ function clausesCut(
     if (asked < 0 && weight < CERTAIN) break
     const concluded = conclusionWeight(head) + (span.opens && conclusionWeight(head) > 0 ? 1 : 0)
     const enough = weight > 0 && weight + concluded + (asked > 0 ? 2 : 0) >= ENOUGH
-    if (!enough && !(asked > 0 && askedIn(clause, problem!) === 0 && isOther(clause) && !isStep(clause) && !ADVERBIAL.test(head))) continue
-    before = role.is === 'statement' || role.is === 'conclusion' ? 'contrast' : role.is
+    // "Thus Sarah is 14 now; in 6 years she will be 20"
+    const apart =
+      /^[;:–—-]/.test(joint.trim()) &&
+      (isOpenConclusion(head) || ANSWERS.test(head)) &&
+      isPlain(clause) &&
+      !isStep(clause) &&
+      !GOES_ON.test(clause) &&
+      effectOf(clause) === 'nothing'
+    if (!apart && !enough && !(asked > 0 && askedIn(clause, problem!) === 0 && isOther(clause) && !isStep(clause) && !ADVERBIAL.test(head)))
+      continue
+    before = role.is === 'statement' || role.is === 'conclusion' ? (apart ? 'remark' : 'contrast') : role.is
     end = span.start + index
     left--
   }

@@ -17,9 +17,11 @@ const LOOSE = cues(
 export const isCutOff = (marked: string): boolean => {
   const text = marked.replace(/(?<=[\w.!?)])[*_]{1,3}\s*$/, '')
   return (
-    (!CHOSEN.test(text.slice(-12)) && LOOSE.test(text.slice(-40).trimEnd()) && !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
-  text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
-  text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
+    (!CHOSEN.test(text.slice(-12)) &&
+      LOOSE.test(text.slice(-40).trimEnd()) &&
+      !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
+    text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
+    text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
   )
 }
 

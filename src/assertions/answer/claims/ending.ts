@@ -18,11 +18,14 @@ const STATES = /[=:]|\b(?:is|are|was|answer|gives|equals|means|makes|get)\b/i
 const SPELLED =
   /\b(?:three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,6}teen|twenty|thirty|forty|fifty|hundred|thousand|dozen)\b/i
 
+/** "This is the required value." */
+const BACK = /^\W{0,4}(?:this|that|which) is (?:the|our) (?:\w+ )?(?:value|answer|result|solution|number)\b[^\d$]{0,40}$/i
+
 /** Without closing paragraphs that hold no number, formula or capital letter alone: "Let me know if you have questions!" */
 function withoutChatter(text: string, expected: Expected): string {
   let out = text
   for (let round = 0; round < 2; round++) {
-    const start = out.lastIndexOf('\n\n')
+    const start = Math.max(out.lastIndexOf('\n\n'), BACK.test(out.slice(out.lastIndexOf('\n') + 1)) ? out.lastIndexOf('\n') : -1)
     const last = start < 0 ? '' : out.slice(start)
     const rest = start < 0 ? '' : out.slice(0, start).trimEnd()
     const chatter =
@@ -33,7 +36,7 @@ function withoutChatter(text: string, expected: Expected): string {
       (expected.kind === 'text' || !SPELLED.test(last)) &&
       // Words may be the answer, courtesies are not.
       (expected.kind !== 'text' || COURTESY.test(last))
-    if (!chatter || !/[\d$)\]*.]$/.test(rest) || !/[\d$]/.test(rest.slice(-200))) break
+    if (!chatter || !/[\d$)\]}*.]$/.test(rest) || !/[\d$]/.test(rest.slice(-200))) break
     out = rest
   }
   return out
@@ -49,17 +52,31 @@ const NO_OTHER =
 
 /** "So it is 30. (At the left end it would be f(0) = 5.)" without the sentence in brackets, unless that takes the answer back. */
 function withoutBracketed(text: string): string {
-  const remark = /(?<=[.!$])\s\((?=[A-Z])((?:[^()\n]|\([^()\n]{0,40}\)){1,300}[.!])\)$/.exec(text.slice(-400))
+  const remark = /(?<=[.!$])\s{1,3}\((?=[A-Z])((?:[^()\n]|\([^()\n]{0,40}\)){1,300}[.!])\)$/.exec(text.slice(-400))
   if (!remark || DOUBT.test(remark[1]) || /\b(?:I|if|else|otherwise|unless|or)\b/i.test(remark[1]) || effectOf(remark[1]) !== 'nothing')
     return text
   return text.slice(0, text.length - remark[0].length)
+}
+
+/** A section behind the solution, under a heading of its own. */
+const APPENDIX =
+  /\n\s*\n[\s#*_>-]{0,8}(?:common (?:mistakes?|errors?|pitfalls?)|pitfalls?|key (?:takeaways?|points?|ideas?|concepts?)|takeaways?|why (?:this|it) works|intuition|tips?|further (?:reading|practice|notes?)|what if|related problems?|general(?:i[sz]ation|ly)|extensions?)\b[^\n]{0,40}(?::|\n|\*\*)/gi
+
+/** A text without "Common pitfalls:" and the like, where nothing there answers. */
+function beforeAppendix(text: string): string {
+  const tail = text.slice(-2000)
+  const first = tail.includes('\n\n') || /\n\s+\n/.test(tail) ? tail.matchAll(APPENDIX).next().value : undefined
+  if (!first || /answer|\b(?:so|thus|hence|therefore|actually|wait|oops)\b/i.test(tail.slice(first.index + first[0].length))) return text
+  const rest = text.slice(0, text.length - tail.length + first.index)
+  return /\d|\$|\\/.test(rest.slice(-400)) ? rest.trimEnd() : text
 }
 
 /** How many closing sentences that state nothing are left out. */
 const SENTENCES = 4
 
 /** A text without the courtesies and remarks at its end. */
-export function withoutRemarks(text: string, expected: Expected): string {
+export function withoutRemarks(whole: string, expected: Expected): string {
+  const text = beforeAppendix(whole)
   let out = withoutBracketed(withoutChatter(text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, ''), expected))
   if (expected.kind === 'text') return out
   for (let round = 0; round < SENTENCES; round++) {

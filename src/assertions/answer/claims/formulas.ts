@@ -149,7 +149,8 @@ function partsOf(inside: string): string | undefined {
 }
 
 /** {"value": 20, "unit": "cm"} */
-const MEASURED = /^\s*["']value["']\s{0,4}:\s{0,4}(?:"([^"\n]{1,80})"|([-\d.,/]{1,40}?))\s{0,20}(?:,\s{0,20}["']units?["']\s{0,4}:\s{0,4}"([^"\n]{1,30})"\s{0,20})?$/
+const MEASURED =
+  /^\s*["']value["']\s{0,4}:\s{0,4}(?:"([^"\n]{1,80})"|([-\d.,/]{1,40}?))\s{0,20}(?:,\s{0,20}["']units?["']\s{0,4}:\s{0,4}"([^"\n]{1,30})"\s{0,20})?$/
 const onlyOne = <T>(found: readonly T[]): T | undefined => (found.length === 1 ? found[0] : undefined)
 
 /** The value that the last answer key of a JSON object holds. */

@@ -17,9 +17,14 @@ const REASON =
   /(?<!\band),? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,2}(?:than|times|of)))\s/i
 /** The last preposition before a number, and the words between. */
 const PREPOSITION =
-  /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out|towards?|against|without|across|beyond|behind|despite|via|versus|since|throughout|including|excluding)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
+  /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out|towards?|against|without|across|beyond|behind|despite|via|versus|since|throughout|including|excluding|above|below)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
 const FINITE =
   /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave)\b/i
+/** More verbs, of which the first number behind may be the statement: "she came in 9th". */
+const MOVED = /\b(?:came|comes|went|goes|ran|met|meets?|ends?|\w{3,}ed)\b/i
+/** "needs to sell 35" */
+const MODAL =
+  /\b(?:needs?|has|have|had|wants?|wanted|able|going|takes?|required|manage[sd]?|must|expects?) to (?:\p{L}+\s){1,2}[$€£\ue000]?$/iu
 /** "there are 7", "a total of 7". */
 const EXISTS =
   /\bthere\s+(?:are|is|were|was|will be|would be|must be|can be|have been|remain)\s+(?:(?:exactly|only|still|now|thus|then|therefore|a total of|in total|just|indeed)\s+){0,2}[$€£]?$/i
@@ -27,17 +32,23 @@ const EXISTS =
 const STATING = /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\b(?:(?:adds?|added|adding|sums?|comes?|came) up to|stands? for)\s*[$€£]?$/i
 /** "at a price of 40", "in a class of 30": the noun before the number is governed itself. */
 const GOVERNED =
-  /\b(?:at|in|with|from|on|by|within|among|over|under|between|during|until|into|through|towards?|against|without|out of|for|to|of|than)\s(?:an?|the|his|her|its|their|our|each|every|this|that)\s(?:\p{L}+\s){1,3}of\s*[$€£\ue000]?\s*$/iu
+  /\b(?:at|in|with|from|on|by|within|among|over|under|between|during|until|into|through|towards?|against|without|out of|for|to|of|than|above|below|to \p{L}+)\s(?:an?|the|his|her|its|their|our|each|every|this|that)\s(?:\p{L}+\s){1,3}of\s*[$€£\ue000]?\s*$/iu
 const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
 
 const CONCLUSION =
-  /, (?:(?:and )?(?:which|this|that) (?:means|leaves|gives|makes|yields)|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s/gi
+  /, (?:(?:and )?(?:which|this|that) (?:means|leaves|gives|makes|yields)|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s|:\s(?=\d[\d.,]*\s\p{L}+\s(?:are|is|were|was|must))/giu
+
+/** "her twice as old as her 7-year-old brother" states no value. */
+const TWICE_AS = /^(?:him|her|it|them|this|that|\w+) (?:twice|three times|half|\w+ times)? ?(?:as|more|less)\b/i
+/** "her speed was sixty miles per hour" */
+const SPELLED_RESULT =
+  /^[^\d$\\]{0,80}\b(?:is|are|was|were|has|have|needs?|gets?|takes?|equals|there (?:are|is))\s(?:\w+ )?(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,6}teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b[^\d$\\]*$/i
 
 /** The statement of a sentence: what it concludes, without the reason or condition behind it, where a number stands in that. */
 export function statement(whole: string): string {
   const last = [...whole.matchAll(CONCLUSION)].at(-1)
   const concluded = last ? whole.slice(last.index + last[0].length) : ''
-  const sentence = /\d/.test(concluded) ? concluded : whole
+  const sentence = (/\d/.test(concluded) && !TWICE_AS.test(concluded)) || SPELLED_RESULT.test(concluded) ? concluded : whole
   const reason = REASON.exec(sentence)
   return reason && /\d/.test(sentence.slice(0, reason.index)) ? sentence.slice(0, reason.index) : sentence
 }
@@ -60,7 +71,7 @@ export function statedNumber(text: string): Found | undefined {
   let incidental: Found | undefined
   for (const { clause, at } of clauses.toReversed()) {
     const found = numberOfClause(clause)
-    if (found && (!found.oblique || FINITE.test(clause)) && (incidental === undefined || !found.oblique)) {
+    if (found && (!found.oblique || FINITE.test(clause) || MOVED.test(clause)) && (incidental === undefined || !found.oblique)) {
       return isOfAnother(whole.slice(0, at + found.at)) ? undefined : { ...found, at: shift + at + found.at }
     }
     // ", 3 pairs of trousers and 2 hats": only circumstances, with no verb of their own.
@@ -92,7 +103,8 @@ function numberOfClause(clause: string): Found | undefined {
       : wholeNumber(clause, match.index, behind)
     const found = value === undefined ? undefined : { text: value, at }
     if (EXISTS.test(before.slice(-80)) && !/^\s\p{L}+\s(?:and|or)\s\d/u.test(clause.slice(behind))) return found
-    if (!oblique) stated = found
+    // "33 are multiples of 3"
+    if (!oblique && !(found === undefined && stated !== undefined && PROPERTY.test(before))) stated = found
     last = found
     previous = { at }
     bare = behind
@@ -197,9 +209,13 @@ function clausesOf(sentence: string): { clause: string; at: number }[] {
 }
 
 const LIST_GOES_ON = /^(?:\s[\p{L}'’-]+){1,4}(?:,|,? and)\s$/u
+/** What is said of a number that is counted: "are multiples of". */
+const PROPERTY =
+  /\b(?:is|are|was|were|be)\s(?:\w+\s)?(?:multiples? of|divisible by|(?:greater|less|more|larger|smaller|fewer) than|at (?:least|most)|above|below|over|under)\s[$€£]?$/i
 /** "3 pairs of trousers and 2 hats" goes on with "from 4 shirts". */
 const LISTED = /^(?:and )?\d[\d.,]*(?:\s[\p{L}'’-]+){1,4}(?:,? and \d[\d.,]*(?:\s[\p{L}'’-]+){1,4})?[.\s]*$/iu
-const GOVERNED_LIST = /\b(?:from|with|of|for|in|by|using|between|among|on|into|than)\s(?:the\s|his\s|her\s|their\s)?\d[\d.,]*(?:\s[\p{L}'’-]+){1,4}$/iu
+const GOVERNED_LIST =
+  /\b(?:from|with|of|for|in|by|using|between|among|on|into|than)\s(?:the\s|his\s|her\s|their\s)?\d[\d.,]*(?:\s[\p{L}'’-]+){1,4}$/iu
 
 /** Whether a quantity goes on behind the comma. */
 function isOneQuantity(left: string, right: string): boolean {
@@ -214,6 +230,7 @@ function isOblique(before: string, second: boolean): boolean {
   if (second && /^\s*[$€£]?$/.test(before)) return true
   const found = PREPOSITION.exec(before)
   if (!found || FINITE.test(found[2]) || STATING.test(before)) return false
+  if (found[1].toLowerCase() === 'to' && MODAL.test(before)) return false
   const direct = found[2] === ''
   const preposition = found[1].toLowerCase()
   // "a profit of 5" and "it comes to 5" are statements, "3 of 5" and "from 3 to 5" are not.

@@ -24,6 +24,7 @@ const LEFT_OPEN = cues(
     \bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b(?! at first| initially)|\bunsure\b|\b(?:I have|with) no idea\b|\bI (?:do not|don['’]t) know\b
     \b(?:unable|not able|could not|couldn['’]t|can(?:not|['’]t)) (?:to )?(?:decide|resolve|tell (?:which|whether|them apart)|settle)\b
     \b(?:the two|they|both|(?:two|three|my) \w+) (?:results |answers |methods |values )?(?:disagree|contradict)\b
+    \bI (?:could not|couldn['’]t|can(?:not|['’]t)) (?:compute|calculate|evaluate|find|give|say|tell)(?: (?:it|this|that|the \w+))?(?: (?:exactly|precisely|for sure))?(?=[.,;!]|$)
     \b(?:could not|couldn['’]t|can(?:not|['’]t)) (?:finish|complete it|go on|get (?:any )?further)\b
     \bI(?:['’]d| would) (?:need|have) to know\b`,
   'gi',

@@ -5,7 +5,7 @@ import { cues } from './cues.ts'
 /** What makes another thing of the claim behind it: "four times 19", "a multiple of 12", "at most 40", "the reciprocal of 6". */
 const OPERATED = cues(
   String.raw`
-    \b(?:times|twice|thrice|double|triple|half)\s*[$€£]?$
+    \b(?:times|twice|thrice|double|triple|half|\d\schoose)\s*[$€£]?$
     \b(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|multiples?) of\s*[$€£]?$
     \b(?:factors?|powers?|roots?|squares?|cubes?|reciprocal|inverse|negative|opposite|complement|logarithm) of\s*[$€£]?$
     \bfactorial of\s*[$€£]?$

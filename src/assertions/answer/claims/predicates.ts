@@ -1,5 +1,6 @@
 /** What stands behind the last verb or = of a sentence: a value, the values of a letter, a ratio, a list, points, a relation. */
 
+import { numberInWords } from '../reading/words.ts'
 import { isAnswer } from './formulas.ts'
 import { type Found, resultAt } from './numbers.ts'
 import { trimEnd } from './sentences.ts'
@@ -31,8 +32,13 @@ const PLACE =
 /** "The curves meet at (0, 0) and (1, 1)." */
 const POINTS = /(?:\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)(?:,? and |, )){1,12}\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)$/
 
+/** "the probability is three out of eight", "the chances are one in four" */
+const CHANCE =
+  /\b(?:probability|chances?|odds|likelihood)\b[^.;]{0,60}?\s(?:is|are|equals)\s([a-z-]{3,12}|\d{1,4}) (?:in|out of) ([a-z-]{3,14}|\d{1,6})$/i
+
 /** "7.28 m, which rounds to 7.3 m" */
-const ROUNDED = /\b(?:rounds?|rounded|rounding|simplif(?:y|ies)|reduces?)(?: up| down| off)? to (?:about |approximately )?([-−$€£\ue000]?\d[^,;()]{0,30})$/i
+const ROUNDED =
+  /\b(?:rounds?|rounded|rounding|simplif(?:y|ies)|reduces?)(?: up| down| off)? to (?:about |approximately )?([-−$€£\ue000]?\d[^,;()]{0,30})$/i
 
 /** A form that says more than the value behind its last verb. */
 function formIn(text: string): Found | undefined {
@@ -40,6 +46,9 @@ function formIn(text: string): Found | undefined {
   if (points && isAnswer(points[0])) return { text: points[0], at: points.index }
   const roots = rootsIn(text)
   if (roots) return roots
+  const chance = CHANCE.exec(text)
+  const odds = chance && [chance[1], chance[2]].map((word) => numberInWords(word) ?? (/^\d+$/.test(word) ? BigInt(word) : undefined))
+  if (odds?.every((one) => one !== undefined)) return { text: `${odds[0]}/${odds[1]}`, at: chance!.index }
   const rounded = ROUNDED.exec(text)
   if (rounded && isAnswer(rounded[1])) return { text: rounded[1], at: text.length - rounded[1].length }
   const spoken = RATIO_SPOKEN.exec(text)

@@ -7,7 +7,17 @@ import { effectOf } from './corrections.ts'
 import { cues } from './cues.ts'
 
 /** Elaborations, as the reason names them. */
-export type Elaboration = 'example' | 'check' | 'note' | 'counterfactual' | 'comparison' | 'contrast' | 'consequence' | 'aside' | 'remark' | 'approximation'
+export type Elaboration =
+  | 'example'
+  | 'check'
+  | 'note'
+  | 'counterfactual'
+  | 'comparison'
+  | 'contrast'
+  | 'consequence'
+  | 'aside'
+  | 'remark'
+  | 'approximation'
 
 /** For messages. */
 export const NAMED_ROLE: Readonly<Record<Elaboration, string>> = {
@@ -55,7 +65,7 @@ const SET_OFF = /(?:\*\*[^*\n]{1,200}\*\*[^\w$]{0,4}(?:[a-z²³ ]{1,40}\.?)?|\$\
 
 /** "is 48.", "has 54 plums left.", "$f'(x) = 2x$." */
 const ENDS_IN_VALUE =
-  /(?:=|\b(?:is|are|equals|makes?|has|have|costs?|needs?|takes?|gets?|works)\b)\s[^\w\s]{0,3}[\d√π][^=;:]{0,40}$|(?:=|\b(?:is|are) \$)[^=$]{1,200}\$(?: [a-z]{1,15}){0,4}[\s.*]{0,4}$|(?:<=?|>=?|≤|≥)\s?[$€£]?\d[\d.,]*$/i
+  /(?:=|\b(?:is|are|equals|makes?|has|have|costs?|needs?|takes?|gets?|works)\b)\s(?:(?:now|currently|exactly|only|just|still|thus|therefore|about) )?[^\w\s]{0,3}[\d√π][^=;:]{0,40}$|(?:=|\b(?:is|are) \$)[^=$]{1,200}\$(?: [a-z]{1,15}){0,4}[\s.*]{0,4}$|(?:<=?|>=?|≤|≥)\s?[$€£]?\d[\d.,]*$/i
 
 const EXAMPLE = cues(
   String.raw`
@@ -82,7 +92,9 @@ const CORRECTS =
 const NOTE = cues(
   String.raw`
     ^[\W_]{0,6}(?:this|that|it|which) (?:corresponds to|is (?:the same as )?(?:option|choice|answer choice|answer)) (?:\w+ )?[(\[]?(?:\d|[A-J])\b
-    \b(?:by contrast|in contrast|on the other hand|meanwhile)\b
+    \b(?:by contrast|in contrast|on the other hand|meanwhile|conversely)\b
+    ^[\W_]{0,6}(?:common (?:mistakes?|errors?|pitfalls?)|pitfalls?|key (?:takeaways?|points?|ideas?)|takeaways?|why (?:this|it) works|intuition|remarks?|tips?|warning|caution|alternative(?:ly| approach| method)?|another (?:way|approach|method)|explanation|reason(?:ing)?|extension|bonus)\b[^:.\n]{0,30}[*_]{0,2}:
+    ^[\W_]{0,6}(?:continuing (?:the|this) pattern|a common mistake|forgetting (?:to|that|the))\b
     ^[\W_]{0,6}I (?:just |simply |first |then )?(?:got|found|obtained|computed|calculated|multiplied|added|subtracted|divided|used|took|assumed|counted|rounded|converted|applied|did|set up|interpreted) (?!a mistake|an error)
     ^[\W_]{0,6}(?:and )?(?:please )?(?:note|notice|observe|remember|recall|remark|keep in mind|bear in mind|be aware|mind you|nota bene|n\.b\.)\b
     ^[\W_]{0,6}(?:by the way|btw|incidentally|interestingly|curiously|amusingly|surprisingly|in passing|trivia|fun fact|side note|p\.? ?s\.?)\b
@@ -95,18 +107,19 @@ const NOTE = cues(
 /** What a response says of a thing to have it left out. */
 const IRRELEVANT = cues(
   String.raw`
-    \b(?:my|our) (?:earlier|previous|first|initial|old|original) (?:value|answer|result|guess|count|estimate|total|attempt|thought)\b
+    \b(?:my|our) (?:earlier|previous|first|initial|old|original) (?:value|answer|result|guess|count|estimate|total|attempt) (?:of [$€£]?\d|was (?:off|wrong|too|incorrect|a mistake|[$€£]?\d))
     ^[\W_]{0,6}(?:method|approach|way|route) (?:\d|one|two|three|[AB]) (?:used|was|went|took|counts|counted)\b
     \b(?:but|although|though|which|and) (?:that|this|it|which|they|those)?\s?(?:(?:is|was|are|were)(?: not|n['’]t) (?:what (?:is|was)
       |asked|needed|wanted|the question|relevant|required|part of|of interest)|(?:does(?: not|n['’]t)|plays? no)\s?(?:matter|role|count|concern)
       |(?:is|was) (?:just |only |merely |pure |a )*(?:coincidence|irrelevant|beside the point))
+    \bbut (?:only )?[^.;,]{1,40} (?:is|was|are) (?:asked|needed|wanted|required)(?: for)?\b
     \b(?:but|although|though) (?:the|our) (?:question|problem|task) (?:is|was|asks?|asked|wants?|concerns?) (?:about|for|only)\b
     \b(?:but|although|though) (?:it|that|this) (?:does(?: not|n['’]t)|is(?: not|n['’]t)|did(?: not|n['’]t)|was(?: not|n['’]t))[\s.!]{0,3}$`,
 )
 /** A case that is contrary to fact. */
 const CONTRARY = cues(
   String.raw`
-    ^[\W_]{0,6}(?:and )?had [^.;]{1,120}\bwould\b|\bwould\b[^.;]{1,80}\bhad (?:he|she|it|we|they|you|the|there)\b
+    ^[\W_]{0,6}(?:and )?had [^.;]{1,120}\b(?:would|might|could)\b|\bwould\b[^.;]{1,80}\bhad (?:he|she|it|we|they|you|the|there)\b
     \bif (?:[\w'’]+ ){1,8}(?:had|were|was|did|could|hadn['’]t|weren['’]t|wasn['’]t|didn['’]t|[a-z]{2,}ed)\b[^.;]{0,120}\bwould\b
     ^[\W_]{0,4}(?:with|without|by|for|using|under|at)\b[^.;=]{1,80},? (?:it|this|that|the \w+(?: \w+)?|there|you|we|one|he|she|they) (?:would|['’]d)\b
     \bwould\b[^.;]{1,80}\bif (?:[\w'’]+ ){1,8}(?:had|were|was|did|could|[a-z]{2,}ed)\b
@@ -195,9 +208,15 @@ export const isPlain = (sentence: string): boolean =>
   !CALCULATES.test(sentence) &&
   ![ANSWERING, LABELLED, SET_OFF].some((sign) => sign.test(sentence.slice(-600)))
 
+/** "After buying 4 more he has 12.", "Then", "The difference is": a step that goes on from what was concluded. */
+const SEQUEL =
+  /^[\W_]{0,6}(?:and |but )?(?:then|now|next|after(?:wards)?|later|finally|first|second(?:ly)?|third|lastly|adding|add|subtract\w*|multiply\w*|divid\w*|dividing|combin\w*|using|use|since|because|when|if|given|from|with|we|I|let|solving|taking|so|thus|hence|this|that|these|those|it|which|he|she|they|there|both|each|to|for|in|on|at|by|of|out of|therefore|together|all|the (?:total|sum|difference|product|answer|result|rest|remaining|average|final|other|whole|number|amount|cost|price|probability|ratio|new|combined|two))\b|\b(?:then|now|therefore|also|more|another|answer|left|remain\w*|altogether|total|so)\b/i
+export const isSequel = (sentence: string): boolean => SEQUEL.test(sentence)
+
 /** Whether a sentence opens as a conclusion does and ends in its value. */
 export const isOpenConclusion = (sentence: string): boolean =>
-  CONCLUDES.test(sentence.slice(0, 24)) && (ENDS_IN_VALUE.test(sentence) || SET_OFF.test(sentence))
+  CONCLUDES.test(sentence.slice(0, 24)) &&
+  (ENDS_IN_VALUE.test(sentence) || SET_OFF.test(sentence) || (sentence.length < 160 && /^[^=]*\d[^=\d]{0,80}$/.test(sentence)))
 
 /** Whether a sentence gives a rounded form of an exact value before it: "As a decimal this is about 0.28." behind "it is 5/18". */
 export const isRounding = (before: string, said: string): boolean =>

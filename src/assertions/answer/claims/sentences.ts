@@ -132,9 +132,10 @@ export function contrasted(sentence: string): string[] {
 
 /** What a sentence sets the answer apart from: "95 instead of 90", "43, not 42", "any prime other than 19". */
 const APART =
-  /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|(?<!\breals? (?:numbers? |values? |[a-z] )?)(?:other than|except(?: for)?|excluding|besides|apart from)|excludes|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|:\s|\)|$)\)?|[,(]\s?(?:no|nicht|et non|pas|и не|а не|не|non|e non|y no|niet|en niet|und nicht|não|e não)\s(?=[$(\\]{0,3}\d)[^,;()]{1,60}\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
+  /(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|(?<!\breals? (?:numbers? |values? |[a-z] )?)(?:other than|except(?: for)?|excluding|besides|apart from)|excludes|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|:\s|\)|$)\)?|(?:[,(]\s?(?:no|nicht|pas|а не|не|non|niet|não)|[,(]?\s?(?:et non|и не|e non|y no|en niet|und nicht|e não))\s(?=[$(\\]{0,3}\d)[^,;()]{1,60}\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
 /** A remark in brackets behind an answer: "95 (90 leaves out the corner)". */
-const ASIDE = /(?<=(?:[\d$%}*]|\\\))[\w ]{0,20}\s)\((?=(?:[^()]{0,200}\s)?[a-z]{3})(?:[^()\\]|\\[^\n]){1,200}\)|(?<=\S\s)\((?:\$|\\\()?\s?(?:≈|~|\\approx(?![a-z])|approx\.?|about|roughly|around)\s?[^()]{1,40}?(?:\$|\\\))?\)/gi
+const ASIDE =
+  /(?<=(?:[\d$%}*]|\\\))[\w ]{0,20}\s)\((?=(?:[^()]{0,200}\s)?[a-z]{3})(?:[^()\\]|\\[^\n]){1,200}\)|(?<=\S\s)\((?:\$|\\\()?\s?(?:≈|~|\\approx(?![a-z])|approx\.?|about|roughly|around)\s?[^()]{1,40}?(?:\$|\\\))?\)/gi
 
 /** A number said once more as a rate: "; that is $500 a month over 4 months", ", or 7 a day". */
 const AS_RATE =

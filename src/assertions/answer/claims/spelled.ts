@@ -10,7 +10,7 @@ const NUMERAL = `(?:(?:${TENS})[\\s-](?:one|${ONES})|zero|${ONES}|${TEENS}|${TEN
 const WHOLE = `(?:one (?=hundred|thousand|million|dozen))?${NUMERAL}(?:(?:[\\s-]|\\sand\\s)(?:one(?=[\\s,.]*$)|${NUMERAL})){0,8}`
 const PART = '(?:halves|half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|twelfths?)'
 /** "two thirds", "two and a half", "a quarter". */
-const FRACTION = `(?:(?:(?:one|${ONES}|${TEENS}) and )?(?:an?|one|${ONES}|${TEENS})[\\s-]${PART})(?![a-z-])(?=(?! past| to (?:one|two|three|${ONES}|ten)| times))`
+const FRACTION = `(?:half(?= an? )|(?:(?:(?:one|${ONES}|${TEENS}) and )?(?:an?|one|${ONES}|${TEENS})[\\s-]${PART})(?![a-z-])(?=(?! past| to (?:one|two|three|${ONES}|ten)| times)))`
 
 const SPELLED = new RegExp(`\\b(?:${FRACTION}|${WHOLE})\\b`, 'gi')
 /** "exactly one solution", "only one of the ten numbers" */
@@ -32,21 +32,25 @@ export function spelledNumber(sentence: string, beside: boolean): Found | undefi
   // "It won eight games and lost four, so it played twelve games."
   const found = last && RESULT.test(sentence.slice(run.index + run[0].length, last.index)) ? last : others.length === 0 ? run : undefined
   if (found === undefined) return undefined
-  const value = valueOf(found[0].toLowerCase())
+  const value = spelledValue(found[0].toLowerCase())
   if (value === undefined) return undefined
   const { index } = found
   const before = sentence.slice(0, index).replace(/\ban? $/i, (article) => (/^(?:dozen|hundred|thousand)/i.test(found[0]) ? '' : article))
   const behind = sentence.slice(index + found[0].length)
-  return isStated(before, behind, found[0], beside, found === last) ? { text: textOf(value, behind), at: index } : undefined
+  const sign = /\b(?:minus|negative)\s$/i.test(before) ? '-' : ''
+  return isStated(sign ? before.replace(/\w+\s$/, '') : before, behind, found[0], beside, found === last)
+    ? { text: sign + textOf(value, behind), at: index }
+    : undefined
 }
 
 const RESULT = /\b(?:so|thus|hence|therefore|which (?:means|makes|leaves|gives)|making|leaving|giving)\b/i
 
 function isStated(before: string, behind: string, word: string, beside: boolean, result: boolean): boolean {
-  if (/\b(?:more|less|fewer|other|than|times|or)\b/i.test(behind.slice(0, 40))) return PREDICATE.test(before) && !/^ (?:more|less|fewer|times|or)\b/i.test(behind)
-  const concluded = (opensConclusion(before) || result) && !DETERMINED.test(before)
+  if (/\b(?:more|less|fewer|other|than|times|or)\b/i.test(behind.slice(0, 40)))
+    return PREDICATE.test(before) && !/^ (?:more|less|fewer|times|or)\b/i.test(behind)
+  const concluded = (opensConclusion(before) || result) && (!DETERMINED.test(before) || /\b(?:by|after)\s$/i.test(before))
   if (concluded) return true
-  if (beside) return false
+  if (beside) return /\b(?:exactly|only|just)\s$/i.test(before)
   const fraction = /half|hal|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth/i.test(word)
   return PREDICATE.test(before) || ((fraction || (wholeInWords(word.toLowerCase()) ?? 0n) >= INCIDENTAL) && OWNS.test(before))
 }
@@ -60,11 +64,15 @@ function onlyOne(sentence: string): Found | undefined {
 }
 
 /** "the three of them", "with two brothers": not what the sentence says. */
-const DETERMINED = /\b(?:the|these|those|all|both|every|other|of|with|by|in|for|to|from|his|her|its|their|our|after|within|than)\s(?:an? )?$/i
-const isGoverned = (before: string): boolean => /\b(?:the|these|those|his|her|its|their|our|of the|for|from|in|after|within|than|between)\s$/i.test(before)
+const DETERMINED =
+  /\b(?:the|these|those|all|both|every|other|of|with|by|in|for|to|from|his|her|its|their|our|after|within|than)\s(?:an? )?$/i
+const isGoverned = (before: string): boolean =>
+  /\b(?:the|these|those|his|her|its|their|our|of the|for|from|in|within|than|between)\s$/i.test(before)
 
 const opensConclusion = (sentence: string): boolean =>
-  /^\W{0,4}(?:and )?(?:so|thus|hence|therefore|altogether|in total|in all|consequently|this means|that means|we conclude|in conclusion|as a result)\b/i.test(sentence)
+  /^\W{0,4}(?:and )?(?:so|thus|hence|therefore|altogether|in total|in all|consequently|this means|that means|we conclude|in conclusion|as a result)\b/i.test(
+    sentence,
+  )
 
 /** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
 const PREDICATE =
@@ -77,10 +85,10 @@ const OWNS =
 const INCIDENTAL = 12n
 
 /** The value that words spell: a whole number, dozens too, or a fraction. */
-function valueOf(words: string): string | undefined {
+function spelledValue(words: string): string | undefined {
   const whole = wholeInWords(words)
   if (whole !== undefined) return String(whole)
-  const fraction = rationalInWords(words)
+  const fraction = rationalInWords(words === 'half' ? 'one half' : words)
   return fraction && `${fraction.n}/${fraction.d}`
 }
 
@@ -92,6 +100,9 @@ function wholeInWords(words: string): bigint | undefined {
 
 /** With the noun behind it: "16 inhabitants". A fraction is of something: "3/4 hour" of "three quarters of an hour". */
 function textOf(value: string, behind: string): string {
-  const noun = /^(?: of an?)? (second|minute|hour|day|week|month|year|mile|metre|meter|foot|feet|inch|kilometer|kilometre|km|pound|kilogram|kg|gram|gallon|liter|litre|dollar|euro|cent|degree)(?:e?s)?\b/i.exec(behind)
+  const noun =
+    /^(?: of an?)? (second|minute|hour|day|week|month|year|mile|metre|meter|foot|feet|inch|kilometer|kilometre|km|pound|kilogram|kg|gram|gallon|liter|litre|dollar|euro|cent|degree)(?:e?s)?\b/i.exec(
+      behind,
+    )
   return noun ? `${value} ${noun[1]}` : value
 }

@@ -161,7 +161,14 @@ function ending(last: string, line: string, expected: Expected): Statement | und
     const statement = standing(said, expected) ?? partial(said)
     // "The total is 81. 18 is a misreading.": what is denied is another value.
     const other = statement?.status === 'denied' && i > 0 ? standing(sentences[i - 1], expected) : undefined
-    if (other?.status === 'stated' && other.text !== statement!.text && isAnswer(other.text) && effectOf(said) === 'nothing') return other
+    if (
+      other?.status === 'stated' &&
+      other.text !== statement!.text &&
+      isAnswer(other.text) &&
+      effectOf(said) === 'nothing' &&
+      !SUPPOSED.test(sentences[i - 1])
+    )
+      return other
     if (statement || --i < 0) return statement
     const effect = effectOf(said)
     said = sentences[i]
@@ -169,6 +176,9 @@ function ending(last: string, line: string, expected: Expected): Statement | und
       return { text: said, status: effect === 'doubts' ? 'hedged' : 'corrected', where: 'last line' }
   }
 }
+
+/** "Suppose it were 12", "We try 5" */
+const SUPPOSED = /\b(?:suppos\w+|assum\w+|if|let|try|trying|were|would)\b/i
 
 /** "So he needs triple 64 metres": it concludes another number than the one it names, and no sentence before it counts. */
 function partial(sentence: string): Statement | undefined {

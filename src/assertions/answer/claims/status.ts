@@ -30,7 +30,7 @@ const NEGATED = cues(
   String.raw`
     \b(?:is|are|was|were|be|do|does|did|can|could|will|would|must|should|has|have|may|might)\s(?:[a-z]+\s)?not\b
     \b(?:[a-z]{2,6}n['’]t|cannot|never|neither|nor|doubt|deny|disagree|impossible|false|untrue|incorrect|wrong|unlikely)\b
-    \bfar from\b`,
+    \bfar from\b|\bno way\b|\bnone of (?:them|these|the)\b`,
 )
 
 const REJECTED = /\b(?:discard|eliminat|rul(?:e|es|ed|ing) out|exclud|reject|contradict|refut|disprov|avoid|dismiss|cross(?:ed|es)? out)/i
@@ -114,7 +114,8 @@ const REFUSED = cues(
       |what|one of|among|permitted)\b|\s*$|[.,])|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high
       |low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an
       |some|many|most|my|his|her|their|[A-Z][a-z]+ (?:got|said|found))\b)
-    ^[^a-z\d]{0,8}(?:cannot|can't|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)`,
+    ^[^a-z\d]{0,8}(?:which is |this is |that is )?(?:an? )?(?:contradiction|absurd)\b
+    ^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:cannot|can['’]t|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)`,
 )
 
 /** "not enough to decide whether it is 18" */
@@ -143,6 +144,7 @@ const NOT_SO = cues(
     \b(?:not|never|cannot|[a-z]{2,6}n['’]t)\s(?:\w+\s)?(?:true|the case|correct|right|say|said|think|thought|believe)\b
     \b(?:not|never|cannot|[a-z]{2,6}n['’]t)\s(?:\w+\s)?(?:claim|mean|certain|possible|conclude|so|know|be|equal)\b
     \b(?:false|untrue|wrong|incorrect|impossible|unlikely|doubt|deny|disagree)\b.{0,40}\bthat\b
+    \b(?:none|neither) of (?:them|these|the)\b[^.;]{0,40}$
     \b(?:not|never|cannot|neither|[a-z]{2,6}n['’]t)\s[^a-z]{0,60}$`,
 )
 

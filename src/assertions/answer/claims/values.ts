@@ -49,14 +49,20 @@ function parameterOf(sentence: string, math: string): string {
 
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
 export function valueIn(sentence: string, expected: Expected): Placed | undefined {
-  if (expected.kind === 'text' || expected.kind === 'choice') return valueOf(sentence, expected)
+  if (expected.kind === 'text' || expected.kind === 'choice') return valueOfClause(sentence, expected)
   const { problem } = expected
-  if (problem === undefined) return valueOf(mainClause(sentence), expected)
+  if (problem === undefined) return valueOfClause(mainClause(sentence), expected)
   const counted = placed(countedIn(sentence, problem), 'last line')
-  return counted ?? valueOf(mainClause(sentence, (part, head) => focusIn(part, problem) > focusIn(head, problem)), expected)
+  return (
+    counted ??
+    valueOfClause(
+      mainClause(sentence, (part, head) => focusIn(part, problem) > focusIn(head, problem)),
+      expected,
+    )
+  )
 }
 
-function valueOf(whole: string, expected: Expected): Placed | undefined {
+function valueOfClause(whole: string, expected: Expected): Placed | undefined {
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
   const sentence = statement(whole)
