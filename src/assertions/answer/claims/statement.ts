@@ -68,7 +68,7 @@ export function lastStatement(text: string, expected: Expected): Statement | und
 function answering(trimmed: string, expected: Expected): Statement | undefined {
   if (expected.problem === undefined || expected.kind === 'text' || expected.kind === 'choice' || trimmed.endsWith('?')) return undefined
   const part = isCutOff(trimmed) ? undefined : upToAnswering(trimmed, expected.problem)
-  const said = part && statementOf(part, expected)
+  const said = part === undefined ? undefined : statementOf(part, expected)
   if (said?.status !== 'stated' || !(said.where === 'formula at the end' || isAnswer(said.text))) return undefined
   return { ...said, where: `${said.where}, what the problem asks for` }
 }
