@@ -191,6 +191,11 @@ const grpoStage = mapping({
   provider: key(text(), 'the label of the provider entry whose settings decode'),
   steps: key(int({ min: 1 }), 'rounds of sampling and learning', steps),
   prompts: key(int({ min: 1 }).default(32), 'prompts a step'),
+  refill: key(
+    int({ min: 0 }).default(0),
+    'rounds of further prompts in a step, in the place of groups that do not teach: [dynamic sampling](train.md#dynamic-sampling)',
+    { newer: true },
+  ),
   group: key(int({ min: 2 }).default(8), 'samples a prompt', { hint: 'A group of one gives no advantage; 8 is usual.' }),
   reward: key(
     text().optional(),

@@ -24,11 +24,12 @@ import { k3 } from './losses/parts/kl.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { ReferencePolicy } from './reference.ts'
+import { sampleRefilled } from './refill.ts'
 import { compileTerms, evaluateTerms, expressionsOf } from './reward-terms.ts'
 import { checkMetrics, resolveDoubts, symbolOf } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
-import type { Suite } from './suite.ts'
+import type { Suite, SuiteRow } from './suite.ts'
 
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
   const { model, seed, sharesPrompts } = session
@@ -58,9 +59,15 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
 
   async function step(step: number, before = firstControl(stage)): Promise<StepReport> {
     control = before
-    const indices = drawIndices(suite.rows.length, stage.prompts, step, seed, stage.name)
-    const rows = indices.map((index) => suite.rows[index])
-    const groups = await rollouts.sample(rows, step)
+    const { indices, groups, rounds } = await sampleRefilled(drawIndices(suite.rows.length, stage.prompts, step, seed, stage.name), {
+      size: suite.rows.length,
+      goal: stage.prompts,
+      rounds: stage.refill,
+      address: [seed, stage.name, step],
+      sample: (some, before) => rollouts.sample(rowsAt(some), step, { before }),
+      teaching: (some) => teachingOf(some, step),
+    })
+    const rows = rowsAt(indices)
     const reference = stage.kl > 0 ? referenceAt(step) : undefined
     const samples = groups.map((group) => group.map(layOut))
     const penalties = reference && inReward ? await penaltiesOf(samples, reference) : undefined
@@ -94,6 +101,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
         ...describe(groups, judged.rewards),
         informative: informative.length,
         ...withoutSignal(judged),
+        ...(stage.refill > 0 && { refills: rounds }),
         clipFraction: meanOver(tallies, 'clipped'),
         entropy: meanOver(tallies, 'entropy'),
         lossTokens: tallies.reduce((sum, { lossTokens }) => sum + lossTokens, 0),
@@ -110,6 +118,16 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     }
   }
 
+  function rowsAt(indices: readonly number[]): SuiteRow[] {
+    return indices.map((index) => suite.rows[index])
+  }
+
+  /** How many of these groups teach. A penalty of the KL makes none of them informative. */
+  function teachingOf(groups: readonly Rollout[][], step: number): number {
+    const { informative } = stepAdvantages(evaluateTerms(terms, groups, step + 1), { kind: stage.advantage, combine: stage.combine })
+    return groups.filter((group, g) => informative[g] && !group.every(isMasked)).length
+  }
+
   /** The first prompts of the run, with responses that no step of it draws. */
   async function probe({ prompts, group }: ProbeOptions): Promise<Probe> {
     const count = Math.min(prompts, suite.rows.length)
@@ -117,7 +135,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     const clock = new GraderClock()
     rollouts.watch = clock
     const began = performance.now()
-    const groups = await rollouts.sample(rows, stage.steps, group)
+    const groups = await rollouts.sample(rows, stage.steps, { size: group })
     const seconds = (performance.now() - began) / 1000
     rollouts.watch = undefined
     const rewards = evaluateTerms(terms, groups, 1)
@@ -148,13 +166,18 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     return { responses: samples.length, seconds: (performance.now() - began) / 1000 }
   }
 
-  function layOut({ thought: { trajectory, finishReason } }: Rollout): UpdateSample {
+  function isMasked({ thought }: Rollout): boolean {
+    return stage.maskTruncated && thought.finishReason === 'length'
+  }
+
+  function layOut(rollout: Rollout): UpdateSample {
+    const { trajectory } = rollout.thought
     return {
       layout: layoutTrajectory(trajectory, attention, { loss: 'sampled' }),
       temperature: trajectory.temperature,
       sampled: sampledLogprobs(trajectory),
       advantage: 0,
-      masked: stage.maskTruncated && finishReason === 'length',
+      masked: isMasked(rollout),
     }
   }
 
@@ -189,7 +212,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   return {
     steps: stage.steps,
     forwardTokens: Math.max(microBatchTokens, longest),
-    data: `${suite.rows.length} rows, ${stage.prompts} prompts x ${stage.group} samples a step, ${stage.steps} steps, ${mode} decoding, at most ${budgets.response} tokens a response`,
+    data: `${suite.rows.length} rows, ${stage.prompts} prompts x ${stage.group} samples a step${stage.refill > 0 ? `, refilled in at most ${stage.refill} rounds` : ''}, ${stage.steps} steps, ${mode} decoding, at most ${budgets.response} tokens a response`,
     prompts: rollouts.prompts,
     warnings,
     close: () => graders.close(),

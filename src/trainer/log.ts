@@ -148,6 +148,7 @@ export function stepLine(place: StepPlace, report: StepReport): string {
     parts.push(`reward ${fixed(rollouts.reward)}`)
     parts.push(...Object.entries(rollouts.metrics).map(([name, value]) => `${name} ${fixed(value)}`))
     parts.push(`informative ${rollouts.informative}/${rollouts.groups}`)
+    if (rollouts.refills !== undefined) parts.push(`refills ${rollouts.refills}`)
     parts.push(`parallel ${percent(rollouts.parallelRatio)}`)
     parts.push(`tokens ${rollouts.responseTokens.toFixed(0)} critical ${rollouts.criticalPathTokens.toFixed(0)}`)
     if (rollouts.truncated > 0) parts.push(`truncated ${percent(rollouts.truncated)}`)

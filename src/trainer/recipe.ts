@@ -61,6 +61,8 @@ export interface RolloutReport {
   /** Groups whose rewards do not differ: above 0, so too easy, or not, so too hard. */
   allRight: number
   allWrong: number
+  /** Rounds of further prompts; absent where the stage has no `refill`. */
+  refills?: number
   /** Share of responses with a block. */
   parallelRatio: number
   /** Means per response. */

@@ -53,14 +53,17 @@ export class Rollouts {
     for (const row of suite.rows) this.promptOf(row)
   }
 
-  /** One group of rollouts a row, in the order of `rows`, of `size` samples or as many as the stage says. The first error, of decoding or grading, ends them all. */
-  async sample(rows: readonly SuiteRow[], step: number, size = this.stage.group): Promise<Rollout[][]> {
+  /**
+   * One group of rollouts a row, in the order of `rows`, of `size` samples or as many as the stage says. `before`: groups that the step has
+   * already. The first error, of decoding or grading, ends them all.
+   */
+  async sample(rows: readonly SuiteRow[], step: number, { size = this.stage.group, before = 0 } = {}): Promise<Rollout[][]> {
     const thinker = await this.session.openThinker()
     const stop = new AbortController()
     try {
       return await Promise.all(
         rows.map((row, prompt) =>
-          Promise.all(Array.from({ length: size }, (_, member) => this.one(thinker, row, [step, prompt, member], stop.signal))),
+          Promise.all(Array.from({ length: size }, (_, member) => this.one(thinker, row, [step, before + prompt, member], stop.signal))),
         ),
       )
     } finally {
