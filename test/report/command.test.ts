@@ -67,7 +67,7 @@ describe('pr1-report', () => {
 
   it.each([
     ['nothing there', () => path.join(folder, 'absent.json'), /absent\.json cannot be read: it does not exist/],
-    ['a folder', () => folder, /cannot be read: it is a folder/],
+    ['a folder', () => folder, /holds no run: .* Name the output folder of a run of pr1-train, or the file of an evaluation\./],
     ['an empty file', () => file('empty.json', ''), /not valid JSON: it is empty/],
     ['a file that was cut', () => file('cut.json', saved(rowsOfVotes(['RR'])).slice(0, 400)), /not valid JSON.*npx promptfoo export/],
     [

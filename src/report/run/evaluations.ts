@@ -8,6 +8,8 @@ import type { Run } from './read.ts'
 export interface EvaluationSeries {
   /** Name of the evaluation and of the figure. */
   name: string
+  /** Of what responses are like, rather than of how good they are. */
+  behaviour: boolean
   unit: Unit
   /** By the place of the run; without an interval `low` and `high` are NaN. */
   of: Map<number, (Estimate & { at: number })[]>
@@ -32,7 +34,7 @@ export function evaluationsOf(runs: readonly Run[]): EvaluationSeries[] {
         if (value === undefined) continue
         const key = JSON.stringify([evaluation, part, name])
         const unit = UNITS.includes(figure.unit) ? (figure.unit as Unit) : 'number'
-        const one = series.get(key) ?? { name: `${evaluation}: ${name}`, unit, of: new Map() }
+        const one = series.get(key) ?? { name: `${evaluation}: ${name}`, behaviour: part === 'behaviour', unit, of: new Map() }
         series.set(key, one)
         const [low, high] = [figure.low, figure.high].map((end) => number(end) ?? Number.NaN)
         const point = { at: number(record.total) ?? total, value, low, high, problems: number(figure.problems) ?? 0 }

@@ -44,11 +44,14 @@ export function drawRunPage({ runs, samples, remarks }: Kept): string {
 ${key(runs)}`,
   ])
   if (evaluations.length > 0) {
+    const drawnOf = (wanted: boolean) =>
+      evaluations.filter(({ behaviour }) => behaviour === wanted).map((series) => evaluationChart(runs, series))
     const section: [string, Markup] = [
       'evaluation',
       html`<h2 id="evaluation">Evaluation</h2>
 <p>Held-out suites during the run. Lines over a point are 95 % intervals, clustered by problem.</p>
-<div class="charts small">${evaluations.map((series) => evaluationChart(runs, series))}</div>
+<div class="charts small">${drawnOf(false)}</div>
+${drawnOf(true).length > 0 ? html`<details><summary>What the responses are like</summary><div class="charts small">${drawnOf(true)}</div></details>` : undefined}
 ${key(runs)}`,
     ]
     drawn.splice(charts[0]?.id === 'reward' ? 1 : 0, 0, section)

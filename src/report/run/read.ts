@@ -72,7 +72,7 @@ function readMetrics(folder: string, file: string): string {
     const next =
       runs.length > 0
         ? `There are runs below it: ${outline(runs.map((name) => path.join(folder, name)))}.`
-        : 'Name the output folder of a run of pr1-train.'
+        : 'Name the output folder of a run of pr1-train, or the file of an evaluation.'
     throw new ReportError(`${folder} holds no run: there is no ${METRICS_FILE} in it. Got ${got}. ${next}`)
   }
   try {

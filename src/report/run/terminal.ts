@@ -19,7 +19,8 @@ export function describeRuns({ runs, remarks: others }: Pick<Kept, 'runs' | 'rem
       return span ? [formatFigure(span.first, unit), formatFigure(span.last, unit)] : ['–', '–']
     }),
   ])
-  const evaluations = evaluationsOf(runs).map(({ name, unit, of }) => [
+  const shown = evaluationsOf(runs).filter(({ behaviour }) => !behaviour)
+  const evaluations = shown.map(({ name, unit, of }) => [
     plainLine(name),
     ...runs.flatMap((_, i) => {
       const points = of.get(i) ?? []
