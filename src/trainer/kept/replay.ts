@@ -10,6 +10,7 @@ import { ConfigError } from '../../engine/errors.ts'
 import { openEngine } from '../../engine/open.ts'
 import type { Engine, EngineInfo } from '../../engine/types.ts'
 import { parseJson } from '../../json.ts'
+import { readRuns } from '../../report/run/read.ts'
 import { decodeStep, encodeStep, type KeptStep, RolloutsError, type StepHeader, type StepPlace } from '../../rollouts/format.ts'
 import { type KeptFile, listSteps, readStep } from '../../rollouts/reader.ts'
 import type { GrpoStage, Stage, TrainConfig } from '../config.ts'
@@ -96,7 +97,8 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
       recipes.push(await (one.kind === 'sft' ? sftRecipe(session, one, suites[i]) : grpoRecipe(session, one, suites[i])))
     }
     const began = saved?.state.step ?? 0
-    const count = recipes.slice(0, -1).reduce((sum, { steps }) => sum + steps, 0) + step - began
+    const steps = recipes.map((recipe, i) => (i === recipes.length - 1 ? step : stepsDone(run, stages[i], recipe.steps)))
+    const count = steps.reduce((sum, all) => sum + all, 0) - began
     say(beginning(saved, count, run))
     noteEngine(engine.info, kept?.header, say)
     let total = saved?.state.total ?? 0
@@ -110,7 +112,7 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
     }
     for (const [i, recipe] of recipes.entries()) {
       const last = i === recipes.length - 1
-      for (let at = i === 0 ? began : 0; at < (last ? step : recipe.steps); ) {
+      for (let at = i === 0 ? began : 0; at < steps[i]; ) {
         if (at === 0) {
           control = undefined
           session.reference = undefined
@@ -138,6 +140,11 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
     await Promise.all(recipes.map((recipe) => recipe.close?.()))
     await session.model.dispose()
   }
+}
+
+/** Of a stage that is over: `patience` may have ended it before its last step. */
+function stepsDone(run: string, { name, patience }: Stage, steps: number): number {
+  return patience === undefined ? steps : readRuns([run])[0].steps.filter(({ stage }) => stage === name).length
 }
 
 function readIfKept(file: KeptFile | undefined): { kept?: KeptStep; damaged?: string } {

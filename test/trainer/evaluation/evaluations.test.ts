@@ -10,6 +10,8 @@ import { analyze } from '../../../src/report/analysis.ts'
 import { readResults } from '../../../src/report/rows.ts'
 import { readExperiment } from '../../../src/report/samples.ts'
 import { Scheduler } from '../../../src/thinking/scheduler.ts'
+import { replay } from '../../../src/trainer/kept/replay.ts'
+import { grpoStageOf, settingsOf } from '../../../src/trainer/kept/settings.ts'
 import { once } from '../../once.ts'
 import { inProofs } from '../../proofs.ts'
 import { editSuite, fixture, folderWithSuites, metrics, newFolder, type RunOptions, results, run, states, wholeRun } from '../runs.ts'
@@ -218,6 +220,10 @@ describe('patience', () => {
     await evaluate(folders[1], { sets, stopAfter: 3 })
     await evaluate(folders[1], { sets })
     expect(everything(folders[1])).toEqual(everything(folders[0]))
+    // A replay from the beginning ends the stage where the run did.
+    const config = settingsOf(folders[0], {})
+    const again = await replay({ run: folders[0], config, stage: grpoStageOf(config, 'rl'), step: 1, say: () => {} })
+    expect([again.place, again.from, again.differences]).toEqual([{ stage: 'rl', step: 1, total: 5 }, undefined, []])
   })
 })
 
