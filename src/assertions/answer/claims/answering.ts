@@ -34,7 +34,7 @@ const SAYS =
 /** "the median 5", "with sum 7" */
 const NAMED_VALUE = /^(?:and |with )?(?:the |its )?[a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d[\d.,/]*[.\s]*$/i
 
-const COUNTED = /(?<![\w.,/])(\d[\d,]*(?:\.\d+)?)\s((?:[a-z'’-]+\s){0,2}[a-z'’-]+)(?=,|\sand\b|[.\s]*$)/gi
+const COUNTED = /(?<![\w.,/])(\d[\d,]*(?:\.\d+)?)\s((?:[a-z'’-]+\s){0,2}?[a-z'’-]+)(?=,|\s(?:and|in|on|at|for|with|of)\b|[.\s]*$)/gi
 
 const COUNT = /(?<![\w.,/])\d[\d,]*(?:\.\d+)?\s((?:[a-z'’-]+\s)?[a-z'’-]{3,})/gi
 
@@ -77,7 +77,8 @@ export function upToAnswering(text: string, problem: string): string | undefined
     weight = Math.max(weight, conclusionWeight(part.text))
   }
   if (!best || best.part === parts.at(-1) || !SAYS.test(best.part.text)) return undefined
-  const own = Math.max(conclusionWeight(best.part.text), NAMED_VALUE.test(best.part.text) ? 1 : 0)
+  const sameSentence = !/[.!?]\s/.test(text.slice(best.part.end).slice(0, -1))
+  const own = Math.max(conclusionWeight(best.part.text), NAMED_VALUE.test(best.part.text) || sameSentence ? 1 : 0)
   if (own < weight || own === 0) return undefined
   return `${text.slice(0, best.part.end).replace(/[\s,;]+$/, '')}.`
 }

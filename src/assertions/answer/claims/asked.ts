@@ -29,15 +29,15 @@ const askedOf = (problem: string): Asked =>
 
 /** "How many red marbles are", "What is the median of", "Find the slope of", "How old is Bob" */
 const FOCUS =
-  /\b(?:how many|how much)\s((?:[\p{L}'’-]+\s?){1,4}?)(?=\b(?:is|are|was|were|do|does|did|can|could|will|would|should|must|has|have|had|in|of|on|for|to|there|remain|be)\b|[?,.]|$)|\bhow (?:old|tall|long|wide|heavy|fast|far|big|large|high|deep) (?:is|are|was|were|will|does|did|do)\s((?:[\p{L}'’-]+\s?){1,3})|\b(?:what(?: is|['’]s| are| was| were| will be)|find|determine|compute|calculate|give|state|evaluate)\s(?:the|its|his|her|their|an?)\s((?:[\p{L}'’-]+\s?){1,5}?)(?=\b(?:of|in|for|to|on|with|at|from|that|which|when|if|such|between|per|is|are|as|by)\b|[?,.(:$]|$)/giu
+  /\b(?:how many|how much)\s((?:[\p{L}'’-]+\s?){1,4}?)(?=\b(?:is|are|was|were|do|does|did|can|could|will|would|should|must|has|have|had|in|of|on|for|to|there|remain|be)\b|[?,.]|$)|\bhow (old|tall|long|wide|heavy|fast|far|big|large|high|deep) (?:is|are|was|were|will|does|did|do)\s((?:[\p{L}'’-]+\s?){1,3})|\b(?:what(?: is|['’]s| are| was| were| will be)|find|determine|compute|calculate|give|state|evaluate)\s(?:the|its|his|her|their|an?)\s((?:[\p{L}'’-]+\s?){1,5}?)(?=\b(?:of|in|for|to|on|with|at|from|that|which|when|if|such|between|per|is|are|as|by)\b|[?,.(:$]|$)/giu
 
 /** The words of the thing that a question asks for; none where it asks for several. */
 function focusOf(sentence: string): ReadonlySet<string> {
   const found = [...sentence.matchAll(FOCUS)]
   if (found.length !== 1) return new Set()
-  const [, many, adjective, noun] = found[0]
+  const [, many, adjective, whom, noun] = found[0]
   const whose = many === undefined ? [] : [...sentence.slice(found[0].index).matchAll(/(?<=\s)[A-Z][a-z]{2,15}\b/g)].slice(0, 1)
-  return new Set([...stems(many ?? adjective ?? noun), ...whose.map(([name]) => name.toLowerCase())])
+  return new Set([...stems(many ?? noun ?? `${adjective} ${whom}`), ...whose.map(([name]) => name.toLowerCase())])
 }
 
 /** What a question asks beside a thing: of this the part that answers has to speak, too. */

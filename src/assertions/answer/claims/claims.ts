@@ -191,7 +191,8 @@ function boxStatus(text: string, start: number, end: number): Status {
   const before = withoutOpening(sentenceBefore(text, start))
   if (BOX_APART.test(before.slice(-40))) return /be[\s:]*$/i.test(before) && !/can/i.test(before.slice(-12)) ? 'hedged' : 'denied'
   if (isGuess(before)) return 'quoted'
-  if (/\bif\b[^.;]{1,120}\bwould\b/i.test(before)) return 'conditional'
+  if (/\bif\b[^.;]{1,120}\b(?:it|this|that|the (?:answer|sum|result|total|value)) would (?:be|have been)[\s:]*$/i.test(before))
+    return 'conditional'
   const behind = sentenceBehind(text, end).replace(/^[\s$*)\]\\.]{1,8}/, ' ')
   return DESCRIBED.test(behind) ? 'stated' : statusBehind(behind)
 }
@@ -285,19 +286,18 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
 
 /** What explains the answer that stands before it. */
 const EXPLAINS =
-  /^[\W_]{0,6}(?:explanation|reasons?|reasoning|why|because|here(?: is|['’]s) (?:why|how|the|my|a)|the reason|justification|rationale|working|work|proof|derivation|details|to see (?:this|why)|this is because|this follows|indeed|how)\b/i
+  /^[\W_]{0,6}(?:explanation|reasons?|reasoning|why|because|here(?: is|['’]s) (?:why|how|the|my|a)|the reason|justification|rationale|working|work|proof|derivation|details|to see (?:this|why)|this is because|this follows|indeed|how|step 1)\b/i
+
+/** "**58**", "TL;DR: 58" */
+const LEADS = /^\*\*[^*\n]{1,60}\*\*\.?$|^[*_]{0,2}(?:TL;?DR|(?:quick|short) answer|in short)\b/i
 
 /** "**9 days.**\n\nReasoning: 3 workers need 12 days.": an answer that comes first, unless what follows concludes something else. */
 function leadClaim(text: string, expected: Expected): Claim | undefined {
   const end = text.search(/\n\s*\n/)
-  if (end < 0 || end > 200 || !EXPLAINS.test(text.slice(end).trimStart().slice(0, 60))) return undefined
-  const lead = wholeClaim(
-    text
-      .slice(0, end)
-      .trim()
-      .replace(/^\*\*([^*\n]{1,80}?)[.!]?\*\*[.!]?$/, '$1'),
-    expected,
-  )
+  const first = end < 0 ? '' : text.slice(0, end).trim()
+  if (end < 0 || end > 200 || !(EXPLAINS.test(text.slice(end).trimStart().slice(0, 60)) || LEADS.test(first))) return undefined
+  const plain = first.replace(/^[*_]{0,2}(?:TL;?DR|(?:quick|short) answer|in short)[*_]{0,2}\s?[:,-][*_]{0,2}\s/i, '')
+  const lead = wholeClaim(plain.replace(/^\*\*([^*\n]{1,80}?)[.!]?\*\*[.!]?$/, '$1'), expected)
   if (!lead || isOpenConclusion(lastSentence(text.trimEnd().slice(-600)))) return undefined
   return { ...lead, where: 'the answer before its reasons', at: 0, end }
 }

@@ -3,7 +3,7 @@
  * to fact, remarks on another thing). Where it is in doubt whether a part elaborates, nothing is left out, and the last statement counts.
  */
 
-import { askedIn, asksFor } from './asked.ts'
+import { askedIn, asksFor, focusIn } from './asked.ts'
 import { effectOf } from './corrections.ts'
 import {
   conclusionWeight,
@@ -115,7 +115,7 @@ function sentencesCut(
     if (
       problem !== undefined &&
       (role.weight < CERTAIN || role.is === 'counterfactual') &&
-      (isAsked(said, tail, spans[i - 1], problem) || asksFor(role.is, problem))
+      (isAsked(said, tail, spans[i - 1], problem, role) || asksFor(role.is, problem))
     )
       break
     const asked = problem === undefined ? 0 : askedIn(tail.slice(spans[i - 1].start, spans[i - 1].end), problem) - askedIn(said, problem)
@@ -166,8 +166,10 @@ function standing(said: string, at: Span, behind: string, next: Span, problem: s
 }
 
 /** Whether the problem asks for what a sentence says rather than for what stands before it. */
-const isAsked = (said: string, tail: string, before: Span, problem: string): boolean =>
-  askedIn(said, problem) > askedIn(tail.slice(before.start, before.end), problem)
+const isAsked = (said: string, tail: string, { start, end }: Span, problem: string, { weight }: Role): boolean => {
+  const before = tail.slice(start, end)
+  return weight < CERTAIN ? askedIn(said, problem) > askedIn(before, problem) : focusIn(said, problem) > focusIn(before, problem)
+}
 
 /** Where a clause begins that may say another thing: behind a semicolon, a dash, "and the", "which", or in brackets. */
 const JOINTS =
@@ -182,11 +184,10 @@ const ADVERBIAL =
   /^[\W_]{0,4}(?:(?:so|and|but|then|thus|therefore|hence|now),? )?(?:if|since|as|when|while|because|to|for|in|at|on|with|by|after|before|under|over|using|given|although|though|of|out of|from|suppose|assuming|[A-Z][a-z]+ing)\b[^,]*$/i
 
 /** "The smallest n is 5" */
-const ANSWERS =
-  /^[\W_]{0,4}(?:the|our|its) (?:\w+ )?(?:smallest|largest|least|greatest|answer|result|total|minimum|maximum|final|correct|required)\b[^.;:]{0,80}\b(?:is|are|equals)\b[^.;:]{1,40}$/i
+const ANSWERS = /^[\W_]{0,4}(?:the|our|its) [a-z][^.;:=]{0,60}\b(?:is|are|equals)\b[^.;:]{1,40}$/i
 /** What goes on behind a semicolon. */
 const GOES_ON =
-  /^[\W_]{0,4}(?:no|not|or|rather|wait|actually|so|thus|hence|therefore|then|this|that|it|which|these|in total|together|adding|the (?:answer|total|sum|result|difference|final|other|second|remaining)|after|and)\b|\b(?:left|remain\w*|altogether|total|answer)\b/i
+  /^[\W_]{0,4}(?:no|not|or|rather|wait|actually|so|thus|hence|therefore|then|this|that|it|which|these|in total|together|adding|the (?:answer|total|sum|result|difference|final)|after|and)\b|\b(?:left|remain\w*|altogether|total|answer)\b/i
 
 /** Where a sentence is cut before clauses that only elaborate. */
 function clausesCut(

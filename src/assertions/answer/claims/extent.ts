@@ -30,7 +30,8 @@ function unitLength(text: string): number {
   const ends = [...text.matchAll(/[^\s]+/g)].slice(0, WORDS).map(({ index, 0: word }) => index + word.length)
   for (const end of ends.reverse()) {
     const unit = text.slice(0, end).replace(/[.,;:!?)*_$]{1,4}$/, '')
-    if (/^[ -]?[\p{L}°¢€£]/u.test(unit) && !WORDY.test(unit.trim()) && parseUnit(unit.replace(/^-/, ''))?.strict) return unit.length
+    if (!/\s\d/.test(unit) && /^[ -]?[\p{L}°¢€£]/u.test(unit) && !WORDY.test(unit.trim()) && parseUnit(unit.replace(/^-/, ''))?.strict)
+      return unit.length
   }
   return 0
 }

@@ -22,6 +22,9 @@ const FINITE =
   /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave)\b/i
 /** More verbs, of which the first number behind may be the statement: "she came in 9th". */
 const MOVED = /\b(?:came|comes|went|goes|ran|met|meets?|ends?|\w{3,}ed)\b/i
+const WAYS = /^ (?:\w+ )?ways?\b/i
+const DEFINITE = /\b(?:the|these|those|all)\s$/i
+const CONJUNCTION = /^(?:before|after|until|since)$/i
 /** "needs to sell 35" */
 const MODAL =
   /\b(?:needs?|has|have|had|wants?|wanted|able|going|takes?|required|manage[sd]?|must|expects?) to (?:\p{L}+\s){1,2}[$€£\ue000]?$/iu
@@ -29,10 +32,11 @@ const MODAL =
 const EXISTS =
   /\bthere\s+(?:are|is|were|was|will be|would be|must be|can be|have been|remain)\s+(?:(?:exactly|only|still|now|thus|then|therefore|a total of|in total|just|indeed)\s+){0,2}[$€£]?$/i
 /** Where "with 7" and "up to 7" are the statement itself. */
-const STATING = /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\b(?:(?:adds?|added|adding|sums?|comes?|came) up to|stands? for)\s*[$€£]?$/i
+const STATING =
+  /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\bwith (?:a |the )?probability (?:of )?$|\b(?:(?:adds?|added|adding|sums?|comes?|came) up to|stands? for)\s*[$€£]?$/i
 /** "at a price of 40", "in a class of 30": the noun before the number is governed itself. */
 const GOVERNED =
-  /\b(?:at|in|with|from|on|by|within|among|over|under|between|during|until|into|through|towards?|against|without|out of|for|to|of|than|above|below|to \p{L}+)\s(?:an?|the|his|her|its|their|our|each|every|this|that)\s(?:\p{L}+\s){1,3}of\s*[$€£\ue000]?\s*$/iu
+  /\b(?:at|in|with|from|on|by|within|among|over|under|between|during|until|into|through|towards?|against|without|out of|for|to|of|than|above|below|before|after|including|excluding|plus|minus|to \p{L}+)\s(?:an?|the|his|her|its|their|our|each|every|this|that)\s(?:\p{L}+\s){1,3}of\s*[$€£\ue000]?\s*$|\b(?:in|by|into|with|from|at|using)\s(?:\p{L}+\s)?\p{L}+s\sof\s*[$€£\ue000]?\s*$/iu
 const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
 
 const CONCLUSION =
@@ -55,7 +59,7 @@ export function statement(whole: string): string {
 
 /** What makes another thing of the number before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
 const OPERATES =
-  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|(?:\s?[a-z]{1,12} )?(?:more|greater|larger|bigger|higher|older|longer) than [$€£\ue000]?\d|\\?%? (?:of|off) [$€£]?\d|percent (?:of|off) [$€£]?\d|(?:st|nd|rd|th) \w|(?:[a-z]{1,12} )?(?:or (?:more|less|fewer|larger|smaller|greater|higher|lower|bigger|longer|shorter|older|younger|later|earlier|above|below|beyond|over|under|up)\b|(?:and|or) up(?:wards?)?\b|at (?:the )?(?:very )?(?:least|most|minimum|maximum)\b)|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did)\b))/i
+  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|(?:\s?[a-z]{1,12} )?(?:more|greater|larger|bigger|higher|older|longer) than [$€£\ue000]?\d|\\?%? (?:of|off) [$€£]?\d|percent (?:of|off) [$€£]?\d|(?:st|nd|rd|th) \w|(?:[a-z]{1,12} )?(?:or (?:more|less|fewer|larger|smaller|greater|higher|lower|bigger|longer|shorter|older|younger|later|earlier|above|below|beyond|over|under|up)\b|(?:and|or) up(?:wards?)?\b|at (?:the )?(?:very )?(?:least|most|minimum|maximum)(?=\s*(?:[.,;)*]|$)))|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did)\b))/i
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**
@@ -77,7 +81,10 @@ export function statedNumber(text: string): Found | undefined {
     // ", 3 pairs of trousers and 2 hats": only circumstances, with no verb of their own.
     if (found) incidental ??= { ...found, at: shift + at + found.at }
     // "45 in total, or 9 times 5": the remark states nothing of its own.
-    else if (!/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.)\s/i.test(clause)) break
+    else if (
+      !/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.|the (?:square|cube|product|sum|double|half|\w+ (?:power|root)) of)\s/i.test(clause)
+    )
+      break
   }
   return incidental
 }
@@ -95,7 +102,12 @@ function numberOfClause(clause: string): Found | undefined {
     const before = clause.slice(bare, match.index)
     const joined = previous !== undefined && (COORDINATED.test(before) || isMeasured(before))
     // "from 4 shirts, 3 trousers and 2 hats"
-    if (!joined && !(oblique && LIST_GOES_ON.test(before))) oblique = isOblique(before.slice(-120), previous !== undefined)
+    if (!joined && !(oblique && LIST_GOES_ON.test(before)))
+      oblique = isOblique(
+        before.slice(-120),
+        previous !== undefined,
+        clause.slice(match.index + match[0].length, match.index + match[0].length + 40),
+      )
     const behind = match.index + match[0].length
     const at = joined ? previous!.at : match.index
     const value = joined
@@ -225,18 +237,30 @@ function isOneQuantity(left: string, right: string): boolean {
 }
 
 /** Whether what stands before a number makes it a mere circumstance. `second`: another number stands before that. */
-function isOblique(before: string, second: boolean): boolean {
+function isOblique(before: string, second: boolean, behind: string): boolean {
   // 2 $10 bills
   if (second && /^\s*[$€£]?$/.test(before)) return true
+  // "in 126 ways" answers how many, and "the 4 players" are known before.
+  if (WAYS.test(behind) && /\bin\s$/i.test(before)) return false
+  if (second && DEFINITE.test(before)) return true
   const found = PREPOSITION.exec(before)
+  // "16 more weeks before he can afford the $400 bike": a clause of its own.
+  if (found && second && CONJUNCTION.test(found[1]) && FINITE.test(found[2])) return true
   if (!found || FINITE.test(found[2]) || STATING.test(before)) return false
-  if (found[1].toLowerCase() === 'to' && MODAL.test(before)) return false
+  if (!second && found[1].toLowerCase() === 'to' && MODAL.test(before)) return false
   const direct = found[2] === ''
   const preposition = found[1].toLowerCase()
   // "a profit of 5" and "it comes to 5" are statements, "3 of 5" and "from 3 to 5" are not.
-  if (direct && preposition === 'of' && second && GOVERNED.test(before) && !/\btotal of\s*[$€£]?\s*$/i.test(before)) return true
+  if (
+    direct &&
+    preposition === 'of' &&
+    second &&
+    GOVERNED.test(before) &&
+    !/(?<!\b(?:in|from|out of|among) an? )\btotal of\s*[$€£]?\s*$/i.test(before)
+  )
+    return true
   if (direct && preposition === 'of')
-    return second ? /^\s*(?:out\s+)?of\s*$/i.test(before) : /\b(?:out|one|half|each|rest)\s+of\s*$/i.test(before)
+    return second ? /^\s*of\s*$|\bout\s+of\s*$/i.test(before) : /\b(?:out|one|half|each|rest)\s+of\s*$/i.test(before)
   if (direct && preposition === 'to') return /\bup to\s*$/i.test(before)
   return !(direct && preposition === 'for' && /[$€£]\s*$/.test(before))
 }

@@ -148,6 +148,8 @@ const GIVEN =
 /** "Confidence: 95%", "Source: Problem 7", "Given: 5 tickets": what stands beside a solution. */
 const BESIDE =
   /^[\W_]{0,8}(?:confidence|certainty|difficulty|source|references?|topics?|level|rating|solution time|time (?:taken|spent|needed to solve)|given|known(?: values)?|key facts?|facts|assumptions?|inputs?|formulas? used|rules? used|method used|steps? used|concepts?|tags?|page|chapter|tokens?|word count|note|notes|units?|p\.?s\.?)\b[^:.\n]{0,20}[*_]{0,2}:/i
+/** "In other words, in 8 trials one expects 7", "In percent: 87.5" */
+const RESTATES = /^[\W_]{0,4}(?:in other words|put differently|equivalently|in percent(?:age)?s?|as a percentage|in decimals?)\b/i
 /** "As a decimal this is about 0.28." */
 const APPROXIMATES =
   /^[\W_]{0,4}(?:as a decimal|in decimal(?:s| form)|numerically|as a percent(?:age)?|(?:this|that|it|which)(?: is|['’]s) (?:approximately|about|roughly|around|nearly|≈|\$?\\approx)|approximately)\b/i
@@ -195,6 +197,7 @@ export function roleOfSentence(sentence: string): Role {
   if (OTHER_OUT.test(said) || TAKEN_AT.test(said)) return { is: 'contrast', weight: 4 }
   if (CALCULATES.test(said)) return weight > 0 ? { is: 'conclusion', weight } : STATEMENT
   if (WOULD.test(said) && !WOULD_SAY.test(said)) return { is: 'counterfactual', weight: 2 }
+  if (RESTATES.test(said) && !/\b(?:answer|total|so|thus)\b/i.test(said)) return { is: 'approximation', weight: 4 }
   if (GIVEN.test(said) && !said.includes('=')) return { is: 'contrast', weight: 4 }
   if (EARLIER.test(said)) return { is: 'contrast', weight: 3 }
   if (OF_ANOTHER.test(said)) return { is: 'contrast', weight: 2 }
@@ -210,8 +213,11 @@ export const isPlain = (sentence: string): boolean =>
 
 /** "After buying 4 more he has 12.", "Then", "The difference is": a step that goes on from what was concluded. */
 const SEQUEL =
-  /^[\W_]{0,6}(?:and |but )?(?:then|now|next|after(?:wards)?|later|finally|first|second(?:ly)?|third|lastly|adding|add|subtract\w*|multiply\w*|divid\w*|dividing|combin\w*|using|use|since|because|when|if|given|from|with|we|I|let|solving|taking|so|thus|hence|this|that|these|those|it|which|he|she|they|there|both|each|to|for|in|on|at|by|of|out of|therefore|together|all|the (?:total|sum|difference|product|answer|result|rest|remaining|average|final|other|whole|number|amount|cost|price|probability|ratio|new|combined|two))\b|\b(?:then|now|therefore|also|more|another|answer|left|remain\w*|altogether|total|so)\b/i
-export const isSequel = (sentence: string): boolean => SEQUEL.test(sentence)
+  /^[\W_]{0,6}(?:and |but )?(?:then|now|next|after(?:wards)?|later|finally|first|second(?:ly)?|third|lastly|adding|add|subtract\w*|multiply\w*|divid\w*|dividing|combin\w*|using|use|since|because|when|if|given|from|with|we|I|let|solving|taking|so|thus|hence|this|that|these|those|it|which|he|she|they|there|both|each|to|for|in|on|at|by|of|out of|therefore|together|all|the (?:total|sum|difference|product|answer|result|rest|remaining|average|final|other|whole|number|amount|cost|price|probability|ratio|new|combined|two))\b|\b(?:then|now|therefore|also|more|another|answer|however|furthermore|moreover|additionally|must|equals?|left|remain\w*|altogether|total|so)\b/i
+export const isSequel = (sentence: string): boolean =>
+  SEQUEL.test(sentence) ||
+  /=|\\(?:Rightarrow|implies|iff|Longleftrightarrow)(?![a-z])/.test(sentence) ||
+  !/[a-z]{3,} [^.]{0,80}\b(?:is|are|was|were|has|have|had|\w{2,}s|\w{2,}ed)\b/i.test(sentence)
 
 /** Whether a sentence opens as a conclusion does and ends in its value. */
 export const isOpenConclusion = (sentence: string): boolean =>

@@ -2,6 +2,7 @@
 
 import { answerIn } from './answer-line.ts'
 import { upToAnswering } from './answering.ts'
+import { focusIn } from './asked.ts'
 import { isCaseDistinction, isImagined, isLimited, isOtherCase } from './cases.ts'
 import { conclusionOf } from './conclusion.ts'
 import { effectOf } from './corrections.ts'
@@ -153,7 +154,8 @@ function ending(last: string, line: string, expected: Expected): Statement | und
   const sentences = sentencesOf(line.slice(-SEARCHED)).slice(-EARLIER - 1)
   if (isLeftOpen(expected.kind === 'choice' ? sentences.slice(-1) : sentences.slice(-EARLIER)))
     return { text: last.trim(), status: 'hedged', where: 'last line' }
-  if (expected.kind !== 'choice' && isNone(last)) return { text: 'no solution', status: 'stated', where: 'last line' }
+  if (expected.kind !== 'choice' && isNone(last) && !/\bno (?:real |integer )?solutions?\b/i.test(expected.problem ?? ''))
+    return { text: 'no solution', status: 'stated', where: 'last line' }
   let said = last
   // Behind "lbs." a sentence may go on.
   const whole = (sentences.at(-1)?.length ?? 0) <= last.trim().length + 1
@@ -198,8 +200,17 @@ const IN_CASE = /^\W{0,4}(?:if|unless)\b(?!.*\b(?:so|thus|hence|therefore|then)\
 /** What opens a formula. */
 const OPENED = /(?:\$|\\[([])\s*$/
 
+/** "The perimeter is 30, while the area is 36.": the part that speaks of what the problem asks for. */
+function besideAsked(sentence: string, problem: string): string {
+  const [first, second, ...more] = sentence.split(/,? (?:while|whereas) (?=the |its |his |her |[A-Z])/)
+  return second !== undefined && more.length === 0 && /\d/.test(second) && focusIn(second, problem) > focusIn(first, problem)
+    ? second
+    : sentence
+}
+
 /** The last statement of a sentence that stands; if none does, the last one. */
-function standing(whole: string, expected: Expected): Statement | undefined {
+function standing(sentenceWhole: string, expected: Expected): Statement | undefined {
+  const whole = expected.problem === undefined ? sentenceWhole : besideAsked(sentenceWhole, expected.problem)
   let fallen: Statement | undefined
   const { said: sentence, open } = withoutRate(whole)
   const parts = contrasted(sentence)

@@ -11,7 +11,7 @@ const OPENS = cues(
   String.raw`
     ,? \(?(?:because|given that|considering that|seeing that|now that|in order (?:to|that)|even though|although|whereas|thanks to|due to|owing to|according to)\b
     , \(?(?:since|as (?=(?:it|this|that|there|these|those|the|we|he|she|they|her|his|each|every|all|both|\d+|[A-Z•])\b|•)|while|though)\b
-    , \(?(?:including|excluding|not (?:counting|including)|counting|assuming|supposing|based on|provided(?: that)?|compared (?:to|with)|relative to|(?:down|up) from|ahead of|instead of|unlike|starting|beginning|using|as opposed to|working|attained|achieved|reached|taken|occurring|obtained|found|valid|rounded from|proving|showing|confirming|verifying|after|before|when|where|whenever)\b
+    , \(?(?:including|excluding|not (?:counting|including)|counting|assuming|supposing|based on|provided(?: that)?|compared (?:to|with)|relative to|(?:down|up) from|ahead of|instead of|unlike|starting|beginning|using|as opposed to|working|attained|achieved|reached|taken|occurring|obtained|found|valid|rounded from|(?:proving|showing|confirming|verifying)(?! that)|after|before|when|where|whenever)\b
     ,? whom?\b
     , (?:in|on|at|for|to|by|with) (?:which|whom)\b
     , which(?!,| (?:to|only|tells?|represents?|also|is|are|was|were|equals?|gives?|makes?|means?|leaves?|left|yields?|comes?|came|amounts?|totals?|adds?|sums?|add|sum|brings?|simplif\w+|rounds?|reduces?|works out|can|could|will|would|shows?|implies|results?|leads?|becomes|in turn|then|must|has|have|we|I|you|gave|made|meant|costs?|produces?|turns?|evaluates?|takes?|took)\b)\s
@@ -21,6 +21,15 @@ const OPENS = cues(
     (?<=•),? (?:with|where) (?=•)
     ,? (?:denn|weil|porque|ya que|parce que|puisque|perché|poiché|потому что|так как|поскольку)(?=\s)|, (?:car|da|pois)(?=\s)
     [，,（(]\s?(?:因为|因為|由于|验证|驗證|проверка|denn|car|porque|pois)
+    ,? (?:and )?(?:only |just )?\d[\d,]* of (?:them|these|those|whom|which)\b
+    , of (?:whom|which) (?:only |just )?\d
+    \s[–—-] (?=\d[\d,]* (?:[a-z]+ ){1,2}and \d)
+    (?<=•) (?:for|of|in|using|from) the (?:given |original )?(?:function|equation|formula|sequence|line|curve|polynomial|recurrence|identity) (?=•)
+    (?<=\d[^,;•=]{1,60}) (?:when|while|once|if|until|before|after) (?=(?:all |the |his |her |their |each |every )?(?:\d|he\b|she\b|it\b|they\b|\w+ (?:is|are|was|were|has|have|had|sells?|sold|costs?|makes?|reach\w*|can)\b))
+    \sand (?:the (?:other|remaining) )?\d[\d,]* (?:are|is|were|was|do|did|does|have|has|will) not\b
+    , the (?:year|day|month|week|age|date) (?=(?:his|her|their|its|the|when|he|she|it|they|in|of|that)\b)
+    , (?=the [^,;]{1,80} being\b)
+    , as (?=•)
     , with(?:out)? (?!.*\b(?:left|remain\w*|over|total|being)\b)`,
   'gi',
 )
@@ -40,7 +49,7 @@ const LEADS_UP =
 const SAYS =
   /(?:\d|•|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,6}teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|half|dozen)\b)/i
 const VERB =
-  /=|\b(?:is|are|was|were|be|has|have|had|will|would|can|could|must|should|equals?|gets?|got|gives?|gave|makes?|made|takes?|took|needs?|needed|costs?|pays?|paid|sells?|sold|buys?|bought|saves?|saved|earns?|earned|spends?|spent|leaves?|left|uses?|used|weighs?|travels?|drives?|drove|covered|covers?|eats?|ate|read|reads|comes?|came|becomes?|became|requires?|holds?|conclude|obtain|find|keeps?|kept|finish(?:es|ed)?|contains?|remains?|converges?|tends?|approaches|increases?|runs?|ran|owns?|owes?|owed|collect(?:s|ed)|receives?d?|produces?d?|\w{3,}ed)\b/i
+  /=|['’]s\b|\b(?:is|are|was|were|be|has|have|had|will|would|can|could|must|should|equals?|gets?|got|gives?|gave|makes?|made|takes?|took|needs?|needed|costs?|pays?|paid|sells?|sold|buys?|bought|saves?|saved|earns?|earned|spends?|spent|leaves?|left|uses?|used|weighs?|travels?|drives?|drove|covered|covers?|eats?|ate|read|reads|comes?|came|becomes?|became|requires?|holds?|conclude|obtain|find|keeps?|kept|finish(?:es|ed)?|contains?|remains?|converges?|tends?|approaches|increases?|runs?|ran|owns?|owes?|owed|collect(?:s|ed)|receives?d?|produces?d?|\w{3,}ed)\b/i
 
 /** A calculation, or what comes out, is a step and no circumstance. */
 const STEP =
@@ -48,7 +57,9 @@ const STEP =
 
 /** A verb, or the sign in a formula: "Hence $a + b = -1$". */
 const says = (head: string, written: string): boolean =>
-  VERB.test(head) || (head.includes('•') && /[=<>∈]|\\(?:[lg]eq?|in|neq?)(?![a-z])/.test(written))
+  VERB.test(head) ||
+  /^\W*\d[\d,.]*(?: [a-z]+){1,3}$/i.test(head) ||
+  (head.includes('•') && /[=<>∈]|\\(?:[lg]eq?|in|neq?)(?![a-z])/.test(written))
 
 /** A reason in another language. */
 const FOREIGN = /denn|weil|porque|ya que|car|parce|puisque|perché|poiché|pois|потому|так как|поскольку|因|由于|验证|驗證|проверка|, da$/i

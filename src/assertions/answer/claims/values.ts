@@ -5,7 +5,7 @@ import { focusIn } from './asked.ts'
 import { boundsIn } from './bounds.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
 import type { Expected } from './expected.ts'
-import { FORMULA, lastMath } from './formulas.ts'
+import { FORMULA, isAnswer, lastMath } from './formulas.ts'
 import { namedValues } from './named.ts'
 import { type Found, statedNumber, statement } from './numbers.ts'
 import { copula, rootsIn } from './predicates.ts'
@@ -47,6 +47,10 @@ function parameterOf(sentence: string, math: string): string {
   return domain && domain[0] !== name && domain[0].length === 1 ? `, ${domain[0]}\\in\\mathbb{Z}` : ''
 }
 
+/** "12 is the greatest common factor of 36 and 60", "12 divides both" */
+const SUBJECT =
+  /^\W{0,4}(?:(?:so|thus|hence|therefore|then),? )?(-?\d[\d.,/]{0,20}) (?:is (?:the|our) (?!(?:wrong|same|number of|first|second|other|sum|product|difference)\b)(?:[a-z]+ ){0,3}(?:factor|divisor|multiple|number|integer|value|solution|root|answer|result|minimum|maximum|prime|one|remainder|total|area|length|age|probability)\b|divides (?:both|all)\b)(?![^.]*=)/i
+
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
 export function valueIn(sentence: string, expected: Expected): Placed | undefined {
   if (expected.kind === 'text' || expected.kind === 'choice') return valueOfClause(sentence, expected)
@@ -65,6 +69,9 @@ export function valueIn(sentence: string, expected: Expected): Placed | undefine
 function valueOfClause(whole: string, expected: Expected): Placed | undefined {
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
+  const subject = SUBJECT.exec(whole)
+  if (subject && expected.kind !== 'text' && expected.kind !== 'choice' && isAnswer(subject[1]))
+    return { text: subject[1], at: subject.index + subject[0].indexOf(subject[1]), where: 'last line' }
   const sentence = statement(whole)
   const shift = whole.indexOf(sentence)
   const bounds = expected.kind === 'text' || expected.kind === 'choice' ? undefined : boundsIn(sentence)
