@@ -22,7 +22,7 @@ interface Part {
 
 /** What speaks of a thing of its own: "The perimeter is", "Its tank holds", "and Carol is", "leaving 1 bead". */
 const OTHER =
-  /^[\W_]{0,4}(?:(?:and|but|while|whereas) )?(?:an?|the|its|his|her|their|which has|leaving|with|each|only|another|[A-Z][a-z]+)\b|^[\W_]{0,4}and (?:has|is|had)\b|^[\W_]{0,4}and [a-z]{3,12} [-−$€£]?\d/
+  /^[\W_]{0,4}(?:(?:and|but|while|whereas) )?(?:an?|the|its|his|her|their|which has|leaving|with|each|only|another|(?!(?:This|That|These|Those|There|It|We|He|She|They|So|Then|In|For|At|By|Since|As|If|When|Now|Thus|Hence|Therefore|[A-Z][a-z]+ing)\b)[A-Z][a-z]+)\b|^[\W_]{0,4}and (?:has|is|had)\b|^[\W_]{0,4}and [a-z]{3,12} [-−$€£]?\d/
 /** What concludes behind all, or says more of the same. */
 const CONCLUDES =
   /\b(?:these|those|such|remaining|them)\b|^[\W_]{0,4}(?:so|thus|hence|therefore|then|now|finally|in total|altogether|adding|subtracting|multiplying|dividing|combining|after|since|because|as|given|if|when|for|in)\b|\b(?:because|since|plus|minus|times|divided by|equals)\b|\banswer\b|=\s?[$€£]?\d/i

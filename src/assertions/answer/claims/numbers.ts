@@ -24,6 +24,8 @@ const FINITE =
 const MOVED = /\b(?:came|comes|went|goes|ran|met|meets?|ends?|\w{3,}ed)\b/i
 const WAYS = /^ (?:\w+ )?ways?\b/i
 const DEFINITE = /\b(?:the|these|those|all)\s$/i
+/** "8 seconds behind the winner" */
+const COMPARED = /^(?: [a-z]+)? (?:behind|ahead of|above|below|short of) (?:the|his|her|its|their|[A-Z])/
 const CONJUNCTION = /^(?:before|after|until|since)$/i
 /** "needs to sell 35" */
 const MODAL =
@@ -33,7 +35,7 @@ const EXISTS =
   /\bthere\s+(?:are|is|were|was|will be|would be|must be|can be|have been|remain)\s+(?:(?:exactly|only|still|now|thus|then|therefore|a total of|in total|just|indeed)\s+){0,2}[$€£]?$/i
 /** Where "with 7" and "up to 7" are the statement itself. */
 const STATING =
-  /\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\bwith (?:a |the )?probability (?:of )?$|\b(?:(?:adds?|added|adding|sums?|comes?|came) up to|stands? for)\s*[$€£]?$/i
+  /\bcalls? for\s$|\b(?:left|up|remains?|ends?) with\s*[$€£]?$|\bwith (?:a |the )?probability (?:of )?$|\b(?:(?:adds?|added|adding|sums?|comes?|came) up to|stands? for)\s*[$€£]?$/i
 /** "at a price of 40", "in a class of 30": the noun before the number is governed itself. */
 const GOVERNED =
   /\b(?:at|in|with|from|on|by|within|among|over|under|between|during|until|into|through|towards?|against|without|out of|for|to|of|than|above|below|before|after|including|excluding|plus|minus|to \p{L}+)\s(?:an?|the|his|her|its|their|our|each|every|this|that)\s(?:\p{L}+\s){1,3}of\s*[$€£\ue000]?\s*$|\b(?:in|by|into|with|from|at|using)\s(?:\p{L}+\s)?\p{L}+s\sof\s*[$€£\ue000]?\s*$/iu
@@ -59,7 +61,7 @@ export function statement(whole: string): string {
 
 /** What makes another thing of the number before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
 const OPERATES =
-  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|(?:\s?[a-z]{1,12} )?(?:more|greater|larger|bigger|higher|older|longer) than [$€£\ue000]?\d|\\?%? (?:of|off) [$€£]?\d|percent (?:of|off) [$€£]?\d|(?:st|nd|rd|th) \w|(?:[a-z]{1,12} )?(?:or (?:more|less|fewer|larger|smaller|greater|higher|lower|bigger|longer|shorter|older|younger|later|earlier|above|below|beyond|over|under|up)\b|(?:and|or) up(?:wards?)?\b|at (?:the )?(?:very )?(?:least|most|minimum|maximum)(?=\s*(?:[.,;)*]|$)))|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did)\b))/i
+  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|(?:\s?[a-z]{1,12} )?(?:more|greater|larger|bigger|higher|older|longer) than [$€£\ue000]?\d|\\?%? (?:of|off) [$€£]?\d|percent (?:of|off) [$€£]?\d|(?:st|nd|rd|th) \w|(?:[a-z]{1,12} )?(?:or (?:more|less|fewer|larger|smaller|greater|higher|lower|bigger|longer|shorter|older|younger|later|earlier|above|below|beyond|over|under|up)\b|(?:and|or) up(?:wards?)?\b|at (?:the )?(?:very )?(?:least|most|minimum|maximum)(?=\s*(?:[.,;)*]|$)))|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did|work|play|like|live|pass|fit|remain|[a-z]{2,}ed)\b))/i
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**
@@ -82,7 +84,9 @@ export function statedNumber(text: string): Found | undefined {
     if (found) incidental ??= { ...found, at: shift + at + found.at }
     // "45 in total, or 9 times 5": the remark states nothing of its own.
     else if (
-      !/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.|the (?:square|cube|product|sum|double|half|\w+ (?:power|root)) of)\s/i.test(clause)
+      !/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.|the (?:square|cube|product|sum|double|half|\w+ (?:power|root)) of|the \d+(?:st|nd|rd|th)|twice|half|double|(?:three|four|\d+) times)\s/i.test(
+        clause,
+      )
     )
       break
   }
@@ -243,6 +247,7 @@ function isOblique(before: string, second: boolean, behind: string): boolean {
   // "in 126 ways" answers how many, and "the 4 players" are known before.
   if (WAYS.test(behind) && /\bin\s$/i.test(before)) return false
   if (second && DEFINITE.test(before)) return true
+  if (COMPARED.test(behind)) return true
   const found = PREPOSITION.exec(before)
   // "16 more weeks before he can afford the $400 bike": a clause of its own.
   if (found && second && CONJUNCTION.test(found[1]) && FINITE.test(found[2])) return true

@@ -11,7 +11,7 @@ const OPENS = cues(
   String.raw`
     ,? \(?(?:because|given that|considering that|seeing that|now that|in order (?:to|that)|even though|although|whereas|thanks to|due to|owing to|according to)\b
     , \(?(?:since|as (?=(?:it|this|that|there|these|those|the|we|he|she|they|her|his|each|every|all|both|\d+|[A-Z•])\b|•)|while|though)\b
-    , \(?(?:including|excluding|not (?:counting|including)|counting|assuming|supposing|based on|provided(?: that)?|compared (?:to|with)|relative to|(?:down|up) from|ahead of|instead of|unlike|starting|beginning|using|as opposed to|working|attained|achieved|reached|taken|occurring|obtained|found|valid|rounded from|(?:proving|showing|confirming|verifying)(?! that)|after|before|when|where|whenever)\b
+    , \(?(?:including|excluding|not (?:counting|including)|counting|assuming|supposing|based on|provided(?: that)?|compared (?:to|with)|relative to|(?:down|up) from|ahead of|instead of|unlike|starting|beginning|using|as opposed to|working|attained|achieved|reached|taken|occurring|obtained|found|valid|rounded from|(?:proving|showing)(?! that)|after|before|when|where|whenever)\b
     ,? whom?\b
     , (?:in|on|at|for|to|by|with) (?:which|whom)\b
     , which(?!,| (?:to|only|tells?|represents?|also|is|are|was|were|equals?|gives?|makes?|means?|leaves?|left|yields?|comes?|came|amounts?|totals?|adds?|sums?|add|sum|brings?|simplif\w+|rounds?|reduces?|works out|can|could|will|would|shows?|implies|results?|leads?|becomes|in turn|then|must|has|have|we|I|you|gave|made|meant|costs?|produces?|turns?|evaluates?|takes?|took)\b)\s
@@ -25,11 +25,15 @@ const OPENS = cues(
     , of (?:whom|which) (?:only |just )?\d
     \s[–—-] (?=\d[\d,]* (?:[a-z]+ ){1,2}and \d)
     (?<=•) (?:for|of|in|using|from) the (?:given |original )?(?:function|equation|formula|sequence|line|curve|polynomial|recurrence|identity) (?=•)
-    (?<=\d[^,;•=]{1,60}) (?:when|while|once|if|until|before|after) (?=(?:all |the |his |her |their |each |every )?(?:\d|he\b|she\b|it\b|they\b|\w+ (?:is|are|was|were|has|have|had|sells?|sold|costs?|makes?|reach\w*|can)\b))
+    (?<=\d[^,;•=]{1,60}) (?:before|after|until) (?=(?:he|she|it|they)\b)
+    (?<=\d[^,;•=]{1,60}) (?:when|while|once|if) (?=(?:all |the |his |her |their |each |every )?(?:\d|he\b|she\b|it\b|they\b|\w+ (?:is|are|was|were|has|have|had|sells?|sold|costs?|makes?|reach\w*|can)\b))
     \sand (?:the (?:other|remaining) )?\d[\d,]* (?:are|is|were|was|do|did|does|have|has|will) not\b
     , the (?:year|day|month|week|age|date) (?=(?:his|her|their|its|the|when|he|she|it|they|in|of|that)\b)
     , (?=the [^,;]{1,80} being\b)
     , as (?=•)
+    , (?!(?:leaving|making|giving|bringing|yielding|meaning|total\w*|resulting|being|equal\w*|reaching|costing|earning|getting|saving|coming|obtaining|during|producing|ending|finding|becoming|showing|proving)\b)[a-z]{3,}ing\b
+    (?<=[•\d]) (?:occurs?|(?:is|are) (?:taken|attained|reached|achieved|assumed)) (?:at|when|for|if|in)\b
+    ,? and in \d+ (?:more )?(?:years?|days?|weeks?|months?|hours?|minutes?)\b
     , with(?:out)? (?!.*\b(?:left|remain\w*|over|total|being)\b)`,
   'gi',
 )
@@ -43,13 +47,13 @@ const CONCLUDES = /, (?:and )?(?:so|thus|hence|therefore)\b/i
 
 /** What only leads up to a main clause: "If he had 170 balloons". */
 const LEADS_UP =
-  /^[\W_]{0,4}(?:(?:and|but|now),? )?(?:if|when|since|as|because|while|although|though|after|before|given|suppose|assuming)\b[^,]*$/i
+  /^[\W_]{0,4}(?:(?:and|but|now),? )?(?:if|when|since|as|because|while|although|though|after|before|given|suppose|assuming|[a-z]{3,}ing)\b[^,]*$/i
 
 /** A value that the words before state: with a verb, behind it or before it. */
 const SAYS =
   /(?:\d|•|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,6}teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|half|dozen)\b)/i
 const VERB =
-  /=|['’]s\b|\b(?:is|are|was|were|be|has|have|had|will|would|can|could|must|should|equals?|gets?|got|gives?|gave|makes?|made|takes?|took|needs?|needed|costs?|pays?|paid|sells?|sold|buys?|bought|saves?|saved|earns?|earned|spends?|spent|leaves?|left|uses?|used|weighs?|travels?|drives?|drove|covered|covers?|eats?|ate|read|reads|comes?|came|becomes?|became|requires?|holds?|conclude|obtain|find|keeps?|kept|finish(?:es|ed)?|contains?|remains?|converges?|tends?|approaches|increases?|runs?|ran|owns?|owes?|owed|collect(?:s|ed)|receives?d?|produces?d?|\w{3,}ed)\b/i
+  /=|['’]s\b|\b(?:is|are|was|were|be|has|have|had|will|would|can|could|must|should|equals?|gets?|got|gives?|gave|makes?|made|takes?|took|needs?|needed|costs?|pays?|paid|sells?|sold|buys?|bought|saves?|saved|earns?|earned|spends?|spent|leaves?|left|uses?|used|weighs?|travels?|drives?|drove|covered|covers?|eats?|ate|read|reads|comes?|came|becomes?|became|requires?|holds?|conclude|obtain|find|keeps?|kept|finish(?:es|ed)?|ends?|arrives?|turns?|begins?|begun|measures?|scores?|stands?|contains?|remains?|converges?|tends?|approaches|increases?|runs?|ran|owns?|owes?|owed|collect(?:s|ed)|receives?d?|produces?d?|\w{3,}ed)\b/i
 
 /** A calculation, or what comes out, is a step and no circumstance. */
 const STEP =

@@ -49,7 +49,12 @@ function parameterOf(sentence: string, math: string): string {
 
 /** "12 is the greatest common factor of 36 and 60", "12 divides both" */
 const SUBJECT =
-  /^\W{0,4}(?:(?:so|thus|hence|therefore|then),? )?(-?\d[\d.,/]{0,20}) (?:is (?:the|our) (?!(?:wrong|same|number of|first|second|other|sum|product|difference)\b)(?:[a-z]+ ){0,3}(?:factor|divisor|multiple|number|integer|value|solution|root|answer|result|minimum|maximum|prime|one|remainder|total|area|length|age|probability)\b|divides (?:both|all)\b)(?![^.]*=)/i
+  /^\W{0,4}(?:(?:so|thus|hence|therefore|then),? )?(-?\d[\d.,/]{0,20}) (?:is (?:the|our) (?!(?:wrong|same|number of|first|second|other|sum|product|difference)\b)(?:[a-z\d]+ ){0,3}(?:factor|divisor|multiple|number|integer|value|solution|root|answer|result|minimum|maximum|prime|one|remainder|total|area|length|age|probability)\b|divides (?:both|all)\b)(?![^.]*=)/i
+
+/** Whether a part says where or when, and the problem asks for that. */
+const asksPlace = (part: string, problem: string): boolean =>
+  (/^\W{0,3}(?:occurs?|is|are)\b/.test(part) && /\b(?:at which|at what|where|when|for which|for what)\b/i.test(problem)) ||
+  (/^\W{0,3}and in \d/.test(part) && /\b(?:in \d+ \w+|will)\b/i.test(problem))
 
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
 export function valueIn(sentence: string, expected: Expected): Placed | undefined {
@@ -60,7 +65,7 @@ export function valueIn(sentence: string, expected: Expected): Placed | undefine
   return (
     counted ??
     valueOfClause(
-      mainClause(sentence, (part, head) => focusIn(part, problem) > focusIn(head, problem)),
+      mainClause(sentence, (part, head) => focusIn(part, problem) > focusIn(head, problem) || asksPlace(part, problem)),
       expected,
     )
   )
