@@ -11,8 +11,10 @@ pr1-train doctor -c train.yaml [options]
 pr1-train show | replay | regrade <run> [options]
 
 Trains a model in stages (sft, grpo) whose prompts, tests and rewards are promptfoo configs. "doctor" trains nothing: it samples a few
-responses of every stage and says whether the reward tells them apart, which graders are slow, what carries loss, and what a step costs. "show" prints rollouts that a run keeps, "replay" makes a step of them again,
-"regrade" scores them with other assertions or another reward. Each has a --help of its own.
+responses of every stage and says whether the reward tells them apart, which graders are slow, what carries loss, and what a step costs.
+
+"show" prints rollouts that a run keeps, "replay" makes a step of them again, "regrade" scores them with other assertions or another reward.
+Each of the three has a --help of its own.
 
   -c, --config <file>      the training file (YAML)
   -o, --output <folder>    folder of the run, instead of the file's "output"

@@ -104,7 +104,7 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
     let total = saved?.state.total ?? 0
     let control = saved?.state.entropyControl
     let diverged: StepPlace | undefined
-    const header = (report: StepReport, place: StepPlace) => {
+    const asKept = (report: StepReport, place: StepPlace) => {
       const { device, precision, isa } = engine.info
       const judged = report.kept!()
       const bytes = encodeStep({ ...place, ...judged.header, engine: { device, precision, isa } }, judged.rollouts)
@@ -124,14 +124,14 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
         options.onStep?.(total - (saved?.state.total ?? 0), count)
         const place = { stage: stages[i].name, step: at, total }
         if (last && at === step) {
-          const { bytes, made } = header(report, place)
+          const { bytes, made } = asKept(report, place)
           const from = saved && { folder: saved.folder, total: saved.state.total }
           return { place, from, made, bytes, kept, differences: kept ? compareSteps(kept, made) : [], diverged }
         }
         const between = files.find((one) => one.total === total && one.stage === place.stage)
         if (report.kept && between && !diverged) {
           const { kept: was } = readIfKept(between)
-          if (was && compareSteps(was, header(report, place).made).length > 0) diverged = place
+          if (was && compareSteps(was, asKept(report, place).made).length > 0) diverged = place
         }
       }
     }
