@@ -8,6 +8,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 if (process.env.PR1_TEST_ONCE === undefined) {
   const shared = mkdtempSync(path.join(tmpdir(), 'pr1-tests-'))
   process.env.PR1_TEST_ONCE = shared
+  // Drivers of native tests are kept from run to run (test/native/build.ts).
+  process.env.PR1_TEST_KEPT = tmpdir()
+  // Every folder that a test makes lies in the shared one, and goes with it.
+  process.env.TMPDIR = shared
   // From Node 22 a process that starts promptfoo takes the code that the one before it compiled: a second less of four.
   process.env.NODE_COMPILE_CACHE ??= path.join(shared, 'compiled')
   process.on('exit', () => rmSync(shared, { recursive: true, force: true }))

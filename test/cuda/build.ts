@@ -20,7 +20,7 @@ function sources(): string[] {
 function folder(): string {
   const hash = createHash('sha256')
   for (const file of sources()) hash.update(file).update(readFileSync(file))
-  const place = path.join(os.tmpdir(), `pr1-cuda-${os.userInfo().username}-${hash.digest('hex').slice(0, 16)}`)
+  const place = path.join(process.env.PR1_TEST_KEPT!, `pr1-cuda-${os.userInfo().username}-${hash.digest('hex').slice(0, 16)}`)
   mkdirSync(place, { recursive: true })
   return place
 }

@@ -118,7 +118,7 @@ function folder(extra: readonly string[]): string {
       if (name.endsWith('.h')) hash.update(name).update(readFileSync(path.join(native, at, name)))
     }
   }
-  const place = path.join(os.tmpdir(), `pr1-native-${os.userInfo().username}`, hash.digest('hex').slice(0, 16))
+  const place = path.join(process.env.PR1_TEST_KEPT!, `pr1-native-${os.userInfo().username}`, hash.digest('hex').slice(0, 16))
   mkdirSync(place, { recursive: true })
   return place
 }
