@@ -122,7 +122,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   std::shared_ptr<JobQueue> queue_;
 };
 
-/// (spec: ModelSpec of src/engine/spec.ts, {cacheTokens, recompute, trains, types: {parameter: type of its blocks}, adapters}) → Promise<NativeModel>
+/// (spec: ModelSpec of src/engine/spec.ts, {cacheTokens, recompute, trains, moments: 0 float32, 1 bfloat16, 2 eight bits, types: {parameter: type of its blocks}, adapters}) → Promise<NativeModel>
 Napi::Value EngineWrap::create_model(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (queue_->closed()) fail(env, "The engine was disposed.", "PR1_DISPOSED");
@@ -134,10 +134,12 @@ Napi::Value EngineWrap::create_model(const Napi::CallbackInfo& info) {
   guard(env, !spec.adapted || queue_->core().ops().takes_adapters(), "adapters on this device");
   const int cache_tokens = integer(o, "cacheTokens", 0, 1 << 28) / kPage * kPage;
   const bool recompute = flag(o, "recompute"), trains = flag(o, "trains");
+  const auto moments = static_cast<MomentType>(integer(o, "moments", 0, 2));
+  guard(env, moments == MomentType::f32 || queue_->core().ops().packs_moments(), "moments of fewer bits on this device");
   auto queue = queue_;
   Constructors* constructors = env.GetInstanceData<Constructors>();
   return queue_->run(env, [=]() -> JobQueue::Result {
-    auto model = std::make_shared<Model>(spec, queue->core().ops(), cache_tokens, recompute, trains);
+    auto model = std::make_shared<Model>(spec, queue->core().ops(), cache_tokens, recompute, trains, moments);
     queue->core().track(model);
     return [=](Napi::Env env) -> Napi::Value {
       ModelWrap::Parts parts{queue, model, cache_tokens};

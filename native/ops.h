@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "moments.h"
+
 namespace pr1 {
 
 /// Half-open range of rows of K and V.
@@ -282,6 +284,12 @@ class Ops {
   virtual double sum_squares(const float* x, size_t n) = 0;
   /// Decoupled weight decay, arXiv 1711.05101, in the order of operations of torch.optim.AdamW; clears the gradient.
   virtual void adamw_step(float* weight, float* gradient, float* m, float* v, size_t n, const AdamW& options) = 0;
+  /// Whether `adamw_step_packed` is there.
+  virtual bool packs_moments() const { return false; }
+  /// The same with moments in fewer bits; update: counted from 1, for their rounding.
+  virtual void adamw_step_packed(float* weight, float* gradient, const PackedMoments& m, size_t n, const AdamW& options, uint64_t update) {
+    (void)weight, (void)gradient, (void)m, (void)n, (void)options, (void)update;
+  }
 };
 
 class ThreadPool;

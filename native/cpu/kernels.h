@@ -532,36 +532,61 @@ class CpuOps final : public Ops {
   }
 
   void adamw_step(float* weight, float* gradient, float* m, float* v, size_t n, const AdamW& o) override {
-    const size_t chunk = 1 << 14;
-    const int chunks = static_cast<int>((n + chunk - 1) / chunk);
-    const V decay = set1(1.0f - o.lr * o.weight_decay), b1 = set1(o.beta1), b2 = set1(o.beta2);
-    const V c1 = set1(1.0f - o.beta1), c2 = set1(1.0f - o.beta2), scale = set1(o.scale), eps = set1(o.eps);
-    const V step = set1(-o.lr / o.correction1), root = set1(1.0f / std::sqrt(o.correction2)), none = set1(0.0f);
-    pool_.parallel(chunks, [&](int task, int) {
-      const size_t i0 = task * chunk, i1 = i0 + chunk < n ? i0 + chunk : n;
-      for (size_t i = i0; i < i1; i += 16) {
-        const int left = i1 - i < 16 ? static_cast<int>(i1 - i) : 16;
-        auto get = [&](const float* p) { return left == 16 ? load(p + i) : load_partial(p + i, left, 0.0f); };
-        auto put = [&](float* p, V x) {
-          if (left == 16) {
-            store(p + i, x);
-          } else {
-            store_partial(p + i, x, left);
-          }
-        };
-        V g = mul(get(gradient), scale);
-        V m1 = fma(get(m), b1, mul(g, c1));
-        V v1 = fma(get(v), b2, mul(mul(g, g), c2));
-        V w = mul(get(weight), decay);
-        put(weight, fma(step, div(m1, add(mul(vsqrt(v1), root), eps)), w));
-        put(m, m1);
-        put(v, v1);
-        put(gradient, none);
-      }
+    in_chunks(n, [&](size_t at, size_t count, int) { adamw_elements(weight + at, gradient + at, m + at, v + at, count, o); });
+  }
+
+  bool packs_moments() const override { return true; }
+  void adamw_step_packed(float* weight, float* gradient, const PackedMoments& p, size_t n, const AdamW& o, uint64_t update) override {
+    in_chunks(n, [&](size_t at, size_t count, int thread) {
+      float* m = local_[thread].get(2 * kUpdateChunk);
+      float* v = m + kUpdateChunk;
+      decode_moment(m, p.type, p.first, at, count);
+      decode_moment(v, p.type, p.second, at, count);
+      adamw_elements(weight + at, gradient + at, m, v, count, o);
+      encode_moment(p.type, p.first, at, m, count, update);
+      encode_moment(p.type, p.second, at, v, count, update);
     });
   }
 
  private:
+  /// Weights of an update that a thread takes at a time: whole blocks of moments.
+  static constexpr size_t kUpdateChunk = 1 << 14;
+  static_assert(kUpdateChunk % kMomentBlock == 0);
+
+  /// f(first, count, thread) for chunks of n numbers.
+  template <class F>
+  void in_chunks(size_t n, F&& f) {
+    pool_.parallel(static_cast<int>((n + kUpdateChunk - 1) / kUpdateChunk), [&](int task, int thread) {
+      const size_t at = static_cast<size_t>(task) * kUpdateChunk;
+      f(at, n - at < kUpdateChunk ? n - at : kUpdateChunk, thread);
+    });
+  }
+
+  static void adamw_elements(float* weight, float* gradient, float* m, float* v, size_t n, const AdamW& o) {
+    const V decay = set1(1.0f - o.lr * o.weight_decay), b1 = set1(o.beta1), b2 = set1(o.beta2);
+    const V c1 = set1(1.0f - o.beta1), c2 = set1(1.0f - o.beta2), scale = set1(o.scale), eps = set1(o.eps);
+    const V step = set1(-o.lr / o.correction1), root = set1(1.0f / std::sqrt(o.correction2)), none = set1(0.0f);
+    for (size_t i = 0; i < n; i += 16) {
+      const int left = n - i < 16 ? static_cast<int>(n - i) : 16;
+      auto get = [&](const float* p) { return left == 16 ? load(p + i) : load_partial(p + i, left, 0.0f); };
+      auto put = [&](float* p, V x) {
+        if (left == 16) {
+          store(p + i, x);
+        } else {
+          store_partial(p + i, x, left);
+        }
+      };
+      V g = mul(get(gradient), scale);
+      V m1 = fma(get(m), b1, mul(g, c1));
+      V v1 = fma(get(v), b2, mul(mul(g, g), c2));
+      V w = mul(get(weight), decay);
+      put(weight, fma(step, div(m1, add(mul(vsqrt(v1), root), eps)), w));
+      put(m, m1);
+      put(v, v1);
+      put(gradient, none);
+    }
+  }
+
   /// Queries of a chunk at most: enough to pay for gathering its keys.
   static constexpr int kChunk = 64;
   /// Queries that share a prefix and are computed together at most.

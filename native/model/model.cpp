@@ -30,7 +30,7 @@ static std::vector<Layer> make_layers(const ModelSpec& spec, Parameters& paramet
   return layers;
 }
 
-Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains)
+Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains, MomentType moments)
     : spec_(spec), ops_(ops), cache_tokens_(cache_tokens), recompute_(recompute),
       trains_(trains && (spec.adapted || !spec.embedding.blocks)), adapters_(spec.adapted ? std::make_unique<Adapters>(ops) : nullptr),
       parameters_(ops, (trains && !spec.adapted) || !ops.fills_panels(), adapters_.get()),
@@ -41,6 +41,7 @@ Model::Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, 
   for (Layer& layer : layers_) layer.each_linear([&](Linear& linear) { linears_.push_back(&linear); });
   linears_.push_back(&head_.linear());
   embedding_.each_linear([&](Linear& linear) { linears_.push_back(&linear); });
+  trained().hold_moments(moments);
   parameters_.allocate();
   if (adapters_) adapters_->parameters.allocate();
   for (Linear* linear : linears_) linear->allocate();
@@ -240,8 +241,7 @@ UpdateResult Model::update(const UpdateOptions& o) {
   a.scale = static_cast<float>(clips ? o.clip / (result.grad_norm + 1e-6) : 1.0);
   a.correction1 = static_cast<float>(1.0 - std::pow(o.beta1, static_cast<double>(updates)));
   a.correction2 = static_cast<float>(1.0 - std::pow(o.beta2, static_cast<double>(updates)));
-  ops_.adamw_step(trained.weights(), trained.gradients(), trained.moment1(), trained.moment2(),
-                  trained.floats(), a);
+  trained.step(a, static_cast<uint64_t>(updates));
   packed_ = false;
   kept_ = false;
   return result;
@@ -313,7 +313,7 @@ MemoryPlan Model::plan(double tokens) const {
   plan.cache = 8.0 * depth * static_cast<double>(cache_tokens_) * static_cast<double>(ops_.cache_row_floats(h));
   if (tokens > 0) {
     plan.gradients = 4.0 * all;
-    plan.moments = 8.0 * all;
+    plan.moments = trained().moment_bytes();
     const double saved = static_cast<double>(layers_[0].saved_floats()) * (recompute_ ? 1 : depth);
     const double block = std::min(tokens, static_cast<double>(ops_.row_block()));
     // Streams and their gradients, then what exists for a block of rows and for a chunk of logits.

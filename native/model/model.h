@@ -15,7 +15,7 @@ class Model {
  public:
   /// trains: float32 masters are kept, where matrices are not in blocks; else panels only, on devices that fill panels. With adapters
   /// those train, and everything else is held as a model that does not train holds it.
-  Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains);
+  Model(const ModelSpec& spec, Ops& ops, int cache_tokens, bool recompute, bool trains, MomentType moments = MomentType::f32);
   ~Model();
 
   const ModelSpec& spec() const { return spec_; }

@@ -47,8 +47,58 @@ void Parameters::allocate() {
 }
 
 void Parameters::allocate_training() {
-  for (float** p : {&gradients_, &moment1_, &moment2_}) {
-    if (!*p) *p = ops_.allocate(floats_);
+  if (!gradients_) gradients_ = ops_.allocate(floats_);
+  const bool packed = moments_.type != MomentType::f32;
+  const size_t codes = moment_codes();
+  const size_t bytes = codes + (floats_ + kMomentBlock - 1) / kMomentBlock;
+  for (float** p : {&moment1_, &moment2_}) {
+    if (!*p) *p = ops_.allocate(packed ? (bytes + 3) / 4 : floats_);
+  }
+  if (!packed) return;
+  moments_.first.codes = reinterpret_cast<uint8_t*>(moment1_);
+  moments_.second.codes = reinterpret_cast<uint8_t*>(moment2_);
+  for (Moment* m : {&moments_.first, &moments_.second}) m->exponents = reinterpret_cast<int8_t*>(m->codes + codes);
+}
+
+/// Bytes of the codes of one moment.
+size_t Parameters::moment_codes() const { return moments_.type == MomentType::bf16 ? 2 * floats_ : floats_; }
+
+double Parameters::moment_bytes() const {
+  if (moments_.type == MomentType::f32) return 8.0 * static_cast<double>(floats_);
+  return 2.0 * static_cast<double>(moment_codes() + (floats_ + kMomentBlock - 1) / kMomentBlock);
+}
+
+void Parameters::step(const AdamW& options, uint64_t update) {
+  if (moments_.type == MomentType::f32) {
+    ops_.adamw_step(weights_, gradients_, moment1_, moment2_, floats_, options);
+  } else {
+    ops_.adamw_step_packed(weights_, gradients_, moments_, floats_, options, update);
+  }
+}
+
+void Parameters::read_moments(Values kind, float* to, size_t at, size_t count) const {
+  const Moment& m = moment(kind);
+  float block[kMomentBlock];
+  for (size_t i = 0; i < count;) {
+    const size_t start = (at + i) / kMomentBlock * kMomentBlock, skip = at + i - start;
+    const size_t held = std::min(kMomentBlock, floats_ - start), n = std::min(held - skip, count - i);
+    decode_moment(block, moments_.type, m, start, held);
+    std::memcpy(to + i, block + skip, n * sizeof(float));
+    i += n;
+  }
+}
+
+/// Neighbours in a block stay as they are where the numbers were decoded from the same type.
+void Parameters::write_moments(Values kind, const float* from, size_t at, size_t count) {
+  const Moment& m = moment(kind);
+  float block[kMomentBlock];
+  for (size_t i = 0; i < count;) {
+    const size_t start = (at + i) / kMomentBlock * kMomentBlock, skip = at + i - start;
+    const size_t held = std::min(kMomentBlock, floats_ - start), n = std::min(held - skip, count - i);
+    decode_moment(block, moments_.type, m, start, held);
+    std::memcpy(block + skip, from + i, n * sizeof(float));
+    encode_moment(moments_.type, m, start, block, held, 0);
+    i += n;
   }
 }
 
@@ -148,6 +198,10 @@ void Parameters::read(size_t parameter, Values kind, float* to, size_t offset, s
     std::memset(to, 0, count * sizeof(float));
     return;
   }
+  if (kind >= Values::moment1 && moments_.type != MomentType::f32) {
+    read_moments(kind, to, p.offset + offset, count);
+    return;
+  }
   ops_.download(to, from + p.offset + offset, count);
 }
 
@@ -161,6 +215,10 @@ void Parameters::write(size_t parameter, Values kind, const float* from, size_t 
   }
   if (p.panels) {
     write_panels(parameter, from);
+    return;
+  }
+  if (kind >= Values::moment1 && moments_.type != MomentType::f32) {
+    write_moments(kind, from, p.offset + offset, count);
     return;
   }
   ops_.upload(array(kind) + p.offset + offset, from, count);

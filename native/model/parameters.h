@@ -37,6 +37,8 @@ class Parameters {
   /// masters: matrices that are not in blocks are in the flat arrays; else in panels. With adapters these are frozen, and the
   /// parameters of the parts' adapters go there.
   Parameters(Ops& ops, bool masters, Adapters* adapters = nullptr) : ops_(ops), masters_(masters), adapters_(adapters) {}
+  /// How moments are held; before allocate_training. Other types than float32 on devices that pack moments.
+  void hold_moments(MomentType type) { moments_.type = type; }
   ~Parameters();
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
@@ -58,10 +60,13 @@ class Parameters {
   double held_bytes() const;
   /// From this parameter on.
   float* weights(size_t parameter = 0) const { return weights_ + list_[parameter].offset; }
-  /// Null before allocate_training, as are the moments.
+  /// Null before allocate_training.
   float* gradients(size_t parameter = 0) const { return gradients_ ? gradients_ + list_[parameter].offset : nullptr; }
-  float* moment1() const { return moment1_; }
-  float* moment2() const { return moment2_; }
+
+  /// Bytes of both moments once they are allocated.
+  double moment_bytes() const;
+  /// One step of AdamW over everything here; update: counted from 1.
+  void step(const AdamW& options, uint64_t update);
 
   /// Where the panels of a matrix are: those of a product, whose rows it is from `first` on.
   void hold(size_t parameter, const Matrix& matrix, int first);
@@ -86,6 +91,10 @@ class Parameters {
 
  private:
   float* array(Values kind) const;
+  size_t moment_codes() const;
+  const Moment& moment(Values kind) const { return kind == Values::moment1 ? moments_.first : moments_.second; }
+  void read_moments(Values kind, float* to, size_t at, size_t count) const;
+  void write_moments(Values kind, const float* from, size_t at, size_t count);
   void write_panels(size_t parameter, const float* from);
 
   Ops& ops_;
@@ -94,6 +103,8 @@ class Parameters {
   std::vector<Parameter> list_;
   size_t floats_ = 0;
   float *weights_ = nullptr, *gradients_ = nullptr, *moment1_ = nullptr, *moment2_ = nullptr;
+  /// Where they are not float32; codes and exponents lie in moment1_ and moment2_.
+  PackedMoments moments_{MomentType::f32, {false, nullptr, nullptr}, {true, nullptr, nullptr}};
 };
 
 }  // namespace pr1

@@ -567,6 +567,62 @@ struct Test {
     expect_close("adamw, five steps", w, w64, 1e-6);
   }
 
+  /// Against the float32 step on what was decoded before: equal weights, moments within one code of it and right in the mean.
+  void packed_adamw(MomentType type, int n) {
+    const char* name = type == MomentType::bf16 ? "bf16" : "eight_bit";
+    auto failed = [&](const char* what, int i, double got) {
+      std::printf("FAILED adamw, moments %s: %s of %d (%g)\n", name, what, i, got), std::exit(1);
+    };
+    std::vector<uint8_t> codes[2];
+    std::vector<int8_t> exponents[2];
+    PackedMoments p{type, {false, nullptr, nullptr}, {true, nullptr, nullptr}};
+    for (int k : {0, 1}) {
+      codes[k].resize(2 * n), exponents[k].resize(n / kMomentBlock + 1);
+      (k ? p.second : p.first).codes = codes[k].data(), (k ? p.second : p.first).exponents = exponents[k].data();
+    }
+    const float smallest = type == MomentType::bf16 ? 1.0f / 128 : 1.0f / 8;
+    Floats w = random_floats(n), m(n), v(n), again(n);
+    Floats w32 = w;
+    for (int step = 1; step <= 40; step++) {
+      Floats g = random_floats(n);
+      for (int i = 0; i < n; i++) g[i] *= std::exp2(static_cast<float>(i % 5 - i / 1000 % 9));  // of many sizes, in a block and between them
+      Floats g32 = g;
+      AdamW o{0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, static_cast<float>(1 - std::pow(0.9, step)), static_cast<float>(1 - std::pow(0.95, step))};
+      decode_moment(m.data(), type, p.first, 0, n);
+      decode_moment(v.data(), type, p.second, 0, n);
+      ops.adamw_step(w32.data(), g32.data(), m.data(), v.data(), n, o);
+      ops.adamw_step_packed(w.data(), g.data(), p, n, o, step);
+      for (int i = 0; i < n; i++) {
+        if (w[i] != w32[i]) failed("weight", i, w[i] - w32[i]);
+        if (g[i] != 0.0f) failed("gradient", i, g[i]);
+      }
+      for (int k : {0, 1}) {
+        const Moment& moment = k ? p.second : p.first;
+        const Floats& exact = k ? v : m;
+        Floats held(n);
+        decode_moment(held.data(), type, moment, 0, n);
+        double off = 0, size = 0;
+        for (int i = 0; i < n; i++) {
+          float most = 0;
+          for (int j = i / 256 * 256; j < std::min(n, i / 256 * 256 + 256); j++) most = std::max(most, std::fabs(exact[j]));
+          // A code is an eighth of its number, or of the smallest that has a leading one.
+          const float code = smallest * std::max(std::fabs(exact[i]), type == MomentType::bf16 ? 1e-38f : most * std::exp2(k ? -30.0f : -14.0f));
+          if (std::fabs(held[i] - exact[i]) > code) failed(k ? "second moment" : "first moment", i, held[i] - exact[i]);
+          if (k && exact[i] > 0 && !(held[i] > 0)) failed("second moment lost", i, exact[i]);
+          if (exact[i] != 0) off += (std::fabs(held[i]) - std::fabs(exact[i])) / std::fabs(exact[i]), size += 1;
+        }
+        // The mean of errors that are even within a code, six standard deviations wide. The largest code of a block is rounded down only.
+        if (std::fabs(off / size) > 6 * smallest / std::sqrt(size) + smallest / 256) failed("mean of a moment", step, off / size);
+        encode_moment(type, moment, 0, held.data(), n, 7777);
+        decode_moment(again.data(), type, moment, 0, n);
+        for (int i = 0; i < n; i++) {
+          if (again[i] != held[i]) failed("moment written back", i, again[i] - held[i]);
+        }
+      }
+    }
+    std::printf("ok adamw, moments %s\n", name);
+  }
+
   void sampling() {
     const int V = 50, draws = 20000;
     Floats logits = random_floats(V, 1.5);
@@ -665,6 +721,7 @@ int main(int argc, char** argv) {
   t.embedding(9, 20, 5, 1);
   t.embedding(9, 20, 5, 5.5f);
   t.adamw(100);
+  for (MomentType type : {MomentType::bf16, MomentType::eight_bit}) t.packed_adamw(type, 20003);
   t.sampling();
   pool();
   std::printf("done\n");

@@ -2,7 +2,7 @@
 
 import { CacheFullError, ConfigError, UnavailableError } from './errors.ts'
 import { cachePage, type SequenceTable } from './sequences.ts'
-import type { ModelConfig, Sequence, StepInput, TrainBatch, UpdateOptions } from './types.ts'
+import type { ModelConfig, OptimizerState, Sequence, StepInput, TrainBatch, UpdateOptions } from './types.ts'
 
 export function checkSequence(table: SequenceTable, id: Sequence): void {
   if (!table.exists(id)) throw new ConfigError(`Sequence ${id} does not exist: it was freed, joined or never created.`)
@@ -210,4 +210,12 @@ export function checkUpdate(options: UpdateOptions): FullUpdate {
     if (!(value >= 0 && value <= most[key as keyof FullUpdate])) throw new ConfigError(`${key} is out of range. Got ${value}.`)
   }
   return full
+}
+
+/** Moments of AdamW in fewer bits are a matter of the native CPU engine. */
+export function checkOptimizerState(device: string, state: OptimizerState): void {
+  if (state === 'f32' || device === 'cpu') return
+  throw new UnavailableError(
+    `optimizerState: ${state} is available on device: cpu only. Got device: ${device}. Use device: cpu, or optimizerState: f32.`,
+  )
 }

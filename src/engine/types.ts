@@ -129,6 +129,14 @@ export interface Adapters {
   seed?: number
 }
 
+/**
+ * What the two moments of AdamW take: 8, 4 or about 2 bytes a weight. `bf16`: bfloat16. `8bit`: small floating-point numbers with a scale
+ * for 256 of them (arXiv 2110.02861). Both are rounded up or down at random in proportion, from the number of the update alone, so
+ * equal runs have equal bits.
+ */
+export const optimizerStates = ['f32', 'bf16', '8bit'] as const
+export type OptimizerState = (typeof optimizerStates)[number]
+
 export interface LoadOptions {
   /** Capacity of the KV cache in tokens, allocated at the first `create`. Default: 16384, less if memory is short. */
   cacheTokens?: number
@@ -137,6 +145,8 @@ export interface LoadOptions {
    * decodes and scores, and the native CPU engine holds its weights only as products read them. Default: `load` does not, `create` does.
    */
   train?: boolean
+  /** How the moments of AdamW are held, default `f32`. Native CPU engine: elsewhere others are refused. */
+  optimizerState?: OptimizerState
   /** Keep only each layer's input in `forward` and compute the rest again in `backward`. */
   recompute?: boolean
   /** Kept apart from the weights, which are frozen: `parameters` are the adapters' own, and only they train. Native CPU engine. */

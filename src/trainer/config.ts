@@ -10,6 +10,7 @@ import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
 import { choice, type Filled, flag, int, key, mapping, number, switched, text } from '../config/table.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
+import { optimizerStates } from '../engine/types.ts'
 import { checkpointPlace } from '../hub/place.ts'
 import type { AdvantageKind, Combination } from './advantages.ts'
 import { boardFolders, boardKeys } from './boards/keys.ts'
@@ -282,6 +283,11 @@ export const trainSchema = mapping({
     absent: "the largest of the suites' providers, else 16384, less where memory is short. None where every stage is supervised",
     change: 'free',
   }),
+  optimizerState: key(
+    choice(optimizerStates).default('f32'),
+    'how the two moments of AdamW are held, in 8, 4 or 2 bytes a weight: [Larger and faster](scale.md#optimizer-state)',
+    { newer: true },
+  ),
   recompute: key(flag().default(false), 'keep less of the forward pass and compute it again in the backward pass'),
   model: key(model, 'what is trained'),
   stages: key(z.array(z.discriminatedUnion('kind', [sftStage, grpoStage])).min(1), 'trained one after the other', {

@@ -39,6 +39,7 @@ export async function openSession(
   const { model, checkpoint, trained, ...told } = await openModel(engine, source, config.seed, {
     cacheTokens,
     recompute: config.recompute,
+    optimizerState: config.optimizerState,
   })
   if (saved) {
     if (told.below) checkBelow(saved, await told.below())

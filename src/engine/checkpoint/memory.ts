@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
 import { ConfigError } from '../errors.ts'
 import { type ModelSpec, parameterCount } from '../spec.ts'
+import type { OptimizerState } from '../types.ts'
 import { formatBytes, problem } from './problem.ts'
 
 /** Free memory, the refusal of models that do not fit into it, and the KV cache that does. */
@@ -48,6 +49,8 @@ export interface MemoryCheck {
   available?: number
   /** Gradients, the two moments and a second packed copy must fit, too. */
   train?: boolean
+  /** How moments are held. Default `f32`. */
+  optimizerState?: OptimizerState
   /** Bytes a parameter of the packed copy that products read. Default 0. */
   packed?: number
   /** Whether float32 weights lie beside that copy. Default true. */
@@ -68,12 +71,23 @@ export interface MemoryCheck {
 export function checkMemory(
   spec: ModelSpec,
   where: string,
-  { available = availableMemory(), train = false, packed = 0, masters = true, blocks, adapterCount, cacheTokens = 0 }: MemoryCheck = {},
+  {
+    available = availableMemory(),
+    train = false,
+    optimizerState = 'f32',
+    packed = 0,
+    masters = true,
+    blocks,
+    adapterCount,
+    cacheTokens = 0,
+  }: MemoryCheck = {},
 ): void {
   const parameters = parameterCount(spec)
   const copy = parameters * packed
-  const adapters = (adapterCount ?? 0) * (train ? 16 + 2 * packed : 4 + packed)
-  const training = adapterCount === undefined ? parameters * 12 + copy : copy
+  // A gradient, and the moments.
+  const beside = 4 + { f32: 8, bf16: 4, '8bit': 2 }[optimizerState]
+  const adapters = (adapterCount ?? 0) * (train ? 4 + beside + 2 * packed : 4 + packed)
+  const training = adapterCount === undefined ? parameters * beside + copy : copy
   const needed = (blocks ?? parameters * (masters ? 4 : 0) + copy) + (train ? training : 0) + adapters
   if (needed <= available) {
     checkCache(spec, cacheTokens, available - needed)

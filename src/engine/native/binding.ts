@@ -46,6 +46,8 @@ export interface NativeEngineHandle {
       cacheTokens: number
       recompute: boolean
       trains: boolean
+      /** Of AdamW: 0 float32, 1 bfloat16, 2 eight bits. */
+      moments: number
       types?: Record<string, BlockType>
       /** Beside weights that do not train then, whatever `trains` says: it is about the adapters. */
       adapters?: NativeAdapters

@@ -4,10 +4,22 @@ import { merged } from '../adapters/merge.ts'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
+import { checkOptimizerState } from '../checks.ts'
 import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import { elementCount } from '../spec.ts'
-import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig, Precision } from '../types.ts'
+import {
+  type Engine,
+  type EngineInfo,
+  type EngineOptions,
+  type InitialWeights,
+  type Loadable,
+  type LoadOptions,
+  type Model,
+  type ModelConfig,
+  optimizerStates,
+  type Precision,
+} from '../types.ts'
 import { fillAdapters, nativeAdapters, trainedParameters } from './adapters.ts'
 import { cudaCommand, cudaLibrary, loadAddon, type NativeAddon, type NativeEngineHandle } from './binding.ts'
 import { fill } from './fill.ts'
@@ -148,6 +160,8 @@ export class NativeEngine implements Engine {
     const quantizes = quantizing(precision)
     const { adapters } = options
     if (adapters && this.info.device !== 'cpu') throw new NoAdaptersError(this.info.device)
+    const { optimizerState = 'f32' } = options
+    checkOptimizerState(this.info.device, optimizerState)
     if (options.train && quantizes && !adapters) throw new NoTrainingError()
     if (this.disposed) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
     const spec = modelSpec(config)
@@ -158,14 +172,24 @@ export class NativeEngine implements Engine {
     const masters = (train && !adapters) || !this.handle.loadsFiles
     const beside = adapters && trainedParameters(spec, adapters)
     const adapterCount = beside?.reduce((sum, { shape }) => sum + elementCount(shape), 0)
-    checkMemory(spec, checkpoint, { train, cacheTokens: options.cacheTokens, available, packed, masters, blocks, adapterCount })
+    checkMemory(spec, checkpoint, {
+      train,
+      optimizerState,
+      cacheTokens: options.cacheTokens,
+      available,
+      packed,
+      masters,
+      blocks,
+      adapterCount,
+    })
     const cacheTokens = options.cacheTokens ?? affordableCache(spec, available)
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
     const types = held && Object.fromEntries(held)
     const recompute = options.recompute ?? false
-    const made = { cacheTokens, recompute, trains: train, types, adapters: beside && nativeAdapters(spec, adapters!, beside) }
+    const moments = optimizerStates.indexOf(optimizerState)
+    const made = { cacheTokens, recompute, trains: train, moments, types, adapters: beside && nativeAdapters(spec, adapters!, beside) }
     const handle = await this.handle.createModel(spec, made)
     const onDispose = () => this.models.delete(model)
     const noTraining = held && !adapters ? new NoTrainingError() : train ? undefined : NoTrainingError.loadedToDecode()

@@ -2,6 +2,7 @@ import { merged } from '../adapters/merge.ts'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
+import { checkOptimizerState } from '../checks.ts'
 import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig } from '../types.ts'
@@ -95,6 +96,7 @@ export class TfjsEngine implements Engine {
   private async empty(config: ModelConfig, options: LoadOptions, checkpoint: string): Promise<TfjsModel> {
     if (this.disposing) throw new UnavailableError('The engine was disposed. Open a new one with openEngine().')
     if (options.adapters) throw new NoAdaptersError('tfjs')
+    checkOptimizerState('tfjs', options.optimizerState ?? 'f32')
     const spec = modelSpec(config)
     const cacheTokens = options.cacheTokens ?? affordableCache(spec)
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
