@@ -14,6 +14,7 @@ import { optimizerStates } from '../engine/types.ts'
 import { checkpointPlace } from '../hub/place.ts'
 import type { AdvantageKind, Combination } from './advantages.ts'
 import { boardFolders, boardKeys } from './boards/keys.ts'
+import { difficulty, fillDifficulty } from './difficulty.ts'
 import {
   bestKeys,
   checkEvaluations,
@@ -191,6 +192,10 @@ const grpoStage = mapping({
   suite,
   provider: key(text(), 'the label of the provider entry whose settings decode'),
   steps: key(int({ min: 1 }), 'rounds of sampling and learning', steps),
+  difficulty: key(difficulty.optional(), 'only problems of some pass rate: [Training](train.md#choose-problems-by-pass-rate)', {
+    absent: 'all rows',
+    newer: true,
+  }),
   prompts: key(int({ min: 1 }).default(32), 'prompts a step'),
   refill: key(
     int({ min: 0 }).default(0),
@@ -335,7 +340,9 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
         throw new ConfigError(`"lrEnd" in ${where} must be at most "lr" (${stage.lr}). Got ${stage.lrEnd}. Correct one of the two.`)
       }
       const placed = { ...stage, suite: resolve(folder, stage.suite), evaluate: fillEvaluations(stage.evaluate, folder, where) }
-      return placed.kind === 'sft' ? fillSft(placed, where) : fillGrpo(placed, where)
+      return placed.kind === 'sft'
+        ? fillSft(placed, where)
+        : fillGrpo({ ...placed, difficulty: fillDifficulty(placed.difficulty, folder, where) }, where)
     }),
   }
   checkEvaluations(filled, file)

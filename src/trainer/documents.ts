@@ -135,6 +135,10 @@ Reinforcement. Responses are sampled and graded by the suite's assertions. The b
 
 ${rows(pick(grpo, false))}
 
+#### difficulty
+
+${rows(keysOf(keysOf(entryOf(stages), { kind: 'grpo' }).difficulty))}
+
 #### rewards
 
 A list of rewards, each compared as [Training](train.md#several-rewards) shows.

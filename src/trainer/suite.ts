@@ -46,6 +46,8 @@ export interface Suite {
 export interface SuiteOptions {
   /** Label of the one provider to capture; absent: the first. */
   provider?: string
+  /** Chooses among the rows that promptfoo gave; what it leaves out is not kept either. */
+  select?: (rows: readonly SuiteRow[]) => SuiteRow[]
   /** Keep the assertions (grpo) or leave them out (sft). */
   tests: boolean
   /** Where the rows are kept for a resumed run. */
@@ -89,7 +91,8 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
   try {
     const captured = join(folder, 'rows.jsonl')
     const log = await capture(file, captured, folder, options)
-    const suite = await readCapture(file, captured, log, options)
+    const all = await readCapture(file, captured, log, options)
+    const suite = options.select ? { ...all, rows: options.select(all.rows) } : all
     if (options.cache && options.write !== false) await writeCache(options.cache, suite)
     return suite
   } finally {

@@ -17,6 +17,7 @@ import { Boards } from './boards/board.ts'
 import { exportCheckpoint, exportedInfo } from './checkpoint.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
+import { selectByDifficulty } from './difficulty.ts'
 import type { ProbeOptions } from './doctor/probe.ts'
 import { stageReport } from './doctor/report.ts'
 import { type Best, describeBest, endStage, endsEarly, refuseEnded } from './evaluation/best.ts'
@@ -338,6 +339,10 @@ class Training {
     return loadSuite(stage.suite, {
       provider: stage.provider,
       tests: stage.kind === 'grpo',
+      select:
+        stage.kind === 'grpo' && stage.difficulty
+          ? (rows) => selectByDifficulty(rows, stage.difficulty!, (line) => this.say(line))
+          : undefined,
       cache: join(this.run, 'suites', `${stage.name}.jsonl`),
       reuse: goesOn || options.keptSuites,
       write: !options.dryRun,

@@ -56,6 +56,11 @@ const places = [
     put: (more: object) => ({ ...whole, stages: [{ ...entries.grpo, rewards: [{ reward: 'r', ...more }] }] }),
   },
   {
+    keys: Object.keys(keysOf(keysOf(entryOf(stages), { kind: 'grpo' }).difficulty)),
+    json: schema.properties.stages.items.oneOf[1].properties.difficulty,
+    put: (more: object) => ({ ...whole, stages: [{ ...entries.grpo, difficulty: { from: 'f', ...more } }] }),
+  },
+  {
     keys: Object.keys(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'sft' }).evaluate))),
     json: schema.properties.stages.items.oneOf[0].properties.evaluate.anyOf[0],
     put: (more: object) => ({ ...whole, stages: [{ ...entries.sft, evaluate: [{ suite: 's', ...more }] }] }),
@@ -79,7 +84,7 @@ describe('documents', () => {
         fc.nat(),
         ({ key, keys, json, put }, at) => {
           expect(json.properties[key], key).toBeDefined()
-          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'evaluate', 'save', 'rollouts'].includes(key)) {
+          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'difficulty', 'evaluate', 'save', 'rollouts'].includes(key)) {
             expect(page).toContain(`| \`${key}\` |`)
             expect(json.properties[key].description).toBeTruthy()
           }
