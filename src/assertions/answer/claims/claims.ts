@@ -12,13 +12,13 @@ import { answerBehind } from './answer-line.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
 import { isCase, isCaseDistinction, isImagined, isLimited } from './cases.ts'
 import { chosenLetter } from './choice.ts'
-import { effectOf } from './corrections.ts'
+import { effectOf, isRevised } from './corrections.ts'
 import type { Expected } from './expected.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
+import { leadOf } from './lead.ts'
 import { isQualified } from './operations.ts'
 import { isQuoted } from './quoted.ts'
-import { isOpenConclusion } from './roles.ts'
-import { contrasted, firstLine, lastSentence, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
+import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
 import { twoSolutions } from './two-solutions.ts'
@@ -120,17 +120,6 @@ function afterCorrection(text: string, claim: Claim | undefined, sources: Source
     return { ...other, at: claim.end, end: text.length, weight: 'last sentence', where: `${other.where}, a correction` }
   }
   return effect === 'turns' ? claim : { ...claim, status: effect === 'withdraws' ? 'corrected' : 'hedged' }
-}
-
-const RECHECKS = /\b(?:re-?check|double-?check|check again|checking again|look again|on a second look|recount|recalculat|re-?do|verify)/i
-const FINDS = /\b(?:but|also|forgot|missed|missing|however|instead|actually|not|left out|twice)\b/i
-const RESULTS = /^\W{0,4}(?:so|thus|hence|therefore|that makes|making|then|total|in total)\b[^\d$]{0,60}[$€£]?\d[^=]{0,30}$/i
-
-/** "Let me recheck. 7 * 4 = 28, but we also need the 2 corners. So 30.": what is looked at again ends in a result of its own. */
-function isRevised(behind: string): boolean {
-  const sentences = sentencesOf(behind.slice(0, 1200)).slice(0, 12)
-  const at = sentences.findIndex((one) => RECHECKS.test(one))
-  return at >= 0 && RESULTS.test(sentences.at(-1)!) && sentences.slice(at, -1).some((one) => FINDS.test(one))
 }
 
 /** What the end of the response says. */
@@ -284,22 +273,11 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
   return answers ? { text: plain, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' } : undefined
 }
 
-/** What explains the answer that stands before it. */
-const EXPLAINS =
-  /^[\W_]{0,6}(?:explanation|reasons?|reasoning|why|because|here(?: is|['’]s) (?:why|how|the|my|a)|the reason|justification|rationale|working|work|proof|derivation|details|to see (?:this|why)|this is because|this follows|indeed|how|step 1)\b/i
-
-/** "**58**", "TL;DR: 58" */
-const LEADS = /^\*\*[^*\n]{1,60}\*\*\.?$|^[*_]{0,2}(?:TL;?DR|(?:quick|short) answer|in short)\b/i
-
 /** "**9 days.**\n\nReasoning: 3 workers need 12 days.": an answer that comes first, unless what follows concludes something else. */
 function leadClaim(text: string, expected: Expected): Claim | undefined {
-  const end = text.search(/\n\s*\n/)
-  const first = end < 0 ? '' : text.slice(0, end).trim()
-  if (end < 0 || end > 200 || !(EXPLAINS.test(text.slice(end).trimStart().slice(0, 60)) || LEADS.test(first))) return undefined
-  const plain = first.replace(/^[*_]{0,2}(?:TL;?DR|(?:quick|short) answer|in short)[*_]{0,2}\s?[:,-][*_]{0,2}\s/i, '')
-  const lead = wholeClaim(plain.replace(/^\*\*([^*\n]{1,80}?)[.!]?\*\*[.!]?$/, '$1'), expected)
-  if (!lead || isOpenConclusion(lastSentence(text.trimEnd().slice(-600)))) return undefined
-  return { ...lead, where: 'the answer before its reasons', at: 0, end }
+  const lead = leadOf(text)
+  const claim = lead && wholeClaim(lead.text, expected)
+  return claim && { ...claim, where: 'answer before its reasons', at: 0, end: lead.end }
 }
 
 /** "No, the series does not converge." Undefined where the rest limits it or says the other word. */

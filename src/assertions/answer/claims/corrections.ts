@@ -1,6 +1,7 @@
 /** What the sentences behind a claim do to it. */
 
 import { cues } from './cues.ts'
+import { sentencesOf } from './sentences.ts'
 
 const ABOUT_OTHERS = cues(
   String.raw`
@@ -51,4 +52,15 @@ export function effectOf(sentence: string): Effect {
   if (DOUBTED.test(sentence)) return 'doubts'
   if (TURNED.test(sentence)) return 'turns'
   return CONFIRMED.test(sentence) ? 'confirms' : 'nothing'
+}
+
+const RECHECKS = /\b(?:re-?check|double-?check|check again|checking again|look again|on a second look|recount|recalculat|re-?do|verify)/i
+const FINDS = /\b(?:but|also|forgot|missed|missing|however|instead|actually|not|left out|twice)\b/i
+const RESULTS = /^\W{0,4}(?:so|thus|hence|therefore|that makes|making|then|total|in total)\b[^\d$]{0,60}[$€£]?\d[^=]{0,30}$/i
+
+/** "Let me recheck. 7 * 4 = 28, but we also need the 2 corners. So 30.": what is looked at again ends in a result of its own. */
+export function isRevised(behind: string): boolean {
+  const sentences = sentencesOf(behind.slice(0, 1200)).slice(0, 12)
+  const at = sentences.findIndex((one) => RECHECKS.test(one))
+  return at >= 0 && RESULTS.test(sentences.at(-1)!) && sentences.slice(at, -1).some((one) => FINDS.test(one))
 }

@@ -115,7 +115,8 @@ const REFUSED = cues(
       |low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an
       |some|many|most|my|his|her|their|[A-Z][a-z]+ (?:got|said|found))\b)
     ^[^a-z\d]{0,8}(?:which is |this is |that is )?(?:an? )?(?:contradiction|absurd)\b
-    ^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:(?:cannot|can['’]t)(?! be (?:simplif|reduc|factor|written|expressed|further))|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)`,
+    ^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){1,2}(?:cannot|can['’]t) be (?:right|correct|true|the answer|so)\b
+    ^[^a-z\d]{0,8}(?:(?:which|and|but)\s)?(?:(?:cannot|can['’]t)(?! be (?:simplif|reduc|factor|written|expressed|further))|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)`,
 )
 
 /** "not enough to decide whether it is 18" */
