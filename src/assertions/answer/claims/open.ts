@@ -19,7 +19,7 @@ const LEFT_OPEN = cues(
     \b(?:please|(?:could|can|would) you(?: please)?) (?:provide|share|send|attach|post|upload|clarify|specify|tell me|include|give me|confirm)\b
     \b(?:once|if|when|until|unless) you (?:can )?(?:share|send|attach|post|upload|provide|clarify|specify|tell me|give me)\b
     \b(?:impossible|not possible|no way) to (?:determine|solve|answer|tell|say|know|decide)\b
-    \bI (?:can(?:not| not|['’]t)|could(?: not|n['’]t)|(?:was|am) (?:not able|unable) to) (?:determine|find out|decide|tell|say|know|see)\b
+    \bI (?:can(?:not| not|['’]t)|could(?: not|n['’]t)|(?:was|am) (?:not able|unable) to) (?:determine|find out|decide|tell (?:which|whether|what|if))\b
     \b(?:I|we) (?:only|just) know (?:that|the)\b
     \ball (?:that is given|I can (?:say|show|prove|tell)|we (?:can (?:say|show|tell)|know)|I know)\b
     \b(?:exact|actual|final|true|precise) (?:value|number|answer|result|count) (?:remains?|is|stays?) (?:still )?(?:unknown|open|unclear|undetermined)\b
