@@ -114,7 +114,7 @@ const save = mapping({
   ),
   rollouts: key(
     switched(rollouts, { every: 0 }),
-    'whether [rollouts are kept](train.md#look-at-rollouts): `true`, `false`, or which ones',
+    'whether [rollouts are kept](runs.md#look-at-rollouts): `true`, `false`, or which ones',
     { change: 'free' },
   ),
   ...bestKeys,

@@ -147,7 +147,7 @@ ${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards)))}
 
 ### evaluate
 
-An evaluation during a stage of either kind, as [Training](train.md#evaluate-during-a-run) shows. A stage may have a list of them.
+An evaluation during a stage of either kind, as [A run](runs.md#evaluate-during-a-run) shows. A stage may have a list of them.
 
 ${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'sft' }).evaluate)))}
 
@@ -157,7 +157,7 @@ ${rows(keys(save))}
 
 ### save.rollouts
 
-\`true\`, \`false\`, or these keys: [Look at rollouts](train.md#look-at-rollouts).
+\`true\`, \`false\`, or these keys: [Look at rollouts](runs.md#look-at-rollouts).
 
 ${rows(keysOf(keysOf(save).rollouts))}
 

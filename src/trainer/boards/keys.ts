@@ -5,12 +5,12 @@ import { flag, key, text } from '../../config/table.ts'
 export const boardKeys = {
   tensorboard: key(
     flag().default(false),
-    'whether event files for TensorBoard are written, in the folder `tensorboard` of the run: [Training](train.md#boards)',
+    'whether event files for TensorBoard are written, in the folder `tensorboard` of the run: [A run](runs.md#boards)',
     { change: 'free' },
   ),
   wandb: key(
     text().optional(),
-    'project of an offline run of Weights & Biases, in the folder `wandb` of the run: [Training](train.md#boards)',
+    'project of an offline run of Weights & Biases, in the folder `wandb` of the run: [A run](runs.md#boards)',
     { absent: 'none is written', change: 'free' },
   ),
 }

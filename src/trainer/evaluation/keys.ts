@@ -31,7 +31,7 @@ const evaluation = mapping({
 export const evaluationKeys = {
   evaluate: key(
     z.array(evaluation).min(1).optional(),
-    'held-out suites that are evaluated during the stage, one or a list: [Training](train.md#evaluate-during-a-run)',
+    'held-out suites that are evaluated during the stage, one or a list: [A run](runs.md#evaluate-during-a-run)',
     { absent: 'none', hint: 'Each has suite, and may have every, samples and others.', change: 'free', orOne: true },
   ),
   patience: key(int({ min: 1 }).optional(), 'evaluations in a row without a better `save.best`, after which the stage ends', {
