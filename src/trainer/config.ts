@@ -112,11 +112,9 @@ const save = mapping({
     'of the exported checkpoints; training states hold the float32 master weights',
     { change: 'free' },
   ),
-  rollouts: key(
-    switched(rollouts, { every: 0 }),
-    'whether [rollouts are kept](runs.md#look-at-rollouts): `true`, `false`, or which ones',
-    { change: 'free' },
-  ),
+  rollouts: key(switched(rollouts, { every: 0 }), 'whether [rollouts are kept](runs.md#look-at-rollouts): `true`, `false`, or which ones', {
+    change: 'free',
+  }),
   ...bestKeys,
 })
 
