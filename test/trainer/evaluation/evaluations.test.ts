@@ -193,7 +193,7 @@ describe('a run that is stopped while it evaluates', () => {
   })
 
   // Every effect of evaluations on the disk is among them: samples, the best, and the states around them.
-  const effects = inProofs ? Array.from({ length: 48 }, (_, i) => 1 + 5 * i) : [33, 72]
+  const effects = inProofs ? Array.from({ length: 40 }, (_, i) => 1 + 5 * i) : [33, 72]
   it.each(effects)('loses only work when it dies at write %i', async (last) => {
     const folder = folderWithSuites(whole)
     await expect(evaluate(folder, { ops: dyingDisk(last) })).rejects.toThrow(/gone/)
