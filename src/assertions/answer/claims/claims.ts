@@ -337,8 +337,9 @@ function markersIn(text: string, expected: Expected, from: number): RegExpExecAr
 function lineClaim(tail: string, at: number, length: number, expected: Expected): Claim | undefined {
   const from = at + length
   const marker = MARKER.exec(lowered(tail.slice(from, from + 90)))
+  const blank = marker !== null && marker[0].trim() === ''
   const heading =
-    !marker &&
+    (marker === null || blank) &&
     /^\**\s*(?:#+\s*)?\n/.test(tail.slice(from, from + 12)) &&
     /(?:^|\n)[#*\s]{0,8}(?:final )?$/i.test(tail.slice(Math.max(0, at - 16), at))
   if (!marker && !heading) return undefined
@@ -372,7 +373,7 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
   const end = start + rest.indexOf(firstLine(line.text)) + line.text.length
   const where = heading ? 'answer heading' : 'answer line'
   // "A calculator gives the answer $33.98$" says it in passing.
-  const passing = marker !== null && marker[0].trim() === ''
+  const passing = blank && !heading
   const weight = (line.direct && !passing) || label ? 'explicit' : 'found'
   if (contrast?.status === 'stated')
     return { text: contrast.text, where, status: 'stated', at, end: Math.max(end, start + own.length), weight: 'found' }

@@ -67,11 +67,15 @@ export function leadingMath(text: string): Environment | undefined {
   return undefined
 }
 
+/** "$x > 3$ or $x < 1$" is another set than both at once. */
+const INEQUALITY = /[<>≤≥]|\\[lg](?:eq?|t)(?:slant)?(?![a-z])/
+
 /** The last formula of a text; "$x = 1$ and $x = 2$" is one. */
 export function lastMath(text: string): string | undefined {
   const last = lastEnvironment(text)
   if (!last) return undefined
   const contents = [last.content]
+  const glues: string[] = []
   for (let { start } = last; contents.length < 20; ) {
     const glue = /(?:,|;|\band|\bor|, ?and|, ?or|\bwith)\s*$/.exec(text.slice(Math.max(0, start - 8), start))
     if (!glue) break
@@ -85,9 +89,11 @@ export function lastMath(text: string): string | undefined {
     )
       break
     contents.unshift(before.content)
+    glues.unshift(/or/.test(glue[0]) && INEQUALITY.test(before.content) && INEQUALITY.test(contents[1]) ? ' or ' : ', ')
     start = before.start
   }
-  return contents.length === 1 ? last.content : contents.map((content) => content.trim()).join(', ')
+  if (contents.length === 1) return last.content
+  return contents.map((content, i) => `${content.trim()}${glues[i] ?? ''}`).join('')
 }
 
 const RELATION = /[<>≤≥]|\\[lg]eq?(?![a-z])/
