@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { defineConfig } from 'vitest/config'
@@ -7,6 +7,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 // What test files make for each other (test/once.ts) lives as long as this process.
 if (process.env.PR1_TEST_ONCE === undefined) {
   const shared = mkdtempSync(path.join(tmpdir(), 'pr1-tests-'))
+  // Some tests are another user for a while.
+  chmodSync(shared, 0o755)
   process.env.PR1_TEST_ONCE = shared
   // Drivers of native tests are kept from run to run (test/native/build.ts).
   process.env.PR1_TEST_KEPT = tmpdir()

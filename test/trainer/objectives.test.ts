@@ -154,9 +154,9 @@ describe('several rewards', () => {
 
   it('added first are the expression that adds them', async () => {
     const { folder } = await runWith({ reward: null, rewards })
-    const { state: _, ...found } = results(folder)
-    const { state: __, ...expected } = results(whole)
-    expect(JSON.stringify(found)).toBe(JSON.stringify(expected))
+    // The state holds the configuration, and kept rollouts each reward apart.
+    const trained = (run: string) => ({ ...results(run), state: undefined, rollouts: undefined })
+    expect(JSON.stringify(trained(folder))).toBe(JSON.stringify(trained(whole)))
   })
 
   it.each([
