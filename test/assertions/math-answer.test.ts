@@ -300,7 +300,7 @@ describe('extraction', () => {
     ['The answer is 42!', '42', 'answer line'],
     ['The answer is $\\frac{84}{2}$, i.e. 42.', '42', 'answer line'],
     ["The answer isn't 41, it's 42.", '42', 'last line'],
-    ['### Final Answer\n\n$$\n42\n$$', '42', 'answer line'],
+    ['### Final Answer\n\n$$\n42\n$$', '42', 'answer heading'],
     ['<answer>The answer is 42</answer>', '42', '<answer>'],
     ['The solutions are $x = 1$ and $x = 2$.', '1,2', 'formula at the end'],
     ['Solutions: (1,2), (3,4)', '(3,4),(1,2)', 'last line'],
