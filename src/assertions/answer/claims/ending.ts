@@ -60,7 +60,7 @@ function withoutBracketed(text: string): string {
 
 /** A section behind the solution, under a heading of its own. */
 const APPENDIX =
-  /\n\s*\n[\s#*_>-]{0,8}(?:common (?:mistakes?|errors?|pitfalls?)|pitfalls?|key (?:takeaways?|points?|ideas?|concepts?)|takeaways?|why (?:this|it) works|intuition|tips?|further (?:reading|practice|notes?)|what if|related problems?|general(?:i[sz]ation|ly)|extensions?)\b[^\n]{0,40}(?::|\n|\*\*)/gi
+  /\n[^\S\n]*\n[\s#*_>-]{0,8}(?:common (?:mistakes?|errors?|pitfalls?)|pitfalls?|key (?:takeaways?|points?|ideas?|concepts?)|takeaways?|why (?:this|it) works|intuition|tips?|further (?:reading|practice|notes?)|what if|related problems?|general(?:i[sz]ation|ly)|extensions?)\b[^\n]{0,40}(?::|\n|\*\*)/gi
 
 /** A text without "Common pitfalls:" and the like, where nothing there answers. */
 function beforeAppendix(text: string): string {
