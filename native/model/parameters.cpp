@@ -76,30 +76,36 @@ void Parameters::step(const AdamW& options, uint64_t update) {
   }
 }
 
+/// f(block, count, within, n, done) for every block that numbers at … at + count − 1 lie in: `n` of them from number `within` of its
+/// `count` on, `done` of all before.
+template <class F>
+static void each_block(size_t floats, size_t at, size_t count, F&& f) {
+  for (size_t done = 0; done < count;) {
+    const size_t block = (at + done) / kMomentBlock * kMomentBlock, within = at + done - block;
+    const size_t held = std::min(kMomentBlock, floats - block), n = std::min(held - within, count - done);
+    f(block, held, within, n, done);
+    done += n;
+  }
+}
+
 void Parameters::read_moments(Values kind, float* to, size_t at, size_t count) const {
   const Moment& m = moment(kind);
-  float block[kMomentBlock];
-  for (size_t i = 0; i < count;) {
-    const size_t start = (at + i) / kMomentBlock * kMomentBlock, skip = at + i - start;
-    const size_t held = std::min(kMomentBlock, floats_ - start), n = std::min(held - skip, count - i);
-    decode_moment(block, moments_.type, m, start, held);
-    std::memcpy(to + i, block + skip, n * sizeof(float));
-    i += n;
-  }
+  float numbers[kMomentBlock];
+  each_block(floats_, at, count, [&](size_t block, size_t held, size_t within, size_t n, size_t done) {
+    decode_moment(numbers, moments_.type, m, block, held);
+    std::memcpy(to + done, numbers + within, n * sizeof(float));
+  });
 }
 
 /// Neighbours in a block stay as they are where the numbers were decoded from the same type.
 void Parameters::write_moments(Values kind, const float* from, size_t at, size_t count) {
   const Moment& m = moment(kind);
-  float block[kMomentBlock];
-  for (size_t i = 0; i < count;) {
-    const size_t start = (at + i) / kMomentBlock * kMomentBlock, skip = at + i - start;
-    const size_t held = std::min(kMomentBlock, floats_ - start), n = std::min(held - skip, count - i);
-    decode_moment(block, moments_.type, m, start, held);
-    std::memcpy(block + skip, from + i, n * sizeof(float));
-    encode_moment(moments_.type, m, start, block, held, 0);
-    i += n;
-  }
+  float numbers[kMomentBlock];
+  each_block(floats_, at, count, [&](size_t block, size_t held, size_t within, size_t n, size_t done) {
+    decode_moment(numbers, moments_.type, m, block, held);
+    std::memcpy(numbers + within, from + done, n * sizeof(float));
+    encode_moment(moments_.type, m, block, numbers, held, 0);
+  });
 }
 
 float* Parameters::array(Values kind) const {

@@ -108,16 +108,13 @@ const MAY_IMPORT: Record<string, string[]> = {
   trainer: [
     'start-worker.ts',
     'rollouts/',
-    // `pr1-train show` draws a response as pr1-tree does.
-    'report/tree/draw.ts',
-    'report/page/payload.ts',
     'json.ts',
     'plain.ts',
     'installed-promptfoo.ts',
     'trainer/',
     'data/contamination.ts',
     'data/problem.ts',
-    // An evaluation during a run says what the report says.
+    // An evaluation during a run says what the report says, and `pr1-train show` draws a response as pr1-tree does.
     'report/',
     'hub/',
     'gate/',
