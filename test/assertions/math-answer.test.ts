@@ -559,6 +559,11 @@ describe('hostile outputs', () => {
     '**1**',
     '1 2/3 ',
     '\\frac{1}{',
+    // Each a part of one sentence.
+    '^;😀',
+    ' but 5',
+    ', not 4',
+    ' two; ',
   ]
 
   it.each([...units, ...words])('%j again and again is graded in bounded time', (unit) => {

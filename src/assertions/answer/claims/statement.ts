@@ -208,12 +208,15 @@ function besideAsked(sentence: string, problem: string): string {
     : sentence
 }
 
+/** More parts of a sentence than these, its last ones, are not looked at: no sentence that anyone wrote has as many. */
+const PARTS = 40
+
 /** The last statement of a sentence that stands; if none does, the last one. */
 function standing(sentenceWhole: string, expected: Expected): Statement | undefined {
   const whole = expected.problem === undefined ? sentenceWhole : besideAsked(sentenceWhole, expected.problem)
   let fallen: Statement | undefined
   const { said: sentence, open } = withoutRate(whole)
-  const parts = contrasted(sentence)
+  const parts = contrasted(sentence).slice(-PARTS)
   const cases = expected.kind !== 'text' && (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) || isOtherCase(sentence))
   for (const [i, part] of [...parts.entries()].reverse()) {
     const plain = withoutAsides(part)
