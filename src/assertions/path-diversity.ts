@@ -8,14 +8,14 @@ const KEYS = ['min', 'max'] as const
 
 /** Bounds of the work: characters of all paths, what a path costs besides its own, paths of one block. */
 const MAX_CHARACTERS = 131_072
-const EACH = 64
+const EACH = 256
 const MAX_PATHS = 16
 const CUT = `, of which the first ${MAX_PATHS} of a block and the first ${MAX_CHARACTERS} characters were compared`
 
 /**
  * How different are sibling paths? Score = 1 − B, where B is the mean sentence-BLEU (sacrebleu's definition) over all
  * ordered pairs of paths of one block; B = 1, so the score 0, without two paths to compare. Metric: `diversity`. Of a block the first
- * 16 paths count, and of all blocks the first 131,072 characters, a path with 64 more than it has. Paths that go beyond are cut to one
+ * 16 paths count, and of all blocks the first 131,072 characters, a path with 256 more than it has. Paths that go beyond are cut to one
  * length. The reason says so.
  *
  * Config: `min`, `max` bound the score; without them it always passes.

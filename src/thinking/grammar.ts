@@ -87,7 +87,7 @@ export function parseThinkingIds(ids: ArrayLike<number>, tags: TagIds, options: 
 
 function parse(source: Source, options: GrammarOptions): Parsed {
   const parser = new Parser(source, options.minPaths ?? 2, options.maxPaths ?? 16)
-  source.eachTag(parser)
+  const beyond = source.eachTag(parser)
   parser.end()
   let { violations } = parser
   if (options.compatible) {
@@ -95,6 +95,8 @@ function parse(source: Source, options: GrammarOptions): Parsed {
     source.eachTag(checker)
     violations = checker.end()
   }
+  if (beyond !== undefined)
+    violations = [...violations, { rule: 'too-many-tags' as const, offset: beyond }].sort((a, b) => a.offset - b.offset)
   if (options.allow && options.allow.length > 0) {
     const allowed = new Set<Rule>(options.allow)
     violations = violations.filter(({ rule }) => !allowed.has(rule))

@@ -27,6 +27,7 @@ export const RULES = {
   'nested-summary': '<Summary> inside a summary; at the inner tag, which is ignored',
   'unclosed-summary': 'a summary that the end cuts off; at its <Summary>',
   'empty-summary': 'a summary of white space or nothing; at its <Summary>',
+  'too-many-tags': 'more than 16384 tags (text only); at the first beyond, from which on nothing is read',
   'early-eos': 'an end-of-response id before the last token (ids only); at the id',
 } as const
 

@@ -30,8 +30,8 @@ const SLASH = 0x2f
 /** What the automaton asks of its input. Classes, because every parse runs the same code then: closures of its own cost the compiler's work twice. */
 export interface Source {
   readonly length: number
-  /** Hands on the tags in order, each with where it begins and ends. */
-  eachTag(reader: TagReader): void
+  /** Hands on the tags in order, each with where it begins and ends. Returns where it stopped, if there are more than {@link MAX_TAGS}. */
+  eachTag(reader: TagReader): number | undefined
   /** It says nothing: white space (text) or nothing at all (ids). */
   blank(start: number, end: number): boolean
   /** It may stand between two tags inside a block. */
@@ -46,6 +46,9 @@ export interface TagReader {
   take(tag: TagName, start: number, end: number): void
 }
 
+/** Tags of a text that are read. A response of 32,768 tokens has fewer, and a megabyte of nothing else ten times as many. */
+export const MAX_TAGS = 16_384
+
 export class TextSource implements Source {
   readonly length: number
   private readonly text: string
@@ -57,12 +60,13 @@ export class TextSource implements Source {
     this.strictLayout = strictLayout
   }
 
-  /** A megabyte can hold 160,000 tags, so a tag costs one search and no string. */
-  eachTag(reader: TagReader): void {
+  /** A tag costs one search and no string. */
+  eachTag(reader: TagReader): number | undefined {
     const { text } = this
     TAG_PATTERN.lastIndex = 0
-    while (TAG_PATTERN.test(text)) {
+    for (let tags = 0; TAG_PATTERN.test(text); tags++) {
       const end = TAG_PATTERN.lastIndex
+      if (tags === MAX_TAGS) return text.lastIndexOf('<', end - 1)
       const last = text.charCodeAt(end - 2)
       for (const kind of KINDS) {
         if (kind.last !== last) continue
@@ -71,6 +75,7 @@ export class TextSource implements Source {
         else reader.take(kind.open, start, end)
       }
     }
+    return undefined
   }
 
   blank(start: number, end: number): boolean {
@@ -103,7 +108,7 @@ export class IdSource implements Source {
     this.tags = tags
   }
 
-  eachTag(reader: TagReader): void {
+  eachTag(reader: TagReader): undefined {
     const nameOf = new Map<number, TagName>(TAG_NAMES.map((name) => [this.tags[name], name]))
     for (let i = 0; i < this.length; i++) {
       const tag = nameOf.get(this.ids[i])

@@ -3,8 +3,9 @@
  *
  * Each returns the same rows for the same config. Rows for SFT carry the responses to learn in the variable `trajectories`.
  */
-import { drawProblems, type Level, type Problem } from './problems.ts'
+import { rlProblems } from './problems.ts'
 import { Random } from './random.ts'
+import type { Level, Problem } from './split.ts'
 import { drawBase, drawColdStart, drawReading, parallelSolution, sequentialSolution } from './trajectories.ts'
 
 export interface CountdownVars {
@@ -118,7 +119,7 @@ export function coldStartParallel(config?: Config): CountdownTest[] {
 
 function train(loader: string, config: Config | undefined, level: Level): CountdownTest[] {
   const { count, seed } = read(loader, config, { count: 4000, seed: 1 })
-  return drawProblems(new Random(seed, `rl, ${level}`), level, 'train', count).map((problem) => toTest(problem, { level }))
+  return rlProblems(level, count, seed).map((problem) => toTest(problem, { level }))
 }
 
 /** Easy problems of train, no two alike. */

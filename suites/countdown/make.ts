@@ -8,17 +8,15 @@
 import { mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { drawProblems, type Level } from './problems.ts'
-import { Random } from './random.ts'
+import { testProblems } from './problems.ts'
+import type { Level } from './split.ts'
 import { buildTokenizer } from './tokenizer/build.ts'
-
-const TESTS = 200
-const SEED = 1
 
 /** One promptfoo test a line. */
 export function testFile(level: Level): string {
-  const problems = drawProblems(new Random(SEED, `test, ${level}`), level, 'test', TESTS)
-  return problems.map(({ numbers, target }) => `${JSON.stringify({ vars: { numbers: numbers.join(' '), target, level } })}\n`).join('')
+  return testProblems(level)
+    .map(({ numbers, target }) => `${JSON.stringify({ vars: { numbers: numbers.join(' '), target, level } })}\n`)
+    .join('')
 }
 
 /** Name (relative to this folder) and content of every made file. */

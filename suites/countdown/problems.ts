@@ -1,40 +1,23 @@
 /**
  * Countdown problems: reach the target with these numbers, each used exactly once, with + - * /.
  *
- * Numbers 1-12 and targets 10-60. Every problem has a solution whose steps are all whole numbers from 1 to 60 (moves.ts).
- * A hash of the problem (numbers sorted, target) says whether it belongs to train or test, so that the two cannot meet,
- * whatever the seed and however many are drawn.
+ * Numbers 1-12 and targets 10-60. Every problem has a solution whose steps are all whole numbers from 1 to 60 (moves.ts), and
+ * belongs to train or to test (split.ts).
  */
-import { apply, lastMoves, MAX_NUMBER, moves, reachable } from './moves.ts'
-import { hash32, type Random } from './random.ts'
-
-export interface Problem {
-  /** In the order shown. */
-  numbers: number[]
-  target: number
-}
-
-export type Level = 'easy' | 'hard'
-export type Split = 'train' | 'test'
-
-/** How many numbers a problem of each level has. */
-export const LEVELS: Readonly<Record<Level, number>> = { easy: 3, hard: 4 }
-
-export const MAX_DRAWN = 12
-export const MIN_TARGET = 10
-export const MAX_TARGET = MAX_NUMBER
-
-/** One problem in ten is a test problem. */
-const TEST_SHARE = 10
-
-/** The same for every order of the numbers. */
-export function problemKey(problem: Problem): string {
-  return `${problem.numbers.toSorted((x, y) => x - y).join(' ')} = ${problem.target}`
-}
-
-export function splitOf(problem: Problem): Split {
-  return hash32(problemKey(problem)) % TEST_SHARE === 0 ? 'test' : 'train'
-}
+import { apply, lastMoves, moves, reachable } from './moves.ts'
+import { Random } from './random.ts'
+import {
+  LEVELS,
+  type Level,
+  MAX_DRAWN,
+  MAX_TARGET,
+  MIN_TARGET,
+  numbersKey,
+  type Problem,
+  problemKey,
+  type Split,
+  splitOf,
+} from './split.ts'
 
 /** `count` numbers from 1 to 12, repetition allowed. */
 export function drawNumbers(random: Random, count: number): number[] {
@@ -71,14 +54,14 @@ export function drawReachedProblem(random: Random, level: Level, split: Split): 
 /** Draws in a row that bring nothing new before {@link drawProblems} gives up. */
 const MAX_REPEATS = 20_000
 
-/** `count` problems, no two alike even with the numbers in another order. */
-export function drawProblems(random: Random, level: Level, split: Split, count: number): Problem[] {
+/** `count` problems, no two alike even with the numbers in another order, of numbers that are not `barred` ({@link numbersKey}). */
+export function drawProblems(random: Random, level: Level, split: Split, count: number, barred?: ReadonlySet<string>): Problem[] {
   const seen = new Set<string>()
   const out: Problem[] = []
   for (let repeats = 0; out.length < count; ) {
     const problem = drawProblem(random, level, split)
     const key = problemKey(problem)
-    if (seen.has(key)) {
+    if (seen.has(key) || barred?.has(numbersKey(problem.numbers))) {
       if (++repeats < MAX_REPEATS) continue
       throw new Error(`There are hardly more than ${out.length} ${level} problems of ${split}. Asked for ${count}. Ask for fewer.`)
     }
@@ -87,4 +70,21 @@ export function drawProblems(random: Random, level: Level, split: Split, count: 
     out.push(problem)
   }
   return out
+}
+
+const TESTS = 200
+const TEST_SEED = 1
+
+/** The problems of `test.LEVEL.jsonl`. */
+export function testProblems(level: Level): Problem[] {
+  return drawProblems(new Random(TEST_SEED, `test, ${level}`), level, 'test', TESTS)
+}
+
+/**
+ * `count` problems of train for RL. Their numbers occur in no problem of the test files: whatever a model tries with them while it
+ * learns, it can't come upon one of those.
+ */
+export function rlProblems(level: Level, count: number, seed: number): Problem[] {
+  const barred = new Set(testProblems(level).map(({ numbers }) => numbersKey(numbers)))
+  return drawProblems(new Random(seed, `rl, ${level}`), level, 'train', count, barred)
 }

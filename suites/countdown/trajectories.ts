@@ -12,8 +12,9 @@
  *             form. Sequential: a try a line until one works. Parallel: blocks of paths, a try each; the summary takes the one that works, naming its first move, or says none.
  */
 import { apply, MAX_NUMBER, type Move, moves, nearestMove } from './moves.ts'
-import { drawNumbers, drawProblem, drawReachedProblem, LEVELS, type Level, MAX_DRAWN, MAX_TARGET, type Problem } from './problems.ts'
+import { drawNumbers, drawProblem, drawReachedProblem } from './problems.ts'
 import type { Random } from './random.ts'
+import { LEVELS, type Level, MAX_DRAWN, MAX_TARGET, type Problem, solvesTest } from './split.ts'
 
 /** One descent and its verdict: true when it ends on the target. */
 export interface Try {
@@ -41,8 +42,24 @@ function closeTry(before: Move[], state: readonly number[], target: number): Try
   return { moves: [...before, last], hit: last.result === target }
 }
 
-/** Random legal moves until two numbers are left, then the move that ends nearest to the target. */
+/** Descents in a row that solve a test problem before {@link shown} gives up. */
+const MAX_REFUSED = 10_000
+
+/** Draws descents of these numbers until one solves no test problem. */
+function shown(numbers: readonly number[], draw: () => Try): Try {
+  for (let refused = 0; refused < MAX_REFUSED; refused++) {
+    const attempt = draw()
+    if (!solvesTest(numbers, attempt.moves)) return attempt
+  }
+  throw new Error(`${MAX_REFUSED} descents of ${numbers.join(', ')} in a row solve a test problem. Draw other numbers.`)
+}
+
+/** Random legal moves until two numbers are left, then the move that ends nearest to the target. None solves a test problem. */
 export function randomTry(random: Random, problem: Problem): Try {
+  return shown(problem.numbers, () => anyTry(random, problem))
+}
+
+function anyTry(random: Random, problem: Problem): Try {
   const steps: Move[] = []
   let state: readonly number[] = problem.numbers
   while (state.length > 2) {
@@ -53,15 +70,24 @@ export function randomTry(random: Random, problem: Problem): Try {
   return closeTry(steps, state, problem.target)
 }
 
-/** Every try of a problem. */
+/** The tries of a problem, one by one. Those that solve a test problem are left out. */
+function* triesOf(problem: Problem, state: readonly number[] = problem.numbers, before: Move[] = []): Generator<Try> {
+  if (state.length === 2) {
+    const attempt = closeTry(before, state, problem.target)
+    if (!solvesTest(problem.numbers, attempt.moves)) yield attempt
+  } else for (const move of moves(state)) yield* triesOf(problem, apply(state, move), [...before, move])
+}
+
+/** Every try of a problem that may be shown. */
 export function allTries(problem: Problem): Try[] {
-  const out: Try[] = []
-  const visit = (state: readonly number[], before: Move[]): void => {
-    if (state.length === 2) out.push(closeTry(before, state, problem.target))
-    else for (const move of moves(state)) visit(apply(state, move), [...before, move])
-  }
-  visit(problem.numbers, [])
-  return out
+  return [...triesOf(problem)]
+}
+
+/** How many different tries a problem has, counted up to `most`. */
+function countTries(problem: Problem, most: number): number {
+  const seen = new Set<string>()
+  for (const attempt of triesOf(problem)) if (seen.add(writeTry(attempt)).size === most) break
+  return seen.size
 }
 
 /**
@@ -134,7 +160,7 @@ export function drawReading(random: Random): { shown: string; text: string } {
   const numbers = drawNumbers(random, random.next() < 0.5 ? LEVELS.easy : LEVELS.hard)
   const descents = random.next() < 0.5
   const draw = (): string => {
-    if (descents) return writeChain(randomTry(random, { numbers, target: 1 + random.int(MAX_TARGET) }).moves)
+    if (descents) return writeChain(shown(numbers, () => anyTry(random, { numbers, target: 1 + random.int(MAX_TARGET) })).moves)
     return Array.from({ length: 2 + random.int(8) }, () => 1 + random.int(MAX_NUMBER)).join(', ')
   }
   const lines = Array.from({ length: 1 + random.int(MAX_READ) }, () => ({ line: draw(), marked: random.next() < MARKED }))
@@ -174,7 +200,7 @@ export function searchOrder(random: Random, problem: Problem, intuition: number)
 /** Distinct random tries: no solver, no intuition. All of them where the problem has fewer. */
 export function blindOrder(random: Random, problem: Problem, tries: number): Try[] {
   const out = new Map<string, Try>()
-  const most = Math.min(tries, new Set(allTries(problem).map(writeTry)).size)
+  const most = countTries(problem, tries)
   while (out.size < most) {
     const attempt = randomTry(random, problem)
     out.set(writeTry(attempt), attempt)

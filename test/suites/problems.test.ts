@@ -1,18 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { apply, lastMoves, type Move, moves, nearestMove, reachable, solve } from '../../suites/countdown/moves.ts'
-import {
-  drawProblem,
-  drawProblems,
-  drawReachedProblem,
-  LEVELS,
-  type Level,
-  type Problem,
-  problemKey,
-  type Split,
-  splitOf,
-} from '../../suites/countdown/problems.ts'
+import { drawProblem, drawProblems, drawReachedProblem } from '../../suites/countdown/problems.ts'
 import { hash32, Random } from '../../suites/countdown/random.ts'
+import { LEVELS, type Level, type Problem, problemKey, type Split, splitOf } from '../../suites/countdown/split.ts'
 import { luck } from './suite.ts'
 
 /** Everything the numbers reach by whole-number steps from 1 to 60, trivial ones included: no canonical order, no shortcuts. */

@@ -14,11 +14,12 @@ import {
   reading,
 } from '../../suites/countdown/data.ts'
 import { moves, reachable } from '../../suites/countdown/moves.ts'
-import { drawProblem, splitOf } from '../../suites/countdown/problems.ts'
+import { drawProblem } from '../../suites/countdown/problems.ts'
 import { Random } from '../../suites/countdown/random.ts'
+import { splitOf } from '../../suites/countdown/split.ts'
 import { allTries, blindOrder, randomTry, searchOrder, writeDescents, writeTry } from '../../suites/countdown/trajectories.ts'
 import { inProofs } from '../proofs.ts'
-import { committedTests, isReading, loaderConfig, luck, promptOf, read, responsesOf } from './suite.ts'
+import { committedTests, isReading, loaderConfig, luck, luckShown, promptOf, read, responsesOf, shownShares } from './suite.ts'
 
 const COUNT = inProofs ? 1500 : 600
 const DESCENTS = 6
@@ -121,7 +122,7 @@ describe('base', () => {
       const worked = made.filter((hit) => hit).length
       tries[size] += made.length
       hits[size] += worked
-      expected[size] += made.length * luck(numbers, target)
+      expected[size] += made.length * luckShown(numbers, target)
       if (size > 2) answers[worked === 0 ? 'none' : worked === 1 ? 'only' : 'first']++
     }
     for (const count of Object.values(answers)) expect(count).toBeGreaterThan(COUNT / 5)
@@ -182,7 +183,7 @@ describe('base', () => {
     expect(repeated).toBeGreaterThan(0)
   })
 
-  it('draws descents blindly: all first moves of a problem are equally common', () => {
+  it('draws descents blindly: all first moves of a problem are equally common, but for those that solve a test problem', () => {
     const problem = { numbers: [3, 8, 12, 5], target: 42 }
     const random = new Random(2, 'blind')
     const counts = new Map<string, number>()
@@ -191,9 +192,13 @@ describe('base', () => {
       const { a, op, b } = randomTry(random, problem).moves[0]
       counts.set(`${a}${op}${b}`, (counts.get(`${a}${op}${b}`) ?? 0) + 1)
     }
-    const expected = draws / moves(problem.numbers).length
+    const shares = shownShares(problem.numbers, problem.target)
+    const shown = [...shares.values()].reduce((sum, share) => sum + share)
     expect(counts.size).toBe(moves(problem.numbers).length)
-    for (const count of counts.values()) expect(Math.abs(count - expected)).toBeLessThan(5 * Math.sqrt(expected))
+    for (const [{ a, op, b }, share] of shares) {
+      const expected = (draws * share) / shown
+      expect(Math.abs(counts.get(`${a}${op}${b}`)! - expected)).toBeLessThan(5 * Math.sqrt(expected))
+    }
   })
 })
 
@@ -410,7 +415,7 @@ describe('cold start', () => {
     for (const { text, row } of responsesOf(ofLevel(rows, 'easy'))) expect(readTry(text.split('\n')[0], problemOf(row))).toBe(true)
     const hard = responsesOf(ofLevel(rows, 'hard'))
     const hits = hard.filter(({ text, row }) => readTry(text.split('\n')[0], problemOf(row))).length
-    const expected = hard.reduce((sum, { row }) => sum + luck(problemOf(row).numbers, row.vars.target), 0)
+    const expected = hard.reduce((sum, { row }) => sum + luckShown(problemOf(row).numbers, row.vars.target), 0)
     expect(expected).toBeGreaterThan(10)
     // The runs of a problem are drawn apart from one another, so that hits scatter as those of independent tries.
     expect(Math.abs(hits - expected)).toBeLessThan(5 * Math.sqrt(expected))
@@ -432,7 +437,7 @@ describe('cold start', () => {
       expect(order).toHaveLength(TRIES)
       if (readTry(writeTry(order[0]), problem)) hits++
     }
-    const chance = luck(problem.numbers, problem.target)
+    const chance = luckShown(problem.numbers, problem.target)
     expect(Math.abs(hits - chance * draws)).toBeLessThan(5 * Math.sqrt(chance * draws) + 1)
   })
 

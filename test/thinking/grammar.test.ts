@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type GrammarOptions, inWords, parseThinking, parseThinkingIds, RULES, type Rule, TAGS } from '../../src/thinking/grammar.ts'
+import { MAX_TAGS } from '../../src/thinking/source.ts'
 
 const rules = (text: string, options?: GrammarOptions): string[] =>
   parseThinking(text, options).violations.map(({ rule, offset }) => `${rule}@${offset}`)
@@ -104,10 +105,25 @@ describe('strict grammar', () => {
   it('covers every rule above', () => {
     const seen = new Set(cases.flatMap(([, , expected]) => expected.map((entry) => entry.split('@')[0])))
     const missing = (Object.keys(RULES) as Rule[]).filter((rule) => !seen.has(rule))
-    expect(missing).toEqual(['too-many-paths'])
+    expect(missing).toEqual(['too-many-paths', 'too-many-tags'])
     const many = `<Parallel>${Array.from({ length: 17 }, (_, i) => `<Path>${i}</Path>`).join('')}</Parallel>\n<Summary>s</Summary>`
     expect(rules(many)).toEqual([`too-many-paths@${many.indexOf('<Path>16')}`])
     expect(rules(many, { maxPaths: 17 })).toEqual([])
+  })
+
+  it('reads 16,384 tags of a text and says where it stopped', () => {
+    const block = long('PAbaAcap\nSds')
+    const whole = block.repeat(MAX_TAGS / 8)
+    expect(rules(whole)).toEqual([])
+    for (const compatible of [false, true]) {
+      const beyond = parseThinking(`${whole}x</Path>y${block}`, { compatible })
+      expect(beyond.violations).toEqual([{ rule: 'too-many-tags', offset: whole.length + 1 }])
+      expect(beyond.tree.parts.at(-1)).toEqual({
+        kind: 'text',
+        start: whole.length,
+        end: whole.length + 1 + '</Path>y'.length + block.length,
+      })
+    }
   })
 
   it('finds the same in text as in ids where the layout is strict too', () => {
