@@ -17,7 +17,9 @@ const KEYS = ['blocks', 'answer', 'min', 'max'] as const
 const MAX_PATHS = 16
 const MAX_CHARACTERS = 20_000
 const LONGEST = 600
-const EACH = 200
+const EACH = 400
+/** Of a path or summary so many characters are read, its last ones. */
+const READ = 2000
 /** Units of numeric work for all comparisons, some 25 ms. */
 const WORK = LIMITS.work / 2
 
@@ -28,7 +30,7 @@ const WORK = LIMITS.work / 2
  * Where the reference is known (test variable `answer`) a *rescue* is told as well: a block whose summary has the right
  * answer although most of its paths have not. It is the named score `rescue`, 1 or 0.
  *
- * Of very many paths the last are read, and numeric comparisons end with their allowance; the reason says so.
+ * Of very many paths the last are read, of a path its last 2,000 characters, and numeric comparisons end with their allowance; the reason says so.
  *
  * Config: `blocks` (`all`) or `last`; `answer` overrides the test variable; `min`, `max` bound the score, without them
  * it always passes.
@@ -98,7 +100,7 @@ function judging(): { equals: (said: string, references: readonly string[]) => b
     const key = references.length === 1 ? references[0] : references
     const verdicts = known.get(key) ?? new Map<string, boolean>()
     known.set(key, verdicts)
-    const verdict = verdicts.get(said) ?? judgeAnswer(said, references, manner).pass
+    const verdict = verdicts.get(said) ?? judgeAnswer(said.slice(-READ), references, manner).pass
     verdicts.set(said, verdict)
     return verdict
   }

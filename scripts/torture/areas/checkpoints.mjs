@@ -13,7 +13,7 @@ import { Decoding } from '../decoding.mjs'
 import { Training } from '../training.mjs'
 
 export const name = 'checkpoints'
-export const share = 0.1
+export const share = 0.065
 export const short = 150
 export const limitSeconds = 10
 export const bars = { checkpoints: 5000 }

@@ -11,7 +11,7 @@ import { peakOf } from '../../../test/engine/gguf/peak-memory.ts'
 import { encode, tinyBlocks } from '../../../test/engine/gguf/tiny.ts'
 
 export const name = 'gguf'
-export const share = 0.05
+export const share = 0.03
 export const short = 150
 export const limitSeconds = 10
 export const bars = { files: 2000 }

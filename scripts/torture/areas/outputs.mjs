@@ -7,7 +7,7 @@ import { mutate } from '../../../test/assertions/mutate.ts'
 import { output, randomFrom } from '../outputs.mjs'
 
 export const name = 'outputs'
-export const share = 0.38
+export const share = 0.45
 export const short = 3000
 export const limitSeconds = 10
 export const bars = { outputs: 1_000_000 }
