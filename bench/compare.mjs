@@ -5,12 +5,13 @@
 //   --precision  ours: f32, bf16, int8, int4           --peer-dtype bf16 (default) or f32
 //   --pairs 3    runs of each                    --rounds 3: rounds a run
 //   --prompts 32 --group 8: grpo                 --threads
+// It says what the machine can do, which versions the peer has, and warns where other work disturbs.
 // PR1_PEER_PYTHON names the Python that has the packages, PR1_PEER_NODE the folder with node-llama-cpp.
 import { spawnSync } from 'node:child_process'
-import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { busyShare, busyWarning, machine } from './engine/machine.mjs'
 import { median } from './engine/shape.mjs'
 
 const bench = path.dirname(fileURLToPath(import.meta.url))
@@ -75,8 +76,11 @@ if (!(peer in peers)) throw new Error(`--peer must be one of ${Object.keys(peers
 const theirs = peers[peer]()
 
 const runs = { a: [], b: [] }
+let busy = 0
 for (let pair = 0; pair < Number(values.pairs); pair++) {
+  busy = Math.max(busy, await busyShare())
   runs.a.push(run(ours))
+  busy = Math.max(busy, await busyShare())
   runs.b.push(run(theirs))
 }
 const rows = runs.a[0].results.flatMap(({ work, unit }) => {
@@ -90,14 +94,18 @@ const rows = runs.a[0].results.flatMap(({ work, unit }) => {
 const { results: _, memory: __, ...about } = runs.a[0]
 const { results: ___, ...aboutPeer } = runs.b[0]
 const figure = (value) => (value === undefined ? '–' : value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3))
-console.log(
-  `${ours.name}: ${about.precision}, ${about.isa}, ${about.threads} threads; ${theirs.name}: ${aboutPeer.dtype ?? aboutPeer.gguf}, ${aboutPeer.threads} threads; ${os.cpus()[0]?.model.trim()}\n`,
-)
+const { cpu, cores, instructionSets } = machine()
+const versions = Object.entries(aboutPeer.versions ?? {}).map(([name, version]) => `${name} ${version}`)
+console.log(`${cpu}, ${cores} processors: ${instructionSets.join(', ') || 'instruction sets unknown'}`)
+console.log(`${ours.name}: ${about.precision}, ${about.isa}, ${about.threads} threads, Node ${about.node}`)
+console.log(`${theirs.name}: ${aboutPeer.dtype ?? aboutPeer.gguf}, ${aboutPeer.threads} threads, ${versions.join(', ')}`)
+const warning = busyWarning(busy)
+console.log(warning ? `${warning}\n` : '')
 console.log(`| shape | work | unit | ${ours.name} | ${theirs.name} | times as fast |\n|---|---|---|---|---|---|`)
 for (const row of rows) {
   console.log(`| ${row.shape} | ${row.work} | ${row.unit} | ${figure(row.ours)} | ${figure(row.peer)} | ${figure(row.timesAsFast)} |`)
 }
-console.log(`\n${JSON.stringify({ bench: 'compare', ours: about, peer: aboutPeer, rows })}`)
+console.log(`\n${JSON.stringify({ bench: 'compare', machine: machine(), busy, ours: about, peer: aboutPeer, rows })}`)
 
 /** The JSON line that a run ends with. */
 function run({ name, command, args }) {

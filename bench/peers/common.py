@@ -104,18 +104,24 @@ def report(peer, args, results, **more):
         print(f"{r['shape']}: {r['work']}: {r['median']:.4g} {r['unit']} (best {r['best']:.4g}, {r['rounds']} rounds)", file=sys.stderr)
     if args.device == "cuda":
         more["device"] = torch.cuda.get_device_name()
-    about = {"bench": "peer", "peer": peer, "dtype": args.dtype, "threads": torch.get_num_threads()}
+    about = {"bench": "peer", "peer": peer, "dtype": args.dtype, "threads": torch.get_num_threads(), "versions": versions()}
     print(json.dumps({**about, **more, "results": results}))
 
 
 def versions():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    args = parser.parse_args()
+    """Name to version of the packages that the peers are made of, as far as they are installed."""
     found = {}
     for name in ["torch", "transformers", "trl", "datasets"]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    args = parser.parse_args()
+    found = versions()
     missing = [name for name in ["torch", "transformers"] if name not in found]
     if missing:
         sys.exit(f"{sys.executable} has no {' and no '.join(missing)}")
@@ -128,4 +134,4 @@ def versions():
 
 
 if __name__ == "__main__":
-    versions()
+    main()

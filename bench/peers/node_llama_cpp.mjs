@@ -74,14 +74,21 @@ for (const size of values.batches.split(',').map(Number)) {
   await context.dispose()
 }
 await llama.dispose()
+const versions = { 'node-llama-cpp': manifest().version }
 for (const { work, median: value, best } of results)
   console.error(`${values.shape}: ${work}: ${value.toPrecision(4)} tokens/s (best ${best.toPrecision(4)})`)
-console.log(JSON.stringify({ bench: 'peer', peer: 'node-llama-cpp', gguf: path.basename(values.gguf), threads, results }))
+console.log(JSON.stringify({ bench: 'peer', peer: 'node-llama-cpp', gguf: path.basename(values.gguf), threads, versions, results }))
 
 /** The package has an entry for `import` only, which require.resolve does not see. */
 function entry() {
-  const folder = createRequire(path.join(path.resolve(home), 'package.json')).resolve.paths('node-llama-cpp')[0]
-  const base = path.join(folder, 'node-llama-cpp')
-  const { main, exports: entries } = JSON.parse(readFileSync(path.join(base, 'package.json'), 'utf8'))
-  return path.join(base, entries?.['.']?.import ?? main)
+  const { main, exports: entries } = manifest()
+  return path.join(base(), entries?.['.']?.import ?? main)
+}
+
+function base() {
+  return path.join(createRequire(path.join(path.resolve(home), 'package.json')).resolve.paths('node-llama-cpp')[0], 'node-llama-cpp')
+}
+
+function manifest() {
+  return JSON.parse(readFileSync(path.join(base(), 'package.json'), 'utf8'))
 }
