@@ -26,6 +26,8 @@ const WAYS = /^ (?:\w+ )?ways?\b/i
 const DEFINITE = /\b(?:the|these|those|all)\s$/i
 /** "8 seconds behind the winner" */
 const COMPARED = /^(?: [a-z]+)? (?:behind|ahead of|above|below|short of) (?:the|his|her|its|their|[A-Z])/
+/** "15 flats at 250 francs each cost 3750": behind its noun "each" belongs to the number before, and a verb follows. */
+const DISTRIBUTED = /^\s?(?:\p{L}+\s){1,2}(?:each|apiece)\s(?!(?:for|from|in|on|at|of|to|with|by|per|than|over|after|before|and|or|but|plus|minus|times|day|night|week|month|year|hour|minute|second|time|side|row|one|other|the)\b)\p{L}{2,12}\s(?:up to |exactly |a total of |about )?[$€£\ue000]?$/u
 const CONJUNCTION = /^(?:before|after|until|since)$/i
 /** "needs to sell 35" */
 const MODAL =
@@ -248,6 +250,7 @@ function isOblique(before: string, second: boolean, behind: string): boolean {
   if (WAYS.test(behind) && /\bin\s$/i.test(before)) return false
   if (second && DEFINITE.test(before)) return true
   if (COMPARED.test(behind)) return true
+  if (second && DISTRIBUTED.test(before)) return false
   const found = PREPOSITION.exec(before)
   // "16 more weeks before he can afford the $400 bike": a clause of its own.
   if (found && second && CONJUNCTION.test(found[1]) && FINITE.test(found[2])) return true
