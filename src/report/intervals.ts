@@ -64,11 +64,16 @@ function share(hits: readonly number[], of: readonly number[], samples: number):
   // Sums of majorities may pass 1 by a rounding error.
   const p = Math.min(1, Math.max(0, ratio))
   const effective = error > 0 ? Math.min(samples, (p * (1 - p)) / error ** 2) : problems
-  const t2 = studentQuantile(problems - 1) ** 2
+  return { ...wilson(p, effective, studentQuantile(problems - 1)), problems }
+}
+
+/** Wilson's interval of a share `p` of `effective` independent samples; `t` stands for the normal quantile. */
+export function wilson(p: number, effective: number, t: number): Pick<Estimate, 'value' | 'low' | 'high'> {
+  const t2 = t ** 2
   const middle = (p + t2 / (2 * effective)) / (1 + t2 / effective)
   const half = Math.sqrt(t2 * ((p * (1 - p)) / effective + t2 / (4 * effective ** 2))) / (1 + t2 / effective)
   // Rounding must not push the bound past the value it encloses.
-  return { value: p, low: Math.min(p, Math.max(0, middle - half)), high: Math.max(p, Math.min(1, middle + half)), problems }
+  return { value: p, low: Math.min(p, Math.max(0, middle - half)), high: Math.max(p, Math.min(1, middle + half)) }
 }
 
 /** Ratio of sums with its standard error between problems: r_i = num_i − R den_i, SE² = n / (n − 1) Σ r_i² / (Σ den_i)². */

@@ -20,7 +20,7 @@ import { ParallelR1Error } from '../engine/errors.ts'
 
 const TRIES = 5
 
-interface Holder {
+export interface Holder {
   file: string
   host: string
   pid: number
@@ -43,12 +43,12 @@ export class RunLock {
    * Takes the folder, which is made where it is not there. A lock whose process is gone from this machine is taken over.
    * @throws ParallelR1Error that names the holder and says how to release the folder
    */
-  static async take(folder: string): Promise<RunLock> {
+  static async take(folder: string, program = 'pr1-train'): Promise<RunLock> {
     for (let tries = 1; ; tries++) {
       const lock = await RunLock.claim(folder)
       const holder = await otherHolder(lock.file, folder)
       if (!holder) return lock
-      const message = inUse(folder, holder)
+      const message = inUse(folder, holder, program)
       await lock.release()
       if (tries === TRIES) throw new ParallelR1Error(message)
       await sleep(100 * Math.random())
@@ -91,6 +91,11 @@ function nameOf({ host, pid, start }: Omit<Holder, 'file'>): string {
   return `lock-${host}-${pid}-${start}-${randomBytes(4).toString('hex')}`
 }
 
+/** Who trains into the folder now; undefined where nobody does. */
+export function holderOf(folder: string): Promise<Holder | undefined> {
+  return otherHolder('', folder)
+}
+
 /** Another that holds the folder; stale locks are removed. */
 async function otherHolder(own: string, folder: string): Promise<Holder | undefined> {
   for (const name of readdirSync(folder)) {
@@ -104,10 +109,10 @@ async function otherHolder(own: string, folder: string): Promise<Holder | undefi
   return undefined
 }
 
-function inUse(folder: string, { file, host, pid }: Holder): string {
+function inUse(folder: string, { file, host, pid }: Holder, program: string): string {
   const where = host === thisHost() ? `process ${pid} of this machine` : `process ${pid} on ${host}`
   const seen = existsSync(file) ? `, last seen ${duration((Date.now() - statSync(file).mtimeMs) / 1000)} ago` : ''
-  return `${folder} is in use by another pr1-train (${where}${seen}). Two would mix their files. Wait for it, or choose another --output. If it no longer runs, delete ${file}.`
+  return `${folder} is in use by another ${program} (${where}${seen}). Two would mix their files. Wait for it, or choose another ${program === 'pr1-train' ? '--output' : 'folder'}. If it no longer runs, delete ${file}.`
 }
 
 /** Whether the process runs that had this id and this start. */
