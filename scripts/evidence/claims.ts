@@ -4,7 +4,7 @@
  */
 
 import { type Estimate, meanOfSamples } from '../../src/report/intervals.ts'
-import { accuracy, type Column, criticalPath, estimateDifference, type Figure, fewestSamples, firstAndLastOf, type Measured, parallelRatio, passAt, totalTokens, type Traced, within } from './measured.ts' // biome-ignore format: one import a file
+import { accuracy, type Column, criticalPath, estimateDifference, type Figure, fewestSamples, firstAndLastOf, type Measured, parallelRatio, passAt, type Traced, totalTokens, within } from './measured.ts' // biome-ignore format: one import a file
 import { decide, type Kind, type Verdict } from './rule.ts'
 
 /** Smallest difference that would matter, in shares: two points of accuracy, five of the parallel ratio and of a position. */

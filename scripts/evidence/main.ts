@@ -20,8 +20,8 @@ import { drawEvidence } from './page.ts'
 import { type Part, type Plan, planOf } from './parts.ts'
 import { Records } from './records.ts'
 import { describePlan, plannedTime, probesOf, ratesOf } from './schedule.ts'
-import { figuresOf, verdictCounts } from './tables.ts'
 import { readTable } from './table.ts'
+import { figuresOf, verdictCounts } from './tables.ts'
 
 const USAGE = `npm run evidence -- [options]
 
@@ -73,7 +73,12 @@ function evidence(args: readonly string[], print: (text: string) => void): Promi
     if (values.report) return report(plan, records, command, print)
     const lock = await RunLock.take(home, 'npm run evidence')
     try {
-      return await work(plan, records, { command, print, planOnly: values.plan === true, probing: steps === undefined || steps > WORTH_PROBING })
+      return await work(plan, records, {
+        command,
+        print,
+        planOnly: values.plan === true,
+        probing: steps === undefined || steps > WORTH_PROBING,
+      })
     } finally {
       await lock.release()
     }
@@ -117,8 +122,12 @@ async function work(plan: Plan, records: Records, { command, print, planOnly, pr
     if (planOnly) return 0
     for (const [i, part] of open.entries()) {
       const { steps, seconds } = plannedTime(part, ratesOf(plan, probes, records))
-      const what = [steps > 0 ? `${steps} steps` : undefined, seconds === undefined ? undefined : `about ${duration(seconds)}`].filter(Boolean)
-      print(`[${plan.parts.length - open.length + i + 1}/${plan.parts.length}] seed ${part.seed}, ${part.title}${what.length > 0 ? `: ${what.join(', ')}` : ''}\n`)
+      const what = [steps > 0 ? `${steps} steps` : undefined, seconds === undefined ? undefined : `about ${duration(seconds)}`].filter(
+        Boolean,
+      )
+      print(
+        `[${plan.parts.length - open.length + i + 1}/${plan.parts.length}] seed ${part.seed}, ${part.title}${what.length > 0 ? `: ${what.join(', ')}` : ''}\n`,
+      )
       spoke = Date.now()
       await make(part, plan, records, running)
     }
@@ -143,7 +152,13 @@ async function make(part: Part, plan: Plan, records: Records, running: Running):
     await evaluate(part, folder, { evaluation: plan.table.evaluation, checkpoint, problems: plan.problems }, running)
   }
   const seconds = (performance.now() - began) / 1000
-  await records.finish(part, { digest: part.digest, seconds, finished: new Date().toISOString(), learnt, suite: stateOf(path.dirname(plan.table.file)) })
+  await records.finish(part, {
+    digest: part.digest,
+    seconds,
+    finished: new Date().toISOString(),
+    learnt,
+    suite: stateOf(path.dirname(plan.table.file)),
+  })
 }
 
 /** Hash of the files of a suite that decide what is trained and asked. */

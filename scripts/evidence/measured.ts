@@ -2,13 +2,13 @@
 
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { passAtK } from '../../src/report/estimators.ts'
-import { firstAndLast } from '../../src/report/run/quantities.ts'
-import { METRICS_FILE, readRuns, type Run } from '../../src/report/run/read.ts'
-import { readKept } from '../../src/report/run/samples.ts'
-import { readResults } from '../../src/report/rows.ts'
-import { readExperiment } from '../../src/report/samples.ts'
 import { type BySeed, type CrossedEstimate, crossedDifference, crossedMean, crossedShare } from '../../src/report/crossed.ts'
+import { passAtK } from '../../src/report/estimators.ts'
+import { readResults } from '../../src/report/rows.ts'
+import { firstAndLast } from '../../src/report/run/quantities.ts'
+import { METRICS_FILE, type Run, readRuns } from '../../src/report/run/read.ts'
+import { readKept } from '../../src/report/run/samples.ts'
+import { readExperiment } from '../../src/report/samples.ts'
 import { answersOf, type Plan, runOf } from './parts.ts'
 import type { Records } from './records.ts'
 import type { Arm } from './table.ts'
@@ -65,7 +65,9 @@ export function readMeasured(plan: Plan, records: Records): Measured {
     new Map(plan.seeds.flatMap((seed): [number, T][] => { const found = read(seed); return found === undefined ? [] : [[seed, found]] })) // biome-ignore format: one thought
   const columns = plan.arms.flatMap((arm) => {
     const { column, plain } = plan.table.forms.get(arm.form)!
-    const files = seedsOf((seed) => (ids.has(path.dirname(answersOf(arm, seed))) ? readAnswers(path.join(records.home, answersOf(arm, seed))) : undefined))
+    const files = seedsOf((seed) =>
+      ids.has(path.dirname(answersOf(arm, seed))) ? readAnswers(path.join(records.home, answersOf(arm, seed))) : undefined,
+    )
     const of = (label: string) => new Map([...files].map(([seed, answers]) => [seed, answers.get(label) ?? new Map()]))
     return [
       { arm, plain: false, title: arm.title, bySeed: of(column) },
@@ -82,7 +84,9 @@ export function readMeasured(plan: Plan, records: Records): Measured {
   return {
     columns,
     trained,
-    idle: done.filter((part) => part.kind === 'train' && records.done(part)!.learnt === false).map(({ title, seed }) => `${title}, seed ${seed}`),
+    idle: done
+      .filter((part) => part.kind === 'train' && records.done(part)!.learnt === false)
+      .map(({ title, seed }) => `${title}, seed ${seed}`),
     suites: new Set(done.map((part) => records.done(part)!.suite)),
     small: plan.small,
     problems: plan.problems,
@@ -118,21 +122,32 @@ function readTrained(folder: string): Run | undefined {
 /** A figure of one problem's responses. */
 export type Figure = (answers: readonly Answer[]) => number
 
-const share = (hit: (answer: Answer) => boolean): Figure => (answers) => answers.filter(hit).length / answers.length
-const average = (of: (answer: Answer) => number): Figure => (answers) => answers.reduce((sum, one) => sum + of(one), 0) / answers.length
+const share =
+  (hit: (answer: Answer) => boolean): Figure =>
+  (answers) =>
+    answers.filter(hit).length / answers.length
+const average =
+  (of: (answer: Answer) => number): Figure =>
+  (answers) =>
+    answers.reduce((sum, one) => sum + of(one), 0) / answers.length
 
 export const accuracy = share(({ right }) => right)
 export const parallelRatio = share(({ parallel }) => parallel)
 export const totalTokens = average(({ total }) => total)
 export const criticalPath = average(({ critical }) => critical)
 /** Chance that one of k is right; k is the fewest samples of a problem. */
-export const passAt = (k: number): Figure => (answers) => passAtK(answers.length, answers.filter(({ right }) => right).length, k)
+export const passAt =
+  (k: number): Figure =>
+  (answers) =>
+    passAtK(answers.length, answers.filter(({ right }) => right).length, k)
 /** Right, and ended within so many tokens. */
 export const within = (tokens: 'total' | 'critical', budget: number): Figure => share((answer) => answer.right && answer[tokens] <= budget)
 
 /** Fewest samples of a problem in these columns; 0 where there is none. */
 export function fewestSamples(columns: readonly Column[]): number {
-  const counts = columns.flatMap(({ bySeed }) => [...bySeed.values()].flatMap((answers) => [...answers.values()].map(({ length }) => length)))
+  const counts = columns.flatMap(({ bySeed }) =>
+    [...bySeed.values()].flatMap((answers) => [...answers.values()].map(({ length }) => length)),
+  )
   return counts.length === 0 ? 0 : counts.reduce((a, b) => Math.min(a, b))
 }
 
@@ -148,7 +163,10 @@ const empty = (grid: BySeed): boolean => grid.length === 0 || grid[0].length ===
 
 export function estimateShare(column: Column, figure: Figure): CrossedEstimate | undefined {
   const [grid] = gridsOf([column], figure)
-  const samples = [...column.bySeed.values()].reduce((sum, answers) => sum + [...answers.values()].reduce((own, { length }) => own + length, 0), 0)
+  const samples = [...column.bySeed.values()].reduce(
+    (sum, answers) => sum + [...answers.values()].reduce((own, { length }) => own + length, 0),
+    0,
+  )
   return empty(grid) ? undefined : crossedShare(grid, samples)
 }
 

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { duration } from '../../src/cli/progress.ts'
-import { METRICS_FILE, readRuns, type Run } from '../../src/report/run/read.ts'
+import { METRICS_FILE, type Run, readRuns } from '../../src/report/run/read.ts'
 import { columns } from '../../src/report/terminal.ts'
 import { type Part, type Plan, rlRate, type TrainPart } from './parts.ts'
 import type { Records } from './records.ts'
@@ -36,7 +36,14 @@ export function probesOf({ parts, table, recipes }: Plan): TrainPart[] {
     const stages = (form ? fresh.slice(0, 1) : fresh).map((stage) => ({ ...stage, steps: PROBED, epochs: undefined }))
     const rates = form ? part.rates.slice(0, 1) : part.rates
     const id = path.join('probes', path.basename(part.id))
-    probes.push({ ...part, id, rates, needs: undefined, title: `time of ${form ? rates[0] : part.title}`, train: { ...part.train, model, stages } })
+    probes.push({
+      ...part,
+      id,
+      rates,
+      needs: undefined,
+      title: `time of ${form ? rates[0] : part.title}`,
+      train: { ...part.train, model, stages },
+    })
   }
   return probes
 }
@@ -119,7 +126,12 @@ export function describePlan(plan: Plan, rates: Rates, records: Records): string
     const open = same.filter((part) => records.done(part) === undefined)
     if (seconds === undefined) unknown += open.length
     else left += seconds * open.length
-    return [title, steps === 0 ? '' : String(steps), seconds === undefined ? 'not measured' : duration(seconds), `${same.length - open.length} of ${same.length}`]
+    return [
+      title,
+      steps === 0 ? '' : String(steps),
+      seconds === undefined ? 'not measured' : duration(seconds),
+      `${same.length - open.length} of ${same.length}`,
+    ]
   })
   const head = ['part', 'steps', 'a seed', 'done']
   const rest = unknown > 0 ? `, and ${unknown} parts of which nothing is measured` : ''

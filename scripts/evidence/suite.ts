@@ -36,7 +36,9 @@ function withConfigs(assertions: unknown, configs: Readonly<Record<string, Confi
   const list = (Array.isArray(assertions) ? assertions : []).map((one) => readObject(one, `an assertion of ${file}`))
   for (const metric of Object.keys(configs)) {
     if (list.some((one) => one.metric === metric)) continue
-    throw new ConfigError(`${file} has no assertion of metric "${metric}", whose config an arm changes. Add it, or correct the table of arms.`)
+    throw new ConfigError(
+      `${file} has no assertion of metric "${metric}", whose config an arm changes. Add it, or correct the table of arms.`,
+    )
   }
   return list.map((one) => {
     const config = configs[String(one.metric)]
@@ -46,7 +48,8 @@ function withConfigs(assertions: unknown, configs: Readonly<Record<string, Confi
 
 /** Every `file://` reference in a value, made absolute. */
 function absolute(value: unknown, folder: string): unknown {
-  if (typeof value === 'string') return value.startsWith('file://') ? `file://${path.resolve(folder, value.slice('file://'.length))}` : value
+  if (typeof value === 'string')
+    return value.startsWith('file://') ? `file://${path.resolve(folder, value.slice('file://'.length))}` : value
   if (Array.isArray(value)) return value.map((one) => absolute(one, folder))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, absolute(one, folder)]))

@@ -121,9 +121,7 @@ export function chooseArms({ arms, file }: EvidenceTable, names: readonly string
     if (arms.some((arm) => arm.name === name)) continue
     const known = arms.map((arm) => arm.name)
     const near = nearestName(name, known)
-    throw new ConfigError(
-      `There is no arm "${name}" in ${file}. ${near ? `Did you mean "${near}"?` : `There are: ${known.join(', ')}.`}`,
-    )
+    throw new ConfigError(`There is no arm "${name}" in ${file}. ${near ? `Did you mean "${near}"?` : `There are: ${known.join(', ')}.`}`)
   }
   return arms.filter(({ name }) => names.includes(name))
 }

@@ -1,7 +1,7 @@
 /** The figures as rows of text, for the documentation and the page alike. */
 
-import { formatEstimate, formatValue, type Unit } from '../../src/report/format.ts'
 import type { CrossedEstimate } from '../../src/report/crossed.ts'
+import { formatEstimate, formatValue, type Unit } from '../../src/report/format.ts'
 import { type Claim, type Decided, decideClaims } from './claims.ts'
 import {
   accuracy,
@@ -36,7 +36,14 @@ const UNKNOWN = '–'
 export function figuresOf(measured: Measured): Figures {
   const k = fewestSamples(measured.columns)
   return {
-    heads: ['accuracy', k > 0 ? `pass@${k}` : 'pass@k', 'critical path', 'total tokens', 'parallel ratio', 'position of blocks, first → last steps'],
+    heads: [
+      'accuracy',
+      k > 0 ? `pass@${k}` : 'pass@k',
+      'critical path',
+      'total tokens',
+      'parallel ratio',
+      'position of blocks, first → last steps',
+    ],
     arms: measured.columns.map((column) => armRow(measured, column, k)),
     claims: decideClaims(measured),
   }
