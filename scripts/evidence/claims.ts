@@ -1,5 +1,5 @@
 /**
- * The claims that are tested, written down before anything was measured. Those of the paper are of arXiv 2509.07980, and `published` gives its
+ * The claims that are tested, written down before the first run. Those of the paper are of arXiv 2509.07980, and `published` gives its
  * figures: means over four sets in percent where nothing else is said, for Qwen3-4B-Base. The others are controls.
  */
 

@@ -132,7 +132,6 @@ describe('in a simulation of 3 seeds and 40 problems', () => {
 
   it('a percentile bootstrap over three seeds holds it far less often where seeds differ', () => {
     const spread = { seed: 1, problem: 0.2, rest: 0.2 }
-    console.log(coverage(spread, bootstrap), coverage(spread, crossed))
     expect(coverage(spread, bootstrap)).toBeLessThan(0.85)
   })
 })
