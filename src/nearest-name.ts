@@ -23,12 +23,16 @@ export function editDistance(a: string, b: string): number {
 /** The candidate nearest to `name` when it is near enough to be a slip of the pen (case and separators do not count), else undefined. */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[-_\s]/g, '')
+  const wanted = plain(name)
   let best: string | undefined
   let bestDistance = Number.POSITIVE_INFINITY
   for (const candidate of candidates) {
-    const distance = editDistance(plain(name), plain(candidate))
-    const near = distance <= Math.max(1, Math.floor(Math.min(name.length, candidate.length) * 0.4))
-    if (near && distance < bestDistance) {
+    const known = plain(candidate)
+    const most = Math.max(1, Math.floor(Math.min(name.length, candidate.length) * 0.4))
+    // Somebody may send a name of a megabyte.
+    if (Math.abs(wanted.length - known.length) > most) continue
+    const distance = editDistance(wanted, known)
+    if (distance <= most && distance < bestDistance) {
       best = candidate
       bestDistance = distance
     }

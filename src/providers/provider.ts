@@ -176,7 +176,8 @@ function basePath(config: ConfigObject): string {
   return typeof config.basePath === 'string' && config.basePath !== '' ? config.basePath : '.'
 }
 
-function modelSettings(config: ThinkingConfig, folder: string): ModelSettings {
+/** How a configuration has its model loaded; paths are relative to `folder`. Throws ConfigError where it names none. */
+export function modelSettings(config: ThinkingConfig, folder: string): ModelSettings {
   if (config.checkpoint === undefined) {
     throw new ConfigError(
       'The provider config needs "checkpoint". Got none. Name a Hugging Face folder, relative to the config file, or a model of the hub (owner/name).',

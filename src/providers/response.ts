@@ -109,7 +109,8 @@ function thinkingOf({ trajectory }: Thought, text: string, promptTail: string): 
   return cut ? { thinking: 'cut' } : {}
 }
 
-const TAG_RUN = new RegExp(`\\s*(?:(?:${Object.values(TAGS).join('|')})\\s*)+`, 'g')
+/** Tags with nothing but white space around and between them. */
+export const TAG_RUN = new RegExp(`\\s*(?:(?:${Object.values(TAGS).join('|')})\\s*)+`, 'g')
 
 /** The text without tags: what stood between them on lines of its own. */
 export function hideTags(text: string): string {

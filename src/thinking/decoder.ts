@@ -24,6 +24,7 @@ import { Ledger, type Limits } from './budget.ts'
 import { Drafter, MOST_DRAFTS } from './drafter.ts'
 import { parseThinkingIds } from './grammar.ts'
 import { Lane, type Stepper } from './lane.ts'
+import { type Listener, ReadingOrder } from './reading-order.ts'
 import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
 import { blocksInText, TextRecogniser } from './text-tags.ts'
 import { ThinkWatch } from './think.ts'
@@ -35,9 +36,9 @@ export function pathStream(block: number, path: number): number {
   return 1 + 16 * block + path
 }
 
-/** Decodes one request. Every sequence it made is free when it returns or throws. */
-export async function decode(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits): Promise<Thought> {
-  const decoding = new Decoding(model, stepper, request, limits)
+/** Decodes one request. Every sequence it made is free when it returns or throws. `listen` hears the response as it is written. */
+export async function decode(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits, listen?: Listener): Promise<Thought> {
+  const decoding = new Decoding(model, stepper, request, limits, listen)
   try {
     return await decoding.run()
   } finally {
@@ -63,8 +64,10 @@ class Decoding {
   private readonly samplingOf: (exclusion: number) => Sampling
   /** Where guesses are wanted. */
   private readonly drafter: Drafter | undefined
+  /** Where somebody listens. */
+  private readonly order: ReadingOrder | undefined
 
-  constructor(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits) {
+  constructor(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits, listen: Listener | undefined) {
     const { tags, temperature, mode } = request
     this.model = model
     this.stepper = stepper
@@ -78,6 +81,7 @@ class Decoding {
     this.trajectory = { promptIds: [...request.promptIds], segments: [], exclusionSets, temperature: temperature === 0 ? 1 : temperature }
     this.thinking = request.thinking && new ThinkWatch(request.thinking)
     this.samplingOf = this.samplings(0)
+    this.order = listen && new ReadingOrder(listen, this.eos)
     const { speculate = 0 } = request
     if (speculate !== 0 && model.draftRowCost !== undefined) {
       this.drafter = new Drafter(speculate === 'auto' ? MOST_DRAFTS : Math.min(speculate, MOST_DRAFTS), speculate === 'auto')
@@ -120,6 +124,7 @@ class Decoding {
   private async text(parent: Lane): Promise<'stop' | 'length'> {
     const { ledger, watch } = this
     let run = emptyRun()
+    this.order?.begin(run)
     let fed: readonly number[] = this.request.promptIds
     while (ledger.textLeft > 0) {
       ledger.thinking = this.thinking?.open ?? false
@@ -140,6 +145,7 @@ class Decoding {
         else pushSampled(open, id, logprob, exclusion)
         run = this.endText(run)
         fed = await this.block(parent, open, found.instead ?? [id])
+        this.order?.begin(run)
         continue
       }
       pushSampled(run, id, logprob, exclusion)
@@ -149,6 +155,7 @@ class Decoding {
         this.endText(run)
         return 'stop'
       }
+      this.order?.tell()
       fed = [id]
     }
     this.endText(run)
@@ -162,11 +169,13 @@ class Decoding {
     for (const _ of exit) this.ledger.spend()
     this.thinking!.end()
     this.watch?.forget()
+    this.order?.tell()
     return exit
   }
 
   private endText(run: TokenRun): TokenRun {
     if (run.ids.length > 0) this.trajectory.segments.push({ kind: 'text', tokens: run })
+    this.order?.end(run)
     return emptyRun()
   }
 
@@ -175,6 +184,8 @@ class Decoding {
     const { attention } = this.request
     const block = this.ledger.blocks
     const share = this.ledger.fork(last.length)
+    this.order?.begin(open)
+    this.order?.end(open)
     await parent.feed(last)
     const base = parent.position
 
@@ -217,6 +228,7 @@ class Decoding {
     const watch = this.recogniser.watch()
     const samplingOf = this.samplings(stream)
     const run = emptyRun()
+    this.order?.begin(run)
     pushInjected(run, written.path)
     let fed: readonly number[] = written.path
     for (;;) {
@@ -228,15 +240,18 @@ class Decoding {
       if (found?.instead) pushInjected(run, found.instead)
       else pushSampled(run, id, logprob, exclusion)
       if (found) {
+        this.order?.end(run)
         if (keep) await lane.feed(found.instead ?? [id])
         return run
       }
       if (run.ids.length >= share - written.pathEnd.length) {
         const end = watch.close('pathEnd')
         pushInjected(run, end)
+        this.order?.end(run)
         if (keep) await lane.feed([id, ...end])
         return run
       }
+      this.order?.tell()
       fed = [id]
     }
   }
@@ -247,6 +262,7 @@ class Decoding {
     const { written } = this.recogniser
     const watch = this.watch!
     const begin = [...written.beforeSummary, ...written.summary]
+    this.order?.begin(close)
     pushInjected(close, begin)
     for (const id of begin) {
       again.push(id)
@@ -261,13 +277,17 @@ class Decoding {
       const { id, logprob } = this.drawn(output, sampling, place, close.ids.length)
       pushSampled(close, id, logprob, exclusion)
       ledger.spend()
-      if (watch.take(id, 'summaryEnd')) return [id]
+      const ended = watch.take(id, 'summaryEnd')
+      if (ended) this.order?.end(close)
+      if (ended) return [id]
       if (close.ids.length >= budget - written.summaryEnd.length) {
         const end = watch.close('summaryEnd')
         pushInjected(close, end)
         for (const _ of end) ledger.spend()
+        this.order?.end(close)
         return [id, ...end]
       }
+      this.order?.tell()
       fed = [id]
     }
   }
@@ -318,7 +338,8 @@ function keepUsedSets(trajectory: Trajectory): void {
   trajectory.exclusionSets = used.map((set) => trajectory.exclusionSets[set])
 }
 
-function blocksAsRead(ids: number[], { tags, tagText }: ThinkRequest): Thought['blocks'] {
+/** The blocks of a response that was decoded plainly, or that ended anywhere. */
+export function blocksAsRead(ids: number[], { tags, tagText }: ThinkRequest): Thought['blocks'] {
   if (tagText) {
     return blocksInText(ids, tagText).map(({ paths, summary }) => ({ paths: paths.map(({ tokens }) => tokens), summary: summary.tokens }))
   }

@@ -14,6 +14,7 @@ import type { Model, StepInput, StepOutput } from '../engine/types.ts'
 import { resolveLimits, worstCasePages } from './budget.ts'
 import { decode } from './decoder.ts'
 import type { Stepper } from './lane.ts'
+import type { Listener } from './reading-order.ts'
 import type { ThinkRequest, Thought } from './types.ts'
 
 /** Inputs up to this length count as decoding: they are neither split nor held back by prompts. */
@@ -112,7 +113,7 @@ export class Scheduler {
    * Decodes one request. Rejects with ConfigError for settings that cannot work, CacheFullError where the cache could
    * never hold it, the signal's reason when aborted (its sequences are free by then), ParallelR1Error when closed.
    */
-  async think(request: ThinkRequest, signal?: AbortSignal): Promise<Thought> {
+  async think(request: ThinkRequest, signal?: AbortSignal, listen?: Listener): Promise<Thought> {
     if (this.closed) throw closedError()
     signal?.throwIfAborted()
     const limits = resolveLimits(request, this.model.config)
@@ -134,7 +135,7 @@ export class Scheduler {
     try {
       await this.admit(inFlight, pages)
       admitted = true
-      const thought = await decode(this.model, inFlight, request, limits)
+      const thought = await decode(this.model, inFlight, request, limits, listen)
       this.stats.finished++
       return thought
     } catch (error) {

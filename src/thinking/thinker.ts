@@ -4,17 +4,23 @@
  */
 
 import type { Model } from '../engine/types.ts'
-import { Scheduler, type SchedulerOptions } from './scheduler.ts'
+import type { Listener } from './reading-order.ts'
+import { Scheduler, type SchedulerOptions, type SchedulerStats } from './scheduler.ts'
 import type { ThinkRequest, Thought } from './types.ts'
+
+export type { SchedulerStats }
 
 export interface Thinker {
   /**
    * Decodes one request; any number may run at once. Rejects with ConfigError for settings that cannot work, CacheFullError
-   * for a request that could never fit, the signal's reason when aborted, and ParallelR1Error once closed.
+   * for a request that could never fit, the signal's reason when aborted, and ParallelR1Error once closed. `listen` hears the tokens of
+   * `Thought.ids` in their order, as they are written where the thinker can tell; who listens reads what is left of them in the thought.
    */
-  think(request: ThinkRequest, signal?: AbortSignal): Promise<Thought>
+  think(request: ThinkRequest, signal?: AbortSignal, listen?: Listener): Promise<Thought>
   /** Refuses what comes, ends what runs, and resolves when all it held is free. Idempotent. */
   close(): Promise<void>
+  /** What is under way, where the requests decode in this process. */
+  readonly stats?: Readonly<SchedulerStats>
 }
 
 export interface LocalThinkerOptions extends SchedulerOptions {
@@ -31,7 +37,8 @@ export function localThinker(model: Model, { ownsModel = false, ...options }: Lo
     if (ownsModel) await model.dispose()
   }
   return {
-    think: (request, signal) => scheduler.think(request, signal),
+    think: (request, signal, listen) => scheduler.think(request, signal, listen),
+    stats: scheduler.stats,
     close() {
       closing ??= close()
       return closing

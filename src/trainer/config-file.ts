@@ -1,11 +1,11 @@
 /** From the file on the disk and the command line to a checked configuration. */
 
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parse as parseYaml, YAMLParseError } from 'yaml'
+import { parse as parseYaml } from 'yaml'
+import { readYaml } from '../config/file.ts'
 import { readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { nearestName, nearestPath } from '../nearest-name.ts'
+import { nearestName } from '../nearest-name.ts'
 import { parseTrainConfig, type TrainConfig } from './config.ts'
 
 /** What the command line says in place of the file. */
@@ -19,29 +19,11 @@ export interface TrainOverrides {
 /** Throws ConfigError. */
 export function readTrainConfig(file: string, overrides: TrainOverrides = {}): TrainConfig {
   const path = resolve(file)
-  const raw = { ...readObject(readYaml(path), path) }
+  const raw = { ...readObject(readYaml(path, 'training file'), path) }
   for (const set of overrides.sets ?? []) applySet(raw, set)
   if (overrides.device) raw.device = overrides.device
   const config = parseTrainConfig(raw, path)
   return overrides.output ? { ...config, output: resolve(overrides.output) } : config
-}
-
-function readYaml(path: string): unknown {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const near = code === 'ENOENT' ? nearestPath(path) : undefined
-    const next = near ? `Did you mean ${near}?` : 'Give an existing file with -c.'
-    throw new ConfigError(`Cannot read the training file ${path}: ${code === 'ENOENT' ? 'there is no such file' : message}. ${next}`)
-  }
-  try {
-    return parseYaml(text)
-  } catch (error) {
-    if (error instanceof YAMLParseError) throw new ConfigError(`${path} is not YAML: ${error.message}`)
-    throw error
-  }
 }
 
 /** `stages.rl.lr=1e-5`: the value is YAML; a stage is named by its index or its name. */

@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
+import { fromEnvironment } from '../config/file.ts'
 import { choice, type Filled, flag, int, key, mapping, number, switched, text } from '../config/table.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
@@ -377,17 +378,6 @@ function fillModel({ checkpoint, base, lora, init, attention }: z.output<typeof 
     },
     attention: attention ?? 'structured',
   }
-}
-
-/** `{{ env.NAME }}` and `{{ env.NAME | default("other", true) }}`, as in the promptfoo configs beside the training file. */
-const ENVIRONMENT = /^\{\{\s*env\.(\w+)\s*(?:\|\s*default\((?:"([^"]+)"|'([^']+)')\s*,\s*true\s*\)\s*)?\}\}$/
-
-function fromEnvironment(checkpoint: string, where: string): string {
-  const [, name, double, single] = ENVIRONMENT.exec(checkpoint) ?? []
-  if (!name) return checkpoint
-  const value = process.env[name] || double || single
-  if (value) return value
-  throw new ConfigError(`"checkpoint" in ${where} needs the environment variable ${name}, which is not set. Set it to a checkpoint folder.`)
 }
 
 function fillArchitecture(sizes: z.output<typeof architecture>, where: string): Architecture {

@@ -24,12 +24,13 @@ export interface Graders {
 }
 
 /**
- * Makes the graders of a suite ready and checks that every row can be scored. `timeout`: seconds without a sign of life of a grader.
+ * Makes the graders of a suite ready and checks that every row can be scored. `timeout`: seconds without a sign of life of a grader. `apart`: in
+ * the worker thread whatever they are, so that this thread answers others meanwhile.
  * @throws ConfigError, GraderError
  */
-export async function openGraders(suite: Suite, timeout: number): Promise<Graders> {
+export async function openGraders(suite: Suite, timeout: number, { apart = false }: { apart?: boolean } = {}): Promise<Graders> {
   const assertions = suite.rows.flatMap(({ test }) => allAssertions(test.assert ?? []))
-  if (assertions.every(isOwn)) {
+  if (!apart && assertions.every(isOwn)) {
     const scorer = await Scorer.open(suite)
     return {
       score: (row, response, watch) => scorer.score(row, response, watch),
@@ -171,8 +172,8 @@ class GraderHost {
     this.rest()
     const graders = new Set([...this.pending.values()].flatMap((pending) => pending.graders))
     const who = graders.size > 0 ? `A grader (${[...graders].join(' or ')})` : 'An assertion of promptfoo'
-    const error = new GradersEndedError(`${who} ${what} Nothing was learnt from this step: go on with --resume.`)
-    for (const { reject } of this.pending.values()) reject(error)
+    const message = `${who} ${what} Nothing was learnt from this step: go on with --resume.`
+    for (const { reject, graders: own } of this.pending.values()) reject(new GradersEndedError(message, { atFault: own.length > 0 }))
     this.pending.clear()
   }
 }

@@ -25,6 +25,13 @@ export class GraderError extends ParallelR1Error {
 /** A grader ended all of them: it hung, or ended the process. */
 export class GradersEndedError extends GraderError {
   override name = 'GradersEndedError'
+  /** Whether a grader of this very call was at work then. Otherwise the call may be made again. */
+  readonly atFault: boolean
+
+  constructor(message: string, { atFault = false }: { atFault?: boolean } = {}) {
+    super(message)
+    this.atFault = atFault
+  }
 }
 
 /** Hears which grader works: its reference, or the beginning of its code. */

@@ -130,6 +130,25 @@ const MAY_IMPORT: Record<string, string[]> = {
     'nearest-name.ts',
     'cli/',
   ],
+  // It grades as training does.
+  serve: [
+    'serve/',
+    'trainer/grader-host.ts',
+    'trainer/rewards.ts',
+    'trainer/scoring.ts',
+    'trainer/suite.ts',
+    'providers/',
+    'hub/place.ts',
+    'grading/references.ts',
+    'config/',
+    'thinking/',
+    'engine/',
+    'json.ts',
+    'plain.ts',
+    'config-keys.ts',
+    'random.ts',
+    'cli/',
+  ],
   // Where the base of an adapter lies.
   hub: [
     'hub/',

@@ -1,0 +1,74 @@
+/** The documents of pr1-serve that are made from its tables. `npm run docs` writes them; a test says when one is stale. */
+
+import { holdsKeys, jsonSchema, markdownTable } from '../config/page.ts'
+import { entryOf, keysOf, type Schema } from '../config/table.ts'
+import { serveSchema } from './config.ts'
+import { fieldTables } from './openai/fields.ts'
+import { scoreSchema } from './suite.ts'
+
+export interface Document {
+  /** From the root of the package. */
+  file: string
+  render(): string
+}
+
+export const documents: readonly Document[] = [
+  { file: 'docs/serve-config.md', render: page },
+  { file: 'schema/serve.schema.json', render: () => `${JSON.stringify(jsonSchema(serveSchema, 'parallel-r1: serve.yaml'), null, 2)}\n` },
+]
+
+function page(): string {
+  const rows = (keys: Record<string, Schema>) => markdownTable(keys, { resume: false })
+  const { models, suites, limits } = serveSchema.shape
+  const { name, checkpoint, seed } = keysOf(entryOf(models))
+  const { prompt, messages, ...rest } = { ...fieldTables.completions.shape, ...fieldTables.chat.shape }
+  const { logprobs: _, ...shared } = rest
+  return `<!-- Written by npm run docs from src/serve/config.ts and src/serve/openai/fields.ts. -->
+# serve.yaml
+
+Every key that \`pr1-serve -c serve.yaml\` reads, and every field that its server takes. [Serving](serve.md) shows them at work.
+
+The schema for your editor is \`schema/serve.schema.json\`. An unknown key is an error that names the nearest one.
+
+${rows(Object.fromEntries(Object.entries(serveSchema.shape).filter(([, schema]) => !holdsKeys(schema))))}
+
+## models
+
+A list. Each entry has these keys, and may have every key of [the provider's config](provider-config.md) but \`samples\`.
+
+${rows({ name, checkpoint, seed })}
+
+## suites
+
+A list. Each entry has these keys.
+
+${rows(keysOf(entryOf(suites)))}
+
+## limits
+
+${rows(keysOf(limits))}
+
+## Fields of a request
+
+Of \`/v1/completions\`:
+
+${rows({ prompt, logprobs: fieldTables.completions.shape.logprobs })}
+
+Of \`/v1/chat/completions\`:
+
+${rows({ messages, logprobs: fieldTables.chat.shape.logprobs })}
+
+Of both, where \`max_completion_tokens\` and \`top_logprobs\` are fields of chats:
+
+${rows(shared)}
+
+Fields of OpenAI's API that the server cannot follow are refused by name, unless their value asks for nothing: \`frequency_penalty: 0\` is taken,
+\`frequency_penalty: 1\` is not.
+
+Of \`/v1/score\`:
+
+${rows(scoreSchema.shape)}
+
+Next: [serving](serve.md) with each client.
+`
+}
