@@ -49,6 +49,8 @@ function follow(root: Schema, raw: unknown, path: Path): { schema: Schema; path:
     const plain = inner(schema)
     if (plain instanceof z.ZodTuple) return { schema, path: path.slice(0, depth), value }
     const next = plain instanceof z.ZodArray ? entryOf(plain) : keysOf(schema, value)[String(segment)]
+    // Inside one of several forms.
+    if (next === undefined) return { schema, path: path.slice(0, depth), value }
     schema = next
     value = (value as Record<PropertyKey, unknown> | undefined)?.[segment]
   }

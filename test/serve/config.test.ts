@@ -4,6 +4,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { afterEach, describe, expect, it } from 'vitest'
+import { blocksOf } from '../../scripts/docs-blocks.mjs'
 import { serveSchema } from '../../src/serve/config.ts'
 import { readServeConfig } from '../../src/serve/config-file.ts'
 import { documents } from '../../src/serve/documents.ts'
@@ -74,6 +75,16 @@ describe('serve.yaml', () => {
 })
 
 describe('documents of the server', () => {
+  it('the example of the page is taken, and its address and key go with it', () => {
+    const [example, others] = blocksOf(readFileSync(path.join(root, 'docs/serve.md'), 'utf8')).flatMap(({ language, marks, text }) =>
+      language === 'yaml' && (marks.file || text.startsWith('host:')) ? [text] : [],
+    )
+    expect(read(example).suites[0]).toMatchObject({ name: 'countdown', reward: 'answer' })
+    process.env.PR1_SERVE_KEY = KEY
+    expect(read(`${example}\n${others}`)).toMatchObject({ host: '0.0.0.0', keys: [KEY], hosts: ['models.example.org'] })
+    delete process.env.PR1_SERVE_KEY
+  })
+
   it.each(documents)('$file is as the tables say; npm run docs renews it', ({ file, render }) => {
     expect(readFileSync(path.join(root, file), 'utf8')).toBe(render())
   })

@@ -117,7 +117,8 @@ const UNSUPPORTED: Readonly<Record<string, { neutral: readonly unknown[]; why: s
 
 /** Throws Problem with the name of the field. */
 export function readCompletions({ prompt, ...body }: ConfigObject): CompletionsFields {
-  return { ...read(completionsSchema, body), prompts: promptsOf(prompt) }
+  const { prompt: _, ...fields } = read(completionsSchema, { ...body, prompt: '' })
+  return { ...fields, prompts: promptsOf(prompt) }
 }
 
 /** Looked at by hand: of a list of a million entries a table of alternatives would say a million times what is wrong. */
