@@ -25,12 +25,13 @@ export {
 export * from './engine/errors.ts'
 export { openEngine } from './engine/open.ts'
 export type * from './engine/types.ts'
-export type { ProviderOptions, TextSpan, ThinkingConfig, ThinkingMetadata } from './providers/index.ts'
+export type { PathSpan, ProviderOptions, TextSpan, ThinkingConfig, ThinkingMetadata } from './providers/index.ts'
 export { ParallelThinkingProvider, parseThinkingConfig, promptIds, toRequest } from './providers/index.ts'
 export { requestSeed } from './random.ts'
 export {
   type BlockPart,
   type GrammarOptions,
+  OUTLINE_TAGS,
   type Parsed,
   parseThinking,
   TAGS,

@@ -1,5 +1,5 @@
 import type { ConfigObject } from '../config-keys.ts'
-import { parseThinking } from '../thinking/grammar.ts'
+import { parseThinking, type TaggedSpan } from '../thinking/grammar.ts'
 import { responseMetadata } from './blocks.ts'
 import { type AssertionContext, type AssertionResult, boundedResult, runAssertion } from './grading.ts'
 import { countWords } from './ngrams.ts'
@@ -48,10 +48,11 @@ function wordsOf(text: string): Lengths {
       critical += words
       continue
     }
-    const paths = part.paths.map(({ contentStart, contentEnd }) => countWords(text, contentStart, contentEnd))
-    const summary = part.summary ? countWords(text, part.summary.contentStart, part.summary.contentEnd) : 0
-    total += paths.reduce((sum, words) => sum + words, summary)
-    critical += paths.reduce((longest, words) => Math.max(longest, words), 0) + summary
+    const wordsIn = ({ contentStart, contentEnd }: TaggedSpan): number => countWords(text, contentStart, contentEnd)
+    const paths = part.paths.map(wordsIn)
+    const outside = (part.outlines ?? []).reduce((sum, outline) => sum + wordsIn(outline), part.summary ? wordsIn(part.summary) : 0)
+    total += paths.reduce((sum, words) => sum + words, outside)
+    critical += paths.reduce((longest, words) => Math.max(longest, words), 0) + outside
   }
   return { total, critical, unit: 'words' }
 }

@@ -11,6 +11,7 @@ const KEYS = [
   'maxPaths',
   'minBlocks',
   'maxBlocks',
+  'outlines',
   'distinctPaths',
   'nonEmpty',
   'requireSummary',
@@ -29,8 +30,9 @@ const LISTED = 20
  * Config:
  * - `minPaths` (2), `maxPaths` (16): paths of a block;
  * - `minBlocks` (0), `maxBlocks` (any): blocks of the response;
- * - `distinctPaths` (true): no two paths of a block may say the same;
- * - `nonEmpty` (true): paths and summaries must say something;
+ * - `outlines` (false): every block must name its paths in outlines. Without it a block may; outlines must be as many as paths either way;
+ * - `distinctPaths` (true): no two paths or outlines of a block may say the same;
+ * - `nonEmpty` (true): outlines, paths and summaries must say something;
  * - `requireSummary` (true): a summary must follow each block;
  * - `strictLayout` (false): between the tags of a block stands nothing, and one line break before its summary. Without it
  *   white space there says nothing, so tags may stand on lines of their own;
@@ -49,14 +51,15 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   if (minPaths > maxPaths) throw crossed('minPaths', minPaths, 'maxPaths', maxPaths)
   if (maxBlocks !== undefined && minBlocks > maxBlocks) throw crossed('minBlocks', minBlocks, 'maxBlocks', maxBlocks)
   const allow: Rule[] = []
-  if (!readBoolean(config, 'distinctPaths', true, WHERE)) allow.push('identical-paths')
-  if (!readBoolean(config, 'nonEmpty', true, WHERE)) allow.push('empty-path', 'empty-summary')
+  if (!readBoolean(config, 'distinctPaths', true, WHERE)) allow.push('identical-paths', 'identical-outlines')
+  if (!readBoolean(config, 'nonEmpty', true, WHERE)) allow.push('empty-path', 'empty-summary', 'empty-outline')
   if (!readBoolean(config, 'requireSummary', true, WHERE)) allow.push('missing-summary', 'block-before-summary')
   const graded = readBoolean(config, 'graded', false, WHERE)
   const compatible = readBoolean(config, 'compatible', false, WHERE)
   const strictLayout = readBoolean(config, 'strictLayout', false, WHERE)
+  const outlines = readBoolean(config, 'outlines', false, WHERE)
 
-  const parsed = parseThinking(text, { minPaths, maxPaths, allow, compatible, strictLayout })
+  const parsed = parseThinking(text, { minPaths, maxPaths, outlines, allow, compatible, strictLayout })
   const blocks = parsed.tree.parts.filter(({ kind }) => kind === 'block').length
   if (!showsTags(parsed) && hiddenBlocks(context).length > 0) {
     throw new ConfigError(

@@ -2,14 +2,22 @@
 
 import { CacheFullError, ConfigError, UnavailableError } from './errors.ts'
 import { cachePage, type SequenceTable } from './sequences.ts'
-import type { ModelConfig, OptimizerState, Sequence, StepInput, TrainBatch, UpdateOptions } from './types.ts'
+import type { ModelConfig, OptimizerState, Sequence, StepInput, TokenRange, TrainBatch, UpdateOptions } from './types.ts'
 
 export function checkSequence(table: SequenceTable, id: Sequence): void {
   if (!table.exists(id)) throw new ConfigError(`Sequence ${id} does not exist: it was freed, joined or never created.`)
 }
 
-export function checkFork(n: number): void {
+/** @param length tokens of the sequence that is forked */
+export function checkFork(n: number, length: number, hidden: readonly TokenRange[] = []): void {
   if (!(Number.isInteger(n) && n >= 1 && n <= 65536)) throw new ConfigError(`fork needs a count of 1 or more. Got ${n}.`)
+  let at = 0
+  for (const [from, to] of hidden) {
+    if (!Number.isInteger(from) || !Number.isInteger(to) || from < at || to < from || to > length) {
+      throw new ConfigError(`Hidden range [${from}, ${to}) of a fork must lie within its ${length} tokens, ascending and disjoint.`)
+    }
+    at = to
+  }
 }
 
 /** Joins them if they can be joined. */

@@ -26,6 +26,7 @@ import type {
   Sequence,
   StepInput,
   StepOutput,
+  TokenRange,
   TrainBatch,
   UpdateOptions,
   UpdateResult,
@@ -124,10 +125,10 @@ export abstract class CheckedModel implements Model {
     return this.table.create()
   }
 
-  fork(sequence: Sequence, n: number): Sequence[] {
+  fork(sequence: Sequence, n: number, hidden?: readonly TokenRange[]): Sequence[] {
     checkSequence(this.table, sequence)
-    checkFork(n)
-    return this.table.fork(sequence, n)
+    checkFork(n, this.table.length(sequence), hidden)
+    return this.table.fork(sequence, n, hidden)
   }
 
   join(parent: Sequence, children: readonly Sequence[]): void {

@@ -7,18 +7,26 @@
  * reference; nothing here is proportional to the number of tokens but in units of pages.
  */
 
+import type { TokenRange } from './types.ts'
+
 /** Tokens a page; the engines lay keys and values out in pages of this size, too (kPage in native/model.h). */
 export const cachePage = 16
 
-interface Held {
+/** What a sequence holds, or begins with. */
+interface Runs {
   /** begin, end, begin, end, …; neighbours that touch are one run. The first `size` entries are in use. */
   runs: Int32Array
   size: number
   /** Tokens. */
   length: number
+}
+
+interface Held extends Runs {
   /** Slots tail … tailEnd − 1 of its last page are still its own to append to. */
   tail: number
   tailEnd: number
+  /** Tokens of the sequence it was forked from that it does not hold. */
+  hidden?: readonly TokenRange[]
 }
 
 export class SequenceTable {
@@ -77,25 +85,31 @@ export class SequenceTable {
     return this.add({ runs: new Int32Array(8), size: 0, length: 0, tail: 0, tailEnd: 0 })
   }
 
-  fork(id: number, n: number): number[] {
-    const { runs, size, length } = this.held(id)
+  /** @param hidden ranges of tokens that the children do not hold, ascending and disjoint */
+  fork(id: number, n: number, hidden?: readonly TokenRange[]): number[] {
+    const { runs, size, length } = hidden ? without(this.held(id), hidden) : this.held(id)
     return Array.from({ length: n }, () => {
       for (let i = 0; i < size; i += 2) this.enterPages(runs[i], runs[i + 1])
       // Room for a run of its own: a fork is about to be appended to.
       const own = new Int32Array(size + 8)
       own.set(runs.subarray(0, size))
-      return this.add({ runs: own, size, length, tail: 0, tailEnd: 0 })
+      return this.add({ runs: own, size, length, tail: 0, tailEnd: 0, hidden })
     })
   }
 
   /** Appends what each child holds beyond the parent and frees the children. False, and nothing done, when a child does not start with the parent's tokens. */
   join(parent: number, children: readonly number[]): boolean {
     const to = this.held(parent)
-    const { size, length } = to
-    const end = size > 0 ? to.runs[size - 1] : 0
-    if (!children.every((child) => startsWith(this.held(child), to))) return false
-    for (const child of children) {
+    const whole = { ...to }
+    const starts = children.map((child) => {
+      const { hidden } = this.held(child)
+      const start = hidden ? without(whole, hidden) : whole
+      return { ...start, end: start.size > 0 ? start.runs[start.size - 1] : 0 }
+    })
+    if (!children.every((child, k) => startsWith(this.held(child), starts[k]))) return false
+    for (const [k, child] of children.entries()) {
       const own = this.held(child)
+      const { size, length, end } = starts[k]
       if (own.length === length) continue
       // The child's run that goes on where the parent ends, then its own ones.
       if (size > 0) this.push(to, end, own.runs[size - 1])
@@ -233,8 +247,31 @@ function pageOf(slot: number): number {
   return Math.floor(slot / cachePage)
 }
 
+/** Runs less ranges of their tokens. */
+function without({ runs, size }: Runs, hidden: readonly TokenRange[]): Runs {
+  const left: number[] = []
+  let length = 0
+  const keep = (begin: number, end: number): void => {
+    if (begin >= end) return
+    length += end - begin
+    if (left.at(-1) === begin) left[left.length - 1] = end
+    else left.push(begin, end)
+  }
+  for (let i = 0, token = 0; i < size; token += runs[i + 1] - runs[i], i += 2) {
+    let begin = runs[i]
+    for (const [from, to] of hidden) {
+      const [first, last] = [runs[i] + from - token, runs[i] + to - token]
+      if (last <= begin || first >= runs[i + 1]) continue
+      keep(begin, first)
+      begin = Math.min(last, runs[i + 1])
+    }
+    keep(begin, runs[i + 1])
+  }
+  return { runs: Int32Array.from(left), size: left.length, length }
+}
+
 /** Runs of a list are as long as they can be: those of a longer list differ from its prefix's in the end of the last one. */
-function startsWith(list: Held, prefix: Held): boolean {
+function startsWith(list: Runs, prefix: Runs): boolean {
   const { size } = prefix
   if (size === 0) return true
   if (list.size < size || list.runs[size - 1] < prefix.runs[size - 1]) return false

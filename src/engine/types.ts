@@ -214,6 +214,9 @@ export interface Engine {
 /** Handle of a sequence in the KV cache. */
 export type Sequence = number
 
+/** Half-open range of tokens, counted from the beginning of a sequence. */
+export type TokenRange = readonly [from: number, to: number]
+
 export interface Sampling {
   /** 0 is greedy (the lowest id wins a tie). */
   temperature: number
@@ -340,8 +343,8 @@ export interface Model {
 
   // Decode. These are bookkeeping and synchronous: no key or value moves.
   create(): Sequence
-  /** n sequences that share everything `sequence` holds so far. */
-  fork(sequence: Sequence, n: number): Sequence[]
+  /** n sequences that share everything `sequence` holds so far, but for the `hidden` tokens: ranges that ascend and are disjoint. */
+  fork(sequence: Sequence, n: number, hidden?: readonly TokenRange[]): Sequence[]
   /** Appends to `parent`, in order, what each child holds beyond the parent; frees the children. */
   join(parent: Sequence, children: readonly Sequence[]): void
   free(sequence: Sequence): void

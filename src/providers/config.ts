@@ -30,6 +30,11 @@ const decodingKeys = {
     '`text` finds the tags in the ordinary text of a model that has no tokens for them: [Your model](model.md#try-a-model-that-was-never-trained-for-it)',
   ),
   paths: key(int({ min: 1, max: 16 }).optional(), 'paths of a block', { absent: 'of the checkpoint, else 2' }),
+  outlines: key(
+    flag().optional(),
+    'the model names the paths of a block before they are forked, at most `paths` of them: [Your model](model.md#outlines)',
+    { absent: 'of the checkpoint, else `false`' },
+  ),
   maxBlocks: key(int({ min: 0 }).optional(), 'after the last one decoding goes on to the answer', { absent: 'of the checkpoint, else 4' }),
   maxTokens: tokens(1, 'length of the response, all paths counted', 'of the checkpoint, else 1024'),
   pathTokens: tokens(1, 'length of one path', 'of the checkpoint, else `maxTokens`'),
@@ -150,7 +155,7 @@ export function applyTestOptions(raw: ConfigObject, options: ConfigObject): Conf
 }
 
 /** Decoding settings that make another column of it, not another draw: prompts and labels belong to them. */
-const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'system', 'chatTemplate', 'date', 'template', 'showTags']
+const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'outlines', 'system', 'chatTemplate', 'date', 'template', 'showTags']
 
 const OVERRIDABLE = DECODING_KEYS.filter((key) => !COLUMN_KEYS.includes(key))
 

@@ -5,7 +5,7 @@
 
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { agreedTags, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
+import { agreedTags, OUTLINE_TOKENS, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import { spellingOf, tagTextOf } from '../thinking/text-tags.ts'
 import { opensThinking, THINK_EXIT } from '../thinking/think.ts'
 import type { Budgets, TagIds, ThinkBudget, ThinkRequest } from '../thinking/types.ts'
@@ -45,11 +45,14 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
   }
   if (config.mode === 'parallel' && attention === 'structured') budgets.criticalPath = Math.min(budgets.criticalPath ?? room, room)
   else budgets.response = Math.min(budgets.response, room)
+  const tags: Pick<ThinkRequest, 'tags' | 'tagText'> =
+    config.tags === 'text' ? textTags(checkpoint) : { tags: tagsOf(checkpoint, config.mode) }
   return {
     promptIds,
     mode: config.mode,
     attention,
-    ...(config.tags === 'text' ? textTags(checkpoint) : { tags: tagsOf(checkpoint, config.mode) }),
+    ...tags,
+    ...(config.mode === 'parallel' && wantsOutlines(config, checkpoint, tags) && { outlines: true }),
     ...(config.thinkTokens !== undefined && { thinking: thinkBudget(config.thinkTokens, checkpoint, promptIds) }),
     paths: config.paths ?? own?.paths ?? DEFAULTS.paths,
     maxBlocks: config.maxBlocks ?? own?.maxBlocks ?? DEFAULTS.maxBlocks,
@@ -60,6 +63,20 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
     seed,
     ...(config.speculate && { speculate: config.speculate }),
   }
+}
+
+/** Whether paths are named before they are forked. Throws ConfigError where the checkpoint cannot. */
+function wantsOutlines(
+  config: ThinkingConfig,
+  { folder, parallel }: CheckpointInfo,
+  { tags, tagText }: Pick<ThinkRequest, 'tags' | 'tagText'>,
+): boolean {
+  if (!(config.outlines ?? parallel?.outlines ?? false)) return false
+  if (tagText) throw new ConfigError(`outlines: true needs tags that are tokens. Got tags: text for ${folder}. Leave one of the two out.`)
+  if (tags.outline !== undefined) return true
+  throw new ConfigError(
+    `outlines: true needs a checkpoint trained with ${OUTLINE_TOKENS.join(' and ')}. Got ${folder}, which has no such tags. Leave the key out, or train it with outlines: true in "model" of a train.yaml.`,
+  )
 }
 
 /** Last tokens of a prompt in which an open `<think>` and what follows it would stand. */

@@ -2,17 +2,22 @@ import type { ProviderResponse } from 'promptfoo'
 import type { ConfigObject } from '../config-keys.ts'
 import type { TemplateInputs } from '../engine/checkpoint/chat-template.ts'
 import type { DraftCounts } from '../thinking/drafter.ts'
-import { parseThinkingIds, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
+import { parseThinkingIds, TAG_PATTERN, TAGS, type TaggedSpan } from '../thinking/grammar.ts'
 import { blocksInText } from '../thinking/text-tags.ts'
 import { opensThinking, thinksAtEnd } from '../thinking/think.ts'
 import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
-import type { Segment, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
+import type { Block, Segment, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
 import { PROMPT_TAIL } from './request.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
 export interface TextSpan {
   text: string
   tokens: number
+}
+
+/** A path, and the outline that named it where it has one. */
+export interface PathSpan extends TextSpan {
+  outline?: TextSpan
 }
 
 /** `metadata` of a response; JSON-safe. Assertions read it as `context.providerResponse.metadata`. */
@@ -40,7 +45,7 @@ export interface ThinkingMetadata {
   /** Response tokens along the longest chain. */
   criticalPathTokens: number
   /** `start`: response tokens before `<Parallel>`, in reading order. */
-  tree: { blocks: { start: number; paths: TextSpan[]; summary: TextSpan }[] }
+  tree: { blocks: { start: number; paths: PathSpan[]; summary: TextSpan }[] }
   finishReason: Thought['finishReason']
   /** `cut`: thinkTokens ended the thinking. `unclosed`: the response ended inside it, so it has no answer. Otherwise absent. */
   thinking?: 'cut' | 'unclosed'
@@ -110,7 +115,7 @@ function thinkingOf({ trajectory }: Thought, text: string, promptTail: string): 
 }
 
 /** Tags with nothing but white space around and between them. */
-export const TAG_RUN = new RegExp(`\\s*(?:(?:${Object.values(TAGS).join('|')})\\s*)+`, 'g')
+export const TAG_RUN = new RegExp(`\\s*(?:(?:${TAG_PATTERN.source})\\s*)+`, 'g')
 
 /** The text without tags: what stood between them on lines of its own. */
 export function hideTags(text: string): string {
@@ -126,9 +131,10 @@ function treeBlocks(thought: Thought, request: ThinkRequest, decode: ResponseOpt
     const starts = segments.map((_, i) => segments.slice(0, i).reduce((sum, segment) => sum + segmentLength(segment), 0))
     const blocks = segments.flatMap((segment, i) => (segment.kind === 'block' ? [{ ...segment, start: starts[i] }] : []))
     if (tagText) return blocks.map((block, i) => ({ start: block.start, ...saidIn(block, thought.blocks[i], tagText) }))
-    return blocks.map(({ start, paths, close }, i) => ({
+    const inside = ({ ids }: TokenRun): TextSpan => spanOf(ids.slice(1, -1), ids.length)
+    return blocks.map(({ start, outlines, paths, close }, i) => ({
       start,
-      paths: paths.map(({ ids }, k) => spanOf(ids.slice(1, -1), thought.blocks[i].paths[k])),
+      paths: planned(paths.map(inside), outlines?.map(inside)),
       summary: spanOf(close.ids.slice(close.ids.indexOf(tags.summary) + 1, -1), thought.blocks[i].summary),
     }))
   }
@@ -137,11 +143,16 @@ function treeBlocks(thought: Thought, request: ThinkRequest, decode: ResponseOpt
     span ? spanOf(thought.ids.slice(span.contentStart, span.contentEnd), span.end - span.start) : spanOf([], 0)
   const { tree } = parseThinkingIds(thought.ids, tags)
   return tree.parts.flatMap((part) =>
-    part.kind === 'block' ? [{ start: part.start, paths: part.paths.map(content), summary: content(part.summary) }] : [],
+    part.kind === 'block'
+      ? [{ start: part.start, paths: planned(part.paths.map(content), part.outlines?.map(content)), summary: content(part.summary) }]
+      : [],
   )
 }
 
-type Block = Extract<Segment, { kind: 'block' }>
+/** Paths with the outlines that stand for them. */
+function planned(paths: TextSpan[], outlines: readonly TextSpan[] = []): PathSpan[] {
+  return paths.map((path, k) => (outlines[k] ? { ...path, outline: outlines[k] } : path))
+}
 
 /** What stands between tags that are text, in the tokens of the block's runs. */
 function saidIn({ paths, close }: Block, lengths: Thought['blocks'][number], { piece }: TagText) {

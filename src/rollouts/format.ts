@@ -28,6 +28,7 @@ const FORMAT = 1
 
 const count = z.int().nonnegative()
 const span = z.object({ text: z.string(), tokens: count })
+const path = span.extend({ outline: span.optional() })
 
 const headerSchema = z.object({
   format: z.literal(FORMAT),
@@ -63,7 +64,7 @@ const rolloutSchema = z.object({
     totalTokens: count,
     criticalPathTokens: count,
     finishReason: z.enum(['stop', 'length']),
-    tree: z.object({ blocks: z.array(z.object({ start: count, paths: z.array(span), summary: span })) }),
+    tree: z.object({ blocks: z.array(z.object({ start: count, paths: z.array(path), summary: span })) }),
   }),
   /** Of token ids and log-probabilities: tells two responses of the same text apart. */
   digest: z.string(),

@@ -24,10 +24,11 @@ export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device
     mode: request.mode,
     attention,
     tags: [tags.parallel, tags.parallelEnd, tags.path, tags.pathEnd, tags.summary, tags.summaryEnd, tags.newline, tags.eos],
-    // These two are absent in the keys of all samples before them. How text is read follows from the checkpoint.
+    // These are absent in the keys of all samples before them. How text is read follows from the checkpoint.
     tagText: tagText && true,
     thinking: thinking && [thinking.tokens, thinking.open, thinking.exit],
     paths: request.paths,
+    outlines: request.outlines && [tags.outline, tags.outlineEnd],
     maxBlocks: request.maxBlocks,
     budgets: [budgets.response, budgets.path, budgets.block, budgets.criticalPath, budgets.answerReserve],
     temperature: request.temperature,

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { runCommand, UsageError } from '../cli/arguments.ts'
 import { attentions } from '../config/engine-keys.ts'
 import type { SaveContent } from '../engine/checkpoint/folder.ts'
+import { wantedTags } from '../thinking/tags.ts'
 import { rowKinds } from './tagged.ts'
 
 const dtypes = ['float32', 'bfloat16'] as const satisfies readonly SaveContent['dtype'][]
@@ -17,6 +18,7 @@ GGUF file or an id of the hub. The folder is new. pr1-train does the same at its
       --attention <mode>  structured or causal: what a path sees. Default: of the model, else structured
       --rows <kind>       how the row of a tag begins. words: the mean of the pieces that write it. mixed: halfway between
                           that and the mean of all tokens. Default: words
+      --outlines          add the two tags of outlines, too: the model then plans its paths. Also to a model that has the six
       --dtype <type>      of the weights that are written, float32 or bfloat16. Default: float32, which loses nothing
   -h, --help              this text
       --version           version of the package`
@@ -24,6 +26,7 @@ GGUF file or an id of the hub. The folder is new. pr1-train does the same at its
 const OPTIONS = {
   attention: { type: 'string' },
   rows: { type: 'string' },
+  outlines: { type: 'boolean', default: false },
   dtype: { type: 'string' },
 } as const
 
@@ -43,12 +46,13 @@ export function tagsCommand(args: readonly string[], print: (text: string) => vo
     // The reader of checkpoints loads after the command line was understood.
     const [{ writeTagged }, { checkpointPlace, checkpointPlaces }] = await Promise.all([import('./write.ts'), import('../hub/place.ts')])
     const source = await checkpointPlaces(checkpointPlace(model, process.cwd()))
-    const { checkpoint, added } = await writeTagged(source, target, { attention, rows, dtype })
+    const { checkpoint, added } = await writeTagged(source, target, { attention, rows, dtype, outlines: values.outlines })
     const { tokenizer, parallel, config } = checkpoint
     const pieces = (ids: readonly number[]) => ids.map((id) => JSON.stringify(tokenizer.decode([id]))).join(' ')
     for (const { tag, id, pieces: ids } of added) print(`${tag.padEnd(12)} ${id}  from ${pieces(ids)}\n`)
-    const kept = added.length < 6 ? ` ${6 - added.length} of the tags were there, and their rows stay.` : ''
-    print(`Wrote ${folder}: ${config.vocabSize} rows of embedding, ${parallel.attention} attention.${kept}\n`)
+    const kept = wantedTags(values.outlines).length - added.length
+    const stayed = kept > 0 ? ` ${kept} of the tags were there, and their rows stay.` : ''
+    print(`Wrote ${folder}: ${config.vocabSize} rows of embedding, ${parallel.attention} attention.${stayed}\n`)
     print('Its tags are not trained yet. Next: model.checkpoint of a train.yaml, or mode: sequential.\n')
     return 0
   })

@@ -1,5 +1,5 @@
 /**
- * A checkpoint that can think in parallel: the six tags are added where the tokenizer lacks them. A new tag's row in the
+ * A checkpoint that can think in parallel: the six tags, and where outlines are wanted their two, are added where the tokenizer lacks them. A new tag's row in the
  * embedding (and in an untied head) becomes the mean of the rows of its text's pieces: distinct from the start, where
  * unused rows are untrained and often all equal. `pr1-train` begins with it, `pr1-tags` writes it.
  */
@@ -10,7 +10,7 @@ import { grownWeights, withMeanRows } from '../engine/checkpoint/weights.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { modelSpec } from '../engine/families/index.ts'
 import { parametersOf } from '../engine/spec.ts'
-import { agreedTags, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
+import { agreedTags, tagIdsFrom, wantedTags } from '../thinking/tags.ts'
 import type { AttentionMode } from '../thinking/types.ts'
 
 /** How the row of a new tag begins: the mean of its pieces, or halfway between that and the mean of all tokens. */
@@ -21,6 +21,8 @@ export interface TagOptions {
   attention?: AttentionMode
   /** Default `words`. */
   rows?: (typeof rowKinds)[number]
+  /** Add the two tags of outlines, too. Default false. */
+  outlines?: boolean
 }
 
 export interface AddedTag {
@@ -38,19 +40,22 @@ export interface Tagged {
 }
 
 /** Adds the tags; the weights are changed as they are read. Throws ConfigError and CheckpointError where a model cannot have them. */
-export function withTags(checkpoint: Checkpoint, { attention, rows = 'words' }: TagOptions = {}): Tagged {
+export function withTags(checkpoint: Checkpoint, { attention, rows = 'words', outlines = false }: TagOptions = {}): Tagged {
   const { folder, generation, parallel: saved, tokenizer: plain } = checkpoint
   if (!plain) throw new ConfigError(`${folder} has no tokenizer.json, so it can have no tags. Put it beside config.json.`)
   if (generation.eosTokenIds.length === 0) {
     throw new ConfigError(`${folder} names no end of a response. Set eos_token_id in its generation_config.json.`)
   }
   if (saved) agreedTags(saved.tags, plain, `${folder}/parallel_r1.json`)
-  const tokenizer = plain.withAddedTokens(TAG_TOKENS)
-  const added = TAG_TOKENS.filter((tag) => plain.idOf(tag) === undefined).map((tag) => ({
-    tag,
-    id: tokenizer.idOf(tag)!,
-    pieces: plain.encode(tag),
-  }))
+  const tags = wantedTags(outlines)
+  const tokenizer = plain.withAddedTokens(tags)
+  const added = tags
+    .filter((tag) => plain.idOf(tag) === undefined)
+    .map((tag) => ({
+      tag,
+      id: tokenizer.idOf(tag)!,
+      pieces: plain.encode(tag),
+    }))
   const config = { ...checkpoint.config, vocabSize: Math.max(checkpoint.config.vocabSize, tokenizer.vocabSize) }
   const spec = modelSpec(config)
   const grown = grownWeights(checkpoint.weights, parametersOf(spec))

@@ -13,8 +13,11 @@ export async function writeTagged(
   { dtype, ...options }: TagOptions & Pick<SaveContent, 'dtype'>,
 ): Promise<Tagged> {
   const opened = merged(await openCheckpoint(folder, { base }))
-  if (opened.parallel) {
+  if (opened.parallel && !options.outlines) {
     throw new ConfigError(`${folder} has the six tags already, as its parallel_r1.json says. Use it as it is.`)
+  }
+  if (opened.parallel?.tags.outline !== undefined) {
+    throw new ConfigError(`${folder} has the tags of outlines already, as its parallel_r1.json says. Use it as it is.`)
   }
   const tagged = withTags(opened, options)
   const { config, tokenizer, chatTemplate, generation, parallel, weights } = tagged.checkpoint

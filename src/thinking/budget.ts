@@ -4,16 +4,21 @@
  * Two accounts run along: `total` counts every token of the response, `critical` the tokens along the longest chain
  * (outside the paths every token, in a block the longest path). `total` never passes `response`, `critical` never passes
  * `criticalPath`, whatever the model samples. F is what closing a block costs: `</Parallel>`, "\n", `<Summary>`, `</Summary>`.
- * The smallest path has P tokens, its two tags and one. Where a tag is a token and "\n" has one id, F = 4 and P = 3, and `<Parallel>`
- * costs O = 1. Where tags are text they cost what they are written with.
+ * The smallest path has P tokens, its two tags and one, and the smallest outline U, as many. Without outlines U = 0. Where a tag is a
+ * token and "\n" has one id, F = 4 and P = 3, and `<Parallel>` costs O = 1. Where tags are text they cost what they are written with.
+ * N is the number of paths, with outlines the most that the model may choose.
  *
  * Free text       spends from both accounts until one is empty. It may use the reserve.
  * Opening         `<Parallel>` may be sampled while blocks remain (maxBlocks) and the smallest block, one token in each
  *                 path and in the summary, fits beside the answer's reserve:
- *                   response − total − answerReserve ≥ O + PN + F + 1,  criticalPath − critical − answerReserve ≥ O + P + F + 1.
+ *                   response − total − answerReserve ≥ O + (U + P)N + F + 1,  criticalPath − critical − answerReserve ≥ O + UN + P + F + 1.
  *                 Otherwise it is excluded.
+ * Outlines        Before the first one, with t and c below: each gets U and an N-th of half of what the smallest block of N paths leaves over,
+ *                   min(64, U + min(t − (U + P)N − 1, c − UN − P − 1) / 2N),
+ *                 whatever the others take. So the model can always choose any number of paths up to N. One whose share is used up but
+ *                 for its `</Outline>` is closed by the decoder. Outlines spend from both accounts.
  * At the fork     t = min(response − total − answerReserve, block − O) − F and c = criticalPath − critical − answerReserve − F
- *                 are what the paths and the summary may take (`<Parallel>` already counted).
+ *                 are what the paths and the summary may take (`<Parallel>` and outlines already counted). N is now the number of outlines.
  *                   The summary keeps back  s = min(t / (N + 1), c / 4, 64), at least 1, never so much that a path gets less than P.
  *                   Each path gets          min(path, (t − s) / N, c − s), its two tags counted: equal shares, whatever the siblings do.
  *                 A path whose share is used up but for its `</Path>` is closed by the decoder.
@@ -27,10 +32,11 @@
 import { ConfigError } from '../engine/errors.ts'
 import type { ModelConfig } from '../engine/types.ts'
 import { writtenTags } from './recogniser.ts'
-import { checkTagIds, tagList } from './tags.ts'
+import { allTagIds, checkTagIds } from './tags.ts'
 import type { ThinkRequest, WrittenTags } from './types.ts'
 
 const MAX_RESERVE = 64
+const MAX_OUTLINE = 64
 
 /** Budgets with every default filled in and the sizes that follow. */
 export interface Limits {
@@ -45,8 +51,9 @@ export interface Limits {
   closing: number
   /** What the accounts may show before the thinking is ended. */
   thinking: { total: number; critical: number }
-  /** The smallest path: P above. */
+  /** The smallest path and outline: P and U above. */
   minPath: number
+  minOutline: number
   /** The smallest block in tokens, and along the longest chain. */
   minBlock: number
   minBlockCritical: number
@@ -70,14 +77,15 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
   const written = writtenTags(request)
   const closing = written.beforeSummary.length + written.summary.length + written.summaryEnd.length
   const minPath = written.path.length + 1 + written.pathEnd.length
-  const minBlock = written.parallel.length + minPath * paths + closing + 1
-  const minBlockCritical = written.parallel.length + minPath + closing + 1
+  const minOutline = request.outlines ? 3 : 0
+  const minBlock = written.parallel.length + (minOutline + minPath) * paths + closing + 1
+  const minBlockCritical = written.parallel.length + minOutline * paths + minPath + closing + 1
   const path = whole('budgets.path', budgets.path ?? Math.max(response, minPath), minPath)
   const block = whole('budgets.block', budgets.block ?? Math.max(response, minBlock), minBlock)
   const shorter = Math.min(response, criticalPath)
   const answerReserve = whole('budgets.answerReserve', budgets.answerReserve ?? Math.min(MAX_RESERVE, Math.floor(shorter / 4)), 0)
   if (request.mode === 'parallel' && maxBlocks > 0) {
-    const blockOf = `one block of ${paths} paths and ${answerReserve} tokens for the answer (budgets.answerReserve)`
+    const blockOf = `one block of ${paths} paths${request.outlines ? ' with outlines' : ''} and ${answerReserve} tokens for the answer (budgets.answerReserve)`
     if (response - answerReserve < minBlock) {
       throw new ConfigError(
         `budgets.response must hold ${blockOf}: ${minBlock + answerReserve} or more. Got ${response}. Raise it or use maxBlocks: 0.`,
@@ -103,7 +111,12 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
   // Plain decoding needs no tags: any checkpoint can be asked.
   if (request.mode === 'parallel') {
     if (!request.tagText) checkTagIds(tags)
-    const ids = request.tagText ? Object.values(written).flat() : [...tagList(tags), ...tags.newline]
+    if (request.outlines && (request.tagText || tags.outline === undefined)) {
+      throw new ConfigError(
+        'Outlines need two tags of their own, each one token. Got none. Use a model that has them, or leave outlines out.',
+      )
+    }
+    const ids = request.tagText ? Object.values(written).flat() : [...allTagIds(tags), ...tags.newline]
     for (const id of ids) whole('tag or line break id', id, 0, model.vocabSize - 1)
   }
   for (const id of tags.eos) whole('end id', id, 0, model.vocabSize - 1)
@@ -122,10 +135,12 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
     ...{
       closing,
       minPath,
+      minOutline,
       minBlock,
       minBlockCritical,
-      shortestBlock: shortest(paths, written),
-      shortestBlockCritical: shortest(1, written),
+      // Of one path and an outline of its two tags.
+      shortestBlock: shortest(request.outlines ? 1 : paths, written) + (request.outlines ? 2 : 0),
+      shortestBlockCritical: shortest(1, written) + (request.outlines ? 2 : 0),
     },
   }
 }
@@ -215,17 +230,37 @@ export class Ledger {
     this.blockUsed++
   }
 
-  /** Counts the last `tokens` of `<Parallel>`, those before it being spent, and returns the share of each path in tokens, tags counted: P or more. */
-  fork(tokens: number): number {
-    const { limits, kept } = this
+  /** Counts the last `tokens` of `<Parallel>`, those before it being spent. */
+  open(tokens: number): void {
     this.blocks++
     this.blockUsed = 0
     for (let k = 0; k < tokens; k++) this.spend()
-    const t = Math.min(limits.response - this.total - kept.total, limits.block - tokens) - limits.closing
-    const c = limits.criticalPath - this.critical - kept.critical - limits.closing
-    const wished = Math.min(Math.floor(t / (limits.paths + 1)), Math.floor(c / 4), MAX_RESERVE)
-    const summary = Math.max(1, Math.min(wished, t - limits.minPath * limits.paths, c - limits.minPath))
-    return Math.min(limits.path, Math.floor((t - summary) / limits.paths), c - summary)
+  }
+
+  /** What the open block may still take beside its closing: t and c above. */
+  private get blockLeft(): { t: number; c: number } {
+    const { limits, kept } = this
+    return {
+      t: Math.min(limits.response - this.total - kept.total, limits.block - this.blockUsed) - limits.closing,
+      c: limits.criticalPath - this.critical - kept.critical - limits.closing,
+    }
+  }
+
+  /** Before the first outline of a block: the share of each in tokens, tags counted, U or more. */
+  outlineShare(): number {
+    const { paths, minOutline, minPath } = this.limits
+    const { t, c } = this.blockLeft
+    const spare = Math.min(t - (minOutline + minPath) * paths, c - minOutline * paths - minPath) - 1
+    return Math.min(MAX_OUTLINE, minOutline + Math.floor(spare / (2 * paths)))
+  }
+
+  /** At the fork: the share of each of so many paths in tokens, tags counted, P or more. */
+  pathShare(paths: number): number {
+    const { limits } = this
+    const { t, c } = this.blockLeft
+    const wished = Math.min(Math.floor(t / (paths + 1)), Math.floor(c / 4), MAX_RESERVE)
+    const summary = Math.max(1, Math.min(wished, t - limits.minPath * paths, c - limits.minPath))
+    return Math.min(limits.path, Math.floor((t - summary) / paths), c - summary)
   }
 
   /** Counts the paths and returns what may follow up to `</Summary>`, from `</Parallel>` on. */

@@ -6,8 +6,11 @@
  *                                 ├─ <Path> … </Path> ─┤
  *                                 └─ <Path> … </Path> ─┘
  *
+ * With outlines the parent writes those before the fork (outlines.ts), and a path holds its own of them only.
+ *
  * structured: join appends every path's cache entries to the parent; nothing is computed again.
- * causal: join takes path 1 as it is; the other paths are fed to the parent again at their linear positions.
+ * causal: join takes path 1 as it is; the other paths are fed to the parent again at their linear positions. Behind two outlines or more
+ * path 1 is, too: it did not see the others.
  *
  * What a tag is, a token or text, is the recogniser's affair (recogniser.ts). Tokens that the decoder writes itself (`<Path>`,
  * `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget binds) are marked as not sampled. What may not be sampled
@@ -22,8 +25,9 @@ import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model, Sampling, Sequence, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
 import { Drafter, MOST_DRAFTS } from './drafter.ts'
-import { parseThinkingIds } from './grammar.ts'
+import { parseThinkingIds, type TaggedSpan } from './grammar.ts'
 import { Lane, type Stepper } from './lane.ts'
+import { type Drawn, type Outlines, writeOutlines } from './outlines.ts'
 import { type Listener, ReadingOrder } from './reading-order.ts'
 import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
 import { blocksInText, TextRecogniser } from './text-tags.ts'
@@ -183,19 +187,23 @@ class Decoding {
   private async block(parent: Lane, open: TokenRun, last: readonly number[]): Promise<readonly number[]> {
     const { attention } = this.request
     const block = this.ledger.blocks
-    const share = this.ledger.fork(last.length)
+    this.ledger.open(last.length)
     this.order?.begin(open)
     this.order?.end(open)
-    await parent.feed(last)
+    const outlines = this.request.outlines && (await this.outlines(parent, last))
+    if (!outlines) await parent.feed(last)
     const base = parent.position
 
-    const children = this.model.fork(parent.sequence, this.request.paths)
-    for (const child of children) this.live.add(child)
+    const children = this.fork(parent, outlines)
+    const share = this.ledger.pathShare(children.length)
     const lanes = children.map((child) => this.lane(child, base))
-    const keep = (k: number): boolean => attention === 'structured' || k === 0
+    const keep = (k: number): boolean => attention === 'structured' || (k === 0 && !outlines?.unseen[k].length)
     // All lanes come to rest before anything is freed or joined, also when one fails.
     const settled = await Promise.allSettled(
-      lanes.map((lane, k) => this.path(lane, `path ${k} of block ${block}`, pathStream(block, k), share, keep(k))),
+      lanes.map((lane, k) => {
+        const begin = outlines && k === 0 ? outlines.begin : undefined
+        return this.path(lane, `path ${k} of block ${block}`, pathStream(block, k), share, keep(k), begin)
+      }),
     )
     const paths = settled.map((result) => {
       if (result.status === 'rejected') throw result.reason
@@ -213,23 +221,48 @@ class Decoding {
     this.model.join(parent.sequence, joined)
     for (const child of joined) this.live.delete(child)
     const lengths = paths.map((path) => path.ids.length)
-    parent.position = base + (attention === 'structured' ? Math.max(...lengths) : lengths[0])
+    parent.position = base + (attention === 'structured' ? Math.max(...lengths) : keep(0) ? lengths[0] : 0)
 
     const close = emptyRun()
-    const segment: Segment = { kind: 'block', open, paths, close }
+    const segment: Segment = { kind: 'block', open, ...(outlines && { outlines: outlines.runs }), paths, close }
     const rest = await this.summary(parent, again, close, this.ledger.join(lengths))
     this.trajectory.segments.push(segment)
     return rest
   }
 
-  /** One path within its share; `keep`: its last tokens get cache entries too, because the parent takes it over. */
-  private async path(lane: Lane, place: string, stream: number, share: number, keep: boolean): Promise<TokenRun> {
+  /** The sequences of a block's paths: each holds what the parent holds, but for the outlines of others. */
+  private fork({ sequence }: Lane, outlines: Outlines | undefined): Sequence[] {
+    const { model } = this
+    const children = outlines
+      ? outlines.unseen.flatMap((unseen) => model.fork(sequence, 1, unseen))
+      : model.fork(sequence, this.request.paths)
+    for (const child of children) this.live.add(child)
+    return children
+  }
+
+  private outlines(parent: Lane, last: readonly number[]): Promise<Outlines> {
+    const { ledger, request, samplingOf, order } = this
+    const watch = this.watch!
+    const draw = async (ids: readonly number[], left: number, place: string, at: number): Promise<Drawn> => {
+      const exclusion = watch.exclusion('inside')
+      const sampling = samplingOf(exclusion)
+      const { id, logprob } = this.drawn(await parent.next(ids, sampling, left), sampling, place, at)
+      return { id, logprob, exclusion }
+    }
+    return writeOutlines(parent, last, { tags: request.tags, paths: request.paths, ledger, draw, order })
+  }
+
+  /**
+   * One path within its share; `keep`: its last tokens get cache entries too, because the parent takes it over. `begin`: the tag that it
+   * begins with, where the parent drew it.
+   */
+  private async path(lane: Lane, place: string, stream: number, share: number, keep: boolean, begin?: TokenRun): Promise<TokenRun> {
     const { written } = this.recogniser
     const watch = this.recogniser.watch()
     const samplingOf = this.samplings(stream)
-    const run = emptyRun()
+    const run = begin ?? emptyRun()
     this.order?.begin(run)
-    pushInjected(run, written.path)
+    if (!begin) pushInjected(run, written.path)
     let fed: readonly number[] = written.path
     for (;;) {
       const exclusion = watch.exclusion('inside')
@@ -344,9 +377,10 @@ export function blocksAsRead(ids: number[], { tags, tagText }: ThinkRequest): Th
     return blocksInText(ids, tagText).map(({ paths, summary }) => ({ paths: paths.map(({ tokens }) => tokens), summary: summary.tokens }))
   }
   const { tree } = parseThinkingIds(ids, tags)
+  const tokens = ({ start, end }: TaggedSpan): number => end - start
   return tree.parts.flatMap((part) => {
     if (part.kind === 'text') return []
-    const paths = part.paths.map((path) => path.end - path.start)
-    return [{ paths, summary: part.summary ? part.summary.end - part.summary.start : 0 }]
+    const outlines = part.outlines && { outlines: part.outlines.map(tokens) }
+    return [{ ...outlines, paths: part.paths.map(tokens), summary: part.summary ? tokens(part.summary) : 0 }]
   })
 }

@@ -2,11 +2,12 @@
  * The tag grammar: the one place that knows which sequence of tags is a well-formed response.
  *
  *     response := text (block text)*
- *     block    := <Parallel> path{minPaths,maxPaths} </Parallel> "\n" <Summary> text </Summary>
+ *     block    := <Parallel> outline* path{minPaths,maxPaths} </Parallel> "\n" <Summary> text </Summary>
+ *     outline  := <Outline> text </Outline>
  *     path     := <Path> text </Path>
  *
- * No text stands between the tags inside a block, text holds no tag, a path and a summary say something, and no two
- * paths of a block say the same. Every departure is one violation with its rule and offset; the parser then goes on as
+ * A block has no outline, or one for each path in the order of the paths. No text stands between the tags inside a block, text holds
+ * no tag, an outline, a path and a summary say something, and no two outlines or paths of a block say the same. Every departure is one violation with its rule and offset; the parser then goes on as
  * described at RULES in rules.ts, so that a tree always comes back. Text and token ids go through the same automaton.
  * Time is linear in the input, whatever the input is.
  *
@@ -17,10 +18,10 @@
 
 import { ReferenceChecker } from './compatible.ts'
 import { inWords, RULES, type Rule, type Violation } from './rules.ts'
-import { IdSource, type Source, TAG_PATTERN, TAGS, type TagName, type TagReader, TextSource } from './source.ts'
+import { IdSource, OUTLINE_TAGS, type Source, TAG_PATTERN, TAGS, type TagName, type TagReader, TextSource } from './source.ts'
 import type { TagIds } from './types.ts'
 
-export { inWords, RULES, type Rule, TAG_PATTERN, TAGS, type TagName, type Violation }
+export { inWords, OUTLINE_TAGS, RULES, type Rule, TAG_PATTERN, TAGS, type TagName, type Violation }
 
 /** A tagged stretch: `[start, end)` with its tags, `[contentStart, contentEnd)` without. */
 export interface TaggedSpan {
@@ -42,6 +43,8 @@ export interface BlockPart {
   start: number
   end: number
   bodyEnd: number
+  /** Absent where there are none. */
+  outlines?: TaggedSpan[]
   paths: TaggedSpan[]
   summary?: TaggedSpan
 }
@@ -56,6 +59,8 @@ export interface GrammarOptions {
   minPaths?: number
   /** Most paths of a block. Default 16. */
   maxPaths?: number
+  /** Every block must have outlines. Default false: it may. */
+  outlines?: boolean
   /** White space between the tags of a text must be that of ids too. Default false. */
   strictLayout?: boolean
   /** Rules that are not reported. */
@@ -86,7 +91,7 @@ export function parseThinkingIds(ids: ArrayLike<number>, tags: TagIds, options: 
 }
 
 function parse(source: Source, options: GrammarOptions): Parsed {
-  const parser = new Parser(source, options.minPaths ?? 2, options.maxPaths ?? 16)
+  const parser = new Parser(source, options)
   const beyond = source.eachTag(parser)
   parser.end()
   let { violations } = parser
@@ -104,32 +109,39 @@ function parse(source: Source, options: GrammarOptions): Parsed {
   return { tree: { parts: parser.parts }, violations }
 }
 
+type State = 'text' | 'block' | 'outline' | 'path' | 'after' | 'summary'
+type Kind = 'parallel' | 'path' | 'summary' | 'outline'
+
 /** The automaton. `after` is between `</Parallel>` and `<Summary>`. */
 class Parser implements TagReader {
   readonly parts: (TextPart | BlockPart)[] = []
   readonly violations: Violation[] = []
-  private state: 'text' | 'block' | 'path' | 'after' | 'summary' = 'text'
+  private state: State = 'text'
   private readonly source: Source
   private readonly minPaths: number
   private readonly maxPaths: number
+  private readonly wantsOutlines: boolean
   /** Where the text that is not yet part of the tree begins. */
   private textStart = 0
   /** End of the last tag inside a block: text from here to the next tag is misplaced. */
   private gapStart = 0
   private block: BlockPart = { kind: 'block', start: 0, end: 0, bodyEnd: 0, paths: [] }
-  /** The open path or summary. */
+  /** The open outline, path or summary. */
   private open: TaggedSpan = { start: 0, end: 0, contentStart: 0, contentEnd: 0 }
   /** What the paths of the open block say, from the second on. */
   private readonly said = new Set<string>()
+  /** And its outlines. */
+  private readonly planned = new Set<string>()
   /** Ignored opening tags whose closing tags are to be ignored too. */
-  private ignored = { parallel: 0, path: 0, summary: 0 }
-  /** The blocks ignored directly inside the open block, while one of its paths is open. */
+  private ignored = { parallel: 0, path: 0, summary: 0, outline: 0 }
+  /** The blocks ignored directly inside the open block, while one of its outlines or paths is open. */
   private ignoredAround = 0
 
-  constructor(source: Source, minPaths: number, maxPaths: number) {
+  constructor(source: Source, { minPaths = 2, maxPaths = 16, outlines = false }: GrammarOptions) {
     this.source = source
     this.minPaths = minPaths
     this.maxPaths = maxPaths
+    this.wantsOutlines = outlines
   }
 
   take(tag: TagName, start: number, end: number): void {
@@ -143,6 +155,13 @@ class Parser implements TagReader {
         break
       case 'summary':
         this.takeSummary(start, end)
+        break
+      case 'outline':
+        this.takeOutline(start, end)
+        break
+      case 'outlineEnd':
+        if (this.state !== 'outline' || this.ignored.outline > 0) this.close('outline', start)
+        else this.endOutline(start, end)
         break
       case 'parallelEnd':
         this.takeParallelEnd(start, end)
@@ -161,7 +180,7 @@ class Parser implements TagReader {
   end(): void {
     const end = this.source.length
     if (this.state === 'block') this.gap(end, end)
-    if (this.state === 'path') this.cutPath(end)
+    this.cutOpen(end)
     if (this.state === 'block') {
       this.report('unclosed-block', this.block.start)
       this.endBlock(end)
@@ -178,7 +197,7 @@ class Parser implements TagReader {
   }
 
   private takeParallel(start: number, end: number): void {
-    if (this.state === 'block' || this.state === 'path') {
+    if (this.state === 'block' || this.state === 'path' || this.state === 'outline') {
       this.ignore('nested-block', 'parallel', start)
       return
     }
@@ -193,13 +212,15 @@ class Parser implements TagReader {
     this.flushText(start)
     this.block = { kind: 'block', start, end, bodyEnd: end, paths: [] }
     this.said.clear()
+    this.planned.clear()
     this.gapStart = end
     this.enter('block')
   }
 
   private takePath(start: number, end: number): void {
     if (this.state !== 'block') {
-      this.ignore(this.state === 'path' ? 'nested-path' : 'path-outside-block', 'path', start)
+      const rule = this.state === 'path' ? 'nested-path' : this.state === 'outline' ? 'path-in-outline' : 'path-outside-block'
+      this.ignore(rule, 'path', start)
       return
     }
     if (this.block.paths.length === this.maxPaths) this.report('too-many-paths', start)
@@ -208,12 +229,25 @@ class Parser implements TagReader {
     this.enter('path')
   }
 
+  private takeOutline(start: number, end: number): void {
+    const { state } = this
+    if (state !== 'block' || this.block.paths.length > 0) {
+      const late = state === 'block' || state === 'path'
+      this.ignore(late ? 'late-outline' : state === 'outline' ? 'nested-outline' : 'outline-outside-block', 'outline', start)
+      return
+    }
+    this.open = { start, end, contentStart: end, contentEnd: end }
+    this.ignoredAround = this.ignored.parallel
+    this.enter('outline')
+  }
+
   private takeSummary(start: number, end: number): void {
     if (this.state !== 'after') {
       const rules = {
         text: 'summary-without-block',
         block: 'summary-in-block',
         path: 'summary-in-block',
+        outline: 'summary-in-block',
         summary: 'nested-summary',
       } as const
       this.ignore(rules[this.state], 'summary', start)
@@ -225,11 +259,11 @@ class Parser implements TagReader {
   }
 
   private takeParallelEnd(start: number, end: number): void {
-    if (this.ignored.parallel > 0 || (this.state !== 'path' && this.state !== 'block')) {
+    if (this.ignored.parallel > 0 || (this.state !== 'path' && this.state !== 'outline' && this.state !== 'block')) {
       this.close('parallel', start)
       return
     }
-    if (this.state === 'path') this.cutPath(start)
+    this.cutOpen(start)
     this.endBlock(end)
   }
 
@@ -238,31 +272,53 @@ class Parser implements TagReader {
     open.contentEnd = contentEnd
     open.end = end
     if (this.source.blank(open.contentStart, contentEnd)) this.report('empty-path', open.start)
-    else if (block.paths.length > 0 && this.isSaid(open)) this.report('identical-paths', open.start)
+    else if (this.isSaid(open, block.paths, this.said)) this.report('identical-paths', open.start)
     block.paths.push(open)
+    this.backToBlock(end)
+  }
+
+  private endOutline(contentEnd: number, end: number): void {
+    const { open, block } = this
+    block.outlines ??= []
+    open.contentEnd = contentEnd
+    open.end = end
+    if (this.source.blank(open.contentStart, contentEnd)) this.report('empty-outline', open.start)
+    else if (this.isSaid(open, block.outlines, this.planned)) this.report('identical-outlines', open.start)
+    block.outlines.push(open)
+    this.backToBlock(end)
+  }
+
+  private backToBlock(end: number): void {
     this.gapStart = end
     this.enter('block')
     this.ignored.parallel = this.ignoredAround
   }
 
-  /** Whether an earlier path of the block says the same. Those of a block of one path are never compared, nor copied. */
-  private isSaid(path: TaggedSpan): boolean {
-    const { said, source } = this
-    const say = ({ contentStart, contentEnd }: TaggedSpan) => said.add(source.key(contentStart, contentEnd))
-    if (said.size === 0) this.block.paths.forEach(say)
+  /** Whether one of those before it in its block says the same. Those of a block of one path are never compared, nor copied. */
+  private isSaid(span: TaggedSpan, before: readonly TaggedSpan[], said: Set<string>): boolean {
+    if (before.length === 0) return false
+    const say = ({ contentStart, contentEnd }: TaggedSpan) => said.add(this.source.key(contentStart, contentEnd))
+    if (said.size === 0) before.forEach(say)
     const { size } = said
-    return say(path).size === size
+    return say(span).size === size
   }
 
-  private cutPath(at: number): void {
-    this.report('unclosed-path', this.open.start)
-    this.endPath(at, at)
+  /** Ends the path or outline that is open where its block ends. */
+  private cutOpen(at: number): void {
+    const { state, open } = this
+    if (state !== 'path' && state !== 'outline') return
+    this.report(`unclosed-${state}`, open.start)
+    if (state === 'path') this.endPath(at, at)
+    else this.endOutline(at, at)
   }
 
   private endBlock(end: number): void {
     const { block } = this
     if (block.paths.length === 0) this.report('no-path', block.start)
     else if (block.paths.length < this.minPaths) this.report('too-few-paths', block.start)
+    if (block.outlines === undefined) {
+      if (this.wantsOutlines) this.report('missing-outlines', block.start)
+    } else if (block.outlines.length !== block.paths.length) this.report('outline-count', block.start)
     block.bodyEnd = end
     this.enter('after')
   }
@@ -293,18 +349,18 @@ class Parser implements TagReader {
     this.textStart = end
   }
 
-  private enter(state: 'text' | 'block' | 'path' | 'after' | 'summary'): void {
+  private enter(state: State): void {
     this.state = state
-    this.ignored.parallel = this.ignored.path = this.ignored.summary = 0
+    this.ignored.parallel = this.ignored.path = this.ignored.summary = this.ignored.outline = 0
   }
 
-  private ignore(rule: Rule, kind: 'parallel' | 'path' | 'summary', start: number): void {
+  private ignore(rule: Rule, kind: Kind, start: number): void {
     this.report(rule, start)
     this.ignored[kind]++
   }
 
   /** A closing tag that closes nothing of the tree: with an ignored opening tag if there is one, else stray. */
-  private close(kind: 'parallel' | 'path' | 'summary', start: number): void {
+  private close(kind: Kind, start: number): void {
     if (this.ignored[kind] > 0) this.ignored[kind]--
     else this.report('stray-close', start)
   }

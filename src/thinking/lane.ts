@@ -52,6 +52,11 @@ export class Lane {
     this.input = { sequence: this.sequence, ids: this.ids, positions: this.positions }
   }
 
+  /** Tokens in the cache, without guesses that the lane may not go on with. */
+  get held(): number {
+    return this.model.length(this.sequence) - this.known.length
+  }
+
   /** Feeds ids at consecutive positions. */
   async feed(ids: readonly number[]): Promise<void> {
     this.takeBack()

@@ -3,7 +3,7 @@
  * each tag as one token (here). Any other writes them as ordinary text (text-tags.ts).
  */
 
-import { tagList } from './tags.ts'
+import { allTagIds } from './tags.ts'
 import type { ThinkRequest, WrittenTags } from './types.ts'
 
 /** The tags that a model may write by itself. */
@@ -67,6 +67,6 @@ export function tokenRecogniser(request: ThinkRequest): Recogniser {
     close: (tag) => written[tag],
     forget: () => {},
   }
-  const turning = new Set([...tagList(tags), ...tags.eos])
+  const turning = new Set([...allTagIds(tags), ...tags.eos])
   return { written, exclusions: [[tags.parallel], [tags.parallel, ...tags.eos]], watch: () => watch, turns: (id) => turning.has(id) }
 }

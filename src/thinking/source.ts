@@ -12,18 +12,23 @@ export const TAGS = {
   summaryEnd: '</Summary>',
 } as const
 
-export type TagName = keyof typeof TAGS
+/** The two more of a model that plans its paths. */
+export const OUTLINE_TAGS = { outline: '<Outline>', outlineEnd: '</Outline>' } as const
 
-/** Any of the six. */
-export const TAG_PATTERN = /<\/?(?:Parallel|Path|Summary)>/g
+const ALL_TAGS = { ...TAGS, ...OUTLINE_TAGS }
 
-const TAG_NAMES = Object.keys(TAGS) as TagName[]
+export type TagName = keyof typeof ALL_TAGS
+
+/** Any of the eight. */
+export const TAG_PATTERN = /<\/?(?:Parallel|Path|Summary|Outline)>/g
+
+const TAG_NAMES = Object.keys(ALL_TAGS) as TagName[]
 /** The two tags of a kind, which the letter before `>` tells. */
-const KINDS = (['parallel', 'path', 'summary'] as const).map((open) => ({
+const KINDS = (['parallel', 'path', 'summary', 'outline'] as const).map((open) => ({
   open,
   close: `${open}End` as const,
-  last: TAGS[open].charCodeAt(TAGS[open].length - 2),
-  length: TAGS[open].length,
+  last: ALL_TAGS[open].charCodeAt(ALL_TAGS[open].length - 2),
+  length: ALL_TAGS[open].length,
 }))
 const SLASH = 0x2f
 
@@ -109,7 +114,7 @@ export class IdSource implements Source {
   }
 
   eachTag(reader: TagReader): undefined {
-    const nameOf = new Map<number, TagName>(TAG_NAMES.map((name) => [this.tags[name], name]))
+    const nameOf = new Map<number | undefined, TagName>(TAG_NAMES.map((name) => [this.tags[name], name]))
     for (let i = 0; i < this.length; i++) {
       const tag = nameOf.get(this.ids[i])
       if (tag !== undefined) reader.take(tag, i, i + 1)

@@ -1,11 +1,19 @@
-/** The six tags as a tokenizer knows them. */
+/** The tags as a tokenizer knows them: six, and the two of outlines where it has them. */
 
 import { ConfigError } from '../engine/errors.ts'
-import { TAGS } from './grammar.ts'
+import { OUTLINE_TAGS, TAGS } from './grammar.ts'
 import type { TagIds } from './types.ts'
 
 /** The six strings that are added to a tokenizer, each as one token, in the order of their ids. */
 export const TAG_TOKENS: readonly string[] = [TAGS.parallel, TAGS.parallelEnd, TAGS.path, TAGS.pathEnd, TAGS.summary, TAGS.summaryEnd]
+
+/** The two more of a model that plans its paths. */
+export const OUTLINE_TOKENS: readonly string[] = [OUTLINE_TAGS.outline, OUTLINE_TAGS.outlineEnd]
+
+/** The tags that a tokenizer gets where it lacks them. */
+export function wantedTags(outlines: boolean): readonly string[] {
+  return outlines ? [...TAG_TOKENS, ...OUTLINE_TOKENS] : TAG_TOKENS
+}
 
 /** What {@link tagIdsFrom} needs of a tokenizer. */
 export interface TagTokenizer {
@@ -34,11 +42,21 @@ export function tagIdsFrom(tokenizer: TagTokenizer, eosIds: readonly number[]): 
     pathEnd: one(TAGS.pathEnd),
     summary: one(TAGS.summary),
     summaryEnd: one(TAGS.summaryEnd),
+    ...outlineIds(tokenizer),
     newline: lineBreak(tokenizer),
     eos: [...eosIds],
   }
   checkTagIds(tags)
   return tags
+}
+
+/** Ids of the tags of outlines, nothing where one is not exactly one token: such a model has none. */
+function outlineIds(tokenizer: TagTokenizer): Pick<TagIds, 'outline' | 'outlineEnd'> {
+  const [outline, outlineEnd] = OUTLINE_TOKENS.map((tag) => {
+    const id = tokenizer.idOf(tag)
+    return id !== undefined && tokenizer.encode(tag).join() === String(id) ? id : undefined
+  })
+  return outline === undefined || outlineEnd === undefined ? {} : { outline, outlineEnd }
 }
 
 /** Ids of the "\n" between `</Parallel>` and `<Summary>`. Alone it may be others: SentencePiece puts a space before a text. */
@@ -59,6 +77,10 @@ export function agreedTags(saved: TagIds, tokenizer: TagTokenizer, file: string)
       `${file} and the tokenizer beside it must name the same ids. Got [${got.join(', ')}] for ${what}, the tokenizer has [${expected.join(', ')}]. Copy both files from the same checkpoint.`,
     )
   if (differs >= 0) throw wrong(TAG_TOKENS[differs], [said[differs]], [known[differs]])
+  for (const [k, name] of (['outline', 'outlineEnd'] as const).entries()) {
+    if (saved[name] !== undefined && saved[name] !== own[name])
+      throw wrong(OUTLINE_TOKENS[k], [saved[name]], own[name] === undefined ? [] : [own[name]])
+  }
   if (saved.newline.join() !== own.newline.join()) throw wrong('the line break', saved.newline, own.newline)
   return saved
 }
@@ -68,16 +90,24 @@ export function tagList(tags: TagIds): number[] {
   return [tags.parallel, tags.parallelEnd, tags.path, tags.pathEnd, tags.summary, tags.summaryEnd]
 }
 
-/** Throws ConfigError unless the six ids are distinct, none ends a response, and the newline has ids that are no tag. */
+/** The same with those of outlines, where there are any. */
+export function allTagIds(tags: TagIds): number[] {
+  return [...tagList(tags), ...(tags.outline === undefined || tags.outlineEnd === undefined ? [] : [tags.outline, tags.outlineEnd])]
+}
+
+/** Throws ConfigError unless the ids are distinct, none ends a response, and the newline has ids that are no tag. */
 export function checkTagIds(tags: TagIds): void {
-  const six = tagList(tags)
-  if (new Set(six).size !== 6 || six.some((id) => !Number.isSafeInteger(id) || id < 0)) {
-    throw new ConfigError(`The six tags need six different ids. Got [${six.join(', ')}]. Add them to the tokenizer as special tokens.`)
+  const ids = allTagIds(tags)
+  const count = ids.length === 6 ? 'six' : 'eight'
+  if (new Set(ids).size !== ids.length || ids.some((id) => !Number.isSafeInteger(id) || id < 0)) {
+    throw new ConfigError(
+      `The ${count} tags need ${count} different ids. Got [${ids.join(', ')}]. Add them to the tokenizer as special tokens.`,
+    )
   }
-  if (tags.newline.length === 0 || tags.newline.some((id) => six.includes(id) || tags.eos.includes(id))) {
+  if (tags.newline.length === 0 || tags.newline.some((id) => ids.includes(id) || tags.eos.includes(id))) {
     throw new ConfigError(`A line break needs ids of its own. Got [${tags.newline.join(', ')}] for "\\n". Use a tokenizer that encodes it.`)
   }
-  if (tags.eos.length === 0 || tags.eos.some((id) => six.includes(id))) {
+  if (tags.eos.length === 0 || tags.eos.some((id) => ids.includes(id))) {
     throw new ConfigError(
       `A response needs an end id that is no tag. Got eos [${tags.eos.join(', ')}]. Set eos_token_id of the checkpoint.`,
     )

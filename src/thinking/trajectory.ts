@@ -2,7 +2,7 @@
 
 import { ParallelR1Error } from '../engine/errors.ts'
 import { parseThinkingIds, RULES } from './grammar.ts'
-import type { Segment, TagIds, TokenRun, Trajectory } from './types.ts'
+import type { BlockCounts, Segment, TagIds, TokenRun, Trajectory } from './types.ts'
 
 export function emptyRun(): TokenRun {
   return { ids: [], sampled: [], logprobs: [], exclusions: [] }
@@ -76,7 +76,8 @@ export function trajectoryFromIds(
   const segments = tree.parts.map((part): Segment => {
     if (part.kind === 'text') return { kind: 'text', tokens: run(part.start, part.end) }
     const paths = part.paths.map((path) => run(path.start, path.end))
-    return { kind: 'block', open: run(part.start, part.start + 1), paths, close: run(part.bodyEnd - 1, part.end) }
+    const outlines = part.outlines && { outlines: part.outlines.map((outline) => run(outline.start, outline.end)) }
+    return { kind: 'block', open: run(part.start, part.start + 1), ...outlines, paths, close: run(part.bodyEnd - 1, part.end) }
   })
   return { promptIds: [...promptIds], segments, exclusionSets: [], temperature: 1 }
 }
@@ -86,9 +87,9 @@ export function runsOf(trajectory: Trajectory): TokenRun[] {
   return trajectory.segments.flatMap(segmentRuns)
 }
 
-/** The runs of one segment: in a block open, paths, close. */
+/** The runs of one segment: in a block open, outlines, paths, close. */
 export function segmentRuns(segment: Segment): TokenRun[] {
-  return segment.kind === 'text' ? [segment.tokens] : [segment.open, ...segment.paths, segment.close]
+  return segment.kind === 'text' ? [segment.tokens] : [segment.open, ...(segment.outlines ?? []), ...segment.paths, segment.close]
 }
 
 /** Log-probabilities of the sampled tokens, in the order of `Layout.sampledIndex`. */
@@ -106,10 +107,9 @@ export function responseIds(trajectory: Trajectory): number[] {
 export interface TrajectoryCounts {
   /** Tokens of the response, all paths, tags and the end-of-response id counted. */
   total: number
-  /** Tokens along the longest chain: all outside the paths, and the longest path of each block. */
+  /** Tokens along the longest chain: all outside the paths, outlines too, and the longest path of each block. */
   criticalPath: number
-  /** Tokens of each path with its tags, and of the summary with its tags. */
-  blocks: { paths: number[]; summary: number }[]
+  blocks: BlockCounts[]
 }
 
 /** Lengths of a trajectory in tokens. `beforeSummary`: ids of `</Parallel>` and "\n", 2 where tags are tokens unless the tokenizer is unusual. */
@@ -122,10 +122,11 @@ export function trajectoryCounts(trajectory: Trajectory, beforeSummary = 2): Tra
       continue
     }
     const paths = segment.paths.map((path) => path.ids.length)
-    const outside = segment.open.ids.length + segment.close.ids.length
+    const outlines = segment.outlines?.map((outline) => outline.ids.length)
+    const outside = (outlines ?? []).reduce((sum, length) => sum + length, segment.open.ids.length + segment.close.ids.length)
     counts.total += outside + paths.reduce((sum, length) => sum + length, 0)
     counts.criticalPath += outside + Math.max(...paths)
-    counts.blocks.push({ paths, summary: segment.close.ids.length - beforeSummary })
+    counts.blocks.push({ ...(outlines && { outlines }), paths, summary: segment.close.ids.length - beforeSummary })
   }
   return counts
 }

@@ -28,11 +28,15 @@ export type Segment =
       kind: 'block'
       /** `<Parallel>` */
       open: TokenRun
+      /** Each `<Outline>` … `</Outline>`, one for each path; absent where paths have none. */
+      outlines?: TokenRun[]
       /** Each `<Path>` … `</Path>`. */
       paths: TokenRun[]
       /** `</Parallel>` `\n` `<Summary>` … `</Summary>`. */
       close: TokenRun
     }
+
+export type Block = Extract<Segment, { kind: 'block' }>
 
 /** One response with the context every token was sampled in: what the decoder returns and the layout packs. */
 export interface Trajectory {
@@ -104,8 +108,10 @@ export interface ThinkRequest {
   tagText?: TagText
   /** Absent: a response thinks as long as it likes. */
   thinking?: ThinkBudget
-  /** 1 … 16. */
+  /** Of each block, 1 … 16; with outlines at most so many. */
   paths: number
+  /** The model names a block's paths before they are forked (outlines.ts). Absent: it does not. */
+  outlines?: true
   maxBlocks: number
   budgets: Budgets
   temperature: number
@@ -114,6 +120,14 @@ export interface ThinkRequest {
   seed: number
   /** Guesses ahead (drafter.ts): `auto` where they pay, or up to so many tokens wherever something matches. They change no token and no log-probability. Absent: none. */
   speculate?: 'auto' | number
+}
+
+/** Tokens of a block's parts, tags counted. */
+export interface BlockCounts {
+  /** Absent where paths have none. */
+  outlines?: number[]
+  paths: number[]
+  summary: number
 }
 
 /** What decoding one request gave. */
@@ -127,7 +141,7 @@ export interface Thought {
   totalTokens: number
   /** Tokens along the longest chain: outside blocks all, in a block the longest path. */
   criticalPathTokens: number
-  blocks: { paths: number[]; summary: number }[]
+  blocks: BlockCounts[]
   /** Where guesses were allowed: tokens that were fed as guesses, and how many of them were drawn. They depend on what else ran. */
   drafts?: DraftCounts
 }

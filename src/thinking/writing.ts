@@ -1,10 +1,18 @@
 /** Responses as text: from a tree of strings, and from anybody's layout to the one that token ids have. */
 
 import { ParallelR1Error } from '../engine/errors.ts'
-import { parseThinking, RULES, TAG_PATTERN, TAGS, type TaggedSpan, type ThinkingTree } from './grammar.ts'
+import { OUTLINE_TAGS, parseThinking, RULES, TAG_PATTERN, TAGS, type TaggedSpan, type ThinkingTree } from './grammar.ts'
 
 /** A tree of strings, as the writer takes it. */
-export type WrittenPart = { kind: 'text'; text: string } | { kind: 'block'; paths: readonly string[]; summary: string }
+export type WrittenPart = { kind: 'text'; text: string } | WrittenBlock
+
+/** `outlines`: one for each path, where paths have some. */
+export interface WrittenBlock {
+  kind: 'block'
+  outlines?: readonly string[]
+  paths: readonly string[]
+  summary: string
+}
 
 /**
  * Writes a response. Well-formed by construction: texts are checked to hold no tag, blocks to have 1 … 16 paths.
@@ -20,7 +28,12 @@ export function readThinking(text: string, tree: ThinkingTree): WrittenPart[] {
   return tree.parts.map((part) =>
     part.kind === 'text'
       ? { kind: 'text', text: text.slice(part.start, part.end) }
-      : { kind: 'block', paths: part.paths.map(content), summary: part.summary ? content(part.summary) : '' },
+      : {
+          kind: 'block',
+          ...(part.outlines && { outlines: part.outlines.map(content) }),
+          paths: part.paths.map(content),
+          summary: part.summary ? content(part.summary) : '',
+        },
   )
 }
 
@@ -42,19 +55,34 @@ export function withoutLayout(text: string): string {
     )
   }
   const parts = readThinking(text, tree)
+  const trimmed = (said: string): string => said.trim()
   return writeThinking(
     parts.map((part) =>
-      part.kind === 'text' ? part : { ...part, paths: part.paths.map((path) => path.trim()), summary: part.summary.trim() },
+      part.kind === 'text'
+        ? part
+        : {
+            ...part,
+            ...(part.outlines && { outlines: part.outlines.map(trimmed) }),
+            paths: part.paths.map(trimmed),
+            summary: part.summary.trim(),
+          },
     ),
   )
 }
 
-function writeBlock(block: { paths: readonly string[]; summary: string }): string {
+function writeBlock(block: WrittenBlock): string {
   if (block.paths.length < 1 || block.paths.length > 16) {
     throw new RangeError(`A block has 1 to 16 paths. Got ${block.paths.length}. Leave the block out or split it.`)
   }
+  const planned = block.outlines ?? []
+  if (block.outlines && planned.length !== block.paths.length) {
+    throw new RangeError(
+      `A block has an outline for each path, or none. Got ${planned.length} for ${block.paths.length} paths. Write as many of both.`,
+    )
+  }
+  const outlines = planned.map((outline) => OUTLINE_TAGS.outline + plain(outline) + OUTLINE_TAGS.outlineEnd).join('')
   const paths = block.paths.map((path) => TAGS.path + plain(path) + TAGS.pathEnd).join('')
-  return `${TAGS.parallel}${paths}${TAGS.parallelEnd}\n${TAGS.summary}${plain(block.summary)}${TAGS.summaryEnd}`
+  return `${TAGS.parallel}${outlines}${paths}${TAGS.parallelEnd}\n${TAGS.summary}${plain(block.summary)}${TAGS.summaryEnd}`
 }
 
 function plain(text: string): string {

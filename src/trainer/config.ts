@@ -85,6 +85,11 @@ const model = mapping({
   attention: key(choice(attentions).optional(), 'what a path sees: `structured` hides sibling paths, `causal` does not', {
     absent: "the checkpoint's own, else structured",
   }),
+  outlines: key(
+    flag().default(false),
+    'add the two tags of [outlines](model.md#outlines), so that the model can plan its paths before they are forked',
+    { newer: true },
+  ),
 })
 
 const rollouts = mapping({
@@ -302,7 +307,10 @@ export const trainSchema = mapping({
 })
 
 export type Architecture = Filled<z.output<typeof architecture>, 'kvHeads' | 'headDim' | 'intermediateSize'>
-export type ModelSource = Omit<z.output<typeof model>, 'init'> & { init?: { tokenizer: string; architecture: Architecture } }
+export type ModelSource = Omit<z.output<typeof model>, 'init' | 'outlines'> & {
+  init?: { tokenizer: string; architecture: Architecture }
+  outlines?: true
+}
 export type LoraConfig = z.output<typeof lora>
 type Evaluating<S> = Omit<S, 'evaluate'> & { evaluate?: EvaluationConfig[] }
 export type SftStage = Evaluating<Filled<z.output<typeof sftStage>, 'microBatchTokens'>>
@@ -353,7 +361,9 @@ function withFiles(raw: unknown, folder: string): unknown {
   return { ...raw, stages: withEvaluationLists(withRewardFiles(raw.stages, folder)) }
 }
 
-function fillModel({ checkpoint, base, lora, init, attention }: z.output<typeof model>, folder: string, where: string): ModelSource {
+function fillModel(given: z.output<typeof model>, folder: string, where: string): ModelSource {
+  const { checkpoint, base, lora, init, attention } = given
+  const outlines = given.outlines && { outlines: true as const }
   if ((checkpoint === undefined) === (init === undefined)) {
     throw new ConfigError(
       `${where} must hold either "checkpoint" (a Hugging Face folder or a GGUF file) or "init" (a model from scratch). Got ${checkpoint ? 'both' : 'neither'}.`,
@@ -365,6 +375,7 @@ function fillModel({ checkpoint, base, lora, init, attention }: z.output<typeof 
       ...(base !== undefined && { base: checkpointPlace(base, folder) }),
       ...(lora && { lora }),
       attention,
+      ...outlines,
     }
   }
   if (base !== undefined)
@@ -377,6 +388,7 @@ function fillModel({ checkpoint, base, lora, init, attention }: z.output<typeof 
       architecture: fillArchitecture(architecture, `"architecture" in "init" in ${where}`),
     },
     attention: attention ?? 'structured',
+    ...outlines,
   }
 }
 

@@ -34,7 +34,7 @@ import type { Suite, SuiteRow } from './suite.ts'
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
   const { model, seed, sharesPrompts } = session
   const { microBatchTokens } = stage
-  const { attention } = session.checkpoint.parallel
+  const { attention, outlines: planned } = session.checkpoint.parallel
   const terms = await compileTerms(stage)
   const expressions = expressionsOf(terms)
   const doubts = expressions.map((expression) => checkMetrics(expression, suite))
@@ -45,7 +45,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     warnings.push(...(await resolveDoubts(expression, suite, doubts[i], (row) => rollouts.gradeEmpty(row))))
   }
   const { request, budgets } = rollouts.first
-  const { paths, maxBlocks, mode } = request
+  const { paths, maxBlocks, mode, outlines = false } = request
   const packing = { microBatchTokens, sharesPrompts }
   const inReward = stage.klIn === 'reward'
   /** Of the step under way. */
@@ -207,7 +207,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     return samples.map((group) => group.map(of))
   }
 
-  // In causal mode all paths but the first are packed twice.
+  // In causal mode all paths but the first are packed twice, behind outlines all.
   const longest = rollouts.longestPrompt + budgets.response * (attention === 'causal' && mode === 'parallel' ? 2 : 1)
   return {
     steps: stage.steps,
@@ -216,7 +216,8 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
     prompts: rollouts.prompts,
     warnings,
     close: () => graders.close(),
-    decoding: mode === 'parallel' ? { budgets, paths, maxBlocks } : { budgets },
+    // Only a checkpoint that knows outlines says whether they were used.
+    decoding: mode === 'parallel' ? { budgets, paths, maxBlocks, ...((outlines || planned) && { outlines }) } : { budgets },
     ...(stage.kl > 0 && { referenceBytes: ReferencePolicy.bytes(model) }),
     step,
     probe,

@@ -14,7 +14,7 @@ import { type ModelSpec, parametersOf } from '../engine/spec.ts'
 import type { AdapterPart, Adapters, Loadable } from '../engine/types.ts'
 import { checkpointPlaces, modelId } from '../hub/place.ts'
 import { type AddedTag, type Tagged, withTags } from '../tags/tagged.ts'
-import { TAG_TOKENS } from '../thinking/tags.ts'
+import { allTagIds } from '../thinking/tags.ts'
 import type { LoraConfig, ModelSource } from './config.ts'
 
 type TaggedInfo = Omit<Tagged['checkpoint'], 'weights' | 'adapters' | 'identity'>
@@ -44,7 +44,7 @@ const RANK = 16
 export async function openAdapters(source: ModelSource, lora: LoraConfig, seed: number): Promise<OpenedAdapters> {
   const { folder, base } = await checkpointPlaces(source.checkpoint!, source.base)
   const opened = await openCheckpoint(folder, { base })
-  const { checkpoint: tagged, added } = withTags(opened, { attention: source.attention })
+  const { checkpoint: tagged, added } = withTags(opened, { attention: source.attention, outlines: source.outlines })
   const { weights: _, adapters: __, identity, ...checkpoint } = tagged
   const spec = modelSpec(checkpoint.config)
   const below = async () => (await identityOf(base ?? folder))!.hash()
@@ -87,7 +87,7 @@ function kindOf(weight: string): string {
 /** Ids whose rows train; undefined: none. */
 function tokensOf(
   folder: string,
-  { config, tokenizer }: TaggedInfo,
+  { config, parallel }: TaggedInfo,
   { tokens }: LoraConfig,
   added: readonly AddedTag[],
 ): number[] | undefined {
@@ -99,7 +99,7 @@ function tokensOf(
   if (added.length > 0 && !config.tiedEmbeddings) {
     throw new ConfigError(`${lacks}, and an adapter has no rows for them in a head of its own, which this model has. ${next}`)
   }
-  return TAG_TOKENS.map((tag) => tokenizer.idOf(tag)!).sort((a, b) => a - b)
+  return allTagIds(parallel.tags).sort((a, b) => a - b)
 }
 
 /** (tokens, hidden): of a tag that is new the mean of the rows of its pieces, as `pr1-tags` writes it, of the others their own. */

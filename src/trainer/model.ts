@@ -1,4 +1,4 @@
-/** The model a run starts with: from scratch by its sizes and a tokenizer, or from a checkpoint. The six tags are added where they are missing. */
+/** The model a run starts with: from scratch by its sizes and a tokenizer, or from a checkpoint. The tags are added where they are missing. */
 
 import { merged } from '../engine/adapters/merge.ts'
 import { isAdapterFolder } from '../engine/adapters/read.ts'
@@ -11,7 +11,7 @@ import type { Engine, EngineInfo, LoadOptions, Model, ModelConfig } from '../eng
 import { checkpointPlaces } from '../hub/place.ts'
 import { withLoadingBar } from '../providers/loading.ts'
 import { withTags } from '../tags/tagged.ts'
-import { TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
+import { tagIdsFrom, wantedTags } from '../thinking/tags.ts'
 import type { Architecture, LoraConfig, ModelSource } from './config.ts'
 import { openAdapters, type TrainedAdapters } from './lora.ts'
 import type { Session } from './recipe.ts'
@@ -48,7 +48,7 @@ export async function sourceOfState(model: ModelSource, { folder }: { folder: st
 
 async function fromScratch(engine: Engine, source: ModelSource, seed: number, options: LoadOptions): Promise<OpenedModel> {
   const { tokenizer: folder, architecture } = source.init!
-  const tokenizer = Tokenizer.load(folder).withAddedTokens(TAG_TOKENS)
+  const tokenizer = Tokenizer.load(folder).withAddedTokens(wantedTags(source.outlines ?? false))
   const eos = idOfSpecial(tokenizer, 'eos_token')
   if (eos === undefined) {
     throw new ConfigError(`The tokenizer of ${folder} names no eos_token, so no response could end. Add it to tokenizer_config.json.`)
@@ -70,7 +70,7 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
 async function fromCheckpoint(engine: Engine, source: ModelSource, options: LoadOptions): Promise<OpenedModel> {
   const { folder, base } = await checkpointPlaces(source.checkpoint!, source.base)
   const opened = merged(await openCheckpoint(folder, { base }))
-  const { weights, identity, ...checkpoint } = withTags(opened, { attention: source.attention }).checkpoint
+  const { weights, identity, ...checkpoint } = withTags(opened, { attention: source.attention, outlines: source.outlines }).checkpoint
   const model = await engine.load(withLoadingBar({ ...checkpoint, weights }), options)
   return { model, checkpoint, base: identity.hash }
 }

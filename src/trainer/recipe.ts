@@ -96,7 +96,7 @@ export interface Recipe {
   /** Every prompt of the stage. */
   prompts: readonly ReadPrompt[]
   /** Budgets that the exported checkpoint tells its users. */
-  decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks'>
+  decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks' | 'outlines'>
   /** Bytes that the stage holds beside the model: a reference policy. */
   referenceBytes?: number
   /**

@@ -7,6 +7,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import { applyTestOptions, parseThinkingConfig } from '../providers/config.ts'
 import { type ReadPrompt, readPrompt } from '../providers/prompt.ts'
+import { OUTLINE_TAGS } from '../thinking/grammar.ts'
 import { layoutTrajectory } from '../thinking/layout.ts'
 import { trajectoryFromIds } from '../thinking/trajectory.ts'
 import { withoutLayout } from '../thinking/writing.ts'
@@ -75,6 +76,11 @@ async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Pr
       for (const vars of samplesOf(row.vars, stage.each)) {
         const text = withoutLayout(render(vars))
         if (text === '') throw new ConfigError('The response is empty. Correct "response" or the row')
+        if (text.includes(OUTLINE_TAGS.outline) && parallel.tags.outline === undefined) {
+          throw new ConfigError(
+            `The response has outlines, and the model has no tags for them. Got ${OUTLINE_TAGS.outline} in it. Set outlines: true in "model", or leave it out`,
+          )
+        }
         const response = [...tokenizer.encode(text), eos]
         const layout = layoutTrajectory(trajectoryFromIds(prompt, response, parallel.tags), parallel.attention, { loss: 'response' })
         const last = layout.positions.reduce((a, b) => Math.max(a, b), 0)

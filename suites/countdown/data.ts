@@ -95,7 +95,7 @@ type Solve = (solver: Random, problem: Problem, options: typeof COLD_START) => s
  * it. `hard` is the share of problems with four numbers, whose tries are blind: without them a model forgets that four
  * numbers take three moves (docs/log.md).
  */
-function coldStart(loader: string, config: Config | undefined, solve: Solve): CountdownTest[] {
+export function coldStart(loader: string, config: Config | undefined, solve: Solve): CountdownTest[] {
   const options = read(loader, config, COLD_START)
   const problems = new Random(options.seed, 'cold start')
   const solver = new Random(options.seed, loader)

@@ -11,6 +11,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import { base, type CountdownTest, coldStartParallel, coldStartSequential, mixedTrain, type ReadingTest, reading } from './data.ts'
+import { coldStartOutlines } from './outlines.ts'
 import { testProblems } from './problems.ts'
 import { isTestProblem, LEVELS, type Level, numbersKey, type Problem, problemKey } from './split.ts'
 
@@ -72,10 +73,16 @@ export function sharedNumbers(rows: CountdownTest[]): string[] {
   return rows.map(({ vars }) => numbersKey(vars.numbers.split(' ').map(Number))).filter((key) => tested.has(key))
 }
 
-export const SFT_STAGES = ['base.yaml', 'reading.yaml', 'cold-start.sequential.yaml', 'cold-start.parallel.yaml']
-export const RL_STAGES = ['rl.sequential.yaml', 'rl.parallel.yaml']
+export const SFT_STAGES = [
+  'base.yaml',
+  'reading.yaml',
+  'cold-start.sequential.yaml',
+  'cold-start.parallel.yaml',
+  'cold-start.outlines.yaml',
+]
+export const RL_STAGES = ['rl.sequential.yaml', 'rl.parallel.yaml', 'rl.outlines.yaml']
 
-const LOADERS = { base, reading, coldStartSequential, coldStartParallel, mixedTrain }
+const LOADERS = { base, reading, coldStartSequential, coldStartParallel, coldStartOutlines, mixedTrain }
 
 const folder = path.dirname(fileURLToPath(import.meta.url))
 

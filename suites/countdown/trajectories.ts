@@ -125,7 +125,7 @@ export interface BaseMix {
 }
 
 /** `Final Answer: ` and the chain of the try that worked, or none. */
-function writeAnswer(found: Try | undefined): string {
+export function writeAnswer(found: Try | undefined): string {
   return `${ANSWER}${found ? writeChain(found.moves) : NONE}`
 }
 
@@ -209,7 +209,7 @@ export function blindOrder(random: Random, problem: Problem, tries: number): Try
 }
 
 /** On easy problems the solver searches; on hard ones tries are blind, so that they show the form and teach no search. */
-function orderOf(random: Random, problem: Problem, { tries, intuition }: SolverOptions): Try[] {
+export function orderOf(random: Random, problem: Problem, { tries, intuition }: SolverOptions): Try[] {
   return problem.numbers.length === LEVELS.easy ? searchOrder(random, problem, intuition) : blindOrder(random, problem, tries)
 }
 

@@ -50,6 +50,29 @@ describe('parallelStructure', () => {
     expect(result.reason).toContain(`${rule} at offset ${offset}`)
   })
 
+  it('knows outlines: as many as paths, each saying something of its own, and needed only where they are asked for', () => {
+    const planned = (outlines: string[], paths = ['a', 'b']) =>
+      block(paths).replace('<Path>', `${outlines.map((outline) => `<Outline>${outline}</Outline>`).join('\n')}\n<Path>`)
+    const rules = (output: string, config = {}) =>
+      (parallelStructure(output, { config }).metadata.violations as { rule: string }[]).map(({ rule }) => rule)
+    expect(parallelStructure(planned(['x', 'y']), { config: { outlines: true } })).toMatchObject({ pass: true, score: 1 })
+    expect(rules(planned(['x', 'y']))).toEqual([])
+    expect(rules(GOOD, { outlines: true })).toEqual(['missing-outlines'])
+    expect(rules(planned(['x']))).toEqual(['outline-count'])
+    expect(rules(planned(['x', 'x']))).toEqual(['identical-outlines'])
+    expect(rules(planned(['x', ' ']))).toEqual(['empty-outline'])
+    expect(rules(planned(['x', 'x']), { distinctPaths: false })).toEqual([])
+    expect(rules(planned(['x', ' ']), { nonEmpty: false })).toEqual([])
+    expect(parallelStructure(planned(['x']), { config: { compatible: true } }).pass).toBe(true)
+    expect(parallelUsed(planned(['x', 'y']), {}).score).toBe(1)
+    expect(parallelUsed(planned(['x']), {}).score).toBe(0)
+    // Plans are not what is compared.
+    for (const grade of [pathDiversity, pathAgreement])
+      expect(grade(planned(['x', 'y']), {}).score).toBe(grade(block(['a', 'b']), {}).score)
+    // Of 7 words 6 are on the longest chain: the plans, a path and the summary.
+    expect(parallelEfficiency(planned(['x', 'y z']), {}).metadata).toEqual({ total: 7, critical: 6, unit: 'words' })
+  })
+
   it('lists every violation', () => {
     const result = parallelStructure('</Path><Parallel><Path>a</Path></Parallel>', {})
     expect(result.reason).toMatch(/^3 violations:\nstray-close.*\ntoo-few-paths.*\nmissing-summary/)

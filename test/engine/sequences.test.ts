@@ -1,8 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkedJoin, checkTruncate } from '../../src/engine/checks.ts'
+import { checkedJoin, checkFork, checkTruncate } from '../../src/engine/checks.ts'
 import { ConfigError } from '../../src/engine/errors.ts'
 import { cachePage, SequenceTable } from '../../src/engine/sequences.ts'
+import type { TokenRange } from '../../src/engine/types.ts'
+
+/** Tokens of a sequence that a fork does not hold: none, one range or two. */
+function hiddenIn(length: number, salt: number): TokenRange[] | undefined {
+  const cuts = [salt % 7, 1 + (salt % 11), 2 + (salt % 17), 3 + (salt % 29)].map((at) => Math.min(at, length)).sort((a, b) => a - b)
+  if (salt % 3 === 0) return undefined
+  return salt % 3 === 1
+    ? [[cuts[0], cuts[3]]]
+    : [
+        [cuts[0], cuts[1]],
+        [cuts[2], cuts[3]],
+      ]
+}
 
 function runsOf(table: SequenceTable, id: number): number[] {
   const runs = new Int32Array(2 * table.runCount(id) + 1).fill(-1)
@@ -46,7 +59,7 @@ describe('the table of sequences', () => {
           // Several sequences in turn, as in a step: their pages lie between each other.
           else if (kind === 'step') for (const [i, other] of ids.slice(which % ids.length).entries()) append(other, 1 + ((count + i) % 3))
           else if (kind === 'truncate') truncate(id, count)
-          else if (kind === 'fork') fork(id, 1 + (count % 4))
+          else if (kind === 'fork') fork(id, 1 + (count % 4), hiddenIn(model.get(id)!.length, count))
           else join(id, count, kind === 'nest')
           check()
         }
@@ -80,16 +93,19 @@ describe('the table of sequences', () => {
             model.get(id)!.push(token++)
           }
         }
-        function fork(id: number, n: number): number[] {
+        function fork(id: number, n: number, hidden?: TokenRange[]): number[] {
           const before = table.free
-          const children = table.fork(id, n)
-          for (const child of children) model.set(child, [...model.get(id)!])
+          const children = table.fork(id, n, hidden)
+          const held = model.get(id)!.filter((_, i) => !hidden?.some(([from, to]) => i >= from && i < to))
+          for (const child of children) model.set(child, [...held])
           expect(table.free).toBe(before)
           return children
         }
         function join(id: number, count: number, nested: boolean): void {
-          const children = fork(id, 1 + (count % 4))
-          const shared = model.get(id)!.length
+          const { length } = model.get(id)!
+          // Each child holds another part of the parent.
+          const children = Array.from({ length: 1 + (count % 4) }, (_, k) => fork(id, 1, hiddenIn(length, count + 11 * k))[0])
+          const shared = children.map((child) => model.get(child)!.length)
           for (const child of children) append(child, count % 20)
           if (nested) {
             join(children[0], count + 7, false)
@@ -97,7 +113,7 @@ describe('the table of sequences', () => {
             append(children[0], 2)
           }
           expect(table.join(id, children)).toBe(true)
-          model.get(id)!.push(...children.flatMap((child) => model.get(child)!.slice(shared)))
+          model.get(id)!.push(...children.flatMap((child, k) => model.get(child)!.slice(shared[k])))
           for (const child of children) {
             model.delete(child)
             expect(table.exists(child)).toBe(false)
@@ -159,6 +175,38 @@ describe('the table of sequences', () => {
     expect(table.free).toBe(240)
     for (const wrong of [-1, 3, 0.5, Number.NaN]) expect(() => checkTruncate(table, child, wrong)).toThrow(/0 to 2 tokens/)
     expect(() => checkTruncate(table, a, 0)).toThrow(/does not exist/)
+  })
+
+  it('forks without some tokens, and joins what a child holds beyond the others', () => {
+    const table = new SequenceTable(256)
+    const parent = table.create()
+    table.append(parent, 20)
+    const [first] = table.fork(parent, 1, [[12, 18]])
+    const [second] = table.fork(parent, 1, [
+      [4, 12],
+      [18, 20],
+    ])
+    expect(runsOf(table, first)).toEqual([0, 12, 18, 20])
+    expect(runsOf(table, second)).toEqual([0, 4, 12, 18])
+    table.append(first, 2)
+    table.append(second, 1)
+    expect(table.join(parent, [first, second])).toBe(true)
+    expect(runsOf(table, parent)).toEqual([0, 20, 32, 34, 48, 49])
+    expect(table.length(parent)).toBe(23)
+    table.release(parent)
+    expect(table.free).toBe(256)
+    for (const wrong of [
+      [[3, 2]],
+      [
+        [0, 4],
+        [3, 5],
+      ],
+      [[0, 9]],
+      [[0.5, 2]],
+      [[-1, 2]],
+    ] as TokenRange[][]) {
+      expect(() => checkFork(1, 8, wrong)).toThrow(/Hidden range .* of a fork must lie within its 8 tokens/)
+    }
   })
 
   it('does not join what does not start with the parent', () => {

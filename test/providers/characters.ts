@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../../src/engine/checkpoint/folder.ts'
-import { TAG_TOKENS } from '../../src/thinking/tags.ts'
+import { OUTLINE_TOKENS, TAG_TOKENS } from '../../src/thinking/tags.ts'
 import type { TagIds } from '../../src/thinking/types.ts'
 
 export const TAGS: TagIds = {
@@ -14,21 +14,24 @@ export const TAGS: TagIds = {
 }
 
 /** A checkpoint whose tokens are character codes, `^` the start token; the template marks roles as `role:content|`. */
-export function checkpoint(parts: { template?: boolean; tags?: boolean; parallel?: object; maxPositions?: number } = {}): Checkpoint {
+export function checkpoint(
+  parts: { template?: boolean; tags?: boolean; outlines?: boolean; parallel?: object; maxPositions?: number } = {},
+): Checkpoint {
   const tagged = parts.tags ?? true
+  const tags = parts.outlines ? [...TAG_TOKENS, ...OUTLINE_TOKENS] : TAG_TOKENS
   const encode = (text: string, { addSpecial = false } = {}): number[] =>
-    text.split(/(<\/?(?:Parallel|Path|Summary)>)/).flatMap((part, k) => {
-      const tag = TAG_TOKENS.indexOf(part)
+    text.split(/(<\/?(?:Parallel|Path|Summary|Outline)>)/).flatMap((part, k) => {
+      const tag = tags.indexOf(part)
       if (tagged && tag >= 0) return [200 + tag]
       return [...(addSpecial && text && k === 0 ? '^' : ''), ...part].map((character) => character.charCodeAt(0))
     })
-  const tokenOf = (id: number): string => (tagged && id >= 200 ? TAG_TOKENS[id - 200] : String.fromCharCode(id))
+  const tokenOf = (id: number): string => (tagged && id >= 200 ? tags[id - 200] : String.fromCharCode(id))
   return {
     folder: 'models/toy',
     config: { maxPositions: parts.maxPositions ?? 4096 },
     tokenizer: {
-      ...{ encode, tokenOf, vocabSize: 206, decode: (ids: Iterable<number>) => [...ids].map(tokenOf).join('') },
-      idOf: (token: string) => (tagged && TAG_TOKENS.includes(token) ? 200 + TAG_TOKENS.indexOf(token) : undefined),
+      ...{ encode, tokenOf, vocabSize: 200 + tags.length, decode: (ids: Iterable<number>) => [...ids].map(tokenOf).join('') },
+      idOf: (token: string) => (tagged && tags.includes(token) ? 200 + tags.indexOf(token) : undefined),
     },
     chatTemplate: parts.template
       ? {

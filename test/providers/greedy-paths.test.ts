@@ -11,7 +11,7 @@ describe('equal paths', () => {
     expect(equalPaths(request({ temperature: 1, topK: 1 }), 'local')).toContain('topK: 1 makes')
   })
 
-  it.each<Partial<ThinkRequest>>([{ temperature: 0.1 }, { mode: 'sequential' }, { paths: 1 }, { maxBlocks: 0 }])(
+  it.each<Partial<ThinkRequest>>([{ temperature: 0.1 }, { mode: 'sequential' }, { paths: 1 }, { maxBlocks: 0 }, { outlines: true }])(
     'do not with %j',
     (more) => {
       expect(equalPaths(request(more), 'local')).toBeUndefined()

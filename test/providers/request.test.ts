@@ -66,6 +66,33 @@ describe('tags: text', () => {
   })
 })
 
+describe('outlines', () => {
+  const tags = { ...TAGS, outline: 206, outlineEnd: 207 }
+  const parallel = { attention: 'structured', tags, outlines: true }
+
+  it('are asked for by the config, else as the checkpoint was trained, in parallel mode only', () => {
+    const knows = checkpoint({ outlines: true })
+    expect(toRequest(config({ outlines: true, paths: 5 }), knows, [1], 0)).toMatchObject({ outlines: true, paths: 5, tags })
+    expect(toRequest(config(), knows, [1], 0)).not.toHaveProperty('outlines')
+    const trained = checkpoint({ outlines: true, parallel })
+    expect(toRequest(config(), trained, [1], 0).outlines).toBe(true)
+    expect(toRequest(config({ outlines: false }), trained, [1], 0)).not.toHaveProperty('outlines')
+    expect(toRequest(config({ mode: 'sequential' }), trained, [1], 0)).not.toHaveProperty('outlines')
+  })
+
+  it('are refused by name for a checkpoint without their tags, which decodes as before, and where tags are text', () => {
+    for (const old of [checkpoint(), checkpoint({ outlines: true, parallel: { attention: 'causal', tags: TAGS } })]) {
+      expect(() => toRequest(config({ outlines: true }), old, [1], 0)).toThrow(
+        /needs a checkpoint trained with <Outline> and <\/Outline>. Got models\/toy, which has no such tags/,
+      )
+      expect(toRequest(config(), old, [1], 0).tags.path).toBe(202)
+    }
+    expect(() => toRequest(config({ outlines: true, tags: 'text' }), checkpoint({ tags: false }), [1], 0)).toThrow(
+      /outlines: true needs tags that are tokens. Got tags: text for models\/toy/,
+    )
+  })
+})
+
 describe('thinkTokens', () => {
   const ids = (text: string) => [...text].map((letter) => letter.charCodeAt(0))
   it('tells the decoder when to end the thinking, how, and whether the prompt began it', () => {

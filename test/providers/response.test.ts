@@ -154,6 +154,37 @@ describe('toProviderResponse', () => {
   })
 })
 
+describe('outlines', () => {
+  const tags = { ...TAGS, outline: 7, outlineEnd: 8 }
+  const named = (ids: number[]) => ids.map((id) => [...NAMES, '<Outline>', '</Outline>'][id] ?? String.fromCharCode(id)).join('')
+  const segments: Thought['trajectory']['segments'] = [
+    {
+      ...{ kind: 'block', open: run(1), outlines: [run(-7, A, 8), run(7, B, B, 8)] },
+      ...{ paths: [run(3, C, 4), run(-3, D, 4)], close: run(-2, -10, -5, E, 6) },
+    },
+  ]
+  const ids = [1, 7, A, 8, 7, B, B, 8, 3, C, 4, 3, D, 4, 2, 10, 5, E, 6]
+  const planned: Thought = {
+    ...{ trajectory: { promptIds: [50, 51], segments, exclusionSets: [], temperature: 1 }, ids, finishReason: 'stop' },
+    ...{ totalTokens: 20, criticalPathTokens: 17, blocks: [{ outlines: [3, 4], paths: [3, 3], summary: 3 }] },
+  }
+  const paths = [
+    { text: 'C', tokens: 3, outline: { text: 'A', tokens: 3 } },
+    { text: 'D', tokens: 3, outline: { text: 'BB', tokens: 4 } },
+  ]
+  const respond = (request: ThinkRequest, showTags = true) =>
+    toProviderResponse(planned, { request, repeatIndex: 0, showTags, decode: named })
+
+  it.each(['parallel', 'sequential'] as const)('stand with their paths in the metadata, decoded %s', (mode) => {
+    const { metadata } = respond({ ...request, tags, mode, outlines: mode === 'parallel' ? true : undefined })
+    expect((metadata as unknown as ThinkingMetadata).tree.blocks).toEqual([{ start: 0, paths, summary: { text: 'E', tokens: 3 } }])
+  })
+
+  it('are hidden with the other tags', () => {
+    expect(respond({ ...request, tags, outlines: true }, false).output).toBe('A\nBB\nC\nD\nE')
+  })
+})
+
 describe('hideTags', () => {
   it('leaves text without tags alone but for outer white space', () => {
     expect(hideTags('1 < 2\n\nand <b>')).toBe('1 < 2\n\nand <b>')

@@ -12,6 +12,10 @@ describe('a step on the disk', () => {
     const rollouts = [rollout(), rollout({ member: 1, text: '', penalty: 0.1 + 0.2, rewards: [null] })]
     expect(decodeStep(encodeStep(header(40), rollouts), 'f')).toEqual({ header: { format: 1, ...header(40), rollouts: 2 }, rollouts })
     expect(decodeStep(encodeStep(header(40), []), 'f').rollouts).toEqual([])
+    const text = { text: 'a', tokens: 3 }
+    const tree = { blocks: [{ start: 0, paths: [{ ...text, outline: text }, text], summary: text }] }
+    const planned = rollout({ metadata: { ...rollout().metadata, tree } })
+    expect(decodeStep(encodeStep(header(40), [planned]), 'f').rollouts).toEqual([planned])
   })
 
   it('says what is damaged, whichever byte of it is another, and wherever it is cut', () => {

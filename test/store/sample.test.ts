@@ -28,6 +28,7 @@ describe('sampleKey', () => {
     // As it was before tags could be text: no stored sample is lost.
     expect(key).toBe('dzPqJoCRm13V61273uQMUs5gt7-fWeSEJ7VpdVCVQKw')
     expect(sampleKey('hash', engine, { ...request, topK: 0, topP: 1 })).toBe(key)
+    expect(sampleKey('hash', engine, { ...request, tags: { ...request.tags, outline: 11, outlineEnd: 12 } })).toBe(key)
     const { seed, ...rest } = request
     expect(sampleKey('hash', engine, { seed, ...rest })).toBe(key)
   })
@@ -48,6 +49,8 @@ describe('sampleKey', () => {
       { topK: 5 },
       { topP: 0.9 },
       { seed: 12 },
+      { outlines: true, tags: { ...request.tags, outline: 11, outlineEnd: 12 } },
+      { outlines: true, tags: { ...request.tags, outline: 13, outlineEnd: 12 } },
       { tagText: { written: {} as never, piece: () => '', write: () => [], completing: [] } },
     ]
     const keys = changes.map((change) => sampleKey('hash', engine, { ...request, ...change }))

@@ -99,6 +99,32 @@ describe('pr1-tags', () => {
     expect(checkpoint.chatTemplate!.source).toBe(before.chatTemplate!.source)
   })
 
+  it('adds the two tags of outlines where they are asked for, also to a model that has the six, whose rows stay', async () => {
+    const tokenizer = tokenizers[0][1]()
+    const from = await base(tokenizer)
+    const { out: six } = await run(from)
+    const { out: eight, text } = await run(six, '--outlines')
+    expect(text).toMatch(/^<Outline> +275 .*\n<\/Outline> +276 .*\nWrote .*: 277 rows .* 6 of the tags were there, and their rows stay/)
+    const [before, after] = [await openCheckpoint(six), await openCheckpoint(eight)]
+    expect(before.parallel!.tags).not.toHaveProperty('outline')
+    expect(after.parallel!.tags).toEqual({ ...before.parallel!.tags, outline: 275, outlineEnd: 276 })
+    const [old, made] = [await tensors(before), await tensors(after)]
+    expect(made.get(EMBEDDING)!.subarray(0, old.get(EMBEDDING)!.length)).toEqual(old.get(EMBEDDING))
+    const { out: once } = await run(from, '--outlines')
+    expect((await openCheckpoint(once)).tokenizer!.files()).toEqual(after.tokenizer!.files())
+    await expect(run(eight, '--outlines')).rejects.toThrow(/has the tags of outlines already.*Use it as it is/)
+    const engine = await openEngine({ device: 'cpu', threads: 1 })
+    try {
+      const { model, checkpoint } = await openModel(engine, { checkpoint: six, outlines: true }, 1, {})
+      expect(checkpoint.parallel.tags).toEqual(after.parallel!.tags)
+      expect(model.read(EMBEDDING)).toEqual(made.get(EMBEDDING))
+      const { checkpoint: plain } = await openModel(engine, { checkpoint: six }, 1, {})
+      expect([plain.parallel.tags, plain.config.vocabSize]).toEqual([before.parallel!.tags, 275])
+    } finally {
+      await engine.dispose()
+    }
+  })
+
   it('takes the mean of the pieces, or half of it and half of the mean of all tokens', async () => {
     const tokenizer = tokenizers[0][1]()
     const from = await base(tokenizer, { spareRows: 4, tied: false })

@@ -6,6 +6,7 @@ import { layoutTrajectory } from '../../src/thinking/layout.ts'
 import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, Thought } from '../../src/thinking/types.ts'
 import { drawKey, type ToyModel } from './toy-model.ts'
+import { pairs, visible } from './trees.ts'
 
 /** Streams of the sampled tokens in the order of Layout.sampledIndex. */
 function sampledStreams(thought: Thought): number[] {
@@ -14,9 +15,10 @@ function sampledStreams(thought: Thought): number[] {
   for (const segment of thought.trajectory.segments) {
     if (segment.kind === 'text') for (const sampled of segment.tokens.sampled) sampled && streams.push(0)
     else {
-      for (const sampled of segment.open.sampled) sampled && streams.push(0)
+      for (const run of [segment.open, ...(segment.outlines ?? [])]) for (const sampled of run.sampled) sampled && streams.push(0)
       segment.paths.forEach((run, k) => {
-        for (const sampled of run.sampled) sampled && streams.push(pathStream(block, k))
+        // The parent drew the tag that ends its outlines.
+        for (const [i, sampled] of run.sampled.entries()) sampled && streams.push(i === 0 ? 0 : pathStream(block, k))
       })
       for (const sampled of segment.close.sampled) sampled && streams.push(0)
       block++
@@ -24,12 +26,6 @@ function sampledStreams(thought: Thought): number[] {
   }
   return streams
 }
-
-const pairs = (entries: { id: number; position: number }[]): string =>
-  entries
-    .map(({ id, position }) => `${position}:${id}`)
-    .sort()
-    .join(' ')
 
 /** Context parity: every sampled token sees in the layout what it saw when it was drawn, with the same exclusions. */
 export function expectParity(thought: Thought, toy: ToyModel, attention: AttentionMode, seed: number): void {
@@ -40,12 +36,7 @@ export function expectParity(thought: Thought, toy: ToyModel, attention: Attenti
   layout.sampledIndex.forEach((i, k) => {
     const draw = toy.draws.get(drawKey(seed, streams[k], layout.positions[i]))
     if (!draw) throw new Error(`no draw of stream ${streams[k]} after position ${layout.positions[i]}`)
-    const seen = []
-    for (let j = 0; j <= i; j++) {
-      if (j >= layout.hidden[i * 2] && j < layout.hidden[i * 2 + 1]) continue
-      seen.push({ id: layout.ids[j], position: layout.positions[j] })
-    }
-    expect(pairs(seen)).toBe(pairs(draw.context))
+    expect(pairs(visible(layout, i))).toBe(pairs(draw.context))
     expect(layout.ids[i + 1]).toBe(draw.id)
     expect(logprobs[k]).toBe(draw.logprob)
     expect(layout.targets[i]).toBe(1)

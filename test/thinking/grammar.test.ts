@@ -1,12 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type GrammarOptions, inWords, parseThinking, parseThinkingIds, RULES, type Rule, TAGS } from '../../src/thinking/grammar.ts'
+import {
+  type GrammarOptions,
+  inWords,
+  OUTLINE_TAGS,
+  parseThinking,
+  parseThinkingIds,
+  RULES,
+  type Rule,
+  TAGS,
+} from '../../src/thinking/grammar.ts'
 import { MAX_TAGS } from '../../src/thinking/source.ts'
 
 const rules = (text: string, options?: GrammarOptions): string[] =>
   parseThinking(text, options).violations.map(({ rule, offset }) => `${rule}@${offset}`)
 
-/** Short forms keep the offsets readable: P A S open, p a s close. */
+/** Short forms keep the offsets readable: P O A S open, p o a s close. */
 const LETTERS: Record<string, string> = {
   P: TAGS.parallel,
   p: TAGS.parallelEnd,
@@ -14,10 +23,13 @@ const LETTERS: Record<string, string> = {
   a: TAGS.pathEnd,
   S: TAGS.summary,
   s: TAGS.summaryEnd,
+  O: OUTLINE_TAGS.outline,
+  o: OUTLINE_TAGS.outlineEnd,
 }
-const long = (short: string): string => short.replace(/[PpAaSs]/g, (letter) => LETTERS[letter])
-const IDS = { parallel: 2, parallelEnd: 3, path: 4, pathEnd: 5, summary: 6, summaryEnd: 7, newline: [8], eos: [1] }
-const ID_OF: Record<string, number> = { P: 2, p: 3, A: 4, a: 5, S: 6, s: 7, '\n': 8, $: 1 }
+const long = (short: string): string => short.replace(/[PpAaSsOo]/g, (letter) => LETTERS[letter])
+const SIX = { parallel: 2, parallelEnd: 3, path: 4, pathEnd: 5, summary: 6, summaryEnd: 7, newline: [8], eos: [1] }
+const IDS = { ...SIX, outline: 9, outlineEnd: 10 }
+const ID_OF: Record<string, number> = { P: 2, p: 3, A: 4, a: 5, S: 6, s: 7, '\n': 8, $: 1, O: 9, o: 10 }
 const toIds = (short: string): number[] => [...short].map((letter) => ID_OF[letter] ?? letter.charCodeAt(0))
 
 /** One id a letter: the offset of a violation in the ids is its offset in the short form. */
@@ -50,7 +62,7 @@ describe('strict grammar', () => {
   })
 
   it('gives violations in order of offset, whatever the tags', () => {
-    const soup = fc.array(fc.constantFrom(...'PpAaSs', 'b', '\n', ' '), { maxLength: 60 }).map((letters) => letters.join(''))
+    const soup = fc.array(fc.constantFrom(...'PpAaSsOo', 'b', '\n', ' '), { maxLength: 60 }).map((letters) => letters.join(''))
     fc.assert(
       fc.property(soup, fc.boolean(), (short, compatible) => {
         const offsets = parseThinking(long(short), { compatible }).violations.map(({ offset }) => offset)
@@ -97,6 +109,23 @@ describe('strict grammar', () => {
     ['an unclosed summary', 'PAbaAcap\nSd', ['unclosed-summary@9']],
     ['an empty summary', 'PAbaAcap\nSs', ['empty-summary@9']],
     ['an end-of-response id inside', 'x$y$', ['early-eos@1']],
+    ['an outline for each path', 'xPOboOcoAbaAcap\nSdseP OxoOyo AbaAcap\nSds'.replaceAll(' ', ''), []],
+    ['an outline in free text', 'xOyo', ['outline-outside-block@1']],
+    ['an outline in a summary', 'PAbaAcap\nSdOxos', ['outline-outside-block@11']],
+    ['an outline in an outline', 'POxOyooOzoAbaAcap\nSds', ['nested-outline@3']],
+    ['an outline behind a path', 'PAbaOxoAcap\nSds', ['late-outline@4', 'text-in-block@5']],
+    ['an outline in a path', 'PAbOxoaAcap\nSds', ['late-outline@3']],
+    ['a path in an outline', 'POxAyaoOzoAbaAcap\nSds', ['path-in-outline@3']],
+    ['a block in an outline', 'POxPAyapoOzoAbaAcap\nSds', ['nested-block@3', 'path-in-outline@4']],
+    ['a summary in an outline', 'POxSysoOzoAbaAcap\nSds', ['summary-in-block@3']],
+    ['an empty outline', 'POoOxoAbaAcap\nSds', ['empty-outline@1']],
+    ['identical outlines', 'POxoOyoOxoAbaAcaAdap\nSds', ['identical-outlines@7']],
+    ['an unclosed outline', 'POxp\nSds', ['no-path@0', 'outline-count@0', 'unclosed-outline@1']],
+    ['an outline open at the end', 'POx', ['unclosed-block@0', 'no-path@0', 'outline-count@0', 'unclosed-outline@1']],
+    ['more outlines than paths', 'POxoOyoOzoAbaAcap\nSds', ['outline-count@0']],
+    ['fewer outlines than paths', 'POxoAbaAcap\nSds', ['outline-count@0']],
+    ['text between outlines', 'POxoyOzoAbaAcap\nSds', ['text-in-block@4']],
+    ['a stray </Outline>', 'xo', ['stray-close@1']],
   ]
   it.each(cases)('%s', (_name, short, expected) => {
     expect(shortRules(short)).toEqual(expected)
@@ -105,7 +134,9 @@ describe('strict grammar', () => {
   it('covers every rule above', () => {
     const seen = new Set(cases.flatMap(([, , expected]) => expected.map((entry) => entry.split('@')[0])))
     const missing = (Object.keys(RULES) as Rule[]).filter((rule) => !seen.has(rule))
-    expect(missing).toEqual(['too-many-paths', 'too-many-tags'])
+    expect(missing).toEqual(['missing-outlines', 'too-many-paths', 'too-many-tags'])
+    expect(shortRules('PAbaAcap\nSds', { outlines: true })).toEqual(['missing-outlines@0'])
+    expect(shortRules('POxoOyoAbaAcap\nSds', { outlines: true })).toEqual([])
     const many = `<Parallel>${Array.from({ length: 17 }, (_, i) => `<Path>${i}</Path>`).join('')}</Parallel>\n<Summary>s</Summary>`
     expect(rules(many)).toEqual([`too-many-paths@${many.indexOf('<Path>16')}`])
     expect(rules(many, { maxPaths: 17 })).toEqual([])
@@ -128,7 +159,7 @@ describe('strict grammar', () => {
 
   it('finds the same in text as in ids where the layout is strict too', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[PpAaSs\nbc]{0,30}$/), (short) => {
+      fc.property(fc.stringMatching(/^[PpAaSsOo\nbc]{0,30}$/), (short) => {
         const ids = parseThinkingIds(toIds(short), IDS)
         const text = parseThinking(long(short), { strictLayout: true })
         const starts: number[] = [0]
@@ -171,7 +202,7 @@ describe('strict grammar', () => {
 
   it('always returns parts that cover the input in order, for any sequence of tags', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[PpAaSs\nbc]{0,40}$/), (short) => {
+      fc.property(fc.stringMatching(/^[PpAaSsOo\nbc]{0,40}$/), (short) => {
         const { tree } = parseThinkingIds(toIds(short), IDS)
         let at = 0
         for (const part of tree.parts) {
@@ -191,6 +222,24 @@ describe('strict grammar', () => {
         expect(at).toBe(short.length)
       }),
     )
+  })
+})
+
+describe('outlines', () => {
+  it('are in the tree, in front of the paths', () => {
+    const text = `a${long('POxoOy zoAbaAcap')}\n${long('Sds')}`
+    const { tree, violations } = parseThinking(text)
+    expect(violations).toEqual([])
+    const block = tree.parts.find((part) => part.kind === 'block')!
+    expect(block.outlines!.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd))).toEqual(['x', 'y z'])
+    expect(block.outlines!.map(({ start, end }) => text.slice(start, end))).toEqual([long('Oxo'), long('Oy zo')])
+    expect(parseThinking(long('PAbaAcap\nSds')).tree.parts[0]).not.toHaveProperty('outlines')
+  })
+
+  it('are text in the ids of a model without them, and nothing to the checker of the Parallel-R1 code', () => {
+    expect(parseThinkingIds(toIds('xOyo'), SIX).violations).toEqual([])
+    expect(parseThinkingIds(toIds('POxoAbaAcap\nSds'), SIX).violations.map(({ rule }) => rule)).toEqual(['text-in-block'])
+    expect(shortRules('OPOxoOyoAbOaAcap\nSdOs', { compatible: true })).toEqual([])
   })
 })
 
@@ -218,13 +267,13 @@ describe('white space between the tags of a block', () => {
 
   it('changes no violation of anything else', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[PpAaSsx]{0,30}$/), fc.constantFrom('\n', ' ', '\n\n  '), (short, space) => {
+      fc.property(fc.stringMatching(/^[PpAaSsOox]{0,30}$/), fc.constantFrom('\n', ' ', '\n\n  '), (short, space) => {
         const found = (text: string): string[] =>
           parseThinking(text)
             .violations.map(({ rule }) => rule)
             .sort()
         const plain = found(long(short))
-        const airy = found(long(short.replace(/[PpAaSs]/g, (tag) => space + tag + space)))
+        const airy = found(long(short.replace(/[PpAaSsOo]/g, (tag) => space + tag + space)))
         expect(airy).toEqual(plain)
       }),
     )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/engine/errors.ts'
-import { agreedTags, TAG_TOKENS, type TagTokenizer, tagIdsFrom, tagList } from '../../src/thinking/tags.ts'
+import { agreedTags, allTagIds, OUTLINE_TOKENS, TAG_TOKENS, type TagTokenizer, tagIdsFrom, tagList } from '../../src/thinking/tags.ts'
 
 /** A tokenizer of whole tags and single characters, with a mark before a text as SentencePiece has one. */
 function tokenizer(tokens: Record<string, number>, splits: string[] = []): TagTokenizer {
@@ -9,7 +9,7 @@ function tokenizer(tokens: Record<string, number>, splits: string[] = []): TagTo
     idOf: (token) => whole.get(token),
     encode: (text) =>
       text
-        .split(/(<\/?(?:Parallel|Path|Summary)>)/)
+        .split(/(<\/?(?:Parallel|Path|Summary|Outline)>)/)
         .filter((part) => part !== '')
         .flatMap((part, k) => {
           if (whole.has(part) && !splits.includes(part)) return [whole.get(part)!]
@@ -40,6 +40,30 @@ describe('tagIdsFrom', () => {
     expect(() => tagIdsFrom(tokenizer(tokens), [])).toThrow(/end id that is no tag. Got eos \[\]/)
     expect(() => tagIdsFrom(tokenizer(tokens), [12])).toThrow(/Got eos \[12\]/)
     expect(() => tagIdsFrom(tokenizer({ ...tokens, '\n': 1 }), [1])).toThrow(/line break needs ids of its own. Got \[1\]/)
+  })
+})
+
+describe('the tags of outlines', () => {
+  const eight = { ...tokens, ...Object.fromEntries(OUTLINE_TOKENS.map((tag, k) => [tag, 16 + k])) }
+
+  it('are found where each is one token, and are none where one is not', () => {
+    const tags = tagIdsFrom(tokenizer(eight), [1])
+    expect(tags).toMatchObject({ outline: 16, outlineEnd: 17 })
+    expect(allTagIds(tags)).toEqual([10, 11, 12, 13, 14, 15, 16, 17])
+    const { '</Outline>': _, ...seven } = eight
+    for (const none of [tokenizer(tokens), tokenizer(seven), tokenizer(eight, ['<Outline>'])]) {
+      expect(tagIdsFrom(none, [1])).not.toHaveProperty('outline')
+    }
+    expect(() => tagIdsFrom(tokenizer({ ...eight, '<Outline>': 10 }), [1])).toThrow(/eight different ids/)
+  })
+
+  it('that a checkpoint names must be those of its tokenizer; one that names none opens all the same', () => {
+    const tags = tagIdsFrom(tokenizer(eight), [1])
+    expect(agreedTags(tags, tokenizer(eight), 'f')).toBe(tags)
+    const old = tagIdsFrom(tokenizer(tokens), [1])
+    expect(agreedTags(old, tokenizer(eight), 'f')).toBe(old)
+    expect(() => agreedTags({ ...tags, outline: 18 }, tokenizer(eight), 'f')).toThrow(/Got \[18\] for <Outline>, the tokenizer has \[16\]/)
+    expect(() => agreedTags(tags, tokenizer(tokens), 'f')).toThrow(/Got \[16\] for <Outline>, the tokenizer has \[\]/)
   })
 })
 

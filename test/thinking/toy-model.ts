@@ -5,7 +5,7 @@
 
 import type { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { CacheFullError } from '../../src/engine/errors.ts'
-import type { Model, ModelConfig, Sampling, Sequence, StepInput, StepOutput } from '../../src/engine/types.ts'
+import type { Model, ModelConfig, Sampling, Sequence, StepInput, StepOutput, TokenRange } from '../../src/engine/types.ts'
 import { TAGS } from '../../src/thinking/grammar.ts'
 import { tagTextOf } from '../../src/thinking/text-tags.ts'
 import type { TagIds } from '../../src/thinking/types.ts'
@@ -55,6 +55,8 @@ interface ToySequence {
   pages: Page[]
   /** Free slots of the last page, if this sequence alone may write there. */
   room: number
+  /** Entries that it was forked with. */
+  shared: number
 }
 
 const CONFIG: ModelConfig = {
@@ -115,27 +117,28 @@ export class ToyModel {
   }
 
   create(): Sequence {
-    this.sequences.set(this.next, { entries: [], homes: [], drawn: [], pages: [], room: 0 })
+    this.sequences.set(this.next, { entries: [], homes: [], drawn: [], pages: [], room: 0, shared: 0 })
     return this.next++
   }
 
-  fork(sequence: Sequence, n: number): Sequence[] {
+  fork(sequence: Sequence, n: number, hidden: readonly TokenRange[] = []): Sequence[] {
     const parent = this.get(sequence)
     parent.room = 0
+    const held = <T>(list: readonly T[]): T[] => list.filter((_, i) => !hidden.some(([from, to]) => i >= from && i < to))
     return Array.from({ length: n }, () => {
       for (const page of parent.pages) page.owners++
-      const [entries, homes, pages] = [[...parent.entries], [...parent.homes], [...parent.pages]]
-      this.sequences.set(this.next, { entries, homes, drawn: entries.map(() => undefined), pages, room: 0 })
+      const [entries, homes, pages] = [held(parent.entries), held(parent.homes), [...parent.pages]]
+      const shared = entries.length
+      this.sequences.set(this.next, { entries, homes, drawn: entries.map(() => undefined), pages, room: 0, shared })
       return this.next++
     })
   }
 
   join(parent: Sequence, children: readonly Sequence[]): void {
     const target = this.get(parent)
-    const shared = target.entries.length
     const before = target.pages.length
     for (const child of children) {
-      const { entries, homes, drawn, pages } = this.get(child)
+      const { entries, homes, drawn, pages, shared } = this.get(child)
       target.entries.push(...entries.slice(shared))
       target.homes.push(...homes.slice(shared))
       target.drawn.push(...drawn.slice(shared))

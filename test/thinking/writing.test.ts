@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseThinking, parseThinkingIds, TAG_PATTERN, TAGS, type TagName } from '../../src/thinking/grammar.ts'
+import { parseThinking, parseThinkingIds, TAG_PATTERN, TAGS } from '../../src/thinking/grammar.ts'
 import { readThinking, type WrittenPart, withoutLayout, writeThinking } from '../../src/thinking/writing.ts'
 import { sharedPath } from '../shared.ts'
 
@@ -15,8 +15,12 @@ const part: fc.Arbitrary<WrittenPart> = fc.oneof(
         { minLength: 2, maxLength: 16, selector: (text) => text.trim() },
       ),
       summary: word.filter((text) => text.trim() !== ''),
+      planned: fc.boolean(),
     })
-    .map((block): WrittenPart => ({ kind: 'block', ...block })),
+    .map(({ planned, ...block }): WrittenPart => {
+      const outlines = planned && { outlines: block.paths.map((path, k) => ` ${k}${path}`) }
+      return { kind: 'block', ...outlines, ...block }
+    }),
 )
 
 describe('writer', () => {
@@ -41,6 +45,12 @@ describe('writer', () => {
   it('refuses tags in text and blocks without paths', () => {
     expect(() => writeThinking([{ kind: 'text', text: 'a <Path>' }])).toThrow(/must not hold a tag.*offset 2/)
     expect(() => writeThinking([{ kind: 'block', paths: [], summary: 's' }])).toThrow(/1 to 16 paths. Got 0/)
+    const block = { kind: 'block' as const, paths: ['a', 'b'], summary: 's' }
+    expect(() => writeThinking([{ ...block, outlines: ['x'] }])).toThrow(/an outline for each path, or none. Got 1 for 2 paths/)
+    expect(() => writeThinking([{ ...block, outlines: ['x', '</Outline>'] }])).toThrow(/must not hold a tag/)
+    expect(writeThinking([{ ...block, outlines: ['x', 'y'] }])).toBe(
+      '<Parallel><Outline>x</Outline><Outline>y</Outline><Path>a</Path><Path>b</Path></Parallel>\n<Summary>s</Summary>',
+    )
   })
 })
 
@@ -62,7 +72,14 @@ describe('layout', () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 4 }), fc.infiniteStream(space), (parts, spaces) => {
         const trimmed = parts.map((each) =>
-          each.kind === 'text' ? each : { ...each, paths: each.paths.map((path) => path.trim()), summary: each.summary.trim() },
+          each.kind === 'text'
+            ? each
+            : {
+                ...each,
+                ...(each.outlines && { outlines: each.outlines.map((outline) => outline.trim()) }),
+                paths: each.paths.map((path) => path.trim()),
+                summary: each.summary.trim(),
+              },
         )
         const strict = writeThinking(trimmed)
         const outer = { [TAGS.parallel]: [false, true], [TAGS.summaryEnd]: [true, false] } as Record<string, boolean[]>
@@ -113,8 +130,8 @@ describe.skipIf(!sample)('the published traces', () => {
   })
 
   it('without their layout are ids that the strict grammar accepts', () => {
-    const names = Object.keys(TAGS) as TagName[]
-    const ids = Object.fromEntries(names.map((name, i) => [name, i + 1])) as Record<TagName, number>
+    const names = Object.keys(TAGS) as (keyof typeof TAGS)[]
+    const ids = Object.fromEntries(names.map((name, i) => [name, i + 1])) as Record<keyof typeof TAGS, number>
     const idOf = new Map(names.map((name) => [TAGS[name] as string, ids[name]]))
     const encode = (text: string): number[] =>
       text.split(/(<\/?(?:Parallel|Path|Summary)>)/).flatMap((piece) => {

@@ -12,7 +12,7 @@ import { problem, show } from './problem.ts'
 export interface ParallelInfo {
   /** How it attends inside a block; the same in SFT, sampling, RL and scoring. */
   attention: 'structured' | 'causal'
-  /** Ids of the six tags (one id each) and of the two other things the decoder writes or watches for. */
+  /** Ids of the six tags (one id each), of the two of outlines where the checkpoint has them, and of the two other things the decoder writes or watches for. */
   tags: {
     parallel: number
     parallelEnd: number
@@ -20,6 +20,8 @@ export interface ParallelInfo {
     pathEnd: number
     summary: number
     summaryEnd: number
+    outline?: number
+    outlineEnd?: number
     /** What stands between `</Parallel>` and `<Summary>`: the ids of "\n". */
     newline: readonly number[]
     /** Ids that end a response. */
@@ -38,9 +40,11 @@ export interface ParallelInfo {
     /** Tokens kept back for the text after the last block. Default: a quarter of the smaller of `response` and `criticalPath`, 64 at most. */
     answerReserve?: number
   }
-  /** Paths a block that the checkpoint was trained with. */
+  /** Paths a block that the checkpoint was trained with; with outlines the most. */
   paths?: number
   maxBlocks?: number
+  /** Whether its paths were named by outlines. */
+  outlines?: boolean
   /** How the prompts of its training began and ended. */
   prompts?: PromptEdges
   /** What the chat template was told in its training. */
@@ -59,6 +63,7 @@ export interface ParallelInfo {
 }
 
 const tagNames = ['parallel', 'parallelEnd', 'path', 'pathEnd', 'summary', 'summaryEnd'] as const
+const outlineNames = ['outline', 'outlineEnd'] as const
 const budgetNames = ['response', 'path', 'block', 'criticalPath', 'answerReserve'] as const
 
 /**
@@ -90,14 +95,18 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
     pathEnd: id('pathEnd'),
     summary: id('summary'),
     summaryEnd: id('summaryEnd'),
+    ...(outlineNames.some((name) => own(given, name) !== undefined) && { outline: id('outline'), outlineEnd: id('outlineEnd') }),
     newline: idList(given, 'newline', 'tags'),
     eos: idList(given, 'eos', 'tags'),
   }
-  if (new Set(tagNames.map((name) => tags[name])).size < tagNames.length)
-    throw problem({ file, key: 'tags' }, 'six different ids', show(tagNames.map((name) => tags[name])))
+  const ids = [...tagNames, ...outlineNames].flatMap((name) => tags[name] ?? [])
+  if (new Set(ids).size < ids.length)
+    throw problem({ file, key: 'tags' }, ids.length === tagNames.length ? 'six different ids' : 'eight different ids', show(ids))
   const budgets = parseBudgets(json, file)
   const paths = count(json, 'paths', file)
   const maxBlocks = count(json, 'maxBlocks', file)
+  const outlines = own(json, 'outlines')
+  if (outlines !== undefined && typeof outlines !== 'boolean') throw problem({ file, key: 'outlines' }, 'true or false', show(outlines))
   const edges = own(json, 'prompts')
   if (edges !== undefined && !isObject(edges)) throw problem({ file, key: 'prompts' }, 'an object', show(edges))
   const [firstIds, lastIds] = edgeNames.map((name) => (edges ? idList(edges, name, 'prompts') : []))
@@ -110,6 +119,7 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
     ...(budgets && { budgets }),
     ...(paths !== undefined && { paths }),
     ...(maxBlocks !== undefined && { maxBlocks }),
+    ...(outlines !== undefined && { outlines }),
     ...(edges && { prompts: { firstIds, lastIds } }),
     ...(template && { template }),
     ...(provenance && { provenance }),

@@ -70,7 +70,7 @@ export interface Detail {
   error?: string
 }
 
-export type Part = ShownText | { paths: ShownText[]; summary?: ShownText }
+export type Part = ShownText | { paths: ShownPath[]; summary?: ShownText }
 
 /** `tokens` is −1 where the provider did not count. */
 export interface ShownText {
@@ -78,6 +78,11 @@ export interface ShownText {
   tokens: number
   /** A path that comes to the answer of the response. */
   reaches?: true
+}
+
+export interface ShownPath extends ShownText {
+  /** What named it before it was forked. */
+  outline?: ShownText
 }
 
 export interface Grade {
@@ -255,7 +260,7 @@ export function countedPartsOf(output: string, metadata: Fields): Part[] {
   return treeOf(output, parseThinking(output).tree.parts, reportedBlocks(metadata), number(metadata.totalTokens))
 }
 
-/** Tags of a block that has a summary, in tokens; those of the paths count with the paths, those of the summary with it. */
+/** Tags of a block that has a summary, in tokens; those of outlines, paths and summary count with them. */
 const BLOCK_TAGS = 4
 
 function treeOf(
@@ -284,9 +289,14 @@ function treeOf(
       text: shorten(output.slice(span.contentStart, span.contentEnd), LONGEST_TEXT),
       tokens: number(tokens) ?? -1,
     })
-    const paths = part.paths.map((path, i) => shown(path, fields(list(block.paths)[i])))
+    const paths = part.paths.map((path, i): ShownPath => {
+      const counts = fields(list(block.paths)[i])
+      const outline = part.outlines?.[i]
+      return { ...shown(path, counts), ...(outline && { outline: shown(outline, fields(counts.outline)) }) }
+    })
     const summary = part.summary && shown(part.summary, fields(block.summary))
-    told = (starts[next++] ?? 0) + paths.reduce((sum, { tokens }) => sum + tokens, 0) + (summary?.tokens ?? 0) + BLOCK_TAGS
+    const inPaths = paths.reduce((sum, { tokens, outline }) => sum + tokens + (outline?.tokens ?? 0), 0)
+    told = (starts[next++] ?? 0) + inPaths + (summary?.tokens ?? 0) + BLOCK_TAGS
     return { paths, ...(summary && { summary }) }
   })
   if (blocks > 0 || reported.length === 0) return tree
@@ -295,7 +305,11 @@ function treeOf(
     text: shorten(text(fields(value).text) ?? '', LONGEST_TEXT),
     tokens: number(fields(value).tokens) ?? -1,
   })
-  return [...reported.map(({ paths, summary }): Part => ({ paths: list(paths).map(span), summary: span(summary) })), ...tree]
+  const path = (value: unknown): ShownPath => {
+    const { outline } = fields(value)
+    return { ...span(value), ...(outline !== undefined && { outline: span(outline) }) }
+  }
+  return [...reported.map(({ paths, summary }): Part => ({ paths: list(paths).map(path), summary: span(summary) })), ...tree]
 }
 
 /** What a grader read in the response, in the words of the response. */

@@ -4,7 +4,7 @@ import stringWidth from 'string-width'
 import wrapAnsi from 'wrap-ansi'
 import { styled } from '../../cli/styled.ts'
 import { plain } from '../../plain.ts'
-import type { Part, ShownText } from '../page/payload.ts'
+import type { Part, ShownPath, ShownText } from '../page/payload.ts'
 
 export interface DrawOptions {
   /** Cells of a line. */
@@ -31,7 +31,7 @@ function drawSaid({ text }: ShownText, { width }: DrawOptions): string[] {
   return text.trim() === '' ? [] : wrapped(text, width)
 }
 
-function drawBlock({ paths, summary }: { paths: ShownText[]; summary?: ShownText }, options: DrawOptions): string[] {
+function drawBlock({ paths, summary }: { paths: ShownPath[]; summary?: ShownText }, options: DrawOptions): string[] {
   const inner = Math.floor((options.width - 1) / Math.max(1, paths.length)) - 3
   const body = inner >= NARROWEST ? drawColumns(paths, inner, options) : drawStack(paths, options)
   if (!summary) return body
@@ -44,8 +44,8 @@ function titleOf(name: string, { tokens, reaches }: ShownText): string {
 }
 
 /** Box by box; `inner` cells of text in each. */
-function drawColumns(paths: readonly ShownText[], inner: number, options: DrawOptions): string[] {
-  const texts = paths.map(({ text }) => wrapped(text, inner))
+function drawColumns(paths: readonly ShownPath[], inner: number, options: DrawOptions): string[] {
+  const texts = paths.map((path) => linesOf(path, inner))
   const tall = Math.max(...texts.map((lines) => lines.length))
   const head = paths.map((path, i) => {
     // Where the count does not fit, the bare name does.
@@ -61,11 +61,16 @@ function drawColumns(paths: readonly ShownText[], inner: number, options: DrawOp
   ]
 }
 
-function drawStack(paths: readonly ShownText[], options: DrawOptions): string[] {
+function drawStack(paths: readonly ShownPath[], options: DrawOptions): string[] {
   return paths.flatMap((path, i) => [
     `├ ${styled(titleOf(`Path ${i + 1}`, path), path.reaches ? 'green' : 'bold', options)}`,
-    ...wrapped(path.text, options.width - 2).map((line) => `│ ${mark(line, path, options)}`),
+    ...linesOf(path, options.width - 2).map((line) => `│ ${mark(line, path, options)}`),
   ])
+}
+
+/** What a path says, behind the outline that named it. */
+function linesOf({ text, outline }: ShownPath, width: number): string[] {
+  return [...(outline ? wrapped(`→ ${outline.text.trim()}`, width) : []), ...wrapped(text, width)]
 }
 
 const mark = (line: string, { reaches }: ShownText, options: DrawOptions): string => (reaches ? styled(line, 'green', options) : line)

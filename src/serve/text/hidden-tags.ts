@@ -1,9 +1,9 @@
 /** The text of a response without its tags while it comes in pieces: joined, what the provider's hideTags makes of the whole. */
 
 import { TAG_RUN } from '../../providers/response.ts'
-import { TAGS } from '../../thinking/grammar.ts'
+import { TAG_PATTERN } from '../../thinking/grammar.ts'
 
-const ANY = Object.values(TAGS).join('|')
+const ANY = TAG_PATTERN.source
 /** White space and tags at the end of a text, and what may become a tag. */
 const OPEN_END = new RegExp(`(?:\\s|${ANY})*(?:<[^<>\\s]{0,10})?$`)
 const END = new RegExp(`(?:\\s|${ANY})*$`)

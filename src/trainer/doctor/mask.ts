@@ -12,7 +12,7 @@ export interface MaskOptions {
 }
 
 /**
- * A sample as it is packed, the tokens that carry loss marked. Every path but the first of a block begins a line. Copies that causal
+ * A sample as it is packed, the tokens that carry loss marked. Every path but the first of a block begins a line, behind outlines all do. Copies that causal
  * attention appends stand at the end.
  */
 export function lossMask(layout: Layout, decode: (ids: readonly number[]) => string, { color, promptTokens = 24 }: MaskOptions): string {
@@ -20,7 +20,10 @@ export function lossMask(layout: Layout, decode: (ids: readonly number[]) => str
   // targets[i] says that token i + 1 has loss.
   const withLoss = (i: number): boolean => i > 0 && targets[i - 1] === 1
   // What a later path, or its copy, does not see ends where it begins.
-  const beginsPath = (i: number): boolean => hidden[2 * i * hiddenLevels + 1] === i && hidden[2 * i * hiddenLevels] < i
+  const beginsPath = (i: number): boolean => {
+    const own = hidden.subarray(2 * i * hiddenLevels, 2 * (i + 1) * hiddenLevels)
+    return own.some((bound, k) => k % 2 === 1 && bound === i && own[k - 1] < i)
+  }
   const from = Math.max(0, promptLength - promptTokens)
   const parts: string[] = from > 0 ? ['… '] : []
   for (let start = from; start < ids.length; ) {

@@ -29,6 +29,12 @@ describe('the tree', () => {
     )
   })
 
+  it('has what named a path in front of it', () => {
+    const planned = RESPONSE.replace('<Parallel>', '<Parallel><Outline>by adding</Outline><Outline>known</Outline>')
+    expect(draw(planned, 41)).toContain('│ → by adding       │ → known           │\n│ one plus one is   │ two               │')
+    expect(draw(planned, 30)).toContain('├ Path 1\n│ → by adding\n│ one plus one is two\n├ Path 2\n│ → known\n│ two')
+  })
+
   it('keeps to the width, with wide characters and words that are too long', () => {
     const wide = `<Parallel><Path>${'漢字かな'.repeat(20)}</Path><Path>${'x'.repeat(90)} 👩‍👩‍👧 é</Path></Parallel>\n<Summary>${'答'.repeat(50)}</Summary>`
     for (const width of [20, 39, 40, 60, 80]) {

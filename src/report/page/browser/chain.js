@@ -21,13 +21,18 @@ function segmentsOf(tree, tags) {
   const segments = []
   let at = 0
   for (const part of tree) {
-    const texts = 'text' in part ? [part] : [...part.paths, ...(part.summary ? [part.summary] : [])]
+    const outlines = 'text' in part ? [] : part.paths.flatMap(({ outline }) => outline ?? [])
+    const texts = 'text' in part ? [part] : [...outlines, ...part.paths, ...(part.summary ? [part.summary] : [])]
     if (texts.some(({ tokens }) => tokens < 0)) return undefined
     if ('text' in part) {
       if (part.tokens > 0)
         segments.push({ from: at, tokens: part.tokens, lane: -1, kind: 'said chain', title: `text, ${part.tokens} tokens` })
       at += part.tokens
       continue
+    }
+    for (const [i, { tokens }] of outlines.entries()) {
+      segments.push({ from: at, tokens, lane: -1, kind: 'chain', title: `outline ${i + 1}, ${tokens} tokens` })
+      at += tokens
     }
     const longest = longestOf(part.paths)
     for (const [lane, path] of part.paths.entries()) {

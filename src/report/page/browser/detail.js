@@ -5,7 +5,7 @@ import { drawChain, drawSiblings, longestOf } from './chain.js'
 import { byId, element, table } from './dom.js'
 import { index, MARKS, VERDICTS } from './samples.js'
 
-/** @import { Detail, Grade, Part, ShownText } from '../payload.ts' */
+/** @import { Detail, Grade, Part, ShownPath, ShownText } from '../payload.ts' */
 
 /** @param {number} sample @param {Detail} detail */
 export function drawDetail(sample, detail) {
@@ -83,7 +83,7 @@ function drawSaid({ text }) {
   return element('div', text.trim() === '' ? '' : 'said text', text.trim())
 }
 
-/** @param {{ paths: ShownText[], summary?: ShownText }} block @param {number} number @param {number} axis Tokens that fill a bar. */
+/** @param {{ paths: ShownPath[], summary?: ShownText }} block @param {number} number @param {number} axis Tokens that fill a bar. */
 function drawBlock({ paths, summary }, number, axis) {
   // Where all are equally long, none is to be told apart.
   const critical = paths.every(({ tokens }) => tokens === paths[0].tokens) ? -1 : longestOf(paths)
@@ -93,7 +93,9 @@ function drawBlock({ paths, summary }, number, axis) {
       ...(i === critical ? [element('span', 'badge', 'longest')] : []),
     ]
     const names = `path${path.reaches ? ' reaches' : ''}${i === critical ? ' longest' : ''}`
-    return drawText(path, `Path ${i + 1}`, names, axis, badges)
+    const box = drawText(path, `Path ${i + 1}`, names, axis, badges)
+    if (path.outline) box.querySelector('.said')?.before(element('div', 'said outline', path.outline.text.trim()))
+    return box
   })
   const row = element('div', 'paths', ...boxes)
   row.setAttribute('role', 'group')

@@ -26,7 +26,10 @@ function passes(sample) {
 }
 
 /** @param {Part} part */
-const textsOf = (part) => ('text' in part ? [part.text] : [...part.paths.map(({ text }) => text), part.summary?.text ?? ''])
+const textsOf = (part) =>
+  'text' in part
+    ? [part.text]
+    : [...part.paths.flatMap(({ text, outline }) => (outline ? [outline.text, text] : [text])), part.summary?.text ?? '']
 
 /** @param {number} sample @param {string} words */
 async function holds(sample, words) {
