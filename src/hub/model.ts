@@ -31,6 +31,8 @@ interface RemoteFile {
 
 export interface FetchModelOptions extends Pick<RequestOptions, 'attempts' | 'sleep'> {
   env?: NodeJS.ProcessEnv
+  /** False: configuration and tokenizer only. A GGUF file holds both and comes whole. Default true. */
+  weights?: boolean
   notify?(message: string): void
 }
 
@@ -43,11 +45,11 @@ const HASH = /^[0-9a-f]{40}$|^[0-9a-f]{64}$/
 /** Fetches what the cache lacks; returns the folder of the snapshot, or the GGUF file in it. Throws CheckpointError, ConfigError and HubError. */
 export async function fetchModel(id: ModelId, options: FetchModelOptions = {}): Promise<string> {
   const { name, revision } = id
-  const { env = process.env, notify = notice } = options
+  const { env = process.env, notify = notice, weights = true } = options
   const access = hubAccess(env)
   if (access.cache === undefined) throw new CheckpointError(`There is no home folder to keep ${name} in. Set HF_HOME to a folder.`)
   const storage = path.join(access.cache, `models--${name.replace('/', '--')}`)
-  const cached = cachedSnapshot(storage, id)
+  const cached = cachedSnapshot(storage, id, weights)
   if (cached !== undefined && (COMMIT.test(revision) || access.offline)) return cached
   if (access.offline) {
     throw new CheckpointError(
@@ -57,7 +59,7 @@ export async function fetchModel(id: ModelId, options: FetchModelOptions = {}): 
   const request: RequestOptions = { ...options, notify, token: access.token, advice: adviceFor(name, access) }
   let listing: { commit: string; files: RemoteFile[] }
   try {
-    listing = await list(id, access, cached === undefined ? request : { ...request, attempts: 1 })
+    listing = await list(id, access, weights, cached === undefined ? request : { ...request, attempts: 1 })
   } catch (error) {
     const unreachable = error instanceof HubError && (error.status === undefined || error.status >= 500)
     if (cached === undefined || !unreachable) throw error
@@ -92,7 +94,7 @@ function adviceFor(name: string, { token, endpoint }: HubAccess): Advice {
 }
 
 /** A snapshot that holds all that an engine reads, or the GGUF file in it. */
-function cachedSnapshot(storage: string, { revision, gguf }: ModelId): string | undefined {
+function cachedSnapshot(storage: string, { revision, gguf }: ModelId, wanted: boolean): string | undefined {
   try {
     const commit = COMMIT.test(revision) ? revision : readFileSync(path.join(storage, 'refs', revision), 'utf8').trim()
     const folder = path.join(storage, 'snapshots', commit)
@@ -101,7 +103,7 @@ function cachedSnapshot(storage: string, { revision, gguf }: ModelId): string | 
     if (gguf !== undefined) return whole && path.join(folder, whole[0])
     const has = (file: string) => existsSync(path.join(folder, file))
     if (has(adapterConfigFile)) return has(adapterWeightsFile) ? folder : undefined
-    const weights = has(singleFile) || (has(indexFile) && weightFiles(folder).every(has))
+    const weights = !wanted || has(singleFile) || (has(indexFile) && weightFiles(folder).every(has))
     return weights && has(configFile) && has(tokenizerFile) ? folder : undefined
   } catch {
     return undefined
@@ -111,7 +113,7 @@ function cachedSnapshot(storage: string, { revision, gguf }: ModelId): string | 
 const filesBelow = (folder: string) => readdirSync(folder, { recursive: true }).map((name) => String(name).replaceAll(path.sep, '/'))
 
 /** The commit of a revision and the files of it that an engine reads, the small ones first. */
-async function list({ name, revision, gguf }: ModelId, { endpoint }: HubAccess, request: RequestOptions) {
+async function list({ name, revision, gguf }: ModelId, { endpoint }: HubAccess, weights: boolean, request: RequestOptions) {
   const url = `${endpoint}/api/models/${name}/revision/${encodeURIComponent(revision)}?blobs=true`
   const { body } = await getJson(url, request)
   const { sha, siblings } = (body ?? {}) as { sha?: unknown; siblings?: unknown }
@@ -139,12 +141,12 @@ async function list({ name, revision, gguf }: ModelId, { endpoint }: HubAccess, 
   const isWhole = (file: string) => (single ? file === singleFile : file === indexFile || SHARD.test(file))
   const isAdapter = names.includes(adapterConfigFile)
   const isWeights = (file: string) => isWhole(file) || (isAdapter && file === adapterWeightsFile)
-  const files = all.filter((file) => SMALL.test(file.path) || isWeights(file.path))
+  const files = all.filter((file) => SMALL.test(file.path) || (weights && isWeights(file.path)))
   const needs: [string, boolean][] = isAdapter
     ? [[adapterWeightsFile, names.includes(adapterWeightsFile)]]
     : [
         [configFile, names.includes(configFile)],
-        [`${singleFile} or ${indexFile}`, single || names.includes(indexFile)],
+        ...(weights ? [[`${singleFile} or ${indexFile}`, single || names.includes(indexFile)] as [string, boolean]] : []),
       ]
   for (const [needed, there] of needs) {
     if (there) continue

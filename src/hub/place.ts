@@ -40,10 +40,11 @@ export interface Places {
 /**
  * Where a checkpoint lies and, of an adapter, its base. Models of the hub are fetched.
  * @param base a {@link checkpointPlace} that comes before the base that the adapter names
+ * @param weights false: not those of a model of the hub
  * @throws CheckpointError, ConfigError and HubError
  */
-export async function checkpointPlaces(place: string, base?: string): Promise<Places> {
-  const folder = await checkpointFolder(place)
+export async function checkpointPlaces(place: string, base?: string, { weights = true } = {}): Promise<Places> {
+  const folder = await checkpointFolder(place, { weights })
   const below = await adapterBase(folder, base)
   return below === undefined ? { folder } : { folder, base: below }
 }
@@ -63,14 +64,14 @@ export async function adapterBase(folder: string, base?: string): Promise<string
 const fetched = new Map<string, Promise<string>>()
 
 /** The folder or GGUF file of a {@link checkpointPlace}. A model of the hub is fetched once in a process. Throws CheckpointError, ConfigError and HubError. */
-export async function checkpointFolder(place: string): Promise<string> {
+export async function checkpointFolder(place: string, { weights = true } = {}): Promise<string> {
   const id = path.isAbsolute(place) ? undefined : modelId(place)
   if (id === undefined) return place
   const { HF_ENDPOINT, HF_HUB_CACHE, HF_HOME } = process.env
-  const key = JSON.stringify([id, HF_ENDPOINT, HF_HUB_CACHE, HF_HOME])
+  const key = JSON.stringify([id, weights, HF_ENDPOINT, HF_HUB_CACHE, HF_HOME])
   let folder = fetched.get(key)
   if (folder === undefined) {
-    folder = import('./model.ts').then(({ fetchModel }) => fetchModel(id))
+    folder = import('./model.ts').then(({ fetchModel }) => fetchModel(id, { weights }))
     fetched.set(key, folder)
     folder.catch(() => setTimeout(() => fetched.delete(key), FAILURE_MS).unref())
   }

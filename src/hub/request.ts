@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { errorCode, formatBytes, show } from '../engine/checkpoint/problem.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { parseJson } from '../json.ts'
+import { backoffMs, retryAfterMs } from '../retry.ts'
 
 export interface RequestOptions {
   token?: string
@@ -54,7 +55,6 @@ export class HubError extends ParallelR1Error {
 
 const ATTEMPTS = 6
 const TIMEOUT_MS = 60_000
-const FIRST_WAIT_MS = 1000
 /** A server that wants more patience than this is named in an error instead of waited for. */
 const LONGEST_WAIT_MS = 5 * 60_000
 const NOTABLE_WAIT_MS = 10_000
@@ -189,8 +189,7 @@ async function get<T>(url: string, options: RequestOptions, headers: () => Recor
     if ('value' in outcome) return outcome.value
     const { fault } = outcome
     if (fault.progress) attempt = 1
-    const backoffMs = FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
-    const waitMs = fault.waitMs ?? backoffMs
+    const waitMs = fault.waitMs ?? backoffMs(attempt)
     if (!fault.again || attempt >= attempts || waitMs > LONGEST_WAIT_MS) {
       const asked = fault.waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(fault.waitMs / 1000)} s`
       const tries = fault.again && attempt > 1 ? ` (${attempt} tries)` : ''
@@ -257,10 +256,10 @@ function refusal(response: Response, text: string, options: RequestOptions): Fau
   const what = `answered ${status}${said ? ` (${said})` : ''}`
   if (status === 429) {
     const next = withToken ? LATER : `${LATER} With a token in HF_TOKEN the limit is higher.`
-    return { what, again: true, waitMs: retryAfterMs(response), next }
+    return { what, again: true, waitMs: retryAfterMs(response.headers.get('retry-after')), next }
   }
   if (isPermanent(response)) return { what, again: false, next: otherWays(options) }
-  if (status >= 500 || status === 408) return { what, again: true, waitMs: retryAfterMs(response), next: LATER }
+  if (status >= 500 || status === 408) return { what, again: true, waitMs: retryAfterMs(response.headers.get('retry-after')), next: LATER }
   if (status === 401 || status === 403) {
     const renew = withToken ? 'The token in HF_TOKEN is not accepted: renew it.' : 'Set HF_TOKEN to a token that may read it.'
     const next = advice?.refused ?? renew
@@ -276,14 +275,6 @@ function refusal(response: Response, text: string, options: RequestOptions): Fau
 function isPermanent({ status, headers }: Response): boolean {
   const code = headers.get('x-error-code')
   return status === 501 || (status === 500 && code !== null && code !== 'ResponseNotReady' && code !== 'UnexpectedApiError')
-}
-
-/** Retry-After in seconds or as a date; undefined where it asks for no pause: ours is made all the same. */
-function retryAfterMs(response: Response): number | undefined {
-  const value = response.headers.get('retry-after')?.trim()
-  if (!value) return undefined
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return ms > 0 ? ms : undefined
 }
 
 function serverMessage(text: string): string {

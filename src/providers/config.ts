@@ -72,6 +72,21 @@ const decodingKeys = {
   showTags: key(flag().default(true), 'false: tags are left out of the output'),
 }
 
+/** A model on a server of somebody else's (remote/). */
+export const serverKeys = {
+  url: key(text(), "address of a server that speaks OpenAI's completions, such as `http://localhost:8000/v1`", {
+    hint: 'Write for example http://localhost:8000/v1.',
+  }),
+  model: key(text(), 'what the server calls the model', { hint: 'Take a name of its /v1/models.' }),
+  // A wrong value would be shown in the error: whatever can be read as text is.
+  key: key(z.preprocess((value) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value), z.string().optional()), 'sent as a bearer token and shown nowhere: `{{ env.NAME }}`', {
+    absent: 'none',
+    hint: 'Write "{{ env.NAME }}", or leave the key out.',
+  }),
+  concurrency: key(int({ min: 1, max: 4096 }).default(16), 'requests in flight'),
+  timeout: key(number({ above: 0 }).default(600), 'longest silence of the server before a request is made again', { unit: 'seconds' }),
+}
+
 /** Settings that choose the model, how it is loaded and where its samples are kept. */
 const modelKeys = {
   attention: key(choice(attentions).optional(), 'only for a checkpoint that does not say', { absent: 'of the checkpoint, else `causal`' }),
@@ -101,6 +116,11 @@ export const thinkingSchema = mapping({
     {
       absent: 'needed to decode',
     },
+  ),
+  server: key(
+    mapping(serverKeys).optional(),
+    "the server that has the model, `{ url, model, key }`; of `checkpoint` only tokenizer and configuration are read then: [Other people's servers](servers.md)",
+    { absent: 'this process', hint: 'Write it as { url: http://localhost:8000/v1, model: NAME }.' },
   ),
   ...baseKey,
   ...decodingKeys,

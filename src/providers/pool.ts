@@ -8,6 +8,7 @@ import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import type { Device, Engine, EngineInfo, EngineOptions, Numerics, Precision } from '../engine/types.ts'
 import { notice } from '../plain.ts'
+import type { ServerSettings } from '../remote/settings.ts'
 import type { Thinker } from '../thinking/thinker.ts'
 
 /** What makes two requests share a model. */
@@ -16,6 +17,8 @@ export interface ModelSettings {
   checkpoint: string
   /** The same of its base, where it is an adapter. */
   base?: string
+  /** Who has the model; absent: this process. */
+  server?: ServerSettings
   device: Device
   precision: Precision
   /** Default `exact`. */
@@ -35,7 +38,8 @@ export interface Opener {
 /** A checkpoint in use; `release` once, when the call is over. */
 export interface Lease {
   readonly checkpoint: Checkpoint
-  readonly engine: EngineInfo
+  /** Undefined where a server has the model. */
+  readonly engine: EngineInfo | undefined
   /** Thinks with the model, its weights loaded if need be. Calls that come while it loads wait for the same load; a failure reaches all of them and the next lease tries again. */
   thinker(): Promise<Thinker>
   release(): void
@@ -45,9 +49,10 @@ interface Entry {
   /** Signature of the folder's files when it was asked for. */
   version: string
   /** What is known without the weights. */
-  opened: Promise<{ checkpoint: Checkpoint; info: EngineInfo }>
+  opened: Promise<{ checkpoint: Checkpoint; info: EngineInfo | undefined }>
   thinker?: Promise<Thinker>
-  engine: EngineEntry
+  /** Undefined where a server has the model. */
+  engine: EngineEntry | undefined
   leases: number
   /** Provider entries that have used it. */
   users: Set<object>
@@ -92,7 +97,7 @@ export class ModelPool {
     if (!entry) {
       // Nobody asks again for what the folder held before.
       for (const [other, old] of this.#models) if (other.startsWith(`${place}\n`)) this.#retire(other, old)
-      const engine = this.#engineFor(settings)
+      const engine = settings.server ? undefined : this.#engineFor(settings)
       const opened = this.#open(engine, settings)
       entry = { version, opened, engine, leases: 0, users: new Set(), leaving: false }
       this.#models.set(key, entry)
@@ -173,13 +178,13 @@ export class ModelPool {
     return entry
   }
 
-  async #open(engine: EngineEntry, settings: ModelSettings): Promise<{ checkpoint: Checkpoint; info: EngineInfo }> {
+  async #open(engine: EngineEntry | undefined, settings: ModelSettings): Promise<{ checkpoint: Checkpoint; info: EngineInfo | undefined }> {
     try {
       const [checkpoint, opened] = await Promise.all([
         this.#opener.openCheckpoint(settings.checkpoint, { base: settings.base }),
-        engine.engine,
+        engine?.engine,
       ])
-      return { checkpoint, info: opened.infoFor(checkpoint) }
+      return { checkpoint, info: opened?.infoFor(checkpoint) }
     } catch (error) {
       await this.#releaseEngine(engine)
       throw error
@@ -188,7 +193,10 @@ export class ModelPool {
 
   async #load(key: string, entry: Entry, checkpoint: Checkpoint, settings: ModelSettings): Promise<Thinker> {
     try {
-      const thinker = await this.#opener.openThinker(await entry.engine.engine, checkpoint, settings)
+      const { engine } = entry
+      const thinker = settings.server
+        ? await openRemote(checkpoint, settings.server)
+        : await this.#opener.openThinker(await engine!.engine, checkpoint, settings)
       if ((await versionOf(settings)) === entry.version) return thinker
       await thinker.close()
       throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
@@ -204,7 +212,8 @@ export class ModelPool {
     if (this.#models.get(key) === entry) this.#models.delete(key)
   }
 
-  async #releaseEngine(entry: EngineEntry): Promise<void> {
+  async #releaseEngine(entry: EngineEntry | undefined): Promise<void> {
+    if (!entry) return
     if (--entry.entries > 0) return
     if (this.#engines.get(entry.key) === entry) this.#engines.delete(entry.key)
     const engine = await entry.engine.catch(() => undefined)
@@ -239,6 +248,11 @@ async function versionOf({ checkpoint, base }: ModelSettings): Promise<string> {
   if (signature !== undefined) return signature
   const { noCheckpoint } = await import('../engine/checkpoint/elsewhere.ts')
   throw noCheckpoint(checkpoint)
+}
+
+async function openRemote(checkpoint: Checkpoint, server: ServerSettings): Promise<Thinker> {
+  const { remoteThinker } = await import('../remote/thinker.ts')
+  return remoteThinker(checkpoint, server, { notify: notice })
 }
 
 /** Engine, checkpoint reader and decoder load with the first model: importing the package stays cheap. */

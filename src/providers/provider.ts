@@ -9,9 +9,10 @@ import { checkpointPlace, checkpointPlaces } from '../hub/place.ts'
 import { loadTypeScript } from '../installed-promptfoo.ts'
 import { plain } from '../plain.ts'
 import { requestSeed } from '../random.ts'
+import { serverSettings } from '../remote/settings.ts'
 import { reportLink } from '../report/link.ts'
 import { samplesFile } from '../store/location.ts'
-import { sampleKey } from '../store/sample.ts'
+import { sampleKey, servedBy } from '../store/sample.ts'
 import { type SampleStore, sharedSamples } from '../store/samples.ts'
 import type { ThinkRequest } from '../thinking/types.ts'
 import { applyTestOptions, decodingOverrides, parseThinkingConfig, type ThinkingConfig } from './config.ts'
@@ -40,7 +41,9 @@ export interface ProviderOptions {
 export class ParallelThinkingProvider implements ApiProvider {
   /** Given by promptfoo after construction. */
   label?: string
+  /** What promptfoo may show: without the key of a server. */
   readonly config: ConfigObject
+  readonly #config: ConfigObject
   readonly #id: string
   /** Its checkpoint may be an id of the hub until the first call. */
   readonly #settings: ModelSettings
@@ -54,9 +57,11 @@ export class ParallelThinkingProvider implements ApiProvider {
 
   /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
   constructor({ id, config = {}, env }: ProviderOptions = {}, pool: ModelPool = sharedPool()) {
-    this.config = readObject(config, 'the provider config')
-    const parsed = parseThinkingConfig(this.config, 'the provider config')
-    this.#settings = modelSettings(parsed, basePath(this.config))
+    this.#config = readObject(config, 'the provider config')
+    const parsed = parseThinkingConfig(this.#config, 'the provider config')
+    this.config = withoutKey(this.#config)
+    this.#settings = modelSettings(parsed, basePath(this.#config))
+    if (parsed.server) refuseEngineKeys(this.#config)
     this.#id = id && !/^(package|file):/.test(id) ? id : `parallel-r1:${path.basename(this.#settings.checkpoint)}:${parsed.mode}`
     this.#pool = pool
     this.#scorable = new ScorableCheck({
@@ -81,7 +86,7 @@ export class ParallelThinkingProvider implements ApiProvider {
     // promptfoo gives one signal to all calls of a run; each listens while it runs.
     if (signal) setMaxListeners(0, signal)
     try {
-      const raw = applyTestOptions(this.config, readObject(context?.prompt?.config ?? {}, "the test's options"))
+      const raw = applyTestOptions(this.#config, readObject(context?.prompt?.config ?? {}, "the test's options"))
       const config = parseThinkingConfig({ ...raw, ...this.#overrides }, "the test's options")
       warnOnce(this, 'overrides', () => this.#overridden(), context)
       if (context) await checkRow(context, this.#scorable)
@@ -111,7 +116,7 @@ export class ParallelThinkingProvider implements ApiProvider {
     signal?.throwIfAborted()
     const repeatIndex = context?.repeatIndex ?? 0
     const copyIndex = readCopyIndex(context?.vars)
-    const { folder: checkpoint, base } = await checkpointPlaces(this.#settings.checkpoint, this.#settings.base)
+    const { folder: checkpoint, base } = await checkpointPlaces(this.#settings.checkpoint, this.#settings.base, { weights: !this.#settings.server })
     const lease = await this.#pool.acquire({ ...this.#settings, checkpoint, base }, this)
     try {
       const tokenizer = requireTokenizer(lease.checkpoint)
@@ -158,10 +163,12 @@ export class ParallelThinkingProvider implements ApiProvider {
   async #keyOf(lease: Lease, request: ThinkRequest): Promise<string | undefined> {
     // A folder that cannot be read, or was written anew since it was opened, is reported by the load that follows.
     const hash = await this.#samples?.checkpointHash(lease.checkpoint.identity).catch(() => undefined)
+    if (hash === undefined) return undefined
+    const { server, numerics } = this.#settings
+    if (server) return sampleKey(hash, servedBy(server), request)
     // Fast numerics are other arithmetic on the same device.
-    const { isa } = lease.engine
-    const engine = this.#settings.numerics === 'fast' ? { ...lease.engine, isa: `${isa}, fast numerics` } : lease.engine
-    return hash && sampleKey(hash, engine, request)
+    const { isa, ...engine } = lease.engine!
+    return sampleKey(hash, { ...engine, isa: numerics === 'fast' ? `${isa}, fast numerics` : isa }, request)
   }
 }
 
@@ -191,7 +198,27 @@ export function modelSettings(config: ThinkingConfig, folder: string): ModelSett
   }
   const { device, precision, numerics, threads, cacheTokens } = config
   const base = config.base === undefined ? undefined : checkpointPlace(config.base, folder)
-  return { checkpoint: checkpointPlace(config.checkpoint, folder), base, device, precision, numerics, threads, cacheTokens }
+  const checkpoint = checkpointPlace(config.checkpoint, folder)
+  const server = config.server && serverSettings(config.server)
+  return { checkpoint, base, ...(server && { server }), device, precision, numerics, threads, cacheTokens }
+}
+
+/** The config as everybody may see it. */
+function withoutKey(config: ConfigObject): ConfigObject {
+  const { server } = config
+  if (typeof server !== 'object' || server === null || !('key' in server)) return config
+  return { ...config, server: { ...server, key: '[key]' } }
+}
+
+/** How the model runs in this process. */
+const OF_THE_ENGINE = ['device', 'precision', 'numerics', 'threads', 'cacheTokens', 'speculate']
+
+function refuseEngineKeys(config: ConfigObject): void {
+  const found = OF_THE_ENGINE.find((name) => config[name] !== undefined && config[name] !== null)
+  if (found === undefined) return
+  throw new ConfigError(
+    `"${found}" says how a model runs in this process, and "server" names one elsewhere. Got both. Leave one of them out.`,
+  )
 }
 
 /** Not the signal's reason: one that speaks of a timeout would make promptfoo call again. */

@@ -6,7 +6,7 @@ import { parseThinkingIds, TAG_PATTERN, TAGS, type TaggedSpan } from '../thinkin
 import { blocksInText } from '../thinking/text-tags.ts'
 import { opensThinking, thinksAtEnd } from '../thinking/think.ts'
 import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
-import type { Block, Segment, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
+import type { Block, Segment, ServerRun, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
 import { PROMPT_TAIL } from './request.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
@@ -51,6 +51,8 @@ export interface ThinkingMetadata {
   thinking?: 'cut' | 'unclosed'
   /** Tokens that were guessed ahead, and how many of them were drawn, which saved a step each. Absent where none was, or nothing was generated. */
   speculation?: DraftCounts
+  /** How a server was spoken to that decoded it, and what is not known of it; absent where it was decoded here. */
+  server?: ServerRun
   /** The sample's page, which `pr1-report --serve` serves. */
   report?: string
 }
@@ -94,6 +96,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     finishReason: thought.finishReason,
     ...(thought.drafts?.drafted && !cached && { speculation: thought.drafts }),
     ...thinkingOf(thought, text, decode(request.promptIds.slice(-PROMPT_TAIL))),
+    ...(thought.server && { server: thought.server }),
     ...(report !== undefined && { report }),
   }
   return {
@@ -101,7 +104,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     // As promptfoo's own providers count: what a run costs is told from what it reuses.
     ...(cached && { cached }),
     tokenUsage: cached ? { cached: total, total, numRequests: 0 } : { prompt, completion: thought.totalTokens, total, numRequests: 1 },
-    logProbs: responseLogprobs(thought),
+    ...(thought.server?.logprobs !== false && { logProbs: responseLogprobs(thought) }),
     finishReason: thought.finishReason,
     metadata: { ...metadata },
   }
@@ -170,7 +173,7 @@ function segmentLength(segment: Segment): number {
   return segmentRuns(segment).reduce((sum, { ids }) => sum + ids.length, 0)
 }
 
-/** One log-probability per response token in reading order; 0 where the decoder wrote the token itself. */
+/** One log-probability per response token in reading order; 0 where the decoder wrote the token itself, NaN where a server said none. */
 function responseLogprobs(thought: Thought): number[] {
   const all = runsOf(thought.trajectory).flatMap((run) => run.logprobs)
   return all.slice(0, thought.ids.length)

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { deserialize, serialize } from 'node:v8'
-import type { EngineInfo } from '../engine/types.ts'
 import type { ThinkRequest, Thought } from '../thinking/types.ts'
 
 /**
@@ -11,12 +10,24 @@ import type { ThinkRequest, Thought } from '../thinking/types.ts'
 /** Part of every key. Raise it when the decoder, the sampler or the engine come to answer the same request differently, or when `Thought` changes. */
 export const SAMPLE_FORMAT = 1
 
+/** What computes: engine and arithmetic, or a server with the model that it names. */
+export interface Computer {
+  device: string
+  precision: string
+  isa: string
+}
+
+/** A server, which says nothing of its arithmetic: two requests are answered alike as far as it answers alike. */
+export function servedBy({ url, model }: { url: string; model: string }): Computer {
+  return { device: 'server', precision: model, isa: url }
+}
+
 /**
  * Key of the sample that `request` draws from a checkpoint, 43 characters. Two requests share it exactly when they would
  * be answered alike: same checkpoint (the hash of its identity), same arithmetic (device, precision and instruction set; the number of
  * threads and the rest of the batch do not matter on the CPU), same prompt ids, mode, paths, budgets, sampling and seed.
  */
-export function sampleKey(checkpointHash: string, info: Pick<EngineInfo, 'device' | 'precision' | 'isa'>, request: ThinkRequest): string {
+export function sampleKey(checkpointHash: string, info: Computer, request: ThinkRequest): string {
   const { attention, tags, tagText, thinking, budgets } = request
   // One entry a field, so that a new field of the request cannot be forgotten here.
   const fields: { [K in keyof Required<ThinkRequest>]: unknown } = {

@@ -22,11 +22,11 @@
  */
 
 import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
-import type { Model, Sampling, Sequence, StepOutput } from '../engine/types.ts'
+import type { Sampling, Sequence, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
 import { Drafter, MOST_DRAFTS } from './drafter.ts'
 import { parseThinkingIds, type TaggedSpan } from './grammar.ts'
-import { Lane, type Stepper } from './lane.ts'
+import { Lane, type Sequences, type Stepper } from './lane.ts'
 import { type Drawn, type Outlines, writeOutlines } from './outlines.ts'
 import { type Listener, ReadingOrder } from './reading-order.ts'
 import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
@@ -41,7 +41,7 @@ export function pathStream(block: number, path: number): number {
 }
 
 /** Decodes one request. Every sequence it made is free when it returns or throws. `listen` hears the response as it is written. */
-export async function decode(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits, listen?: Listener): Promise<Thought> {
+export async function decode(model: Sequences, stepper: Stepper, request: ThinkRequest, limits: Limits, listen?: Listener): Promise<Thought> {
   const decoding = new Decoding(model, stepper, request, limits, listen)
   try {
     return await decoding.run()
@@ -51,7 +51,7 @@ export async function decode(model: Model, stepper: Stepper, request: ThinkReque
 }
 
 class Decoding {
-  private readonly model: Model
+  private readonly model: Sequences
   private readonly stepper: Stepper
   private readonly request: ThinkRequest
   private readonly ledger: Ledger
@@ -71,7 +71,7 @@ class Decoding {
   /** Where somebody listens. */
   private readonly order: ReadingOrder | undefined
 
-  constructor(model: Model, stepper: Stepper, request: ThinkRequest, limits: Limits, listen: Listener | undefined) {
+  constructor(model: Sequences, stepper: Stepper, request: ThinkRequest, limits: Limits, listen: Listener | undefined) {
     const { tags, temperature, mode } = request
     this.model = model
     this.stepper = stepper
@@ -139,7 +139,7 @@ class Decoding {
       }
       const exclusion = watch?.exclusion(ledger.blockFits ? 'open' : 'closed') ?? -1
       const sampling = this.samplingOf(exclusion)
-      const output = await parent.next(fed, sampling, ledger.steadyText)
+      const output = await parent.next(fed, sampling, ledger.steadyText, watch && ledger.blockFits ? 'parallel' : undefined)
       const { id, logprob } = this.drawn(output, sampling, 'free text', ledger.total)
       const found = watch?.take(id, 'parallel')
       if (found) {
@@ -267,7 +267,7 @@ class Decoding {
     for (;;) {
       const exclusion = watch.exclusion('inside')
       const sampling = samplingOf(exclusion)
-      const output = await lane.next(fed, sampling, share - written.pathEnd.length - run.ids.length)
+      const output = await lane.next(fed, sampling, share - written.pathEnd.length - run.ids.length, 'pathEnd')
       const { id, logprob } = this.drawn(output, sampling, place, run.ids.length)
       const found = watch.take(id, 'pathEnd')
       if (found?.instead) pushInjected(run, found.instead)
@@ -306,7 +306,7 @@ class Decoding {
     for (;;) {
       const exclusion = watch.exclusion('inside')
       const sampling = samplingOf(exclusion)
-      const output = await parent.next(fed, sampling, budget - written.summaryEnd.length - close.ids.length)
+      const output = await parent.next(fed, sampling, budget - written.summaryEnd.length - close.ids.length, 'summaryEnd')
       const { id, logprob } = this.drawn(output, sampling, place, close.ids.length)
       pushSampled(close, id, logprob, exclusion)
       ledger.spend()
@@ -331,7 +331,7 @@ class Decoding {
     const { id, logprob, error } = output
     const { vocabSize } = this.model.config
     const found = error ? error.message : `The engine drew id ${id} with log-probability ${logprob}`
-    if (error || !Number.isFinite(logprob)) this.failure = new NonFiniteError(`${this.named(place, at)}: ${found}`)
+    if (error || !(Number.isFinite(logprob) || (this.model.unscored && Number.isNaN(logprob)))) this.failure = new NonFiniteError(`${this.named(place, at)}: ${found}`)
     else if (!Number.isInteger(id) || id < 0 || id >= vocabSize || sampling.exclude?.includes(id)) {
       this.failure = new ParallelR1Error(
         `${this.named(place, at)}: ${found}. It must be an id below ${vocabSize}${sampling.exclude ? ` and none of ${sampling.exclude.join(', ')}` : ''}. This is a fault of the engine; please report it.`,

@@ -6,10 +6,27 @@
 
 import type { Model, Sampling, Sequence, StepInput, StepOutput } from '../engine/types.ts'
 import type { Draft, DraftText } from './drafter.ts'
+import type { SpokenTag } from './recogniser.ts'
+
+/** What decoding asks of a model: the bookkeeping of its sequences. They may be somebody else's (remote/). */
+export interface Sequences
+  extends Pick<Model, 'config' | 'create' | 'fork' | 'join' | 'free' | 'truncate'>,
+    Partial<Pick<Model, 'draftRowCost'>> {
+  /** A log-probability may be NaN: nobody says it. */
+  readonly unscored?: boolean
+}
+
+/** A step and what is known of those behind it: who asks for many tokens at a time asks for no more than will be taken. */
+export interface LaneInput extends StepInput {
+  /** Tokens, the next one included, that are drawn before anything but a token's own sense can change what comes. */
+  left?: number
+  /** The tag with which the lane turns. */
+  tag?: SpokenTag
+}
 
 /** What a coroutine uses to have its sequences advanced. */
 export interface Stepper {
-  step(input: StepInput): Promise<StepOutput>
+  step(input: LaneInput): Promise<StepOutput>
   /** What one more row adds to the next step, as a part of it; undefined: no guesses now. */
   readonly draftCost?: number
 }
@@ -27,8 +44,8 @@ export class Lane {
   position: number
   private readonly ids: number[] = []
   private readonly positions: number[] = []
-  private readonly input: StepInput
-  private readonly model: Model
+  private readonly input: LaneInput
+  private readonly model: Sequences
   private readonly stepper: Stepper
   private text: DraftText | undefined
   /** Whether a lane that says this id goes on in another way than before it. */
@@ -37,7 +54,7 @@ export class Lane {
 
   /** `text`: what the lane says, where guesses are wanted. */
   constructor(
-    model: Model,
+    model: Sequences,
     stepper: Stepper,
     place: { sequence: Sequence; position: number },
     turns: (id: number) => boolean,
@@ -63,9 +80,11 @@ export class Lane {
     await this.step(ids, undefined)
   }
 
-  /** Feeds ids and draws the next token. `left`: tokens, that one included, that are drawn before anything but a token's own sense can change what comes. */
-  async next(ids: readonly number[], sampling: Sampling, left: number): Promise<StepOutput> {
+  /** Feeds ids and draws the next token. `left` and `tag`: see {@link LaneInput}. */
+  async next(ids: readonly number[], sampling: Sampling, left: number, tag?: SpokenTag): Promise<StepOutput> {
     const { text } = this
+    this.input.left = left
+    this.input.tag = tag
     if (!text) return this.step(ids, sampling)
     for (const id of ids) text.push(id)
     const known = this.known[0]

@@ -144,4 +144,30 @@ export interface Thought {
   blocks: BlockCounts[]
   /** Where guesses were allowed: tokens that were fed as guesses, and how many of them were drawn. They depend on what else ran. */
   drafts?: DraftCounts
+  /** Where a server decoded it (remote/). */
+  server?: ServerRun
+}
+
+/** How a server was spoken to, and what is not known of it. */
+export interface ServerRun {
+  url: string
+  /** Its name there. */
+  model: string
+  /** What it was given as a prompt. */
+  prompts: 'ids' | 'text'
+  /** How ids of what it wrote are known: it says all of them (`ids`), those with a log-probability (`entries`), or text only. */
+  tokens: 'ids' | 'entries' | 'text'
+  /** Who ended a completion at a tag. */
+  stops: 'server' | 'ours'
+  /** How its tokenizer was compared with ours: ids with ids, their number, or not at all. */
+  tokenizer: 'compared' | 'counted' | 'unchecked'
+  /** It says log-probabilities: before temperature, and without what was ruled out taken off. */
+  logprobs: boolean
+  /** Completions that were asked for, and how many of them again. */
+  requests: number
+  retries: number
+  /** Tokens whose ids our tokenizer gave, because the server said only their text. */
+  respelled: number
+  /** What nobody knows: on what and how exactly it computes, and whether it would say the same again. */
+  unknown: ('device' | 'precision' | 'repeatable')[]
 }

@@ -2,7 +2,7 @@
 
 import { holdsKeys, jsonSchema, markdownTable } from '../config/page.ts'
 import { entryOf, keysOf, type Schema } from '../config/table.ts'
-import { thinkingSchema } from '../providers/config.ts'
+import { serverKeys, thinkingSchema } from '../providers/config.ts'
 import { trainSchema } from './config.ts'
 
 interface Document {
@@ -25,6 +25,12 @@ Every key of \`config\` in a provider entry with \`id: package:parallel-r1:Paral
 nearest one. [Your model](model.md) shows the keys at work.
 
 ${markdownTable(thinkingSchema.shape, { resume: false })}
+
+## \`server\`
+
+${markdownTable(serverKeys, { resume: false })}
+
+Beside it \`device\`, \`precision\`, \`numerics\`, \`threads\`, \`cacheTokens\` and \`speculate\` are refused: they say how a model runs in this process.
 
 ## One test, other settings
 
@@ -58,6 +64,7 @@ The keys from \`mode\` to \`showTags\` can be set so. All others choose the mode
 | \`copyIndex\` | which copy of its problem the test is: 1 for the second, nothing for the first. See [copies](statistics.md#copies-of-a-problem) |
 | \`seed\` | the seed of this response |
 | \`decoding\` | what \`PR1_DECODING\` set |
+| \`server\` | where another server decoded the response: how it was spoken to, and what is not known. See [Other people's servers](servers.md#what-the-metadata-says) |
 | \`speculation\` | tokens \`drafted\`, that is guessed ahead, and \`accepted\`, that is drawn as guessed. Nothing where none was guessed, or the response was stored |
 | \`thinking\` | \`cut\` where \`thinkTokens\` ended it, \`unclosed\` where the response ended inside it and so has no answer |
 | \`promptTokens\`, \`totalTokens\` | tokens of the prompt, and of the response with all its paths |

@@ -92,12 +92,22 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
     const captured = join(folder, 'rows.jsonl')
     const log = await capture(file, captured, folder, options)
     const all = await readCapture(file, captured, log, options)
+    refuseServer(all)
     const suite = options.select ? { ...all, rows: options.select(all.rows) } : all
     if (options.cache && options.write !== false) await writeCache(options.cache, suite)
     return suite
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** A gradient needs the log-probabilities of the weights that are trained, for the very tokens that were drawn. */
+function refuseServer({ file, provider }: Suite): void {
+  const { server } = provider.config
+  if (!provider.ours || server === undefined || server === null) return
+  throw new ConfigError(
+    `Training samples from the weights that it trains. Got "server" in provider "${provider.label}" of ${file}: what another server draws has no log-probability under them, and an update does not reach it. Leave "server" out for training, or name an entry without it as "provider".`,
+  )
 }
 
 async function capture(file: string, captured: string, folder: string, options: SuiteOptions): Promise<string> {

@@ -43,6 +43,8 @@ const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
 const MAY_IMPORT: Record<string, string[]> = {
   engine: ['engine/', 'json.ts', 'random.ts', 'nearest-name.ts', 'start-worker.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
+  // What a server of somebody else's decodes.
+  remote: ['remote/', 'thinking/', 'engine/', 'json.ts', 'random.ts', 'retry.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
   gate: ['gate/', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
@@ -59,6 +61,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'report/after-all.ts',
     'report/link.ts',
     'store/',
+    'remote/',
     'thinking/',
     'engine/',
     'config-keys.ts',
@@ -153,6 +156,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   hub: [
     'hub/',
     'json.ts',
+    'retry.ts',
     'plain.ts',
     'cli/progress.ts',
     'engine/adapters/base.ts',
@@ -168,6 +172,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'start-worker.ts': [],
   'plain.ts': [],
   'json.ts': [],
+  'retry.ts': [],
   'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'trainer/', 'hub/place.ts', 'random.ts'],

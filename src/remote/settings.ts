@@ -1,0 +1,54 @@
+/** The server that a configuration names. */
+
+import { show } from '../engine/checkpoint/problem.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { Secret } from './secret.ts'
+
+export interface ServerSettings {
+  /** Ends with `/v1` and without a slash. */
+  url: string
+  /** Name of the model there. */
+  model: string
+  key?: Secret
+  /** Requests in flight. Default 16. */
+  concurrency?: number
+  /** Longest silence of the server in seconds. Default 600: an answer comes as a whole. */
+  timeout?: number
+}
+
+/** Checks what was written. Throws ConfigError without the key. */
+export function serverSettings({ key, ...rest }: Omit<ServerSettings, 'key'> & { key?: string }): ServerSettings {
+  for (const [name, value] of Object.entries({ key, url: rest.url, model: rest.model })) {
+    if (value === undefined || !value.includes('{{')) continue
+    const variable = /\benv\.(\w+)/.exec(value)?.[1] ?? 'the environment variable'
+    throw new ConfigError(`"${name}" in "server" holds a template that was not filled in. Set ${variable}.`)
+  }
+  if (key === '') throw new ConfigError('"key" in "server" is empty. Set the environment variable that it names, or leave it out.')
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+    throw new ConfigError('"key" in "server" holds characters that no key has, such as spaces. Copy it again, or leave it out.')
+  }
+  return { ...rest, url: baseUrl(rest.url), ...(key !== undefined && { key: new Secret(key) }) }
+}
+
+/** As OpenAI's clients take it, with `/v1` at its end; it may be left out. */
+function baseUrl(text: string): string {
+  let url: URL
+  try {
+    url = new URL(text.trim())
+  } catch {
+    throw wrongUrl(show(text))
+  }
+  const { protocol, host, pathname, search, hash, username, password } = url
+  if (username || password) {
+    throw new ConfigError('"url" in "server" holds a user or a password, which would be written into results. Write a key as "key: {{ env.NAME }}".')
+  }
+  if (!/^https?:$/.test(protocol) || search || hash) throw wrongUrl(show(text))
+  const path = pathname.replace(/\/+$/, '').replace(/\/(chat\/)?completions$/, '')
+  return `${protocol}//${host}${/\/v\d+$/.test(path) ? path : `${path}/v1`}`
+}
+
+function wrongUrl(got: string): ConfigError {
+  return new ConfigError(
+    `"url" in "server" must be the address of a server that speaks OpenAI's completions. Got ${got}. Write for example http://localhost:8000/v1.`,
+  )
+}

@@ -1,0 +1,278 @@
+/**
+ * JSON to and from one server, as many requests at a time as were asked for. Asked again where that helps: 408, 429, 502, 503 and 504,
+ * connections that break, answers that are cut or are no JSON. A completion may be asked for twice, since it changes nothing there.
+ * Redirects are not followed: the key is for this server.
+ */
+
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { formatBytes, show } from '../engine/checkpoint/problem.ts'
+import { ParallelR1Error } from '../engine/errors.ts'
+import { parseJson } from '../json.ts'
+import { backoffMs, retryAfterMs } from '../retry.ts'
+import type { ServerSettings } from './settings.ts'
+
+/** A request that failed for good. */
+export class ServerError extends ParallelR1Error {
+  override name = 'ServerError'
+  /** HTTP status, where the server answered. */
+  readonly status?: number
+  /** What it said, the key left out. */
+  readonly said: string
+
+  constructor(message: string, { status, said = '' }: { status?: number; said?: string } = {}) {
+    super(message)
+    this.status = status
+    this.said = said
+  }
+}
+
+export interface TransportOptions {
+  /** Tries of one request in all. Default 6: half a minute of waiting. */
+  attempts?: number
+  /** Default: a timer that the signal ends. */
+  sleep?(ms: number, signal?: AbortSignal): Promise<void>
+  /** Told when a wait is long. */
+  notify?(message: string): void
+}
+
+export interface Asked {
+  signal?: AbortSignal
+  /** Told before a request is asked again. */
+  again?(): void
+  /** Tries in all, where they are fewer than usual. */
+  attempts?: number
+}
+
+const ATTEMPTS = 6
+export const CONCURRENCY = 16
+const TIMEOUT_S = 600
+/** A server that wants more patience than this is named in an error instead of waited for. */
+const LONGEST_WAIT_MS = 5 * 60_000
+const NOTABLE_WAIT_MS = 10_000
+/** Of an answer: thousands of tokens with their log-probabilities are some MB. */
+const MOST_BYTES = 64 * 2 ** 20
+/** Of what a refusal says. */
+const MOST_REFUSAL = 2000
+
+interface Fault {
+  /** Completes "The server …". */
+  what: string
+  again: boolean
+  status?: number
+  waitMs?: number
+  next: string
+  said?: string
+}
+
+export class Transport {
+  readonly #settings: ServerSettings
+  readonly #options: TransportOptions
+  readonly #agent: HttpAgent | HttpsAgent
+  readonly #slots: Slots
+
+  constructor(settings: ServerSettings, options: TransportOptions = {}) {
+    this.#settings = settings
+    this.#options = options
+    const { concurrency = CONCURRENCY } = settings
+    const Agent = settings.url.startsWith('https:') ? HttpsAgent : HttpAgent
+    this.#agent = new Agent({ keepAlive: true, maxSockets: concurrency })
+    this.#slots = new Slots(concurrency)
+  }
+
+  /** Where the server answers: `path` behind its `/v1`, or from its root where it begins with `/`. */
+  #url(path: string): URL {
+    const { url } = this.#settings
+    return new URL(path.startsWith('/') ? url.replace(/\/v\d+$/, path) : `${url}/${path}`)
+  }
+
+  /** What it answers to JSON (POST) or to nothing (GET). Throws ServerError, and the signal's reason. */
+  async ask(path: string, body: object | undefined, { signal, again, attempts }: Asked = {}): Promise<unknown> {
+    const leave = await this.#slots.enter(signal)
+    try {
+      return await this.#tries(this.#url(path), body, { signal, again, attempts })
+    } finally {
+      leave()
+    }
+  }
+
+  async #tries(url: URL, body: object | undefined, { signal, again, attempts }: Asked): Promise<unknown> {
+    const { sleep = wait, notify } = this.#options
+    const most = attempts ?? this.#options.attempts ?? ATTEMPTS
+    for (let attempt = 1; ; attempt++) {
+      signal?.throwIfAborted()
+      const outcome = await this.#once(url, body, signal)
+      if ('value' in outcome) return outcome.value
+      signal?.throwIfAborted()
+      const { fault } = outcome
+      const waitMs = fault.waitMs ?? backoffMs(attempt)
+      if (!fault.again || attempt >= most || waitMs > LONGEST_WAIT_MS) {
+        const asked = fault.waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(fault.waitMs / 1000)} s`
+        const tries = fault.again && attempt > 1 ? ` (${attempt} tries)` : ''
+        throw new ServerError(this.#hide(`The server ${fault.what}${asked}${tries}: ${url.href}. ${fault.next}`), {
+          status: fault.status,
+          said: this.#hide(fault.said ?? ''),
+        })
+      }
+      again?.()
+      if (waitMs >= NOTABLE_WAIT_MS) notify?.(this.#hide(`the server ${fault.what}; trying again in ${Math.round(waitMs / 1000)} s`))
+      await sleep(waitMs, signal)
+    }
+  }
+
+  #hide(text: string): string {
+    return this.#settings.key?.hide(text) ?? text
+  }
+
+  async #once(url: URL, body: object | undefined, signal: AbortSignal | undefined): Promise<{ value: unknown } | { fault: Fault }> {
+    const { key, timeout = TIMEOUT_S } = this.#settings
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(), timeout * 1000)
+    const stop = AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal])
+    try {
+      const response = await this.#send(url, body === undefined ? undefined : JSON.stringify(body), key?.reveal(), stop)
+      const { text, whole } = await read(response, () => timer.refresh())
+      const status = response.statusCode ?? 0
+      if (status < 200 || status > 299) return { fault: refusal(response, text, key !== undefined) }
+      if (!whole) return { fault: { what: `sent more than ${formatBytes(MOST_BYTES)}`, again: false, next: BETWEEN } }
+      try {
+        return { value: parseJson(text) }
+      } catch {
+        const type = response.headers['content-type'] ?? 'no content type'
+        const what = `answered with something that is not JSON (${show(type)}, ${show(text.trim().slice(0, 80))})`
+        return { fault: { what, again: true, next: BETWEEN } }
+      }
+    } catch (error) {
+      const what = silence.signal.aborted ? `said nothing for ${timeout} s` : `could not be asked (${reason(error)})`
+      const next = silence.signal.aborted ? 'Raise "timeout" in "server", or ask for less at a time with "concurrency".' : REACH
+      return { fault: { what, again: !UNKNOWN_HOST.test(what), next } }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #send(url: URL, body: string | undefined, key: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+      const request = send(url, {
+        method: body === undefined ? 'GET' : 'POST',
+        agent: this.#agent,
+        signal,
+        headers: {
+          accept: 'application/json',
+          ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+          ...(key !== undefined && { authorization: `Bearer ${key}` }),
+        },
+      })
+      request.on('response', resolve)
+      request.on('error', reject)
+      request.end(body)
+    })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+const UNKNOWN_HOST = /ENOTFOUND/
+const REACH = 'Check that it runs, and "url" in "server".'
+const BETWEEN = 'Check "url" in "server"; a proxy or a login page may stand in between.'
+
+async function read(response: IncomingMessage, alive: () => void): Promise<{ text: string; whole: boolean }> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    alive()
+    size += chunk.length
+    if (size > MOST_BYTES) return { text: '', whole: false }
+    chunks.push(chunk)
+  }
+  return { text: Buffer.concat(chunks).toString(), whole: true }
+}
+
+/** What a status other than 2xx means. */
+function refusal(response: IncomingMessage, text: string, withKey: boolean): Fault {
+  const status = response.statusCode ?? 0
+  const said = message(text)
+  const what = `answered ${status}${said ? ` (${show(said.slice(0, 300)).slice(0, 300)})` : ''}`
+  const fault = { what, status, said: text.slice(0, MOST_REFUSAL) }
+  if (status === 401 || status === 403) {
+    return { ...fault, again: false, next: withKey ? 'It does not take the key: renew it.' : 'Write a key as "key: {{ env.NAME }}" in "server".' }
+  }
+  if (status >= 300 && status < 400) {
+    return { ...fault, again: false, next: `It leads to ${show(response.headers.location)}. Write that address as "url" in "server" if it is the one.` }
+  }
+  if (status === 404) return { ...fault, again: false, next: 'Check "url" and "model" in "server".' }
+  const again = AGAIN.has(status)
+  const next = again ? 'Run again later, or lower "concurrency" in "server".' : 'Its own log may say more.'
+  return { ...fault, again, next, ...(again && { waitMs: retryAfterMs(response.headers['retry-after']) }) }
+}
+
+const AGAIN = new Set([408, 429, 502, 503, 504])
+
+/** The message of an error in the forms that servers give it, else the text. */
+function message(text: string): string {
+  try {
+    const { error, message, detail } = parseJson(text) as Record<string, unknown>
+    const inner = (error as { message?: unknown } | undefined)?.message
+    const found = [inner, error, message, detail].find((one) => typeof one === 'string')
+    return typeof found === 'string' ? found : text.slice(0, 300)
+  } catch {
+    return text.trim().slice(0, 80)
+  }
+}
+
+function reason(error: unknown): string {
+  const { message, code } = error as Error & { code?: string }
+  return code ?? message
+}
+
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(signal?.reason)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    }, ms)
+    signal?.addEventListener('abort', stop, { once: true })
+  })
+}
+
+/** So many at a time, first come first served. */
+class Slots {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  /** Resolves to what gives the slot back. Rejects with the signal's reason. */
+  async enter(signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted()
+    if (this.#free > 0) this.#free--
+    else {
+      await new Promise<void>((resolve, reject) => {
+        const come = (): void => {
+          signal?.removeEventListener('abort', stop)
+          resolve()
+        }
+        const stop = (): void => {
+          this.#waiting.splice(this.#waiting.indexOf(come), 1)
+          reject(signal?.reason)
+        }
+        this.#waiting.push(come)
+        signal?.addEventListener('abort', stop, { once: true })
+      })
+    }
+    return () => {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#free++
+    }
+  }
+}
