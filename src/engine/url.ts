@@ -11,6 +11,7 @@ export function refuseUrl(value: string): void {
     )
   throw new CheckpointError(
     `"checkpoint" is a folder, and ${JSON.stringify(value)} is a URL. A server that speaks OpenAI's protocol is read by promptfoo's own provider, ` +
-      `and our assertions score its text: providers: [{ id: "openai:chat:MODEL", config: { apiBaseUrl: "${value.replace(/["\\\s]/g, '')}" } }]`,
+      `and our assertions score its text: providers: [{ id: "openai:chat:MODEL", config: { apiBaseUrl: "${value.replace(/["\\\s]/g, '')}" } }]. ` +
+      'To fork on it, name its tokenizer here and the server beside it: server: { url, model }.',
   )
 }

@@ -116,7 +116,9 @@ export class ParallelThinkingProvider implements ApiProvider {
     signal?.throwIfAborted()
     const repeatIndex = context?.repeatIndex ?? 0
     const copyIndex = readCopyIndex(context?.vars)
-    const { folder: checkpoint, base } = await checkpointPlaces(this.#settings.checkpoint, this.#settings.base, { weights: !this.#settings.server })
+    const { folder: checkpoint, base } = await checkpointPlaces(this.#settings.checkpoint, this.#settings.base, {
+      weights: !this.#settings.server,
+    })
     const lease = await this.#pool.acquire({ ...this.#settings, checkpoint, base }, this)
     try {
       const tokenizer = requireTokenizer(lease.checkpoint)
@@ -206,8 +208,8 @@ export function modelSettings(config: ThinkingConfig, folder: string): ModelSett
 /** The config as everybody may see it. */
 function withoutKey(config: ConfigObject): ConfigObject {
   const { server } = config
-  if (typeof server !== 'object' || server === null || !('key' in server)) return config
-  return { ...config, server: { ...server, key: '[key]' } }
+  if (typeof server !== 'object' || server === null || !('apiKey' in server)) return config
+  return { ...config, server: { ...server, apiKey: '[key]' } }
 }
 
 /** How the model runs in this process. */

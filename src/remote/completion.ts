@@ -4,6 +4,7 @@
  *
  *   ids      vLLM and SGLang: `token_ids` with all that was drawn (return_token_ids); older vLLM: `token_id:N` among the strings
  *   entries  llama.cpp: `logprobs.content` with id and log-probability, without those of a stop and of tokens that end inside a character
+ *   strings  OpenAI itself: `logprobs.tokens`, where each is one token here
  *   text     all others: our tokenizer says which ids a text has
  *
  * `finish_reason: stop` may be an end token or the stop that was asked for. vLLM (`stop_reason`) and SGLang (`matched_stop`) say which, llama.cpp
@@ -45,7 +46,12 @@ export interface Written {
 const BAN = -100
 
 /** The body of the request. */
-export function completionBody(wanted: Wanted, model: string, dialect: Pick<Dialect, 'prompts' | 'fields' | 'stops' | 'bos'>, tokens: ServerTokens): JsonObject {
+export function completionBody(
+  wanted: Wanted,
+  model: string,
+  dialect: Pick<Dialect, 'prompts' | 'fields' | 'stops' | 'bos'>,
+  tokens: ServerTokens,
+): JsonObject {
   const { prompt, most, temperature, topK, topP, seed, exclude = [], force } = wanted
   const stop = dialect.stops === 'ours' ? undefined : wanted.stop
   const bias = Object.fromEntries([...exclude.map((id) => [id, BAN]), ...(force === undefined ? [] : [[force, -BAN]])])
@@ -93,18 +99,28 @@ export function choiceOf(answer: unknown): JsonObject & { text: string } {
 /** How the ids of an answer are known. */
 export function tokensIn(choice: JsonObject): Dialect['tokens'] {
   if (Array.isArray(choice.token_ids) || namedIds(choice)) return 'ids'
-  return entriesOf(choice) ? 'entries' : 'text'
+  if (entriesOf(choice)) return 'entries'
+  return choice.text !== '' && stringsOf(choice).join('') === choice.text ? 'strings' : 'text'
 }
 
 /** The tokens of an answer; undefined where its end is ambiguous. Throws ServerError. */
-export function readCompletion(answer: unknown, wanted: Wanted, stops: Dialect['stops'], tokens: ServerTokens): Written | undefined {
+export function readCompletion(
+  answer: unknown,
+  wanted: Wanted,
+  dialect: Pick<Dialect, 'stops' | 'tokens'>,
+  tokens: ServerTokens,
+): Written | undefined {
   const choice = choiceOf(answer)
   const finish = choice.finish_reason
   if (finish !== 'stop' && finish !== 'length' && finish !== null) {
-    throw new ServerError(`The server ended a completion with finish_reason ${show(finish)}. It must be stop or length. Its own log may say more.`)
+    throw new ServerError(
+      `The server ended a completion with finish_reason ${show(finish)}. It must be stop or length. Its own log may say more.`,
+    )
   }
-  const end: End = { stopped: finish === 'stop', stop: stops === 'ours' ? undefined : wanted.stop, ...reasonOf(choice) }
-  const read = fromIds(choice, end, tokens) ?? fromEntries(choice, end, tokens) ?? fromText(choice, end, tokens)
+  const end: End = { stopped: finish === 'stop', stop: dialect.stops === 'ours' ? undefined : wanted.stop, ...reasonOf(choice) }
+  // Where entries are usual and there is none, nothing was written before the stop.
+  const entries = entriesOf(choice) ?? (dialect.tokens === 'entries' && choice.text === '' ? [] : undefined)
+  const read = fromIds(choice, end, tokens) ?? (entries ? fromEntries(entries, choice.text, end, tokens) : fromText(choice, end, tokens))
   if (read === AMBIGUOUS) return undefined
   for (const id of read.ids) checkId(id, tokens)
   const { most } = wanted
@@ -150,8 +166,11 @@ function endsWith(ids: readonly number[], text: string, tokens: ServerTokens): b
 function fromIds(choice: JsonObject & { text: string }, end: End, tokens: ServerTokens): Read | undefined {
   const said = Array.isArray(choice.token_ids) ? choice.token_ids : namedIds(choice)
   if (!said) return undefined
-  const ids = said.map((id: unknown) => checkId(id, tokens))
-  checkText(ids, choice.text, tokens)
+  const all = said.map((id: unknown) => checkId(id, tokens))
+  checkText(all, choice.text, tokens)
+  // One that ends a response there and not here.
+  const other = end.stopped && all.at(-1) === end.reason && end.reason !== end.stop?.id && !tokens.isEnd(all.at(-1)!)
+  const ids = other ? all.slice(0, -1) : all
   const more = ending(ids, end, tokens)
   if (more === AMBIGUOUS) return AMBIGUOUS
   return { ids: [...ids, ...more], logprobs: [...logprobsOf(choice, ids.length), ...more.map(() => Number.NaN)], respelled: 0 }
@@ -179,23 +198,21 @@ function entriesOf({ logprobs }: JsonObject): Entry[] | undefined {
   return entries.length > 0 && entries.every((entry) => entry !== undefined) ? entries : undefined
 }
 
-function fromEntries(choice: JsonObject & { text: string }, { stop, stopped }: End, tokens: ServerTokens): Read | undefined {
-  const entries = entriesOf(choice)
-  if (!entries) return undefined
-  const { text } = choice
-  const last = entries.at(-1)!
+function fromEntries(entries: readonly Entry[], text: string, { stop, stopped }: End, tokens: ServerTokens): Written {
+  const last = entries.at(-1)
   // A special token that is no end here may be one there.
-  const end = stopped && (tokens.isEnd(last.id) || (last.token === '' && last.id !== stop?.id && tokens.isSpecial(last.id))) ? last : undefined
+  const ends = last && (tokens.isEnd(last.id) || (last.token === '' && last.id !== stop?.id && tokens.isSpecial(last.id)))
+  const end = stopped && ends ? last : undefined
   const byStop = stopped && !end && stop !== undefined
   const written: Written = { ids: [], logprobs: [], respelled: 0 }
   const push = (id: number, logprob: number): void => {
-    written.ids.push(checkId(id, tokens))
+    written.ids.push(id)
     written.logprobs.push(logprob)
   }
   const said = byStop && !text.endsWith(stop.text) ? text + stop.text : text
   let at = 0
   for (const { id, token, logprob } of end ? entries.slice(0, -1) : entries) {
-    const piece = tokens.piece(id)
+    const piece = tokens.piece(checkId(id, tokens))
     if (piece !== '' && said.startsWith(piece, at)) {
       push(id, logprob)
       at += piece.length
@@ -219,20 +236,31 @@ function fromEntries(choice: JsonObject & { text: string }, { stop, stopped }: E
 
 function fromText(choice: JsonObject & { text: string }, end: End, tokens: ServerTokens): Read {
   const { text } = choice
-  const spelled = tokens.spell(text)
-  const more = ending(spelled, end, tokens)
+  const strings = stringsOf(choice)
+  const own = strings.join('') === text ? strings.map((string) => tokens.spell(string)) : []
+  // A text can be cut into tokens in several ways, and strings tell which it was.
+  const told = own.length > 0 && own.every(({ length }) => length === 1)
+  const ids = told ? own.flat() : tokens.spell(text)
+  const more = ending(ids, end, tokens)
   if (more === AMBIGUOUS) return AMBIGUOUS
-  const { logprobs } = choice
+  const known = told ? logprobsOf(choice, ids.length) : ids.map(() => Number.NaN)
+  return { ids: [...ids, ...more], logprobs: [...known, ...more.map(() => Number.NaN)], respelled: told ? 0 : ids.length }
+}
+
+/** OpenAI's strings of tokens. */
+function stringsOf({ logprobs }: JsonObject): string[] {
   const strings = isObject(logprobs) && Array.isArray(logprobs.tokens) ? logprobs.tokens : []
-  const same = strings.length === spelled.length && strings.every((string, i) => string === tokens.piece(spelled[i]))
-  const known = same ? logprobsOf(choice, spelled.length) : spelled.map(() => Number.NaN)
-  return { ids: [...spelled, ...more], logprobs: [...known, ...more.map(() => Number.NaN)], respelled: spelled.length }
+  return strings.every((string) => typeof string === 'string') ? strings : []
 }
 
 /** Log-probabilities of so many tokens in the two forms that servers have for them. */
 function logprobsOf({ logprobs }: JsonObject, count: number): number[] {
   const { token_logprobs: list, content } = isObject(logprobs) ? logprobs : {}
-  const values = Array.isArray(list) ? list : Array.isArray(content) ? content.map((entry: unknown) => isObject(entry) && entry.logprob) : []
+  const values = Array.isArray(list)
+    ? list
+    : Array.isArray(content)
+      ? content.map((entry: unknown) => isObject(entry) && entry.logprob)
+      : []
   return values.length === count ? values.map(finite) : Array.from({ length: count }, () => Number.NaN)
 }
 
@@ -251,13 +279,9 @@ const solid = (text: string): string => text.replace(/\s+/gu, '')
 /** Ids and text of one answer say the same, as far as the text goes: a server leaves special tokens, the stop and half characters out. */
 function checkText(ids: readonly number[], text: string, tokens: ServerTokens): void {
   if (text === '' || text.includes('\ufffd')) return
-  const pieces = ids.map((id) => tokens.piece(id))
   const shown = solid(text)
-  const whole = solid(tokens.text(ids))
-  if (whole.startsWith(shown)) return
-  // Without what a server may hide.
-  const plain = solid(pieces.filter((piece) => !/^<.*>$/s.test(piece)).join(''))
-  if (plain.startsWith(shown) || solid(pieces.join('')).startsWith(shown)) return
+  // With and without what a server may hide.
+  if (solid(tokens.text(ids)).startsWith(shown) || solid(tokens.plainText(ids)).startsWith(shown)) return
   throw new ServerError(
     `The server's tokens differ from those of ${tokens.folder}. It says ${show(text)}, and its ids say ${show(tokens.text(ids))} here. Name in "checkpoint" the model that it serves.`,
   )

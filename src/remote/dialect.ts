@@ -3,7 +3,7 @@ export interface Dialect {
   /** What it takes as a prompt. */
   prompts: 'ids' | 'text'
   /** How the ids of what it writes are known: see completion.ts. */
-  tokens: 'ids' | 'entries' | 'text'
+  tokens: 'ids' | 'entries' | 'strings' | 'text'
   /** Who ends a completion at a tag: the server, or we, who ask for few tokens at a time. */
   stops: 'server' | 'ours'
   /** Fields beyond OpenAI's first ones that it takes. */

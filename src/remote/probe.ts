@@ -33,7 +33,9 @@ export async function probe(server: Probed, tokens: ServerTokens, tagged: boolea
   const text = tagged ? SAMPLE + TAGGED : SAMPLE
   const withSpecial = tokens.encode(text, { addSpecial: true })
   const plain = tokens.encode(text)
-  const { shape, answer } = await firstAnswer(server, tokens, { text, ids: withSpecial })
+  // A stop brings fields of its own.
+  const stop = { text: TAGS.summaryEnd, ...(tagged && { id: tokens.encode(TAGS.summaryEnd)[0] }) }
+  const { shape, answer } = await firstAnswer(server, tokens, text, few(withSpecial, { stop }))
   const byText = shape.prompts === 'text' ? answer : await asText(server, tokens, text, shape)
   if (shape.prompts === 'ids') refuseMoreTokens(answer, withSpecial.length, tokens)
   const { bos, tokenizer } = await compare(server, tokens, { text, plain, withSpecial, answer: byText })
@@ -48,19 +50,15 @@ export async function probe(server: Probed, tokens: ServerTokens, tagged: boolea
   }
 }
 
-/** One greedy token behind the sample, asked for in the way that the server takes. */
-async function firstAnswer(
-  server: Probed,
-  tokens: ServerTokens,
-  { text, ids }: { text: string; ids: readonly number[] },
-): Promise<{ shape: Shape; answer: unknown }> {
+/** What follows the sample, asked for in the way that the server takes. */
+async function firstAnswer(server: Probed, tokens: ServerTokens, text: string, wanted: Wanted): Promise<{ shape: Shape; answer: unknown }> {
   let refused: unknown
   for (const prompts of ['ids', 'text'] as const) {
     const fields = new Set(FIELDS)
     for (;;) {
       const shape: Shape = { prompts, fields, stops: 'server' }
       try {
-        const body = completionBody(oneToken(ids), server.model, shape, tokens)
+        const body = completionBody(wanted, server.model, shape, tokens)
         return { shape, answer: await server.ask('completions', { ...body, ...(prompts === 'text' && { prompt: text }) }) }
       } catch (error) {
         if (!(error instanceof ServerError) || !REFUSED.has(error.status ?? 0)) throw error
@@ -80,11 +78,12 @@ function leaveOut(fields: Set<string>, said: string): boolean {
   return true
 }
 
-const oneToken = (prompt: readonly number[], more: Partial<Wanted> = {}): Wanted => ({ prompt, most: 1, temperature: 0, seed: 0, ...more })
+/** A few greedy tokens: of one alone a server may say nothing, because it ends inside a character. */
+const few = (prompt: readonly number[], more: Partial<Wanted> = {}): Wanted => ({ prompt, most: 4, temperature: 0, seed: 0, ...more })
 
 /** The same sample as text; undefined where the server takes none. */
 async function asText(server: Probed, tokens: ServerTokens, text: string, shape: Shape): Promise<unknown> {
-  const body = { ...completionBody(oneToken([]), server.model, shape, tokens), prompt: text }
+  const body = { ...completionBody(few([], { most: 1 }), server.model, shape, tokens), prompt: text }
   return quietly(server.ask('completions', body))
 }
 
@@ -123,7 +122,11 @@ interface Sample {
 }
 
 /** Compares the tokens of the sample. The best evidence comes first: ids of the prompt, of its tokenizer, their number. */
-async function compare(server: Probed, tokens: ServerTokens, { text, plain, withSpecial, answer }: Sample): Promise<Pick<Dialect, 'bos' | 'tokenizer'>> {
+async function compare(
+  server: Probed,
+  tokens: ServerTokens,
+  { text, plain, withSpecial, answer }: Sample,
+): Promise<Pick<Dialect, 'bos' | 'tokenizer'>> {
   const said = answer === undefined ? undefined : idList(choiceOf(answer).prompt_token_ids)
   const listed = said ?? (await tokenized(server, text))
   // What the server puts before a text is known from its own answer only, not from its tokenizer.
@@ -180,11 +183,20 @@ async function contextOf({ model, ask }: Probed): Promise<number | undefined> {
 export async function probeForking(server: Probed, tokens: ServerTokens, dialect: Dialect, path: number | undefined): Promise<void> {
   const prompt = tokens.encode(SAMPLE, { addSpecial: true })
   const draw = async (more: Partial<Wanted>): Promise<number[]> => {
-    const wanted = oneToken(prompt, { most: 4, ...more })
-    return readCompletion(await server.ask('completions', completionBody(wanted, server.model, dialect, tokens)), wanted, 'ours', tokens)?.ids ?? []
+    const wanted = few(prompt, more)
+    return (
+      readCompletion(
+        await server.ask('completions', completionBody(wanted, server.model, dialect, tokens)),
+        wanted,
+        { ...dialect, stops: 'ours' },
+        tokens,
+      )?.ids ?? []
+    )
   }
   const refused = (why: string): ConfigError =>
-    new ConfigError(`mode: parallel needs a server that can rule out a token (logit_bias), so that no path ends the response. ${why} Use mode: sequential.`)
+    new ConfigError(
+      `mode: parallel needs a server that can rule out a token (logit_bias), so that no path ends the response. ${why} Use mode: sequential.`,
+    )
   const [likeliest] = await draw({})
   let other: number | undefined
   try {
@@ -194,7 +206,7 @@ export async function probeForking(server: Probed, tokens: ServerTokens, dialect
     throw refused(`${server.url} refuses it: ${error.message}`)
   }
   if (likeliest !== undefined && other === likeliest) throw refused(`${server.url} draws one that was ruled out.`)
-  if (path === undefined || dialect.tokens !== 'text') return
+  if (path === undefined || dialect.tokens === 'ids' || dialect.tokens === 'entries') return
   const said = await draw({ force: path })
   if (said.includes(path)) return
   throw new ConfigError(

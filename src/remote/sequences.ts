@@ -104,7 +104,11 @@ export class ServerSequences implements Sequences, Stepper {
     if (!sampling) return { id: -1, logprob: 0 }
     const banned = sampling.exclude ?? []
     if (!goesOn(held, banned)) held.ahead = undefined
-    held.ahead ??= await this.#ask(held, sampling, { most: left ?? 1, exclude: this.#alwaysOut(banned), stop: tag && stopOf(tag, this.#request) })
+    held.ahead ??= await this.#ask(held, sampling, {
+      most: left ?? 1,
+      exclude: this.#alwaysOut(banned),
+      stop: tag && stopOf(tag, this.#request),
+    })
     if (banned.includes(held.ahead.written.ids[held.ahead.taken])) {
       // Drawn among more than may be drawn: a second draw, among those alone, has the right distribution.
       held.ahead = await this.#ask(held, sampling, { most: 1, exclude: banned, stop: undefined })
@@ -113,7 +117,9 @@ export class ServerSequences implements Sequences, Stepper {
     const id = written.ids[taken]
     held.ahead.taken++
     if (banned.includes(id)) {
-      throw new ServerError(`The server drew token ${id} (${show(id)}), which the request rules out with logit_bias. A response cannot be forked so. Use mode: sequential.`)
+      throw new ServerError(
+        `The server drew token ${id} (${show(id)}), which the request rules out with logit_bias. A response cannot be forked so. Use mode: sequential.`,
+      )
     }
     return { id, logprob: written.logprobs[taken] }
   }
@@ -122,7 +128,11 @@ export class ServerSequences implements Sequences, Stepper {
     return banned.length <= FEW ? banned : banned.filter((id) => this.#request.tags.eos.includes(id))
   }
 
-  async #ask({ ids }: Held, sampling: Sampling, { most, exclude, stop }: Pick<Wanted, 'most' | 'stop'> & { exclude: readonly number[] }): Promise<Ahead> {
+  async #ask(
+    { ids }: Held,
+    sampling: Sampling,
+    { most, exclude, stop }: Pick<Wanted, 'most' | 'stop'> & { exclude: readonly number[] },
+  ): Promise<Ahead> {
     const { temperature, topK, topP, seed, stream } = sampling
     const wanted: Wanted = {
       ...{ prompt: ids, most, exclude, temperature, topK, topP },

@@ -9,7 +9,7 @@ export interface ServerSettings {
   url: string
   /** Name of the model there. */
   model: string
-  key?: Secret
+  apiKey?: Secret
   /** Requests in flight. Default 16. */
   concurrency?: number
   /** Longest silence of the server in seconds. Default 600: an answer comes as a whole. */
@@ -17,17 +17,17 @@ export interface ServerSettings {
 }
 
 /** Checks what was written. Throws ConfigError without the key. */
-export function serverSettings({ key, ...rest }: Omit<ServerSettings, 'key'> & { key?: string }): ServerSettings {
-  for (const [name, value] of Object.entries({ key, url: rest.url, model: rest.model })) {
+export function serverSettings({ apiKey, ...rest }: Omit<ServerSettings, 'apiKey'> & { apiKey?: string }): ServerSettings {
+  for (const [name, value] of Object.entries({ apiKey, url: rest.url, model: rest.model })) {
     if (value === undefined || !value.includes('{{')) continue
     const variable = /\benv\.(\w+)/.exec(value)?.[1] ?? 'the environment variable'
     throw new ConfigError(`"${name}" in "server" holds a template that was not filled in. Set ${variable}.`)
   }
-  if (key === '') throw new ConfigError('"key" in "server" is empty. Set the environment variable that it names, or leave it out.')
-  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-    throw new ConfigError('"key" in "server" holds characters that no key has, such as spaces. Copy it again, or leave it out.')
+  if (apiKey === '') throw new ConfigError('"apiKey" in "server" is empty. Set the environment variable that it names, or leave it out.')
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new ConfigError('"apiKey" in "server" holds characters that no key has, such as spaces. Copy it again, or leave it out.')
   }
-  return { ...rest, url: baseUrl(rest.url), ...(key !== undefined && { key: new Secret(key) }) }
+  return { ...rest, url: baseUrl(rest.url), ...(apiKey !== undefined && { apiKey: new Secret(apiKey) }) }
 }
 
 /** As OpenAI's clients take it, with `/v1` at its end; it may be left out. */
@@ -40,7 +40,9 @@ function baseUrl(text: string): string {
   }
   const { protocol, host, pathname, search, hash, username, password } = url
   if (username || password) {
-    throw new ConfigError('"url" in "server" holds a user or a password, which would be written into results. Write a key as "key: {{ env.NAME }}".')
+    throw new ConfigError(
+      '"url" in "server" holds a user or a password, which would be written into results. Write a key as "apiKey: {{ env.NAME }}".',
+    )
   }
   if (!/^https?:$/.test(protocol) || search || hash) throw wrongUrl(show(text))
   const path = pathname.replace(/\/+$/, '').replace(/\/(chat\/)?completions$/, '')

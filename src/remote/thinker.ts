@@ -16,7 +16,7 @@ import { probe, probeForking } from './probe.ts'
 import { ServerSequences } from './sequences.ts'
 import type { ServerSettings } from './settings.ts'
 import { type ServedCheckpoint, ServerTokens } from './tokens.ts'
-import { type Asked, ServerError, Transport, type TransportOptions } from './transport.ts'
+import { type Asked, Transport, type TransportOptions } from './transport.ts'
 
 /** Tokens that are asked for at a time where the server does not end a completion at a tag: those behind the tag are for nothing. */
 const PIECE = 32
@@ -94,20 +94,10 @@ class RemoteThinker implements Thinker {
       const { stops } = dialect
       const one = stops === 'ours' && wanted.stop ? { ...wanted, most: Math.min(wanted.most, PIECE) } : wanted
       const answer = await this.#transport.ask('completions', completionBody(one, model, dialect, this.#tokens), asked)
-      const written = this.#hidden(() => readCompletion(answer, one, stops, this.#tokens))
+      const written = readCompletion(answer, one, { ...dialect, stops }, this.#tokens)
       if (written) return written
       // Whether a tag or an end token stopped it cannot be told: from now on nothing is asked to stop it.
       dialect.stops = 'ours'
-    }
-  }
-
-  /** What an answer says may quote the key. */
-  #hidden<T>(read: () => T): T {
-    try {
-      return read()
-    } catch (error) {
-      if (error instanceof ServerError && this.#server.key) throw new ServerError(this.#server.key.hide(error.message), error)
-      throw error
     }
   }
 
@@ -135,7 +125,11 @@ class RemoteThinker implements Thinker {
   #probed() {
     const { url, model } = this.#server
     const signal = this.#closing.signal
-    return { url, model, ask: (path: string, body: object | undefined, asked?: Asked) => this.#transport.ask(path, body, { signal, ...asked }) }
+    return {
+      url,
+      model,
+      ask: (path: string, body: object | undefined, asked?: Asked) => this.#transport.ask(path, body, { signal, ...asked }),
+    }
   }
 
   async close(): Promise<void> {

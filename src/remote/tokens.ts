@@ -1,4 +1,4 @@
-/** The tokenizer as what a server says is read with it: special tokens are spelled, since tags may be some. */
+/** The tokenizer as what a server says is read with it. Special tokens are spelled, since tags may be some. */
 
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
@@ -25,15 +25,11 @@ export class ServerTokens {
       )
     }
     if (generation.eosTokenIds.length === 0) {
-      throw new ConfigError(`A response needs an end token. Got ${folder}, which names none. Set eos_token_id in its generation_config.json.`)
+      throw new ConfigError(
+        `A response needs an end token. Got ${folder}, which names none. Set eos_token_id in its generation_config.json.`,
+      )
     }
-    const spelled = {
-      vocabSize: tokenizer.vocabSize,
-      encode: (text: string) => tokenizer.encode(text),
-      decode: (ids: Iterable<number>) => tokenizer.decode(ids, { keepSpecial: true }),
-      tokenOf: (id: number) => tokenizer.tokenOf(id),
-    }
-    const { piece, write } = spellingOf(spelled)
+    const { piece, write } = spellingOf(tokenizer)
     this.folder = folder
     this.vocabSize = config.vocabSize
     this.eos = generation.eosTokenIds
@@ -47,7 +43,12 @@ export class ServerTokens {
   }
 
   text(ids: Iterable<number>): string {
-    return this.#tokenizer.decode(ids, { keepSpecial: true })
+    return this.#tokenizer.decode(ids)
+  }
+
+  /** The same without special tokens. */
+  plainText(ids: Iterable<number>): string {
+    return this.#tokenizer.decode(ids, { keepSpecial: false })
   }
 
   /** Ids that say `text` in the middle of a text; the nearest there are, where it says half a character. */
@@ -57,7 +58,7 @@ export class ServerTokens {
 
   /** A token that servers leave out of a text unless they are told otherwise. */
   isSpecial(id: number): boolean {
-    return this.piece(id) !== '' && this.#tokenizer.decode([id]) === ''
+    return this.piece(id) !== '' && this.plainText([id]) === ''
   }
 
   isEnd(id: number): boolean {

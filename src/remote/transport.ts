@@ -4,12 +4,13 @@
  * Redirects are not followed: the key is for this server.
  */
 
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http'
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { formatBytes, show } from '../engine/checkpoint/problem.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { parseJson } from '../json.ts'
 import { backoffMs, retryAfterMs } from '../retry.ts'
+import type { Secret } from './secret.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** A request that failed for good. */
@@ -109,31 +110,27 @@ export class Transport {
       if (!fault.again || attempt >= most || waitMs > LONGEST_WAIT_MS) {
         const asked = fault.waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(fault.waitMs / 1000)} s`
         const tries = fault.again && attempt > 1 ? ` (${attempt} tries)` : ''
-        throw new ServerError(this.#hide(`The server ${fault.what}${asked}${tries}: ${url.href}. ${fault.next}`), {
-          status: fault.status,
-          said: this.#hide(fault.said ?? ''),
-        })
+        const { status, said } = fault
+        throw new ServerError(`The server ${fault.what}${asked}${tries}: ${url.href}. ${fault.next}`, { status, said })
       }
       again?.()
-      if (waitMs >= NOTABLE_WAIT_MS) notify?.(this.#hide(`the server ${fault.what}; trying again in ${Math.round(waitMs / 1000)} s`))
+      if (waitMs >= NOTABLE_WAIT_MS) notify?.(`the server ${fault.what}; trying again in ${Math.round(waitMs / 1000)} s`)
       await sleep(waitMs, signal)
     }
   }
 
-  #hide(text: string): string {
-    return this.#settings.key?.hide(text) ?? text
-  }
-
   async #once(url: URL, body: object | undefined, signal: AbortSignal | undefined): Promise<{ value: unknown } | { fault: Fault }> {
-    const { key, timeout = TIMEOUT_S } = this.#settings
+    const { apiKey: key, timeout = TIMEOUT_S } = this.#settings
     const silence = new AbortController()
     const timer = setTimeout(() => silence.abort(), timeout * 1000)
     const stop = AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal])
     try {
       const response = await this.#send(url, body === undefined ? undefined : JSON.stringify(body), key?.reveal(), stop)
-      const { text, whole } = await read(response, () => timer.refresh())
+      const { text: sent, whole } = await read(response, () => timer.refresh())
+      // A server may quote the key. Taken out here it is in no error, whatever cuts a text later.
+      const text = key?.hide(sent) ?? sent
       const status = response.statusCode ?? 0
-      if (status < 200 || status > 299) return { fault: refusal(response, text, key !== undefined) }
+      if (status < 200 || status > 299) return { fault: refusal(response, text, key) }
       if (!whole) return { fault: { what: `sent more than ${formatBytes(MOST_BYTES)}`, again: false, next: BETWEEN } }
       try {
         return { value: parseJson(text) }
@@ -143,6 +140,7 @@ export class Transport {
         return { fault: { what, again: true, next: BETWEEN } }
       }
     } catch (error) {
+      if (error instanceof StaleSocket) return await this.#once(url, body, signal)
       const what = silence.signal.aborted ? `said nothing for ${timeout} s` : `could not be asked (${reason(error)})`
       const next = silence.signal.aborted ? 'Raise "timeout" in "server", or ask for less at a time with "concurrency".' : REACH
       return { fault: { what, again: !UNKNOWN_HOST.test(what), next } }
@@ -165,7 +163,7 @@ export class Transport {
         },
       })
       request.on('response', resolve)
-      request.on('error', reject)
+      request.on('error', (error) => reject(request.reusedSocket && !signal.aborted ? new StaleSocket(error.message) : error))
       request.end(body)
     })
   }
@@ -174,6 +172,9 @@ export class Transport {
     this.#agent.destroy()
   }
 }
+
+/** The server closed a connection that was kept open: the request never came, and another connection takes it. */
+class StaleSocket extends Error {}
 
 const UNKNOWN_HOST = /ENOTFOUND/
 const REACH = 'Check that it runs, and "url" in "server".'
@@ -192,21 +193,28 @@ async function read(response: IncomingMessage, alive: () => void): Promise<{ tex
 }
 
 /** What a status other than 2xx means. */
-function refusal(response: IncomingMessage, text: string, withKey: boolean): Fault {
-  const status = response.statusCode ?? 0
+function refusal({ statusCode: status = 0, headers }: IncomingMessage, text: string, key: Secret | undefined): Fault {
   const said = message(text)
   const what = `answered ${status}${said ? ` (${show(said.slice(0, 300)).slice(0, 300)})` : ''}`
   const fault = { what, status, said: text.slice(0, MOST_REFUSAL) }
   if (status === 401 || status === 403) {
-    return { ...fault, again: false, next: withKey ? 'It does not take the key: renew it.' : 'Write a key as "key: {{ env.NAME }}" in "server".' }
+    return {
+      ...fault,
+      again: false,
+      next: key ? 'It does not take the key: renew it.' : 'Write a key as "apiKey: {{ env.NAME }}" in "server".',
+    }
   }
   if (status >= 300 && status < 400) {
-    return { ...fault, again: false, next: `It leads to ${show(response.headers.location)}. Write that address as "url" in "server" if it is the one.` }
+    return {
+      ...fault,
+      again: false,
+      next: `It leads to ${show(key?.hide(headers.location ?? '') ?? headers.location)}. Write that address as "url" in "server" if it is the one.`,
+    }
   }
   if (status === 404) return { ...fault, again: false, next: 'Check "url" and "model" in "server".' }
   const again = AGAIN.has(status)
   const next = again ? 'Run again later, or lower "concurrency" in "server".' : 'Its own log may say more.'
-  return { ...fault, again, next, ...(again && { waitMs: retryAfterMs(response.headers['retry-after']) }) }
+  return { ...fault, again, next, ...(again && { waitMs: retryAfterMs(headers['retry-after']) }) }
 }
 
 const AGAIN = new Set([408, 429, 502, 503, 504])

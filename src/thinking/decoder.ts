@@ -331,7 +331,8 @@ class Decoding {
     const { id, logprob, error } = output
     const { vocabSize } = this.model.config
     const found = error ? error.message : `The engine drew id ${id} with log-probability ${logprob}`
-    if (error || !(Number.isFinite(logprob) || (this.model.unscored && Number.isNaN(logprob)))) this.failure = new NonFiniteError(`${this.named(place, at)}: ${found}`)
+    if (error || !(Number.isFinite(logprob) || (this.model.unscored && Number.isNaN(logprob))))
+      this.failure = new NonFiniteError(`${this.named(place, at)}: ${found}`)
     else if (!Number.isInteger(id) || id < 0 || id >= vocabSize || sampling.exclude?.includes(id)) {
       this.failure = new ParallelR1Error(
         `${this.named(place, at)}: ${found}. It must be an id below ${vocabSize}${sampling.exclude ? ` and none of ${sampling.exclude.join(', ')}` : ''}. This is a fault of the engine; please report it.`,

@@ -155,8 +155,8 @@ export interface ServerRun {
   model: string
   /** What it was given as a prompt. */
   prompts: 'ids' | 'text'
-  /** How ids of what it wrote are known: it says all of them (`ids`), those with a log-probability (`entries`), or text only. */
-  tokens: 'ids' | 'entries' | 'text'
+  /** How ids of what it wrote are known: it says all of them (`ids`), those with a log-probability (`entries`), each token's text (`strings`), or text only. */
+  tokens: 'ids' | 'entries' | 'strings' | 'text'
   /** Who ended a completion at a tag. */
   stops: 'server' | 'ours'
   /** How its tokenizer was compared with ours: ids with ids, their number, or not at all. */

@@ -59,7 +59,7 @@ describe('ModelPool', () => {
     const user = {}
     const [one, two] = await Promise.all([pool.acquire(a, user), pool.acquire(a, user)])
     expect(one.checkpoint.folder).toBe(a.checkpoint)
-    expect(one.engine.isa).toBe('counted')
+    expect(one.engine?.isa).toBe('counted')
     expect(log).toMatchObject({ engines: 1, reads: 1, loads: 0 })
     expect(pool.size).toBe(0)
     expect(await one.thinker()).toBe(await two.thinker())

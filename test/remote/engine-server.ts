@@ -167,7 +167,9 @@ export class EngineServer {
     const bias = Object.entries((ignoresBias ? {} : (body.logit_bias ?? {})) as Record<string, number>)
     const forced = bias.find(([, value]) => value >= 100)
     const all = Array.from({ length: this.checkpoint.config.vocabSize }, (_, id) => id)
-    const exclude = forced ? all.filter((id) => id !== Number(forced[0])) : bias.filter(([, value]) => value <= -100).map(([id]) => Number(id))
+    const exclude = forced
+      ? all.filter((id) => id !== Number(forced[0]))
+      : bias.filter(([, value]) => value <= -100).map(([id]) => Number(id))
     const topK = Number(body.top_k ?? 0)
     const sampling = {
       temperature: Number(body.temperature ?? 1),
@@ -219,10 +221,12 @@ export class EngineServer {
     const { kind, hidesSpecial } = this.style
     const { eosTokenIds } = this.checkpoint.generation
     const withoutEnd = eosTokenIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids
-    const shown = hidesSpecial || (kind === 'vllm' && body.skip_special_tokens !== false) ? this.#text(withoutEnd, false) : this.#text(withoutEnd)
+    const shown =
+      hidesSpecial || (kind === 'vllm' && body.skip_special_tokens !== false) ? this.#text(withoutEnd, false) : this.#text(withoutEnd)
     const cut = typeof stop === 'string' && !(kind === 'vllm' && body.include_stop_str_in_output) ? shown.split(stop)[0] : shown
     const text = cut.replace(/\ufffd+$/, '')
-    if (kind === 'llama') return { text, finish_reason: finish, logprobs: body.logprobs ? { content: this.#entries(ids, logprobs, stop) } : null }
+    if (kind === 'llama')
+      return { text, finish_reason: finish, logprobs: body.logprobs ? { content: this.#entries(ids, logprobs, stop) } : null }
     const strings = { tokens: withoutEnd.map((id) => this.#text([id])), token_logprobs: logprobs.slice(0, withoutEnd.length) }
     if (kind === 'openai') return { text, finish_reason: finish, logprobs: body.logprobs ? strings : null }
     return {
