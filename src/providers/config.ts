@@ -78,14 +78,11 @@ export const serverKeys = {
     hint: 'Write for example http://localhost:8000/v1.',
   }),
   model: key(text(), 'what the server calls the model', { hint: 'Take a name of its /v1/models.' }),
-  // A wrong value would be shown in the error: whatever can be read as text is.
   apiKey: key(
-    z.preprocess((value) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value), z.string().optional()),
+    // A wrong value would be shown in the error: whatever can be read as text is.
+    z.preprocess((value) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value), z.string()).optional(),
     'sent as a bearer token and shown nowhere: `{{ env.NAME }}`',
-    {
-      absent: 'none',
-      hint: 'Write "{{ env.NAME }}", or leave the key out.',
-    },
+    { absent: 'none', hint: 'Write "{{ env.NAME }}", or leave the key out.' },
   ),
   concurrency: key(int({ min: 1, max: 4096 }).default(16), 'requests in flight'),
   timeout: key(number({ above: 0 }).default(600), 'longest silence of the server before a request is made again', { unit: 'seconds' }),
