@@ -87,6 +87,10 @@ export class ServerSequences implements Sequences, Stepper {
     this.#held.delete(sequence)
   }
 
+  length(sequence: Sequence): number {
+    return this.#of(sequence).ids.length
+  }
+
   truncate(sequence: Sequence, n: number): void {
     const { ids } = this.#of(sequence)
     ids.length -= n

@@ -63,7 +63,7 @@ class RemoteThinker implements Thinker {
     if (this.#closing.signal.aborted) throw closed()
     signal?.throwIfAborted()
     signal?.addEventListener('abort', stop, { once: true })
-    refuseStructured(request, this.#checkpoint.folder)
+    refuseUnservable(request, this.#checkpoint.folder)
     const limits = resolveLimits(request, this.#checkpoint.config)
     const dialect = await withSignal(this.#dialectFor(request), controller.signal)
     checkDialect(dialect, request, limits.response)
@@ -143,8 +143,14 @@ class RemoteThinker implements Thinker {
 /** What the engine says of itself and a server does not. */
 const UNKNOWN: ServerRun['unknown'] = ['device', 'precision', 'repeatable']
 
-function refuseStructured({ mode, attention }: ThinkRequest, folder: string): void {
-  if (mode !== 'parallel' || attention !== 'structured') return
+function refuseUnservable({ mode, attention, outlines }: ThinkRequest, folder: string): void {
+  if (mode !== 'parallel') return
+  if (outlines) {
+    throw new ConfigError(
+      `A path of a block with outlines does not see the outlines of the others, at the positions behind them, and no completions protocol takes positions or masks. Got outlines of ${folder} and "server". Leave one of them out, or use mode: sequential.`,
+    )
+  }
+  if (attention !== 'structured') return
   throw new ConfigError(
     `A server decodes causal checkpoints. Got attention: structured of ${folder}: its paths begin at the same position and do not see each other even after the join, and no completions protocol takes positions or masks. Leave "server" out, or use mode: sequential.`,
   )

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { int, key, mapping, number, text } from '../config/table.ts'
 import { thinkingSchema } from '../providers/config.ts'
 
-const { samples: _samples, seed: _seed, checkpoint: _checkpoint, ...thinkingKeys } = thinkingSchema.shape
+const { samples: _samples, seed: _seed, checkpoint: _checkpoint, server: _server, ...thinkingKeys } = thinkingSchema.shape
 
 /** What a client calls something: it stands in addresses and in labels of metrics. */
 const name = () => z.string().regex(/^[A-Za-z0-9][\w.:@/+-]{0,127}$/)

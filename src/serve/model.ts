@@ -63,7 +63,8 @@ export class ServedModel {
       requireTokenizer(lease.checkpoint)
       const thinker = await lease.thinker()
       const hash = (await lease.checkpoint.identity?.hash()) ?? ''
-      const { device, precision, isa } = lease.engine
+      // A served model is decoded here: its table has no "server".
+      const { device, precision, isa } = lease.engine!
       const fingerprint = createHash('sha256')
         .update(JSON.stringify([hash, device, precision, isa, config.numerics]))
         .digest('hex')

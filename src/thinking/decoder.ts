@@ -41,7 +41,13 @@ export function pathStream(block: number, path: number): number {
 }
 
 /** Decodes one request. Every sequence it made is free when it returns or throws. `listen` hears the response as it is written. */
-export async function decode(model: Sequences, stepper: Stepper, request: ThinkRequest, limits: Limits, listen?: Listener): Promise<Thought> {
+export async function decode(
+  model: Sequences,
+  stepper: Stepper,
+  request: ThinkRequest,
+  limits: Limits,
+  listen?: Listener,
+): Promise<Thought> {
   const decoding = new Decoding(model, stepper, request, limits, listen)
   try {
     return await decoding.run()

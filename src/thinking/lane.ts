@@ -10,7 +10,7 @@ import type { SpokenTag } from './recogniser.ts'
 
 /** What decoding asks of a model: the bookkeeping of its sequences. They may be somebody else's (remote/). */
 export interface Sequences
-  extends Pick<Model, 'config' | 'create' | 'fork' | 'join' | 'free' | 'truncate'>,
+  extends Pick<Model, 'config' | 'create' | 'fork' | 'join' | 'free' | 'length' | 'truncate'>,
     Partial<Pick<Model, 'draftRowCost'>> {
   /** A log-probability may be NaN: nobody says it. */
   readonly unscored?: boolean

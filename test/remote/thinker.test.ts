@@ -153,6 +153,7 @@ describe('remoteThinker', () => {
     await expect(thinker.think(request(0, { attention: 'structured' }))).rejects.toThrow(
       /causal checkpoints\. Got attention: structured.*positions or masks.*mode: sequential/,
     )
+    await expect(thinker.think(request(0, { outlines: true }))).rejects.toThrow(/does not see the outlines of the others.*mode: sequential/)
     await expect(thinker.think(request())).rejects.toThrow(/fit into the 100 tokens of the server.*budget of 220/)
     await expect(remote({ kind: 'llama', context: 64 }).think(request())).rejects.toThrow(/fit into the 64 tokens/)
     await expect(remote({ kind: 'openai' }).think(request(0, { topK: 5 }))).rejects.toThrow(/takes no top_k. Got topK: 5/)
