@@ -79,7 +79,7 @@ describe('documents of the server', () => {
     const [example, others] = blocksOf(readFileSync(path.join(root, 'docs/serve.md'), 'utf8')).flatMap(({ language, marks, text }) =>
       language === 'yaml' && (marks.file || text.startsWith('host:')) ? [text] : [],
     )
-    expect(read(example).suites[0]).toMatchObject({ name: 'countdown', reward: 'answer' })
+    expect(read(example).suites[0]).toMatchObject({ name: 'countdown', reward: 'answer + 0.2 * structure' })
     process.env.PR1_SERVE_KEY = KEY
     expect(read(`${example}\n${others}`)).toMatchObject({ host: '0.0.0.0', keys: [KEY], hosts: ['models.example.org'] })
     delete process.env.PR1_SERVE_KEY
