@@ -1,6 +1,6 @@
 /** Where the promptfoo that is installed beside this package lies, for what only its command line does. */
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
@@ -54,26 +54,47 @@ interface Api {
 /** Most characters that are kept of what it says: the end tells why it failed. */
 const LONGEST_LOG = 20_000
 
-/** Runs promptfoo's command line to its end, without telemetry. `log` is the end of what it said. */
-export async function runPromptfoo(
+interface PromptfooOptions {
+  /** Looks for promptfoo from here first. */
+  near: string
+  cwd?: string
+  env?: NodeJS.ProcessEnv
+  signal?: AbortSignal
+}
+
+/** Starts promptfoo's command line, without telemetry. `log` gives the end of what it said so far. */
+export function startPromptfoo(
   args: readonly string[],
-  { near, cwd, env, signal }: { near: string; cwd?: string; env?: NodeJS.ProcessEnv; signal?: AbortSignal },
-): Promise<{ code: number | null; log: string }> {
+  {
+    near,
+    cwd,
+    env,
+    signal,
+    ipc = false,
+  }: PromptfooOptions & { /** Messages go both ways, and signals of the terminal do not reach it. */ ipc?: boolean },
+): { child: ChildProcess; log: () => string } {
   const child = spawn(process.execPath, [promptfooScript(near), ...args], {
     cwd,
     env: { ...process.env, PROMPTFOO_DISABLE_TELEMETRY: '1', PROMPTFOO_DISABLE_UPDATE: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
     signal,
+    detached: ipc,
   })
   let log = ''
   const collect = (data: Buffer): void => {
     log = (log + data.toString()).slice(-LONGEST_LOG)
   }
-  child.stdout.on('data', collect)
-  child.stderr.on('data', collect)
+  child.stdout!.on('data', collect)
+  child.stderr!.on('data', collect)
+  return { child, log: () => log }
+}
+
+/** Runs promptfoo's command line to its end, without telemetry. `log` is the end of what it said. */
+export async function runPromptfoo(args: readonly string[], options: PromptfooOptions): Promise<{ code: number | null; log: string }> {
+  const { child, log } = startPromptfoo(args, options)
   const code = await new Promise<number | null>((done, fail) => {
     child.once('error', fail)
     child.once('close', done)
   })
-  return { code, log }
+  return { code, log: log() }
 }

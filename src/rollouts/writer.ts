@@ -45,7 +45,7 @@ export class RolloutsWriter {
         else this.kept.push({ ...step, bytes: statSync(step.file).size })
       }
     }
-    if (this.options.every === 0 || config.stages.every(({ kind }) => kind === 'sft')) return
+    if (this.options.every === 0 || !config.stages.some(({ kind }) => kind === 'grpo')) return
     mkdirSync(this.home, { recursive: true })
     await writeFileAtomic(join(this.home, runFile), `${JSON.stringify({ config }, null, 2)}\n`, this.ops)
   }

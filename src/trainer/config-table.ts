@@ -106,10 +106,18 @@ export function compareAtResume(
   )
 }
 
-/** The key of a row; undefined where this version has none. */
+/** The key of a row; undefined where this version has none. The name of a stage may hold dots. */
 function schemaOf(path: string, ...tables: Readonly<Record<string, string>>[]): Schema | undefined {
   const names = path.split('.')
-  if (names[0] !== 'stages') return names.reduce<Schema | undefined>((schema, name) => schema && keysOf(schema)[name], trainSchema)
-  const kind = `${names.slice(0, -1).join('.')}.kind`
-  return keysOf(entryOf(trainSchema.shape.stages), { kind: tables.find((table) => table[kind])?.[kind] })[names[names.length - 1]]
+  const below = (schema: Schema, rest: readonly string[]) => rest.reduce<Schema | undefined>((at, name) => at && keysOf(at)[name], schema)
+  if (names[0] !== 'stages') return below(trainSchema, names)
+  for (let end = 2; end < names.length; end++) {
+    const place = `${names.slice(0, end).join('.')}.kind`
+    const kind = tables.find((table) => table[place])?.[place]
+    if (kind === undefined) continue
+    const [name, ...rest] = names.slice(end)
+    const schema = keysOf(entryOf(trainSchema.shape.stages), { kind })[name]
+    return schema && below(schema, rest)
+  }
+  return undefined
 }

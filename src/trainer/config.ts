@@ -24,6 +24,7 @@ import {
   fillEvaluations,
   withEvaluationLists,
 } from './evaluation/keys.ts'
+import { fillGenerate, type GenerateKeys, generateKeys, learnKeys, promptFile, sourceOf } from './generate/keys.ts'
 import { policyLosses, usualBounds } from './losses/index.ts'
 import { withRewardFiles } from './reward-files.ts'
 import type { ScheduleKind } from './schedule.ts'
@@ -161,12 +162,17 @@ const pair = <N extends z.ZodType<number>>(one: N, standard: [number, number]) =
 
 const sftStage = mapping({
   name,
-  kind: key(z.literal('sft'), 'sft or grpo'),
-  suite,
+  kind: key(z.literal('sft'), 'sft, grpo or generate'),
+  suite: key(text().optional(), 'a promptfoo config, relative to this file: its tests are the rows', {
+    absent: 'that of the stage in `from`',
+    change: 'free',
+  }),
   provider: key(text().optional(), 'label of the provider entry whose settings render the prompts', { absent: "the suite's first" }),
+  ...learnKeys,
   response: key(
-    text(),
+    text().optional(),
     "a template of the response over the row's vars, such as '{{ answer }}'; with `each` also over `item`. White space around the tags of a block is removed",
+    { absent: "with `from`, `'{{ response }}'`" },
   ),
   each: key(text().optional(), "a var that holds a list: every element is a sample of its own with the row's prompt", {
     absent: 'one sample a row',
@@ -192,7 +198,7 @@ const term = mapping({
 
 const grpoStage = mapping({
   name,
-  kind: key(z.literal('grpo'), 'sft or grpo'),
+  kind: key(z.literal('grpo'), 'sft, grpo or generate'),
   suite,
   provider: key(text(), 'the label of the provider entry whose settings decode'),
   steps: key(int({ min: 1 }), 'rounds of sampling and learning', steps),
@@ -283,6 +289,8 @@ const grpoStage = mapping({
   ...evaluationKeys,
 })
 
+const generateStage = mapping({ name, kind: key(z.literal('generate'), 'sft, grpo or generate'), suite, ...generateKeys })
+
 export const trainSchema = mapping({
   output: key(text(), 'the folder of the run, relative to this file; `--output` overrides it', { change: 'free' }),
   seed: key(int({ min: 0 }).default(1), 'decides first weights, order of the rows and samples'),
@@ -299,7 +307,7 @@ export const trainSchema = mapping({
   ),
   recompute: key(flag().default(false), 'keep less of the forward pass and compute it again in the backward pass'),
   model: key(model, 'what is trained'),
-  stages: key(z.array(z.discriminatedUnion('kind', [sftStage, grpoStage])).min(1), 'trained one after the other', {
+  stages: key(z.array(z.discriminatedUnion('kind', [sftStage, grpoStage, generateStage])).min(1), 'trained one after the other', {
     hint: 'Each has name, kind and suite.',
   }),
   save: key(save.prefault({}), 'training states and exports'),
@@ -313,9 +321,13 @@ export type ModelSource = Omit<z.output<typeof model>, 'init' | 'outlines'> & {
 }
 export type LoraConfig = z.output<typeof lora>
 type Evaluating<S> = Omit<S, 'evaluate'> & { evaluate?: EvaluationConfig[] }
-export type SftStage = Evaluating<Filled<z.output<typeof sftStage>, 'microBatchTokens'>>
+export type SftStage = Evaluating<Filled<z.output<typeof sftStage>, 'microBatchTokens' | 'suite' | 'response'>>
 export type GrpoStage = Evaluating<Filled<z.output<typeof grpoStage>, 'clipLow' | 'clipHigh'>>
-export type Stage = SftStage | GrpoStage
+/** Nothing is evaluated while nothing is learnt. */
+export type GenerateStage = z.output<typeof generateStage> & GenerateKeys & { evaluate?: undefined; patience?: undefined }
+/** A stage that changes the weights. */
+export type TrainingStage = SftStage | GrpoStage
+export type Stage = TrainingStage | GenerateStage
 export type OptimizerConfig = z.output<z.ZodObject<ReturnType<typeof optimizerKeys>>>
 /** With absolute paths; `file` is that of the file itself. */
 export type TrainConfig = Omit<z.output<typeof trainSchema>, 'model' | 'stages'> & { file: string; model: ModelSource; stages: Stage[] }
@@ -341,15 +353,19 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
     file,
     output: resolve(folder, config.output),
     model: fillModel(config.model, folder, `"model" in ${file}`),
-    stages: config.stages.map((stage) => {
+    stages: config.stages.map((stage, index) => {
       const where = `stage "${stage.name}" of ${file}`
+      if (stage.kind === 'generate') return fillGenerate({ ...stage, suite: resolve(folder, stage.suite) }, folder, where)
       if (stage.lrEnd > stage.lr) {
         throw new ConfigError(`"lrEnd" in ${where} must be at most "lr" (${stage.lr}). Got ${stage.lrEnd}. Correct one of the two.`)
       }
-      const placed = { ...stage, suite: resolve(folder, stage.suite), evaluate: fillEvaluations(stage.evaluate, folder, where) }
-      return placed.kind === 'sft'
-        ? fillSft(placed, where)
-        : fillGrpo({ ...placed, difficulty: fillDifficulty(placed.difficulty, folder, where) }, where)
+      const evaluate = fillEvaluations(stage.evaluate, folder, where)
+      if (stage.kind === 'sft') {
+        const placed = withSource(stage, config.stages.slice(0, index), folder, where)
+        return fillSft({ ...placed, suite: resolve(folder, placed.suite), evaluate }, where)
+      }
+      const placed = { ...stage, suite: resolve(folder, stage.suite), evaluate }
+      return fillGrpo({ ...placed, difficulty: fillDifficulty(placed.difficulty, folder, where) }, where)
     }),
   }
   checkEvaluations(filled, file)
@@ -405,7 +421,30 @@ function fillArchitecture(sizes: z.output<typeof architecture>, where: string): 
   return { ...sizes, kvHeads, headDim, intermediateSize: sizes.intermediateSize ?? 3 * hiddenSize }
 }
 
-function fillSft(stage: Evaluating<z.output<typeof sftStage>>, where: string): SftStage {
+type RawSft = z.output<typeof sftStage>
+
+/** Suite and response, where a stage learns from another one without naming them. */
+function withSource(
+  stage: RawSft,
+  before: readonly z.output<typeof sftStage | typeof grpoStage | typeof generateStage>[],
+  folder: string,
+  where: string,
+) {
+  const source = sourceOf(stage, before, where)
+  const { suite, response = '{{ response }}' } = stage
+  // A suite of its own has a prompt of its own, too.
+  const asked = suite === undefined ? source : undefined
+  const prompt = stage.prompt ?? asked?.prompt
+  return {
+    ...stage,
+    suite: suite ?? asked!.suite!,
+    provider: stage.provider ?? asked?.provider,
+    ...(prompt !== undefined && { prompt: promptFile(prompt, folder, where) }),
+    response,
+  }
+}
+
+function fillSft(stage: Evaluating<RawSft> & Pick<SftStage, 'suite' | 'response'>, where: string): SftStage {
   const { steps, epochs, batchTokens, microBatchTokens } = stage
   if (steps !== undefined && epochs !== undefined) throw new ConfigError(`${where} has both "epochs" and "steps". Keep one of them.`)
   return {

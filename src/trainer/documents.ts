@@ -80,7 +80,7 @@ function trainPage(): string {
   const rows = (some: Record<string, Schema>) => markdownTable(some, { resume: true })
   const { model, stages, save } = trainSchema.shape
   const init = keysOf(model).init
-  const [sft, grpo] = ['sft', 'grpo'].map((kind) => keys(entryOf(stages), { kind }))
+  const [sft, grpo, generate] = ['sft', 'grpo', 'generate'].map((kind) => keys(entryOf(stages), { kind }))
   const pick = (from: Record<string, Schema>, shared: boolean) =>
     Object.fromEntries(Object.entries(from).filter(([name]) => (sft[name] === grpo[name]) === shared))
   return `<!-- Written by npm run docs from src/trainer/config.ts. -->
@@ -124,9 +124,11 @@ ${rows(keys(keysOf(init).architecture))}
 
 ## stages
 
-A list. Each entry has the keys of both kinds and those of its own kind.
+A list. Each entry has a \`name\`, a \`kind\` and the keys of its kind.
 
-### Both kinds
+### sft and grpo
+
+What both kinds that train have:
 
 ${rows(pick(sft, true))}
 
@@ -152,9 +154,19 @@ A list of rewards, each compared as [Training](train.md#several-rewards) shows.
 
 ${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'grpo' }).rewards)))}
 
+### kind: generate
+
+A teacher is asked, and what of its answers holds the conditions is kept for a later stage: [Answers of a teacher](generate.md).
+
+${rows(generate)}
+
+#### exclude
+
+${rows(keysOf(keysOf(entryOf(stages), { kind: 'generate' }).exclude))}
+
 ### evaluate
 
-An evaluation during a stage of either kind, as [A run](runs.md#evaluate-during-a-run) shows. A stage may have a list of them.
+An evaluation during a stage that trains, as [A run](runs.md#evaluate-during-a-run) shows. A stage may have a list of them.
 
 ${rows(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'sft' }).evaluate)))}
 

@@ -101,6 +101,12 @@ export class RunLog {
     this.say(line)
   }
 
+  /** A line for what a teacher answered, which took `seconds`, and what the terminal says of it. */
+  generated(record: object, seconds: number, line: string): void {
+    this.append({ kind: 'generate', ...record, seconds })
+    this.say(line)
+  }
+
   /** Boards draw every further line. */
   attach(boards: Boards): void {
     this.boards = boards

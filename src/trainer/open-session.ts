@@ -30,7 +30,7 @@ export async function openSession(
   }: { stages: readonly Stage[]; suites: readonly Suite[]; evaluated?: readonly Suite[]; saved?: SavedState },
 ): Promise<OpenedSession> {
   // Nothing decodes where no stage has rollouts and nothing is evaluated.
-  const decoded = [...suites.filter((_, i) => stages[i].kind === 'grpo'), ...evaluated]
+  const decoded = [...suites.filter((_, i) => decodes(stages[i])), ...evaluated]
   const wanted = decoded.flatMap(({ provider }) =>
     provider.ours ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? []) : [],
   )
@@ -49,6 +49,11 @@ export async function openSession(
   const openThinker = async (): Promise<Thinker> => localThinker(model)
   const sharesPrompts = engine.info.device !== 'tfjs'
   return { session: { model, checkpoint, trained, openThinker, seed: config.seed, sharesPrompts, reference }, ...told }
+}
+
+/** Whether the model in training writes responses in a stage. */
+function decodes(stage: Stage): boolean {
+  return stage.kind === 'grpo' || (stage.kind === 'generate' && stage.teacher === 'self')
 }
 
 /** Adapters mean something beside their own model only. */

@@ -86,11 +86,14 @@ export interface RolloutReport {
 
 /** A stage made ready: everything is checked and read, nothing is trained yet. */
 export interface Recipe {
-  steps: number
+  /** NaN where only the stages before it will tell. */
+  readonly steps: number
   /** Packed tokens of the largest forward, for the memory plan. */
-  forwardTokens: number
+  readonly forwardTokens: number
   /** One line on the data, for the plan. */
   data: string
+  /** Reads what the stages before it have made, and says what that is. */
+  begin?(): Promise<string>
   /** Lines for the plan. */
   warnings?: readonly string[]
   /** Every prompt of the stage. */

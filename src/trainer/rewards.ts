@@ -36,6 +36,8 @@ const RESERVED = new Set<string>([
 /** A compiled reward: metrics of one sample and the step (from 1) → a finite number; true is 1, false 0. */
 export interface Reward {
   readonly expression: string
+  /** What errors call it. */
+  readonly noun: string
   /** Metric names it uses, as the expression writes them. */
   readonly symbols: readonly string[]
   evaluate(metrics: Readonly<Record<string, number>>, step: number): number
@@ -47,22 +49,23 @@ export function symbolOf(metric: string): string {
 }
 
 /** Throws ConfigError when the expression does not parse or uses anything beyond arithmetic, comparison, logic and {@link FUNCTIONS}. */
-export async function compileReward(expression: string): Promise<Reward> {
+export async function compileReward(expression: string, noun = 'reward'): Promise<Reward> {
   if (expression.includes('%')) {
     // mathjs reads "0.5 + 10%" as 0.5 + 10 % of 0.5.
-    throw new ConfigError(`The reward may not hold "%". Got "${expression}". Write mod(a, b) for a remainder, and 0.1 for 10 %.`)
+    throw new ConfigError(`The ${noun} may not hold "%". Got "${expression}". Write mod(a, b) for a remainder, and 0.1 for 10 %.`)
   }
   const math = await restrictedMath()
   let tree: MathNode
   try {
     tree = math.parse(expression)
   } catch (error) {
-    throw new ConfigError(`The reward does not parse: ${(error as Error).message}. Got "${expression}". ${EXAMPLE}`)
+    throw new ConfigError(`The ${noun} does not parse: ${(error as Error).message}. Got "${expression}". ${EXAMPLE}`)
   }
-  const symbols = checkTree(tree, expression)
+  const symbols = checkTree(tree, expression, noun)
   const code = tree.compile()
   return {
     expression,
+    noun,
     symbols,
     evaluate(metrics, step) {
       const scope = scopeOf(metrics)
@@ -70,14 +73,14 @@ export async function compileReward(expression: string): Promise<Reward> {
       if (missing.length > 0) {
         const present = [...scope.keys()].join(', ') || 'none'
         throw new RewardError(
-          `The reward "${expression}" uses ${missing.map((m) => `"${m}"`).join(', ')}, which no assertion of this sample reported. Metrics present: ${present}. Correct the expression, or give an assertion \`metric: ${missing[0]}\`.`,
+          `The ${noun} "${expression}" uses ${missing.map((m) => `"${m}"`).join(', ')}, which no assertion of this sample reported. Metrics present: ${present}. Correct the expression, or give an assertion \`metric: ${missing[0]}\`.`,
         )
       }
       const value: unknown = code.evaluate(scope.set('step', step))
       const number = typeof value === 'boolean' ? Number(value) : value
       if (typeof number !== 'number' || !Number.isFinite(number)) {
         throw new RewardError(
-          `The reward "${expression}" is ${String(value)} for ${JSON.stringify({ ...metrics, step })}. Guard it against division by zero and overflow.`,
+          `The ${noun} "${expression}" is ${String(value)} for ${JSON.stringify({ ...metrics, step })}. Guard it against division by zero and overflow.`,
         )
       }
       return number
@@ -102,7 +105,10 @@ export interface Doubt {
  * config: a grader that is not of this package may report further metrics.
  * @throws ConfigError naming the test, the metric and the nearest name
  */
-export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pick<Suite, 'file' | 'rows'>): Doubt[] {
+export function checkMetrics(
+  { expression, symbols, noun }: Omit<Reward, 'evaluate'>,
+  { file, rows }: Pick<Suite, 'file' | 'rows'>,
+): Doubt[] {
   const doubts = new Map<string, Doubt>()
   for (const [index, row] of rows.entries()) {
     const where = `test ${index + 1} of ${file}`
@@ -124,7 +130,7 @@ export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pi
     for (const symbol of symbols) {
       if (names.has(symbol) || REPORTED.has(symbol)) continue
       const nearest = nearestName(symbol, [...names.keys()])
-      if (nearest !== undefined || open.length === 0) throw noMetric(expression, symbol, where, [...names.keys()], nearest)
+      if (nearest !== undefined || open.length === 0) throw noMetric({ expression, noun }, symbol, where, [...names.keys()], nearest)
       const kind = `${symbol} ${JSON.stringify(open)}`
       if (!doubts.has(kind)) doubts.set(kind, { symbol, row: index })
     }
@@ -138,7 +144,7 @@ export function checkMetrics({ expression, symbols }: Reward, { file, rows }: Pi
  * @throws ConfigError naming the test, the metric and what is there; GradersEndedError
  */
 export async function resolveDoubts(
-  { expression }: Reward,
+  { expression, noun }: Pick<Reward, 'expression' | 'noun'>,
   { file, rows }: Pick<Suite, 'file' | 'rows'>,
   doubts: readonly Doubt[],
   gradeEmpty: (row: SuiteRow) => Promise<Record<string, number>>,
@@ -154,20 +160,26 @@ export async function resolveDoubts(
       const symbols = doubts.filter(({ row }) => row === index).map(({ symbol }) => `"${symbol}"`)
       const said = error.message.split('\n')[0]
       warnings.push(
-        `Warning: ${symbols.join(' and ')} of the reward cannot be looked for, as an empty answer of ${where} cannot be graded. ${said}`,
+        `Warning: ${symbols.join(' and ')} of the ${noun} cannot be looked for, as an empty answer of ${where} cannot be graded. ${said}`,
       )
       continue
     }
     const missing = doubts.find(({ symbol, row }) => row === index && !reported.includes(symbol))
-    if (missing) throw noMetric(expression, missing.symbol, where, reported, nearestName(missing.symbol, reported))
+    if (missing) throw noMetric({ expression, noun }, missing.symbol, where, reported, nearestName(missing.symbol, reported))
   }
   return warnings
 }
 
-function noMetric(expression: string, symbol: string, where: string, present: readonly string[], nearest?: string): ConfigError {
+function noMetric(
+  { expression, noun }: Pick<Reward, 'expression' | 'noun'>,
+  symbol: string,
+  where: string,
+  present: readonly string[],
+  nearest?: string,
+): ConfigError {
   const next = nearest ? `Did you mean "${nearest}"?` : `Correct the expression, or give an assertion \`metric: ${symbol}\`.`
   return new ConfigError(
-    `The reward "${expression}" uses "${symbol}", which no assertion of ${where} has. ${next} There are: ${present.join(', ') || 'none'}.`,
+    `The ${noun} "${expression}" uses "${symbol}", which no assertion of ${where} has. ${next} There are: ${present.join(', ') || 'none'}.`,
   )
 }
 
@@ -184,11 +196,11 @@ function scopeOf(metrics: Readonly<Record<string, number>>): Map<string, number>
 }
 
 /** The symbols of a tree that holds nothing but what is allowed. */
-function checkTree(tree: MathNode, expression: string): string[] {
+function checkTree(tree: MathNode, expression: string, noun: string): string[] {
   const symbols = new Set<string>()
   const refuse = (what: string): never => {
     throw new ConfigError(
-      `The reward may not hold ${what}. Got "${expression}". Allowed: numbers, metric names, step, + - * / ^, comparisons, and, or, not, condition ? a : b, ${FUNCTIONS.join(', ')}.`,
+      `The ${noun} may not hold ${what}. Got "${expression}". Allowed: numbers, metric names, step, + - * / ^, comparisons, and, or, not, condition ? a : b, ${FUNCTIONS.join(', ')}.`,
     )
   }
   const visit = (node: MathNode): void => {

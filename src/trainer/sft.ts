@@ -17,7 +17,7 @@ import { likelihood } from './losses/likelihood.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { learningRate } from './schedule.ts'
-import type { Suite } from './suite.ts'
+import type { Suite, SuiteRow } from './suite.ts'
 
 /** Ids of one row; laid out anew when its batch comes, which is cheaper than keeping every layout. */
 interface Example {
@@ -57,6 +57,16 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
   }
 }
 
+/** The prompts of a suite as a supervised stage reads them. Throws ConfigError. */
+export function readPrompts(session: Session, suite: Suite): ReadPrompt[] {
+  return suite.rows.map((row, index) => readRow(session, suite, row, `row ${index + 1} of ${suite.file}`))
+}
+
+function readRow({ checkpoint }: Session, { provider }: Suite, row: SuiteRow, where: string): ReadPrompt {
+  const settings = provider.ours ? applyTestOptions(provider.config, row.promptConfig) : {}
+  return readPrompt(checkpoint, parseThinkingConfig(settings, where), row.prompt)
+}
+
 /** Prompt and response of every row as ids; every one is laid out once, so that a wrong row is an error before step 0. */
 async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Promise<{ examples: Example[]; prompts: ReadPrompt[] }> {
   const { checkpoint, model } = session
@@ -69,8 +79,7 @@ async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Pr
     if (index % 256 === 0) await breathe()
     const where = `row ${index + 1} of ${suite.file}`
     try {
-      const settings = suite.provider.ours ? applyTestOptions(suite.provider.config, row.promptConfig) : {}
-      const read = readPrompt(checkpoint, parseThinkingConfig(settings, where), row.prompt)
+      const read = readRow(session, suite, row, where)
       prompts.push(read)
       const { ids: prompt } = read
       for (const vars of samplesOf(row.vars, stage.each)) {

@@ -15,6 +15,7 @@ import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { SuiteAssertion } from '../grading/references.ts'
 import { runPromptfoo } from '../installed-promptfoo.ts'
 import { parseJson } from '../json.ts'
+import { withoutSecrets } from './generate/secrets.ts'
 
 /** A test as promptfoo resolved it: vars, assertions, options. */
 export interface SuiteTest {
@@ -39,13 +40,17 @@ export interface Suite {
   file: string
   /** Its folder: references in it are relative to this. */
   folder: string
-  provider: { label: string; config: ConfigObject; ours: boolean }
+  provider: { label: string; config: ConfigObject; ours: boolean /** As promptfoo calls it. */; id?: string }
   rows: SuiteRow[]
 }
 
 export interface SuiteOptions {
   /** Label of the one provider to capture; absent: the first. */
   provider?: string
+  /** A file with the prompt that is asked in the place of the config's own. */
+  prompt?: string
+  /** The provider may be a server: nothing is learnt from what the weights in training would draw there. */
+  servers?: boolean
   /** Chooses among the rows that promptfoo gave; what it leaves out is not kept either. */
   select?: (rows: readonly SuiteRow[]) => SuiteRow[]
   /** Keep the assertions (grpo) or leave them out (sft). */
@@ -92,7 +97,7 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
     const captured = join(folder, 'rows.jsonl')
     const log = await capture(file, captured, folder, options)
     const all = await readCapture(file, captured, log, options)
-    refuseServer(all)
+    if (!options.servers) refuseServer(all)
     const suite = options.select ? { ...all, rows: options.select(all.rows) } : all
     if (options.cache && options.write !== false) await writeCache(options.cache, suite)
     return suite
@@ -110,15 +115,25 @@ function refuseServer({ file, provider }: Suite): void {
   )
 }
 
+/** What promptfoo is told to load a config, with one provider and with hooks in the place of an evaluation. */
+export function suiteArguments(
+  file: string,
+  { hooks, provider, prompt }: { hooks: readonly string[]; provider?: string; prompt?: string },
+): string[] {
+  return [
+    ...['eval', '-c', file, ...hooks.flatMap((hook) => ['-x', hook])],
+    ...['--no-write', '--no-cache', '--no-table', '--no-progress-bar', '--no-share', '--repeat', '1', '-j', '256'],
+    ...(provider === undefined ? [] : ['--filter-providers', `^${provider.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`]),
+    ...(prompt === undefined ? [] : ['--prompts', prompt]),
+  ]
+}
+
 async function capture(file: string, captured: string, folder: string, options: SuiteOptions): Promise<string> {
   // In the sources this file is .ts and promptfoo loads TypeScript itself; in dist both are .js.
   const own = fileURLToPath(import.meta.url)
-  const extension = join(dirname(own), `capture${extname(own)}`)
-  const args = [
-    ...['eval', '-c', file, '-x', `file://${extension}:beforeAll`, '-x', `file://${extension}:afterEach`],
-    ...['--no-write', '--no-cache', '--no-table', '--no-progress-bar', '--no-share', '--repeat', '1', '-j', '256'],
-  ]
-  if (options.provider) args.push('--filter-providers', `^${options.provider.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
+  const extension = `file://${join(dirname(own), `capture${extname(own)}`)}`
+  const { provider, prompt } = options
+  const args = suiteArguments(file, { hooks: [`${extension}:beforeAll`, `${extension}:afterEach`], provider, prompt })
   const env = {
     PR1_CAPTURE: captured,
     PR1_CAPTURE_TESTS: options.tests ? '1' : '0',
@@ -178,10 +193,18 @@ async function readCapture(file: string, captured: string, log: string, options:
   return {
     file,
     folder: dirname(file),
-    provider: { label: provider.label!, config, ours: provider.ours === true },
+    // The key of a server is needed where it is asked, and read there.
+    provider: {
+      label: provider.label!,
+      config: provider.ours && config.server === undefined ? config : plainConfig(config),
+      ours: provider.ours === true,
+      id: provider.id,
+    },
     rows: rows.map(({ row }) => row),
   }
 }
+
+const plainConfig = (config: ConfigObject): ConfigObject => withoutSecrets(config) as ConfigObject
 
 interface CacheHeader {
   /** Name of the promptfoo config, for readers. */
@@ -193,7 +216,7 @@ interface CacheHeader {
 }
 
 /** A header with the hash of everything that is used, then one row a line. */
-async function writeCache(cache: string, { file, provider, rows }: Suite): Promise<void> {
+export async function writeCache(cache: string, { file, provider, rows }: Suite): Promise<void> {
   const hash = createHash('sha256').update(JSON.stringify(provider))
   const body = rows.map((row) => `${JSON.stringify(row)}\n`)
   for (const line of body) hash.update(line)
@@ -202,7 +225,7 @@ async function writeCache(cache: string, { file, provider, rows }: Suite): Promi
   await writeFileAtomic(cache, `${JSON.stringify(header)}\n${body.join('')}`)
 }
 
-async function readCache(cache: string): Promise<(Pick<Suite, 'provider' | 'rows'> & Pick<CacheHeader, 'suite'>) | undefined> {
+export async function readCache(cache: string): Promise<(Pick<Suite, 'provider' | 'rows'> & Pick<CacheHeader, 'suite'>) | undefined> {
   if (!existsSync(cache)) return undefined
   const altered = (why: string) =>
     new ParallelR1Error(`${cache} is not what this run wrote: ${why}. Restore it, or delete it to resolve the suite again.`)

@@ -2,6 +2,7 @@
 
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { duration } from '../cli/progress.ts'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
 import { adapterConfigFile, configFile } from '../engine/checkpoint/files.ts'
 import { availableMemory } from '../engine/checkpoint/memory.ts'
@@ -15,7 +16,7 @@ import { plain } from '../plain.ts'
 import { RolloutsWriter } from '../rollouts/writer.ts'
 import { Boards } from './boards/board.ts'
 import { exportCheckpoint, exportedInfo } from './checkpoint.ts'
-import type { Stage, TrainConfig } from './config.ts'
+import type { GenerateStage, SftStage, Stage, TrainConfig, TrainingStage } from './config.ts'
 import { type Change, compareAtResume, configHash, configTable, decisiveTable, type LengthChange } from './config-table.ts'
 import { selectByDifficulty } from './difficulty.ts'
 import type { ProbeOptions } from './doctor/probe.ts'
@@ -23,6 +24,12 @@ import { stageReport } from './doctor/report.ts'
 import { type Best, describeBest, endStage, endsEarly, refuseEnded } from './evaluation/best.ts'
 import { Evaluations } from './evaluation/evaluations.ts'
 import { BEST_FOLDER, SAMPLES_FOLDER } from './evaluation/keys.ts'
+import { cardLine } from './generate/card.ts'
+import { type Excluded, withoutTests } from './generate/exclude.ts'
+import { Generator } from './generate/generator.ts'
+import { answersOf, learningRecipe } from './generate/learn.ts'
+import { probeReport } from './generate/probe-report.ts'
+import { hashOf } from './generate/rows.ts'
 import { grpoRecipe } from './grpo.ts'
 import { bytes, memoryTable, type Output, RunLog, table } from './log.ts'
 import { openSession } from './open-session.ts'
@@ -36,7 +43,7 @@ import { sftRecipe } from './sft.ts'
 import { afterStep, beginStage, DROPPED_NOTICE, idleStages, NOTHING_LEARNT, StandstillError } from './standstill.ts'
 import type { TrainerState } from './state.ts'
 import type { SavedState } from './states.ts'
-import { loadSuite, type Suite } from './suite.ts'
+import { loadSuite, type Suite, writeCache } from './suite.ts'
 
 export interface TrainOptions {
   /** Go on from the newest saved state, from the beginning where there is none. `previous`: from the newest that is whole, where others are damaged. */
@@ -99,7 +106,9 @@ class Training {
   private log: RunLog | undefined
   private rollouts: RolloutsWriter | undefined
   private state: TrainerState
-  private readonly recipes: Recipe[] = []
+  private readonly recipes: (Recipe | Generator)[] = []
+  /** By stage. */
+  private readonly excluded = new Map<string, Excluded>()
   private evaluations: Evaluations | undefined
 
   constructor(config: TrainConfig, folder: RunFolder, engine: Engine, output: Output, options: TrainOptions) {
@@ -120,15 +129,17 @@ class Training {
     this.printConfig(saved)
     const stages = config.stages.slice(this.state.stage)
     const suites: Suite[] = []
-    for (const stage of stages) suites.push(await this.resolveSuite(stage, saved !== undefined))
+    for (const [i, stage] of stages.entries()) {
+      const asked = saved ? undefined : rowsOfSource(stage, stages.slice(0, i), suites)
+      suites.push(asked ? await this.keepRows(stage, asked) : await this.resolveSuite(stage, saved !== undefined))
+    }
     const evaluations = await this.resolveEvaluations(stages, saved !== undefined)
     const evaluated = evaluations.suites
     const { session, base, below, info } = await openSession(this.engine, config, { stages, suites, evaluated, saved })
     if (info) this.say(`Weights: ${info.precision} (${info.reason})`)
     const { recipes } = this
-    for (const [i, stage] of stages.entries()) {
-      recipes.push(await (stage.kind === 'sft' ? sftRecipe(session, stage, suites[i]) : grpoRecipe(session, stage, suites[i])))
-    }
+    if (!saved && stages.some((stage) => stage.kind === 'generate' && stage.teacher === 'self')) this.state.base = await base()
+    for (const i of stages.keys()) recipes.push(await this.recipeOf(session, stages, i, suites[i], saved))
     const { checkpoint } = session
     const prompts = recipes.flatMap((recipe) => recipe.prompts)
     // A run that goes on has found its template when it began, from the prompts of all stages.
@@ -142,7 +153,7 @@ class Training {
     }
     if (saved) await this.folder.states.setAside(saved)
     else {
-      this.state.base = await base()
+      this.state.base ||= await base()
       if (below) this.state.below = await below()
       rmSync(join(this.run, 'checkpoints'), { recursive: true, force: true })
       if (evaluated.length > 0) rmSync(join(this.run, SAMPLES_FOLDER), { recursive: true, force: true })
@@ -157,7 +168,9 @@ class Training {
     this.state.metricsBytes = this.log.bytes
     try {
       for (const [i, stage] of stages.entries()) {
-        if (!(await this.runStage(session, stage, recipes[i]))) return 'interrupted'
+        const recipe = recipes[i]
+        const done = recipe instanceof Generator ? this.generate(session, recipe) : this.runStage(session, stage as TrainingStage, recipe)
+        if (!(await done)) return 'interrupted'
       }
       await this.finish(session)
       return 'finished'
@@ -170,10 +183,87 @@ class Training {
     await Promise.all([...this.recipes.map((recipe) => recipe.close?.()), this.evaluations?.close()])
   }
 
+  /** What a stage does, made ready. What an earlier stage will keep is read when its turn comes. */
+  private async recipeOf(session: Session, stages: readonly Stage[], i: number, suite: Suite, saved: Saved | undefined) {
+    const { config, options, run } = this
+    const stage = stages[i]
+    if (stage.kind === 'generate') return this.openGenerator(session, stage, suite, i)
+    if (stage.kind === 'grpo') return grpoRecipe(session, stage, suite)
+    if (stage.from === undefined) return sftRecipe(session, stage, suite)
+    return learningRecipe(session, stage, suite, {
+      ...answersOf(config.output, run, stage),
+      goesOn: saved !== undefined && i === 0,
+      now: !stages.slice(0, i).some(({ name }) => name === stage.from),
+      write: !options.dryRun,
+    })
+  }
+
+  private async openGenerator(session: Session, stage: GenerateStage, suite: Suite, i: number): Promise<Generator> {
+    const { config, options, state } = this
+    const earlier = config.stages.slice(0, state.stage + i).map(({ name }) => `stages.${name}.`)
+    const own = Object.entries(decisiveTable(config)).filter(
+      ([path]) => !path.startsWith('stages.') || earlier.some((one) => path.startsWith(one)),
+    )
+    const generator = await Generator.open(session, stage, suite, {
+      folder: join(config.output, stage.name),
+      excluded: this.excluded.get(stage.name),
+      weights: { base: state.base, trainedAs: hashOf(own) },
+      ops: options.ops,
+    })
+    if (generator.answers > 0 && !options.resume && !options.dryRun) {
+      throw new ConfigError(
+        `${generator.folder} holds ${generator.answers} answers of a run. Go on with --resume, which asks nothing twice, choose another --output, or remove the folder.`,
+      )
+    }
+    return generator
+  }
+
+  /** Asks a teacher. The weights stay as they are. False when it was interrupted. */
+  private async generate(session: Session, generator: Generator): Promise<boolean> {
+    const { state, options } = this
+    const { name } = generator.stage
+    state.learning = beginStage(state.learning, state.stage)
+    state.entropyControl = undefined
+    session.reference = undefined
+    const start = performance.now()
+    this.log!.begin(name, 0, 1, 'problems')
+    const card = await generator
+      .run({
+        signal: options.signal,
+        progress: (done, total) => this.log!.progress(done, total),
+        say: (line) => this.say(line),
+        write: (effect) =>
+          this.orRescue(session, () => {
+            this.folder.check()
+            return effect()
+          }),
+      })
+      .catch((error) => this.endAt(error, session))
+    if (!card) {
+      await this.save(session)
+      this.say(`Interrupted in stage "${name}" with ${generator.answers} answers; all are kept. Go on with: ${this.resumeCommand()}`)
+      return false
+    }
+    const seconds = (performance.now() - start) / 1000
+    await this.orRescue(session, () => {
+      const { counts, rejected, tokens, cost } = card
+      this.log!.generated({ stage: name, counts, rejected, tokens, cost }, seconds, `${name}  ${cardLine(card)}  ${duration(seconds)}`)
+    })
+    this.say(`Wrote ${generator.folder}`)
+    state.metricsBytes = this.log!.bytes
+    state.evaluation = endStage(state.evaluation)
+    state.stage += 1
+    state.step = 0
+    await this.save(session)
+    return true
+  }
+
   /** False when it was interrupted. */
-  private async runStage(session: Session, stage: Stage, recipe: Recipe): Promise<boolean> {
+  private async runStage(session: Session, stage: TrainingStage, recipe: Recipe): Promise<boolean> {
     const { config, state, options } = this
     const { checkpoint } = session
+    const read = await recipe.begin?.()
+    if (read) this.say(`Stage "${stage.name}": ${read}`)
     const prompts = joinEdges(checkpoint.parallel.prompts, edgesOf(recipe.prompts.map(({ ids }) => ids)))
     checkpoint.parallel = { ...checkpoint.parallel, prompts }
     if (state.step === 0) {
@@ -218,7 +308,8 @@ class Training {
     const early = state.step < recipe.steps
     if (early) this.say(`Stage "${stage.name}" ends early. ${describeBest(state.evaluation!)}`)
     await this.export(session, stage, recipe, join(config.output, stage.name))
-    if (state.stage === config.stages.length - 1) await this.export(session, stage, recipe, join(config.output, 'final'))
+    if (!config.stages.slice(state.stage + 1).some(({ kind }) => kind !== 'generate'))
+      await this.export(session, stage, recipe, join(config.output, 'final'))
     state.evaluation = endStage(state.evaluation, early ? state : undefined)
     state.stage += 1
     state.step = 0
@@ -227,7 +318,7 @@ class Training {
   }
 
   /** Evaluates what is due. False when it was interrupted. */
-  private evaluate(session: Session, stage: Stage, recipe: Recipe): Promise<boolean> {
+  private evaluate(session: Session, stage: TrainingStage, recipe: Recipe): Promise<boolean> {
     return this.evaluations!.run(session, stage, this.state, recipe.steps, {
       log: this.log!,
       write: (effect) =>
@@ -241,7 +332,7 @@ class Training {
   }
 
   /** Throws StandstillError where nothing is learnt any more, the last good state being saved. */
-  private async stopAtStandstill(session: Session, stage: Stage, report: StepReport, good: TrainerState): Promise<void> {
+  private async stopAtStandstill(session: Session, stage: TrainingStage, report: StepReport, good: TrainerState): Promise<void> {
     const { skipped, dropped } = this.state.learning
     const where = `in stage "${stage.name}", up to step ${this.state.step}`
     if (skipped >= stage.maxSkipped) {
@@ -320,8 +411,11 @@ class Training {
   private async finish(session: Session): Promise<void> {
     await session.model.dispose()
     const { total, updates, learning } = this.state
-    const end = `${total} steps, ${updates} updates. The ${session.trained ? 'adapter' : 'model'} is in ${join(this.config.output, 'final')}`
-    const idle = idleStages(learning).map((stage) => `"${this.config.stages[stage].name}"`)
+    const { stages, output } = this.config
+    const end = stages.every(({ kind }) => kind === 'generate')
+      ? `the answers are in ${stages.map(({ name }) => join(output, name)).join(' and ')}`
+      : `${total} steps, ${updates} updates. The ${session.trained ? 'adapter' : 'model'} is in ${join(output, 'final')}`
+    const idle = idleStages(learning).flatMap((stage) => (stages[stage].kind === 'generate' ? [] : [`"${stages[stage].name}"`]))
     if (idle.length > 0) {
       throw new StandstillError(
         `${end}. But no update changed it in stage ${idle.join(', ')}: see the step lines for "informative 0" and "SKIPPED".`,
@@ -336,9 +430,11 @@ class Training {
   private async resolveSuite(stage: Stage, goesOn: boolean): Promise<Suite> {
     const { options } = this
     this.say(`Resolving ${stage.suite} with promptfoo …`)
-    return loadSuite(stage.suite, {
+    const suite = await loadSuite(stage.suite, {
       provider: stage.provider,
-      tests: stage.kind === 'grpo',
+      ...(stage.kind !== 'grpo' && { prompt: stage.prompt }),
+      servers: stage.kind === 'generate' ? stage.teacher === 'provider' : stage.kind === 'sft' && stage.from !== undefined,
+      tests: stage.kind !== 'sft',
       select:
         stage.kind === 'grpo' && stage.difficulty
           ? (rows) => selectByDifficulty(rows, stage.difficulty!, (line) => this.say(line))
@@ -348,6 +444,39 @@ class Training {
       write: !options.dryRun,
       signal: options.signal,
     })
+    return stage.kind === 'generate' && stage.exclude ? this.withoutTests(stage, suite, goesOn) : suite
+  }
+
+  /** Rows that were resolved for another stage, as those of this one. */
+  private async keepRows({ name }: Stage, suite: Suite): Promise<Suite> {
+    if (!this.options.dryRun) await writeCache(join(this.run, 'suites', `${name}.jsonl`), suite)
+    return suite
+  }
+
+  /** The rows whose problem stands in no test set. */
+  private async withoutTests(stage: GenerateStage, suite: Suite, goesOn: boolean): Promise<Suite> {
+    const { options, run } = this
+    const tests: Suite[] = []
+    for (const [i, file] of stage.exclude!.suites.entries()) {
+      this.say(`Resolving ${file} with promptfoo …`)
+      const cache = join(run, 'suites', 'exclude', `${stage.name}.${i}.jsonl`)
+      tests.push(
+        await loadSuite(file, {
+          tests: false,
+          cache,
+          reuse: goesOn || options.keptSuites,
+          ofSameName: true,
+          write: !options.dryRun,
+          signal: options.signal,
+        }),
+      )
+    }
+    const excluded = await withoutTests(suite, tests, stage.exclude!)
+    this.excluded.set(stage.name, excluded)
+    if (excluded.rows.length > 0) return { ...suite, rows: excluded.rows }
+    throw new ConfigError(
+      `"exclude" leaves stage "${stage.name}" nothing to ask: ${excluded.exact} problems stand in a test set and ${excluded.near} are near one. Raise exclude.near, or set it to 0 where problems differ in their numbers alone.`,
+    )
   }
 
   /** Prints what a probe of every stage says. All of them find the model as the run does. */
@@ -355,11 +484,19 @@ class Training {
     const decode = (ids: readonly number[]): string => checkpoint.tokenizer.decode(ids, { keepSpecial: true })
     for (const [i, stage] of stages.entries()) {
       const before = stages[i - 1]
-      if (before && stage.kind === 'grpo') {
+      const recipe = this.recipes[i]
+      if (before && (stage.kind === 'grpo' || (stage.kind === 'generate' && stage.teacher === 'self'))) {
         const next = `pr1-train doctor -c ${this.config.file} --stage ${stage.name}`
         this.say(`The model is not trained by stage "${before.name}" yet. When it is, look again: ${next}`)
       }
-      const report = stageReport(stage, await this.recipes[i].probe(options), { decode, color: options.color })
+      if (!(recipe instanceof Generator) && Number.isNaN(recipe.steps)) {
+        this.say(`Stage "${stage.name}" learns what stage "${(stage as SftStage).from}" will keep. When that has run, look again.\n`)
+        continue
+      }
+      const report =
+        recipe instanceof Generator
+          ? probeReport(recipe.stage, await recipe.probe(options.prompts, options.group))
+          : stageReport(stage as TrainingStage, await recipe.probe(options), { decode, color: options.color })
       // Styled, so it is made plain where it is made.
       this.output.write(`${report.join('\n')}\n\n`)
     }
@@ -381,7 +518,7 @@ class Training {
     else if (this.options.resume) this.say('Nothing is saved yet: starting from the beginning')
   }
 
-  private printPlan(session: Session, stages: readonly Stage[], recipes: readonly Recipe[]): void {
+  private printPlan(session: Session, stages: readonly Stage[], recipes: readonly (Recipe | Generator)[]): void {
     const { model, trained } = session
     const numbers = model.parameterCount.toLocaleString('en')
     this.say(trained ? `Parameters: ${numbers} of adapters train, beside ${frozenCount(model)} that stay` : `Parameters: ${numbers}`)
@@ -390,11 +527,11 @@ class Training {
     const { warnings, rows } = this.evaluations!.plan
     if (rows.length > 0) this.say(`\nEvaluations\n${table(rows)}`)
     for (const line of [...recipes.flatMap(({ warnings }) => warnings ?? []), ...warnings]) this.say(line)
-    const first = recipes[0]?.prompts[0]
+    const first = recipes.find(({ prompts }) => prompts.length > 0)?.prompts[0]
     if (first) this.say(`\nFirst prompt\n${describePrompt(session.checkpoint, first)}`)
     const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
     const plan = model.memoryPlan(tokens)
-    const reference = recipes.reduce((most, { referenceBytes = 0 }) => Math.max(most, referenceBytes), 0)
+    const reference = recipes.reduce((most, recipe) => Math.max(most, ('referenceBytes' in recipe && recipe.referenceBytes) || 0), 0)
     plan.total += reference
     this.say(`\nMemory plan\n${table(memoryTable(plan, tokens, reference))}\n`)
     refuseTooLarge(plan)
@@ -411,6 +548,16 @@ class Training {
   }
 }
 
+/** The rows of the stage that a stage learns from, where it asks for the same: promptfoo resolves them once. */
+function rowsOfSource(stage: Stage, before: readonly Stage[], suites: readonly Suite[]): Suite | undefined {
+  if (stage.kind !== 'sft' || stage.from === undefined) return undefined
+  const { from, suite, provider, prompt } = stage
+  const index = before.findIndex(
+    (one) => one.name === from && one.kind === 'generate' && one.suite === suite && one.provider === provider && one.prompt === prompt,
+  )
+  return index < 0 ? undefined : { ...suites[index], rows: suites[index].rows.map((row) => ({ ...row, test: {} })) }
+}
+
 /** With `--stage` the run has one stage and a folder of its own; it starts from the export of the stage before it. */
 export function selectStage(config: TrainConfig, name: string | undefined): { config: TrainConfig; run: string } {
   if (name === undefined) return { config, run: config.output }
@@ -421,12 +568,12 @@ export function selectStage(config: TrainConfig, name: string | undefined): { co
     )
   }
   const run = join(config.output, `only-${name}`)
-  if (index === 0) return { config: { ...config, stages: [config.stages[0]] }, run }
-  const before = join(config.output, config.stages[index - 1].name)
+  // A stage that asks a teacher leaves no weights.
+  const trained = config.stages.slice(0, index).findLast(({ kind }) => kind !== 'generate')
+  if (!trained) return { config: { ...config, stages: [config.stages[index]] }, run }
+  const before = join(config.output, trained.name)
   if (!existsSync(join(before, config.model.lora ? adapterConfigFile : configFile))) {
-    throw new ConfigError(
-      `Stage "${name}" starts from ${before}, which is not there yet. Train stage "${config.stages[index - 1].name}" first.`,
-    )
+    throw new ConfigError(`Stage "${name}" starts from ${before}, which is not there yet. Train stage "${trained.name}" first.`)
   }
   const { lora, base } = config.model
   const model = lora ? { checkpoint: before, base, lora } : { checkpoint: before }

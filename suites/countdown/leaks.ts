@@ -42,6 +42,17 @@ export function leaksIn(text: string): { chains: number; leaks: string[] } {
   return { chains: chains.length, leaks: chains.filter((chain) => solvedBy(chain).some(isTestProblem)) }
 }
 
+/** As an assertion: a response with a chain that solves a test problem may not be learnt. */
+export function clean(output: string): { pass: boolean; score: number; reason: string } {
+  const { chains, leaks } = leaksIn(output)
+  const pass = leaks.length === 0
+  return {
+    pass,
+    score: pass ? 1 : 0,
+    reason: pass ? `None of ${chains} chains solves a test problem.` : `Solves a test problem: ${leaks[0]}`,
+  }
+}
+
 export interface StageLeaks {
   rows: number
   chains: number

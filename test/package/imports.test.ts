@@ -116,6 +116,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'installed-promptfoo.ts',
     'trainer/',
     'data/contamination.ts',
+    'data/near.ts',
     'data/problem.ts',
     // An evaluation during a run says what the report says, and `pr1-train show` draws a response as pr1-tree does.
     'report/',
@@ -123,6 +124,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gate/',
     'grading/',
     'assertions/crash.ts',
+    // Answers of a teacher are read as the assertions read them.
+    'assertions/output.ts',
     'config/',
     'tags/',
     'providers/',

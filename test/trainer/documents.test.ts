@@ -15,7 +15,7 @@ const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
 const page = read('docs/train-config.md')
 const schema = JSON.parse(read('schema/train.schema.json'))
 const trainFiles = readdirSync(path.join(root, 'suites'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => /train\.\w+\.yaml$/.test(name))
+  .filter((name) => /train\.[\w-]+\.yaml$/.test(name))
   .map((name) => path.join('suites', name))
 
 const { model, stages, save } = trainSchema.shape
@@ -25,6 +25,7 @@ const whole = { output: 'o', model: { init: { tokenizer: 't', architecture: {} }
 const entries = {
   sft: { name: 'a', kind: 'sft', suite: 's', response: 'r' },
   grpo: { name: 'b', kind: 'grpo', suite: 's', provider: 'p', steps: 1, reward: 'r' },
+  generate: { name: 'c', kind: 'generate', suite: 's', accept: ['a'] },
 }
 /** Every mapping of the file: its keys, the JSON Schema of them, and a file with one more key there. */
 const places = [
@@ -65,7 +66,12 @@ const places = [
     json: schema.properties.stages.items.oneOf[0].properties.evaluate.anyOf[0],
     put: (more: object) => ({ ...whole, stages: [{ ...entries.sft, evaluate: [{ suite: 's', ...more }] }] }),
   },
-  ...(['sft', 'grpo'] as const).map((kind, i) => ({
+  {
+    keys: Object.keys(keysOf(keysOf(entryOf(stages), { kind: 'generate' }).exclude)),
+    json: schema.properties.stages.items.oneOf[2].properties.exclude,
+    put: (more: object) => ({ ...whole, stages: [{ ...entries.generate, exclude: { suites: ['s'], ...more } }] }),
+  },
+  ...(['sft', 'grpo', 'generate'] as const).map((kind, i) => ({
     keys: stage(kind),
     json: schema.properties.stages.items.oneOf[i],
     put: (more: object) => ({ ...whole, stages: [{ ...entries[kind], ...more }] }),
@@ -84,7 +90,21 @@ describe('documents', () => {
         fc.nat(),
         ({ key, keys, json, put }, at) => {
           expect(json.properties[key], key).toBeDefined()
-          if (!['model', 'init', 'architecture', 'lora', 'stages', 'rewards', 'difficulty', 'evaluate', 'save', 'rollouts'].includes(key)) {
+          if (
+            ![
+              'model',
+              'init',
+              'architecture',
+              'lora',
+              'stages',
+              'rewards',
+              'difficulty',
+              'exclude',
+              'evaluate',
+              'save',
+              'rollouts',
+            ].includes(key)
+          ) {
             expect(page).toContain(`| \`${key}\` |`)
             expect(json.properties[key].description).toBeTruthy()
           }
@@ -112,7 +132,7 @@ describe('schema/train.schema.json', () => {
   const validate = new Ajv({ strict: true, allErrors: true }).compile(schema)
 
   it('accepts every shipped train file, whose first line names it', () => {
-    expect(trainFiles).toHaveLength(6)
+    expect(trainFiles).toHaveLength(8)
     for (const file of trainFiles) {
       expect(validate(parseYaml(read(file))), `${file}: ${JSON.stringify(validate.errors)}`).toBe(true)
       const [, named] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(read(file)) ?? []
@@ -142,6 +162,8 @@ describe('schema/train.schema.json', () => {
     [{ ...whole, stages: [{ ...entries.grpo, group: 1 }] }],
     [{ ...whole, stages: [{ ...entries.grpo, betas: [0.9, 1] }] }],
     [{ ...whole, stages: [{ ...entries.grpo, lr: 0 }] }],
+    [{ ...whole, stages: [{ ...entries.generate, accept: [] }] }],
+    [{ ...whole, stages: [{ ...entries.generate, lr: 1 }] }],
     [{ ...whole, stages: [entries.sft], seed: 1.5 }],
     [{ ...whole, stages: [entries.sft], save: { rollouts: 'some' } }],
     [{ stages: [entries.sft], model: {} }],

@@ -79,7 +79,12 @@ export class Evaluations {
   }
 
   /** Makes the evaluations of all stages ready. `suites`: what the stages train on. Throws ConfigError, GraderError. */
-  async open(session: Session, stages: readonly Stage[], recipes: readonly Recipe[], suites: readonly Suite[]): Promise<void> {
+  async open(
+    session: Session,
+    stages: readonly Stage[],
+    recipes: readonly Pick<Recipe, 'steps' | 'prompts' | 'decoding'>[],
+    suites: readonly Suite[],
+  ): Promise<void> {
     const best = wantedBest(this.config)
     const prompts = recipes.flatMap((recipe) => recipe.prompts.map(({ ids }) => ids))
     const { checkpoint } = session
@@ -192,6 +197,8 @@ const isAccuracy = (figure: string): boolean => /^(mean|pass|maj)@\d+$/.test(fig
 
 function planOf(evaluation: Evaluation, steps: number): string {
   const { name, every, samples } = evaluation.config
+  if (Number.isNaN(steps))
+    return `${name}: ${evaluation.rows.length} tests x ${samples} with "${evaluation.provider}", before the first step and after the last${every === undefined ? '' : `, every ${every} steps between them`}`
   const times = timesDue(every, steps)
   const when = `before the first step, ${every === undefined || every >= steps ? '' : `every ${every} steps `}and after the last`
   return `${name}: ${evaluation.rows.length} tests x ${samples} with "${evaluation.provider}", ${when}. ${times} times, ${times * evaluation.responses} responses of at most ${evaluation.responseTokens} tokens`

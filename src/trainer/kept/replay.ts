@@ -13,10 +13,11 @@ import { parseJson } from '../../json.ts'
 import { readRuns } from '../../report/run/read.ts'
 import { decodeStep, encodeStep, type KeptStep, RolloutsError, type StepHeader, type StepPlace } from '../../rollouts/format.ts'
 import { type KeptFile, listSteps, readStep } from '../../rollouts/reader.ts'
-import type { GrpoStage, Stage, TrainConfig } from '../config.ts'
+import type { GrpoStage, SftStage, TrainConfig, TrainingStage } from '../config.ts'
+import { answersOf, learningRecipe } from '../generate/learn.ts'
 import { grpoRecipe } from '../grpo.ts'
 import { openSession } from '../open-session.ts'
-import type { Recipe, StepReport } from '../recipe.ts'
+import type { Recipe, Session, StepReport } from '../recipe.ts'
 import { RunFolder } from '../run-folder.ts'
 import { sftRecipe } from '../sft.ts'
 import type { SavedState } from '../states.ts'
@@ -86,7 +87,8 @@ interface Making extends ReplayOptions {
 async function make(engine: Engine, options: Making): Promise<Replay> {
   const { run, config, index, saved, files, kept, stage, step, say } = options
   const first = saved?.state.stage ?? 0
-  const stages = config.stages.slice(first, index + 1)
+  // The weights are the same after a stage that asked a teacher.
+  const stages = config.stages.slice(first, index + 1).filter((one) => one.kind !== 'generate')
   const suites: Suite[] = []
   for (const one of stages) suites.push(await suiteOf(run, one))
   const { session, base } = await openSession(engine, config, { stages, suites, saved })
@@ -94,7 +96,7 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
   try {
     if (!saved) await checkBase(run, base)
     for (const [i, one] of stages.entries()) {
-      recipes.push(await (one.kind === 'sft' ? sftRecipe(session, one, suites[i]) : grpoRecipe(session, one, suites[i])))
+      recipes.push(await (one.kind === 'sft' ? sftAgain(session, one, suites[i], run) : grpoRecipe(session, one, suites[i])))
     }
     const began = saved?.state.step ?? 0
     const steps = recipes.map((recipe, i) => (i === recipes.length - 1 ? step : stepsDone(run, stages[i], recipe.steps)))
@@ -142,8 +144,13 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
   }
 }
 
+function sftAgain(session: Session, stage: SftStage, suite: Suite, run: string): Promise<Recipe> {
+  if (stage.from === undefined) return sftRecipe(session, stage, suite)
+  return learningRecipe(session, stage, suite, { ...answersOf(run, run, stage), goesOn: true, now: true, write: false })
+}
+
 /** Of a stage that is over: `patience` may have ended it before its last step. */
-function stepsDone(run: string, { name, patience }: Stage, steps: number): number {
+function stepsDone(run: string, { name, patience }: TrainingStage, steps: number): number {
   return patience === undefined ? steps : readRuns([run])[0].steps.filter(({ stage }) => stage === name).length
 }
 
@@ -173,9 +180,10 @@ function asSampled(config: TrainConfig, stage: GrpoStage, header: StepHeader | u
   }
 }
 
-function suiteOf(run: string, stage: Stage): Promise<Suite> {
+function suiteOf(run: string, stage: TrainingStage): Promise<Suite> {
   const cache = join(run, 'suites', `${stage.name}.jsonl`)
-  return loadSuite(stage.suite, { provider: stage.provider, tests: stage.kind === 'grpo', cache, reuse: true, write: false })
+  const prompt = stage.kind === 'sft' ? stage.prompt : undefined
+  return loadSuite(stage.suite, { provider: stage.provider, prompt, tests: stage.kind === 'grpo', cache, reuse: true, write: false })
 }
 
 /** A run that is made again from its beginning needs the checkpoint that it began with. */

@@ -1,0 +1,137 @@
+/** Whether an answer is kept: it can be learnt at all, and every condition of `accept` holds of its metrics. */
+
+import type { ProviderResponse } from 'promptfoo'
+import { outputText } from '../../assertions/output.ts'
+import { ConfigError, ParallelR1Error } from '../../engine/errors.ts'
+import { parseThinkingConfig } from '../../providers/config.ts'
+import { readPrompt } from '../../providers/prompt.ts'
+import { hideTags } from '../../providers/response.ts'
+import { OUTLINE_TAGS, parseThinking } from '../../thinking/grammar.ts'
+import { layoutTrajectory } from '../../thinking/layout.ts'
+import { trajectoryFromIds } from '../../thinking/trajectory.ts'
+import { withoutLayout } from '../../thinking/writing.ts'
+import { type Graders, openGraders } from '../grader-host.ts'
+import type { Session } from '../recipe.ts'
+import { checkMetrics, compileReward, type Reward, resolveDoubts } from '../rewards.ts'
+import type { Suite, SuiteRow } from '../suite.ts'
+import type { Answer } from './journal.ts'
+
+/** Figures of every answer, beside the metrics of the assertions. */
+const FIGURES = ['tokens', 'characters', 'finished'] as const
+
+/** An answer with its verdict. */
+export interface Judged {
+  /** As it is learnt: without layout around the tags. Where it cannot be learnt, as it came. */
+  text: string
+  /** Of the assertions, and {@link FIGURES}. Empty where nothing was graded. */
+  metrics: Record<string, number>
+  /** Why it is not kept; empty where it may be. */
+  reasons: string[]
+}
+
+export interface JudgeOptions {
+  accept: readonly string[]
+  graderTimeout: number
+}
+
+/** Longest answer that is looked at. */
+const MOST_CHARACTERS = 1_000_000
+
+export class Judge {
+  readonly #session: Session
+  readonly #graders: Graders
+  readonly #conditions: readonly Reward[]
+  readonly #prompts = new WeakMap<SuiteRow, number[]>()
+  readonly warnings: readonly string[]
+
+  /** Makes the graders ready and checks that each row has the metrics that the conditions name. Throws ConfigError, GraderError. */
+  static async open(session: Session, suite: Suite, { accept, graderTimeout }: JudgeOptions, stage: string): Promise<Judge> {
+    const conditions = await Promise.all(accept.map((expression) => compileReward(expression, 'condition')))
+    for (const { expression } of conditions) {
+      if (/\bstep\b/.test(expression)) {
+        throw new ConfigError(`"accept" of stage "${stage}" has no step: an answer is judged once. Got "${expression}". Leave it out.`)
+      }
+    }
+    const ofMetrics = conditions.map((one) => ({
+      ...one,
+      symbols: one.symbols.filter((name) => !(FIGURES as readonly string[]).includes(name)),
+    }))
+    const doubts = ofMetrics.map((condition) => checkMetrics(condition, suite))
+    // Length can be asked without any assertion.
+    const graded = ofMetrics.some(({ symbols }) => symbols.length > 0) || suite.rows.some(({ test }) => test.assert?.length)
+    const graders = graded ? await openGraders(suite, graderTimeout) : NO_GRADERS
+    const warnings: string[] = []
+    const gradeEmpty = (row: SuiteRow) => graders.score(row, { output: '', tokenUsage: {}, metadata: {} })
+    for (const [i, condition] of ofMetrics.entries()) warnings.push(...(await resolveDoubts(condition, suite, doubts[i], gradeEmpty)))
+    return new Judge(session, graders, conditions, warnings)
+  }
+
+  private constructor(session: Session, graders: Graders, conditions: readonly Reward[], warnings: readonly string[]) {
+    this.#session = session
+    this.#graders = graders
+    this.#conditions = conditions
+    this.warnings = warnings
+  }
+
+  /** Throws GraderError, RewardError. */
+  async judge(row: SuiteRow, answer: Answer): Promise<Judged> {
+    const said = outputText(answer.output)
+    const wrong = (reason: string): Judged => ({ text: said.slice(0, MOST_CHARACTERS), metrics: {}, reasons: [reason] })
+    if (said.trim() === '') return wrong('empty')
+    if (said.length > MOST_CHARACTERS) return wrong(`longer than ${MOST_CHARACTERS} characters`)
+    const learnt = this.#learnable(row, said)
+    if ('reason' in learnt) return wrong(learnt.reason)
+    const metrics = await this.#graders.score(row, { ...answer, output: said } as ProviderResponse)
+    const figures = { tokens: learnt.tokens, characters: learnt.text.length, finished: answer.finishReason === 'length' ? 0 : 1 }
+    // A metric of the suite that is called so is what the suite means.
+    const all = { ...figures, ...metrics }
+    const reasons = this.#conditions.filter((condition) => condition.evaluate(all, 1) === 0).map(({ expression }) => expression)
+    return { text: learnt.text, metrics: all, reasons }
+  }
+
+  close(): Promise<void> {
+    return this.#graders.close()
+  }
+
+  /** What supervised training would make of it, or why it could make nothing. */
+  #learnable(row: SuiteRow, said: string): { text: string; tokens: number } | { reason: string } {
+    const { checkpoint, model } = this.#session
+    const { tokenizer, parallel } = checkpoint
+    const { violations } = parseThinking(said, { minPaths: 1 })
+    if (violations.length > 0) return { reason: `the form of its blocks: ${violations[0].rule}` }
+    try {
+      const text = withoutLayout(said)
+      if (text.includes(OUTLINE_TAGS.outline) && parallel.tags.outline === undefined)
+        return { reason: 'outlines, which the model has no tags for' }
+      const ids = tokenizer.encode(text)
+      const plain = (all: string): string => hideTags(all).replace(/\s+/g, '')
+      // A response that holds an end token, or the mark of another turn, would teach to go on behind it.
+      if (plain(tokenizer.decode(ids)) !== plain(tokenizer.decode(ids, { keepSpecial: false })))
+        return { reason: 'a special token of the tokenizer' }
+      const response = [...ids, checkpoint.generation.eosTokenIds[0]]
+      const { positions } = layoutTrajectory(trajectoryFromIds(this.#promptOf(row), response, parallel.tags), parallel.attention, {
+        loss: 'response',
+      })
+      const last = positions.reduce((most, position) => Math.max(most, position), 0)
+      return last < model.config.maxPositions ? { text, tokens: ids.length } : { reason: 'longer than the model has positions' }
+    } catch (error) {
+      if (!(error instanceof ParallelR1Error)) throw error
+      return { reason: 'it cannot be laid out' }
+    }
+  }
+
+  #promptOf(row: SuiteRow): number[] {
+    let ids = this.#prompts.get(row)
+    if (!ids) {
+      ids = readPrompt(this.#session.checkpoint, parseThinkingConfig({}, 'the defaults'), row.prompt).ids
+      this.#prompts.set(row, ids)
+    }
+    return ids
+  }
+}
+
+const NO_GRADERS: Graders = {
+  score: async () => ({}),
+  grade: async () => ({ namedScores: {}, componentResults: [] }),
+  close: async () => {},
+}

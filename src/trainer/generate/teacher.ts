@@ -1,0 +1,57 @@
+/** Whoever answers: a provider of promptfoo or the model in training. Both are asked through here, which repeats what failed. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ParallelR1Error } from '../../engine/errors.ts'
+import type { SuiteRow } from '../suite.ts'
+import type { Answer } from './journal.ts'
+
+/** A teacher that gives no answers. Those that it gave are kept. */
+export class TeacherError extends ParallelR1Error {
+  override name = 'TeacherError'
+}
+
+export interface Question {
+  row: SuiteRow
+  /** From 0. */
+  try: number
+  seed: number
+}
+
+export interface Teacher {
+  /** An answer, or what the teacher said in its place. Throws where it cannot be asked at all. */
+  ask(question: Question): Promise<Answer | { error: string }>
+  close(): Promise<void>
+}
+
+export interface Patience {
+  retries: number
+  /** Seconds; doubles each time. */
+  backoff: number
+  signal?: AbortSignal
+}
+
+/** Longest wait, in seconds. */
+const LONGEST = 60
+
+/**
+ * Asks until there is an answer, at most `retries` times more. Waits between them, but not where the error says that the same question will
+ * never do. Returns the last error. Throws an AbortError where `signal` ends a wait.
+ */
+export async function askPatiently(
+  teacher: Teacher,
+  question: Question,
+  { retries, backoff, signal }: Patience,
+): Promise<Answer | { error: string }> {
+  for (let again = 0; ; again++) {
+    const answer = await teacher.ask(question)
+    if (!('error' in answer) || again >= retries || isFinal(answer.error)) return answer
+    await sleep(1000 * Math.min(backoff * 2 ** again, LONGEST), undefined, { signal })
+  }
+}
+
+/** Errors of a request that is wrong as it is: an HTTP status of the caller's fault, or a key that is missing. Too many requests (429) are none. */
+export function isFinal(error: string): boolean {
+  return (
+    /\b(?:error|status|code|http)\W{0,3}(?:code\W{0,2})?(?:400|401|403|404|413|422)\b/i.test(error) || /API key is not set/i.test(error)
+  )
+}
