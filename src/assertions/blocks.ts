@@ -1,6 +1,7 @@
 /** The parallel blocks of a response, from its text or, where the tags are hidden, from the provider's metadata. */
 
 import { type BlockPart, type GrammarOptions, type Parsed, parseThinking } from '../thinking/grammar.ts'
+import { endedPaths, withoutEndedPaths } from './ended-paths.ts'
 import type { AssertionContext } from './grading.ts'
 
 /** One block: what its paths and its summary say. */
@@ -43,7 +44,7 @@ export function readBlocks(
   parsed: Parsed = parseThinking(text, options),
 ): Block[] {
   if (showsTags(parsed)) {
-    const { blocks, broken } = brokenBlocks(parsed)
+    const { blocks, broken } = brokenBlocks(withoutEndedPaths(parsed, text, responseMetadata(context)))
     return blocks.map(({ paths, summary }, k) => ({
       paths: paths.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd)),
       summary: summary && text.slice(summary.contentStart, summary.contentEnd),
@@ -52,10 +53,11 @@ export function readBlocks(
   }
   const min = options.minPaths ?? 2
   const max = options.maxPaths ?? 16
-  return hiddenBlocks(context).map(({ paths, summary }) => {
-    const said = paths.map((path) => path.trim())
+  const ended = endedPaths(responseMetadata(context))
+  return hiddenBlocks(context).map(({ paths, summary }, b) => {
+    const said = paths.map((path) => path.trim()).filter((_, k) => !ended[b]?.[k])
     const full = said.every((path) => path !== '') && (summary ?? '').trim() !== ''
-    return { paths, summary, valid: full && paths.length >= min && paths.length <= max && new Set(said).size === paths.length }
+    return { paths, summary, valid: full && paths.length >= min && paths.length <= max && new Set(said).size === said.length }
   })
 }
 

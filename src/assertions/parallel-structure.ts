@@ -1,7 +1,8 @@
 import { type ConfigObject, readBoolean, readInt } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { inWords, parseThinking, type Rule } from '../thinking/grammar.ts'
-import { hiddenBlocks, showsTags, validBlocks } from './blocks.ts'
+import { hiddenBlocks, responseMetadata, showsTags, validBlocks } from './blocks.ts'
+import { withoutEndedPaths } from './ended-paths.ts'
 import { type AssertionContext, type AssertionResult, runAssertion } from './grading.ts'
 
 const NAME = 'parallelStructure'
@@ -25,7 +26,8 @@ const LISTED = 20
 
 /**
  * Is every parallel block of the response well-formed? The reason lists each violation with its offset. A response
- * without any block breaks no rule unless `minBlocks` asks for one. Metric: `structure`.
+ * without any block breaks no rule unless `minBlocks` asks for one. A path that the provider ended because a sibling settled the block may
+ * say nothing, or what another says. Metric: `structure`.
  *
  * Config:
  * - `minPaths` (2), `maxPaths` (16): paths of a block;
@@ -59,7 +61,11 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   const strictLayout = readBoolean(config, 'strictLayout', false, WHERE)
   const outlines = readBoolean(config, 'outlines', false, WHERE)
 
-  const parsed = parseThinking(text, { minPaths, maxPaths, outlines, allow, compatible, strictLayout })
+  const parsed = withoutEndedPaths(
+    parseThinking(text, { minPaths, maxPaths, outlines, allow, compatible, strictLayout }),
+    text,
+    responseMetadata(context),
+  )
   const blocks = parsed.tree.parts.filter(({ kind }) => kind === 'block').length
   if (!showsTags(parsed) && hiddenBlocks(context).length > 0) {
     throw new ConfigError(

@@ -46,6 +46,11 @@ const decodingKeys = {
     'how much of the response may stand in `<think>`, all paths counted; then the provider ends the thinking and the answer follows: [Your model](model.md#thinking-models)',
     'no limit',
   ),
+  settledBy: key(
+    text().optional(),
+    "a path that ends with this text, such as `' yes'`, settles its block: siblings that still run are ended: [Your model](model.md#end-the-siblings-of-a-path-that-settles-the-block)",
+    { absent: 'off' },
+  ),
   temperature: key(number({ min: 0 }).default(1), '0 is greedy'),
   topK: key(int({ min: 0 }).optional(), 'sample among the likeliest so many tokens; 0: off', { absent: 'off' }),
   topP: key(number({ above: 0, max: 1 }).optional(), 'sample among the likeliest tokens that hold this much probability', {
@@ -176,7 +181,7 @@ export function applyTestOptions(raw: ConfigObject, options: ConfigObject): Conf
 }
 
 /** Decoding settings that make another column of it, not another draw: prompts and labels belong to them. */
-const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'outlines', 'system', 'chatTemplate', 'date', 'template', 'showTags']
+const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'outlines', 'settledBy', 'system', 'chatTemplate', 'date', 'template', 'showTags']
 
 const OVERRIDABLE = DECODING_KEYS.filter((key) => !COLUMN_KEYS.includes(key))
 

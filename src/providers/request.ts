@@ -8,7 +8,7 @@ import { ConfigError } from '../engine/errors.ts'
 import { agreedTags, OUTLINE_TOKENS, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import { spellingOf, tagTextOf } from '../thinking/text-tags.ts'
 import { opensThinking, THINK_EXIT } from '../thinking/think.ts'
-import type { Budgets, TagIds, ThinkBudget, ThinkRequest } from '../thinking/types.ts'
+import type { Budgets, Settling, TagIds, ThinkBudget, ThinkRequest } from '../thinking/types.ts'
 import type { ThinkingConfig } from './config.ts'
 import { requireTokenizer } from './prompt.ts'
 
@@ -54,6 +54,7 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
     ...tags,
     ...(config.mode === 'parallel' && wantsOutlines(config, checkpoint, tags) && { outlines: true }),
     ...(config.thinkTokens !== undefined && { thinking: thinkBudget(config.thinkTokens, checkpoint, promptIds) }),
+    ...(config.settledBy !== undefined && config.mode === 'parallel' && { settledBy: settling(config.settledBy, checkpoint) }),
     paths: config.paths ?? own?.paths ?? DEFAULTS.paths,
     maxBlocks: config.maxBlocks ?? own?.maxBlocks ?? DEFAULTS.maxBlocks,
     budgets,
@@ -86,6 +87,11 @@ function thinkBudget(tokens: number, checkpoint: CheckpointInfo, promptIds: read
   const tokenizer = requireTokenizer(checkpoint)
   const open = opensThinking(tokenizer.decode(promptIds.slice(-PROMPT_TAIL)))
   return { tokens, open, exit: tokenizer.encode(THINK_EXIT), piece: spellingOf(tokenizer).piece }
+}
+
+function settling(text: string, checkpoint: CheckpointInfo): Settling {
+  const tokenizer = requireTokenizer(checkpoint)
+  return { text, read: (ids) => tokenizer.decode(ids, { keepSpecial: true }) }
 }
 
 const agreed = new WeakSet<TagIds>()

@@ -6,7 +6,7 @@ import { parseThinkingIds, TAG_PATTERN, TAGS, type TaggedSpan } from '../thinkin
 import { blocksInText } from '../thinking/text-tags.ts'
 import { opensThinking, thinksAtEnd } from '../thinking/think.ts'
 import { runsOf, segmentRuns } from '../thinking/trajectory.ts'
-import type { Block, Segment, ServerRun, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
+import type { Block, Segment, ServerRun, StoppedPaths, TagText, ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
 import { PROMPT_TAIL } from './request.ts'
 
 /** Text and its tokens, tags counted in the tokens and left out of the text. */
@@ -15,9 +15,10 @@ export interface TextSpan {
   tokens: number
 }
 
-/** A path, and the outline that named it where it has one. */
+/** A path, and the outline that named it where it has one. `ended`: a sibling had settled the block, so it does not say all that it would have said. */
 export interface PathSpan extends TextSpan {
   outline?: TextSpan
+  ended?: 'sibling'
 }
 
 /** `metadata` of a response; JSON-safe. Assertions read it as `context.providerResponse.metadata`. */
@@ -46,6 +47,8 @@ export interface ThinkingMetadata {
   criticalPathTokens: number
   /** `start`: response tokens before `<Parallel>`, in reading order. */
   tree: { blocks: { start: number; paths: PathSpan[]; summary: TextSpan }[] }
+  /** Tokens that the paths which siblings ended could still have taken. Absent where nothing settles a block (settledBy). */
+  savedTokensAtMost?: number
   finishReason: Thought['finishReason']
   /** `cut`: thinkTokens ended the thinking. `unclosed`: the response ended inside it, so it has no answer. Otherwise absent. */
   thinking?: 'cut' | 'unclosed'
@@ -92,7 +95,8 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     promptTokens: prompt,
     totalTokens: thought.totalTokens,
     criticalPathTokens: thought.criticalPathTokens,
-    tree: { blocks: treeBlocks(thought, request, decode) },
+    tree: { blocks: treeBlocks(thought, request, decode).map((block, b) => withEnded(block, thought.blocks[b]?.stopped)) },
+    ...(request.settledBy && { savedTokensAtMost: thought.blocks.reduce((sum, { stopped }) => sum + (stopped?.savedAtMost ?? 0), 0) }),
     finishReason: thought.finishReason,
     ...(thought.drafts?.drafted && !cached && { speculation: thought.drafts }),
     ...thinkingOf(thought, text, decode(request.promptIds.slice(-PROMPT_TAIL))),
@@ -155,6 +159,13 @@ function treeBlocks(thought: Thought, request: ThinkRequest, decode: ResponseOpt
 /** Paths with the outlines that stand for them. */
 function planned(paths: TextSpan[], outlines: readonly TextSpan[] = []): PathSpan[] {
   return paths.map((path, k) => (outlines[k] ? { ...path, outline: outlines[k] } : path))
+}
+
+type ShownBlock = ThinkingMetadata['tree']['blocks'][number]
+
+function withEnded(block: ShownBlock, stopped: StoppedPaths | undefined): ShownBlock {
+  if (!stopped) return block
+  return { ...block, paths: block.paths.map((path, k) => (stopped.paths.includes(k) ? { ...path, ended: 'sibling' } : path)) }
 }
 
 /** What stands between tags that are text, in the tokens of the block's runs. */

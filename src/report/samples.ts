@@ -1,5 +1,6 @@
 /** From rows to an experiment: which problem each sample belongs to, whether it is right, and what it measured. */
 
+import { withoutEndedPaths } from '../assertions/ended-paths.ts'
 import { outputText } from '../assertions/output.ts'
 import { parseThinking } from '../thinking/grammar.ts'
 import { type Exclusion, exclusionOf, scoreOf } from './exclusions.ts'
@@ -40,6 +41,8 @@ export interface Sample {
   seconds?: number
   finishReason?: string
   shape: Shape
+  /** Where a path may settle its block; otherwise undefined. */
+  settling?: { endedPaths: number; savedAtMost: number }
   row: Row
 }
 
@@ -153,7 +156,9 @@ function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | '
 }
 
 /** What a response measures, whoever judged it. */
-export function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'shape'> {
+export function measure(
+  row: Row,
+): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'shape' | 'settling'> {
   const response = fields(row.response)
   const metadata = metadataOf(row)
   const scores = new Map<string, number>()
@@ -168,7 +173,15 @@ export function measure(row: Row): Pick<Sample, 'scores' | 'totalTokens' | 'crit
     seconds: response.cached === true || latency === undefined ? undefined : latency / 1000,
     finishReason: text(response.finishReason) ?? text(metadata.finishReason),
     shape: shapeOf(outputOf(row), metadata),
+    settling: settlingOf(metadata),
   }
+}
+
+function settlingOf(metadata: Fields): Sample['settling'] {
+  const savedAtMost = number(metadata.savedTokensAtMost)
+  if (savedAtMost === undefined) return undefined
+  const paths = reportedBlocks(metadata).flatMap((block) => list(block.paths))
+  return { endedPaths: paths.filter((path) => fields(path).ended === 'sibling').length, savedAtMost }
 }
 
 function metadataOf(row: Row): Fields {
@@ -185,7 +198,7 @@ export function reportedBlocks(metadata: Fields): Fields[] {
 }
 
 function shapeOf(output: string, metadata: Fields): Shape {
-  const { tree, violations } = parseThinking(output)
+  const { tree, violations } = withoutEndedPaths(parseThinking(output), output, metadata)
   const blocks = tree.parts.filter((part) => part.kind === 'block')
   const reported = reportedBlocks(metadata)
   const total = number(metadata.totalTokens)

@@ -111,6 +111,12 @@ function behaviour(cells: readonly Cell[]): Behaviour[] {
       ({ shape }) => shape.blocks,
     ),
     share(
+      'ended paths',
+      'of the paths, those that were ended because a sibling had settled the block',
+      ({ settling }) => settling?.endedPaths ?? 0,
+      ({ settling, shape }) => (settling ? shape.paths : 0),
+    ),
+    share(
       'structure valid',
       'of the responses with tags, those that break no rule of the grammar',
       ({ shape }) => (shape.valid ? 1 : 0),
@@ -138,6 +144,13 @@ function behaviour(cells: readonly Cell[]): Behaviour[] {
       'tokens',
       (s) => s.criticalTokens ?? 0,
       known('criticalTokens'),
+    ),
+    average(
+      'saved tokens, at most',
+      'tokens that the ended paths of a response could still have taken',
+      'tokens',
+      ({ settling }) => settling?.savedAtMost ?? 0,
+      ({ settling }) => (settling ? 1 : 0),
     ),
     average(
       'tokens/s',

@@ -28,7 +28,7 @@ const FORMAT = 1
 
 const count = z.int().nonnegative()
 const span = z.object({ text: z.string(), tokens: count })
-const path = span.extend({ outline: span.optional() })
+const path = span.extend({ outline: span.optional(), ended: z.literal('sibling').optional() })
 
 const headerSchema = z.object({
   format: z.literal(FORMAT),

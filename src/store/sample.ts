@@ -38,6 +38,7 @@ export function sampleKey(checkpointHash: string, info: Computer, request: Think
     // These are absent in the keys of all samples before them. How text is read follows from the checkpoint.
     tagText: tagText && true,
     thinking: thinking && [thinking.tokens, thinking.open, thinking.exit],
+    settledBy: request.settledBy?.text,
     paths: request.paths,
     outlines: request.outlines && [tags.outline, tags.outlineEnd],
     maxBlocks: request.maxBlocks,

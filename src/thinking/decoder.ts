@@ -13,8 +13,8 @@
  * path 1 is, too: it did not see the others.
  *
  * What a tag is, a token or text, is the recogniser's affair (recogniser.ts). Tokens that the decoder writes itself (`<Path>`,
- * `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget binds) are marked as not sampled. What may not be sampled
- * is excluded in the engine and recorded per token: inside paths and summaries `<Parallel>` and the end ids, in free text
+ * `</Parallel>`, "\n", `<Summary>`, and a closing tag where a budget binds or a sibling has settled the block, settle.ts) are marked
+ * as not sampled. What may not be sampled is excluded in the engine and recorded per token: inside paths and summaries `<Parallel>` and the end ids, in free text
  * `<Parallel>` once no block fits any more. Thinking that has used its budget up is ended by the decoder in the same way (think.ts). Whatever the engine answers, no such id is taken: it is an error, as logits that are
  * not finite are. So blocks and budgets hold for any logits.
  *
@@ -30,10 +30,11 @@ import { Lane, type Sequences, type Stepper } from './lane.ts'
 import { type Drawn, type Outlines, writeOutlines } from './outlines.ts'
 import { type Listener, ReadingOrder } from './reading-order.ts'
 import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
+import { LockStep, settles } from './settle.ts'
 import { blocksInText, TextRecogniser } from './text-tags.ts'
 import { ThinkWatch } from './think.ts'
 import { emptyRun, pushInjected, pushSampled, responseIds, runsOf, takeLast, trajectoryCounts } from './trajectory.ts'
-import type { Segment, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
+import type { Segment, StoppedPaths, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
 
 /** Streams of the sampling generator: the parent is 0, path p of block b is this. */
 export function pathStream(block: number, path: number): number {
@@ -65,6 +66,8 @@ class Decoding {
   /** What ended the request; its other lanes end with it. */
   private failure: ParallelR1Error | undefined
   private readonly trajectory: Trajectory
+  /** By block; undefined where none was ended. */
+  private readonly stopped: (StoppedPaths | undefined)[] = []
   private readonly eos: ReadonlySet<number>
   private readonly recogniser: Recogniser
   /** Over free text and summaries; absent where the response is decoded plainly. */
@@ -204,17 +207,24 @@ class Decoding {
     const share = this.ledger.pathShare(children.length)
     const lanes = children.map((child) => this.lane(child, base))
     const keep = (k: number): boolean => attention === 'structured' || (k === 0 && !outlines?.unseen[k].length)
+    const steps = this.request.settledBy && new LockStep(lanes.length)
     // All lanes come to rest before anything is freed or joined, also when one fails.
     const settled = await Promise.allSettled(
-      lanes.map((lane, k) => {
+      lanes.map(async (lane, k) => {
         const begin = outlines && k === 0 ? outlines.begin : undefined
-        return this.path(lane, `path ${k} of block ${block}`, pathStream(block, k), share, keep(k), begin)
+        const path = this.path(lane, { place: `path ${k} of block ${block}`, stream: pathStream(block, k), share, begin, steps })
+        const { run, rest, stopped } = await path
+        // The parent takes it over: its last tokens get cache entries too.
+        if (keep(k)) await lane.feed(rest)
+        return { run, stopped }
       }),
     )
-    const paths = settled.map((result) => {
+    const ended = settled.map((result) => {
       if (result.status === 'rejected') throw result.reason
       return result.value
     })
+    const paths = ended.map(({ run }) => run)
+    this.stopped.push(stoppedOf(ended, share))
 
     const again: number[] = []
     children.forEach((child, k) => {
@@ -258,40 +268,43 @@ class Decoding {
     return writeOutlines(parent, last, { tags: request.tags, paths: request.paths, ledger, draw, order })
   }
 
-  /**
-   * One path within its share; `keep`: its last tokens get cache entries too, because the parent takes it over. `begin`: the tag that it
-   * begins with, where the parent drew it.
-   */
-  private async path(lane: Lane, place: string, stream: number, share: number, keep: boolean, begin?: TokenRun): Promise<TokenRun> {
+  /** One path within its share. `rest`: its last ids, which no lane has read; `stopped`: a sibling ended it. */
+  private async path(lane: Lane, { place, stream, share, begin, steps }: PathWriting): Promise<EndedPath> {
     const { written } = this.recogniser
+    const { settledBy } = this.request
     const watch = this.recogniser.watch()
     const samplingOf = this.samplings(stream)
     const run = begin ?? emptyRun()
     this.order?.begin(run)
     if (!begin) pushInjected(run, written.path)
     let fed: readonly number[] = written.path
-    for (;;) {
-      const exclusion = watch.exclusion('inside')
-      const sampling = samplingOf(exclusion)
-      const output = await lane.next(fed, sampling, share - written.pathEnd.length - run.ids.length, 'pathEnd')
-      const { id, logprob } = this.drawn(output, sampling, place, run.ids.length)
-      const found = watch.take(id, 'pathEnd')
-      if (found?.instead) pushInjected(run, found.instead)
-      else pushSampled(run, id, logprob, exclusion)
-      if (found) {
-        this.order?.end(run)
-        if (keep) await lane.feed(found.instead ?? [id])
-        return run
+    try {
+      for (;;) {
+        const exclusion = watch.exclusion('inside')
+        const sampling = samplingOf(exclusion)
+        const output = await lane.next(fed, sampling, share - written.pathEnd.length - run.ids.length, 'pathEnd')
+        const { id, logprob } = this.drawn(output, sampling, place, run.ids.length)
+        const found = watch.take(id, 'pathEnd')
+        if (found?.instead) pushInjected(run, found.instead)
+        else pushSampled(run, id, logprob, exclusion)
+        if (found) {
+          this.order?.end(run)
+          if (steps && settles(settledBy!, run.ids)) steps.settled = true
+          return { run, rest: found.instead ?? [id], stopped: false }
+        }
+        this.order?.tell()
+        const full = run.ids.length >= share - written.pathEnd.length
+        if (steps && !full) await steps.drawn()
+        if (full || steps?.settled) {
+          const end = watch.close('pathEnd')
+          pushInjected(run, end)
+          this.order?.end(run)
+          return { run, rest: [id, ...end], stopped: !full }
+        }
+        fed = [id]
       }
-      if (run.ids.length >= share - written.pathEnd.length) {
-        const end = watch.close('pathEnd')
-        pushInjected(run, end)
-        this.order?.end(run)
-        if (keep) await lane.feed([id, ...end])
-        return run
-      }
-      this.order?.tell()
-      fed = [id]
+    } finally {
+      steps?.leave()
     }
   }
 
@@ -359,7 +372,10 @@ class Decoding {
     const ids = responseIds(trajectory)
     const counts = trajectoryCounts(trajectory, this.recogniser.written.beforeSummary.length)
     // Plainly decoded blocks are text to the trajectory; they are counted as they read.
-    const blocks = request.mode === 'parallel' ? counts.blocks : blocksAsRead(ids, request)
+    const blocks =
+      request.mode === 'parallel'
+        ? counts.blocks.map((block, b) => (this.stopped[b] ? { ...block, stopped: this.stopped[b] } : block))
+        : blocksAsRead(ids, request)
     if (request.tagText) keepUsedSets(trajectory)
     if (finishReason === 'stop') ids.pop()
     const drafts = this.drafter?.counts
@@ -368,6 +384,30 @@ class Decoding {
       ...(drafts && { drafts }),
     }
   }
+}
+
+interface PathWriting {
+  /** For errors. */
+  place: string
+  stream: number
+  share: number
+  /** The tag that it begins with, where the parent drew it. */
+  begin: TokenRun | undefined
+  /** Where a sibling may end it. */
+  steps: LockStep | undefined
+}
+
+interface EndedPath {
+  run: TokenRun
+  rest: readonly number[]
+  stopped: boolean
+}
+
+/** `share`: tokens that each path might have taken. */
+function stoppedOf(paths: readonly Pick<EndedPath, 'run' | 'stopped'>[], share: number): StoppedPaths | undefined {
+  const indices = paths.flatMap(({ stopped }, k) => (stopped ? [k] : []))
+  const savedAtMost = indices.reduce((sum, k) => sum + share - paths[k].run.ids.length, 0)
+  return indices.length > 0 ? { paths: indices, savedAtMost } : undefined
 }
 
 /** Tags as text have a set for every beginning of a tag, most of which no token was drawn with. */

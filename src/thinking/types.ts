@@ -98,6 +98,22 @@ export interface ThinkBudget {
   piece(id: number): string
 }
 
+/** What settles a block (settle.ts). */
+export interface Settling {
+  /** A path whose text ends with this settles its block. White space at its end counts for nothing. */
+  text: string
+  /** Ids of a path as text, with its tags. */
+  read(ids: readonly number[]): string
+}
+
+/** Paths of a block that were ended because a sibling had settled it. */
+export interface StoppedPaths {
+  /** Their indices. */
+  paths: number[]
+  /** Tokens that their budgets would still have let them take. How many they would have taken nobody knows. */
+  savedAtMost: number
+}
+
 export interface ThinkRequest {
   promptIds: readonly number[]
   /** `parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint plainly. */
@@ -108,6 +124,8 @@ export interface ThinkRequest {
   tagText?: TagText
   /** Absent: a response thinks as long as it likes. */
   thinking?: ThinkBudget
+  /** Absent: every path ends by itself or by a budget. */
+  settledBy?: Settling
   /** Of each block, 1 … 16; with outlines at most so many. */
   paths: number
   /** The model names a block's paths before they are forked (outlines.ts). Absent: it does not. */
@@ -128,6 +146,8 @@ export interface BlockCounts {
   outlines?: number[]
   paths: number[]
   summary: number
+  /** Absent where no sibling ended a path. */
+  stopped?: StoppedPaths
 }
 
 /** What decoding one request gave. */

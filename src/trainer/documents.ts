@@ -69,7 +69,8 @@ The keys from \`mode\` to \`showTags\` can be set so. All others choose the mode
 | \`thinking\` | \`cut\` where \`thinkTokens\` ended it, \`unclosed\` where the response ended inside it and so has no answer |
 | \`promptTokens\`, \`totalTokens\` | tokens of the prompt, and of the response with all its paths |
 | \`criticalPathTokens\` | tokens along the longest chain |
-| \`tree\` | the blocks, with the text and the tokens of each path and summary, and the \`outline\` of a path that has one |
+| \`tree\` | the blocks, with the text and the tokens of each path and summary, and the \`outline\` of a path that has one. A path that was ended because a sibling had settled the block has \`ended: sibling\` |
+| \`savedTokensAtMost\` | with \`settledBy\`: tokens that ended paths could still have taken |
 
 Next: [assertions](assertions.md) score the response, [train.yaml](train-config.md) has the keys of training.
 `

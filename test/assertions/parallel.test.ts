@@ -73,6 +73,49 @@ describe('parallelStructure', () => {
     expect(parallelEfficiency(planned(['x', 'y z']), {}).metadata).toEqual({ total: 7, critical: 6, unit: 'words' })
   })
 
+  describe('of a block that a path has settled', () => {
+    const of = (...paths: [string, ended?: 'sibling'][]) => ({
+      output: block(paths.map(([text]) => text)),
+      context: {
+        providerResponse: {
+          metadata: {
+            tree: {
+              blocks: [
+                { paths: paths.map(([text, ended]) => ({ text, tokens: 3, ...(ended && { ended }) })), summary: { text: 's', tokens: 3 } },
+              ],
+            },
+          },
+        },
+      },
+    })
+
+    it.each([
+      ['two ended alike', of(['8 - 1', 'sibling'], ['8 - 1', 'sibling'], ['8 - 1 = 7 yes'])],
+      ['one ended before it said what another says', of(['8', 'sibling'], ['8'])],
+      ['the other way round', of(['8'], ['8', 'sibling'])],
+      ['one ended before it said anything', of([' ', 'sibling'], ['8 yes'])],
+    ])('accepts %s', (_, { output, context }) => {
+      expect(parallelStructure(output, context)).toMatchObject({ pass: true, score: 1 })
+      expect(parallelUsed(output, context)).toMatchObject({ pass: true, metadata: { blocks: 1, validBlocks: 1 } })
+      expect(parallelUsed('the tags are hidden', context)).toMatchObject({ pass: true, metadata: { blocks: 1, validBlocks: 1 } })
+      expect(parallelStructure(output, {})).toMatchObject({ pass: false })
+    })
+
+    it.each<[string, ReturnType<typeof of>, string, number]>([
+      ['two that were not ended', of(['8', 'sibling'], ['8'], ['8']), 'identical-paths', 1],
+      ['an empty one that was not', of(['8', 'sibling'], [' '], ['9']), 'empty-path', 1],
+    ])('still refuses %s', (_, { output, context }, rule, count) => {
+      const { metadata } = parallelStructure(output, context)
+      expect((metadata.violations as { rule: string }[]).map((one) => one.rule)).toEqual(Array(count).fill(rule))
+    })
+
+    it('excuses nothing where the blocks of metadata are others than those of the text', () => {
+      const { context } = of(['8', 'sibling'], ['8', 'sibling'])
+      const twice = `${block(['8', '8'])}${block(['9', '9'])}`
+      expect(parallelStructure(twice, context).metadata.violations).toHaveLength(2)
+    })
+  })
+
   it('lists every violation', () => {
     const result = parallelStructure('</Path><Parallel><Path>a</Path></Parallel>', {})
     expect(result.reason).toMatch(/^3 violations:\nstray-close.*\ntoo-few-paths.*\nmissing-summary/)

@@ -96,6 +96,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'plain.ts',
     'assertions/answer/',
     'assertions/crash.ts',
+    'assertions/ended-paths.ts',
     'assertions/output.ts',
     'thinking/grammar.ts',
     'config-keys.ts',

@@ -26,6 +26,7 @@ describe('parseThinkingConfig', () => {
       criticalPathTokens: 200,
       answerReserve: 0,
       thinkTokens: 400,
+      settledBy: ' yes',
       temperature: 0,
       topK: 20,
       topP: 0.9,
@@ -72,6 +73,8 @@ describe('parseThinkingConfig', () => {
     [{ date: 'today' }, 'Write a day as YYYY-MM-DD.'],
     [{ date: '2025-02-29' }, 'Write a day as YYYY-MM-DD.'],
     [{ temperature: -1 }, 'Got -1'],
+    [{ settledBy: ' ' }, '"settledBy"'],
+    [{ settledBy: true }, '"settledBy"'],
   ])('refuses %j', (raw, message) => {
     expect(() => config(raw)).toThrow(ConfigError)
     expect(() => config(raw)).toThrow(message)
@@ -115,6 +118,7 @@ describe('PR1_DECODING', () => {
 
   it.each([
     ['temprature=0', 'PR1_DECODING cannot set "temprature". Did you mean "temperature"?'],
+    ['settledBy=yes', 'PR1_DECODING cannot set "settledBy"'],
     ['mode=sequential', 'PR1_DECODING cannot set "mode". There are: paths, '],
     ['device=cpu', 'PR1_DECODING cannot set "device"'],
     ['0', 'PR1_DECODING needs key=value. Got "0"'],

@@ -93,6 +93,16 @@ describe('outlines', () => {
   })
 })
 
+describe('settledBy', () => {
+  it('gives the decoder the text and what reads it, in parallel decoding only', () => {
+    const asked = toRequest(config({ settledBy: ' yes' }), checkpoint(), [1], 0)
+    expect(asked.settledBy!.text).toBe(' yes')
+    expect(asked.settledBy!.read([202, 111, 107, 203])).toBe('<Path>ok</Path>')
+    expect(toRequest(config({ settledBy: ' yes', mode: 'sequential' }), checkpoint(), [1], 0)).not.toHaveProperty('settledBy')
+    expect(toRequest(config(), checkpoint(), [1], 0)).not.toHaveProperty('settledBy')
+  })
+})
+
 describe('thinkTokens', () => {
   const ids = (text: string) => [...text].map((letter) => letter.charCodeAt(0))
   it('tells the decoder when to end the thinking, how, and whether the prompt began it', () => {

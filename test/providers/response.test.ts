@@ -113,6 +113,22 @@ describe('toProviderResponse', () => {
     expect(JSON.parse(JSON.stringify(response))).toEqual(response)
   })
 
+  it('names the paths that a sibling ended, and what that may have saved', () => {
+    const stopped: Thought = { ...thought, blocks: [{ ...thought.blocks[0], stopped: { paths: [1], savedAtMost: 9 } }] }
+    const settledBy = { text: ' yes', read: () => '' }
+    const of = (one: Thought) =>
+      toProviderResponse(one, { request: { ...request, settledBy }, repeatIndex: 0, showTags: true, decode })
+        .metadata as unknown as ThinkingMetadata
+    expect(of(stopped).tree.blocks[0].paths).toEqual([
+      { text: 'B', tokens: 3 },
+      { text: 'CC', tokens: 4, ended: 'sibling' },
+    ])
+    expect(of(stopped).savedTokensAtMost).toBe(9)
+    expect(of(thought).savedTokensAtMost).toBe(0)
+    expect(of(thought).tree).toEqual(metadata.tree)
+    expect(metadata).not.toHaveProperty('savedTokensAtMost')
+  })
+
   it('agrees with the counts of the decoder', () => {
     const counts = metadata.tree.blocks.map(({ paths, summary }) => ({ paths: paths.map(({ tokens }) => tokens), summary: summary.tokens }))
     expect(counts).toEqual(thought.blocks)

@@ -152,6 +152,25 @@ describe('behaviour', () => {
     expect(summary.scores.map(({ name, estimate }) => [name, estimate.value])).toEqual([['diversity', expect.closeTo(1 / 3, 12)]])
   })
 
+  it('tells of ended paths where a path may settle its block', async () => {
+    const metadata = (ended: number, saved: number) => ({
+      savedTokensAtMost: saved,
+      tree: { blocks: [{ start: 0, paths: [{}, {}].map((path, k) => (k < ended ? { ...path, ended: 'sibling' } : path)) }] },
+    })
+    // The first was ended before it differed from the second.
+    const cut = block.replace('<Path>b', '<Path>a')
+    const [summary] = (
+      await analysisOf([
+        row({ problem: 1, output: cut, metadata: metadata(1, 10) }),
+        row({ problem: 2, output: block, metadata: metadata(0, 0) }),
+        row({ problem: 3, output: 'plain', metadata: { savedTokensAtMost: 0 } }),
+      ])
+    ).summaries
+    expect(behaviour(summary, 'ended paths')?.value).toBe(0.25)
+    expect(behaviour(summary, 'saved tokens, at most')?.value).toBeCloseTo(10 / 3, 12)
+    expect(behaviour(summary, 'structure valid')?.value).toBe(1)
+  })
+
   it('leaves out what nobody reports', async () => {
     const [summary] = (await analysisOf([1, 2].map((problem) => row({ problem, output: 'x', extra: { latencyMs: undefined } })))).summaries
     expect(summary.behaviour.map(({ name }) => name)).toEqual(['parallel ratio', 'blocks'])

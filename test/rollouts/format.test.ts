@@ -11,6 +11,19 @@ describe('a step on the disk', () => {
   it('is read back bit for bit, whatever a model wrote', () => {
     const rollouts = [rollout(), rollout({ member: 1, text: '', penalty: 0.1 + 0.2, rewards: [null] })]
     expect(decodeStep(encodeStep(header(40), rollouts), 'f')).toEqual({ header: { format: 1, ...header(40), rollouts: 2 }, rollouts })
+    const ended = rollout()
+    ended.metadata.tree.blocks = [
+      {
+        start: 1,
+        paths: [
+          { text: 'a', tokens: 3 },
+          { text: 'b', tokens: 3, ended: 'sibling' },
+        ],
+        summary: { text: 's', tokens: 3 },
+      },
+    ]
+    ended.metadata.savedTokensAtMost = 7
+    expect(decodeStep(encodeStep(header(40), [ended]), 'f').rollouts).toEqual([ended])
     expect(decodeStep(encodeStep(header(40), []), 'f').rollouts).toEqual([])
     const text = { text: 'a', tokens: 3 }
     const tree = { blocks: [{ start: 0, paths: [{ ...text, outline: text }, text], summary: text }] }

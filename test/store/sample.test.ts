@@ -51,6 +51,8 @@ describe('sampleKey', () => {
       { seed: 12 },
       { outlines: true, tags: { ...request.tags, outline: 11, outlineEnd: 12 } },
       { outlines: true, tags: { ...request.tags, outline: 13, outlineEnd: 12 } },
+      { settledBy: { text: ' yes', read: () => '' } },
+      { settledBy: { text: ' no', read: () => '' } },
       { tagText: { written: {} as never, piece: () => '', write: () => [], completing: [] } },
     ]
     const keys = changes.map((change) => sampleKey('hash', engine, { ...request, ...change }))

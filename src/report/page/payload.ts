@@ -6,6 +6,7 @@
 import { gzipSync } from 'node:zlib'
 import { extractAnswer } from '../../assertions/answer/claims/extract.ts'
 import { LIMITS } from '../../assertions/answer/limits.ts'
+import { withoutEndedPaths } from '../../assertions/ended-paths.ts'
 import { inWords, parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'
 import { linkedName } from '../link.ts'
@@ -78,6 +79,8 @@ export interface ShownText {
   tokens: number
   /** A path that comes to the answer of the response. */
   reaches?: true
+  /** A path that a sibling ended. */
+  ended?: true
 }
 
 export interface ShownPath extends ShownText {
@@ -223,7 +226,7 @@ export function detailOf({ row, finishReason, mathematical, totalTokens, exclusi
   fact('seed', number(metadata.seed))
   fact('prompt tokens', number(metadata.promptTokens))
   if (response.cached === true) fact('from a store', 'yes')
-  const parsed = parseThinking(output)
+  const parsed = withoutEndedPaths(parseThinking(output), output, metadata)
   const answer = statedAnswer(row)
   const tree = treeOf(output, parsed.tree.parts, reportedBlocks(metadata), totalTokens)
   return {
@@ -285,9 +288,10 @@ function treeOf(
       }
     }
     const block = counted ? reported[next] : {}
-    const shown = (span: { contentStart: number; contentEnd: number }, { tokens }: Fields): ShownText => ({
+    const shown = (span: { contentStart: number; contentEnd: number }, { tokens, ended }: Fields): ShownText => ({
       text: shorten(output.slice(span.contentStart, span.contentEnd), LONGEST_TEXT),
       tokens: number(tokens) ?? -1,
+      ...(ended === 'sibling' && { ended: true }),
     })
     const paths = part.paths.map((path, i): ShownPath => {
       const counts = fields(list(block.paths)[i])
@@ -304,6 +308,7 @@ function treeOf(
   const span = (value: unknown): ShownText => ({
     text: shorten(text(fields(value).text) ?? '', LONGEST_TEXT),
     tokens: number(fields(value).tokens) ?? -1,
+    ...(fields(value).ended === 'sibling' && { ended: true }),
   })
   const path = (value: unknown): ShownPath => {
     const { outline } = fields(value)

@@ -48,6 +48,7 @@ const KNOWN: readonly (Omit<Quantity, 'value'> & { key: string; value?: Quantity
   { key: 'kept.position', name: 'relative position of the blocks', section: 'thinking', unit: 'share', meaning: 'tokens before a block over all tokens of its response, mean over the blocks of a step' },
   { key: 'kept.blocks', name: 'blocks of a response', section: 'thinking', unit: 'number', meaning: 'mean over the rollouts of a step' },
   { key: 'kept.paths', name: 'paths of a block', section: 'thinking', unit: 'number', meaning: 'mean over the blocks of a step' },
+  { key: 'kept.ended', name: 'ended paths', section: 'thinking', unit: 'share', meaning: 'paths that were ended because a sibling had settled the block, of all paths of a step' },
   { key: 'truncated', name: 'truncated', section: 'thinking', unit: 'share', meaning: 'rollouts that a budget ended' },
   { key: 'tokensPerSecond', name: 'tokens/s', section: 'speed', unit: 'tokens', meaning: 'of the whole step: packed (sft) or generated (grpo)' },
   { key: 'seconds', name: 'seconds', section: 'speed', unit: 'number', meaning: 'time of a step' },

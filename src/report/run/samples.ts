@@ -14,7 +14,7 @@ export interface RunSamples extends Pick<Payload, 'index' | 'chunks' | 'omitted'
 }
 
 export interface Kept {
-  /** The runs, with what the rollouts say of their steps among the values: `kept.position`, `kept.blocks`, `kept.paths`. */
+  /** The runs, with what the rollouts say of their steps among the values: `kept.position`, `kept.blocks`, `kept.paths`, `kept.ended`. */
   runs: Run[]
   /** Undefined where no run kept any. */
   samples?: RunSamples
@@ -105,10 +105,14 @@ function figuresOf(rollouts: readonly KeptRollout[]): [string, number][] {
   const blocks = rollouts.flatMap(({ metadata }) =>
     metadata.tree.blocks.map(({ start, paths }) => ({ at: Math.min(1, start / Math.max(1, metadata.totalTokens)), paths: paths.length })),
   )
+  const paths = rollouts
+    .filter(({ metadata }) => metadata.savedTokensAtMost !== undefined)
+    .flatMap(({ metadata }) => metadata.tree.blocks.flatMap((block) => block.paths))
   const mean = (of: (block: (typeof blocks)[number]) => number) => blocks.reduce((sum, block) => sum + of(block), 0) / blocks.length
   return [
     ['kept.blocks', blocks.length / Math.max(1, rollouts.length)],
     ...(blocks.length > 0 ? ([['kept.position', mean(({ at }) => at)], ['kept.paths', mean(({ paths }) => paths)]] as [string, number][]) : []),
+    ...(paths.length > 0 ? ([['kept.ended', paths.filter(({ ended }) => ended === 'sibling').length / paths.length]] as [string, number][]) : []),
   ] // biome-ignore format: a figure a line
 }
 

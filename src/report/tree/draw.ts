@@ -39,8 +39,8 @@ function drawBlock({ paths, summary }: { paths: ShownPath[]; summary?: ShownText
   return [...body, `╰ ${styled(titleOf('Summary', summary), 'bold', options)}`, `  ${first}`, ...rest.map((line) => `  ${line}`)]
 }
 
-function titleOf(name: string, { tokens, reaches }: ShownText): string {
-  return `${name}${tokens >= 0 ? `, ${tokens} tokens` : ''}${reaches ? ' ✓' : ''}`
+function titleOf(name: string, { tokens, reaches, ended }: ShownText): string {
+  return `${name}${tokens >= 0 ? `, ${tokens} tokens` : ''}${ended ? ', ended' : ''}${reaches ? ' ✓' : ''}`
 }
 
 /** Box by box; `inner` cells of text in each. */

@@ -39,6 +39,20 @@ describe('kept rollouts', () => {
     ])
   })
 
+  it('say how many paths siblings ended, where a path may settle its block', () => {
+    const ended = rollout(0, 0)
+    ended.metadata.tree.blocks[0].paths[1].ended = 'sibling'
+    ended.metadata.savedTokensAtMost = 4
+    const folder = runFolder(usualLines())
+    keepStep(folder, { total: 11, step: 1 }, [ended])
+    keepStep(folder, { total: 31, step: 21 }, groups(2))
+    const { runs } = readKept(readRuns([folder]), 100)
+    const { value } = quantitiesOf(runs).find(({ name }) => name === 'ended paths')!
+    expect(curvesOf(runs[0], value).flatMap(({ points }) => points)).toEqual([{ at: 11, value: 0.2 }])
+    const names = quantitiesOf(readKept(readRuns([kept()]), 100).runs).map(({ name }) => name)
+    expect(names).not.toContain('ended paths')
+  })
+
   it('are the samples of the page, by step and group, with reward and advantage', () => {
     const { samples } = readKept(readRuns([kept()]), 100)
     const { index, chunks, omitted, steps } = samples!

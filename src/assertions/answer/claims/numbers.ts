@@ -27,7 +27,8 @@ const DEFINITE = /\b(?:the|these|those|all)\s$/i
 /** "8 seconds behind the winner" */
 const COMPARED = /^(?: [a-z]+)? (?:behind|ahead of|above|below|short of) (?:the|his|her|its|their|[A-Z])/
 /** "15 flats at 250 francs each cost 3750": behind its noun "each" belongs to the number before, and a verb follows. */
-const DISTRIBUTED = /^\s?(?:\p{L}+\s){1,2}(?:each|apiece)\s(?!(?:for|from|in|on|at|of|to|with|by|per|than|over|after|before|and|or|but|plus|minus|times|day|night|week|month|year|hour|minute|second|time|side|row|one|other|the)\b)\p{L}{2,12}\s(?:up to |exactly |a total of |about )?[$€£\ue000]?$/u
+const DISTRIBUTED =
+  /^\s?(?:\p{L}+\s){1,2}(?:each|apiece)\s(?!(?:for|from|in|on|at|of|to|with|by|per|than|over|after|before|and|or|but|plus|minus|times|day|night|week|month|year|hour|minute|second|time|side|row|one|other|the)\b)\p{L}{2,12}\s(?:up to |exactly |a total of |about )?[$€£\ue000]?$/u
 const CONJUNCTION = /^(?:before|after|until|since)$/i
 /** "needs to sell 35" */
 const MODAL =

@@ -91,6 +91,7 @@ function drawBlock({ paths, summary }, number, axis) {
     const badges = [
       ...(path.reaches ? [element('span', 'badge reached', 'reaches the answer')] : []),
       ...(i === critical ? [element('span', 'badge', 'longest')] : []),
+      ...(path.ended ? [element('span', 'badge', 'ended: a sibling settled it')] : []),
     ]
     const names = `path${path.reaches ? ' reaches' : ''}${i === critical ? ' longest' : ''}`
     const box = drawText(path, `Path ${i + 1}`, names, axis, badges)
