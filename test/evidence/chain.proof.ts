@@ -81,7 +81,7 @@ function ending(signal: NodeJS.Signals, when: () => boolean): (text: string, chi
   }
 }
 
-it('is killed, goes on, is interrupted, goes on, and decides every claim from what was measured', { timeout: 1_200_000 }, async () => {
+it('is killed, goes on, is interrupted, goes on, and decides every claim from what was measured', { timeout: 3_600_000 }, async () => {
   const page = readFileSync(docs, 'utf8')
 
   const killed = await run(SIZE, ending('SIGKILL', stepOf('cold-start-parallel')))
