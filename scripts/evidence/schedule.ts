@@ -134,7 +134,8 @@ export function describePlan(plan: Plan, rates: Rates, records: Records): string
     ]
   })
   const head = ['part', 'steps', 'a seed', 'done']
-  const rest = unknown > 0 ? `, and ${unknown} ${unknown === 1 ? 'part' : 'parts'} of which nothing is measured` : ''
-  const clock = rates.step.size === 0 && left === 0 ? 'Nothing is measured yet' : `Left: about ${duration(left)} on this machine${rest}`
+  const some = `${unknown} ${unknown === 1 ? 'part' : 'parts'}`
+  const rest = unknown > 0 ? `, and ${some} of which nothing is measured` : ''
+  const clock = unknown > 0 && left === 0 ? `Nothing is measured yet of ${some}` : `Left: about ${duration(left)} on this machine${rest}`
   return `${columns([head, ...rows]).join('\n')}\n\n${clock}\n`
 }
