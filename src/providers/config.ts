@@ -86,8 +86,15 @@ export const serverKeys = {
   apiKey: key(
     // A wrong value would be shown in the error: whatever can be read as text is.
     z.preprocess((value) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value), z.string()).optional(),
-    'sent as a bearer token and shown nowhere: `{{ env.NAME }}`',
-    { absent: 'none', hint: 'Write "{{ env.NAME }}", or leave the key out.' },
+    'the key itself, as `{{ env.NAME }}`: promptfoo writes it into its own database',
+    { absent: 'none', hint: 'Write "apiKeyEnvar: NAME" in its place.' },
+  ),
+  apiKeyEnvar: key(
+    text().optional(),
+    'name of the environment variable that holds the key, which is sent as a bearer token and shown nowhere',
+    {
+      absent: 'none',
+    },
   ),
   concurrency: key(int({ min: 1, max: 4096 }).default(16), 'requests in flight'),
   timeout: key(number({ above: 0 }).default(600), 'longest silence of the server before a request is made again', { unit: 'seconds' }),
@@ -125,7 +132,7 @@ export const thinkingSchema = mapping({
   ),
   server: key(
     mapping(serverKeys).optional(),
-    "the server that has the model, `{ url, model, apiKey }`; of `checkpoint` only tokenizer and configuration are read then: [Other people's servers](servers.md)",
+    "the server that has the model, `{ url, model, apiKeyEnvar }`; of `checkpoint` only tokenizer and configuration are read then: [Other people's servers](servers.md)",
     { absent: 'this process', hint: 'Write it as { url: http://localhost:8000/v1, model: NAME }.' },
   ),
   ...baseKey,

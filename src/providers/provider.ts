@@ -60,7 +60,9 @@ export class ParallelThinkingProvider implements ApiProvider {
     this.#config = readObject(config, 'the provider config')
     const parsed = parseThinkingConfig(this.#config, 'the provider config')
     this.config = withoutKey(this.#config)
-    this.#settings = modelSettings(parsed, basePath(this.#config))
+    // An `env` block of the config comes before the process's.
+    const variables = { ...process.env, ...(env ?? {}) }
+    this.#settings = modelSettings(parsed, basePath(this.#config), variables)
     if (parsed.server) refuseEngineKeys(this.#config)
     this.#id = id && !/^(package|file):/.test(id) ? id : `parallel-r1:${path.basename(this.#settings.checkpoint)}:${parsed.mode}`
     this.#pool = pool
@@ -69,8 +71,6 @@ export class ParallelThinkingProvider implements ApiProvider {
       // The promptfoo that runs this.
       loadTypeScript: () => loadTypeScript(process.argv[1] ?? ''),
     })
-    // An `env` block of the config comes before the process's.
-    const variables = { ...process.env, ...(env ?? {}) }
     this.#overrides = decodingOverrides(variables)
     const file = samplesFile({ configured: parsed.samples, basePath: basePath(this.config), env: variables })
     this.#samples = file === undefined ? undefined : sharedSamples(file)
@@ -186,7 +186,7 @@ function basePath(config: ConfigObject): string {
 }
 
 /** How a configuration has its model loaded; paths are relative to `folder`. Throws ConfigError where it names none. */
-export function modelSettings(config: ThinkingConfig, folder: string): ModelSettings {
+export function modelSettings(config: ThinkingConfig, folder: string, env: Readonly<Record<string, unknown>> = process.env): ModelSettings {
   if (config.checkpoint === undefined) {
     throw new ConfigError(
       'The provider config needs "checkpoint". Got none. Name a Hugging Face folder, relative to the config file, or a model of the hub (owner/name).',
@@ -201,7 +201,7 @@ export function modelSettings(config: ThinkingConfig, folder: string): ModelSett
   const { device, precision, numerics, threads, cacheTokens } = config
   const base = config.base === undefined ? undefined : checkpointPlace(config.base, folder)
   const checkpoint = checkpointPlace(config.checkpoint, folder)
-  const server = config.server && serverSettings(config.server)
+  const server = config.server && serverSettings(config.server, env)
   return { checkpoint, base, ...(server && { server }), device, precision, numerics, threads, cacheTokens }
 }
 

@@ -16,8 +16,28 @@ export interface ServerSettings {
   timeout?: number
 }
 
-/** Checks what was written. Throws ConfigError without the key. */
-export function serverSettings({ apiKey, ...rest }: Omit<ServerSettings, 'apiKey'> & { apiKey?: string }): ServerSettings {
+/** What a configuration says. */
+export interface WrittenSettings extends Omit<ServerSettings, 'apiKey'> {
+  apiKey?: string
+  /** Name of the environment variable that holds it. */
+  apiKeyEnvar?: string
+}
+
+/** Checks what was written. No error holds the key. Throws ConfigError. */
+export function serverSettings(
+  { apiKey: written, apiKeyEnvar, ...rest }: WrittenSettings,
+  env: Readonly<Record<string, unknown>> = process.env,
+): ServerSettings {
+  if (written !== undefined && apiKeyEnvar !== undefined) {
+    throw new ConfigError('"apiKey" and "apiKeyEnvar" in "server" say the same. Got both. Leave "apiKey" out.')
+  }
+  const held = apiKeyEnvar === undefined ? undefined : env[apiKeyEnvar]
+  if (apiKeyEnvar !== undefined && (typeof held !== 'string' || held === '')) {
+    throw new ConfigError(
+      `"apiKeyEnvar" in "server" names an environment variable that is not set. Got ${show(apiKeyEnvar)}. Set it, or leave it out.`,
+    )
+  }
+  const apiKey = written ?? (held as string | undefined)
   for (const [name, value] of Object.entries({ apiKey, url: rest.url, model: rest.model })) {
     if (value === undefined || !value.includes('{{')) continue
     const variable = /\benv\.(\w+)/.exec(value)?.[1] ?? 'the environment variable'
@@ -41,7 +61,7 @@ function baseUrl(text: string): string {
   const { protocol, host, pathname, search, hash, username, password } = url
   if (username || password) {
     throw new ConfigError(
-      '"url" in "server" holds a user or a password, which would be written into results. Write a key as "apiKey: {{ env.NAME }}".',
+      '"url" in "server" holds a user or a password, which would be written into results. Write "apiKeyEnvar: NAME" for a key.',
     )
   }
   if (!/^https?:$/.test(protocol) || search || hash) throw wrongUrl(show(text))

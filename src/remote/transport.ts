@@ -201,7 +201,7 @@ function refusal({ statusCode: status = 0, headers }: IncomingMessage, text: str
     return {
       ...fault,
       again: false,
-      next: key ? 'It does not take the key: renew it.' : 'Write a key as "apiKey: {{ env.NAME }}" in "server".',
+      next: key ? 'It does not take the key: renew it.' : 'Write "apiKeyEnvar: NAME" in "server" for a key.',
     }
   }
   if (status >= 300 && status < 400) {

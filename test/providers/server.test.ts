@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { CallApiContextParams, ProviderResponse } from 'promptfoo'
@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ModelPool } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import type { ThinkingMetadata } from '../../src/providers/response.ts'
-import { root } from '../package/route.ts'
+import { loadSuite } from '../../src/trainer/suite.ts'
+import { promptfooEval, root, run } from '../package/route.ts'
 import { EngineServer } from '../remote/engine-server.ts'
 
 const checkpoint = path.join(root, 'suites/countdown/checkpoints/parallel')
@@ -83,5 +84,34 @@ describe('a provider with "server"', () => {
     const { error } = await provider({ server: { ...place(), apiKey: `${apiKey}-old` } }).callApi(prompts[0], context)
     expect(error).toMatch(/answered 401 .*\[key\].*renew it/)
     expect(error).not.toContain(apiKey)
+  })
+
+  it('leaves no key in what promptfoo writes, and is no model to train', async () => {
+    run(process.execPath, [path.join(root, 'scripts/build.mjs'), '--if-needed'], root)
+    mkdirSync(path.join(folder, 'node_modules'))
+    symlinkSync(root, path.join(folder, 'node_modules/parallel-r1'))
+    const file = path.join(folder, 'promptfooconfig.yaml')
+    const results = path.join(folder, 'results.json')
+    const config = {
+      ...decoding,
+      mode: 'sequential',
+      maxTokens: 20,
+      server: { url: server.root, model: 'countdown', apiKeyEnvar: 'PR1_TEST_KEY' },
+    }
+    const entry = { id: 'package:parallel-r1:ParallelThinkingProvider', label: 'served', config }
+    const tests = prompts.map((problem) => ({ vars: { problem } }))
+    writeFileSync(file, JSON.stringify({ prompts: ['{{ problem }}'], providers: [entry], tests }))
+    process.env.PR1_TEST_KEY = apiKey
+    try {
+      const { log } = await promptfooEval(folder, 'promptfooconfig.yaml', ['-o', results])
+      const written = readFileSync(results, 'utf8')
+      const rows: { response?: { metadata?: { server?: { model: string } } } }[] = JSON.parse(written).results.results
+      expect(rows.map(({ response }) => response?.metadata?.server?.model)).toEqual(['countdown', 'countdown'])
+      expect(written).not.toContain(apiKey)
+      expect(log).not.toContain(apiKey)
+      await expect(loadSuite(file, { tests: true })).rejects.toThrow(/Training samples from the weights.*Got "server" in provider "served"/)
+    } finally {
+      delete process.env.PR1_TEST_KEY
+    }
   })
 })

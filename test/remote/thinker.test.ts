@@ -369,6 +369,11 @@ describe('serverSettings', () => {
     expect(() => url('http://me:secretword@host')).not.toThrow(/secretword/)
     expect(() => url('{{ env.URL }}')).toThrow(/not filled in. Set URL/)
     expect(() => serverSettings({ url: 'http://a', model: 'm', apiKey: '{{ env.NAME_OF_KEY }}' })).toThrow(/Set NAME_OF_KEY/)
+    const byName = (env: object) => () =>
+      serverSettings({ url: 'http://a', model: 'm', apiKeyEnvar: 'HELD' }, env as Record<string, string>)
+    expect(byName({ HELD: 'abc' })().apiKey?.reveal()).toBe('abc')
+    expect(byName({})).toThrow(/names an environment variable that is not set. Got "HELD"/)
+    expect(() => serverSettings({ url: 'http://a', model: 'm', apiKeyEnvar: 'HELD', apiKey: 'x' })).toThrow(/Got both/)
     expect(() => serverSettings({ url: 'http://a', model: 'm', apiKey: '' })).toThrow(/"apiKey" in "server" is empty/)
     expect(() => serverSettings({ url: 'http://a', model: 'm', apiKey: 'with blank' })).not.toThrow(/with blank/)
   })
