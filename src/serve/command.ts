@@ -33,7 +33,7 @@ export function serveCommand(args: readonly string[], print: (text: string) => v
     const [{ readServeConfig }, { serve }] = await Promise.all([import('./config-file.ts'), import('./server.ts')])
     const config = readServeConfig(file, { host, port })
     const told = signalled()
-    const server = await serve(config)
+    const server = await serve(config, { onLoad: (what) => process.stderr.write(`loading ${what}\n`) })
     const { url, models, suites } = server
     print(`Serving at ${url}/v1 ${config.keys.length > 0 ? 'with an API key' : 'without an API key, to this machine only'}\n`)
     for (const { name, contextTokens } of models) print(`  model ${name}, ${contextTokens} positions\n`)

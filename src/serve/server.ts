@@ -36,10 +36,12 @@ export interface ServeOptions {
   pool?: ModelPool
   /** Who reads suites. Default: promptfoo. */
   resolve?: typeof loadSuite
+  /** Hears what is loaded, before it is. */
+  onLoad?(what: string): void
 }
 
 /** Loads what is to be served, then listens. Throws ConfigError, CheckpointError and whatever an engine or a suite says. */
-export async function serve(config: ServeConfig, { pool = new ModelPool(), resolve }: ServeOptions = {}): Promise<RunningServer> {
+export async function serve(config: ServeConfig, { pool = new ModelPool(), resolve, onLoad }: ServeOptions = {}): Promise<RunningServer> {
   const user = {}
   const models: ServedModel[] = []
   const suites: ServedSuite[] = []
@@ -48,8 +50,14 @@ export async function serve(config: ServeConfig, { pool = new ModelPool(), resol
     await Promise.all([pool.leave(user), ...suites.map((suite) => suite.close())])
   }
   try {
-    for (const entry of config.models) models.push(await ServedModel.open(entry, config.folder, { pool, user, limits: config.limits }))
-    for (const entry of config.suites) suites.push(await ServedSuite.open(entry, resolve))
+    for (const entry of config.models) {
+      onLoad?.(`model ${entry.name}`)
+      models.push(await ServedModel.open(entry, config.folder, { pool, user, limits: config.limits }))
+    }
+    for (const entry of config.suites) {
+      onLoad?.(`suite ${entry.name}, of which promptfoo makes rows`)
+      suites.push(await ServedSuite.open(entry, resolve))
+    }
     const service = new Service(config, models, suites)
     await service.listen()
     let stopping: Promise<void> | undefined

@@ -107,7 +107,7 @@ describe('pr1-serve', () => {
     }
     expect(await said('models: [{ name: m, checkpoint: ./nowhere }]\n')).toMatchObject({
       code: 1,
-      errors: expect.stringMatching(/^pr1-serve: .*nowhere.*\n$/),
+      errors: expect.stringMatching(/^loading model m\npr1-serve: .*nowhere.*\n$/),
     })
     expect((await said('models: [{ name: m, checkpoint: c }]\nhost: 0.0.0.0\n')).errors).toMatch(/needs an API key/)
   })
