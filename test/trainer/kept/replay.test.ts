@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { encodeStep, type KeptRollout } from '../../../src/rollouts/format.ts'
 import { listSteps, readStep } from '../../../src/rollouts/reader.ts'
 import { replayCommand } from '../../../src/trainer/kept/replay-command.ts'
-import { fixture, folderWithSuites, states, run as trainRun, wholeRun } from '../runs.ts'
+import { editSuite, fixture, folderWithSuites, metrics, states, run as trainRun, wholeRun } from '../runs.ts'
 import { call, copyOf, countdownRun } from './runs.ts'
 
 let run: string
@@ -46,6 +46,29 @@ describe('pr1-train replay', () => {
     await trainRun(folder, { sets: [...sets.map((set) => `stages.rl.${set}`), 'save.every=1'] })
     for (const step of ['2', '3']) expect(await replay(folder, '--step', step)).toMatchObject({ code: 0 })
     expect(readStep(fileOf(folder, 2)).rollouts.some(({ penalty = 0 }) => penalty !== 0)).toBe(true)
+  })
+
+  it('makes again, and goes on with, a run whose paths settle their blocks', async () => {
+    const settled = (folder: string) =>
+      editSuite(folder, 'rl', (_, { config }) => {
+        // Paths of a problem have one length unless the model errs.
+        Object.assign(config, { settledBy: ' no', temperature: 1.6 })
+      })
+    const [whole, parts] = [folderWithSuites(run), folderWithSuites(run)]
+    for (const folder of [whole, parts]) settled(folder)
+    const sets = ['stages.rl.steps=2', 'save.every=1']
+    await trainRun(whole, { file: 'countdown.yaml', sets })
+    await trainRun(parts, { file: 'countdown.yaml', sets, stopAfter: 1 })
+    await trainRun(parts, { file: 'countdown.yaml', sets })
+    const kept = (folder: string) => listSteps(folder).map(({ file }) => readStep(file))
+    expect(kept(parts)).toEqual(kept(whole))
+    const paths = kept(whole).flatMap(({ rollouts }) =>
+      rollouts.flatMap(({ metadata }) => metadata.tree.blocks.flatMap((block) => block.paths)),
+    )
+    expect(paths.filter(({ ended }) => ended === 'sibling').length).toBeGreaterThan(3)
+    expect(await replay(whole, '--step', '2')).toMatchObject({ code: 0 })
+    // What was drawn is what is trained on, to the bit.
+    expect(metrics(whole).map(({ gap }) => (gap as { max: number }).max)).toEqual([0, 0])
   })
 
   it('says where a step differs', async () => {
