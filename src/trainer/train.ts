@@ -489,7 +489,7 @@ class Training {
         const next = `pr1-train doctor -c ${this.config.file} --stage ${stage.name}`
         this.say(`The model is not trained by stage "${before.name}" yet. When it is, look again: ${next}`)
       }
-      if (!(recipe instanceof Generator) && Number.isNaN(recipe.steps)) {
+      if (!(recipe instanceof Generator) && recipe.begin) {
         this.say(`Stage "${stage.name}" learns what stage "${(stage as SftStage).from}" will keep. When that has run, look again.\n`)
         continue
       }

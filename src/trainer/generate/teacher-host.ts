@@ -73,7 +73,9 @@ async function answer(
 /** What is kept of a response, as data that JSON holds. */
 function plainData(response: Record<string, unknown>): Record<string, unknown> {
   const { output, error, tokenUsage, cost, finishReason, metadata } = response
-  const kept = jsonOf(metadata)
+  // Headers of a transfer, such as its date, are no part of an answer.
+  const { http: _, ...about } = (metadata ?? {}) as Record<string, unknown>
+  const kept = metadata === undefined ? undefined : jsonOf(about)
   return {
     output: jsonOf(output)?.value ?? null,
     ...(error !== undefined && error !== null && { error: String(error) }),
