@@ -12,7 +12,7 @@
  */
 
 import { isObject, type JsonObject } from '../engine/checkpoint/files.ts'
-import { show } from '../engine/checkpoint/problem.ts'
+import { show } from '../show.ts'
 import type { Dialect } from './dialect.ts'
 import type { ServerTokens } from './tokens.ts'
 import { ServerError } from './transport.ts'

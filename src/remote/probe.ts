@@ -4,8 +4,8 @@
  */
 
 import { isObject } from '../engine/checkpoint/files.ts'
-import { show } from '../engine/checkpoint/problem.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { show } from '../show.ts'
 import { TAGS } from '../thinking/grammar.ts'
 import { choiceOf, completionBody, FIELDS, readCompletion, tokensIn, type Wanted } from './completion.ts'
 import type { Dialect } from './dialect.ts'

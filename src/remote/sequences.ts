@@ -5,9 +5,9 @@
  * prefix cache, if it has one.
  */
 
-import { show } from '../engine/checkpoint/problem.ts'
 import type { ModelConfig, Sampling, Sequence, StepOutput } from '../engine/types.ts'
 import { derivedSeed } from '../random.ts'
+import { show } from '../show.ts'
 import { TAGS } from '../thinking/grammar.ts'
 import type { LaneInput, Sequences, Stepper } from '../thinking/lane.ts'
 import type { TagIds, ThinkRequest } from '../thinking/types.ts'

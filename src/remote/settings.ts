@@ -1,7 +1,7 @@
 /** The server that a configuration names. */
 
-import { show } from '../engine/checkpoint/problem.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { show } from '../show.ts'
 import { Secret } from './secret.ts'
 
 export interface ServerSettings {

@@ -6,10 +6,11 @@
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { formatBytes, show } from '../engine/checkpoint/problem.ts'
+import { formatBytes } from '../engine/checkpoint/problem.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { parseJson } from '../json.ts'
 import { backoffMs, retryAfterMs } from '../retry.ts'
+import { show } from '../show.ts'
 import type { Secret } from './secret.ts'
 import type { ServerSettings } from './settings.ts'
 

@@ -9,6 +9,7 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import { parse } from 'yaml'
 import { base, type CountdownTest, coldStartParallel, coldStartSequential, mixedTrain, type ReadingTest, reading } from './data.ts'
 import { coldStartOutlines } from './outlines.ts'
@@ -106,7 +107,8 @@ export function rowsOf(stage: string): (ReadingTest | CountdownTest)[] {
 
 export const rlRows = (stage: string): CountdownTest[] => rowsOf(stage) as CountdownTest[]
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+// A grader's worker has no file of its own.
+if (isMainThread && process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const files = process.argv.slice(2)
   let found = 0
   for (const file of files) {

@@ -41,10 +41,10 @@ const imports = sources.flatMap(({ file, text }) => importsOf(file, text))
 
 /** What each part may import of the others, as prefixes of paths below src/. */
 const MAY_IMPORT: Record<string, string[]> = {
-  engine: ['engine/', 'json.ts', 'random.ts', 'nearest-name.ts', 'start-worker.ts'],
+  engine: ['engine/', 'json.ts', 'random.ts', 'nearest-name.ts', 'show.ts', 'start-worker.ts'],
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   // What a server of somebody else's decodes.
-  remote: ['remote/', 'thinking/', 'engine/', 'json.ts', 'random.ts', 'retry.ts'],
+  remote: ['remote/', 'thinking/', 'engine/', 'json.ts', 'random.ts', 'retry.ts', 'show.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
   gate: ['gate/', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],

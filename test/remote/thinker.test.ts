@@ -110,7 +110,8 @@ describe('remoteThinker', () => {
     const more = { mode: 'sequential' } as const
     const [thoughts, expected] = await Promise.all([thinkAll(remote(style), more), thinkAll(local, more)])
     expect(thoughts.map((thought) => said(thought, logprobs))).toEqual(expected.map((thought) => said(thought, logprobs)))
-    for (const { server: run } of thoughts) expect(run!.requests).toBe(1)
+    // One more where no block fits any longer.
+    for (const { server: run } of thoughts) expect(run!.requests).toBeLessThanOrEqual(2)
   })
 
   it('draws every path with a seed of its own, keeps the budgets and what may not be drawn', async () => {

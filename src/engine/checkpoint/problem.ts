@@ -1,4 +1,7 @@
+import { show } from '../../show.ts'
 import { CheckpointError } from '../errors.ts'
+
+export { show }
 
 /** Where in a checkpoint something is wrong. */
 export interface Place {
@@ -6,19 +9,6 @@ export interface Place {
   /** Dotted path of a JSON key. */
   key?: string
   tensor?: string
-}
-
-/** A value as an error message shows it: JSON, cut at 80 characters. */
-export function show(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  let text: string | undefined
-  try {
-    text = typeof value === 'bigint' || typeof value === 'number' ? `${value}` : JSON.stringify(value)
-  } catch {
-    text = undefined
-  }
-  text ??= String(value)
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 
 /** One sentence that names file, key or tensor, expected and found; `next` tells what to do about it. */

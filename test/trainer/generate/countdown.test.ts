@@ -132,7 +132,7 @@ it(
   'train.self-distilled.yaml: RL that pays the form, rejection sampling, SFT',
   async () => {
     const output = path.join(mkdtempSync(path.join(tmpdir(), 'pr1-generate-')), 'run')
-    const sets = ['device=cpu', 'threads=1', 'stages.format-rl.steps=1', 'stages.format-rl.prompts=2', 'stages.format-rl.group=2']
+    const sets = ['device=cpu', 'threads=1', 'stages.format-rl.steps=1', 'stages.format-rl.prompts=4', 'stages.format-rl.group=8']
     const sampled = ['stages.sample.maxProblems=8', 'stages.distil.epochs=1']
     const config = readTrainConfig(path.join(root, 'suites/countdown/train.self-distilled.yaml'), { sets: [...sets, ...sampled], output })
     let text = ''

@@ -56,7 +56,8 @@ describe('pr1-train replay', () => {
       })
     const [whole, parts] = [folderWithSuites(run), folderWithSuites(run)]
     for (const folder of [whole, parts]) settled(folder)
-    const sets = ['stages.rl.steps=2', 'save.every=1']
+    // Rewards that differ, whatever the shipped model can do.
+    const sets = ['stages.rl.steps=2', 'save.every=1', 'stages.rl.reward=answer + structure']
     await trainRun(whole, { file: 'countdown.yaml', sets })
     await trainRun(parts, { file: 'countdown.yaml', sets, stopAfter: 1 })
     await trainRun(parts, { file: 'countdown.yaml', sets })

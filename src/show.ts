@@ -1,0 +1,12 @@
+/** A value as an error message shows it: JSON, cut at 80 characters. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  let text: string | undefined
+  try {
+    text = typeof value === 'bigint' || typeof value === 'number' ? `${value}` : JSON.stringify(value)
+  } catch {
+    text = undefined
+  }
+  text ??= String(value)
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
