@@ -50,22 +50,28 @@ ${rows(keysOf(limits))}
 
 ## Fields of a request
 
-Of \`/v1/completions\`:
+### /v1/completions
+
+It has these fields, and [those of both](#both):
 
 ${rows({ prompt, logprobs: fieldTables.completions.shape.logprobs })}
 
-Of \`/v1/chat/completions\`:
+### /v1/chat/completions
+
+It has these fields, and [those of both](#both):
 
 ${rows({ messages, logprobs: fieldTables.chat.shape.logprobs })}
 
-Of both, where \`max_completion_tokens\` and \`top_logprobs\` are fields of chats:
+### Both
+
+Only a chat takes \`max_completion_tokens\` and \`top_logprobs\`.
 
 ${rows(shared)}
 
-Fields of OpenAI's API that the server cannot follow are refused by name, unless their value asks for nothing: \`frequency_penalty: 0\` is taken,
-\`frequency_penalty: 1\` is not.
+The server refuses fields of OpenAI's API that it cannot follow, by name. It takes them where their value asks for nothing. So \`frequency_penalty: 0\` is taken, and
+\`frequency_penalty: 1\` is refused.
 
-Of \`/v1/score\`:
+### /v1/score
 
 ${rows(scoreSchema.shape)}
 

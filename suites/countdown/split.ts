@@ -2,7 +2,7 @@
  * Which problems belong to the test, and which training texts would give one away.
  *
  * A hash of the problem (numbers sorted, target) decides. One problem in ten is a test problem, whatever seed draws it. No
- * training text may solve one: not as the problem that is asked, not as a try that misses its own target, and not as the
+ * text that is written for training may solve one: not as the problem that is asked, not as a try that misses its own target, and not as the
  * end of a longer try. So a descent that would is never shown (trajectories.ts); leaks.ts counts what is left of them, which is none.
  */
 import { apply, MAX_NUMBER, type Move } from './moves.ts'

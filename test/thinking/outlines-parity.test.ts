@@ -1,32 +1,25 @@
 /** Context parity of outlines with the real engine: what sampling returned and what `forward` returns are the same float, bit for bit. */
 
 import { describe, expect, it } from 'vitest'
-import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { openEngine } from '../../src/engine/open.ts'
-import type { InitialWeights, Model, ModelConfig } from '../../src/engine/types.ts'
+import type { InitialWeights, Model } from '../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { sharePrompt } from '../../src/thinking/shared-prompt.ts'
 import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
 import { OUTLINED, outlinedRequest } from './outlined.ts'
+import { largeWeights, SMALL } from './small-model.ts'
 
 const T = OUTLINED
-const CONFIG: ModelConfig = {
-  ...{ family: 'qwen3', vocabSize: 64, hiddenSize: 32, layers: 2, heads: 4, kvHeads: 2, headDim: 16, intermediateSize: 64 },
-  ...{ rmsNormEps: 1e-6, rope: { theta: 10000 }, tiedEmbeddings: true, maxPositions: 1024 },
-}
-
 /**
  * Larger than an initialisation, so that what a token sees matters to its log-probability. Rows of tags are alike where one tag may follow
  * another, so that a model which nobody trained opens blocks behind `</Summary>` and names several paths.
  */
 const weights: InitialWeights = (spec) => {
-  const values = randomWeights(3)(spec)
-  if (spec.shape.length === 1) return values
-  const large = values.map((value) => value * 8)
+  const large = largeWeights(spec)
   if (spec.name !== 'model.embed_tokens.weight') return large
-  const { hiddenSize } = CONFIG
+  const { hiddenSize } = SMALL
   const row = (id: number): Float32Array => large.slice(id * hiddenSize, (id + 1) * hiddenSize)
   const [outlineEnd, summaryEnd] = [row(T.outlineEnd), row(T.summaryEnd)]
   for (const [id, scale, like, own] of [
@@ -57,7 +50,7 @@ const request = (seed: number, attention: AttentionMode, overrides: Partial<Thin
 async function withModel<R>(threads: number, use: (model: Model) => Promise<R>): Promise<R> {
   const engine = await openEngine({ device: 'cpu', precision: 'f32', threads })
   try {
-    return await use(await engine.create(CONFIG, weights, { cacheTokens: 1 << 15 }))
+    return await use(await engine.create(SMALL, weights, { cacheTokens: 1 << 15 }))
   } finally {
     await engine.dispose()
   }

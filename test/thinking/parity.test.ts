@@ -4,36 +4,15 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { openEngine } from '../../src/engine/open.ts'
-import type { Engine, InitialWeights, Model, ModelConfig } from '../../src/engine/types.ts'
+import type { Engine, Model } from '../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { sharePrompt } from '../../src/thinking/shared-prompt.ts'
 import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, Layout, ThinkRequest, Thought } from '../../src/thinking/types.ts'
+import { largeWeights, SMALL } from './small-model.ts'
 import { TOY_TAGS } from './toy-model.ts'
-
-const CONFIG: ModelConfig = {
-  family: 'qwen3',
-  vocabSize: 64,
-  hiddenSize: 32,
-  layers: 2,
-  heads: 4,
-  kvHeads: 2,
-  headDim: 16,
-  intermediateSize: 64,
-  rmsNormEps: 1e-6,
-  rope: { theta: 10000 },
-  tiedEmbeddings: true,
-  maxPositions: 1024,
-}
-
-/** Larger than an initialisation, so that what a token sees matters to its log-probability. */
-const weights: InitialWeights = (spec) => {
-  const values = randomWeights(3)(spec)
-  return spec.shape.length > 1 ? values.map((value) => value * 8) : values
-}
 
 function request(seed: number, attention: AttentionMode, overrides: Partial<ThinkRequest> = {}): ThinkRequest {
   return {
@@ -53,7 +32,7 @@ function request(seed: number, attention: AttentionMode, overrides: Partial<Thin
 async function withModel<R>(threads: number, use: (model: Model) => Promise<R>): Promise<R> {
   const engine: Engine = await openEngine({ device: 'cpu', precision: 'f32', threads })
   try {
-    return await use(await engine.create(CONFIG, weights, { cacheTokens: 1 << 15 }))
+    return await use(await engine.create(SMALL, largeWeights, { cacheTokens: 1 << 15 }))
   } finally {
     await engine.dispose()
   }

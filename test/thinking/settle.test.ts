@@ -2,10 +2,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { NonFiniteError } from '../../src/engine/errors.ts'
 import { openEngine } from '../../src/engine/open.ts'
-import type { InitialWeights, Model, ModelConfig, StepInput } from '../../src/engine/types.ts'
+import type { Model, StepInput } from '../../src/engine/types.ts'
 import { resolveLimits } from '../../src/thinking/budget.ts'
 import { parseThinkingIds, TAGS } from '../../src/thinking/grammar.ts'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
@@ -17,6 +16,7 @@ import type { Segment, Settling, ThinkRequest, Thought, TokenRun } from '../../s
 import { inProofs } from '../proofs.ts'
 import { tokenizers } from '../tags/tokenizers.ts'
 import { expectParity } from './context-parity.ts'
+import { largeWeights, SMALL } from './small-model.ts'
 import { FIRST_WORD, fixedScript, hash, randomScript, type Script, scribble, TOY_TAGS, ToyModel } from './toy-model.ts'
 
 const T = TOY_TAGS
@@ -310,17 +310,6 @@ describe('a block in lock step', () => {
   })
 })
 
-const CONFIG: ModelConfig = {
-  ...{ family: 'qwen3', vocabSize: 64, hiddenSize: 32, layers: 2, heads: 4, kvHeads: 2, headDim: 16, intermediateSize: 64 },
-  ...{ rmsNormEps: 1e-6, rope: { theta: 10000 }, tiedEmbeddings: true, maxPositions: 1024 },
-}
-
-/** Larger than an initialisation, so that what a token sees matters to its log-probability. */
-const weights: InitialWeights = (spec) => {
-  const values = randomWeights(3)(spec)
-  return spec.shape.length > 1 ? values.map((value) => value * 8) : values
-}
-
 describe('with the real engine', () => {
   it.each(MODES)(
     'sampled and trained log-probabilities are equal bit for bit, with guesses and without, %s attention',
@@ -341,7 +330,7 @@ describe('with the real engine', () => {
         [2, 16],
       ]) {
         const engine = await openEngine({ device: 'cpu', precision: 'f32', threads })
-        const model = await engine.create(CONFIG, weights, { cacheTokens: 1 << 14, train: false })
+        const model = await engine.create(SMALL, largeWeights, { cacheTokens: 1 << 14, train: false })
         const thoughts = await all(model, asked, maxStepTokens)
         first ??= thoughts
         expect(thoughts).toEqual(first)

@@ -2,16 +2,16 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { NonFiniteError } from '../../src/engine/errors.ts'
 import { openEngine } from '../../src/engine/open.ts'
-import type { InitialWeights, Model, ModelConfig, StepOutput } from '../../src/engine/types.ts'
+import type { Model, StepOutput } from '../../src/engine/types.ts'
 import { resolveLimits, worstCasePages } from '../../src/thinking/budget.ts'
 import { Scheduler, type SchedulerStats } from '../../src/thinking/scheduler.ts'
 import { tagTextOf } from '../../src/thinking/text-tags.ts'
 import type { ThinkRequest, Thought } from '../../src/thinking/types.ts'
 import { inProofs } from '../proofs.ts'
 import { tokenizers } from '../tags/tokenizers.ts'
+import { largeWeights, SMALL } from './small-model.ts'
 import { type Chances, FIRST_WORD, hash, randomScript, type Script, scribble, TOY_TAGS, ToyModel } from './toy-model.ts'
 
 /** Speaks in refrains: mostly, what comes follows from the last word and the seed. */
@@ -210,17 +210,6 @@ describe('guesses', () => {
   })
 })
 
-const CONFIG: ModelConfig = {
-  ...{ family: 'qwen3', vocabSize: 64, hiddenSize: 32, layers: 2, heads: 4, kvHeads: 2, headDim: 16, intermediateSize: 64 },
-  ...{ rmsNormEps: 1e-6, rope: { theta: 10000 }, tiedEmbeddings: true, maxPositions: 1024 },
-}
-
-/** Larger than an initialisation, so that what a token sees matters to its log-probability. */
-const weights: InitialWeights = (spec) => {
-  const values = randomWeights(3)(spec)
-  return spec.shape.length > 1 ? values.map((value) => value * 8) : values
-}
-
 describe.each(inProofs ? (['f32', 'bf16', 'int8', 'int4'] as const) : (['f32', 'int8'] as const))(
   'guesses with the real engine, %s',
   (precision) => {
@@ -238,7 +227,7 @@ describe.each(inProofs ? (['f32', 'bf16', 'int8', 'int4'] as const) : (['f32', '
           request({ ...sampling, attention, mode: 'sequential', seed: 100 + 10 * k + j, budgets: { response: 120 } }),
         ]),
       )
-      const model = await engine.create(CONFIG, weights, { cacheTokens: 1 << 13, train: false })
+      const model = await engine.create(SMALL, largeWeights, { cacheTokens: 1 << 13, train: false })
       let used = 0
       for (const group of [asked, ...asked.map((one) => [one])]) {
         // Many at once, then each alone, where guesses are made.
