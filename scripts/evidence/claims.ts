@@ -8,7 +8,7 @@ import { accuracy, type Column, criticalPath, estimateDifference, type Figure, f
 import { decide, type Kind, type Verdict } from './rule.ts'
 
 /** Smallest difference that would matter, in shares: two points of accuracy, five of the parallel ratio and of a position. */
-export const MARGINS = { accuracy: 0.02, ratio: 0.05, position: 0.05 } as const
+const MARGINS = { accuracy: 0.02, ratio: 0.05, position: 0.05 } as const
 
 interface Compared {
   /** Names of arms; `plain` decodes the arm token by token. */

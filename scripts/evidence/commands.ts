@@ -10,12 +10,13 @@ import { ParallelR1Error } from '../../src/engine/errors.ts'
 import { runPromptfoo } from '../../src/installed-promptfoo.ts'
 import { fields, readResults } from '../../src/report/rows.ts'
 import { holderOf } from '../../src/trainer/run-lock.ts'
+import { asPattern } from '../../src/trainer/suite.ts'
 import type { EvaluationPart, TrainPart } from './parts.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '')
 
 /** A command that failed. The last lines of what it said are part of the message. */
-export class CommandError extends ParallelR1Error {
+class CommandError extends ParallelR1Error {
   override name = 'CommandError'
 }
 
@@ -115,12 +116,14 @@ export interface Asked {
 export async function evaluate(part: EvaluationPart, folder: string, asked: Asked, { signal }: Running): Promise<void> {
   const results = path.join(folder, 'results.json')
   rmSync(results, { force: true })
-  const labels = part.columns.map((label) => label.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const labels = part.columns.map(asPattern)
   const args = ['eval', '-c', asked.evaluation, '-o', results, '--no-table', '--no-share', '--no-progress-bar']
   args.push('--filter-providers', `^(${labels.join('|')})$`)
   if (asked.problems !== undefined) args.push('--filter-first-n', String(asked.problems))
   const env = {
     [part.variable]: asked.checkpoint,
+    // Decoding is the config's: nothing of the shell's decides a figure.
+    PR1_DECODING: '',
     // Its logger can fail at the end of a run with many rows and spoil the exit code.
     PROMPTFOO_DISABLE_DEBUG_LOG: '1',
     PROMPTFOO_DISABLE_ERROR_LOG: '1',

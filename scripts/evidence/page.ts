@@ -15,7 +15,6 @@ import { type ArmRow, type Figures, figuresOf, measuredText, ORIGINS, remarksOf,
 
 /** What is drawn over the steps. */
 const CURVES = ['kept.position', 'parallelRatio', 'reward', 'metrics.answer', 'responseTokens', 'criticalPathTokens', 'entropy']
-const NAMES: Readonly<Record<string, string>> = { 'kept.position': 'relative position of the blocks', parallelRatio: 'parallel ratio', reward: 'reward', 'metrics.answer': 'answer', responseTokens: 'total tokens', criticalPathTokens: 'critical path', entropy: 'entropy' } // biome-ignore format: a table
 
 export function drawEvidence(measured: Measured, told: Told): string {
   const figures = figuresOf(measured)
@@ -87,7 +86,7 @@ function stepsSection(runs: readonly Run[]): Markup {
   if (runs.length === 0) return html`<h2 id="steps">Over the steps</h2><p class="faint">No arm has trained yet.</p>`
   const known = quantitiesOf(runs)
   const charts = CURVES.flatMap((key) => {
-    const quantity = known.find(({ name }) => name === NAMES[key])
+    const quantity = known.find((one) => one.key === key)
     return quantity ? (curveChart(runs, quantity) ?? []) : []
   })
   return html`<h2 id="steps">Over the steps</h2>

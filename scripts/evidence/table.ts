@@ -49,14 +49,11 @@ const schema = mapping({
   arms: key(z.record(text(), z.unknown()), 'what is compared'),
 })
 
-export type FormEntry = z.output<typeof form>
-export type ArmEntry = z.output<typeof arm>
-
-export interface Arm extends ArmEntry {
+export interface Arm extends z.output<typeof arm> {
   name: string
 }
 
-export interface Form extends FormEntry {
+export interface Form extends z.output<typeof form> {
   name: string
 }
 

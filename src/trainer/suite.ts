@@ -49,8 +49,8 @@ export interface SuiteOptions {
   provider?: string
   /** A file with the prompt that is asked in the place of the config's own. */
   prompt?: string
-  /** The provider may be a server: nothing is learnt from what the weights in training would draw there. */
-  servers?: boolean
+  /** Its provider decodes with the weights in training, which no server has: one that names a `server` is refused. */
+  decodes?: boolean
   /** Chooses among the rows that promptfoo gave; what it leaves out is not kept either. */
   select?: (rows: readonly SuiteRow[]) => SuiteRow[]
   /** Keep the assertions (grpo) or leave them out (sft). */
@@ -97,7 +97,7 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
     const captured = join(folder, 'rows.jsonl')
     const log = await capture(file, captured, folder, options)
     const all = await readCapture(file, captured, log, options)
-    if (!options.servers) refuseServer(all)
+    if (options.decodes) refuseServer(all)
     const suite = options.select ? { ...all, rows: options.select(all.rows) } : all
     if (options.cache && options.write !== false) await writeCache(options.cache, suite)
     return suite
@@ -115,6 +115,9 @@ function refuseServer({ file, provider }: Suite): void {
   )
 }
 
+/** A label as a regular expression that means nothing but it. */
+export const asPattern = (label: string): string => label.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
 /** What promptfoo is told to load a config, with one provider and with hooks in the place of an evaluation. */
 export function suiteArguments(
   file: string,
@@ -123,7 +126,7 @@ export function suiteArguments(
   return [
     ...['eval', '-c', file, ...hooks.flatMap((hook) => ['-x', hook])],
     ...['--no-write', '--no-cache', '--no-table', '--no-progress-bar', '--no-share', '--repeat', '1', '-j', '256'],
-    ...(provider === undefined ? [] : ['--filter-providers', `^${provider.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`]),
+    ...(provider === undefined ? [] : ['--filter-providers', `^${asPattern(provider)}$`]),
     ...(prompt === undefined ? [] : ['--prompts', prompt]),
   ]
 }

@@ -433,7 +433,7 @@ class Training {
     const suite = await loadSuite(stage.suite, {
       provider: stage.provider,
       ...(stage.kind !== 'grpo' && { prompt: stage.prompt }),
-      servers: stage.kind === 'generate' ? stage.teacher === 'provider' : stage.kind === 'sft' && stage.from !== undefined,
+      decodes: stage.kind === 'grpo' || (stage.kind === 'generate' && stage.teacher === 'self'),
       tests: stage.kind !== 'sft',
       select:
         stage.kind === 'grpo' && stage.difficulty

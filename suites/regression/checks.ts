@@ -120,7 +120,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 } // biome-ignore format: a line a kind where it fits
 
 /** Whether a response has the form, taken as it is but for white space around it. A response without a letter or a digit has none. */
-export function follows(said: string, kind: string, form: Form): boolean {
+function follows(said: string, kind: string, form: Form): boolean {
   return /[\p{L}\p{N}]/u.test(said) && KINDS[kind].holds(said.trim(), form)
 }
 
@@ -128,7 +128,7 @@ export function follows(said: string, kind: string, form: Form): boolean {
  * A response with what may stand around an answer taken away: the blocks before it, the words `Final Answer:`, marks of emphasis and of
  * code, the first line, the last line, and both.
  */
-export function readings(output: string): string[] {
+function readings(output: string): string[] {
   const behind = (text: string, mark: string): string => text.slice(text.lastIndexOf(mark) + (text.includes(mark) ? mark.length : 0))
   const parts = [output, behind(output, '</Summary>'), behind(output, 'Final Answer:')]
   const plain = parts.flatMap((part) => [part, part.replaceAll('*', ''), part.replace(/^\s*```\w*\n|\n```\s*$/g, '')])
@@ -138,7 +138,7 @@ export function readings(output: string): string[] {
 const withoutEdges = (all: string[]): string[] => [all.slice(1), all.slice(0, -1), all.slice(1, -1)].map((some) => some.join('\n'))
 
 /** The form that a test asks for. Throws on one that no kind has. */
-export function formOf(vars: Record<string, unknown>): { kind: string; form: Form } {
+function formOf(vars: Record<string, unknown>): { kind: string; form: Form } {
   const { kind, count, text } = vars
   if (typeof kind !== 'string' || !Object.hasOwn(KINDS, kind)) {
     throw new Error(`A test of this suite needs a "kind". Got ${JSON.stringify(kind)}. There are: ${Object.keys(KINDS).join(', ')}.`)

@@ -109,7 +109,11 @@ describe('a provider with "server"', () => {
       expect(rows.map(({ response }) => response?.metadata?.server?.model)).toEqual(['countdown', 'countdown'])
       expect(written).not.toContain(apiKey)
       expect(log).not.toContain(apiKey)
-      await expect(loadSuite(file, { tests: true })).rejects.toThrow(/Training samples from the weights.*Got "server" in provider "served"/)
+      // What only grades or counts its problems asks no weights in training.
+      expect((await loadSuite(file, { tests: true })).rows).toHaveLength(2)
+      await expect(loadSuite(file, { tests: true, decodes: true })).rejects.toThrow(
+        /Training samples from the weights.*Got "server" in provider "served"/,
+      )
     } finally {
       delete process.env.PR1_TEST_KEY
     }

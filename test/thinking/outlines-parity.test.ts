@@ -1,15 +1,13 @@
 /** Context parity of outlines with the real engine: what sampling returned and what `forward` returns are the same float, bit for bit. */
 
 import { describe, expect, it } from 'vitest'
-import { openEngine } from '../../src/engine/open.ts'
-import type { InitialWeights, Model } from '../../src/engine/types.ts'
+import type { InitialWeights } from '../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
-import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { sharePrompt } from '../../src/thinking/shared-prompt.ts'
 import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
 import { OUTLINED, outlinedRequest } from './outlined.ts'
-import { largeWeights, SMALL } from './small-model.ts'
+import { largeWeights, SMALL, thinkAll, withSmallModel } from './small-model.ts'
 
 const T = OUTLINED
 /**
@@ -47,23 +45,6 @@ const request = (seed: number, attention: AttentionMode, overrides: Partial<Thin
     ...overrides,
   })
 
-async function withModel<R>(threads: number, use: (model: Model) => Promise<R>): Promise<R> {
-  const engine = await openEngine({ device: 'cpu', precision: 'f32', threads })
-  try {
-    return await use(await engine.create(SMALL, weights, { cacheTokens: 1 << 15 }))
-  } finally {
-    await engine.dispose()
-  }
-}
-
-async function think(model: Model, requests: readonly ThinkRequest[], maxStepTokens: number): Promise<Thought[]> {
-  const scheduler = new Scheduler(model, { maxStepTokens })
-  const thoughts = await Promise.all(requests.map((each) => scheduler.think(each)))
-  await scheduler.close()
-  expect(model.cacheFree).toBe(model.cacheCapacity)
-  return thoughts
-}
-
 describe.each(['structured', 'causal'] as const)('sampled and trained log-probabilities with outlines, %s attention', (attention) => {
   const seeds = Array.from({ length: 40 }, (_, k) => k + 1)
   let first: Thought[] | undefined
@@ -72,10 +53,11 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
     { threads: 1, maxStepTokens: 512, beside: 40 },
     { threads: 2, maxStepTokens: 40, beside: 5 },
   ])('are equal bit for bit: %o', async ({ threads, maxStepTokens, beside }) => {
-    await withModel(threads, async (model) => {
+    await withSmallModel(threads, weights, async (model) => {
       const requests = seeds.map((seed) => request(seed, attention))
       const thoughts: Thought[] = []
-      for (let k = 0; k < requests.length; k += beside) thoughts.push(...(await think(model, requests.slice(k, k + beside), maxStepTokens)))
+      for (let k = 0; k < requests.length; k += beside)
+        thoughts.push(...(await thinkAll(model, requests.slice(k, k + beside), maxStepTokens)))
       const layouts = thoughts.map(({ trajectory }) => layoutTrajectory(trajectory, attention, { loss: 'sampled' }))
       const { batch, starts } = packLayouts(layouts)
       const together = await model.forward({ ...batch, temperature: 1 }, { keep: false })
@@ -99,9 +81,9 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
   })
 
   it('are equal behind one prompt for all responses to it', async () => {
-    await withModel(2, async (model) => {
+    await withSmallModel(2, weights, async (model) => {
       const promptIds = [...Array.from({ length: 17 }, (_, k) => 9 + ((31 + k * 7) % 53)), T.summaryEnd]
-      const thoughts = await think(
+      const thoughts = await thinkAll(
         model,
         seeds.slice(0, 16).map((seed) => request(seed, attention, { promptIds })),
         512,
@@ -116,8 +98,8 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
 
   it('differ where a path is laid out as if it had seen all outlines', async () => {
     // The comparison would be worth nothing if a wrong context went unnoticed.
-    await withModel(1, async (model) => {
-      const thoughts = await think(
+    await withSmallModel(1, weights, async (model) => {
+      const thoughts = await thinkAll(
         model,
         seeds.map((seed) => request(seed, attention)),
         512,

@@ -4,14 +4,13 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import { openEngine } from '../../src/engine/open.ts'
-import type { Engine, Model } from '../../src/engine/types.ts'
+import type { Model } from '../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { sharePrompt } from '../../src/thinking/shared-prompt.ts'
 import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, Layout, ThinkRequest, Thought } from '../../src/thinking/types.ts'
-import { largeWeights, SMALL } from './small-model.ts'
+import { largeWeights, thinkAll, withSmallModel } from './small-model.ts'
 import { TOY_TAGS } from './toy-model.ts'
 
 function request(seed: number, attention: AttentionMode, overrides: Partial<ThinkRequest> = {}): ThinkRequest {
@@ -29,21 +28,9 @@ function request(seed: number, attention: AttentionMode, overrides: Partial<Thin
   }
 }
 
-async function withModel<R>(threads: number, use: (model: Model) => Promise<R>): Promise<R> {
-  const engine: Engine = await openEngine({ device: 'cpu', precision: 'f32', threads })
-  try {
-    return await use(await engine.create(SMALL, largeWeights, { cacheTokens: 1 << 15 }))
-  } finally {
-    await engine.dispose()
-  }
-}
-
 /** All requests at once, then each trajectory's forward: packed with all the others, and alone. */
 async function check(model: Model, requests: ThinkRequest[], maxStepTokens: number): Promise<Thought[]> {
-  const scheduler = new Scheduler(model, { maxStepTokens })
-  const thoughts = await Promise.all(requests.map((each) => scheduler.think(each)))
-  await scheduler.close()
-  expect(model.cacheFree).toBe(model.cacheCapacity)
+  const thoughts = await thinkAll(model, requests, maxStepTokens)
   const layouts = thoughts.map((thought, k) => layoutTrajectory(thought.trajectory, requests[k].attention, { loss: 'sampled' }))
   const { temperature } = thoughts[0].trajectory
   const { batch, starts } = packLayouts(layouts)
@@ -69,7 +56,7 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
     { threads: 2, maxStepTokens: 16, beside: 6 },
     { threads: 3, maxStepTokens: 40, beside: 1 },
   ])('are equal bit for bit: %o', async ({ threads, maxStepTokens, beside }) => {
-    const thoughts = await withModel(threads, async (model) => {
+    const thoughts = await withSmallModel(threads, largeWeights, async (model) => {
       const all: Thought[] = []
       for (let k = 0; k < requests.length; k += beside) all.push(...(await check(model, requests.slice(k, k + beside), maxStepTokens)))
       return all
@@ -86,7 +73,7 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
 
   it('differ where the layout is not the one of the sampling', async () => {
     // The comparison would be worth nothing if a wrong context went unnoticed.
-    await withModel(1, async (model) => {
+    await withSmallModel(1, largeWeights, async (model) => {
       const scheduler = new Scheduler(model)
       const other = attention === 'structured' ? 'causal' : 'structured'
       const thoughts = await Promise.all(requests.map((each) => scheduler.think(each)))
@@ -103,7 +90,7 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
   })
 
   it('are equal for other temperatures, cut-offs and plain decoding', async () => {
-    await withModel(2, async (model) => {
+    await withSmallModel(2, largeWeights, async (model) => {
       for (const overrides of [
         { temperature: 0.7, topP: 0.9 },
         { temperature: 2, topK: 20 },
@@ -138,7 +125,7 @@ describe.each(['structured', 'causal'] as const)('responses that share a prompt,
   }
 
   it.each([1, 3])('have the log-probabilities and entropies of separate packing, bit for bit: %i threads', async (threads) => {
-    await withModel(threads, async (model) => {
+    await withSmallModel(threads, largeWeights, async (model) => {
       const all = await groups(model)
       expect(all.flatMap(({ thoughts }) => thoughts).filter((thought) => thought.blocks.length > 0).length).toBeGreaterThan(10)
       expect(all.some(({ thoughts }) => thoughts.some(({ trajectory }) => trajectory.exclusionSets.length > 0))).toBe(true)
@@ -159,7 +146,7 @@ describe.each(['structured', 'causal'] as const)('responses that share a prompt,
   })
 
   it('have the gradients of separate packing, but for the order of sums', async () => {
-    await withModel(2, async (model) => {
+    await withSmallModel(2, largeWeights, async (model) => {
       const all = await groups(model)
       const weight = (k: number): number => Math.sin(k * 12.9) / 100
       const gradients = async (layouts: Layout[]): Promise<Float32Array[]> => {

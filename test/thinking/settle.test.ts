@@ -12,11 +12,11 @@ import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { settles } from '../../src/thinking/settle.ts'
 import { tagTextOf } from '../../src/thinking/text-tags.ts'
 import { responseIds, sampledLogprobs, trajectoryCounts } from '../../src/thinking/trajectory.ts'
-import type { Segment, Settling, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
+import type { Block, Settling, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
 import { inProofs } from '../proofs.ts'
 import { tokenizers } from '../tags/tokenizers.ts'
 import { expectParity } from './context-parity.ts'
-import { largeWeights, SMALL } from './small-model.ts'
+import { largeWeights, SMALL, thinkAll } from './small-model.ts'
 import { FIRST_WORD, fixedScript, hash, randomScript, type Script, scribble, TOY_TAGS, ToyModel } from './toy-model.ts'
 
 const T = TOY_TAGS
@@ -46,15 +46,6 @@ function request(overrides: Partial<ThinkRequest> = {}): ThinkRequest {
   }
 }
 
-async function all(model: Model, requests: readonly ThinkRequest[], maxStepTokens = 512): Promise<Thought[]> {
-  const scheduler = new Scheduler(model, { maxStepTokens })
-  const thoughts = await Promise.all(requests.map((one) => scheduler.think(one)))
-  await scheduler.close()
-  expect(model.cacheFree).toBe(model.cacheCapacity)
-  return thoughts
-}
-
-type Block = Extract<Segment, { kind: 'block' }>
 const blocksOf = ({ trajectory }: Thought): Block[] => trajectory.segments.filter((segment) => segment.kind === 'block')
 
 const fixed = (paths: number[][]): Script =>
@@ -71,7 +62,7 @@ describe('a path that settles its block', () => {
   it.each(MODES)('ends those that still run, after as many tokens as it has, %s attention', async (attention) => {
     const toy = new ToyModel(fixed(says))
     const asked = request({ attention })
-    const [thought] = await all(toy.model, [asked])
+    const [thought] = await thinkAll(toy.model, [asked])
     const [{ paths }] = blocksOf(thought)
     // The settled one has four tokens of its own, and so have the siblings at most. The last ended in the same step by itself.
     expect(paths.map(({ ids }) => ids)).toEqual([
@@ -97,7 +88,7 @@ describe('a path that settles its block', () => {
 
   it('is the first that ends so; the text elsewhere, another text, and a budget settle nothing', async () => {
     const later = [[30, YES, 31, T.pathEnd], [32, 33, 34, YES, T.pathEnd], [35, 36, 37, 38, 39, YES, T.pathEnd], []]
-    const [thought] = await all(new ToyModel(fixed(later)).model, [request({ budgets: { response: 200, path: 12 } })])
+    const [thought] = await thinkAll(new ToyModel(fixed(later)).model, [request({ budgets: { response: 200, path: 12 } })])
     expect(thought.blocks[0]).toMatchObject({ paths: [5, 6, 7, 7], stopped: { paths: [2, 3], savedAtMost: 10 } })
     const never = [[YES, 30, T.pathEnd], [31, T.pathEnd], [], []]
     const endless = (): Script => {
@@ -105,8 +96,8 @@ describe('a path that settles its block', () => {
       // The budget of this one ends it behind its last " yes".
       return (context, sampling, attempt) => (sampling.stream === 3 ? YES : says(context, sampling, attempt))
     }
-    const [plain] = await all(new ToyModel(endless()).model, [request({ settledBy: undefined, budgets: { response: 200, path: 12 } })])
-    const [unsettled] = await all(new ToyModel(endless()).model, [request({ budgets: { response: 200, path: 12 } })])
+    const [plain] = await thinkAll(new ToyModel(endless()).model, [request({ settledBy: undefined, budgets: { response: 200, path: 12 } })])
+    const [unsettled] = await thinkAll(new ToyModel(endless()).model, [request({ budgets: { response: 200, path: 12 } })])
     expect(unsettled).toEqual(plain)
     expect(unsettled.blocks[0].paths.at(-1)).toBe(12)
   })
@@ -114,7 +105,7 @@ describe('a path that settles its block', () => {
   it('changes nothing where all are equal, as greedy ones are, nor where there is one path or none', async () => {
     const same = [says[1], says[1], says[1]]
     for (const overrides of [{ paths: 3, temperature: 0 }, { paths: 1 }, { mode: 'sequential' as const }]) {
-      const run = (one: Partial<ThinkRequest>) => all(new ToyModel(fixed(same)).model, [request({ ...overrides, ...one })])
+      const run = (one: Partial<ThinkRequest>) => thinkAll(new ToyModel(fixed(same)).model, [request({ ...overrides, ...one })])
       const [thought] = await run({})
       expect([thought]).toEqual(await run({ settledBy: undefined }))
       expect(thought.blocks.every(({ stopped }) => stopped === undefined)).toBe(true)
@@ -177,8 +168,8 @@ describe('random trees', () => {
         const asked = [0, 1, 2].map((n) => request({ ...each, seed: each.seed + n, budgets }))
         const script = verdicts({ pathEnd: 0.2, stray })
         const toy = new ToyModel(script, { page })
-        const thoughts = await all(toy.model, asked, 16)
-        const free = await all(
+        const thoughts = await thinkAll(toy.model, asked, 16)
+        const free = await thinkAll(
           new ToyModel(script, { page }).model,
           asked.map((one) => ({ ...one, settledBy: undefined })),
         )
@@ -227,10 +218,10 @@ describe('random trees', () => {
         : random(context, sampling, attempt)
     }
     const alone: Thought[] = []
-    for (const one of asked) alone.push(...(await all(new ToyModel(script).model, [one])))
+    for (const one of asked) alone.push(...(await thinkAll(new ToyModel(script).model, [one])))
     expect(alone.filter(({ blocks }) => blocks.some((block) => block.stopped)).length).toBeGreaterThan(3)
-    expect(await all(new ToyModel(script).model, asked)).toEqual(alone)
-    expect(await all(new ToyModel(script).model, asked, 16)).toEqual(alone)
+    expect(await thinkAll(new ToyModel(script).model, asked)).toEqual(alone)
+    expect(await thinkAll(new ToyModel(script).model, asked, 16)).toEqual(alone)
     // Nothing that a listener has heard is taken back.
     const heard: number[] = []
     const scheduler = new Scheduler(new ToyModel(script).model)
@@ -240,7 +231,7 @@ describe('random trees', () => {
     expect(heard).toEqual(alone[stopped].ids)
     let accepted = 0
     for (const [i, one] of asked.entries()) {
-      const [{ drafts, ...thought }] = await all(new ToyModel(script, { drafts: true }).model, [{ ...one, speculate: 7 }])
+      const [{ drafts, ...thought }] = await thinkAll(new ToyModel(script, { drafts: true }).model, [{ ...one, speculate: 7 }])
       expect(thought).toEqual(alone[i])
       accepted += drafts!.accepted
     }
@@ -263,7 +254,7 @@ describe('random trees', () => {
           ...{ paths: 3, budgets: { response: 400 }, seed, settledBy: own },
         })
         const toy = new ToyModel(scribble(tokenizer), { vocabSize: tokenizer.vocabSize })
-        const [thought] = await all(toy.model, [asked])
+        const [thought] = await thinkAll(toy.model, [asked])
         for (const { paths } of blocksOf(thought)) {
           for (const { ids } of paths) {
             expect(read(ids)).toMatch(/^<Path>.*<\/Path>$/s)
@@ -295,7 +286,7 @@ describe('a block in lock step', () => {
       },
     })
     const asked = request({ promptIds: [20], seed: 3 })
-    await expect(all(model, [asked])).rejects.toThrow(/path 2 of block 0/)
+    await expect(thinkAll(model, [asked])).rejects.toThrow(/path 2 of block 0/)
     expect(faulty.liveSequences).toBe(0)
 
     const controller = new AbortController()
@@ -331,11 +322,11 @@ describe('with the real engine', () => {
       ]) {
         const engine = await openEngine({ device: 'cpu', precision: 'f32', threads })
         const model = await engine.create(SMALL, largeWeights, { cacheTokens: 1 << 14, train: false })
-        const thoughts = await all(model, asked, maxStepTokens)
+        const thoughts = await thinkAll(model, asked, maxStepTokens)
         first ??= thoughts
         expect(thoughts).toEqual(first)
         for (const one of asked.slice(0, inProofs ? 8 : 3)) {
-          const [{ drafts, ...guessed }] = await all(model, [{ ...one, speculate: 7 }], maxStepTokens)
+          const [{ drafts, ...guessed }] = await thinkAll(model, [{ ...one, speculate: 7 }], maxStepTokens)
           expect(guessed).toEqual(thoughts[one.seed])
           expect(drafts!.drafted).toBeGreaterThan(0)
         }

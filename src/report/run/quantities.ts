@@ -6,6 +6,8 @@ import type { Run, Step } from './read.ts'
 export type Section = 'reward' | 'learning' | 'thinking' | 'speed'
 
 export interface Quantity {
+  /** In metrics.jsonl. */
+  key: string
   name: string
   section: Section
   /** What is counted over what; empty where the suite says it. */
@@ -26,7 +28,7 @@ const ofGroups =
     return part === undefined || !groups ? undefined : part / groups
   }
 
-const KNOWN: readonly (Omit<Quantity, 'value'> & { key: string; value?: Quantity['value'] })[] = [
+const KNOWN: readonly (Omit<Quantity, 'value'> & { value?: Quantity['value'] })[] = [
   { key: 'reward', name: 'reward', section: 'reward', unit: 'number', meaning: 'mean over all rollouts of a step' },
   { key: 'rewardStd', name: 'spread of the reward', section: 'reward', unit: 'number', meaning: 'standard deviation over all rollouts of a step' },
   { key: 'loss', name: 'loss', section: 'learning', unit: 'number', meaning: 'mean over the tokens with loss; of grpo the surrogate, which need not fall' },
@@ -63,12 +65,13 @@ export function quantitiesOf(runs: readonly Run[]): Quantity[] {
   const keys = new Set(runs.flatMap(({ steps }) => steps.flatMap(({ values }) => [...values.keys()])))
   const known = new Set([...KNOWN.map(({ key }) => key), ...INSIDE])
   const [first, ...rest] = KNOWN.filter(({ key }) => keys.has(key)).map(
-    ({ key, value, ...one }): Quantity => ({ ...one, value: value ?? told(key) }),
+    ({ value, ...one }): Quantity => ({ ...one, value: value ?? told(one.key) }),
   )
   const others = [...keys].filter((key) => !known.has(key))
   const metrics = others.filter((key) => key.startsWith('metrics.'))
   const unknown = others.filter((key) => !key.startsWith('metrics.'))
   const quantity = (key: string, name: string, section: Section, meaning: string): Quantity => ({
+    key,
     name,
     section,
     meaning,

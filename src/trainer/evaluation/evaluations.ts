@@ -62,7 +62,10 @@ export class Evaluations {
         if (evaluations.resolved.has(name)) continue
         options.say(`Resolving ${suite} with promptfoo …`)
         const kept = { cache: join(options.folder, 'suites', 'evaluate', `${name}.jsonl`), reuse: options.reuse, write: options.write }
-        const whole = await loadSuite(suite, { provider, tests: true, ...kept, ofSameName: true, onePrompt: true, signal: options.signal })
+        const whole = await loadSuite(suite, {
+          ...{ provider, tests: true, decodes: true, ...kept },
+          ...{ ofSameName: true, onePrompt: true, signal: options.signal },
+        })
         evaluations.resolved.set(name, whole)
       }
     }

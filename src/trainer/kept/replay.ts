@@ -183,7 +183,15 @@ function asSampled(config: TrainConfig, stage: GrpoStage, header: StepHeader | u
 function suiteOf(run: string, stage: TrainingStage): Promise<Suite> {
   const cache = join(run, 'suites', `${stage.name}.jsonl`)
   const prompt = stage.kind === 'sft' ? stage.prompt : undefined
-  return loadSuite(stage.suite, { provider: stage.provider, prompt, tests: stage.kind === 'grpo', cache, reuse: true, write: false })
+  return loadSuite(stage.suite, {
+    provider: stage.provider,
+    prompt,
+    tests: stage.kind === 'grpo',
+    decodes: true,
+    cache,
+    reuse: true,
+    write: false,
+  })
 }
 
 /** A run that is made again from its beginning needs the checkpoint that it began with. */
