@@ -2,9 +2,12 @@
 
 const FIRST_WAIT_MS = 1000
 
-/** Milliseconds before the next try after `attempt` of them (1 is the first): a second, doubled at every try, and up to a quarter more or less, so that many who wait do not come at once. */
-export function backoffMs(attempt: number): number {
-  return FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
+/**
+ * Milliseconds before the next try after `attempt` of them (1 is the first): a second unless told otherwise, doubled at every try up to the
+ * longest, and up to a quarter more or less, so that many who wait do not come at once.
+ */
+export function backoffMs(attempt: number, { firstMs = FIRST_WAIT_MS, longestMs = Infinity } = {}): number {
+  return Math.min(firstMs * 2 ** (attempt - 1), longestMs) * (0.75 + Math.random() / 2)
 }
 
 /** Milliseconds of a Retry-After header, which is in seconds or a date (RFC 9110, section 10.2.3); undefined where it asks for no pause. */

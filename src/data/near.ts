@@ -44,10 +44,6 @@ export class NearIndex {
     for (const text of texts) this.add(text)
   }
 
-  get size(): number {
-    return this.#sizes.length
-  }
-
   add(text: string): void {
     const grams = trigrams(text, this.#options)
     const index = this.#sizes.push(grams.size) - 1

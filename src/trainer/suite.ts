@@ -5,17 +5,16 @@
  */
 
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ConfigObject } from '../config-keys.ts'
-import { writeFileAtomic } from '../engine/checkpoint/atomic.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { SuiteAssertion } from '../grading/references.ts'
 import { runPromptfoo } from '../installed-promptfoo.ts'
-import { parseJson } from '../json.ts'
-import { withoutSecrets } from './generate/secrets.ts'
+import { lines, parsed, writeLines } from './json-lines.ts'
+import { withoutSecrets, withoutUrlSecrets } from './secrets.ts'
 
 /** A test as promptfoo resolved it: vars, assertions, options. */
 export interface SuiteTest {
@@ -158,8 +157,11 @@ async function readCapture(file: string, captured: string, log: string, options:
   const providers: CaptureRecord[] = []
   const errors: string[] = []
   const rows: { order: number; prompt: number; row: SuiteRow }[] = []
-  for await (const line of lines(captured)) {
-    const record = parsed(line, (why) => new ParallelR1Error(`What was captured of ${file} is ${why}. Try again.`)) as CaptureRecord
+  for await (const { text } of lines(captured)) {
+    const record = parsed(
+      text,
+      (why) => new ParallelR1Error(`What was captured of ${file} is ${why}. Try again.`),
+    ) as unknown as CaptureRecord
     if (record.kind === 'provider') providers.push(record)
     else if (record.kind === 'refused') throw new ConfigError(`${file} cannot be trained on. ${record.message}`)
     else if (record.kind === 'error') errors.push(record.message ?? '')
@@ -201,7 +203,8 @@ async function readCapture(file: string, captured: string, log: string, options:
       label: provider.label!,
       config: provider.ours && config.server === undefined ? config : plainConfig(config),
       ours: provider.ours === true,
-      id: provider.id,
+      // A provider of HTTP is called by its URL.
+      id: provider.id && withoutUrlSecrets(provider.id),
     },
     rows: rows.map(({ row }) => row),
   }
@@ -221,11 +224,11 @@ interface CacheHeader {
 /** A header with the hash of everything that is used, then one row a line. */
 export async function writeCache(cache: string, { file, provider, rows }: Suite): Promise<void> {
   const hash = createHash('sha256').update(JSON.stringify(provider))
-  const body = rows.map((row) => `${JSON.stringify(row)}\n`)
-  for (const line of body) hash.update(line)
+  const body = rows.map((row) => JSON.stringify(row))
+  for (const line of body) hash.update(`${line}\n`)
   const header: CacheHeader = { suite: basename(file), provider, rows: rows.length, sha256: hash.digest('hex') }
   mkdirSync(dirname(cache), { recursive: true })
-  await writeFileAtomic(cache, `${JSON.stringify(header)}\n${body.join('')}`)
+  await writeLines(cache, [header, ...body])
 }
 
 export async function readCache(cache: string): Promise<(Pick<Suite, 'provider' | 'rows'> & Pick<CacheHeader, 'suite'>) | undefined> {
@@ -235,13 +238,13 @@ export async function readCache(cache: string): Promise<(Pick<Suite, 'provider' 
   const hash = createHash('sha256')
   let header: Partial<CacheHeader> | undefined
   const rows: SuiteRow[] = []
-  for await (const line of lines(cache)) {
-    const value = parsed(line, (why) => altered(`line ${header ? rows.length + 2 : 1} is ${why}`))
+  for await (const { text } of lines(cache)) {
+    const value = parsed(text, (why) => altered(`line ${header ? rows.length + 2 : 1} is ${why}`))
     if (!header) {
       header = value as Partial<CacheHeader>
       hash.update(JSON.stringify(header.provider) ?? '')
     } else {
-      hash.update(`${line}\n`)
+      hash.update(`${text}\n`)
       rows.push(value as unknown as SuiteRow)
     }
   }
@@ -249,27 +252,4 @@ export async function readCache(cache: string): Promise<(Pick<Suite, 'provider' 
   if (rows.length !== header.rows) throw altered(`it has ${rows.length} rows, not ${header.rows}`)
   if (hash.digest('hex') !== header.sha256) throw altered('its checksum is another')
   return { provider: header.provider, rows, suite: header.suite ?? '' }
-}
-
-/** The object of one line. Throws what `problem` makes of the reason. */
-function parsed(line: string, problem: (why: string) => Error): object {
-  let value: unknown
-  try {
-    value = parseJson(line)
-  } catch (error) {
-    throw problem(`no JSON (${(error as Error).message})`)
-  }
-  if (typeof value !== 'object' || value === null) throw problem('no JSON object')
-  return value
-}
-
-/** The lines of a file of JSON. Only a line feed ends one: readline of Node 24 also ends lines at U+2028, which JSON text may hold. */
-async function* lines(file: string): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of createReadStream(file, 'utf8')) {
-    const parts = (rest + chunk).split('\n')
-    rest = parts.pop()!
-    yield* parts
-  }
-  if (rest !== '') yield rest
 }

@@ -110,6 +110,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // What the trainer keeps and the report shows.
   rollouts: ['rollouts/', 'json.ts', 'engine/errors.ts', 'engine/checkpoint/atomic.ts'],
   trainer: [
+    'retry.ts',
     'start-worker.ts',
     'rollouts/',
     'json.ts',

@@ -1,12 +1,13 @@
 /** The data card: who was asked what, what was kept, why the rest fell, what it cost. The same answers give the same card. */
 
 import type { GenerateStage } from '../config.ts'
+import { withoutSecrets } from '../secrets.ts'
 import type { Suite } from '../suite.ts'
 import type { Excluded } from './exclude.ts'
 import { ANSWERS_FILE, CARD_FILE, KEPT_FILE, REJECTED_FILE, TAG_FREE_FILE } from './files.ts'
 import type { JournalLine } from './journal.ts'
-import { withoutSecrets } from './secrets.ts'
 import { keptAnswers, type Selected } from './select.ts'
+import { counted, meansOf, sum } from './tally.ts'
 
 export interface Card {
   stage: string
@@ -52,8 +53,6 @@ export function cardOf({ stage, suite, teacher, selected, answer, failures, excl
   const judged = selected.flatMap(({ row, candidates }) => candidates.map((one) => ({ ...one, row: row.key })))
   const answers = judged.flatMap((one) => answer(one.row, one.try) ?? [])
   const kept = keptAnswers(selected)
-  const rejected = new Map<string, number>()
-  for (const reason of judged.flatMap(({ reasons }) => reasons)) rejected.set(reason, (rejected.get(reason) ?? 0) + 1)
   const costs = answers.flatMap(({ cost }) => cost ?? [])
   const { tries, keep, duplicates, accept, prompt, exclude } = stage
   return {
@@ -71,11 +70,11 @@ export function cardOf({ stage, suite, teacher, selected, answer, failures, excl
       rejected: judged.length - kept.length,
       failed: failures.length,
     },
-    rejected: Object.fromEntries([...rejected].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))),
+    rejected: Object.fromEntries(counted(judged.flatMap(({ reasons }) => reasons))),
     ...(excluded && { excluded: { tests: excluded.tests, exact: excluded.exact, near: excluded.near, threshold: exclude!.near } }),
     tokens: tokensOf(answers),
     ...(costs.length > 0 && { cost: { dollars: sum(costs), reported: costs.length } }),
-    metrics: meansOf(kept.map(({ metrics }) => metrics)),
+    metrics: Object.fromEntries(meansOf(kept)),
   }
 }
 
@@ -84,18 +83,6 @@ function tokensOf(answers: readonly JournalLine[]): Card['tokens'] {
   const total = (name: 'prompt' | 'completion' | 'total') => sum(usages.map((usage) => usage[name] ?? 0))
   return { prompt: total('prompt'), completion: total('completion'), total: total('total'), reported: usages.length }
 }
-
-function meansOf(metrics: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const names = [...new Set(metrics.flatMap((one) => Object.keys(one)))].sort()
-  return Object.fromEntries(
-    names.map((name) => {
-      const values = metrics.flatMap((one) => one[name] ?? [])
-      return [name, sum(values) / values.length]
-    }),
-  )
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 
 /** One line for the log of the run. */
 export function cardLine({ counts, rejected, cost, tokens }: Card): string {

@@ -30,7 +30,7 @@ export async function withoutTests(
 ): Promise<Excluded> {
   const textOf = await problemText(problem)
   // What a template makes is compared as it is: in "1 12" and "11 2" only the space differs.
-  const formOf = problem === undefined ? normalForm : (text: string) => text.replace(/\s+/g, ' ').trim()
+  const formOf = problem === undefined ? normalForm : withEvenSpaces
   const known = [...new Set(tests.flatMap(({ rows, file }) => rows.map((row, i) => textOf(row, `test ${i + 1} of ${file}`))))]
   const forms = new Map(known.map((text) => [formOf(text), text]))
   forms.delete('')
@@ -50,6 +50,11 @@ export async function withoutTests(
   }
   out.examples = out.examples.sort((a, b) => b.similarity - a.similarity).slice(0, EXAMPLES)
   return out
+}
+
+/** One space in the place of many. */
+export function withEvenSpaces(text: string): string {
+  return text.replace(/\s+/g, ' ').trim()
 }
 
 /** The question where a variable holds it, else the prompt. */

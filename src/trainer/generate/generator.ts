@@ -10,6 +10,7 @@ import type { ReadPrompt } from '../../providers/prompt.ts'
 import { derivedSeed } from '../../random.ts'
 import type { GenerateStage } from '../config.ts'
 import type { Session } from '../recipe.ts'
+import { withoutSecrets, withoutUrlSecrets } from '../secrets.ts'
 import type { Suite } from '../suite.ts'
 import { type Card, cardOf } from './card.ts'
 import type { Excluded } from './exclude.ts'
@@ -20,7 +21,6 @@ import { writeOutputs } from './outputs.ts'
 import type { ProbedProblem } from './probe-report.ts'
 import { ProviderTeacher, SEED_BITS } from './provider-teacher.ts'
 import { type AskedRow, askedRows, RESPONSE } from './rows.ts'
-import { withoutSecrets } from './secrets.ts'
 import { type Candidate, Kept, selectAnswers } from './select.ts'
 import { SelfTeacher } from './self-teacher.ts'
 import { askPatiently, type Teacher, TeacherError } from './teacher.ts'
@@ -73,7 +73,7 @@ export class Generator {
     const judge = await Judge.open(session, suite, stage, stage.name)
     const self = stage.teacher === 'self' ? SelfTeacher.open(session, stage, suite) : undefined
     const origin = originOf(session, stage, suite, options)
-    const journal = Journal.open(join(options.folder, ANSWERS_FILE), origin)
+    const journal = await Journal.open(join(options.folder, ANSWERS_FILE), origin)
     return new Generator(session.seed, stage, suite, options, judge, journal, self)
   }
 
@@ -276,7 +276,8 @@ export class Generator {
 }
 
 function teacherName({ teacher }: GenerateStage, { provider }: Suite): string {
-  const entry = provider.id && provider.id !== provider.label ? `"${provider.label}" (${provider.id})` : `"${provider.label}"`
+  const [label, id] = [provider.label, provider.id ?? ''].map(withoutUrlSecrets)
+  const entry = id !== '' && id !== label ? `"${label}" (${id})` : `"${label}"`
   return teacher === 'self' ? `the model in training, decoding as ${entry}` : entry
 }
 
@@ -285,8 +286,8 @@ function originOf({ seed }: Session, stage: GenerateStage, { provider }: Suite, 
   return {
     stage: stage.name,
     teacher: stage.teacher,
-    provider: provider.label,
-    id: provider.id ?? '',
+    provider: withoutUrlSecrets(provider.label),
+    id: withoutUrlSecrets(provider.id ?? ''),
     config: JSON.stringify(withoutSecrets(provider.config)),
     seed: String(seed),
     ...(stage.teacher === 'self' && weights),

@@ -3,11 +3,12 @@
  * disk before anything relies on it, so a run that was killed asks nothing twice. A kill may tear the last line, which is cut off.
  */
 
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { diskOps, type FileOps, writeFileAtomic } from '../../engine/checkpoint/atomic.ts'
+import type { FileOps } from '../../engine/checkpoint/atomic.ts'
+import { isObject, type JsonObject } from '../../engine/checkpoint/files.ts'
 import { ConfigError, ParallelR1Error } from '../../engine/errors.ts'
-import { parseJson } from '../../json.ts'
+import { lines, parsed, writeLines } from '../json-lines.ts'
 
 /** What a teacher said, as far as assertions and the card read it. JSON-safe. */
 export interface Answer {
@@ -44,9 +45,9 @@ export class Journal {
    * Reads what is there. `origin` must be that of the answers.
    * @throws ConfigError where they are of another teacher, ParallelR1Error where the file is damaged before its last line
    */
-  static open(file: string, origin: Origin): Journal {
+  static async open(file: string, origin: Origin): Promise<Journal> {
     const journal = new Journal(file, origin)
-    journal.#read()
+    await journal.#read()
     return journal
   }
 
@@ -78,12 +79,12 @@ export class Journal {
   }
 
   /** The same lines in the order of the rows: the file of an undisturbed run and of one that was killed are the same bytes. */
-  async arrange(rows: readonly string[], ops: FileOps = diskOps): Promise<void> {
+  async arrange(rows: readonly string[], ops?: FileOps): Promise<void> {
     this.close()
     const place = new Map(rows.map((row, i) => [row, i]))
     const at = ({ row }: JournalLine): number => place.get(row) ?? rows.length
-    const lines = [...this.#answers.values()].sort((a, b) => at(a) - at(b) || (a.row < b.row ? -1 : a.row > b.row ? 1 : a.try - b.try))
-    await writeFileAtomic(this.file, [headerOf(this.#origin), ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''), ops)
+    const answers = [...this.#answers.values()].sort((a, b) => at(a) - at(b) || (a.row < b.row ? -1 : a.row > b.row ? 1 : a.try - b.try))
+    await writeLines(this.file, [headerOf(this.#origin), ...answers], ops)
   }
 
   close(): void {
@@ -92,17 +93,17 @@ export class Journal {
   }
 
   #flush(): void {
-    const lines = this.#waiting
+    const waiting = this.#waiting
     this.#waiting = []
     try {
       this.#openForWriting()
-      const bytes = Buffer.from(lines.map(({ text }) => text).join(''))
+      const bytes = Buffer.from(waiting.map(({ text }) => text).join(''))
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#handle, bytes, at, bytes.length - at, this.#end + at)
       fsyncSync(this.#handle)
       this.#end += bytes.length
-      for (const { done } of lines) done()
+      for (const { done } of waiting) done()
     } catch (error) {
-      for (const { fail } of lines) fail(error)
+      for (const { fail } of waiting) fail(error)
     }
     this.#writing = this.#waiting.length > 0
     if (this.#writing) setImmediate(() => this.#flush())
@@ -124,37 +125,23 @@ export class Journal {
     closeSync(folder)
   }
 
-  #read(): void {
+  async #read(): Promise<void> {
     if (!existsSync(this.file)) return
-    const bytes = readFileSync(this.file)
-    let start = 0
     let number = 0
-    for (let end = bytes.indexOf(10, start); end >= 0; start = end + 1, end = bytes.indexOf(10, start)) {
+    for await (const { text, end, whole } of lines(this.file)) {
+      if (!whole) return
       number += 1
-      const line = this.#parse(bytes.toString('utf8', start, end), number)
+      const line = parsed(text, (why) => this.#damaged(number, `it is ${why}`))
       if (number === 1) this.#checkOrigin(line)
       else this.#take(line, number)
+      this.#end = end
     }
-    this.#end = start
   }
 
-  #parse(text: string, number: number): Record<string, unknown> {
-    let value: unknown
-    try {
-      value = parseJson(text)
-    } catch (error) {
-      throw this.#damaged(number, (error as Error).message)
-    }
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.#damaged(number, 'it is no object')
-    return value as Record<string, unknown>
-  }
-
-  #checkOrigin(line: Record<string, unknown>): void {
+  #checkOrigin(line: JsonObject): void {
     const origin = this.#origin
-    const { version, answersOf } = line
-    if (version !== VERSION || typeof answersOf !== 'object' || answersOf === null)
-      throw this.#damaged(1, 'it does not say what the answers are of')
-    const found = answersOf as Record<string, unknown>
+    const { version, answersOf: found } = line
+    if (version !== VERSION || !isObject(found)) throw this.#damaged(1, 'it does not say what the answers are of')
     const changed = [...new Set([...Object.keys(origin), ...Object.keys(found)])].filter((key) => origin[key] !== found[key])
     if (changed.length === 0) return
     const said = changed.map((key) => `${key} was ${String(found[key])}, is ${origin[key]}`).join('; ')
@@ -163,7 +150,7 @@ export class Journal {
     )
   }
 
-  #take(line: Record<string, unknown>, number: number): void {
+  #take(line: JsonObject, number: number): void {
     const { row, try: attempt, seed } = line
     if (typeof row !== 'string' || !Number.isInteger(attempt) || !Number.isSafeInteger(seed)) throw this.#damaged(number, 'it is no answer')
     const key = keyOf(row, attempt as number)

@@ -3,12 +3,13 @@
  * are found by the vars of a row. Before the stage begins they may not be there yet: the prompts are known, the number of steps is not.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isObject } from '../../engine/checkpoint/files.ts'
 import { ConfigError, ParallelR1Error } from '../../engine/errors.ts'
 import { plainVars } from '../../gate/verbatim.ts'
-import { parseJson } from '../../json.ts'
 import type { SftStage } from '../config.ts'
+import { lines, parsed } from '../json-lines.ts'
 import type { Recipe, Session } from '../recipe.ts'
 import { readPrompts, sftRecipe } from '../sft.ts'
 import { readCache, type Suite, writeCache } from '../suite.ts'
@@ -66,7 +67,7 @@ async function answeredRows(stage: SftStage, suite: Suite, { answers, cache, goe
   const kept = goesOn ? await readCache(cache) : undefined
   if (kept) return { ...suite, rows: kept.rows }
   const file = join(answers, fileOf(stage))
-  const responses = readKept(file, stage)
+  const responses = await readKept(file, stage)
   const rows = suite.rows.flatMap((row) =>
     (responses.get(varsKey(row.vars)) ?? []).map((response) => ({ ...row, vars: { ...row.vars, [RESPONSE]: response } })),
   )
@@ -87,31 +88,24 @@ async function answeredRows(stage: SftStage, suite: Suite, { answers, cache, goe
 const fileOf = ({ tags }: SftStage): string => (tags === 'removed' ? TAG_FREE_FILE : KEPT_FILE)
 
 /** By the vars of their rows. */
-function readKept(file: string, { name, from }: SftStage): Map<string, string[]> {
+async function readKept(file: string, { name, from }: SftStage): Promise<Map<string, string[]>> {
   if (!existsSync(file)) {
     throw new ConfigError(
       `Stage "${name}" learns what stage "${from}" kept, in ${file}, which is not there yet. Run stage "${from}" first.`,
     )
   }
   const found = new Map<string, string[]>()
-  for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
-    if (line === '') continue
-    const vars = varsOf(line, `line ${index + 1} of ${file}`)
+  let number = 0
+  const damaged = (why: string) => new ConfigError(`Line ${number} of ${file} ${why}. Restore the file, or remove the line.`)
+  for await (const { text } of lines(file)) {
+    number += 1
+    if (text === '') continue
+    const { vars } = parsed(text, (why) => damaged(`is ${why}`))
+    if (!isObject(vars)) throw damaged('has no vars')
     const response = plainVars(vars)[RESPONSE]
-    if (typeof response !== 'string')
-      throw new ConfigError(`Line ${index + 1} of ${file} has no text in "${RESPONSE}". Restore the file, or remove the line.`)
+    if (typeof response !== 'string') throw damaged(`has no text in "${RESPONSE}"`)
     const key = varsKey(vars)
     found.set(key, [...(found.get(key) ?? []), response])
   }
   return found
-}
-
-function varsOf(line: string, where: string): Record<string, unknown> {
-  try {
-    const { vars } = parseJson(line) as { vars?: unknown }
-    if (typeof vars === 'object' && vars !== null && !Array.isArray(vars)) return vars as Record<string, unknown>
-  } catch (error) {
-    throw new ConfigError(`${where} is no JSON (${(error as Error).message}). Restore the file, or remove the line.`)
-  }
-  throw new ConfigError(`${where} has no vars. Restore the file, or remove the line.`)
 }

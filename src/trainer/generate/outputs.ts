@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { type FileOps, writeFileAtomic } from '../../engine/checkpoint/atomic.ts'
 import { plainVars, verbatimVars } from '../../gate/verbatim.ts'
 import { hideTags } from '../../providers/response.ts'
+import { writeLines } from '../json-lines.ts'
 import { type Card, cardPage } from './card.ts'
 import { CARD_FILE, KEPT_FILE, PAGE_FILE, REJECTED_FILE, TAG_FREE_FILE } from './files.ts'
 import { type AskedRow, RESPONSE } from './rows.ts'
@@ -37,8 +38,7 @@ export async function writeOutputs(
     ),
     ...failures.map(({ row, try: attempt, error }) => ({ row, try: attempt, reasons: [`no answer: ${error}`] })),
   ].sort((a, b) => places.get(a.row)! - places.get(b.row)! || a.try - b.try)
-  const write = (name: string, lines: readonly object[]) =>
-    writeFileAtomic(join(folder, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''), ops)
+  const write = (name: string, lines: readonly object[]) => writeLines(join(folder, name), lines, ops)
   await write(REJECTED_FILE, rejected)
   await write(
     TAG_FREE_FILE,

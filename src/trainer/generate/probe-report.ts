@@ -3,6 +3,7 @@
 import { plainLine } from '../../plain.ts'
 import type { GenerateStage } from '../config.ts'
 import { type Candidate, Kept } from './select.ts'
+import { counted, meansOf, sum } from './tally.ts'
 
 /** Answers to one problem that nothing keeps, and what the teacher said in the place of others. */
 export interface ProbedProblem {
@@ -24,7 +25,7 @@ export function probeReport(stage: GenerateStage, problems: readonly ProbedProbl
   })
   const lines = [
     `Stage "${stage.name}" (generate)`,
-    `  ${problems.length} problems, ${answers.length} answers${failures.length > 0 ? `, ${failures.length} questions without one` : ''}. ${passed.length} hold all conditions, ${kept.reduce((a, b) => a + b, 0)} would be kept, of ${kept.filter((count) => count > 0).length} problems`,
+    `  ${problems.length} problems, ${answers.length} answers${failures.length > 0 ? `, ${failures.length} questions without one` : ''}. ${passed.length} hold all conditions, ${sum(kept)} would be kept, of ${kept.filter((count) => count > 0).length} problems`,
   ]
   if (reasons.length > 0)
     lines.push(
@@ -51,18 +52,4 @@ function findings(answers: number, passed: number, failures: readonly string[]):
   if (answers > 0 && passed === 0)
     found.push('No answer would be kept. Look at the reasons: the prompt, the conditions or the teacher is another than you think.')
   return found
-}
-
-function counted(texts: readonly string[]): [string, number][] {
-  const counts = new Map<string, number>()
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
-  return [...counts].sort(([, a], [, b]) => b - a)
-}
-
-function meansOf(answers: readonly Candidate[]): [string, number][] {
-  const names = [...new Set(answers.flatMap(({ metrics }) => Object.keys(metrics)))]
-  return names.map((name) => {
-    const values = answers.flatMap(({ metrics }) => metrics[name] ?? [])
-    return [name, values.reduce((a, b) => a + b, 0) / values.length]
-  })
 }

@@ -1,8 +1,7 @@
 /** Which of the acceptable answers are kept: no near-duplicates, and of each problem the first few. */
 
-import { normalForm } from '../../data/contamination.ts'
 import { NearIndex } from '../../data/near.ts'
-import { problemOf } from './exclude.ts'
+import { problemOf, withEvenSpaces } from './exclude.ts'
 import type { Judged } from './judge.ts'
 import type { AskedRow } from './rows.ts'
 
@@ -56,11 +55,12 @@ export interface Selected {
   candidates: readonly Candidate[]
 }
 
-/** What became of all answers: those without reasons are kept. Rows that ask the same problem in other words share their answers. */
+/** What became of all answers: those without reasons are kept. Rows whose problem is the same but for case and spaces share what is kept. */
 export function selectAnswers(rows: readonly Selected[], options: SelectOptions): Selected[] {
   const byProblem = new Map<string, Kept>()
   return rows.map(({ row, candidates }) => {
-    const problem = normalForm(problemOf(row.row))
+    // Signs count: 12 + 3 is another problem than 12 - 3.
+    const problem = withEvenSpaces(problemOf(row.row)).toLowerCase()
     const kept = byProblem.get(problem) ?? new Kept(options)
     if (problem !== '') byProblem.set(problem, kept)
     return { row, candidates: candidates.map((one) => ({ ...one, reasons: kept.offer(one) })) }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ParallelR1Error } from '../../engine/errors.ts'
+import { backoffMs } from '../../retry.ts'
 import type { SuiteRow } from '../suite.ts'
 import type { Answer } from './journal.ts'
 
@@ -25,13 +26,13 @@ export interface Teacher {
 
 export interface Patience {
   retries: number
-  /** Seconds; doubles each time. */
+  /** Seconds of the first wait. */
   backoff: number
   signal?: AbortSignal
 }
 
-/** Longest wait, in seconds. */
-const LONGEST = 60
+/** Longest wait. */
+const LONGEST_MS = 60_000
 
 /**
  * Asks until there is an answer, at most `retries` times more. Waits between them, but not where the error says that the same question will
@@ -45,12 +46,12 @@ export async function askPatiently(
   for (let again = 0; ; again++) {
     const answer = await teacher.ask(question)
     if (!('error' in answer) || again >= retries || isFinal(answer.error)) return answer
-    await sleep(1000 * Math.min(backoff * 2 ** again, LONGEST), undefined, { signal })
+    await sleep(backoffMs(again + 1, { firstMs: 1000 * backoff, longestMs: LONGEST_MS }), undefined, { signal })
   }
 }
 
 /** Errors of a request that is wrong as it is: an HTTP status of the caller's fault, or a key that is missing. Too many requests (429) are none. */
-export function isFinal(error: string): boolean {
+function isFinal(error: string): boolean {
   return (
     /\b(?:error|status|code|http)\W{0,3}(?:code\W{0,2})?(?:400|401|403|404|413|422)\b/i.test(error) || /API key is not set/i.test(error)
   )

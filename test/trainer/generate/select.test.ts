@@ -25,14 +25,26 @@ describe('what is kept', () => {
     expect(reasonsOf({ p: answers })).toEqual([[['answer == 1'], [], [], [ENOUGH]]])
   })
 
-  it('are no near-duplicates, in one row or in rows that ask the same in other signs', () => {
+  it('are no near-duplicates, in one row or in rows that ask the same in other case and spaces', () => {
     const text = 'First add twelve and three which makes fifteen then stop and say it. Final Answer: 15'
     const near = text.replace('First add', 'first, add').replace('15', '15.')
     expect(reasonsOf({ p: [candidate(text), candidate(near, 1)] })).toEqual([[[], [DUPLICATE]]])
-    expect(reasonsOf({ 'What is it?': [candidate(text)], 'what is it': [candidate(text)] })).toEqual([[[]], [[DUPLICATE]]])
+    expect(reasonsOf({ 'What is it?': [candidate(text)], ' what  is\nit?': [candidate(text)] })).toEqual([[[]], [[DUPLICATE]]])
     expect(reasonsOf({ 'What is it?': [candidate(text)], 'Another one?': [candidate(text)] })).toEqual([[[]], [[]]])
     // Other numbers are another attempt.
     expect(reasonsOf({ p: [candidate('1 + 2 = 3, 3 + 4 = 7'), candidate('4 + 2 = 6, 6 + 1 = 7', 1)] })).toEqual([[[], []]])
+  })
+
+  it.each([
+    ['a sign', 'What is 12 + 3?', 'What is 12 - 3?'],
+    ['the place of a space', 'Make 20 of 1, 11, 5', 'Make 20 of 11, 1, 5'],
+    ['a mark', 'Is 3! odd?', 'Is 3 odd?'],
+  ])('counts for each of two problems that differ in %s', (_, one, other) => {
+    const answers = [candidate('one way to it'), candidate('quite another way', 1)]
+    expect(reasonsOf({ [one]: answers, [other]: answers }, { keep: 1, duplicates: 0.9 })).toEqual([
+      [[], [ENOUGH]],
+      [[], [ENOUGH]],
+    ])
   })
 
   it('takes a text without words once', () => {

@@ -1,0 +1,68 @@
+/** Files of one JSON value a line, read and written in pieces: together the lines may be longer than a string of V8 can be (512 MB). */
+
+import { createReadStream } from 'node:fs'
+import { type FileOps, writeFileAtomic } from '../engine/checkpoint/atomic.ts'
+import { isObject, type JsonObject } from '../engine/checkpoint/files.ts'
+import { parseJson } from '../json.ts'
+
+export interface Line {
+  text: string
+  /** Bytes of the file up to here, its line feed included. */
+  end: number
+  /** False where the file ends before the line feed does: a kill may have torn it. */
+  whole: boolean
+}
+
+const LINE_FEED = 10
+
+/** Only a line feed ends a line: readline of Node 24 also ends lines at U+2028, which JSON text may hold. */
+export async function* lines(file: string): AsyncGenerator<Line> {
+  let parts: Buffer[] = []
+  let end = 0
+  const line = (last: Buffer, whole: boolean): Line => {
+    const bytes = parts.length === 0 ? last : Buffer.concat([...parts, last])
+    parts = []
+    end += bytes.length + Number(whole)
+    return { text: bytes.toString(), end, whole }
+  }
+  for await (const chunk of createReadStream(file, { highWaterMark: PIECE }) as AsyncIterable<Buffer>) {
+    let start = 0
+    for (let feed = chunk.indexOf(LINE_FEED); feed >= 0; start = feed + 1, feed = chunk.indexOf(LINE_FEED, start))
+      yield line(chunk.subarray(start, feed), true)
+    if (start < chunk.length) parts.push(chunk.subarray(start))
+  }
+  if (parts.length > 0) yield line(Buffer.alloc(0), false)
+}
+
+/** The object of one line. Throws what `problem` makes of the reason. */
+export function parsed(text: string, problem: (why: string) => Error): JsonObject {
+  let value: unknown
+  try {
+    value = parseJson(text)
+  } catch (error) {
+    throw problem(`no JSON (${(error as Error).message})`)
+  }
+  if (!isObject(value)) throw problem('no JSON object')
+  return value
+}
+
+/** Bytes, or characters, that are read or written at once. */
+const PIECE = 1 << 20
+
+/** Replaces a file by these values, a line each, or texts that are JSON already. */
+export function writeLines(file: string, values: Iterable<object | string>, ops?: FileOps): Promise<void> {
+  return writeFileAtomic(
+    file,
+    async (writer) => {
+      let piece = ''
+      for (const value of values) {
+        piece += `${typeof value === 'string' ? value : JSON.stringify(value)}\n`
+        if (piece.length < PIECE) continue
+        await writer.write(Buffer.from(piece))
+        piece = ''
+      }
+      if (piece !== '') await writer.write(Buffer.from(piece))
+    },
+    ops,
+  )
+}
