@@ -5,11 +5,10 @@ import { type ConfigObject, readObject } from '../config-keys.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
-import { checkpointPlace, checkpointPlaces } from '../hub/place.ts'
+import { checkpointPlaces } from '../hub/place.ts'
 import { loadTypeScript } from '../installed-promptfoo.ts'
 import { plain } from '../plain.ts'
 import { requestSeed } from '../random.ts'
-import { serverSettings } from '../remote/settings.ts'
 import { reportLink } from '../report/link.ts'
 import { samplesFile } from '../store/location.ts'
 import { sampleKey, servedBy } from '../store/sample.ts'
@@ -18,6 +17,7 @@ import type { ThinkRequest } from '../thinking/types.ts'
 import { applyTestOptions, decodingOverrides, parseThinkingConfig, type ThinkingConfig } from './config.ts'
 import { readCopyIndex, SameDraws } from './copies.ts'
 import { equalPaths, isGreedy } from './greedy-paths.ts'
+import { modelSettings } from './model-settings.ts'
 import { wantsNewSample } from './no-cache.ts'
 import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
 import { type ReadPrompt, readPrompt, requireTokenizer, strangePrompt } from './prompt.ts'
@@ -183,26 +183,6 @@ function untrained({ tagText, mode }: ThinkRequest, who: string): string | undef
 /** Folder of the config file, which relative paths start from. */
 function basePath(config: ConfigObject): string {
   return typeof config.basePath === 'string' && config.basePath !== '' ? config.basePath : '.'
-}
-
-/** How a configuration has its model loaded; paths are relative to `folder`. Throws ConfigError where it names none. */
-export function modelSettings(config: ThinkingConfig, folder: string, env: Readonly<Record<string, unknown>> = process.env): ModelSettings {
-  if (config.checkpoint === undefined) {
-    throw new ConfigError(
-      'The provider config needs "checkpoint". Got none. Name a Hugging Face folder, relative to the config file, or a model of the hub (owner/name).',
-    )
-  }
-  if (config.checkpoint.includes('{{')) {
-    const variable = /\benv\.(\w+)/.exec(config.checkpoint)?.[1]
-    throw new ConfigError(
-      `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable${variable ? ` ${variable} to a checkpoint folder` : ''}, or give it a default: {{ env.NAME | default('folder', true) }}.`,
-    )
-  }
-  const { device, precision, numerics, threads, cacheTokens } = config
-  const base = config.base === undefined ? undefined : checkpointPlace(config.base, folder)
-  const checkpoint = checkpointPlace(config.checkpoint, folder)
-  const server = config.server && serverSettings(config.server, env)
-  return { checkpoint, base, ...(server && { server }), device, precision, numerics, threads, cacheTokens }
 }
 
 /** The config as everybody may see it. */

@@ -64,8 +64,9 @@ export async function writeAnswer(model: ServedModel, planned: PlannedAnswer, op
       if (writing.take(token)) end.abort(STOPPED)
     })
     if (!writing.stopped) writing.takeRest(thought)
+    if (!writing.stopped) writing.end()
+    // What was kept back may have held a stop.
     if (!writing.stopped) {
-      writing.end()
       return answerOf(model, planned, options, thought, writing.text, writing.tokens)
     }
   } catch (error) {

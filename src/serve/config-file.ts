@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { check } from '../config/check.ts'
 import { fromEnvironment, readYaml } from '../config/file.ts'
+import { isObject } from '../engine/checkpoint/files.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { type ServeConfig, serveSchema } from './config.ts'
 import { isLoopback } from './http/access.ts'
@@ -19,7 +20,7 @@ export function readServeConfig(file: string, { host, port }: ServeOverrides = {
   const path = resolve(file)
   const raw = readYaml(path, 'serve file')
   const given = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
-  return parseServeConfig(typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? { ...raw, ...given } : raw, path)
+  return parseServeConfig(isObject(raw) ? { ...raw, ...given } : raw, path)
 }
 
 /** Checks a parsed file; relative paths are resolved against its folder. Throws ConfigError. */

@@ -5,9 +5,9 @@ import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { CheckpointError } from '../engine/errors.ts'
 import { checkpointPlaces } from '../hub/place.ts'
 import { parseThinkingConfig, type ThinkingConfig } from '../providers/config.ts'
+import { modelSettings } from '../providers/model-settings.ts'
 import type { Lease, ModelPool } from '../providers/pool.ts'
 import { type ReadPrompt, readPrompt, requireTokenizer } from '../providers/prompt.ts'
-import { modelSettings } from '../providers/provider.ts'
 import { budgetsOf, toRequest } from '../providers/request.ts'
 import { requestSeed } from '../random.ts'
 import type { SchedulerStats, Thinker } from '../thinking/thinker.ts'
@@ -58,7 +58,8 @@ export class ServedModel {
     const where = `model "${name}"`
     const config = parseThinkingConfig(settings, where)
     const placed = modelSettings(config, folder)
-    const lease = await pool.acquire({ ...placed, ...named(await checkpointPlaces(placed.checkpoint, placed.base)) }, user)
+    const { folder: checkpoint, base } = await checkpointPlaces(placed.checkpoint, placed.base)
+    const lease = await pool.acquire({ ...placed, checkpoint, base }, user)
     try {
       requireTokenizer(lease.checkpoint)
       const thinker = await lease.thinker()
@@ -107,10 +108,18 @@ export class ServedModel {
     this.#lease.release()
   }
 
+  /** How many answers a request asks for. Throws Problem where one request may not ask for so many. */
+  answersOf(fields: CompletionsFields | ChatFields): number {
+    const limits = this.#limits
+    const prompts = 'prompts' in fields ? fields.prompts.length : 1
+    if (prompts > limits.prompts) throw over('prompt', prompts, 'prompts', 'limits.prompts', limits.prompts)
+    if (fields.n > limits.n) throw over('n', fields.n, 'answers', 'limits.n', limits.n)
+    return prompts * fields.n
+  }
+
   /** Answers to texts and ids as they are. Throws Problem and ConfigError. */
   planCompletions(fields: CompletionsFields): Plan {
     const { prompts } = fields
-    if (prompts.length > this.#limits.prompts) throw over('prompt', prompts.length, 'prompts', 'limits.prompts', this.#limits.prompts)
     return this.#plan(
       fields,
       fields.max_tokens,
@@ -150,7 +159,6 @@ export class ServedModel {
     prompts: readonly ((config: ThinkingConfig) => Pick<ReadPrompt, 'ids' | 'told'>)[],
   ): Plan {
     const { n, temperature, top_p: topP, top_k: topK, parallel_r1: own } = fields
-    if (n > this.#limits.n) throw over('n', n, 'answers', 'limits.n', this.#limits.n)
     const config = this.#configFor({ ...own, maxTokens, temperature, topP, topK: topK === -1 ? 0 : topK })
     const seed = fields.seed ?? this.#seed ?? randomInt(SEEDS)
     const copies = new Map<string, number>()
@@ -206,10 +214,6 @@ export class ServedModel {
       code: 'context_length_exceeded',
     })
   }
-}
-
-function named({ folder, base }: { folder: string; base?: string }): { checkpoint: string; base?: string } {
-  return base === undefined ? { checkpoint: folder } : { checkpoint: folder, base }
 }
 
 function over(param: string, got: number, what: string, limit: string, most: number): Problem {

@@ -199,9 +199,10 @@ class Service {
     const asked = kind === 'chat' ? readChat(body) : readCompletions(body)
     const model = this.#model(asked.model)
     try {
-      const plan = 'prompts' in asked ? model.planCompletions(asked) : model.planChat(asked)
-      const giveBack = this.#answers.take(plan.answers.length)
+      // Planning encodes every prompt in the thread that decodes: what is not taken costs nothing.
+      const giveBack = this.#answers.take(model.answersOf(asked))
       try {
+        const plan = 'prompts' in asked ? model.planCompletions(asked) : model.planChat(asked)
         const shape = kind === 'chat' ? chatShape : completionsShape
         const onFirst = () => this.#telemetry.began(model, (performance.now() - start) / 1000)
         this.#telemetry.wrote(model, await generate({ model, plan, fields: asked, shape, signal, onFirst }, response))

@@ -202,6 +202,16 @@ describe('more than the server takes', () => {
     expect((await post(endless)).status).toBe(200)
   })
 
+  it('is told before a prompt is read: encoding it would hold up those who are served', async () => {
+    const taken = post({ model: 'endless', prompt: ['x', 'y'], n: 3, max_tokens: 400, seed: 1 })
+    while ((await metric(/pr1_answers (\d+)/)) < 6) await sleep(5)
+    // Found wrong as soon as it is read.
+    const wrong = { model: 'endless', prompt: [10 ** 6] }
+    expect((await post(wrong)).status).toBe(429)
+    expect((await taken).status).toBe(200)
+    expect((await post(wrong)).status).toBe(400)
+  })
+
   it('text is never a template: what looks like one is read as it stands', async () => {
     const prompt = '{{ 7 * 7 }} {% for i in range(9) %}x{% endfor %} {{ constructor }}'
     const { client } = served

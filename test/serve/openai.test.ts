@@ -112,6 +112,27 @@ describe('completions', () => {
     }
   })
 
+  it('end before a stop in what is known at the end only, as half a character is', async () => {
+    const { client } = served
+    const create = async (more: object) =>
+      await client.completions.create({
+        model: 'endless',
+        prompt: 'x',
+        seed: 1,
+        parallel_r1: { mode: 'sequential' },
+        ...more,
+      } as OpenAI.CompletionCreateParamsNonStreaming)
+    let max_tokens = 1
+    const whole = async () => (await create({ max_tokens })).choices[0].text
+    while (!(await whole()).endsWith('\ufffd')) max_tokens++
+    const full = await create({ max_tokens })
+    expect(full.choices[0].finish_reason).toBe('length')
+    const { text } = full.choices[0]
+    const { choices, usage } = await create({ max_tokens, stop: '\ufffd' })
+    expect(choices[0]).toMatchObject({ text: text.slice(0, text.indexOf('\ufffd')), finish_reason: 'stop' })
+    expect(usage!.completion_tokens).toBe(max_tokens)
+  })
+
   it('follow settings of the request, and say the seed that was drawn where none was given', async () => {
     const { client } = served
     const create = (more: object) =>

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { ConfigObject } from '../../config-keys.ts'
+import { isObject } from '../../engine/checkpoint/files.ts'
 import { parseJson } from '../../json.ts'
 import { Problem } from './problem.ts'
 
@@ -58,6 +59,6 @@ function jsonObject(bytes: Buffer): ConfigObject {
   } catch (error) {
     throw new Problem(400, `The body must be JSON: ${(error as Error).message}. Correct it.`, { code: 'invalid_json', cause: error })
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ConfigObject
+  if (isObject(value)) return value
   throw new Problem(400, 'The body must be a JSON object. Write {"model": …}.', { code: 'invalid_json' })
 }
