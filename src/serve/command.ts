@@ -1,5 +1,6 @@
 /** What `pr1-serve` does with its arguments. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { runCommand, UsageError } from '../cli/arguments.ts'
 
 const USAGE = `pr1-serve -c serve.yaml [options]
@@ -13,13 +14,16 @@ what others wrote. It listens on this machine only, unless the file says otherwi
   -h, --help               this text
       --version            version of the package
 
-SIGTERM and Ctrl-C let what is under way end, within the file's limits.stopSeconds, and refuse what comes. A second one stops at once.`
+SIGTERM and Ctrl-C let what is under way end, within the file's limits.stopSeconds, and refuse what comes. A second one stops at
+once, and so does the first one as long as the server loads.`
 
 const OPTIONS = { config: { type: 'string', short: 'c' }, host: { type: 'string' }, port: { type: 'string' } } as const
 
-/** Signals that stop, and the exit code where one comes again: 128 and the signal's number, as shells report it. */
+/** Signals that stop, and the exit code where nothing was let end: 128 and the signal's number, as shells report it. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 }
 type Signal = keyof typeof EXIT_CODES
+/** How long a server that loads may take to release what it has. */
+const RELEASE_MS = 1000
 
 /** Runs until it is told to stop, and returns the exit code. Throws UsageError, ConfigError, and what cannot be loaded. */
 export function serveCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
@@ -33,7 +37,21 @@ export function serveCommand(args: readonly string[], print: (text: string) => v
     const [{ readServeConfig }, { serve }] = await Promise.all([import('./config-file.ts'), import('./server.ts')])
     const config = readServeConfig(file, { host, port })
     const told = signalled()
-    const server = await serve(config, { onLoad: (what) => process.stderr.write(`loading ${what}\n`) })
+    const loading = new AbortController()
+    const started = serve(config, { onLoad: (what) => process.stderr.write(`loading ${what}\n`), signal: loading.signal })
+    const early = await Promise.race([started.then(() => undefined), told])
+    if (early) {
+      loading.abort()
+      const released = started.then(
+        (server) => server.stop({ now: true }),
+        () => {},
+      )
+      // What is being read now cannot be broken off.
+      await Promise.race([released, sleep(RELEASE_MS)])
+      process.stderr.write(`\n${early}: stopped before it served\n`)
+      return EXIT_CODES[early]
+    }
+    const server = await started
     const { url, models, suites } = server
     print(`Serving at ${url}/v1 ${config.keys.length > 0 ? 'with an API key' : 'without an API key, to this machine only'}\n`)
     for (const { name, contextTokens } of models) print(`  model ${name}, ${contextTokens} positions\n`)

@@ -38,10 +38,15 @@ export interface ServeOptions {
   resolve?: typeof loadSuite
   /** Hears what is loaded, before it is. */
   onLoad?(what: string): void
+  /** Ends the loading. What is loaded then is released. */
+  signal?: AbortSignal
 }
 
-/** Loads what is to be served, then listens. Throws ConfigError, CheckpointError and whatever an engine or a suite says. */
-export async function serve(config: ServeConfig, { pool = new ModelPool(), resolve, onLoad }: ServeOptions = {}): Promise<RunningServer> {
+/** Loads what is to be served, then listens. Throws ConfigError, CheckpointError, the signal's reason, and whatever an engine or a suite says. */
+export async function serve(
+  config: ServeConfig,
+  { pool = new ModelPool(), resolve, onLoad, signal }: ServeOptions = {},
+): Promise<RunningServer> {
   const user = {}
   const models: ServedModel[] = []
   const suites: ServedSuite[] = []
@@ -51,13 +56,16 @@ export async function serve(config: ServeConfig, { pool = new ModelPool(), resol
   }
   try {
     for (const entry of config.models) {
+      signal?.throwIfAborted()
       onLoad?.(`model ${entry.name}`)
       models.push(await ServedModel.open(entry, config.folder, { pool, user, limits: config.limits }))
     }
     for (const entry of config.suites) {
+      signal?.throwIfAborted()
       onLoad?.(`suite ${entry.name}, of which promptfoo makes rows`)
-      suites.push(await ServedSuite.open(entry, resolve))
+      suites.push(await ServedSuite.open(entry, { resolve, signal }))
     }
+    signal?.throwIfAborted()
     const service = new Service(config, models, suites)
     await service.listen()
     let stopping: Promise<void> | undefined

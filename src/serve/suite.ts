@@ -76,18 +76,23 @@ export class ServedSuite {
   /** Has promptfoo resolve the suite, and makes its graders ready. `resolve`: who reads the suite. Throws ConfigError, GraderError. */
   static async open(
     { name, suite: file, provider, reward: expression, graderTimeout }: SuiteEntry,
-    resolve: typeof loadSuite = loadSuite,
+    { resolve = loadSuite, signal }: { resolve?: typeof loadSuite; signal?: AbortSignal } = {},
   ): Promise<ServedSuite> {
-    const suite = await resolve(file, { provider, tests: true })
     const reward = expression === undefined ? undefined : await compileReward(expression)
+    const suite = await resolve(file, { provider, tests: true, signal })
+    const doubts = reward && checkMetrics(reward, suite)
     const served = new ServedSuite(name, suite, graderTimeout, reward)
-    const graders = await served.#open()
-    if (reward) {
-      const doubts = checkMetrics(reward, suite)
-      const warnings = await resolveDoubts(reward, suite, doubts, (row) => graders.score(row, { output: '' }))
-      for (const warning of warnings) notice(warning)
+    try {
+      const graders = await served.#open()
+      if (reward && doubts) {
+        const warnings = await resolveDoubts(reward, suite, doubts, (row) => graders.score(row, { output: '' }))
+        for (const warning of warnings) notice(warning)
+      }
+      return served
+    } catch (error) {
+      await served.close()
+      throw error
     }
-    return served
   }
 
   private constructor(name: string, suite: Suite, graderTimeout: number, reward: Reward | undefined) {

@@ -1,7 +1,7 @@
 /** `pr1-serve` as a process: what it prints, and how it ends. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -58,6 +58,14 @@ async function streamed(client: OpenAI, tokens: number, onFirst: () => void): Pr
   }
 }
 
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 describe('pr1-serve', () => {
   it('lets what is under way end at SIGTERM, refuses what comes, and never says its key', async () => {
     const { child, url, said, ended } = await start('limits: { maxTokens: 4000 }\n')
@@ -92,6 +100,46 @@ describe('pr1-serve', () => {
     expect(end).toBeInstanceOf(OpenAI.APIError)
     expect((end as Error).message).toContain('The server stops')
     expect(await ended).toBe(0)
+  })
+
+  it('stops at once at the first signal while it loads, and leaves nothing behind', async () => {
+    const temporary = mkdtempSync(path.join(folder, 'temporary-'))
+    // What promptfoo waits for does not come.
+    const waits = path.join(folder, 'waits.mjs')
+    const pid = path.join(folder, 'pid')
+    writeFileSync(
+      waits,
+      `import { writeFileSync } from 'node:fs'
+      export default () => new Promise(() => {
+        writeFileSync(${JSON.stringify(pid)}, String(process.pid))
+        setTimeout(() => {}, 120_000)
+      })`,
+    )
+    writeFileSync(path.join(folder, 'suite.yaml'), 'prompts: ["{{ q }}"]\nproviders: [echo]\ntests: file://waits.mjs\n')
+    const endless = path.join(await models(), 'endless')
+    const file = path.join(folder, 'loading.yaml')
+    writeFileSync(
+      file,
+      `models: [{ name: endless, checkpoint: ${JSON.stringify(endless)}, device: cpu, threads: 1, cacheTokens: 1024 }]\nsuites: [{ name: s, suite: suite.yaml }]\n`,
+    )
+    const child = spawn(process.execPath, ['--import', 'tsx', path.join(root, 'src/serve/cli.ts'), '-c', file, '--port', '0'], {
+      cwd: root,
+      env: { ...process.env, TMPDIR: temporary },
+    })
+    running.push(child)
+    let said = ''
+    child.stderr.on('data', (part) => (said += part))
+    const ended = new Promise((resolve) => child.once('close', resolve))
+    while (!existsSync(pid) && child.exitCode === null) await sleep(20)
+    expect(said).toContain('loading suite s')
+    const waiting = Number(readFileSync(pid, 'utf8'))
+    const start = performance.now()
+    child.kill('SIGTERM')
+    expect(await ended).toBe(143)
+    expect(performance.now() - start).toBeLessThan(10_000)
+    expect(said).toContain('SIGTERM: stopped before it served')
+    expect(readdirSync(temporary).filter((name) => name.startsWith('pr1-suite-'))).toEqual([])
+    await expect.poll(() => lives(waiting), { timeout: 10_000 }).toBe(false)
   })
 
   it('says in one line what it cannot serve', async () => {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
+import { ServedSuite } from '../../src/serve/suite.ts'
 import { openGraders } from '../../src/trainer/grader-host.ts'
 import type { loadSuite, Suite } from '../../src/trainer/suite.ts'
 import { fixture, root } from '../trainer/runs.ts'
@@ -48,6 +50,32 @@ afterAll(async () => {
 
 const score = (body: object) => ask(served, { path: '/v1/score', body: JSON.stringify(body) })
 const right = 'It is \\boxed{2}.'
+
+describe('a suite', () => {
+  const entry = (suite: string, reward: string) => ({ name: 's', suite, reward, graderTimeout: 60 })
+  /** Graders that are opened and closed while a suite is, as their worker is told. */
+  const opened = async (one: ReturnType<typeof entry>): Promise<{ error: unknown; opens: unknown[]; closes: unknown[] }> => {
+    const told = vi.spyOn(Worker.prototype, 'postMessage')
+    try {
+      const error = await ServedSuite.open(one, { resolve }).catch((error: unknown) => error)
+      const numbers = (method: string) =>
+        told.mock.calls.flatMap(([message]) => (message.method === method ? [message.args[0] as number] : []))
+      return { error, opens: numbers('open'), closes: numbers('close') }
+    } finally {
+      told.mockRestore()
+    }
+  }
+
+  it('that cannot be served leaves no graders open', async () => {
+    const misspelt = await opened(entry('math', '2 * anwser'))
+    expect(misspelt).toMatchObject({ error: { message: expect.stringContaining('Did you mean "answer"?') }, opens: [] })
+    // Only grading tells that no assertion reports it.
+    const missing = await opened(entry('files', 'unheard_of'))
+    expect(missing.error).toMatchObject({ message: expect.stringContaining('uses "unheard_of", which no assertion') })
+    expect(missing.opens).toHaveLength(1)
+    expect(missing.closes).toEqual(missing.opens)
+  })
+})
 
 describe('/v1/score', () => {
   it('grades in batches as training does, by row or by prompt, with the reward of the suite', async () => {
