@@ -13,7 +13,7 @@ import type { Session } from '../recipe.ts'
 import { withoutSecrets, withoutUrlSecrets } from '../secrets.ts'
 import type { Suite } from '../suite.ts'
 import { type Card, cardOf } from './card.ts'
-import type { Excluded } from './exclude.ts'
+import { type Excluded, withEvenSpaces } from './exclude.ts'
 import { ANSWERS_FILE } from './files.ts'
 import { Journal, type Origin } from './journal.ts'
 import { Judge } from './judge.ts'
@@ -295,6 +295,6 @@ function originOf({ seed }: Session, stage: GenerateStage, { provider }: Suite, 
 }
 
 function excerpt(text: string, length = 100): string {
-  const line = text.replace(/\s+/g, ' ').trim()
+  const line = withEvenSpaces(text)
   return JSON.stringify(line.length > length ? `${line.slice(0, length)}…` : line)
 }

@@ -1,7 +1,8 @@
 /** A provider of promptfoo as the teacher. It lives in a process of promptfoo (teacher-host.ts), which starts with the first question. */
 
 import type { ChildProcess } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,6 +33,9 @@ export type HostMessage = { ready: boolean } | { id: number; response: Record<st
 /** Providers take the seed as an integer of 31 bits. */
 export const SEED_BITS = 31
 
+/** Seconds in which promptfoo has loaded the suite and the provider, on a machine that does other work. */
+const START = 300
+
 interface Waiting {
   resolve(answer: Answer | { error: string }): void
   reject(error: unknown): void
@@ -42,7 +46,12 @@ export class ProviderTeacher implements Teacher {
   readonly #entry: string | undefined
   readonly #timeout: number
   readonly #waiting = new Map<number, Waiting>()
+  readonly #startTimeout: number
+  /** Its process, from its first moment on. */
+  #child: ChildProcess | undefined
+  /** The same when it can be asked. */
   #host: Promise<ChildProcess> | undefined
+  #ready = false
   #next = 1
   /** The end of what its process said. */
   #log = () => ''
@@ -50,16 +59,18 @@ export class ProviderTeacher implements Teacher {
   /** Of its process: promptfoo's own database is not disturbed. */
   #folder: string | undefined
 
-  /** `entry`: label of the provider entry where the stage names one; `timeout`: seconds for an answer. */
-  constructor(suite: Suite, { entry, timeout }: { entry?: string; timeout: number }) {
+  /** `entry`: label of the provider entry where the stage names one; `timeout`: seconds for an answer, `startTimeout` for its process. */
+  constructor(suite: Suite, { entry, timeout, startTimeout = START }: { entry?: string; timeout: number; startTimeout?: number }) {
     this.#suite = suite
     this.#entry = entry
     this.#timeout = timeout
+    this.#startTimeout = startTimeout
   }
 
-  async ask({ row, try: repeatIndex, seed }: Question): Promise<Answer | { error: string }> {
+  async ask({ row, try: repeatIndex, seed }: Question, signal?: AbortSignal): Promise<Answer | { error: string }> {
+    if (signal?.aborted) throw aborted()
     this.#host ??= this.#start()
-    const host = await this.#host
+    const host = await unlessAborted(this.#host, signal)
     if (this.#ended) throw this.#ended
     const id = this.#next++
     const { prompt, promptConfig, vars, test } = row
@@ -82,26 +93,33 @@ export class ProviderTeacher implements Teacher {
   }
 
   async close(): Promise<void> {
-    const host = await this.#host?.catch(() => undefined)
+    const child = this.#child
+    this.#child = undefined
     this.#host = undefined
-    if (host && host.exitCode === null && host.signalCode === null) await this.#end(host)
+    // One that could not be started has no id and never exits.
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) await this.#end(child)
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true })
     this.#folder = undefined
+    this.#ended = undefined
+    this.#ready = false
   }
 
-  async #end(host: ChildProcess): Promise<void> {
-    const exited = new Promise<void>((resolve) => host.once('exit', () => resolve()))
-    if (host.connected) host.disconnect()
-    const timer = setTimeout(() => host.kill('SIGKILL'), 10_000)
+  async #end(child: ChildProcess): Promise<void> {
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    if (child.connected) child.disconnect()
+    // One that still starts may never come to hear that.
+    if (!this.#ready) child.kill()
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
     await exited
     clearTimeout(timer)
   }
 
-  async #start(): Promise<ChildProcess> {
+  /** Its process is there when this returns, and can be asked when the promise resolves. */
+  #start(): Promise<ChildProcess> {
     const { file, provider } = this.#suite
     const own = fileURLToPath(import.meta.url)
     const hook = `file://${join(dirname(own), `teacher-host${extname(own)}`)}:beforeAll`
-    this.#folder = await mkdtemp(join(tmpdir(), 'pr1-teacher-'))
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'pr1-teacher-'))
     const { child, log } = startPromptfoo(suiteArguments(file, { hooks: [hook], provider: this.#entry }), {
       near: file,
       cwd: dirname(file),
@@ -118,8 +136,19 @@ export class ProviderTeacher implements Teacher {
       },
       ipc: true,
     })
+    this.#child = child
     this.#log = log
-    const ready = await new Promise<boolean>((resolve, reject) => {
+    return this.#readied(child)
+  }
+
+  async #readied(child: ChildProcess): Promise<ChildProcess> {
+    const { file, provider } = this.#suite
+    let timer: NodeJS.Timeout | undefined
+    const found = await new Promise<boolean>((resolve, reject) => {
+      timer = setTimeout(
+        () => reject(this.#failure(`promptfoo was not ready within ${this.#startTimeout} seconds`)),
+        1000 * this.#startTimeout,
+      )
       child.once('error', reject)
       child.once('exit', (code, signal) => {
         const ended = this.#failure(`its process ended (${signal ?? `exit ${code}`})`)
@@ -130,8 +159,9 @@ export class ProviderTeacher implements Teacher {
         if ('ready' in message) resolve(message.ready)
         else this.#settle(message.id, (waiting) => waiting.resolve(answerOf(message.response)))
       })
-    })
-    if (!ready) throw new ConfigError(`${file} has no provider entry "${provider.label}" any more. Name one that it has as "provider".`)
+    }).finally(() => clearTimeout(timer))
+    this.#ready = true
+    if (!found) throw new ConfigError(`${file} has no provider entry "${provider.label}" any more. Name one that it has as "provider".`)
     return child
   }
 
@@ -154,6 +184,18 @@ export class ProviderTeacher implements Teacher {
     )
   }
 }
+
+/** Rejects with an AbortError as soon as `signal` ends, whatever the promise does. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise
+  const settled = new AbortController()
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(aborted()), { signal: settled.signal })
+  })
+  return Promise.race([promise, ended]).finally(() => settled.abort())
+}
+
+const aborted = () => new DOMException('The teacher was not asked: the run ends.', 'AbortError')
 
 /** Anything may come from there: what is no number or text is left out. */
 function answerOf(response: Record<string, unknown>): Answer | { error: string } {

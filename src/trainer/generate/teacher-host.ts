@@ -32,6 +32,8 @@ const send = (message: HostMessage): void => {
 /** promptfoo extension hook: answers until nobody is there to ask. */
 export async function beforeAll({ suite }: { suite: { providers: LiveProvider[] } }): Promise<void> {
   if (!process.send) throw new Error('teacher-host is started by pr1-train, not by hand.')
+  // It went while promptfoo loaded.
+  if (!process.connected) process.exit(0)
   const provider = suite.providers.find((one) => (one.label || one.id()) === process.env.PR1_ASKED)
   const gone = new Promise<void>((resolve) => process.once('disconnect', resolve))
   process.on('message', (request: HostRequest) => {

@@ -19,8 +19,11 @@ export interface Question {
 }
 
 export interface Teacher {
-  /** An answer, or what the teacher said in its place. Throws where it cannot be asked at all. */
-  ask(question: Question): Promise<Answer | { error: string }>
+  /**
+   * An answer, or what the teacher said in its place. Throws where it cannot be asked at all, and an AbortError where `signal` ends before it
+   * could be asked: what was asked is answered.
+   */
+  ask(question: Question, signal?: AbortSignal): Promise<Answer | { error: string }>
   close(): Promise<void>
 }
 
@@ -36,7 +39,7 @@ const LONGEST_MS = 60_000
 
 /**
  * Asks until there is an answer, at most `retries` times more. Waits between them, but not where the error says that the same question will
- * never do. Returns the last error. Throws an AbortError where `signal` ends a wait.
+ * never do. Returns the last error. Throws an AbortError where `signal` ends a wait, or the start of the teacher.
  */
 export async function askPatiently(
   teacher: Teacher,
@@ -44,7 +47,7 @@ export async function askPatiently(
   { retries, backoff, signal }: Patience,
 ): Promise<Answer | { error: string }> {
   for (let again = 0; ; again++) {
-    const answer = await teacher.ask(question)
+    const answer = await teacher.ask(question, signal)
     if (!('error' in answer) || again >= retries || isFinal(answer.error)) return answer
     await sleep(backoffMs(again + 1, { firstMs: 1000 * backoff, longestMs: LONGEST_MS }), undefined, { signal })
   }
