@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
@@ -35,6 +35,25 @@ export interface ReferenceOptions {
 export const PYTHON_DEFAULT = { value: 'get_assert', transform: 'get_transform' } as const
 
 export const isReference = (value: unknown): value is string => typeof value === 'string' && /^(file:\/\/|package:)/.test(value)
+
+/** What promptfoo reads files for in an assertion, and in the options of a test. */
+const REFERRING = ['value', 'transform', 'contextTransform', 'rubricPrompt', 'provider']
+
+/**
+ * The same fields, whose files are found from anywhere. promptfoo looks for them from the working directory, and a process has one for all its
+ * suites.
+ */
+export function locatedIn<T extends object>(folder: string, fields: T): T {
+  // promptfoo takes what follows the first colon for the name of a function.
+  const base = folder.includes(':') ? relative(process.cwd(), folder) : resolve(folder)
+  const located = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(located)
+    if (typeof value !== 'string' || !value.startsWith('file://')) return value
+    const path = value.slice('file://'.length)
+    return isAbsolute(path) ? value : `file://${join(base, path)}`
+  }
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, REFERRING.includes(key) ? located(value) : value])) as T
+}
 
 /**
  * The function behind a reference; undefined where promptfoo has to load it itself (Python, text files, a module that only its own resolver

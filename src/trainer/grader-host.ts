@@ -38,16 +38,11 @@ export async function openGraders(suite: Suite, timeout: number, { apart = false
       close: async () => {},
     }
   }
-  // promptfoo looks for such files from the working directory, which a worker cannot change.
-  const loadsFiles = assertions.some((assertion) => isReference(assertion.value) && !isJavaScript(assertion))
   const host = GraderHost.shared()
   const number = nextScorer++
   const numbers = new Map(suite.rows.map((row, index) => [row, index]))
   await host.call('open', { timeout: Math.max(timeout, LOADING) }, number, suite)
-  const indexOf = (row: SuiteRow): number => {
-    if (loadsFiles) process.chdir(suite.folder)
-    return numbers.get(row)!
-  }
+  const indexOf = (row: SuiteRow): number => numbers.get(row)!
   return {
     score: (row, response, watch) => host.call('score', { timeout, watch }, number, indexOf(row), response),
     grade: (row, response) => host.call('grade', { timeout }, number, indexOf(row), response),
@@ -60,13 +55,13 @@ let nextScorer = 1
 /** Seconds in which promptfoo and the modules of the graders have loaded, on a machine that does other work. */
 const LOADING = 120
 
-const isJavaScript = ({ type }: SuiteAssertion) => /^(not-)?javascript$/.test(type)
-
 /** A function of this package with nothing around it that runs code of others, or a set. */
 function isOwn(assertion: SuiteAssertion): boolean {
   const { value, assert, transform, contextTransform } = assertion
   if (transform !== undefined || contextTransform !== undefined) return false
-  return assert !== undefined || (isJavaScript(assertion) && isReference(value) && value.startsWith('package:parallel-r1:'))
+  return (
+    assert !== undefined || (/^(not-)?javascript$/.test(assertion.type) && isReference(value) && value.startsWith('package:parallel-r1:'))
+  )
 }
 
 interface Pending {

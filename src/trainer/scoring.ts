@@ -5,11 +5,10 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { isMainThread } from 'node:worker_threads'
 import type { Assertion, AssertionValueFunction, AtomicTestCase, ProviderResponse } from 'promptfoo'
 import { graderFailure } from '../assertions/crash.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
-import { isReference, type SuiteAssertion } from '../grading/references.ts'
+import { isReference, locatedIn, type SuiteAssertion } from '../grading/references.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
 import { loadTypeScript } from '../installed-promptfoo.ts'
 import { plainLine } from '../plain.ts'
@@ -156,8 +155,9 @@ export class Scorer {
   private testOf(row: SuiteRow): Promise<ScorableTest> {
     let test = this.tests.get(row)
     if (!test) {
-      test = this.resolveAssertions(row.test.assert ?? []).then(async (assert) => ({
-        test: { ...row.test, vars: row.vars, assert } as AtomicTestCase,
+      const { assert: written = [], options } = row.test
+      test = this.resolveAssertions(written).then(async (assert) => ({
+        test: { ...row.test, ...(options && { options: locatedIn(this.suite.folder, options) }), vars: row.vars, assert } as AtomicTestCase,
         run: areFunctions(assert) ? runFunctions : (await loadPromptfoo()).assertions.runAssertions,
       }))
       this.tests.set(row, test)
@@ -170,17 +170,16 @@ export class Scorer {
   }
 
   private async resolveAssertion(assertion: SuiteAssertion): Promise<SuiteAssertion> {
-    const weighed = assertion.weight === 0 ? { ...assertion, weight: NO_WEIGHT } : assertion
+    const located = locatedIn(this.suite.folder, assertion)
+    const weighed = assertion.weight === 0 ? { ...located, weight: NO_WEIGHT } : located
     if (assertion.assert) return { ...weighed, assert: await this.resolveAssertions(assertion.assert) }
     const { type, value, metric, transform, contextTransform } = assertion
     const load = isReference(value) && /^(not-)?javascript$/.test(type) ? await this.functionAt(value) : undefined
-    // promptfoo resolves the rest (Python, text files) itself, relative to the working directory. A worker has that of its host.
-    if (isReference(value) && !load && isMainThread) process.chdir(this.suite.folder)
     const runsMore = transform !== undefined || contextTransform !== undefined
     if (load && !runsMore) return { ...weighed, value: load }
     if (!runsMore && !/^(not-)?(javascript|python|ruby)$/.test(type)) return weighed
     // Code that promptfoo runs is run within a function of ours, so that its name is known where it does not end.
-    const inner = { ...assertion, value: load ?? value } as Assertion
+    const inner = { ...located, ...(load && { value: load }) } as Assertion
     const { assertions } = await loadPromptfoo()
     const run: AssertionValueFunction = (_, { prompt, vars, test, providerResponse }) =>
       assertions.runAssertion({

@@ -5,7 +5,7 @@ import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { ServedSuite } from '../../src/serve/suite.ts'
 import { openGraders } from '../../src/trainer/grader-host.ts'
 import type { loadSuite, Suite } from '../../src/trainer/suite.ts'
-import { fixture, root } from '../trainer/runs.ts'
+import { fixture } from '../trainer/runs.ts'
 import { ask, errorOf, type Served, startServer } from './running.ts'
 
 const js = (name: string, metric: string): SuiteAssertion => ({ type: 'javascript', metric, value: name })
@@ -45,7 +45,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await served.stop({ now: true })
-  process.chdir(root)
 })
 
 const score = (body: object) => ask(served, { path: '/v1/score', body: JSON.stringify(body) })

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { afterAll, describe, expect, it } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { openGraders } from '../../src/trainer/grader-host.ts'
 import type { Suite } from '../../src/trainer/suite.ts'
 import { inProofs } from '../proofs.ts'
-import { fixture, root } from './runs.ts'
-
-afterAll(() => process.chdir(root))
+import { hasPython } from './boards/python.ts'
+import { fixture, newFolder, root } from './runs.ts'
 
 const suiteOf = (...assert: SuiteAssertion[]): Suite => ({
   file: fixture('rl.yaml'),
@@ -76,5 +77,37 @@ describe('graders of others', () => {
       await expect(score(60, js('crashes.mjs:throwsOutside'))).rejects.toThrow(
         /crashes.mjs:throwsOutside\) threw outside of its call: .*too late/s,
       )
+  })
+
+  it('of two folders work at the same time, each with the files of its own', async () => {
+    const withPython = hasPython('json', 'graders in Python of two folders.')
+    const suites = ['12', '34'].map((word): Suite => {
+      const folder = newFolder()
+      const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text)
+      write('word.txt', word)
+      write('schema.json', JSON.stringify({ type: 'integer', const: Number(word) }))
+      write('first.mjs', `export const first = (output) => output.includes('${word}') ? 'yes' : 'no'`)
+      write('first.cjs', `module.exports = { has: (output) => output.includes('${word}') }`)
+      write('grade.py', `def has(output, context):\n    return '${word}' in output\n`)
+      const assert: SuiteAssertion[] = [
+        { type: 'contains', metric: 'text', value: 'file://word.txt' },
+        { type: 'contains-any', metric: 'texts', value: ['file://word.txt', 'nowhere'] },
+        { type: 'is-json', metric: 'schema', value: 'file://schema.json' },
+        { type: 'equals', metric: 'transform', value: 'yes', transform: 'file://first.mjs:first' },
+        { type: 'javascript', metric: 'module', value: 'file://first.cjs:has' },
+        ...(withPython ? [{ type: 'python', metric: 'python', value: 'file://grade.py:has' }] : []),
+      ]
+      const row = { prompt: 'a number', promptConfig: {}, vars: {}, test: { assert } }
+      return { file: path.join(folder, 'suite.yaml'), folder, provider: { label: 'p', config: {}, ours: true }, rows: [row] }
+    })
+    const graders = await Promise.all(suites.map((suite) => openGraders(suite, 60)))
+    const before = process.cwd()
+    const scores = await Promise.all(
+      ['12', '34'].flatMap((output) => suites.map(async ({ rows }, k) => Object.values(await graders[k].score(rows[0], { output })))),
+    )
+    await Promise.all(graders.map((one) => one.close()))
+    expect(scores.map((all) => [...new Set(all)])).toEqual([[1], [0], [0], [1]])
+    expect(scores[0]).toHaveLength(withPython ? 6 : 5)
+    expect(process.cwd()).toBe(before)
   })
 })

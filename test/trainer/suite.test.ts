@@ -6,7 +6,7 @@ import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { Scorer } from '../../src/trainer/scoring.ts'
 import { loadSuite, type Suite } from '../../src/trainer/suite.ts'
 import { inProofs } from '../proofs.ts'
-import { fixture, newFolder, root } from './runs.ts'
+import { fixture, newFolder } from './runs.ts'
 
 describe('a suite, resolved by promptfoo', () => {
   it('gives the rows of one provider in the order of the file, and keeps them', async () => {
@@ -126,9 +126,5 @@ describe('scoring', () => {
     await expect(score([js(ANSWER.replace('mathAnswer', 'mathAnswr'))])).rejects.toThrow(/Did you mean "mathAnswer"/)
     await expect(Scorer.open(suiteOf([]))).rejects.toThrow(/no assertions/)
     await expect(Scorer.open(suiteOf([js('true')], { transform: 'output.trim()' }))).rejects.toThrow(/options\.transform/)
-  })
-
-  it('has not moved the working directory for the tests that follow', () => {
-    process.chdir(root)
   })
 })
