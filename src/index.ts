@@ -5,6 +5,10 @@
  */
 
 import type { Checkpoint } from './engine/checkpoint/folder.ts'
+import type { WrittenSettings } from './remote/settings.ts'
+import type { ServedCheckpoint } from './remote/tokens.ts'
+import type { TransportOptions } from './remote/transport.ts'
+import type { Thinker } from './thinking/thinker.ts'
 import type { TrainConfig } from './trainer/config.ts'
 import type { TrainOverrides } from './trainer/config-file.ts'
 import type { Outcome, TrainOptions } from './trainer/train.ts'
@@ -38,9 +42,9 @@ export {
   type TextPart,
   type ThinkingTree,
 } from './thinking/grammar.ts'
-export { type LocalThinkerOptions, localThinker, type Thinker } from './thinking/thinker.ts'
+export { type LocalThinkerOptions, localThinker } from './thinking/thinker.ts'
 export type { AttentionMode, Budgets, TagIds, ThinkRequest, Thought, Trajectory } from './thinking/types.ts'
-export type { Checkpoint, Outcome, TrainConfig, TrainOptions, TrainOverrides }
+export type { Checkpoint, Outcome, ServedCheckpoint, Thinker, TrainConfig, TrainOptions, TrainOverrides, WrittenSettings as ServerSettings }
 
 /**
  * Opens a Hugging Face folder, a GGUF file, or the folder of an adapter with its base: everything but the weights. `base` is a folder, a GGUF file
@@ -49,6 +53,19 @@ export type { Checkpoint, Outcome, TrainConfig, TrainOptions, TrainOverrides }
 export async function openCheckpoint(folder: string, { base }: { base?: string } = {}): Promise<Checkpoint> {
   const [folders, { adapterBase, checkpointPlace }] = await Promise.all([import('./engine/checkpoint/folder.ts'), import('./hub/place.ts')])
   return folders.openCheckpoint(folder, { base: await adapterBase(folder, base && checkpointPlace(base, process.cwd())) })
+}
+
+/**
+ * Thinks with the model of a server that speaks OpenAI's completions. `checkpoint` has its tokenizer and its tags, and needs no weights; `server`
+ * is what `server` says in the provider's config; `notify` hears of long waits. Throws `ConfigError`.
+ */
+export async function remoteThinker(
+  checkpoint: ServedCheckpoint,
+  server: WrittenSettings,
+  options?: Pick<TransportOptions, 'notify'>,
+): Promise<Thinker> {
+  const [settings, thinker] = await Promise.all([import('./remote/settings.ts'), import('./remote/thinker.ts')])
+  return thinker.remoteThinker(checkpoint, settings.serverSettings(server), options)
 }
 
 /** Reads and checks a training file as `pr1-train -c` does. Throws `ConfigError`. */

@@ -44,7 +44,16 @@ function script(name: string, text: string): string {
 
 describe('docs/library.md', () => {
   it('shows every task and type checks against the declarations of the package', () => {
-    for (const name of ['openCheckpoint', 'promptIds', 'localThinker', 'parseThinking', 'mathAnswer', 'judgeAnswer', 'train']) {
+    for (const name of [
+      'openCheckpoint',
+      'promptIds',
+      'localThinker',
+      'remoteThinker',
+      'parseThinking',
+      'mathAnswer',
+      'judgeAnswer',
+      'train',
+    ]) {
       expect(program).toMatch(new RegExp(`import \\{[^}]*\\b${name}\\b[^}]*\\} from 'parallel-r1'`))
     }
     writeFileSync(path.join(folder, 'page.mts'), program)

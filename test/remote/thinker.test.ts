@@ -10,9 +10,11 @@ import { promptIds } from '../../src/providers/prompt.ts'
 import { type ServerSettings, serverSettings } from '../../src/remote/settings.ts'
 import { remoteThinker } from '../../src/remote/thinker.ts'
 import { ServerError, Transport, type TransportOptions } from '../../src/remote/transport.ts'
+import { spellingOf } from '../../src/thinking/text-tags.ts'
 import { localThinker, type Thinker } from '../../src/thinking/thinker.ts'
 import { runsOf } from '../../src/thinking/trajectory.ts'
-import type { ThinkRequest, Thought } from '../../src/thinking/types.ts'
+import type { Settling, ThinkRequest, Thought } from '../../src/thinking/types.ts'
+import { blocksOf, expectPrefix } from '../thinking/settled.ts'
 import { EngineServer, type ServerStyle, status } from './engine-server.ts'
 
 const folder = fileURLToPath(new URL('../../suites/countdown/checkpoints/parallel', import.meta.url))
@@ -141,6 +143,32 @@ describe('remoteThinker', () => {
     // The same seed asks for the same.
     const again = await remote().think(request(1, { ...drawn, seed: 1 }))
     expect(again.ids).toEqual(thoughts[0].ids)
+  })
+
+  it.each(STYLES)('ends the siblings of a path that settles its block, as they would have gone on: %s', async (_, style) => {
+    const { tokenizer, parallel } = server.checkpoint
+    const { piece } = spellingOf(tokenizer!)
+    // Any path that ends in a letter, a digit or a sign. At this temperature paths differ in their lengths.
+    const textOf = (ids: readonly number[]): string => ids.map(piece).join('')
+    const settledBy: Settling = { text: '!', read: (ids) => textOf(ids).replace(/\S(?=<\/Path>)/g, '!') }
+    const more = { temperature: 2, paths: 4, budgets: { response: 260, answerReserve: 16 } }
+    const think = (settling: Partial<ThinkRequest>) =>
+      Promise.all([1, 2, 3, 4].map((seed) => remote(style).think(request(seed % 3, { ...more, seed, ...settling }))))
+    const [free, thoughts] = [await think({}), await think({ settledBy })]
+    let stopped = 0
+    for (const [i, thought] of thoughts.entries()) {
+      const [block, whole] = [blocksOf(thought)[0], blocksOf(free[i])[0]]
+      expect(block?.open).toEqual(whole?.open)
+      if (!block) continue
+      const settled = whole.paths.filter(({ ids, sampled }) => sampled.at(-1) && /\S$/.test(piece(ids.at(-2)!)))
+      const n = Math.min(...settled.map(({ ids }) => ids.length - 1))
+      for (const [k, path] of block.paths.entries()) {
+        expectPrefix(path, whole.paths[k], n)
+        expect(path.ids.at(-1)).toBe(parallel!.tags.pathEnd)
+      }
+      if (thought.blocks[0].stopped) stopped++
+    }
+    expect(stopped).toBeGreaterThan(1)
   })
 
   it('keeps as many requests in flight as it was told', async () => {

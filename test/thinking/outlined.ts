@@ -1,7 +1,9 @@
 /** Toys and random responses with outlines. */
 
 import fc from 'fast-check'
+import type { InitialWeights } from '../../src/engine/types.ts'
 import type { TagIds, ThinkRequest } from '../../src/thinking/types.ts'
+import { largeWeights, SMALL } from './small-model.ts'
 import { type Chances, FIRST_WORD, hash, randomScript, type Script, TOY_TAGS } from './toy-model.ts'
 import { type Tree, tree } from './trees.ts'
 
@@ -62,6 +64,29 @@ export function outlinedScript(chances: OutlineChances): Script {
     const id = plain(context, sampling, attempt)
     return chances.stray === 0 && id >= T.outline ? word : id
   }
+}
+
+/**
+ * Weights of the small model in which what a token sees matters to its log-probability. Rows of tags are alike where one tag may follow
+ * another, so that a model which nobody trained opens blocks behind `</Summary>` and names several paths.
+ */
+export const outlinedWeights: InitialWeights = (spec) => {
+  const large = largeWeights(spec)
+  if (spec.name !== 'model.embed_tokens.weight') return large
+  const { hiddenSize } = SMALL
+  const row = (id: number): Float32Array => large.slice(id * hiddenSize, (id + 1) * hiddenSize)
+  const [outlineEnd, summaryEnd] = [row(T.outlineEnd), row(T.summaryEnd)]
+  for (const [id, scale, like, own] of [
+    [T.outlineEnd, 3, outlineEnd, 0],
+    [T.outline, 4.2, outlineEnd, 0.3],
+    [T.path, 3.5, outlineEnd, 0.3],
+    [T.summaryEnd, 3, summaryEnd, 0],
+    [T.parallel, 8, summaryEnd, 0.3],
+  ] as const) {
+    const made = row(id).map((value, c) => scale * (like[c] + own * value))
+    large.set(made, id * hiddenSize)
+  }
+  return large
 }
 
 /** A tree whose blocks have an outline for each path, or none. */

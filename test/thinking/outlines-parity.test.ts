@@ -1,37 +1,12 @@
 /** Context parity of outlines with the real engine: what sampling returned and what `forward` returns are the same float, bit for bit. */
 
 import { describe, expect, it } from 'vitest'
-import type { InitialWeights } from '../../src/engine/types.ts'
 import { layoutTrajectory, packLayouts } from '../../src/thinking/layout.ts'
 import { sharePrompt } from '../../src/thinking/shared-prompt.ts'
 import { sampledLogprobs } from '../../src/thinking/trajectory.ts'
 import type { AttentionMode, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
-import { OUTLINED, outlinedRequest } from './outlined.ts'
-import { largeWeights, SMALL, thinkAll, withSmallModel } from './small-model.ts'
-
-const T = OUTLINED
-/**
- * Larger than an initialisation, so that what a token sees matters to its log-probability. Rows of tags are alike where one tag may follow
- * another, so that a model which nobody trained opens blocks behind `</Summary>` and names several paths.
- */
-const weights: InitialWeights = (spec) => {
-  const large = largeWeights(spec)
-  if (spec.name !== 'model.embed_tokens.weight') return large
-  const { hiddenSize } = SMALL
-  const row = (id: number): Float32Array => large.slice(id * hiddenSize, (id + 1) * hiddenSize)
-  const [outlineEnd, summaryEnd] = [row(T.outlineEnd), row(T.summaryEnd)]
-  for (const [id, scale, like, own] of [
-    [T.outlineEnd, 3, outlineEnd, 0],
-    [T.outline, 4.2, outlineEnd, 0.3],
-    [T.path, 3.5, outlineEnd, 0.3],
-    [T.summaryEnd, 3, summaryEnd, 0],
-    [T.parallel, 8, summaryEnd, 0.3],
-  ] as const) {
-    const made = row(id).map((value, c) => scale * (like[c] + own * value))
-    large.set(made, id * hiddenSize)
-  }
-  return large
-}
+import { outlinedRequest, outlinedWeights, OUTLINED as T } from './outlined.ts'
+import { thinkAll, withSmallModel } from './small-model.ts'
 
 const request = (seed: number, attention: AttentionMode, overrides: Partial<ThinkRequest> = {}): ThinkRequest =>
   outlinedRequest({
@@ -53,7 +28,7 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
     { threads: 1, maxStepTokens: 512, beside: 40 },
     { threads: 2, maxStepTokens: 40, beside: 5 },
   ])('are equal bit for bit: %o', async ({ threads, maxStepTokens, beside }) => {
-    await withSmallModel(threads, weights, async (model) => {
+    await withSmallModel(threads, outlinedWeights, async (model) => {
       const requests = seeds.map((seed) => request(seed, attention))
       const thoughts: Thought[] = []
       for (let k = 0; k < requests.length; k += beside)
@@ -81,7 +56,7 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
   })
 
   it('are equal behind one prompt for all responses to it', async () => {
-    await withSmallModel(2, weights, async (model) => {
+    await withSmallModel(2, outlinedWeights, async (model) => {
       const promptIds = [...Array.from({ length: 17 }, (_, k) => 9 + ((31 + k * 7) % 53)), T.summaryEnd]
       const thoughts = await thinkAll(
         model,
@@ -98,7 +73,7 @@ describe.each(['structured', 'causal'] as const)('sampled and trained log-probab
 
   it('differ where a path is laid out as if it had seen all outlines', async () => {
     // The comparison would be worth nothing if a wrong context went unnoticed.
-    await withSmallModel(1, weights, async (model) => {
+    await withSmallModel(1, outlinedWeights, async (model) => {
       const thoughts = await thinkAll(
         model,
         seeds.map((seed) => request(seed, attention)),

@@ -12,10 +12,11 @@ import { Scheduler } from '../../src/thinking/scheduler.ts'
 import { settles } from '../../src/thinking/settle.ts'
 import { tagTextOf } from '../../src/thinking/text-tags.ts'
 import { responseIds, sampledLogprobs, trajectoryCounts } from '../../src/thinking/trajectory.ts'
-import type { Block, Settling, ThinkRequest, Thought, TokenRun } from '../../src/thinking/types.ts'
+import type { Settling, ThinkRequest, Thought } from '../../src/thinking/types.ts'
 import { inProofs } from '../proofs.ts'
 import { tokenizers } from '../tags/tokenizers.ts'
 import { expectParity } from './context-parity.ts'
+import { blocksOf, expectPrefix } from './settled.ts'
 import { largeWeights, SMALL, thinkAll } from './small-model.ts'
 import { FIRST_WORD, fixedScript, hash, randomScript, type Script, scribble, TOY_TAGS, ToyModel } from './toy-model.ts'
 
@@ -45,8 +46,6 @@ function request(overrides: Partial<ThinkRequest> = {}): ThinkRequest {
     ...overrides,
   }
 }
-
-const blocksOf = ({ trajectory }: Thought): Block[] => trajectory.segments.filter((segment) => segment.kind === 'block')
 
 const fixed = (paths: number[][]): Script =>
   fixedScript({ text: [10, T.parallel, 11, T.eos[0]], paths: [paths], summaries: [[40, T.summaryEnd]] })
@@ -148,16 +147,6 @@ const setting = fc.record({
   seed: fc.nat(1e6),
   stray: fc.constantFrom(0, 0.15),
 })
-
-/** What of a path may be seen of it when its block is settled by the nth token that is drawn in it. */
-function expectPrefix(path: TokenRun, whole: TokenRun, n: number): void {
-  if (whole.ids.length - 1 <= n) expect(path).toEqual(whole)
-  else {
-    expect(path.ids).toEqual([...whole.ids.slice(0, 1 + n), T.pathEnd])
-    expect(path.sampled).toEqual([...whole.sampled.slice(0, 1 + n), false])
-    expect(path.logprobs).toEqual([...whole.logprobs.slice(0, 1 + n), 0])
-  }
-}
 
 describe('random trees', () => {
   it('end as their first blocks would without, cut at the shortest that settles; budgets, counts, structure and context hold', async () => {
