@@ -170,6 +170,14 @@ function letters(node: Node): string[] | undefined {
   return right && [...left, ...right]
 }
 
+/** "f(x) = 2x for all x in Q" */
+const QUANTIFIER =
+  /^([^<>≤≥]{1,200}?=[^<>≤≥]{1,200}?)(?:,|\\[ ,;]|\\q?quad)?\s{0,3}(?:\\text\s?\{\s?)?,?\s?(?:for )?(?:all|every|any|each)\s(?:(?:real|rational|positive|integer|integers|complex|numbers?)\s){0,3}\s?\}?\s?\$?[a-zA-Z]\$?(?:\s?(?:\\in(?![a-z])|∈|in)\s?(?:\\mathbb\s?\{?)?[A-Zℚℝℤℕ]\}?(?:\^[+*])?)?\s{0,3}\$?\.?$/
+
+/** An equation without what it holds for, where that is everything. */
+const withoutQuantifier = (text: string): string | undefined =>
+  /\b(?:all|every|any|each)\b/.test(text) && text.length < 400 ? QUANTIFIER.exec(text)?.[1].replace(/\\[,;]?$/, '') : undefined
+
 const POINT = /\d\.\d/
 
 /** The reading in which 27,108,135 is a list; 1,000 never is. */
@@ -202,6 +210,14 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   if (equal) return { pass: true, type, rule }
   if (answer.kind === 'text' && wanted.kind === 'text' && withoutNoun(answer.text) === plainWords(wanted.text))
     return { pass: true, type, rule: 'the noun goes without saying' }
+  const open = withoutQuantifier(text)
+  const openReference = withoutQuantifier(reference.text)
+  if (open !== undefined || openReference !== undefined) {
+    const said = open === undefined ? answer : readAnswer(open)
+    const meant = openReference === undefined ? wanted : readAnswer(openReference)
+    if (said.kind !== 'text' && compareAnswers(said, meant, policy).equal)
+      return { pass: true, type: describe(said), rule: 'for all values' }
+  }
   const list = separated(text)
   const other = list && compareAnswers(list, wanted, policy)
   if (list && other?.equal) return { pass: true, type: describe(list), rule: other.rule }

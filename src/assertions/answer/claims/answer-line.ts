@@ -10,6 +10,7 @@ import { isQualified } from './operations.ts'
 import { polarIn } from './polar.ts'
 import { copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
 import { firstLine, trimEnd, withoutAsides } from './sentences.ts'
+import { inSigns } from './signs.ts'
 import { type Status, statusBefore, statusBehind } from './status.ts'
 import { mainClause } from './subordinate.ts'
 
@@ -57,7 +58,8 @@ const LETTER_FIRST =
 const RESULT = /^\d[^,;.]{0,60}, (?:so|thus|hence|which is|that is|giving) (?:it is |that is |we get |just )?([^,;]{1,60}?)(?=\.?\s*$)/
 
 /** From the line that states the answer to the answer in it. */
-export function answerIn(line: string, expected: Expected): Line {
+export function answerIn(said: string, expected: Expected): Line {
+  const line = expected.kind === 'text' || expected.kind === 'choice' ? said : inSigns(said)
   const calm = expected.factorial || /\$\W*$/.test(line) ? line : line.replace(/(\d[\s*_]{0,4})!+[\s*_]{0,4}$/, '$1')
   const head = /[.!?]\s+(?=[A-Z][a-z])/.exec(calm)
   const first = head && isAnswer(trimEnd(calm.slice(0, head.index))) ? calm.slice(0, head.index) : calm

@@ -1,7 +1,7 @@
 /** The part of a response that speaks of what the problem asks for, where parts about other things stand behind it. */
 
 import { isMeasure } from '../units/units.ts'
-import { asksHowMany, focusIn, focusWithin } from './asked.ts'
+import { asksDifference, asksHowMany, focusIn, focusWithin } from './asked.ts'
 import { effectOf } from './corrections.ts'
 import type { Found } from './numbers.ts'
 import { conclusionWeight, isStep } from './roles.ts'
@@ -59,6 +59,19 @@ export function countedIn(sentence: string, problem: string): Found | undefined 
   if (most < 1 || scores.filter((score) => score === most).length > 1) return undefined
   const { index, 1: number } = counted[scores.indexOf(most)]
   return { text: number, at: sentence.length - part.length + index }
+}
+
+/** "17 more than Leo's 28", "4 years older than she is" */
+const DIFFERENCE =
+  /(?<![\w.,/])[$€£]?(\d[\d,]*(?:\.\d+)?(?:\/\d+)?)\s(?:[a-z]{1,12}\s){0,2}?(?:more|less|fewer|older|younger|taller|shorter|longer|heavier|lighter|faster|slower|higher|lower|bigger|larger|smaller)(?:\s[a-z]{1,15}){0,2}\sthan\b/gi
+
+/** The difference that a sentence names, where the problem asks how much more one is than the other. */
+export function differenceIn(sentence: string, problem: string): Found | undefined {
+  if (!asksDifference(problem)) return undefined
+  const found = [...sentence.slice(-300).matchAll(DIFFERENCE)]
+  if (found.length !== 1) return undefined
+  const shift = Math.max(0, sentence.length - 300)
+  return { text: found[0][1], at: shift + found[0].index + found[0][0].indexOf(found[0][1]) }
 }
 
 /** The text up to the part that answers the problem. Undefined: the end answers it, or nothing tells. */

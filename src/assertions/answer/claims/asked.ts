@@ -79,6 +79,12 @@ export const asksHowMany = (problem: string): boolean => {
   return focus.size > 0 && /\bhow many\b/i.test(sentence)
 }
 
+/** Whether a problem asks by how much one is more than another. */
+export const asksDifference = (problem: string): boolean =>
+  /\bhow (?:many|much) (?:\w+ )?(?:more|less|fewer|older|younger|taller|shorter|longer|heavier|lighter|faster|slower|higher|lower|bigger|larger|smaller)\b[^?]{0,80}\b(?:than|compared)\b/i.test(
+    askedOf(problem).sentence,
+  )
+
 /** How many words of the thing that a problem asks for stand in a few words, less those that are of something else. */
 export function focusWithin(words: string, problem: string): number {
   const { focus } = askedOf(problem)

@@ -25,6 +25,16 @@ const LIMITED =
 /** Whether a sentence says its value of one case only. `behind` begins with the value. */
 export const isLimited = (before: string, behind: string): boolean => ONLY_CASE.test(before) || LIMITED.test(behind)
 
+/** "Had we counted the ends, we would have 33.", "If he were older, it would be 33" */
+const CONTRARY = cues(
+  String.raw`
+    ^\W{0,4}(?:(?:and|but|so) )?(?:had|were) (?:we|he|she|it|they|I|you|there|the [a-z]+|[A-Z][a-z]+|[a-z]) [^.;]{1,120}(?:\bwould\b|['’]d\b)
+    ^\W{0,4}(?:(?:and|but|so) )?(?:suppos|assum)ing (?:the|that|it|he|she|they|we|all|there) [^.;,]{1,80}\b(?:were|had)\b[^.;,]{0,60}, [^.;]{0,60}(?:\bwould\b|['’]d\b)`,
+)
+
+/** Whether a sentence tells what would be in a case that is contrary to fact. */
+export const isContrary = (sentence: string): boolean => CONTRARY.test(sentence.slice(0, 300))
+
 const ALTERNATIVES = cues(
   String.raw`
     \b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b

@@ -4,7 +4,7 @@ import type { Found } from './numbers.ts'
 
 /** "Option B is correct", "(B) is the answer", "B is right". */
 const CORRECT =
-  /^(?:.*\s)?[*_]{0,2}(?:(?:option|choice|only)\s+[*_]{0,2}\(?([A-Z])\)?|\(?([A-Z])\)?)[*_]{0,2}\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left)|remains|works|fits)/i
+  /^(?:.*\s)?[*_]{0,2}(?:(?:option|choice|only)\s+[*_]{0,2}\(?([A-Z])\)?|\(?([A-Z])\)?)[*_]{0,2}\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left|winner|(?:only\s+)?one(?=\s*(?:[.,;!]|$)|\s(?:we|I|you)\s(?:want|need|seek|look|keep)|\sthat\s(?:works|fits|survives|remains|holds|is (?:right|correct|true|left)|matches|satisfies|agrees|gives)))|remains|works|fits)/i
 /** "the correct choice is B, a linear function", "Correct option:** C. The median is 11." */
 const NAMED =
   /\b(?:correct|right|best) (?:choice|option|answer|statement|letter|one)[*_]{0,2}(?: is|[*_]{0,2}:)[\s*_]{1,4}\(?([A-J])(?:\)(?=\W)|(?=\)?[*_]{0,2}(?:[.,;:]|\s*$)))/i
@@ -15,6 +15,8 @@ const CHOSE =
 const IT_IS = /\bit(?: is|['’]s| must be| has to be) \(?([A-J])\)? (?:that|which)\b/
 /** "B because a prime has two divisors" */
 const REASONED = /^[\s*_>]{0,6}(?:(?:option|choice) )?\(?([A-HJ])\)?,? (?:because|since)\s/
+/** "that makes B the winner" */
+const MAKES = /\bmakes \(?([A-J])\)? the (?:answer|winner|correct|right|best|only)\b/
 /** "only A has the right units" */
 const ONLY =
   /\b[Oo]nly (?:(?:option|choice|statement) )?\(?([A-J])\)? (?:is|has|gives|match(?:es)?|satisfies|makes|can be|agrees|survives|remains|stays|works|fits|holds|passes|meets|qualifies)(?=[\s.]|$)/
@@ -54,7 +56,7 @@ export function chosenIn(whole: string, several = false): Found | undefined {
     const at = sentence.slice(-200).lastIndexOf(letter, correct[0].length)
     if (!LISTED.test(sentence.slice(-200).slice(0, at))) return { text: letter, at: whole.indexOf(sentence.slice(-200)) }
   }
-  const named = NAMED.exec(sentence) ?? IT_IS.exec(sentence) ?? CHOSE.exec(sentence)
+  const named = NAMED.exec(sentence) ?? IT_IS.exec(sentence) ?? CHOSE.exec(sentence) ?? MAKES.exec(sentence)
   if (named) return found(named)
   const behind = (match: RegExpExecArray): string => sentence.slice(match.index + match[0].length)
   const reasoned = REASONED.exec(sentence)

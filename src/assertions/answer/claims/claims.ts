@@ -14,6 +14,7 @@ import { isCase, isCaseDistinction, isImagined, isLimited } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { effectOf, isRevised } from './corrections.ts'
 import type { Expected } from './expected.ts'
+import { inEnglish } from './foreign.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
 import { leadOf } from './lead.ts'
 import { isQualified } from './operations.ts'
@@ -50,7 +51,9 @@ const BEHIND = 8000
 export function finalClaim(response: string, sources: Sources, expected: Expected): Claim | undefined {
   const said = response.includes('but') || response.includes('other than') ? response.replace(SURELY, 'must be') : response
   const text = withoutDollars(expected.kind === 'choice' ? said : said.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))
-  const claim = chosen(text, sources, expected)
+  const found = chosen(text, sources, expected)
+  const english = found?.weight === 'explicit' || sources === 'boxed' ? undefined : inEnglish(text.slice(-LIMITS.tail))
+  const claim = (english === undefined ? undefined : chosen(english, sources, expected)) ?? found
   return claim && { ...claim, text: withDollars(claim.text) }
 }
 

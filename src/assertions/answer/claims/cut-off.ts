@@ -9,7 +9,9 @@ const LOOSE = cues(
     \b(?:than|is|are|was|were|be|has|have|had|will|would|could|must|should|we|he|she|they|its|his|their|our|then|not)$
     \b(?:into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where|gives|yields|implies|equals|becomes)$
     \b(?:to|we|I|you) get$
-    \b(?:obtain|satisfy|satisfies|which means)$
+    \b(?:obtain|satisfy|satisfies|which means|whose)$
+    \b(?:of|to|in|by|for|with) (?:which|whom)(?: (?:a|an|the|only|each|every)?(?: ?[a-z]+){1,2})?$
+    \d [a-z]+(?: [a-z]+){0,3},? (?:and|with|but|while) the [a-z]+$
     [\s,(](?:i\.e|e\.g|viz|namely|that is)\.?,?$|:$`,
 )
 

@@ -6,7 +6,7 @@ import { answerBehind } from './answer-line.ts'
 import { type Claim, finalClaim, withQualification } from './claims.ts'
 import type { Expected } from './expected.ts'
 import { withDollars, withoutDollars } from './formulas.ts'
-import { responseOf } from './response.ts'
+import { responseOf, withoutMarkup } from './response.ts'
 import { SAID, type Status } from './status.ts'
 
 /** How the answer is found. `whole`: the output is the answer. */
@@ -27,7 +27,8 @@ export type Extract = Extracted | { missing: string; status?: Status }
 export function extractAnswer(output: string, how: Extraction, expected: Expected): Extract {
   if (output.includes('\0')) return { missing: 'the output holds a NUL character' }
   const bounded = restoreCommands(output.length > LIMITS.output ? output.slice(-LIMITS.tail) : output)
-  if (how === 'whole') return bounded.trim() === '' ? { missing: 'the output is empty' } : { text: bounded.trim(), source: 'whole output' }
+  if (how === 'whole')
+    return bounded.trim() === '' ? { missing: 'the output is empty' } : { text: withoutMarkup(bounded).trim(), source: 'whole output' }
   const text = responseOf(bounded)
   if (text === undefined) return { missing: 'the thinking is not closed' }
   if (text.trim() === '') return { missing: 'the output is empty' }

@@ -27,10 +27,12 @@ function isMathematics(answer: Answer): boolean {
     case 'list':
     case 'set':
     case 'tuple':
-    case 'ratio':
     case 'operation':
     case 'logic':
       return answer.items.every(isMathematics)
+    case 'ratio':
+      // "3 to 5" may be a range.
+      return !answer.key.includes(' to ') && answer.items.every(isMathematics)
     case 'relation':
       return answer.sides.every((side) => isMathematics(side) || isAcronym(side))
     case 'matrix':
@@ -85,6 +87,7 @@ export function lastMath(text: string): string | undefined {
       before?.end !== head.length ||
       (/with/.test(glue[0]) && !(RELATION.test(before.content) && /\\neq?(?![a-z])|≠/.test(contents[0]))) ||
       isStepTo(before.content, contents[0]) ||
+      (glue[0].startsWith(',') && LEADS_UP.test(head.slice(Math.max(0, before.start - 120), before.start))) ||
       /\bfor (?:all|every|any|each)\s*$/.test(head.slice(Math.max(0, before.start - 12), before.start))
     )
       break
@@ -95,6 +98,10 @@ export function lastMath(text: string): string | undefined {
   if (contents.length === 1) return last.content
   return contents.map((content, i) => `${content.trim()}${glues[i] ?? ''}`).join('')
 }
+
+/** "Since $f(x) = x^2 - 1$, $f(4) = 15$": what gives the reason stands in front. */
+const LEADS_UP =
+  /(?:^|[.;:!?]\s|\n)\W{0,4}(?:(?:and|but|so|now),? )?(?:since|because|as|with|if|given(?: that)?|when|for|from|using|substituting|letting|at)\s[^.;:!?]{0,80}$/i
 
 const RELATION = /[<>≤≥]|\\[lg]eq?(?![a-z])/
 

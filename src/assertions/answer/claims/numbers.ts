@@ -14,7 +14,7 @@ const SEARCHED = 2000
 const NUMBERS = 40
 
 const REASON =
-  /(?<!\band),? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,2}(?:than|times|of)))\s/i
+  /(?<!\band),? \(?(?:because|since|given that|if|when|while|unless|although|whereas|as there|as this|as it|as that|which is (?:the|an?|how|what|why|(?:\w+ ){0,3}(?:than|times|of)))\s/i
 /** The last preposition before a number, and the words between. */
 const PREPOSITION =
   /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out|towards?|against|without|across|beyond|behind|despite|via|versus|since|throughout|including|excluding|above|below)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
@@ -105,7 +105,7 @@ function numberOfClause(clause: string): Found | undefined {
   let bare = 0
   let previous: { at: number } | undefined
   for (const match of [...clause.matchAll(NUMBER)].slice(-NUMBERS)) {
-    if (match.index < end) continue
+    if (match.index < end || isPointer(clause.slice(Math.max(0, match.index - 40), match.index))) continue
     const before = clause.slice(bare, match.index)
     const joined = previous !== undefined && (COORDINATED.test(before) || isMeasured(before))
     // "from 4 shirts, 3 trousers and 2 hats"
@@ -228,6 +228,10 @@ function clausesOf(sentence: string): { clause: string; at: number }[] {
 }
 
 const LIST_GOES_ON = /^(?:\s[\p{L}'’-]+){1,4}(?:,|,? and)\s$/u
+/** "by equation (3)", "see page 48": the number only says where something stands. */
+const POINTS =
+  /\b(?:equations?|eqs?\.?|theorems?|lemmas?|corollary|propositions?|figures?|fig\.|sections?|exercises?|appendix|step|problem|question|task)\s[([]?$|\b(?:see|turn to|cf\.|compare(?: with)?|found|given|stated|printed|listed|shown|lies?|stands?)\s(?:\w+\s)?(?:(?:on|in|at)\s)?(?:page|p\.|chapter|line|row|table|part|column|footnote|item|case)\s[([]?$/i
+const isPointer = (before: string): boolean => POINTS.test(before.slice(-40))
 /** What is said of a number that is counted: "are multiples of". */
 const PROPERTY =
   /\b(?:is|are|was|were|be)\s(?:\w+\s)?(?:multiples? of|divisible by|(?:greater|less|more|larger|smaller|fewer) than|at (?:least|most)|above|below|over|under)\s[$€£]?$/i

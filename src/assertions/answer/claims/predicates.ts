@@ -100,7 +100,7 @@ export function copula(sentence: string): Found | undefined {
 function listBehind(text: string): Found | undefined {
   const verb = [
     ...text.matchAll(
-      /(?:^|\s)(?:is|are|get|gives|obtain|so|thus|hence|therefore|has|have|be|(?:solutions|roots|zeros|values)(?=[,:])),?:?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
+      /(?:^|\s)(?:is|are|get|gives|equals?|obtain|so|thus|hence|therefore|has|have|be|(?:solutions|roots|zeros|values)(?=[,:])),?:?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
     ),
   ]
   for (const { index, 0: word } of verb.slice(-3).reverse()) {

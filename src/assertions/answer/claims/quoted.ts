@@ -9,8 +9,16 @@ const SEARCHED = 1500
 
 /** Whether a place lies in words that others are quoted with: in quotation marks that hold more than the answer, or in a block quote that is left again. */
 export function isQuoted(text: string, at: number): boolean {
-  return inMarks(text, at) || inBlock(text, at)
+  return inMarks(text, at) || isAttributed(text, at) || inBlock(text, at)
 }
+
+/** "\"The answer is 40,\" says my friend": who is quoted stands behind. */
+const ATTRIBUTED =
+  /^[^"”'’]{0,120}[,.]?["”'’],?\s(?:(?:so |as )?(?:my|the|a|an|his|her|one|some|your)\s(?:\w+\s)?\w+\s|[A-Z][a-z]+\s|he\s|she\s|they\s)?(?:says?|said|claims?|claimed|tells?|told|writes?|wrote|insists?|insisted|argues?|argued|thinks?|shouts?|guesse[sd]|answer(?:s|ed))\b/
+
+/** Whether the value at a place stands in quotation marks whose speaker is named behind them. */
+export const isAttributed = (text: string, at: number): boolean =>
+  /["“'‘]/.test(text.slice(Math.max(0, at - 200), at)) && ATTRIBUTED.test(text.slice(at, at + 240))
 
 function inMarks(text: string, at: number): boolean {
   const from = Math.max(text.lastIndexOf('\n\n', at) + 1, at - SEARCHED, 0)

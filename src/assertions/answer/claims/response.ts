@@ -6,6 +6,20 @@ import { LIMITS } from '../limits.ts'
 const THOUGHT = /<\|(begin|end)_of_thought\|>/g
 const SOLUTION = /<\|begin_of_solution\|>/g
 
+/** Marks of HTML that say how a text looks. */
+const MARKUP =
+  /<\/?(?:b|strong|i|em|u|p|div|span|br|h[1-6]|ul|ol|li|mark|small|big|center|font|code|pre|details|summary)(?:\s[^<>\n]{0,200})?\s?\/?>/gi
+const CLOSES_MARKUP = /<\/(?:b|strong|i|em|u|p|div|span|h[1-6]|li|mark|small|center|font|code|pre|sup|sub|details)>|<br\s?\/?>/i
+const BLOCK = /^<\/?(?:p|div|br|h|ul|ol|li|pre|details|summary|center)/i
+
+/** Text without the marks of HTML in it: "<b>14</b>", 10<sup>3</sup>. */
+export function withoutMarkup(text: string): string {
+  if (!CLOSES_MARKUP.test(text)) return text
+  return text
+    .replace(/<su([pb])>([^<>\n]{1,60})<\/su[pb]>/gi, (_, kind: string, inner: string) => `${/p/i.test(kind) ? '^' : '_'}{${inner}}`)
+    .replace(MARKUP, (mark) => (BLOCK.test(mark) ? '\n' : ''))
+}
+
 /** What is struck through. */
 const STRUCK = /~~(?=\S)[^~\n]{1,200}~~/g
 
@@ -20,7 +34,8 @@ export function responseOf(raw: string): string | undefined {
     : raw
   const thought = output.includes('think>') ? behindThinking(output) : output
   if (thought === undefined) return undefined
-  const text = thought.includes('~~') ? thought.replace(STRUCK, '') : thought
+  const shown = thought.includes('</') || thought.includes('<br') ? withoutMarkup(thought) : thought
+  const text = shown.includes('~~') ? shown.replace(STRUCK, '') : shown
   const turn = TURN_PARTS.some((part) => text.includes(part)) ? text.search(NEXT_TURN) : -1
   const own = turn > 0 ? text.slice(0, turn) : text
   const answered = own.search(ANSWERED)

@@ -3,7 +3,7 @@
 import { answerIn } from './answer-line.ts'
 import { upToAnswering } from './answering.ts'
 import { focusIn } from './asked.ts'
-import { isCaseDistinction, isImagined, isLimited, isOtherCase } from './cases.ts'
+import { isCaseDistinction, isContrary, isImagined, isLimited, isOtherCase } from './cases.ts'
 import { conclusionOf } from './conclusion.ts'
 import { effectOf } from './corrections.ts'
 import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
@@ -15,9 +15,11 @@ import { isOfAnother, isOperated } from './operations.ts'
 import { markedOption } from './options.ts'
 import { polarIn } from './polar.ts'
 import { ROOTS } from './predicates.ts'
+import { isAttributed } from './quoted.ts'
 import { NAMED_ROLE } from './roles.ts'
 import { resultOfRows } from './rows.ts'
 import { contrasted, lastSentence, sentencesOf, withoutAsides, withoutRate } from './sentences.ts'
+import { inSigns } from './signs.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
 import { twoSolutions } from './two-solutions.ts'
 import { valueIn } from './values.ts'
@@ -213,11 +215,14 @@ const PARTS = 40
 
 /** The last statement of a sentence that stands; if none does, the last one. */
 function standing(sentenceWhole: string, expected: Expected): Statement | undefined {
-  const whole = expected.problem === undefined ? sentenceWhole : besideAsked(sentenceWhole, expected.problem)
+  const written = expected.kind === 'text' || expected.kind === 'choice' ? sentenceWhole : inSigns(sentenceWhole)
+  const whole = expected.problem === undefined ? written : besideAsked(written, expected.problem)
   let fallen: Statement | undefined
   const { said: sentence, open } = withoutRate(whole)
   const parts = contrasted(sentence).slice(-PARTS)
-  const cases = expected.kind !== 'text' && (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) || isOtherCase(sentence))
+  const cases =
+    expected.kind !== 'text' &&
+    (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) || isOtherCase(sentence) || isContrary(sentence))
   for (const [i, part] of [...parts.entries()].reverse()) {
     const plain = withoutAsides(part)
     const found = valueIn(plain, expected)
@@ -229,6 +234,7 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
       statusBehind(behind),
       statusBehind(parts.slice(i + 1).join(' ')),
       deniesItself(found.text) ? 'denied' : 'stated',
+      isAttributed(plain, found.at) ? 'quoted' : 'stated',
       isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, ''))) || isOfAnother(plain.slice(0, found.at))
         ? 'operation'
         : 'stated',

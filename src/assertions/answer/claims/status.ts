@@ -45,7 +45,7 @@ const DISCARDED = cues(
 const QUOTED = cues(
   String.raw`
     \b(?:people|students|solvers|textbook|book|friend|neighbou?r|teacher|classmate|colleague|some|many|most|others|everyone
-      |someone|he|she|they|problem|question|task|exercise|text|statement|author|key)\s(?:(?:would|might|may|will|often|also
+      |someone|he|she|they|problem|question|task|exercise|text|statement|author|key|prompt|instructions?|website|internet|paper)\s(?:(?:would|might|may|will|often|also
       |wrongly|mistakenly)\s){0,2}(?:says?|said|mentions?|mentioned|states?|stated|claims?|claimed|thinks?|thought|believes?
       |believed|argues?|guess(?:es|ed)?|suggests?|insists?|tells?)\b
     \b(?:one|you|we|a student|a reader) (?:might|may|could) (?:\w+ )?(?:think|expect|guess|say|assume|believe|be tempted)

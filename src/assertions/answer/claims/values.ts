@@ -1,6 +1,6 @@
 /** The value that a sentence states: a formula, a choice, what stands behind its verb, or its number. */
 
-import { countedIn } from './answering.ts'
+import { countedIn, differenceIn } from './answering.ts'
 import { focusIn } from './asked.ts'
 import { boundsIn } from './bounds.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
@@ -61,7 +61,7 @@ export function valueIn(sentence: string, expected: Expected): Placed | undefine
   if (expected.kind === 'text' || expected.kind === 'choice') return valueOfClause(sentence, expected)
   const { problem } = expected
   if (problem === undefined) return valueOfClause(mainClause(sentence), expected)
-  const counted = placed(countedIn(sentence, problem), 'last line')
+  const counted = placed(differenceIn(sentence, problem) ?? countedIn(sentence, problem), 'last line')
   return (
     counted ??
     valueOfClause(

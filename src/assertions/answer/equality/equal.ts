@@ -111,7 +111,8 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
     if (other && same(other, b, work)) return true
     if (follows(a, work, same)) return work.by('what follows in the end', same(a.items.at(-1)!, b, work))
   }
-  if (a.kind === 'ratio' && a.items.length === 2 && b.kind === 'expression') {
+  // Odds of 3 to 5 are no 3/5.
+  if (a.kind === 'ratio' && a.items.length === 2 && b.kind === 'expression' && !a.key.includes(' to ')) {
     const [left, right] = a.items
     if (left.kind === 'expression' && right.kind === 'expression' && left.unit === right.unit) {
       return sameValue({ kind: 'binary', op: '/', left: left.node, right: right.node }, b.node, work)

@@ -117,7 +117,7 @@ function takeStyled(t: Tokenizer, command: string): void {
   else if (!prose && isUprightUnit(t, command, inner, plain)) t.push({ kind: 'text', text: plain, space: true })
   else if (inner.includes('\\') && plain.length > 1 && isBehindValue(t) && parseUnit(plain)?.strict)
     t.push({ kind: 'text', text: plain, space: true })
-  else if (!prose && plain.length === 1) t.push({ kind: 'name', text: plain, space: t.space })
+  else if (!prose && /^\D$/.test(plain)) t.push({ kind: 'name', text: plain, space: t.space })
   else if (/^[-+]?[\d.,\s]+$/.test(plain) || (inner.includes('\\') && !/[a-zA-Z]{2}/.test(plain))) t.splice(inner)
   else if (plain !== '') t.push({ kind: 'text', text: plain, space: true })
 }

@@ -15,6 +15,7 @@ import { normalizeUnicode } from './normalize.ts'
 import { Recent } from './recent.ts'
 import { readConnective, readImplication, readRelation } from './relations.ts'
 import { balanced, isSign, trim, words } from './scan.ts'
+import { readSpoken } from './spoken.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
 import { rationalInWords } from './words.ts'
 import { readLabelled, readRemark, readWords } from './words-around.ts'
@@ -36,6 +37,8 @@ function readAnew(text: string, thousands: boolean): Answer {
   const plain = withBraces(withSigns(unwrap(normalizeUnicode(text))))
   const date = readDate(plain)
   if (date) return { kind: 'text', text: date, key: date }
+  const spoken = readSpoken(text, plain)
+  if (spoken) return spoken
   const spelled = rationalInWords(plain)
   if (spelled) return { kind: 'expression', node: { kind: 'number', value: spelled }, key: plain }
   try {

@@ -108,6 +108,22 @@ const NOTHING = new Set([
   'nullset',
   'thereisnosolution',
   'therearenosolutions',
+  'therearenorealsolutions',
+  'thereisnorealsolution',
+  'nosolutionexists',
+  'nosolutionsexist',
+  'norealsolutionexists',
+  'norealsolutionsexist',
+  'nosuchxexists',
+  'nosuchnumberexists',
+  'nosuchintegerexists',
+  'nosuchnumbers',
+  'nosuchnumber',
+  'thereisnosuchnumber',
+  'thereisnosuchx',
+  'norealroots',
+  'norealroot',
+  'noroots',
 ])
 
 /** Words for the set of all reals or the empty set. */
@@ -116,7 +132,7 @@ export function setInWords(text: string): 'reals' | 'empty' | undefined {
   return REALS.has(plain) ? 'reals' : NOTHING.has(plain) ? 'empty' : undefined
 }
 
-const ARTICLE = /^((?:\s|[{$]|\\text\{){0,4})(?:an?|the)\s+(?=[a-z])/
+const ARTICLE = /^((?:\s|[{$]|\\text\{){0,4})(?:(?:an?|the)\s+(?=[a-z])|on\s+(?=(?:mon|tues|wednes|thurs|fri|satur|sun)day))/
 const SAME: Readonly<Record<string, string>> = { dne: 'doesnotexist' }
 
 /** Words without case, spaces, punctuation and an article before them. */

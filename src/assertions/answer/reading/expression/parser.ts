@@ -229,8 +229,11 @@ export class ExpressionParser extends Cursor {
     const token = this.tokens[this.at]
     if (!token) return false
     if (token.kind === 'name' || token.kind === 'function') return true
-    // (n − 2) 2^n, but not 2 3 or x 2.
-    if (token.kind === 'number') return /^[)!]$/.test(this.tokens[this.at - 1]?.text ?? '')
+    // (n − 2) 2^n and n2^{n-1}, but not 2 3 or x 2.
+    if (token.kind === 'number') {
+      const before = this.tokens[this.at - 1]
+      return /^[)!]$/.test(before?.text ?? '') || (before?.kind === 'name' && !token.space && isSign(this.tokens[this.at + 1], '^'))
+    }
     if (token.kind !== 'sign') return false
     if (token.text === '|') return this.bars === 0
     return (

@@ -1,0 +1,35 @@
+/** Answer lines and choices of other languages, said in English: "答案为［０，３）", "La respuesta es (1, 2)", "故选 B". */
+
+const NEGATION = String.raw`(不是|不为|并非|ではありません|nicht|no es|n['’]est pas|ne (?=\d)|не |non è|não é)?`
+const MARK = String.raw`[*_\s]{0,4}[:：]?[*_\s]{0,4}`
+const MARKERS = [
+  // Chinese and Japanese
+  new RegExp(
+    String.raw`[【\[]?(?:最终|正确|最后的?)?(?:的)?答案?[】\]]?\s?(?:应该|应)?(?:就)?${NEGATION}(?:是|为|選|选|等于|は|:|：)?${MARK}(?=[\s$\\(（\[［{｛①-⑳A-J\dａ-ｚＡ-Ｊ０-９a-z+\-−－√π])`,
+    'g',
+  ),
+  new RegExp(
+    String.raw`\b(?:(?:die|la|l['’]|a|il|het|el)\s?)?(?:(?:endg(?:ü|ue)ltige|richtige|korrekte)\s)?(?:antwort|l(?:ö|oe)sung|respuesta|r(?:é|e)ponse|resposta|risposta|antwoord)\b(?: final[ea]?| correcta| correcte)?\s?(?:lautet|ist|es|est|è|é|is|:)?\s?${NEGATION}${MARK}`,
+    'gi',
+  ),
+  new RegExp(String.raw`(?<!\p{L})Ответ${MARK}(?:—|–|-(?=\s))?\s?`, 'gu'),
+]
+const CHOICE = /(?:故|应|應|因此|所以)?(?:选择?|選)\s?[:：]?\s?[(（]?([A-JＡ-Ｊ])[)）]?\s?(?:选项|項)?\s?(?=[.。．,，;；!！\s]|$)/g
+/** 不是15，而是14 */
+const RATHER = /不是[^，,。\n]{1,40}[，,]\s?而是/g
+const WIDE = /[０-９ａ-ｚＡ-Ｚ＝＋－．]/g
+/** What ends a sentence behind the value. */
+const CLOSING = /\s?(?:です|である|である。|입니다)[。.．]?\s*$/
+const MAYBE = /[答选選０-９]|antwo|l(?:ö|oe)sung|respuesta|r(?:é|e)ponse|resposta|risposta|Ответ/i
+
+/** A text with its answer lines in English. Undefined: it has none of another language. */
+export function inEnglish(text: string): string | undefined {
+  if (!MAYBE.test(text)) return undefined
+  const plain = text.replace(RATHER, '是').replace(WIDE, (sign) => (sign === '－' ? '-' : sign.normalize('NFKC')))
+  const said = MARKERS.reduce(
+    (out, marker) => out.replace(marker, (_, denied?: string) => (typeof denied === 'string' ? '\nThe answer is not ' : '\nAnswer: ')),
+    plain,
+  )
+  const chosen = said.replace(CHOICE, (_, letter: string) => `\nAnswer: ${letter.normalize('NFKC')}`)
+  return chosen === text ? undefined : chosen.replace(CLOSING, '')
+}
