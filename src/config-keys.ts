@@ -1,4 +1,5 @@
 import { ConfigError } from './engine/errors.ts'
+import { isObject } from './json.ts'
 import { nearestName } from './nearest-name.ts'
 
 /**
@@ -22,7 +23,7 @@ export function unknownKey(key: string, allowed: readonly string[], where: strin
 
 /** Throws `ConfigError` unless `value` is a mapping; returns it typed. */
 export function readObject(value: unknown, where: string): ConfigObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as ConfigObject
+  if (isObject(value)) return value
   throw mustBe(where, 'a mapping of keys to values', value, 'Write it as "key: value" lines.')
 }
 

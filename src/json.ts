@@ -1,5 +1,11 @@
 /** JSON that somebody else wrote. `JSON.parse` takes any depth, but what walks through its result afterwards runs out of stack. */
 
+export type JsonObject = Record<string, unknown>
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Deeper than any file of ours and of promptfoo's. */
 const DEEPEST = 500
 

@@ -1,5 +1,6 @@
 import { type ConfigObject, checkKeys, readEnum, readNumber } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { isObject } from '../json.ts'
 import type { Choices } from './answer/claims/choice.ts'
 import { EXTRACTIONS, type Extraction } from './answer/claims/extract.ts'
 import { type Judgement, judgeAnswer, type Manner } from './answer/judge.ts'
@@ -112,9 +113,9 @@ function problemOf({ vars }: AssertionContext): string | undefined {
 }
 
 function readExtraction(value: unknown): Extraction {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+  if (isObject(value)) {
     checkKeys(value, ['marker'], `"extract" in ${WHERE}`)
-    const { marker } = value as { marker?: unknown }
+    const { marker } = value
     if (typeof marker === 'string' && marker.trim() !== '' && marker.length <= 200) return { marker }
     throw new ConfigError(
       `"marker" of "extract" in ${WHERE} must be text of at most 200 characters. Got ${excerpt(JSON.stringify(marker) ?? 'nothing')}. Write e.g. extract: { marker: "Result:" }.`,

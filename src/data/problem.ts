@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { ParallelR1Error } from '../engine/errors.ts'
-import { parseJson } from '../json.ts'
+import { isObject, parseJson } from '../json.ts'
 
 /** Problem sets that cannot be had, or are not what they should be. */
 export class DataError extends ParallelR1Error {
@@ -70,7 +70,7 @@ export function parseProblems(text: string, file: string): Problem[] {
 }
 
 function readProblem(raw: unknown, where: string): Problem {
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+  if (!isObject(raw)) {
     throw new DataError(`${where} must be an object with id, problem and answer. Got ${excerpt(raw)}.`)
   }
   const row: Record<string, unknown> = { ...raw }

@@ -11,7 +11,7 @@
  * has an entry for an end token only. Where nothing tells, the answer is ambiguous, and the server is asked without stops from then on.
  */
 
-import { isObject, type JsonObject } from '../engine/checkpoint/files.ts'
+import { isObject, type JsonObject } from '../json.ts'
 import { show } from '../show.ts'
 import type { Dialect } from './dialect.ts'
 import type { ServerTokens } from './tokens.ts'

@@ -3,8 +3,8 @@
  * as far as it names it.
  */
 
-import { isObject } from '../engine/checkpoint/files.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { isObject } from '../json.ts'
 import { show } from '../show.ts'
 import { TAGS } from '../thinking/grammar.ts'
 import { choiceOf, completionBody, FIELDS, readCompletion, tokensIn, type Wanted } from './completion.ts'

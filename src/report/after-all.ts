@@ -1,11 +1,12 @@
 /** Statistics at the end of `promptfoo eval`: as metrics of the table, the JSON output and the web view, and as text after the table. */
 
 import path from 'node:path'
+import { isObject } from '../json.ts'
 import { notice } from '../plain.ts'
 import { type Analysis, analyze } from './analysis.ts'
 import type { Estimate } from './intervals.ts'
 import { hasThreshold, ThresholdError } from './repeats.ts'
-import { fields, isFields, list, number, ReportError, readRows } from './rows.ts'
+import { fields, list, number, ReportError, readRows } from './rows.ts'
 import { readExperiment } from './samples.ts'
 import type { AtK, Summary } from './statistics.ts'
 import { describeAnalysis } from './terminal.ts'
@@ -46,7 +47,7 @@ export async function reportAfterAll(context: unknown): Promise<void> {
 export function addMetrics(prompts: readonly unknown[], { summaries, gate, experiment }: Analysis): void {
   for (const summary of summaries) {
     const { metrics } = fields(prompts[summary.column.promptIdx])
-    if (!isFields(metrics) || !isFields(metrics.namedScores)) continue
+    if (!isObject(metrics) || !isObject(metrics.namedScores)) continue
     const named = metrics.namedScores as Record<string, number>
     const counted = { ...fields(metrics.namedScoresCount), ...fields(metrics.namedScoreWeights) }
     const missed = gate?.missed.filter(({ column }) => column === summary.column).length
@@ -71,14 +72,14 @@ export function showFigures(prompts: readonly unknown[], { summaries, experiment
   )
   for (const { column, scores, behaviour } of summaries) {
     const { metrics } = fields(prompts[column.promptIdx])
-    if (!isFields(metrics) || !isFields(metrics.namedScores)) continue
+    if (!isObject(metrics) || !isObject(metrics.namedScores)) continue
     for (const name of figures) {
       const found = [...scores, ...behaviour].find((one) => one.name === name)
       if (!found || !Number.isFinite(found.estimate.value)) continue
       const named = metrics.namedScores as Record<string, number>
       named[name] = found.estimate.value
       for (const counts of [metrics.namedScoresCount, metrics.namedScoreWeights]) {
-        if (isFields(counts)) delete (counts as Record<string, unknown>)[name]
+        if (isObject(counts)) delete counts[name]
       }
     }
   }

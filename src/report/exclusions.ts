@@ -1,7 +1,8 @@
 /** Rows that say nothing about the model: an error, a grader that failed, nothing that scored. They are told, and count as no sample. */
 
 import { graderFailure } from '../assertions/crash.ts'
-import { type Fields, fields, isFields, list, number, type Results, type Row, text } from './rows.ts'
+import { isObject } from '../json.ts'
+import { type Fields, fields, list, number, type Results, type Row, text } from './rows.ts'
 import type { Experiment } from './samples.ts'
 
 export interface Exclusion {
@@ -24,7 +25,7 @@ export function exclusionOf(row: Row, metric: string | undefined): Exclusion | u
     return scoreOf(row, metric) === undefined ? { kind: 'unscored', cause: `no assertion with metric "${metric}"` } : undefined
   }
   // promptfoo calls a row without assertions passed.
-  return isFields(row.gradingResult) && parts.length === 0 ? { kind: 'unscored', cause: 'no assertion' } : undefined
+  return isObject(row.gradingResult) && parts.length === 0 ? { kind: 'unscored', cause: 'no assertion' } : undefined
 }
 
 function failureOf({ reason, metadata, assertion }: Fields): string | undefined {

@@ -5,8 +5,9 @@
  *     defaultTest: { metadata: { repeatMinPass: 3 } }      # or '75%', which fits every --repeat
  */
 
+import { isObject } from '../json.ts'
 import { exclusionOf } from './exclusions.ts'
-import { fields, isFields, ReportError, type Row, text } from './rows.ts'
+import { fields, ReportError, type Row, text } from './rows.ts'
 import type { Column, Experiment } from './samples.ts'
 
 /** One test in one column. */
@@ -81,7 +82,7 @@ const SHOWN = 20
 type Threshold = (n: number) => number
 
 function thresholdOf(metadata: unknown): Threshold | undefined {
-  const value = isFields(metadata) ? metadata[KEY] : undefined
+  const value = isObject(metadata) ? metadata[KEY] : undefined
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return () => value
   const percent = typeof value === 'string' ? /^(\d{1,3}(?:\.\d+)?) ?%$/.exec(value.trim())?.[1] : undefined

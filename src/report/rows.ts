@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { ParallelR1Error } from '../engine/errors.ts'
-import { parseJson } from '../json.ts'
+import { isObject, parseJson } from '../json.ts'
 
 /** Results that cannot be read, or that hold nothing to report on. */
 export class ReportError extends ParallelR1Error {
@@ -35,8 +35,7 @@ export interface Results {
   configs: Map<string, Fields>
 }
 
-export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
-export const fields = (value: unknown): Fields => (isFields(value) ? value : {})
+export const fields = (value: unknown): Fields => (isObject(value) ? value : {})
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 export const number = (value: unknown): number | undefined => (typeof value === 'number' && Number.isFinite(value) ? value : undefined)
@@ -80,7 +79,7 @@ export function readResults(file: string): Results {
 
 /** promptfoo keeps rows as they end, and how long the evaluation took when all have. */
 function isUnfinished({ runtimeOptions, results }: Fields): boolean {
-  return isFields(runtimeOptions) && number(fields(fields(results).stats).durationMs) === undefined
+  return isObject(runtimeOptions) && number(fields(fields(results).stats).durationMs) === undefined
 }
 
 /** Tests times repeats times columns. The config does not tell of filters on the command line. Undefined where a test is more than a row. */
@@ -100,7 +99,7 @@ function plannedRows({ config, runtimeOptions, results }: Fields): number | unde
 /** Rows of a file or of promptfoo's memory. Throws ReportError on the first that is none. */
 export function readRows(rows: readonly unknown[], where: string): Row[] {
   rows.forEach((row, i) => {
-    if (isFields(row) && Number.isInteger(row.promptIdx) && Number(row.promptIdx) >= 0 && isFields(row.vars)) return
+    if (isObject(row) && Number.isInteger(row.promptIdx) && Number(row.promptIdx) >= 0 && isObject(row.vars)) return
     throw new ReportError(
       `Row ${i} of ${where} is no result of promptfoo: it needs a promptIdx and vars. Got ${outline(row)}. Write the file again with: npx promptfoo eval -o results.json.`,
     )
@@ -130,7 +129,7 @@ function providerConfigs(providers: unknown): Map<string, Fields> {
   for (const entry of list(providers)) {
     const { id, label, config } = fields(entry)
     const name = text(label) ?? text(id)
-    if (name !== undefined && isFields(config)) configs.set(name, config)
+    if (name !== undefined && isObject(config)) configs.set(name, config)
   }
   return configs
 }
@@ -138,7 +137,7 @@ function providerConfigs(providers: unknown): Map<string, Fields> {
 /** What a value is, in few words. */
 function outline(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`
-  if (!isFields(value)) return value === null ? 'null' : `a ${typeof value}`
+  if (!isObject(value)) return value === null ? 'null' : `a ${typeof value}`
   const keys = Object.keys(value)
   const shown = keys.slice(0, 6).map((key) => key.slice(0, 40))
   return `an object with ${keys.length === 0 ? 'no keys' : `${shown.join(', ')}${keys.length > 6 ? ', …' : ''}`}`

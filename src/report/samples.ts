@@ -2,10 +2,11 @@
 
 import { withoutEndedPaths } from '../assertions/ended-paths.ts'
 import { outputText } from '../assertions/output.ts'
+import { isObject } from '../json.ts'
 import { parseThinking } from '../thinking/grammar.ts'
 import { type Exclusion, exclusionOf, scoreOf } from './exclusions.ts'
 import { type Copies, type Problem, Problems } from './problems.ts'
-import { type Fields, fields, isFields, list, number, ReportError, type Results, type Row, text } from './rows.ts'
+import { type Fields, fields, list, number, ReportError, type Results, type Row, text } from './rows.ts'
 
 /** One provider with one prompt: a column of promptfoo's table. */
 export interface Column {
@@ -147,7 +148,7 @@ function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | '
   const graders = list(fields(row.gradingResult).componentResults).map(fields)
   const deciding = metric === undefined ? graders : graders.filter(({ assertion }) => fields(assertion).metric === metric)
   for (const { metadata, assertion } of deciding) {
-    if (!isFields(metadata) || !('extracted' in metadata)) continue
+    if (!isObject(metadata) || !('extracted' in metadata)) continue
     // What a grader read need not be what it counts: expressions that reach the same value are one answer.
     const answer = text('vote' in metadata ? metadata.vote : metadata.extracted)?.trim()
     return { right, answer: answer || null, mathematical: /\bmathAnswer$/.test(text(fields(assertion).value) ?? '') }
@@ -186,7 +187,7 @@ function settlingOf(metadata: Fields): Sample['settling'] {
 
 function metadataOf(row: Row): Fields {
   const { metadata } = fields(row.response)
-  return isFields(metadata) ? metadata : fields(row.metadata)
+  return isObject(metadata) ? metadata : fields(row.metadata)
 }
 
 /** The response as text, as the assertions read it. */

@@ -1,9 +1,9 @@
 /** Files of one JSON value a line, read and written in pieces: together the lines may be longer than a string of V8 can be (512 MB). */
 
-import { createReadStream } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { type FileOps, writeFileAtomic } from '../engine/checkpoint/atomic.ts'
-import { isObject, type JsonObject } from '../engine/checkpoint/files.ts'
-import { parseJson } from '../json.ts'
+import { ParallelR1Error } from '../engine/errors.ts'
+import { isObject, type JsonObject, parseJson } from '../json.ts'
 
 export interface Line {
   text: string
@@ -44,6 +44,15 @@ export function parsed(text: string, problem: (why: string) => Error): JsonObjec
   }
   if (!isObject(value)) throw problem('no JSON object')
   return value
+}
+
+/** The objects of a file that is short enough to be one string, such as metrics.jsonl. Throws ParallelR1Error where a line holds none. */
+export function readLines(file: string): JsonObject[] {
+  const texts = readFileSync(file, 'utf8').trimEnd().split('\n')
+  if (texts[0] === '') return []
+  return texts.map((text, i) =>
+    parsed(text, (why) => new ParallelR1Error(`Line ${i + 1} of ${file} is ${why}. Restore the file, or remove the line.`)),
+  )
 }
 
 /** Bytes, or characters, that are read or written at once. */

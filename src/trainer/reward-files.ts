@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { parse } from 'yaml'
 import { checkKeys } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { isObject } from '../json.ts'
 import { nearestPath } from '../nearest-name.ts'
 
 const KEYS = ['reward', 'rewards', 'combine', 'advantage']
@@ -31,7 +32,7 @@ function readRewardFile(file: string): Record<string, unknown> {
     throw new ConfigError(`There is no reward file ${file}. ${near ? `Did you mean ${near}?` : 'Paths are relative to the training file.'}`)
   }
   if (typeof content === 'string') return { reward: content }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+  if (!isObject(content)) {
     throw new ConfigError(`The reward file ${file} must hold an expression in quotes, or a mapping of ${KEYS.join(', ')}. Correct it.`)
   }
   checkKeys(content, KEYS, `the reward file ${file}`)

@@ -45,7 +45,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   // What a server of somebody else's decodes.
   remote: ['remote/', 'thinking/', 'engine/', 'json.ts', 'random.ts', 'retry.ts', 'show.ts'],
-  assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts'],
+  assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts', 'json.ts'],
   gate: ['gate/', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/', 'plain.ts'],
@@ -178,7 +178,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'plain.ts': [],
   'json.ts': [],
   'retry.ts': [],
-  'config-keys.ts': ['engine/errors.ts', 'nearest-name.ts'],
+  'config-keys.ts': ['engine/errors.ts', 'json.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'remote/', 'trainer/', 'hub/place.ts', 'random.ts'],
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { diskOps } from '../../src/engine/checkpoint/atomic.ts'
 import { Journal } from '../../src/trainer/generate/journal.ts'
-import { type Line, lines, writeLines } from '../../src/trainer/json-lines.ts'
+import { type Line, lines, readLines, writeLines } from '../../src/trainer/json-lines.ts'
 import { inProofs } from '../proofs.ts'
 
 const newFile = () => path.join(mkdtempSync(path.join(tmpdir(), 'pr1-lines-')), 'file.jsonl')
@@ -50,6 +50,20 @@ describe('lines', () => {
       [4, false],
     ])
     expect(found[2].text).toBe(long)
+  })
+})
+
+describe('readLines', () => {
+  it('has the object of each line, and names the line that holds none', () => {
+    const file = newFile()
+    const read = (text: string) => {
+      writeFileSync(file, text)
+      return readLines(file)
+    }
+    expect(read('')).toEqual([])
+    expect(read('{"a":"\u2028"}\n{}\n')).toEqual([{ a: '\u2028' }, {}])
+    expect(() => read('{}\n[]\n')).toThrow(`Line 2 of ${file} is no JSON object.`)
+    expect(() => read('{}\n\n{}\n')).toThrow(/Line 2 .* is no JSON \(.*Restore the file/)
   })
 })
 

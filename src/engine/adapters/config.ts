@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, own } from '../checkpoint/files.ts'
+import { isObject, type JsonObject } from '../../json.ts'
+import { own } from '../checkpoint/files.ts'
 import { problem, show } from '../checkpoint/problem.ts'
 
 /**

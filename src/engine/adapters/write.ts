@@ -1,5 +1,6 @@
 import path from 'node:path'
-import { adapterConfigFile, adapterWeightsFile, type JsonObject } from '../checkpoint/files.ts'
+import type { JsonObject } from '../../json.ts'
+import { adapterConfigFile, adapterWeightsFile } from '../checkpoint/files.ts'
 import { checkIds, infoTexts, type SavedInfo, type SaveOptions, toJson } from '../checkpoint/save.ts'
 import { saveFolder } from '../checkpoint/save-folder.ts'
 import { ConfigError } from '../errors.ts'

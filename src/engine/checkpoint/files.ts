@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync, type Stats, statSync } from 'node:fs'
-import { refuseDeep } from '../../json.ts'
+import { isObject, type JsonObject, refuseDeep } from '../../json.ts'
 import { CheckpointError } from '../errors.ts'
 import { errorCode, formatBytes, problem, show } from './problem.ts'
 
@@ -8,8 +8,6 @@ import { errorCode, formatBytes, problem, show } from './problem.ts'
  * Reading of the small files of a checkpoint. A checkpoint is untrusted input: only regular files are opened (a pipe would
  * block for ever), sizes are bounded before reading, and every failure is a `CheckpointError` that names the file.
  */
-
-export type JsonObject = Record<string, unknown>
 
 export const configFile = 'config.json'
 export const generationFile = 'generation_config.json'
@@ -98,10 +96,6 @@ export function parseJsonObject(text: string, what: string, rest: (json: unknown
 export function readJsonIfPresent(file: string, limit = textLimit): JsonObject | undefined {
   const text = readTextIfPresent(file, limit)
   return text === undefined ? undefined : parseJsonObject(text, file)
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** An id that a model of this vocabulary knows. */

@@ -1,6 +1,7 @@
 import path from 'node:path'
+import type { JsonObject } from '../../json.ts'
 import type { ModelConfig } from '../types.ts'
-import { configFile, generationFile, isTokenId, type JsonObject, own, readJsonIfPresent } from './files.ts'
+import { configFile, generationFile, isTokenId, own, readJsonIfPresent } from './files.ts'
 import { problem, show } from './problem.ts'
 import type { Tokenizer } from './tokenizer.ts'
 

@@ -1,7 +1,8 @@
+import { isObject, type JsonObject } from '../../json.ts'
 import { isDay } from '../date.ts'
 import { edgeNames, type PromptEdges } from '../prompt-edges.ts'
 import type { TemplateInputs } from './chat-template.ts'
-import { isObject, isTokenId, type JsonObject, own } from './files.ts'
+import { isTokenId, own } from './files.ts'
 import { problem, show } from './problem.ts'
 
 /**

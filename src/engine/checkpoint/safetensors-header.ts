@@ -1,5 +1,6 @@
+import { isObject } from '../../json.ts'
 import { noteChecksums } from './checksums.ts'
-import { isObject, own, parseJsonObject, refuseDuplicateKeys } from './files.ts'
+import { own, parseJsonObject, refuseDuplicateKeys } from './files.ts'
 import { formatBytes, type Place, problem, show } from './problem.ts'
 
 /**

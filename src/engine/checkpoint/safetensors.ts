@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
+import { isObject } from '../../json.ts'
 import { CheckpointError } from '../errors.ts'
 import { elementCount } from '../spec.ts'
 import type { StoredNumbers, WeightReader } from '../types.ts'
@@ -104,8 +105,7 @@ function parseIndex(index: string, text: string): Map<string, string> {
   const json = parseJsonObject(text, index)
   refuseDuplicateKeys(text, index)
   const map = own(json, 'weight_map')
-  if (typeof map !== 'object' || map === null || Array.isArray(map))
-    throw problem({ file: index, key: 'weight_map' }, 'an object', show(map))
+  if (!isObject(map)) throw problem({ file: index, key: 'weight_map' }, 'an object', show(map))
   const shardOf = new Map<string, string>()
   for (const [name, shard] of Object.entries(map)) {
     // A plain name only: the index must not lead out of the folder, nor to a file that is no shard (itself, for one).

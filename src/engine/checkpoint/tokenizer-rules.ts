@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, own } from './files.ts'
+import { isObject, type JsonObject } from '../../json.ts'
+import { own } from './files.ts'
 import { problem, show } from './problem.ts'
 
 /**

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, own } from './files.ts'
+import { isObject, type JsonObject } from '../../json.ts'
+import { own } from './files.ts'
 
 /**
  * The two large tables of a BPE `tokenizer.json`, read from its text without making objects of them: `JSON.parse` and the library take more

@@ -1,12 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
+import { isObject, type JsonObject } from '../../json.ts'
 import { CheckpointError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import {
-  isObject,
   isTokenId,
-  type JsonObject,
   own,
   parseJsonObject,
   readJsonIfPresent,

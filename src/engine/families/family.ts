@@ -1,4 +1,4 @@
-import type { JsonObject } from '../checkpoint/files.ts'
+import type { JsonObject } from '../../json.ts'
 import type { ModelSpec } from '../spec.ts'
 import type { ModelConfig } from '../types.ts'
 import type { Keys } from './keys.ts'

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../checkpoint/files.ts'
+import type { JsonObject } from '../../json.ts'
 import { type Place, problem, show } from '../checkpoint/problem.ts'
 import type { RopeConfig, RopeScaling } from '../types.ts'
 import type { Sizes } from './family.ts'

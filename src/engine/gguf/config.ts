@@ -1,4 +1,4 @@
-import type { JsonObject } from '../checkpoint/files.ts'
+import type { JsonObject } from '../../json.ts'
 import { problem, show } from '../checkpoint/problem.ts'
 import { familyNames } from '../families/index.ts'
 import type { KeyName } from '../families/keys.ts'

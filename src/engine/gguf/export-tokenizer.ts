@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, tokenizerFile } from '../checkpoint/files.ts'
+import { isObject, type JsonObject } from '../../json.ts'
+import { tokenizerFile } from '../checkpoint/files.ts'
 import type { Checkpoint } from '../checkpoint/folder.ts'
 import { problem, show } from '../checkpoint/problem.ts'
 import type { Tokenizer } from '../checkpoint/tokenizer.ts'

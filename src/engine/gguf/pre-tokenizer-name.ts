@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../checkpoint/files.ts'
+import { isObject, type JsonObject } from '../../json.ts'
 import { preTokenizers } from './pre-tokenizers.ts'
 
 /** From the rules of a `tokenizer.json` to the name that llama.cpp has for the way they cut a text. */

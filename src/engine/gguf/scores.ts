@@ -1,4 +1,4 @@
-import type { JsonObject } from '../checkpoint/files.ts'
+import type { JsonObject } from '../../json.ts'
 
 /** The error about a key of `tokenizer.json`. */
 export type Fail = (key: string, expected: string, found: unknown, next?: string) => Error

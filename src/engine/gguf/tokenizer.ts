@@ -1,5 +1,5 @@
+import type { JsonObject } from '../../json.ts'
 import { ChatTemplate } from '../checkpoint/chat-template.ts'
-import type { JsonObject } from '../checkpoint/files.ts'
 import { problem, show } from '../checkpoint/problem.ts'
 import { Tokenizer } from '../checkpoint/tokenizer.ts'
 import { endTokens } from './end-tokens.ts'

@@ -7,11 +7,12 @@ import { gzipSync } from 'node:zlib'
 import { extractAnswer } from '../../assertions/answer/claims/extract.ts'
 import { LIMITS } from '../../assertions/answer/limits.ts'
 import { withoutEndedPaths } from '../../assertions/ended-paths.ts'
+import { isObject } from '../../json.ts'
 import { inWords, parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'
 import { linkedName } from '../link.ts'
 import { questionOf } from '../problems.ts'
-import { type Fields, fields, isFields, list, number, type Row, text } from '../rows.ts'
+import { type Fields, fields, list, number, type Row, text } from '../rows.ts'
 import { type Experiment, outputOf, reportedBlocks, type Sample } from '../samples.ts'
 import { equalAnswers } from '../votes.ts'
 
@@ -245,7 +246,7 @@ export function detailOf({ row, finishReason, mathematical, totalTokens, exclusi
 
 function metadataOf(row: Row): Fields {
   const { metadata } = fields(row.response)
-  return isFields(metadata) ? metadata : fields(row.metadata)
+  return isObject(metadata) ? metadata : fields(row.metadata)
 }
 
 function promptOf(row: Row): string {

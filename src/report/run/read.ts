@@ -2,8 +2,8 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { parseJson } from '../../json.ts'
-import { type Fields, fields, isFields, number, ReportError, text } from '../rows.ts'
+import { isObject, parseJson } from '../../json.ts'
+import { type Fields, fields, number, ReportError, text } from '../rows.ts'
 
 export interface Run {
   folder: string
@@ -98,7 +98,7 @@ function recordOf(line: string, where: string): Fields {
   } catch (error) {
     throw new ReportError(`${where} is damaged: ${(error as Error).message}. ${MEND}; remove the line by hand to go without it.`)
   }
-  if (isFields(record)) return record
+  if (isObject(record)) return record
   throw new ReportError(`${where} is no line of a run: it must be an object. Got ${line.slice(0, 60)}. Remove it by hand.`)
 }
 
@@ -134,7 +134,7 @@ function numbersOf(record: Fields): Map<string, number> {
     // JSON has no other word for a number that is not finite.
     if (value === null) values.set(key, Number.NaN)
     else if (typeof value === 'number') values.set(key, value)
-    else if (isFields(value)) for (const [inner, one] of numbersOf(value)) values.set(`${key}.${inner}`, one)
+    else if (isObject(value)) for (const [inner, one] of numbersOf(value)) values.set(`${key}.${inner}`, one)
   }
   return values
 }

@@ -2,8 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { ConfigObject } from '../../config-keys.ts'
-import { isObject } from '../../engine/checkpoint/files.ts'
-import { parseJson } from '../../json.ts'
+import { isObject, parseJson } from '../../json.ts'
 import { Problem } from './problem.ts'
 
 /**

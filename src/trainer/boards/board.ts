@@ -1,10 +1,10 @@
 /** Boards: what a run writes beside metrics.jsonl for the programs in which people look at curves. They follow from it, line by line. */
 
-import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { packageVersion } from '../../cli/arguments.ts'
 import type { TrainConfig } from '../config.ts'
 import { configTable } from '../config-table.ts'
+import { readLines } from '../json-lines.ts'
 import { type Line, type Point, Points } from './points.ts'
 import { TensorBoard } from './tensorboard.ts'
 import { Wandb, type WandbRun } from './wandb.ts'
@@ -28,8 +28,7 @@ export class Boards {
       this.boards = []
       return
     }
-    const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n')
-    const known = lines.filter((line) => line !== '').flatMap((line) => this.points.next(JSON.parse(line)) ?? [])
+    const known = readLines(join(run, 'metrics.jsonl')).flatMap((line) => this.points.next(line) ?? [])
     const times = timesOf(known, Date.now() / 1000)
     this.boards = [
       ...(tensorboard ? [new TensorBoard(join(run, 'tensorboard'), known, times)] : []),

@@ -1,5 +1,7 @@
 /** What a board draws of the lines of metrics.jsonl: each is a step with numbers by name. */
 
+import { isObject } from '../../json.ts'
+
 /** JSON of a line. */
 export type Line = Readonly<Record<string, unknown>>
 
@@ -32,7 +34,7 @@ export class Points {
 /** `train/loss`, `gap/mean`, `metrics/answer`: boards make a section of what stands before the slash. */
 function stepScalars(line: Line): Point['scalars'] {
   return Object.entries(line).flatMap(([key, value]) =>
-    isMapping(value) ? scalarsOf(value, `${key}/`) : scalarsOf({ [key]: value }, 'train/'),
+    isObject(value) ? scalarsOf(value, `${key}/`) : scalarsOf({ [key]: value }, 'train/'),
   )
 }
 
@@ -40,10 +42,10 @@ function stepScalars(line: Line): Point['scalars'] {
 function evaluationScalars(line: Line): Point['scalars'] {
   return ['accuracy', 'metrics', 'behaviour'].flatMap((part) => {
     const figures = line[part]
-    if (!isMapping(figures)) return []
+    if (!isObject(figures)) return []
     return Object.entries(figures).flatMap(([name, figure]) => {
       const tag = `evaluation/${String(line.name)}/${name}`
-      const { value, low, high } = isMapping(figure) ? figure : {}
+      const { value, low, high } = isObject(figure) ? figure : {}
       return scalarsOf({ [tag]: value, [`${tag}/low`]: low, [`${tag}/high`]: high }, '')
     })
   })
@@ -55,8 +57,6 @@ function scalarsOf(line: Line, prefix: string): Point['scalars'] {
     // JSON has no other word for a number that is not finite.
     if (value === null) return [[`${prefix}${key}`, Number.NaN]]
     if (typeof value === 'number') return [[`${prefix}${key}`, value]]
-    return isMapping(value) ? scalarsOf(value, `${prefix}${key}/`) : []
+    return isObject(value) ? scalarsOf(value, `${prefix}${key}/`) : []
   })
 }
-
-const isMapping = (value: unknown): value is Line => typeof value === 'object' && value !== null && !Array.isArray(value)

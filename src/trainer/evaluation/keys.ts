@@ -4,6 +4,7 @@ import { basename, dirname, extname, resolve } from 'node:path'
 import { z } from 'zod'
 import { choice, type Filled, int, key, mapping, number, text } from '../../config/table.ts'
 import { ConfigError } from '../../engine/errors.ts'
+import { isObject } from '../../json.ts'
 import { nearestName } from '../../nearest-name.ts'
 
 const evaluation = mapping({
@@ -68,11 +69,9 @@ export function withEvaluationLists(stages: unknown): unknown {
   if (!Array.isArray(stages)) return stages
   return stages.map((stage: unknown) => {
     const { evaluate } = (stage ?? {}) as { evaluate?: unknown }
-    return isMapping(evaluate) ? { ...(stage as object), evaluate: [evaluate] } : stage
+    return isObject(evaluate) ? { ...(stage as object), evaluate: [evaluate] } : stage
   })
 }
-
-const isMapping = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Names and paths filled in. Throws ConfigError on a name that cannot stand in `save.best` or twice in a stage. */
 export function fillEvaluations(

@@ -5,9 +5,9 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isObject } from '../../engine/checkpoint/files.ts'
 import { ConfigError, ParallelR1Error } from '../../engine/errors.ts'
 import { plainVars } from '../../gate/verbatim.ts'
+import { isObject } from '../../json.ts'
 import type { SftStage } from '../config.ts'
 import { lines, parsed } from '../json-lines.ts'
 import type { Recipe, Session } from '../recipe.ts'

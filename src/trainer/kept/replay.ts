@@ -3,19 +3,19 @@
  * functions of weights and seed, so it comes out bit for bit, on the same kind of engine. Nothing of the run is changed.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { duration } from '../../cli/progress.ts'
 import { ConfigError } from '../../engine/errors.ts'
 import { openEngine } from '../../engine/open.ts'
 import type { Engine, EngineInfo } from '../../engine/types.ts'
-import { parseJson } from '../../json.ts'
 import { readRuns } from '../../report/run/read.ts'
 import { decodeStep, encodeStep, type KeptStep, RolloutsError, type StepHeader, type StepPlace } from '../../rollouts/format.ts'
 import { type KeptFile, listSteps, readStep } from '../../rollouts/reader.ts'
 import type { GrpoStage, SftStage, TrainConfig, TrainingStage } from '../config.ts'
 import { answersOf, learningRecipe } from '../generate/learn.ts'
 import { grpoRecipe } from '../grpo.ts'
+import { readLines } from '../json-lines.ts'
 import { openSession } from '../open-session.ts'
 import type { Recipe, Session, StepReport } from '../recipe.ts'
 import { RunFolder } from '../run-folder.ts'
@@ -218,9 +218,8 @@ function secondsOf(run: string, skipped: number, count: number): number | undefi
   const file = join(run, 'metrics.jsonl')
   if (!existsSync(file)) return undefined
   try {
-    const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
-    const steps = lines.map((line) => parseJson(line) as { step?: number; seconds?: number }).filter(({ step }) => step !== undefined)
-    return steps.slice(skipped, skipped + count).reduce((sum, { seconds = 0 }) => sum + seconds, 0)
+    const steps = readLines(file).filter(({ step }) => step !== undefined)
+    return steps.slice(skipped, skipped + count).reduce((sum, { seconds }) => sum + (Number(seconds) || 0), 0)
   } catch {
     return undefined
   }

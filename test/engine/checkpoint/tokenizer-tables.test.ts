@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { JsonObject } from '../../../src/engine/checkpoint/files.ts'
 import { Tokenizer } from '../../../src/engine/checkpoint/tokenizer.ts'
 import { readTables, takeMarks } from '../../../src/engine/checkpoint/tokenizer-tables.ts'
+import type { JsonObject } from '../../../src/json.ts'
 import { byteTokenizerJson, temporaryFolder } from './build.ts'
 
 /** A tokenizer.json whose tables are read from its text is the tokenizer that the library makes of the whole. */
