@@ -45,6 +45,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   thinking: ['thinking/', 'engine/types.ts', 'engine/errors.ts', 'engine/checkpoint/parallel-info.ts'],
   // What a server of somebody else's decodes.
   remote: ['remote/', 'thinking/', 'engine/', 'json.ts', 'random.ts', 'retry.ts', 'show.ts'],
+  // Workers on other machines.
+  cluster: ['cluster/', 'thinking/', 'engine/errors.ts', 'engine/types.ts', 'json.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts', 'json.ts'],
   gate: ['gate/', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
@@ -62,6 +64,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'report/link.ts',
     'store/',
     'remote/',
+    'cluster/',
     'thinking/',
     'engine/',
     'config-keys.ts',
@@ -131,6 +134,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'config/',
     'tags/',
     'providers/',
+    'cluster/',
     'thinking/',
     'engine/',
     'config-keys.ts',

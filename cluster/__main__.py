@@ -1,0 +1,3 @@
+from pr1_cluster.bridge import main
+
+main()
