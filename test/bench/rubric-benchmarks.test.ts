@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { isThere } from '../shared.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const folder = mkdtempSync(path.join(tmpdir(), 'pr1-rubric-benchmarks-'))
@@ -107,7 +108,7 @@ def parse(text, kinds, parsing_timeout):
 def verify(gold, answer, timeout_seconds): return gold == answer
 `
 
-describe.runIf(python)('Math-Verify beside it', () => {
+describe.runIf(isThere(python !== undefined, 'python3'))('Math-Verify beside it', () => {
   it('grades the same cases, and goes on after one that ends or never does', () => {
     const library = path.join(folder, 'library')
     mkdirSync(path.join(library, 'math_verify'), { recursive: true })

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { duration, isShown, Progress, progressLine } from '../../src/cli/progress.ts'
+import { isThere } from '../shared.ts'
 
 const MiB = 2 ** 20
 
@@ -95,7 +96,7 @@ describe('a progress bar', () => {
 })
 
 /** Runs the program below under a real terminal where Python can make one; its output as the terminal got it. */
-const python = spawnSync('python3', ['-c', 'import pty']).status === 0
+const python = isThere(spawnSync('python3', ['-c', 'import pty']).status === 0, 'python3 with a terminal')
 
 const drive = (redirect: string) => `
 import os, pty, sys

@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inProofs } from '../proofs.ts'
 import { writeTinyCheckpoint } from '../providers/tiny-checkpoint.ts'
+import { haveCountdown } from '../suites/random-checkpoints.ts'
 import { type InstalledPackage, installTarball, promptfooEval, root } from './route.ts'
 
 let installed: InstalledPackage
 const suite = path.join('suites', 'countdown', 'promptfooconfig.yaml')
-const haveCheckpoints = existsSync(path.join(root, 'suites/countdown/checkpoints/parallel/model.safetensors'))
 
 const userConfig = (provider: object) => ({
   prompts: ['Use {{ numbers }} once each to make {{ target }}.'],
@@ -103,7 +103,7 @@ describe('promptfoo eval with the installed tarball', () => {
     expect(run.log).toContain('Unknown key "pathes" in the provider config. Did you mean "paths"?')
   })
 
-  it.skipIf(!haveCheckpoints)('answers alike from a file, a line and a chat, with the shipped checkpoint', async () => {
+  it.skipIf(!haveCountdown)('answers alike from a file, a line and a chat, with the shipped checkpoint', async () => {
     const line = `Use {{ numbers | replace(" ", ", ") }} once each with + - * / to make {{ target }}.`
     const shipped = path.join(root, 'suites/countdown')
     const rows = readFileSync(path.join(shipped, 'test.hard.jsonl'), 'utf8').split('\n').slice(0, 8)
@@ -128,7 +128,7 @@ describe('promptfoo eval with the installed tarball', () => {
     expect(run.log).not.toContain('unlike every prompt')
   })
 
-  it.skipIf(!haveCheckpoints)('runs the shipped suite from node_modules', async () => {
+  it.skipIf(!haveCountdown)('runs the shipped suite from node_modules', async () => {
     const run = await promptfooEval(installed.folder, path.join('node_modules', 'parallel-r1', suite), [
       '--filter-first-n',
       '2',
@@ -142,7 +142,7 @@ describe('promptfoo eval with the installed tarball', () => {
 })
 
 describe('promptfoo eval in the clone', () => {
-  it.runIf(inProofs && haveCheckpoints)('runs the shipped suite', async () => {
+  it.runIf(inProofs && haveCountdown)('runs the shipped suite', async () => {
     const run = await promptfooEval(root, suite, ['--filter-first-n', '2', '--repeat', '1'])
     expect(run.code).toBe(0)
     expect(run.rows).toHaveLength(8)

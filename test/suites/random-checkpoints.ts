@@ -10,10 +10,14 @@ import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import type { ParameterSpec } from '../../src/engine/spec.ts'
 import type { ModelConfig } from '../../src/engine/types.ts'
 import { TAG_TOKENS, tagIdsFrom } from '../../src/thinking/tags.ts'
+import { isThere } from '../shared.ts'
 
 const checkpoints = fileURLToPath(new URL('../../suites/countdown/checkpoints/', import.meta.url))
 
-export const haveCountdown = existsSync(path.join(checkpoints, 'parallel/model.safetensors'))
+export const haveCountdown = isThere(
+  existsSync(path.join(checkpoints, 'parallel/model.safetensors')),
+  'the checkpoints of suites/countdown',
+)
 
 /** A shipped Countdown checkpoint with room for the prompts of the other suites, which it was never trained for: it has 512 positions. */
 export function writeLongCountdown(folder: string, form: 'sequential' | 'parallel'): void {
