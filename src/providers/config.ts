@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
+import { rayKeys } from '../config/ray-keys.ts'
 import { autoOrCount, choice, flag, int, key, mapping, number, text } from '../config/table.ts'
 import { type ConfigObject, readObject } from '../config-keys.ts'
 import { defaultDate, isDay } from '../engine/date.ts'
@@ -135,6 +136,7 @@ export const thinkingSchema = mapping({
     "the server that has the model, `{ url, model, apiKeyEnvar }`; of `checkpoint` only tokenizer and configuration are read then: [Other people's servers](servers.md)",
     { absent: 'this process', hint: 'Write it as { url: http://localhost:8000/v1, model: NAME }.' },
   ),
+  ...rayKeys,
   ...baseKey,
   ...decodingKeys,
   ...modelKeys,

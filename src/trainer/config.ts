@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { check } from '../config/check.ts'
 import { attentions, baseKey, engineKeys } from '../config/engine-keys.ts'
 import { fromEnvironment } from '../config/file.ts'
+import { rayKeys } from '../config/ray-keys.ts'
 import { choice, type Filled, flag, int, key, mapping, number, switched, text } from '../config/table.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
@@ -305,6 +306,12 @@ export const trainSchema = mapping({
     'how the two moments of AdamW are held, in 8, 4 or 2 bytes a weight: [Larger and faster](scale.md#optimizer-state)',
     { newer: true },
   ),
+  shards: key(
+    int({ min: 1, max: 4096 }).optional(),
+    'parts of an update whose gradients are added up along a tree: as many workers can share an update, and other numbers are other bits',
+    { absent: '4 where at most 32 million parameters train, else 1' },
+  ),
+  ...rayKeys,
   recompute: key(flag().default(false), 'keep less of the forward pass and compute it again in the backward pass'),
   model: key(model, 'what is trained'),
   stages: key(z.array(z.discriminatedUnion('kind', [sftStage, grpoStage, generateStage])).min(1), 'trained one after the other', {

@@ -32,7 +32,7 @@ import { learningRate } from './schedule.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
-  const { model, seed, sharesPrompts } = session
+  const { model, seed, sharesPrompts, shards, runner } = session
   const { microBatchTokens } = stage
   const { attention, outlines: planned } = session.checkpoint.parallel
   const terms = await compileTerms(stage)
@@ -46,7 +46,7 @@ export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suit
   }
   const { request, budgets } = rollouts.first
   const { paths, maxBlocks, mode, outlines = false } = request
-  const packing = { microBatchTokens, sharesPrompts }
+  const packing = { microBatchTokens, sharesPrompts, shards, runner }
   const inReward = stage.klIn === 'reward'
   /** Of the step under way. */
   let control = firstControl(stage)

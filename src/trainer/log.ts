@@ -179,13 +179,14 @@ export function table(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([key, value]) => `  ${key.padEnd(width)}  ${value}`).join('\n')
 }
 
-/** reference: bytes of a reference policy, counted in `plan.total`; 0: there is none. */
-export function memoryTable(plan: MemoryPlan, tokens: number, reference = 0): [string, string][] {
+/** Bytes beside the model's, counted in `plan.total`: of a reference policy, and of the partial sums of a gradient. 0: there are none. */
+export function memoryTable(plan: MemoryPlan, tokens: number, { reference = 0, partialSums = 0 } = {}): [string, string][] {
   return [
     ...(plan.adapters === undefined
       ? [['weights', bytes(plan.weights)] as [string, string]]
       : [['frozen weights', bytes(plan.weights)] as [string, string], ['adapters', bytes(plan.adapters)] as [string, string]]),
     ['gradients', bytes(plan.gradients)],
+    ...(partialSums > 0 ? [['partial sums', `${bytes(partialSums)} (shards)`] as [string, string]] : []),
     ['moments', bytes(plan.moments)],
     ['KV cache', bytes(plan.cache)],
     ['activations', `${bytes(plan.activations)} (${tokens} tokens a forward)`],

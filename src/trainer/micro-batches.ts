@@ -1,16 +1,18 @@
 /**
- * The loop of an update: samples are packed into forwards within a budget of tokens, a prompt once for the samples that
- * share it; a loss says the slopes; backward adds their gradients up.
+ * The loop of an update: samples are cut into shards (shards.ts), a shard is packed into forwards within a budget of tokens, a prompt once for
+ * the samples that share it; a loss says the slopes; backward adds their gradients up.
  */
 
 import { NonFiniteError } from '../engine/errors.ts'
+import type { Differentiable } from '../engine/gradients.ts'
 import type { Model, TrainBatch } from '../engine/types.ts'
 import { packLayouts } from '../thinking/layout.ts'
 import { branchLength, samePrompt, sharePrompt } from '../thinking/shared-prompt.ts'
 import type { Layout } from '../thinking/types.ts'
 import { groupNeighbours, packByBudget } from './batches.ts'
-import { type Loss, type LossSample, type LossTerms, Tally } from './losses/loss.ts'
+import { type Loss, type LossSample, type LossTerms, Tally, type Update } from './losses/loss.ts'
 import { highEntropy } from './losses/parts/quantile.ts'
+import { cutShards, localShards, type ShardRunner } from './shards.ts'
 
 /** A sample laid out. */
 export interface LaidOut {
@@ -32,46 +34,79 @@ export interface MicroBatchOptions {
   sharesPrompts: boolean
 }
 
+export interface UpdateCut extends MicroBatchOptions {
+  /** Shards of the update at most. Default 1. */
+  shards?: number
+  /** Who computes them. Default: this process, with the model. */
+  runner?: ShardRunner
+}
+
 /** One forward: samples and where their tokens with loss lie in it. */
 interface MicroBatch<S extends LaidOut> {
   samples: readonly S[]
   pack(): { batch: TrainBatch; places: Int32Array[] }
 }
 
-/** Gradients of one update, token-level: every token with loss weighs the same, in whatever micro-batch it is. */
-export async function accumulate(model: Model, samples: readonly UpdateSample[], loss: Loss, options: MicroBatchOptions): Promise<Tally> {
+/** Gradients of one update, token-level: every token with loss weighs the same, in whatever shard and micro-batch it is. */
+export async function accumulate(model: Model, samples: readonly UpdateSample[], loss: Loss, options: UpdateCut): Promise<Tally> {
   const teaching = samples.filter(({ masked }) => !masked)
-  const parts = cut(teaching, options)
+  const shards = shardsOf(teaching, options)
   const update = {
     tokens: lossTokens(teaching),
     samples: samples.length,
     ...(loss.topEntropy !== undefined && { highEntropy: highEntropy(await entropiesOf(model, teaching, options), loss.topEntropy) }),
   }
-  const tally = new Tally()
-  for (const { samples: part, pack } of parts) {
-    const microBatch = { tokens: lossTokens(part), count: parts.length }
-    const { batch, places } = pack()
-    const { logprobs, entropies } = await model.forward(batch, { entropy: loss.entropy })
-    const slopes = new Float32Array(logprobs.length)
-    let entropySlopes: Float32Array | undefined
-    part.forEach(({ sampled, advantage, reference }, k) => {
-      const at = places[k]
-      const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage, reference }
-      const terms = loss.terms(sample, { ...update, microBatch })
-      refuseNonFinite(terms, sample)
-      at.forEach((i, j) => {
-        slopes[i] = terms.slopes[j]
-      })
-      if (terms.entropySlopes) {
-        entropySlopes ??= new Float32Array(logprobs.length)
-        for (const [j, i] of at.entries()) entropySlopes[i] = terms.entropySlopes[j]
+  const count = shards.reduce((sum, { length }) => sum + length, 0)
+  const done: { terms: LossTerms[]; packedTokens: number }[] = []
+  if (shards.length > 0) {
+    await (options.runner ?? localShards(model)).run(shards.length, async (shard, model) => {
+      const terms: LossTerms[] = []
+      let packedTokens = 0
+      for (const { samples, pack } of shards[shard]) {
+        const microBatch = { tokens: lossTokens(samples), count }
+        const { batch, places } = pack()
+        terms.push(...(await learn(model, samples, batch, places, loss, { ...update, microBatch })))
+        packedTokens += batch.ids.length
       }
-      tally.add(terms)
+      done[shard] = { terms, packedTokens }
     })
-    await model.backward(slopes, entropySlopes)
-    tally.packedTokens += batch.ids.length
+  }
+  const tally = new Tally()
+  for (const { terms, packedTokens } of done) {
+    for (const one of terms) tally.add(one)
+    tally.packedTokens += packedTokens
   }
   return tally
+}
+
+/** Forward and backward of one micro-batch. */
+async function learn(
+  model: Differentiable,
+  samples: readonly UpdateSample[],
+  batch: TrainBatch,
+  places: readonly Int32Array[],
+  loss: Loss,
+  update: Update,
+): Promise<LossTerms[]> {
+  const { logprobs, entropies } = await model.forward(batch, { entropy: loss.entropy })
+  const slopes = new Float32Array(logprobs.length)
+  let entropySlopes: Float32Array | undefined
+  const all = samples.map(({ sampled, advantage, reference }, k) => {
+    const at = places[k]
+    const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage, reference }
+    const terms = loss.terms(sample, update)
+    refuseNonFinite(terms, sample)
+    at.forEach((i, j) => {
+      slopes[i] = terms.slopes[j]
+    })
+    if (terms.entropySlopes) {
+      entropySlopes ??= new Float32Array(logprobs.length)
+      for (const [j, i] of at.entries()) entropySlopes[i] = terms.entropySlopes[j]
+    }
+    return terms
+  })
+  await model.backward(slopes, entropySlopes)
+  return all
 }
 
 /** Log-probabilities of the tokens with loss of each sample, under the weights as they are. Nothing is kept for a backward. */
@@ -91,6 +126,14 @@ async function forwards(model: Model, samples: readonly LaidOut[], options: Micr
     for (const at of places) scored.push({ logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at) })
   }
   return scored
+}
+
+/** The forwards of each shard. Samples of one prompt and one temperature stay together, so a prompt is packed as often as without shards. */
+function shardsOf<S extends LaidOut>(samples: readonly S[], { shards = 1, ...options }: UpdateCut): MicroBatch<S>[][] {
+  const together = (before: S, sample: S): boolean =>
+    options.sharesPrompts && before.temperature === sample.temperature && samePrompt(before.layout, sample.layout)
+  const tokens = ({ layout }: S): number => layout.ids.length
+  return cutShards(samples, shards, { together, tokens }).map((part) => cut(part, options))
 }
 
 /** Cuts samples into forwards, in their order. A group that a forward cannot hold is cut; each part has the prompt once. */

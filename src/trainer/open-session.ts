@@ -8,6 +8,7 @@ import type { Stage, TrainConfig } from './config.ts'
 import { type OpenedModel, openModel, sourceOfState } from './model.ts'
 import type { Session } from './recipe.ts'
 import { ReferencePolicy } from './reference.ts'
+import { localShards, shardsFor } from './shards.ts'
 import { restoreOptimizer, type SavedState } from './states.ts'
 import type { Suite } from './suite.ts'
 
@@ -48,7 +49,19 @@ export async function openSession(
   const reference = saved && (await ReferencePolicy.restore(model, saved.folder))
   const openThinker = async (): Promise<Thinker> => localThinker(model)
   const sharesPrompts = engine.info.device !== 'tfjs'
-  return { session: { model, checkpoint, trained, openThinker, seed: config.seed, sharesPrompts, reference }, ...told }
+  const shards = shardsFor(model, config.shards)
+  const session = {
+    model,
+    checkpoint,
+    trained,
+    openThinker,
+    seed: config.seed,
+    sharesPrompts,
+    shards,
+    runner: localShards(model),
+    reference,
+  }
+  return { session, ...told }
 }
 
 /** Whether the model in training writes responses in a stage. */

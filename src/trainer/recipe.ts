@@ -11,6 +11,7 @@ import type { EntropyControl } from './entropy-bonus.ts'
 import type { JudgedStep } from './kept/step.ts'
 import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
+import type { ShardRunner } from './shards.ts'
 
 /** The model in training with all that reading prompts and writing responses needs. */
 export interface Session {
@@ -24,6 +25,9 @@ export interface Session {
   seed: number
   /** Whether a prompt is packed once for all its responses. Not on tfjs, where attention costs the square of a packed sequence, hidden or not. */
   sharesPrompts: boolean
+  /** Parts of an update, and who computes them. */
+  shards: number
+  runner: ShardRunner
   /** Of the stage under way, where its KL has one. Saved with every state. */
   reference?: ReferencePolicy
 }

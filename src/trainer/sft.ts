@@ -29,7 +29,7 @@ interface Example {
 }
 
 export async function sftRecipe(session: Session, stage: SftStage, suite: Suite): Promise<Recipe> {
-  const { model, seed } = session
+  const { model, seed, shards, runner } = session
   const { microBatchTokens } = stage
   const loss = likelihood()
   const { examples, prompts } = await tokenizeRows(session, stage, suite)
@@ -41,7 +41,7 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
 
   async function step(step: number): Promise<StepReport> {
     const samples = Array.from(plan.samples(step), (index) => layOut(session, examples[index]))
-    const tally = await accumulate(model, samples, loss, { microBatchTokens, sharesPrompts: false })
+    const tally = await accumulate(model, samples, loss, { microBatchTokens, sharesPrompts: false, shards, runner })
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, steps)
     const update = await model.update(updateOptions(stage, lr))
     return { loss: tally.sum('loss'), lr, updates: [update], tokens: tally.packedTokens }

@@ -40,6 +40,7 @@ import { RewardError } from './rewards.ts'
 import { RunFolder } from './run-folder.ts'
 import { GraderError } from './scoring.ts'
 import { sftRecipe } from './sft.ts'
+import { partialSumBytes } from './shards.ts'
 import { afterStep, beginStage, DROPPED_NOTICE, idleStages, NOTHING_LEARNT, StandstillError } from './standstill.ts'
 import type { TrainerState } from './state.ts'
 import type { SavedState } from './states.ts'
@@ -532,8 +533,9 @@ class Training {
     const tokens = recipes.reduce((most, recipe) => Math.max(most, recipe.forwardTokens), 0)
     const plan = model.memoryPlan(tokens)
     const reference = recipes.reduce((most, recipe) => Math.max(most, ('referenceBytes' in recipe && recipe.referenceBytes) || 0), 0)
-    plan.total += reference
-    this.say(`\nMemory plan\n${table(memoryTable(plan, tokens, reference))}\n`)
+    const partialSums = partialSumBytes(model, session.shards)
+    plan.total += reference + partialSums
+    this.say(`\nMemory plan\n${table(memoryTable(plan, tokens, { reference, partialSums }))}\n`)
     refuseTooLarge(plan)
   }
 

@@ -8,6 +8,7 @@ import { ConfigError, ParallelR1Error } from '../../src/engine/errors.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import type { Engine } from '../../src/engine/types.ts'
 import type { Session } from '../../src/trainer/recipe.ts'
+import { localShards } from '../../src/trainer/shards.ts'
 import { readState, stateText, type TrainerState } from '../../src/trainer/state.ts'
 import { restoreOptimizer, States } from '../../src/trainer/states.ts'
 import { temporaryFolder, tensorsOf, tinyConfig, tinyContent } from '../engine/checkpoint/build.ts'
@@ -52,7 +53,7 @@ beforeAll(async () => {
     generation: { eosTokenIds: [...generation.eosTokenIds] },
     parallel: parallel!,
   }
-  session = { model, checkpoint, openThinker: () => Promise.reject(), seed: 1, sharesPrompts: true }
+  session = { model, checkpoint, openThinker: () => Promise.reject(), seed: 1, sharesPrompts: true, shards: 1, runner: localShards(model) }
   master = temporaryFolder()
   for (const total of [1, 2, 3]) {
     const [{ name }] = model.parameters

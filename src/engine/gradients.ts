@@ -1,0 +1,84 @@
+/**
+ * The gradient of a model as one array, and sums of such arrays along a binary tree. A sum of float32 numbers depends on its order: with a fixed
+ * tree it is the same bits whoever computes which of its parts.
+ */
+
+import type { Model } from './types.ts'
+
+/** What computing a gradient asks of a model. */
+export type Differentiable = Pick<Model, 'forward' | 'backward'>
+
+type Holder = Pick<Model, 'parameters' | 'read' | 'write' | 'accumulate'>
+
+/** The gradients of all parameters, one behind the other in their order. The model's own are zeros after it. */
+export function takeGradient(model: Holder): Float32Array {
+  const parts = model.parameters.map(({ name }) => model.read(name, 'gradient'))
+  for (const [i, { name }] of model.parameters.entries()) model.write(name, new Float32Array(parts[i].length), 'gradient')
+  return joined(parts)
+}
+
+/** Adds what {@link takeGradient} gave. */
+export function addGradient(model: Holder, gradient: Float32Array): void {
+  forEachParameter(model, gradient, (name, values) => model.accumulate(name, values))
+}
+
+/** The weights of all parameters, one behind the other in their order. */
+export function readWeights(model: Holder): Float32Array {
+  return joined(model.parameters.map(({ name }) => model.read(name)))
+}
+
+/** Puts in place what {@link readWeights} gave. */
+export function writeWeights(model: Holder, weights: Float32Array): void {
+  forEachParameter(model, weights, (name, values) => model.write(name, values))
+}
+
+/**
+ * Adds gradients as they come, from the first part to the last: two neighbours of equal size become one. So parts 0 to 6 add up as
+ * ((0+1)+(2+3)) + ((4+5)+6), and it does not matter who adds 4 to 6. It holds log2 of the number of parts at most.
+ */
+export class GradientTree {
+  readonly #sums: { parts: number; gradient: Float32Array }[] = []
+
+  /** `parts`: how many the gradient is the sum of, along a tree like this one. Keeps the array, and changes it. */
+  add(gradient: Float32Array, parts = 1): void {
+    this.#sums.push({ parts, gradient })
+    while (this.#sums.length > 1 && this.#sums.at(-1)!.parts === this.#sums.at(-2)!.parts) this.#merge()
+  }
+
+  /** The sum of all; undefined where there was none. */
+  sum(): Float32Array | undefined {
+    while (this.#sums.length > 1) this.#merge()
+    return this.#sums.pop()?.gradient
+  }
+
+  #merge(): void {
+    const right = this.#sums.pop()!
+    const left = this.#sums.at(-1)!
+    const { gradient } = left
+    if (gradient.length !== right.gradient.length) {
+      throw new RangeError(`Gradients of one model have one length. Got ${gradient.length} and ${right.gradient.length} numbers.`)
+    }
+    for (let i = 0; i < gradient.length; i++) gradient[i] += right.gradient[i]
+    left.parts += right.parts
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+function forEachParameter({ parameters }: Holder, whole: Float32Array, put: (name: string, values: Float32Array) => void): void {
+  let at = 0
+  for (const { name, shape } of parameters) {
+    const length = shape.reduce((a, b) => a * b, 1)
+    put(name, whole.subarray(at, at + length))
+    at += length
+  }
+  if (at !== whole.length) throw new RangeError(`A model of ${at} parameters was given ${whole.length} numbers.`)
+}
