@@ -3,6 +3,7 @@
  * tree it is the same bits whoever computes which of its parts.
  */
 
+import { elementCount } from './spec.ts'
 import type { Model } from './types.ts'
 
 /** What computing a gradient asks of a model. */
@@ -74,11 +75,12 @@ function joined(parts: readonly Float32Array[]): Float32Array {
 }
 
 function forEachParameter({ parameters }: Holder, whole: Float32Array, put: (name: string, values: Float32Array) => void): void {
+  const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  if (count !== whole.length) throw new RangeError(`A model of ${count} parameters was given ${whole.length} numbers.`)
   let at = 0
   for (const { name, shape } of parameters) {
-    const length = shape.reduce((a, b) => a * b, 1)
-    put(name, whole.subarray(at, at + length))
-    at += length
+    const end = at + elementCount(shape)
+    put(name, whole.subarray(at, end))
+    at = end
   }
-  if (at !== whole.length) throw new RangeError(`A model of ${at} parameters was given ${whole.length} numbers.`)
 }

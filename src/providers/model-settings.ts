@@ -17,9 +17,14 @@ export function modelSettings(config: ThinkingConfig, folder: string, env: Reado
       `"checkpoint" holds a template that was not filled in. Got ${JSON.stringify(config.checkpoint)}. Set the environment variable${variable ? ` ${variable} to a checkpoint folder` : ''}, or give it a default: {{ env.NAME | default('folder', true) }}.`,
     )
   }
-  const { device, precision, numerics, threads, cacheTokens } = config
+  const { ray, device, precision, numerics, threads, cacheTokens } = config
   const base = config.base === undefined ? undefined : checkpointPlace(config.base, folder)
   const checkpoint = checkpointPlace(config.checkpoint, folder)
+  if (config.server && ray) {
+    throw new ConfigError(
+      '"ray" places workers of this package, and "server" names a server of somebody else. Got both. Leave one of them out.',
+    )
+  }
   const server = config.server && serverSettings(config.server, env)
-  return { checkpoint, base, ...(server && { server }), device, precision, numerics, threads, cacheTokens }
+  return { checkpoint, base, ...(server && { server }), ...(ray && { ray }), device, precision, numerics, threads, cacheTokens }
 }

@@ -4,6 +4,7 @@
  * without calls (hosts that use `evaluate()` announce no end), and before the process ends.
  */
 
+import type { RaySettings } from '../config/ray-keys.ts'
 import type { Checkpoint } from '../engine/checkpoint/folder.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import type { Device, Engine, EngineInfo, EngineOptions, Numerics, Precision } from '../engine/types.ts'
@@ -19,6 +20,8 @@ export interface ModelSettings {
   base?: string
   /** Who has the model; absent: this process. */
   server?: ServerSettings
+  /** Other machines that decode; absent: this process. */
+  ray?: RaySettings
   device: Device
   precision: Precision
   /** Default `exact`. */
@@ -196,7 +199,9 @@ export class ModelPool {
       const { engine } = entry
       const thinker = settings.server
         ? await openRemote(checkpoint, settings.server)
-        : await this.#opener.openThinker(await engine!.engine, checkpoint, settings)
+        : settings.ray
+          ? await openWorkers(await engine!.engine, checkpoint, settings, settings.ray)
+          : await this.#opener.openThinker(await engine!.engine, checkpoint, settings)
       if ((await versionOf(settings)) === entry.version) return thinker
       await thinker.close()
       throw new ParallelR1Error(`The checkpoint ${settings.checkpoint} was written anew while it was loaded. Run this row again.`)
@@ -253,6 +258,20 @@ async function versionOf({ checkpoint, base }: ModelSettings): Promise<string> {
 async function openRemote(checkpoint: Checkpoint, server: ServerSettings): Promise<Thinker> {
   const { remoteThinker } = await import('../remote/thinker.ts')
   return remoteThinker(checkpoint, server, { notify: notice })
+}
+
+/** Thinks on other machines; its `close` gives them back. */
+async function openWorkers(
+  engine: Engine,
+  checkpoint: Checkpoint,
+  { checkpoint: folder, base, precision, numerics = 'exact', cacheTokens }: ModelSettings,
+  ray: RaySettings,
+): Promise<Thinker> {
+  const [{ openCrew }, { clusterThinker }] = await Promise.all([import('../cluster/open.ts'), import('../cluster/thinker.ts')])
+  const hash = await checkpoint.identity.hash()
+  const model = { kind: 'checkpoint', folder, base, hash, options: { cacheTokens } } as const
+  const crew = await openCrew(ray, { info: engine.infoFor(checkpoint), precision, numerics, model, say: notice })
+  return clusterThinker(crew, hash, { ownsCrew: true })
 }
 
 /** Engine, checkpoint reader and decoder load with the first model: importing the package stays cheap. */

@@ -24,6 +24,8 @@ Each of the three has a --help of its own.
       --stage <name>       train this stage only, from the export of the stage before it
       --set <path=value>   override a value, e.g. --set stages.rl.lr=1e-5 (repeatable)
       --device <name>      auto, cpu, cuda or tfjs
+      --ray <address>      decode and compute gradients on workers that Ray places: auto, local or HOST:PORT
+      --workers <n>        with --ray: how many (2)
       --dry-run            print the resolved table and the plan, train nothing
       --prompts <n>        of doctor: prompts that are sampled (8)
       --group <n>          of doctor: responses a prompt (16)
@@ -40,6 +42,8 @@ const OPTIONS = {
   stage: { type: 'string' },
   set: { type: 'string', multiple: true },
   device: { type: 'string' },
+  ray: { type: 'string' },
+  workers: { type: 'string' },
   'dry-run': { type: 'boolean' },
   prompts: { type: 'string' },
   group: { type: 'string' },
@@ -71,7 +75,7 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
       const next = command && !doctor ? `Did you mean pr1-train ${command}?` : `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
       throw new UsageError(`pr1-train takes one training file, after -c. Got ${extra === undefined ? 'none' : `"${extra}"`}. ${next}`)
     }
-    const { resume, stage, config: file, output, device, set: sets } = values
+    const { resume, stage, config: file, output, device, ray, workers, set: sets } = values
     if (resume !== undefined && resume !== 'newest' && resume !== 'previous') {
       throw new UsageError(`--resume takes no value, or "previous". Got "${resume}".`)
     }
@@ -85,7 +89,7 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
     if (doctor && (resume !== undefined || values['dry-run'])) throw new UsageError('pr1-train doctor takes no --resume and no --dry-run.')
     // The engine and promptfoo load after the command line was understood.
     const [{ readTrainConfig }, { train }] = await Promise.all([import('./config-file.ts'), import('./train.ts')])
-    const config = readTrainConfig(file, { output, device, sets })
+    const config = readTrainConfig(file, { output, device, ray, workers, sets })
     const interrupt = new AbortController()
     let received: Signal | undefined
     for (const signal of Object.keys(EXIT_CODES) as Signal[]) {

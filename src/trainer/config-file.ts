@@ -12,6 +12,9 @@ import { parseTrainConfig, type TrainConfig } from './config.ts'
 export interface TrainOverrides {
   output?: string
   device?: string
+  /** Address and number of workers, in place of those in `ray`. */
+  ray?: string
+  workers?: string
   /** `key.path=value`, applied before anything is checked; stages are named by index or name. */
   sets?: readonly string[]
 }
@@ -22,8 +25,17 @@ export function readTrainConfig(file: string, overrides: TrainOverrides = {}): T
   const raw = { ...readObject(readYaml(path, 'training file'), path) }
   for (const set of overrides.sets ?? []) applySet(raw, set)
   if (overrides.device) raw.device = overrides.device
+  if (overrides.ray !== undefined || overrides.workers !== undefined) raw.ray = withWorkers(raw.ray, overrides)
   const config = parseTrainConfig(raw, path)
   return overrides.output ? { ...config, output: resolve(overrides.output) } : config
+}
+
+function withWorkers(given: unknown, { ray, workers }: TrainOverrides): unknown {
+  if (given === undefined && ray === undefined) {
+    throw new ConfigError(`--workers says how many workers Ray places. Got ${workers} without --ray. Name its cluster: --ray auto.`)
+  }
+  const below = typeof given === 'object' && given !== null ? given : {}
+  return { ...below, ...(ray !== undefined && { address: ray }), ...(workers !== undefined && { workers }) }
 }
 
 /** `stages.rl.lr=1e-5`: the value is YAML; a stage is named by its index or its name. */

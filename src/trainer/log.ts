@@ -6,7 +6,7 @@ import { duration, Progress, type Screen } from '../cli/progress.ts'
 import type { MemoryPlan } from '../engine/types.ts'
 import { plain } from '../plain.ts'
 import type { Boards } from './boards/board.ts'
-import type { Gap, StepReport } from './recipe.ts'
+import type { ClusterReport, Gap, StepReport } from './recipe.ts'
 
 /** Where lines go: process.stdout, or a recorder in tests. */
 export interface Output {
@@ -138,6 +138,7 @@ export function metricsRecord(place: StepPlace, report: StepReport): Record<stri
     seconds,
     tokensPerSecond: tokens / Math.max(seconds, 1e-9),
     etaSeconds,
+    ...(report.cluster && { cluster: report.cluster }),
   }
 }
 
@@ -165,7 +166,14 @@ export function stepLine(place: StepPlace, report: StepReport): string {
   parts.push(`loss ${report.loss.toFixed(4)}`, `grad ${fixed(gradNorm)}`, `lr ${short(report.lr)}`)
   if (skipped > 0) parts.push(`SKIPPED ${skipped} (gradient not finite)`)
   parts.push(`${thousands(report.tokens / Math.max(place.seconds, 1e-9))} tok/s`, `ETA ${duration(place.etaSeconds)}`)
+  if (report.cluster) parts.push(clusterPart(report.cluster))
   return parts.join('  ')
+}
+
+function clusterPart({ workers, machines, rollouts, gradients, transfer, waiting, bytes: moved, lost }: ClusterReport): string {
+  const seconds = Object.entries({ rollouts, gradients, transfer, waiting }).map(([name, value]) => `${name} ${value.toFixed(1)} s`)
+  const where = `${workers} workers on ${machines} machine${machines === 1 ? '' : 's'}`
+  return `${where}: ${seconds.join(' ')} moved ${bytes(moved)}${lost > 0 ? ` LOST ${lost}` : ''}`
 }
 
 /** `gap 0`, or `gap MEAN (max MAX)`. */

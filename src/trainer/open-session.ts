@@ -11,6 +11,7 @@ import { ReferencePolicy } from './reference.ts'
 import { localShards, shardsFor } from './shards.ts'
 import { restoreOptimizer, type SavedState } from './states.ts'
 import type { Suite } from './suite.ts'
+import { openWorkers, type WorkerWatch } from './workers.ts'
 
 export interface OpenedSession extends Pick<OpenedModel, 'base' | 'below' | 'info'> {
   session: Session
@@ -28,7 +29,15 @@ export async function openSession(
     suites,
     evaluated = [],
     saved,
-  }: { stages: readonly Stage[]; suites: readonly Suite[]; evaluated?: readonly Suite[]; saved?: SavedState },
+    watch,
+  }: {
+    stages: readonly Stage[]
+    suites: readonly Suite[]
+    evaluated?: readonly Suite[]
+    saved?: SavedState
+    /** Workers are started where the configuration asks for them. Absent: everything is done here. */
+    watch?: WorkerWatch
+  },
 ): Promise<OpenedSession> {
   // Nothing decodes where no stage has rollouts and nothing is evaluated.
   const decoded = [...suites.filter((_, i) => decodes(stages[i])), ...evaluated]
@@ -37,18 +46,21 @@ export async function openSession(
   )
   const cacheTokens = decoded.length > 0 ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
   const source = saved ? await sourceOfState(config.model, saved) : config.model
-  const { model, checkpoint, trained, ...told } = await openModel(engine, source, config.seed, {
+  const opened = await openModel(engine, source, config.seed, {
     cacheTokens,
     recompute: config.recompute,
     optimizerState: config.optimizerState,
   })
+  const { model, checkpoint, trained, ...told } = opened
   if (saved) {
     if (told.below) checkBelow(saved, await told.below())
     await restoreOptimizer(model, saved)
   }
   const reference = saved && (await ReferencePolicy.restore(model, saved.folder))
-  const openThinker = async (): Promise<Thinker> => localThinker(model)
   const sharesPrompts = engine.info.device !== 'tfjs'
+  const workers = config.ray && watch ? await openWorkers(engine, config, opened, { cacheTokens, ...watch }) : undefined
+  const here = { openThinker: async (): Promise<Thinker> => localThinker(model), runner: localShards(model) }
+  const { openThinker, runner } = workers ?? here
   const shards = shardsFor(model, config.shards)
   const session = {
     model,
@@ -58,7 +70,8 @@ export async function openSession(
     seed: config.seed,
     sharesPrompts,
     shards,
-    runner: localShards(model),
+    runner,
+    workers,
     reference,
   }
   return { session, ...told }

@@ -12,6 +12,7 @@ import type { JudgedStep } from './kept/step.ts'
 import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
 import type { ShardRunner } from './shards.ts'
+import type { Workers } from './workers.ts'
 
 /** The model in training with all that reading prompts and writing responses needs. */
 export interface Session {
@@ -28,6 +29,8 @@ export interface Session {
   /** Parts of an update, and who computes them. */
   shards: number
   runner: ShardRunner
+  /** Workers on other machines that decode and compute shards. */
+  workers?: Workers
   /** Of the stage under way, where its KL has one. Saved with every state. */
   reference?: ReferencePolicy
 }
@@ -42,10 +45,26 @@ export interface StepReport {
   /** Tokens that tokens/s counts: packed (sft), generated (grpo). */
   tokens: number
   rollouts?: RolloutReport
+  /** Where other machines took part. */
+  cluster?: ClusterReport
   /** Where the coefficient of an entropy bonus stands now. */
   entropyControl?: EntropyControl
   /** The rollouts themselves, as they are kept. */
   kept?: () => JudgedStep
+}
+
+/** Where the time of a step went, in seconds of the run, and what moved. */
+export interface ClusterReport {
+  workers: number
+  machines: number
+  rollouts: number
+  gradients: number
+  /** Weights and gradients on their way, mean of the workers. */
+  transfer: number
+  /** Without a piece of work, mean of the workers. */
+  waiting: number
+  bytes: number
+  lost: number
 }
 
 /** |training − sampling| log-probability over the tokens with loss, nats. */

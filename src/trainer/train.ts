@@ -45,6 +45,7 @@ import { afterStep, beginStage, DROPPED_NOTICE, idleStages, NOTHING_LEARNT, Stan
 import type { TrainerState } from './state.ts'
 import type { SavedState } from './states.ts'
 import { loadSuite, type Suite, writeCache } from './suite.ts'
+import type { Workers, WorkerWatch } from './workers.ts'
 
 export interface TrainOptions {
   /** Go on from the newest saved state, from the beginning where there is none. `previous`: from the newest that is whole, where others are damaged. */
@@ -63,6 +64,8 @@ export interface TrainOptions {
   output?: Output
   /** For tests: what writes checkpoints. */
   ops?: FileOps
+  /** For tests: who places the workers of `ray`. */
+  placeWorkers?: WorkerWatch['place']
   /** For tests: take the rows that the folder of the run holds even where no step is saved yet. */
   keptSuites?: boolean
 }
@@ -111,6 +114,7 @@ class Training {
   /** By stage. */
   private readonly excluded = new Map<string, Excluded>()
   private evaluations: Evaluations | undefined
+  private workers: Workers | undefined
 
   constructor(config: TrainConfig, folder: RunFolder, engine: Engine, output: Output, options: TrainOptions) {
     this.config = config
@@ -136,7 +140,11 @@ class Training {
     }
     const evaluations = await this.resolveEvaluations(stages, saved !== undefined)
     const evaluated = evaluations.suites
-    const { session, base, below, info } = await openSession(this.engine, config, { stages, suites, evaluated, saved })
+    const { session, base, below, info } = await openSession(this.engine, config, {
+      ...{ stages, suites, evaluated, saved },
+      ...(!options.dryRun && { watch: { say: (line: string) => this.say(line), place: options.placeWorkers } }),
+    })
+    this.workers = session.workers
     if (info) this.say(`Weights: ${info.precision} (${info.reason})`)
     const { recipes } = this
     if (!saved && stages.some((stage) => stage.kind === 'generate' && stage.teacher === 'self')) this.state.base = await base()
@@ -181,7 +189,7 @@ class Training {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.recipes.map((recipe) => recipe.close?.()), this.evaluations?.close()])
+    await Promise.all([...this.recipes.map((recipe) => recipe.close?.()), this.evaluations?.close(), this.workers?.crew.close()])
   }
 
   /** What a stage does, made ready. What an earlier stage will keep is read when its turn comes. */
@@ -284,7 +292,9 @@ class Training {
         return false
       }
       const start = performance.now()
+      this.workers?.takeReport()
       const report = await recipe.step(state.step, state.entropyControl).catch((error) => this.endAt(error, session))
+      report.cluster = this.workers?.takeReport()
       state.step += 1
       state.total += 1
       state.updates = session.model.updates
@@ -523,6 +533,8 @@ class Training {
     const { model, trained } = session
     const numbers = model.parameterCount.toLocaleString('en')
     this.say(trained ? `Parameters: ${numbers} of adapters train, beside ${frozenCount(model)} that stay` : `Parameters: ${numbers}`)
+    const { ray } = this.config
+    if (ray) this.say(`Workers: ${rayLine(ray, session)}`)
     this.say(`\nStages\n${table(stages.map((stage, i) => [stage.name, `${stage.kind}, ${recipes[i].data}`]))}`)
     for (const line of session.checkpoint.warnings ?? []) this.say(`Warning: ${line}`)
     const { warnings, rows } = this.evaluations!.plan
@@ -548,6 +560,12 @@ class Training {
     if (this.log) this.log.say(line)
     else this.output.write(`${plain(line)}\n`)
   }
+}
+
+function rayLine({ workers, threads, address }: NonNullable<TrainConfig['ray']>, { shards }: Session): string {
+  const all = `${workers} of ${threads} thread${threads > 1 ? 's' : ''}, placed by Ray (address ${address})`
+  if (shards >= workers) return `${all}. An update is ${shards} shards`
+  return `${all}. An update is ${shards === 1 ? 'one shard, so one of them computes it' : `${shards} shards, so ${shards} of them compute it`}. Set "shards" to ${workers} or more in a new run`
 }
 
 /** The rows of the stage that a stage learns from, where it asks for the same: promptfoo resolves them once. */

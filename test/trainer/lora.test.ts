@@ -10,6 +10,7 @@ import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import type { ModelConfig } from '../../src/engine/types.ts'
 import { TAG_TOKENS } from '../../src/thinking/tags.ts'
+import { Processes } from '../cluster/processes.ts'
 import { once } from '../once.ts'
 import { fixture, folderWithSuites, metrics, newFolder, type RunOptions, run, states, wholeRun } from './runs.ts'
 
@@ -196,3 +197,10 @@ describe('a run that trains adapters', () => {
     process.env.PR1_TEST_BASE = base()
   })
 })
+
+it('trains on workers, each with the base of its own machine, to the same bits', async () => {
+  const folder = folderWithSuites(full)
+  const { text } = await lora(folder, { sets: ['ray={workers: 2}'], placeWorkers: async () => new Processes() })
+  expect(results(folder)).toEqual(results(whole()))
+  expect(text).toMatch(/2 workers on 1 machine/)
+}, 120_000)

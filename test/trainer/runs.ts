@@ -90,11 +90,11 @@ export async function run(folder: string, options: RunOptions = {}): Promise<Run
   return { outcome, text }
 }
 
-/** metrics.jsonl without what depends on the clock. */
+/** metrics.jsonl without what depends on the clock, and on who computed. */
 export function metrics(folder: string): Record<string, unknown>[] {
   const lines = readFileSync(path.join(folder, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
   return lines.map((line) => {
-    const { seconds, tokensPerSecond, etaSeconds, ...rest } = JSON.parse(line)
+    const { seconds, tokensPerSecond, etaSeconds, cluster, ...rest } = JSON.parse(line)
     return rest
   })
 }

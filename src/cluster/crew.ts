@@ -1,0 +1,331 @@
+/**
+ * The workers of a run. Work is pulled: whoever has room takes the next piece, so a slow machine only takes fewer. A piece whose worker is lost
+ * goes to another one. Since an answer follows from the piece and from the weights alone, it does not matter who gives it, or how often.
+ */
+
+import { readWeights } from '../engine/gradients.ts'
+import type { Model } from '../engine/types.ts'
+import type { Bridge, Reply, WorkerPlace } from './bridge.ts'
+import { ClusterError, WorkerLostError } from './errors.ts'
+import { type Call, type Setup, STATE_ERROR, type WorkerInfo } from './protocol.ts'
+import { fromWire } from './wire-errors.ts'
+
+type CallData = NonNullable<Parameters<Bridge['call']>[2]>
+
+/** Of the bridge that a crew needs. */
+export type Placer = Pick<Bridge, 'spawn' | 'put' | 'drop' | 'call' | 'kill' | 'retire' | 'close' | 'onPlaced' | 'onLost'>
+
+export interface CrewOptions {
+  workers: number
+  /** CPUs of each. */
+  threads: number
+  /** Of a worker on its machine. */
+  command: readonly string[]
+  env?: Record<string, string>
+  /** Seconds. */
+  deadline: number
+  setup: Omit<Setup, 'op'>
+  /** What every worker must compute with, so that its bits are those of the run. */
+  info: Omit<WorkerInfo, 'threads'>
+  /** Hears what befalls workers, a line each. */
+  say(line: string): void
+}
+
+/** A worker as its crew sees it. */
+export interface Member {
+  readonly index: number
+  place: WorkerPlace | undefined
+  /** Pieces under way, by their size. */
+  load: number
+  /** When its load was last 0 before it was not. */
+  since: number
+  /** What it was told in this life. */
+  told: { setUp: boolean; weights: string | undefined }
+  /** Calls that tell it come one after the other. */
+  telling: Promise<void>
+  refused: boolean
+}
+
+/** A piece of work. */
+export interface Piece {
+  /** How much of a worker's room it takes. */
+  size: number
+  /** Whether it needs a worker for itself. */
+  alone?: boolean
+  run(member: Member): Promise<void>
+  fail(error: unknown): void
+}
+
+/** What moved and who waited since {@link Crew.takeFigures}. */
+export interface ClusterFigures {
+  /** To and from the workers. */
+  bytes: number
+  /** Seconds in which weights and gradients were on their way, of all workers. */
+  transfer: number
+  /** Seconds in which workers had a piece, of all workers. */
+  busy: number
+  /** Workers that were lost. */
+  lost: number
+}
+
+/** Rounds of telling a worker that was started anew in between. */
+const TELL_TRIES = 3
+/** How often a piece may lose its worker: one that ends every worker must not do so for ever. */
+const MOST_LOSSES = 20
+const WAITING_NOTICE_MS = 15_000
+
+export class Crew {
+  readonly #bridge: Placer
+  readonly #options: CrewOptions
+  readonly #members: Member[]
+  readonly #pieces: { piece: Piece; losses: number }[] = []
+  #outstanding = 0
+  /** Most that was outstanding since nothing was. */
+  #peak = 0
+  #weights = ''
+  #weightBytes = 0
+  #figures: ClusterFigures = { bytes: 0, transfer: 0, busy: 0, lost: 0 }
+  #failed: Error | undefined
+  #closed = false
+  #notice: NodeJS.Timeout | undefined
+  #next = 0
+
+  constructor(bridge: Placer, options: CrewOptions) {
+    this.#bridge = bridge
+    this.#options = options
+    const { workers, threads, command, env, deadline } = options
+    this.#members = Array.from({ length: workers }, (_, index) => ({
+      index,
+      place: undefined,
+      load: 0,
+      since: 0,
+      told: { setUp: false, weights: undefined },
+      telling: Promise.resolve(),
+      refused: false,
+    }))
+    bridge.onPlaced = (worker, place) => this.#placed(this.#members[worker], place)
+    bridge.onLost = (worker, reason) => this.#lost(this.#members[worker], reason)
+    for (const { index } of this.#members) bridge.spawn(index, { cpus: threads, command, env, deadline })
+  }
+
+  /** Machines that workers run on now, and how many. */
+  get places(): { node: string; ip: string; workers: number }[] {
+    const nodes = new Map<string, { node: string; ip: string; workers: number }>()
+    for (const { place } of this.#members) {
+      if (!place) continue
+      const { node, ip } = place
+      const there = nodes.get(node) ?? { node, ip, workers: 0 }
+      there.workers++
+      nodes.set(node, there)
+    }
+    return [...nodes.values()]
+  }
+
+  get workers(): number {
+    return this.#members.length
+  }
+
+  /** Makes one of the weights of `model` those that workers compute with. Nothing may be under way. */
+  async publish(model: Model): Promise<string> {
+    const weights = `updates ${model.updates}`
+    if (weights !== this.#weights) {
+      const numbers = readWeights(model)
+      const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
+      this.#weightBytes = bytes.length
+      const old = this.#weights
+      await this.#bridge.put(weights, [bytes])
+      this.#weights = weights
+      if (old !== '') this.#bridge.drop(old)
+    }
+    return weights
+  }
+
+  /** A name that no other call of this crew has. */
+  name(what: string): string {
+    return `${what} ${++this.#next}`
+  }
+
+  /** Does a piece of work as soon as a worker has room for it. */
+  submit(piece: Piece): void {
+    if (this.#failed || this.#closed) {
+      piece.fail(this.#failed ?? new ClusterError('The workers were given back.'))
+      return
+    }
+    this.#outstanding += piece.size
+    this.#peak = Math.max(this.#peak, this.#outstanding)
+    this.#pieces.push({ piece, losses: 0 })
+    this.#dispatch()
+  }
+
+  /** One call to a worker, which is told before what it needs to know. `weights`: those that it must hold. */
+  async call(member: Member, call: Call, { weights, ...data }: CallData & { weights?: string } = {}): Promise<Reply> {
+    for (let tries = 0; ; tries++) {
+      await this.#tell(member, weights)
+      const began = performance.now()
+      try {
+        const reply = await this.#ask(member, call, data)
+        if (call.op === 'gradient') this.#figures.transfer += (performance.now() - began) / 1000
+        return reply
+      } catch (error) {
+        // Of a task that it has forgotten only who runs the task can begin anew.
+        const forgot = error instanceof Error && error.name === STATE_ERROR
+        if (!forgot) throw error
+        member.told = { setUp: false, weights: undefined }
+        if (tries + 1 >= TELL_TRIES || !('weights' in call) || ('step' in call && call.step > 0))
+          throw new WorkerLostError(member.index, `it was started anew (${error.message})`)
+      }
+    }
+  }
+
+  /** Figures since the last time. */
+  takeFigures(): ClusterFigures {
+    const figures = this.#figures
+    this.#figures = { bytes: 0, transfer: 0, busy: 0, lost: 0 }
+    return figures
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#notice)
+    for (const { piece } of this.#pieces.splice(0)) piece.fail(new ClusterError('The workers were given back.'))
+    await this.#bridge.close()
+  }
+
+  async #ask(member: Member, call: Call, data: CallData = {}): Promise<Reply> {
+    const reply = await this.#bridge.call(member.index, { ...call }, data).catch((error: Error) => {
+      if (error.name === STATE_ERROR || error instanceof WorkerLostError) throw error
+      throw fromWire(error)
+    })
+    const { payload = [] } = data
+    const sent = payload instanceof Uint8Array ? [payload] : payload
+    this.#figures.bytes += reply.payload.length + sent.reduce((sum, { length }) => sum + length, 0)
+    return reply
+  }
+
+  #tell(member: Member, weights: string | undefined): Promise<void> {
+    const told = member.telling.then(() => this.#tellNow(member, weights))
+    member.telling = told.catch(() => {})
+    return told
+  }
+
+  async #tellNow(member: Member, weights: string | undefined): Promise<void> {
+    const { setup, info } = this.#options
+    if (!member.told.setUp) {
+      const { header } = await this.#ask(member, { op: 'setup', ...setup }).catch((error) => this.#refuse(member, error))
+      this.#compare(member, header.info as WorkerInfo, info)
+      member.told = { setUp: true, weights: setup.model.kind === 'checkpoint' ? setup.model.hash : undefined }
+    }
+    if (weights === undefined || member.told.weights === weights) return
+    const began = performance.now()
+    await this.#ask(member, { op: 'weights', weights }, { object: weights })
+    this.#figures.transfer += (performance.now() - began) / 1000
+    this.#figures.bytes += this.#weightBytes
+    member.told.weights = weights
+  }
+
+  /** A worker that cannot be set up takes no part, and says why. */
+  #refuse(member: Member, error: unknown): never {
+    if (error instanceof WorkerLostError) throw error
+    this.#leaveOut(member, error instanceof Error ? error.message : String(error))
+  }
+
+  #compare(member: Member, found: WorkerInfo, wanted: Omit<WorkerInfo, 'threads'>): void {
+    const other = (['device', 'precision', 'isa'] as const).find((what) => found[what] !== wanted[what])
+    if (!other) return
+    const next = other === 'isa' ? ` Set PR1_ISA to one that all machines have (docs/numerics.md)` : ` Set "${other}" in the configuration`
+    this.#leaveOut(
+      member,
+      `its ${other === 'isa' ? 'instruction set' : other} is ${found[other]}, and the run's is ${wanted[other]}: its numbers would have other bits.${next}`,
+    )
+  }
+
+  #leaveOut(member: Member, reason: string): never {
+    const { index, place } = member
+    const where = `Worker ${index} on ${place?.ip ?? 'an unknown machine'} takes no part: ${reason.replace(/\.$/, '')}.`
+    if (!member.refused) {
+      member.refused = true
+      this.#options.say(where)
+      this.#bridge.retire(index)
+      if (this.#members.every(({ refused }) => refused)) this.#fail(new ClusterError(`No worker can take part. ${where}`))
+    }
+    throw new WorkerLostError(index, reason)
+  }
+
+  #fail(error: Error): void {
+    this.#failed = error
+    for (const { piece } of this.#pieces.splice(0)) piece.fail(error)
+  }
+
+  #placed(member: Member, place: WorkerPlace): void {
+    member.place = place
+    member.told = { setUp: false, weights: undefined }
+    if (place.life > 0) this.#options.say(`Worker ${member.index} runs again, on ${place.ip}`)
+    this.#dispatch()
+  }
+
+  #lost(member: Member, reason: string): void {
+    if (!member.place || this.#closed) return
+    this.#options.say(`Worker ${member.index} on ${member.place.ip} was lost (${reason}). Others do its work`)
+    this.#figures.lost++
+    member.place = undefined
+  }
+
+  /** Room of one worker: at first half of its share, so that what is left can be pulled. */
+  get #room(): number {
+    return Math.max(1, Math.ceil(this.#peak / (2 * this.#members.length)))
+  }
+
+  #dispatch(): void {
+    const room = this.#room
+    while (this.#pieces.length > 0) {
+      const [{ piece }] = this.#pieces
+      const free = this.#members.filter(
+        ({ place, refused, load }) => place && !refused && (load === 0 || (!piece.alone && load + piece.size <= room)),
+      )
+      if (free.length === 0) break
+      const member = free.reduce((least, one) => (one.load < least.load ? one : least))
+      void this.#run(this.#pieces.shift()!, member)
+    }
+    this.#notePlaces()
+  }
+
+  async #run(entry: { piece: Piece; losses: number }, member: Member): Promise<void> {
+    const { piece } = entry
+    if (member.load === 0) member.since = performance.now()
+    member.load += piece.size
+    let again = false
+    try {
+      await piece.run(member)
+    } catch (error) {
+      if (error instanceof WorkerLostError && !this.#failed && !this.#closed) {
+        again = ++entry.losses < MOST_LOSSES
+        if (!again)
+          piece.fail(new ClusterError(`A piece of work lost its worker ${MOST_LOSSES} times, last so: ${error.message}`, { cause: error }))
+      } else piece.fail(this.#failed ?? error)
+    } finally {
+      member.load -= piece.size
+      if (member.load === 0) this.#figures.busy += (performance.now() - member.since) / 1000
+    }
+    if (again) this.#pieces.unshift(entry)
+    else {
+      this.#outstanding -= piece.size
+      if (this.#outstanding === 0) this.#peak = 0
+    }
+    this.#dispatch()
+  }
+
+  /** Says that work waits where for a while no worker is placed. */
+  #notePlaces(): void {
+    const waits = this.#pieces.length > 0 && this.#members.every(({ place, refused }) => refused || !place)
+    if (!waits) {
+      clearTimeout(this.#notice)
+      this.#notice = undefined
+    } else
+      this.#notice ??= setTimeout(() => {
+        this.#notice = undefined
+        const { threads } = this.#options
+        this.#options.say(`Waiting for Ray to find room for a worker of ${threads} CPU${threads > 1 ? 's' : ''}: see "ray status"`)
+        this.#notePlaces()
+      }, WAITING_NOTICE_MS)
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What a run says to its workers. Every call may be made twice: an answer follows from the call and from what it names (weights of a version, a
+ * shard from its first forward on). A worker that was started anew knows nothing, says StateError, and is told again.
+ */
+
+import type { ForwardOptions, LoadOptions, ModelConfig, TrainBatch } from '../engine/types.ts'
+import type { ThinkRequest, Thought } from '../thinking/types.ts'
+import type { ArrayNote } from './arrays.ts'
+
+/** How a worker opens its engine. Precision and instruction set are those of the run, so that the bits are. */
+export interface EngineSetup {
+  device: 'cpu' | 'cuda'
+  precision: 'auto' | 'f32' | 'bf16' | 'stored' | 'int8' | 'int4'
+  numerics: 'exact' | 'fast'
+  threads: number
+}
+
+export type ModelSetup =
+  /** Made from nothing; its weights follow. `tokenizer`: name → content of its files. */
+  | { kind: 'weights'; config: ModelConfig; tokenizer: Record<string, string>; options: LoadOptions }
+  /** Adapters beside a model that is read on the worker's machine; their weights follow. `source`: as a training file names it, `below`: hash of the model. */
+  | { kind: 'adapters'; source: unknown; seed: number; below: string; options: LoadOptions }
+  /** Read on the worker's machine. `hash`: what the files there must be. */
+  | { kind: 'checkpoint'; folder: string; base?: string; hash: string; options: LoadOptions }
+
+export interface Setup {
+  op: 'setup'
+  /** Of this package. */
+  version: string
+  engine: EngineSetup
+  model: ModelSetup
+}
+
+/** What decides the bits of a worker's numbers. */
+export interface WorkerInfo {
+  device: string
+  precision: string
+  isa: string
+  threads: number
+}
+
+/** A request without what a worker makes itself from its tokenizer. */
+export type WireRequest = Omit<ThinkRequest, 'tagText' | 'thinking' | 'settledBy'> & {
+  tagText?: true
+  thinking?: Omit<NonNullable<ThinkRequest['thinking']>, 'piece'>
+  settledBy?: { text: string }
+}
+
+/** A thought without the ids of its prompt, which the asker has. */
+export type WireThought = Omit<Thought, 'trajectory'> & { trajectory: Omit<Thought['trajectory'], 'promptIds'> }
+
+/** Arrays of the batch are in the payload. */
+export type WireBatch = Omit<TrainBatch, 'ids' | 'positions' | 'bounds' | 'hidden' | 'targets' | 'exclusion'>
+
+export type Call =
+  | Setup
+  /** Payload: all weights, float32, in the order of the parameters. */
+  | { op: 'weights'; weights: string }
+  | { op: 'think'; weights: string; call: string; requests: WireRequest[] }
+  | { op: 'cancel'; call: string }
+  /** The first of a shard's forwards has `step` 0 and clears what another left. */
+  | { op: 'forward'; weights: string; task: string; step: number; batch: WireBatch; options: ForwardOptions; arrays: ArrayNote[] }
+  | { op: 'backward'; task: string; step: number; arrays: ArrayNote[] }
+  /** Ends a shard: its gradient joins the sum. */
+  | { op: 'shard'; task: string; step: number }
+  /** Ends a task: the answer's payload is the sum. */
+  | { op: 'gradient'; task: string; step: number }
+
+/** What a thought came to, in the order of the requests. */
+export type Outcome = { thought: WireThought } | { error: WireError }
+
+/** Errors cross processes by name and message. */
+export interface WireError {
+  name: string
+  message: string
+}
+
+/** The worker was started anew, or was given something else since. */
+export const STATE_ERROR = 'StateError'

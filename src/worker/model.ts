@@ -1,0 +1,244 @@
+/** The model of a worker, and what a run may ask of it (cluster/protocol.ts). */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Numbers, packArrays, unpackArrays } from '../cluster/arrays.ts'
+import { type Call, type Outcome, type Setup, STATE_ERROR, type WorkerInfo } from '../cluster/protocol.ts'
+import { requestFromWire, thoughtToWire } from '../cluster/requests.ts'
+import { toWire } from '../cluster/wire-errors.ts'
+import { openCheckpoint } from '../engine/checkpoint/folder.ts'
+import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
+import { ConfigError } from '../engine/errors.ts'
+import { GradientTree, takeGradient, writeWeights } from '../engine/gradients.ts'
+import { openEngine } from '../engine/open.ts'
+import { elementCount } from '../engine/spec.ts'
+import type { Engine, EngineInfo, Model, TrainBatch } from '../engine/types.ts'
+import { localThinker, type Thinker } from '../thinking/thinker.ts'
+import type { ModelSource } from '../trainer/config.ts'
+import { openModel } from '../trainer/model.ts'
+
+export interface Answer {
+  header: Record<string, unknown>
+  payload?: readonly Uint8Array[]
+}
+
+interface Served {
+  engine: Engine
+  info: EngineInfo
+  model: Model
+  tokenizer: Tokenizer
+}
+
+/** What a shard's forwards and backwards leave between calls. */
+interface Task {
+  name: string
+  /** Of the last call that was answered. */
+  step: number
+  tree: GradientTree
+}
+
+export class WorkerModel {
+  readonly #version: string
+  #served: Served | undefined
+  #thinker: Thinker | undefined
+  /** Of the model now. */
+  #weights = ''
+  #task: Task | undefined
+  readonly #calls = new Map<string, AbortController>()
+  /** Calls that change the model come one after the other. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** Of this package. */
+  constructor(version: string) {
+    this.#version = version
+  }
+
+  /** Answers a call. Rejects with what is wrong with it. */
+  answer(call: Call, payload: Uint8Array): Promise<Answer> {
+    switch (call.op) {
+      case 'setup':
+        return this.#inTurn(() => this.#setUp(call))
+      case 'weights':
+        return this.#inTurn(() => this.#take(call.weights, payload))
+      case 'think':
+        return this.#think(call)
+      case 'cancel':
+        this.#calls.get(call.call)?.abort()
+        return Promise.resolve({ header: {} })
+      case 'forward':
+        return this.#inTurn(() => this.#forward(call, payload))
+      case 'backward':
+        return this.#inTurn(() => this.#backward(call, payload))
+      case 'shard':
+        return this.#inTurn(async () => {
+          const { tree } = this.#at(call)
+          tree.add(takeGradient(this.#model()))
+          return { header: {} }
+        })
+      case 'gradient':
+        return this.#inTurn(async () => {
+          const { tree } = this.#at(call)
+          this.#task = undefined
+          return { header: {}, payload: bytesOf(tree.sum() ?? new Float32Array(0)) }
+        })
+      default:
+        return Promise.reject(new ConfigError(`A worker knows no call "${(call as { op: unknown }).op}".`))
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#thinker?.close()
+    await this.#served?.engine.dispose()
+    this.#thinker = this.#served = undefined
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+
+  async #setUp({ version, engine: asked, model: what }: Setup): Promise<Answer> {
+    if (version !== this.#version) {
+      throw new ConfigError(`It has parallel-r1 ${this.#version}, and the run ${version}. Install the same version there`)
+    }
+    await this.close()
+    this.#weights = ''
+    this.#task = undefined
+    const engine = await openEngine(asked)
+    try {
+      this.#served = { engine, ...(await open(engine, what)) }
+    } catch (error) {
+      await engine.dispose()
+      throw error
+    }
+    if (what.kind === 'checkpoint') this.#weights = what.hash
+    const { device, precision, isa, threads } = this.#served.info
+    return { header: { info: { device, precision, isa, threads } satisfies WorkerInfo } }
+  }
+
+  async #take(weights: string, payload: Uint8Array): Promise<Answer> {
+    const model = this.#model()
+    await this.#closeThinker()
+    const count = model.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
+    const { values } = unpackArrays([{ name: 'values', type: 'Float32Array', length: count }], payload)
+    writeWeights(model, values as Float32Array)
+    this.#weights = weights
+    this.#task = undefined
+    return { header: {} }
+  }
+
+  async #think({ weights, call, requests }: Extract<Call, { op: 'think' }>): Promise<Answer> {
+    // Whatever is under way belongs before it.
+    await this.#turn
+    const { tokenizer } = this.#with(weights)
+    const stop = new AbortController()
+    this.#calls.set(call, stop)
+    this.#thinker ??= localThinker(this.#model())
+    const thinker = this.#thinker
+    try {
+      const outcomes = await Promise.all(
+        requests.map(async (request): Promise<Outcome> => {
+          try {
+            return { thought: thoughtToWire(await thinker.think(requestFromWire(request, tokenizer), stop.signal)) }
+          } catch (error) {
+            return { error: toWire(error) }
+          }
+        }),
+      )
+      return { header: { outcomes } }
+    } finally {
+      this.#calls.delete(call)
+    }
+  }
+
+  async #forward({ weights, task, step, batch, options, arrays }: Extract<Call, { op: 'forward' }>, payload: Uint8Array): Promise<Answer> {
+    this.#with(weights)
+    const model = this.#model()
+    if (options.keep !== false) {
+      if (step === 0) {
+        await this.#closeThinker()
+        takeGradient(model)
+        this.#task = { name: task, step, tree: new GradientTree() }
+      } else this.#at({ task, step })
+    }
+    const whole = { ...batch, ...unpackArrays(arrays, payload) } as unknown as TrainBatch
+    const { logprobs, entropies } = await model.forward(whole, options)
+    const { notes, payload: parts } = packArrays({ logprobs, entropies })
+    return { header: { arrays: notes }, payload: parts }
+  }
+
+  async #backward({ task, step, arrays }: Extract<Call, { op: 'backward' }>, payload: Uint8Array): Promise<Answer> {
+    this.#at({ task, step })
+    const { slopes, entropySlopes } = unpackArrays(arrays, payload) as Record<string, Numbers | undefined>
+    await this.#model().backward(slopes as Float32Array, entropySlopes as Float32Array | undefined)
+    return { header: {} }
+  }
+
+  async #closeThinker(): Promise<void> {
+    await this.#thinker?.close()
+    this.#thinker = undefined
+  }
+
+  #model(): Model {
+    if (!this.#served) throw new StateError('No model was set up.')
+    return this.#served.model
+  }
+
+  #with(weights: string): Served {
+    if (!this.#served || this.#weights !== weights) throw new StateError(`It holds weights "${this.#weights}", not "${weights}".`)
+    return this.#served
+  }
+
+  /** The task under way, where the call is its next. */
+  #at({ task, step }: { task: string; step: number }): Task {
+    const under = this.#task
+    if (!under || under.name !== task || step !== under.step + 1) {
+      throw new StateError(`It stands at step ${under?.step} of "${under?.name}", not before step ${step} of "${task}".`)
+    }
+    under.step = step
+    return under
+  }
+}
+
+class StateError extends Error {
+  override name = STATE_ERROR
+}
+
+async function open(engine: Engine, what: Setup['model']): Promise<Omit<Served, 'engine'>> {
+  switch (what.kind) {
+    case 'weights': {
+      const model = await engine.create(what.config, ({ shape }) => new Float32Array(elementCount(shape)), what.options)
+      return { model, tokenizer: await tokenizerOf(what.tokenizer), info: engine.info }
+    }
+    case 'adapters': {
+      const opened = await openModel(engine, what.source as ModelSource, what.seed, what.options)
+      const found = await opened.below!()
+      if (found !== what.below)
+        throw new ConfigError(`${(what.source as ModelSource).checkpoint} is another model there. Copy the run's to it`)
+      return { model: opened.model, tokenizer: opened.checkpoint.tokenizer, info: opened.info ?? engine.info }
+    }
+    case 'checkpoint': {
+      const checkpoint = await openCheckpoint(what.folder, { base: what.base })
+      if ((await checkpoint.identity.hash()) !== what.hash)
+        throw new ConfigError(`${what.folder} is another model there. Copy the run's to it`)
+      if (!checkpoint.tokenizer) throw new ConfigError(`${what.folder} has no tokenizer there`)
+      const model = await engine.load(checkpoint, what.options)
+      return { model, tokenizer: checkpoint.tokenizer, info: engine.infoFor(checkpoint, what.options) }
+    }
+  }
+}
+
+async function tokenizerOf(files: Record<string, string>): Promise<Tokenizer> {
+  const folder = await mkdtemp(join(tmpdir(), 'pr1-worker-'))
+  try {
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+    return Tokenizer.load(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array[] {
+  return [new Uint8Array(buffer, byteOffset, byteLength)]
+}

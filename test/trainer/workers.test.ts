@@ -1,0 +1,85 @@
+/** A run on workers gives the bits of one without. The workers are processes; who places them does not matter here (test/cluster/ has Ray). */
+
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { Processes } from '../cluster/processes.ts'
+import { fixture, folderWithSuites, metrics, results, run, wholeRun } from './runs.ts'
+
+// A worker takes seconds to start, on a machine that does other work many more.
+vi.setConfig({ testTimeout: 200_000 })
+
+let whole: string
+beforeAll(async () => {
+  whole = (await wholeRun()).whole
+}, 200_000)
+
+async function onWorkers(workers: number, { threads = 1, sets = [] as string[], watch = (_: Processes) => {} } = {}) {
+  const folder = folderWithSuites(whole)
+  const placed: Processes[] = []
+  const { text, outcome } = await run(folder, {
+    sets: [`ray={workers: ${workers}, threads: ${threads}}`, ...sets],
+    placeWorkers: async () => {
+      const processes = new Processes()
+      placed.push(processes)
+      watch(processes)
+      return processes
+    },
+  })
+  return { folder, text, outcome, processes: placed[0] }
+}
+
+describe('a run on workers', () => {
+  it.each([1, 2, 4])('gives the bits of a run in one process, on %i of them', async (workers) => {
+    const { folder, text } = await onWorkers(workers, { threads: workers === 2 ? 2 : 1 })
+    expect(results(folder)).toEqual(results(whole))
+    expect(text).toMatch(new RegExp(`Workers: ${workers} of `))
+    expect(text).toMatch(/workers on 1 machine: rollouts \d/)
+  })
+
+  it('gives them when workers are killed at any moment', async () => {
+    let calls = 0
+    const { folder, text, processes } = await onWorkers(2, {
+      watch: (processes) => {
+        processes.onCall = (worker) => {
+          if (++calls % 40 === 0) setTimeout(() => processes.kill(worker), (calls * 7) % 23)
+        }
+      },
+    })
+    expect(results(folder)).toEqual(results(whole))
+    const lives = [...processes.running.values()].reduce((sum, { life }) => sum + life, 0)
+    expect(lives).toBeGreaterThan(2)
+    expect(text).toMatch(/was lost .*Others do its work/)
+    expect(text).toMatch(/runs again, on 127\.0\.0\.1/)
+  })
+
+  it('evaluates on them, and follows a reference policy, to the same bits', async () => {
+    const sets = [
+      `stages.rl.evaluate={name: sums, suite: ${fixture('held-out.yaml')}, provider: parallel, metric: digits, every: 2}`,
+      'stages.rl.kl=0.1',
+      'stages.rl.topEntropy=0.5',
+      'stages.rl.steps=2',
+    ]
+    const alone = folderWithSuites(whole)
+    await run(alone, { sets })
+    const { folder } = await onWorkers(2, { sets })
+    expect(metrics(folder)).toEqual(metrics(alone))
+    expect(results(folder)).toEqual(results(alone))
+  })
+
+  it('leaves out a worker that computes other bits, and ends where all do', async () => {
+    const { folder, text } = await onWorkers(2, { watch: (processes) => processes.environments.set(1, { PR1_ISA: 'portable' }) })
+    expect(results(folder)).toEqual(results(whole))
+    expect(text).toMatch(
+      /Worker 1 on 127\.0\.0\.1 takes no part: its instruction set is portable, and the run's is \S+: its numbers would have other bits/,
+    )
+    const all = onWorkers(1, { watch: (processes) => processes.environments.set(0, { PR1_ISA: 'portable' }) })
+    await expect(all).rejects.toThrow(/^No worker can take part\. Worker 0 .* instruction set is portable/)
+  })
+
+  it('ends with the error of a piece that fails, as a run in one process does', async () => {
+    const wrong = ['stages.rl.reward=nothing']
+    const alone = await run(folderWithSuites(whole), { sets: wrong }).catch((error: Error) => error)
+    const there = await onWorkers(1, { sets: wrong }).catch((error: Error) => error)
+    expect(there).toEqual(alone)
+    expect(there).toBeInstanceOf(Error)
+  })
+})
