@@ -25,7 +25,7 @@ const ray = mapping({
 export type RaySettings = z.output<typeof ray>
 
 export const rayKeys = {
-  ray: key(ray.optional(), 'workers on other machines, `{ address, workers }`: [More than one machine](scale.md#more-than-one-machine)', {
+  ray: key(ray.optional(), 'workers on other machines, `{ address, workers }`: [Larger and faster](scale.md)', {
     absent: 'this process',
     change: 'free',
     hint: 'Write it as { address: auto, workers: 4 }.',

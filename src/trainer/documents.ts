@@ -1,6 +1,7 @@
 /** The documents that say what may stand in a configuration. `npm run docs` writes them; a test says when one is stale. */
 
 import { holdsKeys, jsonSchema, markdownTable } from '../config/page.ts'
+import { rayKeys } from '../config/ray-keys.ts'
 import { entryOf, keysOf, type Schema } from '../config/table.ts'
 import { serverKeys, thinkingSchema } from '../providers/config.ts'
 import { trainSchema } from './config.ts'
@@ -31,6 +32,12 @@ ${markdownTable(thinkingSchema.shape, { resume: false })}
 ${markdownTable(serverKeys, { resume: false })}
 
 Beside it \`device\`, \`precision\`, \`numerics\`, \`threads\`, \`cacheTokens\` and \`speculate\` are refused: they say how a model runs in this process.
+
+## \`ray\`
+
+${markdownTable(rayKeys.ray.unwrap().shape, { resume: false })}
+
+Each worker loads \`checkpoint\` on its own machine, where it must be the same model.
 
 ## One test, other settings
 
@@ -104,6 +111,12 @@ computed twice. \`schedule: cosine\` and \`linear\` end with the stage. With the
 that the new \`steps\` would have given from the start. With \`constant\` it is.
 
 ${rows(keys(trainSchema))}
+
+## ray
+
+Other machines for rollouts and gradients: [Larger and faster](scale.md). \`pr1-train --ray ADDRESS --workers N\` sets the first two.
+
+${rows(rayKeys.ray.unwrap().shape)}
 
 ## model
 

@@ -45,6 +45,11 @@ const places = [
     json: schema.properties.model.properties.lora,
     put: (more: object) => ({ ...whole, model: { checkpoint: 'c', lora: more } }),
   },
+  {
+    keys: Object.keys(keysOf(trainSchema.shape.ray)),
+    json: schema.properties.ray,
+    put: (more: object) => ({ ...whole, ray: more }),
+  },
   { keys: Object.keys(keysOf(save)), json: schema.properties.save, put: (more: object) => ({ ...whole, save: more }) },
   {
     keys: Object.keys(keysOf(keysOf(save).rollouts)),
@@ -103,6 +108,7 @@ describe('documents', () => {
               'evaluate',
               'save',
               'rollouts',
+              'ray',
             ].includes(key)
           ) {
             expect(page).toContain(`| \`${key}\` |`)
