@@ -50,6 +50,16 @@ export async function openGraders(suite: Suite, timeout: number, { apart = false
   }
 }
 
+/** What `make` makes of these graders, which it closes one day. They are closed at once where it throws. */
+export async function unlessItThrows<T>(graders: Graders, make: () => T | Promise<T>): Promise<T> {
+  try {
+    return await make()
+  } catch (error) {
+    await graders.close()
+    throw error
+  }
+}
+
 let nextScorer = 1
 
 /** Seconds in which promptfoo and the modules of the graders have loaded, on a machine that does other work. */

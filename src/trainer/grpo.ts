@@ -16,7 +16,7 @@ import { namesOf } from './doctor/metrics.ts'
 import type { Probe, ProbeOptions } from './doctor/probe.ts'
 import { efficiencyWarnings } from './efficiency.ts'
 import { afterUpdate, coefficientNow, firstControl, hasBonus } from './entropy-bonus.ts'
-import { openGraders } from './grader-host.ts'
+import { type Graders, openGraders, unlessItThrows } from './grader-host.ts'
 import { judgedStep } from './kept/step.ts'
 import { lossNamed } from './losses/index.ts'
 import { meanOver, type Tally } from './losses/loss.ts'
@@ -25,22 +25,31 @@ import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { ReferencePolicy } from './reference.ts'
 import { sampleRefilled } from './refill.ts'
-import { compileTerms, evaluateTerms, expressionsOf } from './reward-terms.ts'
-import { checkMetrics, resolveDoubts, symbolOf } from './rewards.ts'
+import { compileTerms, evaluateTerms, expressionsOf, type RewardTerm } from './reward-terms.ts'
+import { checkMetrics, type Doubt, resolveDoubts, symbolOf } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
+  const terms = await compileTerms(stage)
+  const doubts = expressionsOf(terms).map((expression) => checkMetrics(expression, suite))
+  const graders = await openGraders(suite, stage.graderTimeout)
+  return unlessItThrows(graders, () => gradedRecipe(session, stage, suite, { terms, doubts, graders }))
+}
+
+async function gradedRecipe(
+  session: Session,
+  stage: GrpoStage,
+  suite: Suite,
+  { terms, doubts, graders }: { terms: RewardTerm[]; doubts: Doubt[][]; graders: Graders },
+): Promise<Recipe> {
   const { model, seed, sharesPrompts, shards, runner } = session
   const { microBatchTokens } = stage
   const { attention, outlines: planned } = session.checkpoint.parallel
-  const terms = await compileTerms(stage)
-  const expressions = expressionsOf(terms)
-  const doubts = expressions.map((expression) => checkMetrics(expression, suite))
-  const graders = await openGraders(suite, stage.graderTimeout)
   const rollouts = new Rollouts(session, stage, suite, graders)
   const warnings = efficiencyWarnings(terms, stage, suite)
+  const expressions = expressionsOf(terms)
   for (const [i, expression] of expressions.entries()) {
     warnings.push(...(await resolveDoubts(expression, suite, doubts[i], (row) => rollouts.gradeEmpty(row))))
   }

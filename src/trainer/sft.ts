@@ -5,19 +5,15 @@
 
 import { setImmediate as breathe } from 'node:timers/promises'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
-import { applyTestOptions, parseThinkingConfig } from '../providers/config.ts'
-import { type ReadPrompt, readPrompt } from '../providers/prompt.ts'
-import { OUTLINE_TAGS } from '../thinking/grammar.ts'
-import { layoutTrajectory } from '../thinking/layout.ts'
-import { trajectoryFromIds } from '../thinking/trajectory.ts'
-import { withoutLayout } from '../thinking/writing.ts'
+import type { ReadPrompt } from '../providers/prompt.ts'
 import { EpochPlan } from './batches.ts'
 import type { SftStage } from './config.ts'
 import { likelihood } from './losses/likelihood.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { learningRate } from './schedule.ts'
-import type { Suite, SuiteRow } from './suite.ts'
+import { encodeResponse, layOutResponse, readRow } from './sft-rows.ts'
+import type { Suite } from './suite.ts'
 
 /** Ids of one row; laid out anew when its batch comes, which is cheaper than keeping every layout. */
 interface Example {
@@ -62,16 +58,8 @@ export function readPrompts(session: Session, suite: Suite): ReadPrompt[] {
   return suite.rows.map((row, index) => readRow(session, suite, row, `row ${index + 1} of ${suite.file}`))
 }
 
-function readRow({ checkpoint }: Session, { provider }: Suite, row: SuiteRow, where: string): ReadPrompt {
-  const settings = provider.ours ? applyTestOptions(provider.config, row.promptConfig) : {}
-  return readPrompt(checkpoint, parseThinkingConfig(settings, where), row.prompt)
-}
-
 /** Prompt and response of every row as ids; every one is laid out once, so that a wrong row is an error before step 0. */
 async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Promise<{ examples: Example[]; prompts: ReadPrompt[] }> {
-  const { checkpoint, model } = session
-  const { tokenizer, parallel } = checkpoint
-  const eos = checkpoint.generation.eosTokenIds[0]
   const render = await responseTemplate(stage)
   const examples: Example[] = []
   const prompts: ReadPrompt[] = []
@@ -83,22 +71,10 @@ async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Pr
       prompts.push(read)
       const { ids: prompt } = read
       for (const vars of samplesOf(row.vars, stage.each)) {
-        const text = withoutLayout(render(vars))
+        const { text, ids } = encodeResponse(session, render(vars))
         if (text === '') throw new ConfigError('The response is empty. Correct "response" or the row')
-        if (text.includes(OUTLINE_TAGS.outline) && parallel.tags.outline === undefined) {
-          throw new ConfigError(
-            `The response has outlines, and the model has no tags for them. Got ${OUTLINE_TAGS.outline} in it. Set outlines: true in "model", or leave it out`,
-          )
-        }
-        const response = [...tokenizer.encode(text), eos]
-        const layout = layoutTrajectory(trajectoryFromIds(prompt, response, parallel.tags), parallel.attention, { loss: 'response' })
-        const last = layout.positions.reduce((a, b) => Math.max(a, b), 0)
-        if (last >= model.config.maxPositions) {
-          throw new ConfigError(
-            `It takes ${last + 1} positions, the model has ${model.config.maxPositions}. Leave it out or raise maxPositions`,
-          )
-        }
-        examples.push({ prompt, response: Int32Array.from(response), length: layout.ids.length })
+        const { layout } = layOutResponse(session, prompt, ids)
+        examples.push({ prompt, response: Int32Array.from(ids), length: layout.ids.length })
       }
     } catch (error) {
       if (error instanceof ParallelR1Error) throw new ConfigError(`${where}: ${error.message}`, { cause: error })
@@ -118,13 +94,11 @@ function samplesOf(vars: Record<string, unknown>, each: string | undefined): Rec
   return list.map((item) => ({ ...vars, item }))
 }
 
-function layOut(session: Session, example: Example): UpdateSample {
-  const { tags, attention } = session.checkpoint.parallel
-  const trajectory = trajectoryFromIds(example.prompt, Array.from(example.response), tags)
-  const layout = layoutTrajectory(trajectory, attention, { loss: 'response' })
+function layOut(session: Session, { prompt, response }: Example): UpdateSample {
+  const { layout, temperature } = layOutResponse(session, prompt, Array.from(response))
   // The loss is added up in the order in which the tokens lie in the batch.
   layout.sampledIndex.sort()
-  return { layout, temperature: trajectory.temperature, sampled: [], advantage: 1 }
+  return { layout, temperature, sampled: [], advantage: 1 }
 }
 
 /** Nunjucks over the vars; text is taken as it is (no HTML escapes), a missing var is an error. */

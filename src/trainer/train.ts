@@ -207,24 +207,19 @@ class Training {
     })
   }
 
-  private async openGenerator(session: Session, stage: GenerateStage, suite: Suite, i: number): Promise<Generator> {
+  private openGenerator(session: Session, stage: GenerateStage, suite: Suite, i: number): Promise<Generator> {
     const { config, options, state } = this
     const earlier = config.stages.slice(0, state.stage + i).map(({ name }) => `stages.${name}.`)
     const own = Object.entries(decisiveTable(config)).filter(
       ([path]) => !path.startsWith('stages.') || earlier.some((one) => path.startsWith(one)),
     )
-    const generator = await Generator.open(session, stage, suite, {
+    return Generator.open(session, stage, suite, {
       folder: join(config.output, stage.name),
       excluded: this.excluded.get(stage.name),
       weights: { base: state.base, trainedAs: hashOf(own) },
+      goesOn: Boolean(options.resume || options.dryRun),
       ops: options.ops,
     })
-    if (generator.answers > 0 && !options.resume && !options.dryRun) {
-      throw new ConfigError(
-        `${generator.folder} holds ${generator.answers} answers of a run. Go on with --resume, which asks nothing twice, choose another --output, or remove the folder.`,
-      )
-    }
-    return generator
   }
 
   /** Asks a teacher. The weights stay as they are. False when it was interrupted. */

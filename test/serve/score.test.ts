@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { ServedSuite } from '../../src/serve/suite.ts'
 import { openGraders } from '../../src/trainer/grader-host.ts'
 import type { loadSuite, Suite } from '../../src/trainer/suite.ts'
+import { openedGraders } from '../trainer/opened-graders.ts'
 import { fixture } from '../trainer/runs.ts'
 import { ask, errorOf, type Served, startServer } from './running.ts'
 
@@ -52,18 +52,7 @@ const right = 'It is \\boxed{2}.'
 
 describe('a suite', () => {
   const entry = (suite: string, reward: string) => ({ name: 's', suite, reward, graderTimeout: 60 })
-  /** Graders that are opened and closed while a suite is, as their worker is told. */
-  const opened = async (one: ReturnType<typeof entry>): Promise<{ error: unknown; opens: unknown[]; closes: unknown[] }> => {
-    const told = vi.spyOn(Worker.prototype, 'postMessage')
-    try {
-      const error = await ServedSuite.open(one, { resolve }).catch((error: unknown) => error)
-      const numbers = (method: string) =>
-        told.mock.calls.flatMap(([message]) => (message.method === method ? [message.args[0] as number] : []))
-      return { error, opens: numbers('open'), closes: numbers('close') }
-    } finally {
-      told.mockRestore()
-    }
-  }
+  const opened = (one: ReturnType<typeof entry>) => openedGraders(() => ServedSuite.open(one, { resolve }))
 
   it('that cannot be served leaves no graders open', async () => {
     const misspelt = await opened(entry('math', '2 * anwser'))

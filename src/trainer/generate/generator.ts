@@ -31,6 +31,8 @@ export interface GeneratorOptions {
   excluded?: Excluded
   /** What the answers of `teacher: self` follow from. */
   weights: Origin
+  /** Answers of an earlier run may be there. */
+  goesOn: boolean
   ops?: FileOps
 }
 
@@ -70,10 +72,16 @@ export class Generator {
         `Test ${own + 1} of ${suite.file} has a var "${RESPONSE}", which is what the teacher's answer will be called. Give it another name.`,
       )
     }
-    const judge = await Judge.open(session, suite, stage, stage.name)
     const self = stage.teacher === 'self' ? SelfTeacher.open(session, stage, suite) : undefined
     const origin = originOf(session, stage, suite, options)
     const journal = await Journal.open(join(options.folder, ANSWERS_FILE), origin)
+    if (journal.size > 0 && !options.goesOn) {
+      throw new ConfigError(
+        `${options.folder} holds ${journal.size} answers of a run. Go on with --resume, which asks nothing twice, choose another --output, or remove the folder.`,
+      )
+    }
+    // Last, since its graders stay open.
+    const judge = await Judge.open(session, suite, stage, stage.name)
     return new Generator(session.seed, stage, suite, options, judge, journal, self)
   }
 

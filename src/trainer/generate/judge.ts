@@ -3,16 +3,12 @@
 import type { ProviderResponse } from 'promptfoo'
 import { outputText } from '../../assertions/output.ts'
 import { ConfigError, ParallelR1Error } from '../../engine/errors.ts'
-import { parseThinkingConfig } from '../../providers/config.ts'
-import { readPrompt } from '../../providers/prompt.ts'
 import { hideTags } from '../../providers/response.ts'
-import { OUTLINE_TAGS, parseThinking } from '../../thinking/grammar.ts'
-import { layoutTrajectory } from '../../thinking/layout.ts'
-import { trajectoryFromIds } from '../../thinking/trajectory.ts'
-import { withoutLayout } from '../../thinking/writing.ts'
-import { type Graders, openGraders } from '../grader-host.ts'
+import { parseThinking } from '../../thinking/grammar.ts'
+import { type Graders, openGraders, unlessItThrows } from '../grader-host.ts'
 import type { Session } from '../recipe.ts'
 import { checkMetrics, compileReward, type Reward, resolveDoubts } from '../rewards.ts'
+import { encodeResponse, layOutResponse, ResponseError, readRow } from '../sft-rows.ts'
 import type { Suite, SuiteRow } from '../suite.ts'
 import type { Answer } from './journal.ts'
 
@@ -39,6 +35,7 @@ const MOST_CHARACTERS = 1_000_000
 
 export class Judge {
   readonly #session: Session
+  readonly #suite: Suite
   readonly #graders: Graders
   readonly #conditions: readonly Reward[]
   readonly #prompts = new WeakMap<SuiteRow, number[]>()
@@ -60,14 +57,17 @@ export class Judge {
     // Length can be asked without any assertion.
     const graded = ofMetrics.some(({ symbols }) => symbols.length > 0) || suite.rows.some(({ test }) => test.assert?.length)
     const graders = graded ? await openGraders(suite, graderTimeout) : NO_GRADERS
-    const warnings: string[] = []
-    const gradeEmpty = (row: SuiteRow) => graders.score(row, { output: '', tokenUsage: {}, metadata: {} })
-    for (const [i, condition] of ofMetrics.entries()) warnings.push(...(await resolveDoubts(condition, suite, doubts[i], gradeEmpty)))
-    return new Judge(session, graders, conditions, warnings)
+    return unlessItThrows(graders, async () => {
+      const warnings: string[] = []
+      const gradeEmpty = (row: SuiteRow) => graders.score(row, { output: '', tokenUsage: {}, metadata: {} })
+      for (const [i, condition] of ofMetrics.entries()) warnings.push(...(await resolveDoubts(condition, suite, doubts[i], gradeEmpty)))
+      return new Judge(session, suite, graders, conditions, warnings)
+    })
   }
 
-  private constructor(session: Session, graders: Graders, conditions: readonly Reward[], warnings: readonly string[]) {
+  private constructor(session: Session, suite: Suite, graders: Graders, conditions: readonly Reward[], warnings: readonly string[]) {
     this.#session = session
+    this.#suite = suite
     this.#graders = graders
     this.#conditions = conditions
     this.warnings = warnings
@@ -95,35 +95,28 @@ export class Judge {
 
   /** What supervised training would make of it, or why it could make nothing. */
   #learnable(row: SuiteRow, said: string): { text: string; tokens: number } | { reason: string } {
-    const { checkpoint, model } = this.#session
-    const { tokenizer, parallel } = checkpoint
+    const { tokenizer } = this.#session.checkpoint
     const { violations } = parseThinking(said, { minPaths: 1 })
     if (violations.length > 0) return { reason: `the form of its blocks: ${violations[0].rule}` }
     try {
-      const text = withoutLayout(said)
-      if (text.includes(OUTLINE_TAGS.outline) && parallel.tags.outline === undefined)
-        return { reason: 'outlines, which the model has no tags for' }
-      const ids = tokenizer.encode(text)
+      const { text, ids } = encodeResponse(this.#session, said)
+      const own = ids.slice(0, -1)
       const plain = (all: string): string => hideTags(all).replace(/\s+/g, '')
       // A response that holds an end token, or the mark of another turn, would teach to go on behind it.
-      if (plain(tokenizer.decode(ids)) !== plain(tokenizer.decode(ids, { keepSpecial: false })))
+      if (plain(tokenizer.decode(own)) !== plain(tokenizer.decode(own, { keepSpecial: false })))
         return { reason: 'a special token of the tokenizer' }
-      const response = [...ids, checkpoint.generation.eosTokenIds[0]]
-      const { positions } = layoutTrajectory(trajectoryFromIds(this.#promptOf(row), response, parallel.tags), parallel.attention, {
-        loss: 'response',
-      })
-      const last = positions.reduce((most, position) => Math.max(most, position), 0)
-      return last < model.config.maxPositions ? { text, tokens: ids.length } : { reason: 'longer than the model has positions' }
+      layOutResponse(this.#session, this.#promptOf(row), ids)
+      return { text, tokens: own.length }
     } catch (error) {
       if (!(error instanceof ParallelR1Error)) throw error
-      return { reason: 'it cannot be laid out' }
+      return { reason: error instanceof ResponseError ? error.reason : 'it cannot be laid out' }
     }
   }
 
   #promptOf(row: SuiteRow): number[] {
     let ids = this.#prompts.get(row)
     if (!ids) {
-      ids = readPrompt(this.#session.checkpoint, parseThinkingConfig({}, 'the defaults'), row.prompt).ids
+      ids = readRow(this.#session, this.#suite, row, `a row of ${this.#suite.file}`).ids
       this.#prompts.set(row, ids)
     }
     return ids
