@@ -5,6 +5,7 @@ import { type Choice, type Choices, choiceReference, chosenLetter, lettered, sin
 import type { Expected } from './claims/expected.ts'
 import { type Extraction, extractAnswer } from './claims/extract.ts'
 import type { Status } from './claims/status.ts'
+import { withSameConstant } from './equality/constants.ts'
 import { compareAnswers } from './equality/equal.ts'
 import { sameFamily } from './equality/families.ts'
 import { substitute } from './equality/logic.ts'
@@ -13,7 +14,7 @@ import { isNumeric, variables } from './equality/values.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
-import { plainWords, withoutNoun } from './reading/words.ts'
+import { plainWords, withoutNoun, withoutSubject } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
 import { relateUnits } from './units/units.ts'
 
@@ -217,6 +218,14 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     const meant = openReference === undefined ? wanted : readAnswer(openReference)
     if (said.kind !== 'text' && compareAnswers(said, meant, policy).equal)
       return { pass: true, type: describe(said), rule: 'for all values' }
+  }
+  const constants = withSameConstant(text, reference.text)
+  if (constants && compareAnswers(readAnswer(constants[0]), readAnswer(constants[1]), policy).equal)
+    return { pass: true, type, rule: 'the constant by another name' }
+  if (answer.kind === 'text' && wanted.kind === 'text') {
+    const predicate = withoutSubject(answer.text)
+    if (predicate !== undefined && plainWords(predicate) === plainWords(wanted.text))
+      return { pass: true, type, rule: 'the subject goes without saying' }
   }
   const list = separated(text)
   const other = list && compareAnswers(list, wanted, policy)

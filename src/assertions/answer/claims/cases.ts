@@ -49,7 +49,9 @@ const EACH_CASE = cues(
   String.raw`
     \b(when|at|for|if) [a-z] ?=[^.;]{1,120}\b(?:and|but|or|,|;) \1 [a-z] ?=
     \bwhen\b[^.;$]{1,120}\d[^$]{0,20}(?:\b(?:and|but|or)|,|;) when\b[^$]{1,120}\d
-    \d\S{0,20} when [a-z] (?:is|=)\b.{1,120}\d\S{0,20} when [a-z] (?:is|=)`,
+    \d\S{0,20} when [a-z] (?:is|=)\b.{1,120}\d\S{0,20} when [a-z] (?:is|=)
+    ^\W{0,4}(for|on|in|at) [a-z][a-z ]{2,24}(?:,|\s(?:it|this|that|there|they))(?: ?(?:is|are|['’]s)\b)? ?[^.;,\d]{0,30}\d[\d.,/%]*[^.;,\d]{0,20}[,;] (?:and |but |while )?\2 [a-z][a-z ]{2,24}[^.;,\d]{0,24}\d[\d.,/%]*[^.;\d]{0,12}[.\s]{0,3}$
+    ^\W{0,4}(?:with|without|including|excluding|counting|not counting)\b[^.\d]{1,60}\d[\d.,/%]*[^.\d]{0,30}[,;] (?:and |but )?(?:with|without|including|excluding|counting|not counting)\b[^.\d]{0,30}\d[\d.,/%]*[^.\d]{0,20}[.\s]{0,3}$`,
 )
 
 /** Whether a sentence distinguishes cases, of which each has its own answer. */

@@ -50,12 +50,17 @@ export function lettered(text: string): Required<Choice> | undefined {
   return { letter: bracketed ?? bare, text: rest.trim() }
 }
 
+/** What a sentence goes on with that says something of a choice: "(C) is a distractor". */
+const TOLD_OF = /^(?:is|was|are|looks|seems|appears|fails|does|can|cannot|could|would|might|may|contradicts|leads|sounds)\b/i
+const CHOSEN =
+  /^(?:is|must be|has to be|was) (?:the |indeed |clearly |therefore |thus |hence )*(?:correct|right|true|answer|best|one|only|solution|choice|option|valid)\b/i
+
 /** The letter a candidate chooses: B, (B), B), B. 5, (B) 42, (b). Undefined where it chooses none or several. */
 export function chosenLetter(text: string, choices: Choices = 'auto'): string | undefined {
   const head =
     /^(?:\(([A-Za-z])\)|\[([A-Z])\]|([A-Z])(?:[).:](?![A-Za-z]|\d)|(?=[\u3000-\u9fff])|$)|([a-z])\)(?!\w))\s*(.*)$/s.exec(plain(text)) ??
     (choices !== 'auto' && /^([A-Za-z])()()()()$/.exec(plain(text)))
-  if (!head || /^(?:and|or|,|&|\/)(?:\W|$)/.test(head[5])) return undefined
+  if (!head || /^(?:and|or|,|&|\/)(?:\W|$)/.test(head[5]) || (TOLD_OF.test(head[5]) && !CHOSEN.test(head[5]))) return undefined
   const letter = (head[1] ?? head[2] ?? head[3] ?? head[4]).toUpperCase()
   return typeof choices === 'object' && !choices.has(letter) ? undefined : letter
 }

@@ -15,6 +15,9 @@ const CHOSE =
 const IT_IS = /\bit(?: is|['’]s| must be| has to be) \(?([A-J])\)? (?:that|which)\b/
 /** "B because a prime has two divisors" */
 const REASONED = /^[\s*_>]{0,6}(?:(?:option|choice) )?\(?([A-HJ])\)?,? (?:because|since)\s/
+/** "it has to be B: A and C contradict the table" */
+const MUST_BE =
+  /\b(?:it|this|that|the answer|the choice)(?:['’]s| is| must be| has to be) \(?([A-J])\)?(?=\s?[:;–—]|\s-\s)|^\W{0,4}(?:(?:so|thus|hence|therefore),? )?(?:option|choice) \(?([A-J])\)? it is\b/i
 /** "that makes B the winner" */
 const MAKES = /\bmakes \(?([A-J])\)? the (?:answer|winner|correct|right|best|only)\b/
 /** "only A has the right units" */
@@ -56,7 +59,7 @@ export function chosenIn(whole: string, several = false): Found | undefined {
     const at = sentence.slice(-200).lastIndexOf(letter, correct[0].length)
     if (!LISTED.test(sentence.slice(-200).slice(0, at))) return { text: letter, at: whole.indexOf(sentence.slice(-200)) }
   }
-  const named = NAMED.exec(sentence) ?? IT_IS.exec(sentence) ?? CHOSE.exec(sentence) ?? MAKES.exec(sentence)
+  const named = NAMED.exec(sentence) ?? IT_IS.exec(sentence) ?? CHOSE.exec(sentence) ?? MAKES.exec(sentence) ?? MUST_BE.exec(sentence)
   if (named) return found(named)
   const behind = (match: RegExpExecArray): string => sentence.slice(match.index + match[0].length)
   const reasoned = REASONED.exec(sentence)

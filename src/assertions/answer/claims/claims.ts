@@ -12,7 +12,7 @@ import { answerBehind } from './answer-line.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
 import { isCase, isCaseDistinction, isImagined, isLimited } from './cases.ts'
 import { chosenLetter } from './choice.ts'
-import { effectOf, isRevised } from './corrections.ts'
+import { effectOf, isEarlierAttempt, isRevised } from './corrections.ts'
 import type { Expected } from './expected.ts'
 import { inEnglish } from './foreign.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
@@ -110,7 +110,7 @@ function afterCorrection(text: string, claim: Claim | undefined, sources: Source
   const behind = text.slice(claim.end, claim.end + BEHIND)
   let effect: 'none' | 'turns' | 'doubts' | 'withdraws' = isRevised(behind) ? 'withdraws' : 'none'
   for (const sentence of sentencesOf(behind).slice(0, 80)) {
-    const does = effectOf(sentence)
+    const does = isEarlierAttempt(sentence, claim.text) ? 'nothing' : effectOf(sentence)
     if (does === 'withdraws') effect = 'withdraws'
     else if (does === 'doubts' && effect !== 'withdraws') effect = 'doubts'
     // Behind a box "in fact" goes on about the same.
@@ -267,6 +267,7 @@ function isCalculation(text: string): boolean {
 function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
   if (/^(?:By|From|Let|Using|Since|As|If|When|Suppose|Assume)\s/.test(trimmed)) return undefined
+  if (/[\w)]\. [A-Z][a-z]+\b/.test(trimmed) && expected.kind !== 'text' && expected.kind !== 'choice') return undefined
   const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
   if (expected.kind !== 'text' && (deniesItself(plain) || isCalculation(plain))) return undefined

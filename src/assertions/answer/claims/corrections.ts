@@ -54,6 +54,16 @@ export function effectOf(sentence: string): Effect {
   return CONFIRMED.test(sentence) ? 'confirms' : 'nothing'
 }
 
+/** "I initially had 20, but I had forgotten the ends" */
+const ATTEMPT =
+  /^[\W_]{0,4}(?:(?:at first|initially|originally|earlier|previously|before),? I (?:had |have )?[a-z]+|I (?:at first|initially|originally|first|earlier|previously) (?:had |have )?(?:got|had|found|wrote|thought|computed|said|counted|obtained|used)|(?:an )?earlier (?:drafts?|attempts?|versions?|guess)|my (?:first|initial|earlier|original) (?:attempt|guess|try|answer|result|draft))\b[^\d]{0,40}(\d[\d.,/]*\d|\d)(.{0,160})$/i
+
+/** Whether a sentence behind a claim tells of another value that was found before, and corrected. */
+export function isEarlierAttempt(sentence: string, claimed: string): boolean {
+  const attempt = ATTEMPT.exec(sentence)
+  return attempt !== null && !claimed.includes(attempt[1]) && !/\d/.test(attempt[2])
+}
+
 const RECHECKS = /\b(?:re-?check|double-?check|check again|checking again|look again|on a second look|recount|recalculat|re-?do|verify)/i
 const FINDS = /\b(?:but|also|forgot|missed|missing|however|instead|actually|not|left out|twice)\b/i
 const RESULTS = /^\W{0,4}(?:so|thus|hence|therefore|that makes|making|then|total|in total)\b[^\d$]{0,60}[$€£]?\d[^=]{0,30}$/i

@@ -10,6 +10,8 @@ const LOOSE = cues(
     \b(?:into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where|gives|yields|implies|equals|becomes)$
     \b(?:to|we|I|you) get$
     \b(?:obtain|satisfy|satisfies|which means|whose)$
+    \b(?:must|should|have to|need to) (?:\w+ )?(?:add|subtract|multiply|divide|remove|find|consider|count|deduct|compute|calculate|square|double)$
+    \b(?:we|then|now) (?:\w+ )?(?:add|subtract|multiply|divide|remove|deduct)$
     \b(?:of|to|in|by|for|with) (?:which|whom)(?: (?:a|an|the|only|each|every)?(?: ?[a-z]+){1,2})?$
     \d [a-z]+(?: [a-z]+){0,3},? (?:and|with|but|while) the [a-z]+$
     [\s,(](?:i\.e|e\.g|viz|namely|that is)\.?,?$|:$`,

@@ -21,6 +21,10 @@ const SPELLED =
 /** "This is the required value." */
 const BACK = /^\W{0,4}(?:this|that|which) is (?:the|our) (?:\w+ )?(?:value|answer|result|solution|number)\b[^\d$]{0,40}$/i
 
+/** "Would you like another problem? Try 15 + 18." */
+const INVITES =
+  /^[\W_]{0,6}(?:would you like|do you want|want|shall we|ready for|how about|care for|feel like)\b[^?\n]{0,60}\b(?:another|similar|next|more|practi[cs]e|challenge|try)\b[^?\n]{0,60}\?/i
+
 /** Without closing paragraphs that hold no number, formula or capital letter alone: "Let me know if you have questions!" */
 function withoutChatter(text: string, expected: Expected): string {
   let out = text
@@ -29,13 +33,14 @@ function withoutChatter(text: string, expected: Expected): string {
     const last = start < 0 ? '' : out.slice(start)
     const rest = start < 0 ? '' : out.slice(0, start).trimEnd()
     const chatter =
-      last.length <= 400 &&
-      /[!?.]\s*$/.test(last) &&
-      !/[\d$\\*=`|]|\b[A-Z]\b(?!')/.test(last.replaceAll('I', '')) &&
-      !DOUBT.test(last) &&
-      (expected.kind === 'text' || !SPELLED.test(last)) &&
-      // Words may be the answer, courtesies are not.
-      (expected.kind !== 'text' || COURTESY.test(last))
+      INVITES.test(last) ||
+      (last.length <= 400 &&
+        /[!?.]\s*$/.test(last) &&
+        !/[\d$\\*=`|]|\b[A-Z]\b(?!')/.test(last.replaceAll('I', '')) &&
+        !DOUBT.test(last) &&
+        (expected.kind === 'text' || !SPELLED.test(last)) &&
+        // Words may be the answer, courtesies are not.
+        (expected.kind !== 'text' || COURTESY.test(last)))
     if (!chatter || !/[\d$)\]}*.]$/.test(rest) || !/[\d$]/.test(rest.slice(-200))) break
     out = rest
   }

@@ -9,11 +9,12 @@ const MARKERS = [
     'g',
   ),
   new RegExp(
-    String.raw`\b(?:(?:die|la|l['’]|a|il|het|el)\s?)?(?:(?:endg(?:ü|ue)ltige|richtige|korrekte)\s)?(?:antwort|l(?:ö|oe)sung|respuesta|r(?:é|e)ponse|resposta|risposta|antwoord)\b(?: final[ea]?| correcta| correcte)?\s?(?:lautet|ist|es|est|è|é|is|:)?\s?${NEGATION}${MARK}`,
+    String.raw`\b(?:(?:die|la|l['’]|a|il|het|el)\s?)?(?:(?:endg(?:ü|ue)ltige|richtige|korrekte)\s)?(?:antwort|l(?:ö|oe)sung|respuesta|r(?:é|e)ponse|resposta|risposta|antwoord)\b(?: finale?| definitiva| corre(?:c|t)?ta| correcte)?\s?(?:lautet|ist|est|es|è|é|is|:)?\s?${NEGATION}${MARK}`,
     'gi',
   ),
   new RegExp(String.raw`(?<!\p{L})Ответ${MARK}(?:—|–|-(?=\s))?\s?`, 'gu'),
 ]
+const RIGHT_OPTION = /选项\s?[(（]?([A-J])[)）]?\s?(?:是)?正确/g
 const CHOICE = /(?:故|应|應|因此|所以)?(?:选择?|選)\s?[:：]?\s?[(（]?([A-JＡ-Ｊ])[)）]?\s?(?:选项|項)?\s?(?=[.。．,，;；!！\s]|$)/g
 /** 不是15，而是14 */
 const RATHER = /不是[^，,。\n]{1,40}[，,]\s?而是/g
@@ -30,6 +31,8 @@ export function inEnglish(text: string): string | undefined {
     (out, marker) => out.replace(marker, (_, denied?: string) => (typeof denied === 'string' ? '\nThe answer is not ' : '\nAnswer: ')),
     plain,
   )
-  const chosen = said.replace(CHOICE, (_, letter: string) => `\nAnswer: ${letter.normalize('NFKC')}`)
+  const chosen = said
+    .replace(RIGHT_OPTION, '\nAnswer: $1\n')
+    .replace(CHOICE, (_, letter: string) => `\nAnswer: ${letter.normalize('NFKC')}`)
   return chosen === text ? undefined : chosen.replace(CLOSING, '')
 }

@@ -28,7 +28,9 @@ const LEFT_OPEN = cues(
     \b(?:the two|they|both|(?:two|three|my) \w+) (?:results |answers |methods |values )?(?:disagree|contradict)\b
     \bI (?:could not|couldn['’]t|can(?:not|['’]t)) (?:compute|calculate|evaluate|find|give|say|tell)(?: (?:it|this|that|the \w+))?(?: (?:exactly|precisely|for sure))?(?=[.,;!]|$)
     \b(?:could not|couldn['’]t|can(?:not|['’]t)) (?:finish|complete it|go on|get (?:any )?further)\b
-    \bI(?:['’]d| would) (?:need|have) to know\b`,
+    \bI(?:['’]d| would) (?:need|have) to know\b
+    \bdon['’]t (?:hold|quote) me\b
+    \bI (?:have(?: not|n['’]t)|did(?: not|n['’]t)) (?:actually |really |yet )?(?:solved? (?:it|this|the problem)|finish(?:ed)? (?:it|this|the (?:proof|problem|solution))|work(?:ed)? (?:it|this) out)\b`,
   'gi',
 )
 

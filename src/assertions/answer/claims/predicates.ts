@@ -89,12 +89,18 @@ export function copula(sentence: string): Found | undefined {
     const relation = trimEnd(text.slice(at + word.length).split(/ is | as /)[0])
     const place = PLACE.exec(rest)
     if (place) return { text: place[1], at: placedAt }
+    const named = APPOSITION.exec(rest)
+    if (named && isAnswer(named[1] ?? named[2])) return { text: named[1] ?? named[2], at: placedAt }
     for (const said of [rest, start, relation]) if (said !== '' && isAnswer(said)) return { text: said, at: placedAt }
     const result = word === '=' && !TAKEN_BACK.test(text) ? resultAt(text, at) : undefined
     if (result !== undefined) return { text: result, at: placedAt }
   }
   return relationIn(text, shift)
 }
+
+/** "equals the 4th digit of the period, 8" */
+const APPOSITION =
+  /^(?:the|its|his|her|their|an?) [a-z][^,;\d]{0,60}(?:\d{1,4}(?:st|nd|rd|th) [^,;\d]{1,60})?, ([-−$€£]?\d[\d.,/]*)$|^the \d{1,4}(?:st|nd|rd|th) [^,;\d]{1,60}, ([-−$€£]?\d[\d.,/]*)$/i
 
 /** Several values behind one verb: "the solutions are y = 1 and y = -6". */
 function listBehind(text: string): Found | undefined {

@@ -12,9 +12,12 @@ const MARKUP =
 const CLOSES_MARKUP = /<\/(?:b|strong|i|em|u|p|div|span|h[1-6]|li|mark|small|center|font|code|pre|sup|sub|details)>|<br\s?\/?>/i
 const BLOCK = /^<\/?(?:p|div|br|h|ul|ol|li|pre|details|summary|center)/i
 
+/** A longer text is no page that a model wrote. */
+const LONGEST_MARKUP = 50_000
+
 /** Text without the marks of HTML in it: "<b>14</b>", 10<sup>3</sup>. */
 export function withoutMarkup(text: string): string {
-  if (!CLOSES_MARKUP.test(text)) return text
+  if (text.length > LONGEST_MARKUP || !CLOSES_MARKUP.test(text)) return text
   return text
     .replace(/<su([pb])>([^<>\n]{1,60})<\/su[pb]>/gi, (_, kind: string, inner: string) => `${/p/i.test(kind) ? '^' : '_'}{${inner}}`)
     .replace(MARKUP, (mark) => (BLOCK.test(mark) ? '\n' : ''))

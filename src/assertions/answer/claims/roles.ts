@@ -3,7 +3,7 @@
  * on what was concluded. Of an elaboration no number is the answer.
  */
 
-import { effectOf } from './corrections.ts'
+import { effectOf, isEarlierAttempt } from './corrections.ts'
 import { cues } from './cues.ts'
 
 /** Elaborations, as the reason names them. */
@@ -182,6 +182,7 @@ const PLAIN_RESULT = /,? (?:so|thus|hence|therefore|which means)\b[^\d$\\]{1,200
 /** The role of a sentence. */
 export function roleOfSentence(sentence: string): Role {
   if (BESIDE.test(sentence)) return { is: 'note', weight: 5 }
+  if (isEarlierAttempt(sentence, '')) return { is: 'contrast', weight: 4 }
   const said = sentence.slice(0, 600).replace(PLAIN_RESULT, '')
   if (effectOf(said) === 'withdraws' || effectOf(said) === 'doubts') return { is: 'conclusion', weight: 1 }
   if (IRRELEVANT.test(said) && !concludesFirst(said)) return { is: 'contrast', weight: 4 }

@@ -54,11 +54,21 @@ function apart(text: string): Statement | undefined {
   return { text: values.join(', '), status, where: block ? 'code block at the end' : 'list at the end' }
 }
 
+/** A text without the pictures at its end: "the number is 9! 🎉" */
+function withoutPictures(text: string): string {
+  if (!/[\ud800-\udfff\u2600-\u27bf]/.test(text.slice(-8))) return text
+  const end = text.slice(-PICTURES)
+  return text.slice(0, text.length - end.length) + end.replace(/(?:\s|\p{Extended_Pictographic}|\p{Variation_Selector})+$/u, '')
+}
+
+/** How many characters at the end may be pictures. */
+const PICTURES = 80
+
 /** What the end of a text states, or what stands before a check at its end. Undefined: it states nothing. */
 export function lastStatement(text: string, expected: Expected): Statement | undefined {
   if (/[:：][*_\s]{0,6}$/.test(text.slice(-12)))
     return { text: lastSentence(text.trimEnd().slice(-400)).trim(), status: 'cut off', where: 'last line' }
-  const trimmed = withoutRemarks(text.trimEnd(), expected)
+  const trimmed = withoutRemarks(withoutPictures(text).trimEnd(), expected)
   const option = expected.kind === 'choice' ? markedOption(trimmed) : undefined
   if (option) return { text: option, status: 'stated', where: 'marked option' }
   const check = beforeCheck(trimmed)
@@ -103,6 +113,8 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
   if (polar) return { text: polar.text, status: 'stated', where: 'yes or no in the last sentence' }
   const word = expected.kind === 'text' ? boldWord(line) : undefined
   if (word) return word
+  const several = expected.kind === 'text' || expected.kind === 'choice' ? undefined : boldValues(line)
+  if (several) return { text: several, status: expected.kind === 'list' ? 'stated' : 'hedged', where: 'bold values at the end' }
   const bold = /\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300)) ?? boldBeforeAdjuncts(line)
   if (bold && /\d/.test(bold[1])) {
     const before = statusBefore(lastSentence(line.slice(-600, line.length - bold[0].length)))
@@ -137,6 +149,15 @@ function boldBeforeAdjuncts(line: string): RegExpExecArray | null {
   return ADJUNCT.test(bold[2]) && !GOES_ON.test(bold[2].replace(/[.\s]{0,4}$/, '')) ? bold : null
 }
 
+/** "The width is **5 cm** and the length is **11 cm**.": two things with a value each. */
+const BOLD_PAIR =
+  /\b(is|are|has|gets|have|equals|pays|needs|costs|earns|was|=)\s\*\*([^*\n]{1,40})\*\*,? (?:and|while|whereas) (?!(?:so|thus|hence|therefore|then)\b)[^*\d\n]{2,40}\s\1\s\*\*([^*\n]{1,40})\*\*[.!\s]{0,4}$/
+
+function boldValues(line: string): string | undefined {
+  const pair = BOLD_PAIR.exec(line.slice(-240))
+  return pair && isAnswer(pair[2]) && isAnswer(pair[3]) ? `${pair[2]}, ${pair[3]}` : undefined
+}
+
 /** "It will be a **Thursday**." */
 function boldWord(line: string): Statement | undefined {
   const bold = /\*\*([^*\n]{1,80}?)[.!]?\*\*[.!\s]{0,4}$/.exec(line.slice(-100))
@@ -144,6 +165,10 @@ function boldWord(line: string): Statement | undefined {
   const before = lastSentence(line.slice(-600, line.length - bold[0].length))
   return { text: bold[1].trim(), status: statusBefore(before, true), where: 'bold text at the end' }
 }
+
+/** "No, since 9 is odd." behind a question */
+const DENIES =
+  /^\W{0,4}(?:no|nope|wrong|incorrect|not at all|never|it (?:would|does|can|is) ?n(?:o|['’])t)\b(?![^.]*\b(?:it is|it['’]s|but|instead|answer|rather|so|only|must be)\b)/i
 
 /** How much of the last line is searched for its sentences. */
 const SEARCHED = 1000
@@ -154,6 +179,8 @@ const EARLIER = 3
 function ending(last: string, line: string, expected: Expected): Statement | undefined {
   if (expected.kind === 'text') return standing(last, expected)
   const sentences = sentencesOf(line.slice(-SEARCHED)).slice(-EARLIER - 1)
+  if (expected.kind !== 'choice' && sentences.at(-2)?.endsWith('?') && DENIES.test(sentences.at(-1)!) && !expected.polar)
+    return { text: sentences.at(-2)!, status: 'denied', where: 'last line' }
   if (isLeftOpen(expected.kind === 'choice' ? sentences.slice(-1) : sentences.slice(-EARLIER)))
     return { text: last.trim(), status: 'hedged', where: 'last line' }
   if (expected.kind !== 'choice' && isNone(last) && !/\bno (?:real |integer )?solutions?\b/i.test(expected.problem ?? ''))
@@ -213,6 +240,11 @@ function besideAsked(sentence: string, problem: string): string {
 /** More parts of a sentence than these, its last ones, are not looked at: no sentence that anyone wrote has as many. */
 const PARTS = 40
 
+/** "the ones digit of $2^3 = 8$" */
+const CALCULATED = /^\d[^=]{0,80}[-+*/^\\][^=]{0,80}=/
+/** "So, the number is 9!" ends in joy. */
+const JOY = /^(.{0,40}\d)!+$/
+
 /** The last statement of a sentence that stands; if none does, the last one. */
 function standing(sentenceWhole: string, expected: Expected): Statement | undefined {
   const written = expected.kind === 'text' || expected.kind === 'choice' ? sentenceWhole : inSigns(sentenceWhole)
@@ -235,7 +267,8 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
       statusBehind(parts.slice(i + 1).join(' ')),
       deniesItself(found.text) ? 'denied' : 'stated',
       isAttributed(plain, found.at) ? 'quoted' : 'stated',
-      isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, ''))) || isOfAnother(plain.slice(0, found.at))
+      (!CALCULATED.test(found.text) && isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, '')))) ||
+      isOfAnother(plain.slice(0, found.at))
         ? 'operation'
         : 'stated',
       isImagined(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
@@ -247,7 +280,8 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
         : open
           ? 'hedged'
           : (about.find((one) => one !== 'stated') ?? 'stated')
-    const statement = { text: found.text, status, where: found.where }
+    const text = expected.factorial || found.where === 'formula at the end' ? found.text : found.text.replace(JOY, '$1')
+    const statement = { text, status, where: found.where }
     if (status === 'stated') return statement
     fallen ??= statement
   }

@@ -71,11 +71,13 @@ const HEDGED = cues(
     \b(?:perhaps|maybe|possibly|probably|presumably|likely(?! to\b)|(?:I|my|best|a|wild|us|to|let['’]s) guess|suspect)\b
     \b(?:unsure|uncertain (?:if|whether|that)|unclear|wonder|hopefully)\b
     (?<!\b(?:that|which|who) )\b(?:might|may|could|seems? to|appears? to) (?:\w+ )?be\b(?! \w+(?:ed|en|ught|ade)\b)
-    \bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b`,
+    \bnot (?:entirely |quite |so |really |completely )?(?:sure|certain|clear)\b
+    \b(?:my|a) (?:gut|hunch)\b|\boff the cuff\b|\brough guess\b|\bcould be anything\b`,
 )
 
 /** What hedges all that follows in the sentence. */
-const HEDGING = /^\W{0,4}(?:(?:so|well|but|and),? )?(?:roughly speaking|at a guess|if I (?:had to|must)|off the top|by a rough)\b/i
+const HEDGING =
+  /^\W{0,4}(?:(?:so|well|but|and),? )?(?:roughly speaking|at a guess|if (?:I (?:had to|must|remember|recall)|memory serves)|give or take|off the (?:top|cuff)|by a rough|(?:a |my )?(?:rough|wild|best) guess)\b/i
 
 /** "Tom said that" */
 const NAMED = /\b[A-Z][a-z]{1,15} (?:said|says|claims|claimed|thinks|thought|believes|argues|guessed|insists) /
@@ -100,7 +102,7 @@ const UNSURE = cues(
   String.raw`
     ^[,\s]{0,2}(?:\w+ )?or (?:so|thereabouts)\b
     ^[\s,(*_-]{0,4}(?:\w+,? ){0,3}(?:give or take|more or less)\b(?! \w)
-    ^-?ish\b|\bdon['’]t quote me\b|\bhard to (?:say|tell)\b
+    ^-?ish\b|\bdon['’]t (?:quote|hold) me\b|\bI (?:have(?: not|n['’]t)|did(?: not|n['’]t)) (?:actually |really |yet )?(?:solved?|finish(?:ed)?|work(?:ed)? (?:it|this) out|verif(?:y|ied)|prove[dn]?|check(?:ed)?) ?(?:it|this|anything|the proof)?(?=[\s.,;!]|$)|\bhard to (?:say|tell)\b
     \bnot (?:entirely |quite |so |really |completely |at all )?(?:sure|certain)\b
     \bunsure\b|\b(?:may|might|could) be wrong\b
     \b(?:just|only|merely) a guess\b`,

@@ -148,9 +148,13 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
     const exact = ordinal !== undefined && b.unit === undefined ? exactValue(b.node) : undefined
     if (ordinal !== undefined && typeof exact === 'object') return work.by('the same ordinal', equals(exact, rational(ordinal)))
   }
-  if (a.kind === 'text' && b.kind !== 'text') return work.by('same words', /\p{L}/u.test(a.key) && plainWords(a.key) === plainWords(b.key))
+  if (a.kind === 'text' && b.kind !== 'text')
+    return work.by('same words', /\p{L}/u.test(a.key) && isClosed(a.key) && plainWords(a.key) === plainWords(b.key))
   return (isRealSetOnly(a) || isRealSetOnly(b)) && sameRealSet(a, b, work)
 }
+
+/** Whether as many braces close as open. */
+const isClosed = (text: string): boolean => !text.includes('{') || text.split('{').length === text.split('}').length
 
 type Operation = Extract<Answer, { kind: 'operation' }>
 

@@ -17,6 +17,8 @@ interface Family {
   start: Node[]
   step: Node[]
   over: 'Z' | 'R'
+  /** It says what its parameter runs over, or what it is that has these values. */
+  sure: boolean
 }
 
 const NUMBER = (n: bigint): Node => ({ kind: 'number', value: rational(n) })
@@ -35,7 +37,7 @@ const BUILDER = new RegExp(String.raw`^\\?\{\s?(.{1,200}?)\s?(?:\\mid|\\vert|\||
 /** The family that a text is. `undefined`: it is none, or not a linear one. */
 function readFamily(text: string): Family | undefined {
   if (text.length > 400) return undefined
-  if (!/\\in|∈|integer|\\Z|\\R/.test(text)) return undefined
+  if (!/\\in|∈|integer|\\Z|\\R/.test(text)) return congruence(text) ?? angles(text)
   const plain = text
     .replace(/\\[ ,;!]|\\q?quad(?![a-z])|~/g, ' ')
     .trim()
@@ -48,11 +50,33 @@ function readFamily(text: string): Family | undefined {
   return linear(name?.replace(/[\s=]/g, '') ?? '', said, found[2], over)
 }
 
-function linear(name: string, said: string, parameter: string, over: 'Z' | 'R'): Family | undefined {
+const CONGRUENCE =
+  /^\$?([a-zA-Z])\s?(?:\\equiv|≡)\s?(-?\d{1,9})\s?(?:\\[ ,;]|\\q?quad)?\s?(?:\\pmod|\\bmod|\\mod|\(?\s?(?:\\(?:text|mathrm|operatorname)\s?\{\s?)?mod)\s?\}?\s?(?:\\[ ,;])?\s?\{?\s?(\d{1,9})\s?\}?\s?\)?\$?$/
+
+/** n ≡ 3 (mod 5) is n = 5k + 3. */
+function congruence(text: string): Family | undefined {
+  if (!/\\equiv|≡/.test(text)) return undefined
+  const found = CONGRUENCE.exec(text.trim())
+  if (!found || BigInt(found[3]) === 0n) return undefined
+  return { name: found[1], start: [NUMBER(BigInt(found[2]))], step: [NUMBER(BigInt(found[3]))], over: 'Z', sure: true }
+}
+
+/** x = π/4 + kπ goes without saying that k is an integer. */
+function angles(text: string): Family | undefined {
+  if (text.length > 80 || !/\\pi|π|\\circ|°/.test(text)) return undefined
+  const plain = text.trim().replace(/^\$+|\$+$/g, '')
+  const [, name, said] = /^\s?((?:[a-zA-Z]|\\theta|θ|\\alpha|\\varphi|\\phi)\s?=)?(.*)$/s.exec(plain)!
+  const letters = new Set(said.replace(/\\[a-zA-Z]+/g, ' ').match(/[a-zA-Z]/g) ?? [])
+  const [parameter] = letters
+  if (letters.size !== 1 || !/^[kmnl]$/.test(parameter)) return undefined
+  return linear(name?.replace(/[\s=]/g, '') ?? '', said, parameter, 'Z', name !== undefined)
+}
+
+function linear(name: string, said: string, parameter: string, over: 'Z' | 'R', sure = true): Family | undefined {
   const line = /^\s?(\([^()]{1,60}\))\s?\+\s?([a-z])\s?(?:\\cdot\s?)?(\([^()]{1,60}\))\s?$/.exec(said)
   if (line && line[2] === parameter) {
     const [point, direction] = [coordinates(line[1]), coordinates(line[3])]
-    return point && direction && point.length === direction.length ? { name, start: point, step: direction, over } : undefined
+    return point && direction && point.length === direction.length ? { name, start: point, step: direction, over, sure } : undefined
   }
   const answer = readAnswer(said)
   if (answer.kind !== 'expression' || answer.unit !== undefined || variables([answer.node]).some((letter) => letter !== parameter))
@@ -62,7 +86,7 @@ function linear(name: string, said: string, parameter: string, over: 'Z' | 'R'):
   const work = new Work()
   const step = minus(at(1n), at(0n))
   for (const n of [1n, 2n, 6n, -4n]) if (!sameValue(minus(at(n + 1n), at(n)), step, work)) return undefined
-  return { name, start: [at(0n)], step: [step], over }
+  return { name, start: [at(0n)], step: [step], over, sure }
 }
 
 function coordinates(text: string): Node[] | undefined {
@@ -75,7 +99,7 @@ function coordinates(text: string): Node[] | undefined {
 /** Whether two texts are families, and the same. Undefined: one of them is none that can be compared. */
 export function sameFamily(a: string, b: string): boolean | undefined {
   const [left, right] = [readFamily(a), readFamily(b)]
-  if (!left || !right) return undefined
+  if (!left || !right || !(left.sure || right.sure)) return undefined
   if (left.over !== right.over || left.start.length !== right.start.length) return false
   if (left.name !== '' && right.name !== '' && left.name !== right.name) return false
   const work = new Work()

@@ -12,6 +12,7 @@ import { readDate } from './dates.ts'
 import { exceptionOf, realsWithout } from './described-sets.ts'
 import { readMatrix, readMatrixSum } from './matrices.ts'
 import { normalizeUnicode } from './normalize.ts'
+import { inUsualNotation } from './notation.ts'
 import { Recent } from './recent.ts'
 import { readConnective, readImplication, readRelation } from './relations.ts'
 import { balanced, isSign, trim, words } from './scan.ts'
@@ -34,7 +35,7 @@ export function readAnswer(text: string, thousands = true): Answer {
 }
 
 function readAnew(text: string, thousands: boolean): Answer {
-  const plain = withBraces(withSigns(unwrap(normalizeUnicode(text))))
+  const plain = inUsualNotation(withBraces(withSigns(unwrap(normalizeUnicode(text)))))
   const date = readDate(plain)
   if (date) return { kind: 'text', text: date, key: date }
   const spoken = readSpoken(text, plain)

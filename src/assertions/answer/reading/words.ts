@@ -160,3 +160,9 @@ export function withoutNoun(text: string): string | undefined {
   const adjective = text.length < 60 ? OF_A_KIND.exec(text)?.[1].toLowerCase() : undefined
   return adjective === undefined || DEPENDENT.has(adjective) ? undefined : adjective
 }
+
+const SUBJECT =
+  /^\s*(?:(?:so|thus|hence|therefore),?\s)?(?:it|they|this|that|these|the (?:lines|planes|vectors|series|sequence|function|triangle|quadrilateral|figure|curve|graph|matrix|statement|events|two))(?:\s(?:is|are)|['’]s)\s(.{1,80}?)[.!\s]*$/i
+
+/** What a sentence says of its subject: "they are parallel". */
+export const withoutSubject = (text: string): string | undefined => (text.length < 120 ? SUBJECT.exec(text)?.[1] : undefined)

@@ -1,0 +1,38 @@
+/** Notations of fields and countries for what has a usual form: ℝ⁺ is (0, ∞), ₉C₄ is a binomial, (1,2)^T is a column. */
+
+const REALS = String.raw`\\(?:mathbb|mathbf|Bbb)\s?\{?\s?R\s?\}?\s?`
+const HALF_LINE = new RegExp(
+  String.raw`${REALS}(?:_\s?\{?\s?(>=?|<=?|\\(?:gt|lt|geq?|leq?|geqslant|leqslant)(?![a-z]))\s?0\s?\}?|\^\s?\{?\s?([+-])\s?\}?(?!\w))`,
+  'g',
+)
+const CHOOSE = /(?:\{\s?\}\s?|(?<![\w}\])]))([_^])\s?\{?\s?(\d{1,4}|[a-z])\s?\}?\s?([CP])\s?_\s?\{?\s?(\d{1,4}|[a-z])\s?\}?(?!\w)/g
+const TRANSPOSED =
+  /^[([]([^()[\]{}]{1,200},[^()[\]{}]{1,200})[)\]]\s?\^\s?\{?\s?(?:T|\\top|\\intercal|\\(?:mathsf|mathrm|text|mathit)\s?\{?\s?T\s?\}?)\s?\}?$/
+const UNIT_VECTOR =
+  /\\(?:vec|hat|mathbf|boldsymbol|bm|overrightarrow|widehat)\s?(?:\{\s?\\?([ijk])(?:math)?\s?\}|\\([ij])math(?![a-z])|\s([ijk])(?![a-z]))/g
+const SET_BEHIND = /(\\(?:setminus|cup|cap)\s{0,3})\{([^{}\\]{1,100})\}/g
+const BACKSLASH = /(\\mathbb\s?\{R\}|\\mathbb R)\s?\\\s{1,3}\\?\{([^{}]{1,100}?)\\?\}/g
+
+function halfLine(_: string, relation: string | undefined, sign: string | undefined): string {
+  if (sign !== undefined) return sign === '+' ? '(0,\\infty)' : '(-\\infty,0)'
+  const closed = /=|eq|\\[gl]e/.test(relation!)
+  if (/>|\\g/.test(relation!)) return closed ? '[0,\\infty)' : '(0,\\infty)'
+  return closed ? '(-\\infty,0]' : '(-\\infty,0)'
+}
+
+/** A text in the usual notation. */
+export function inUsualNotation(text: string): string {
+  if (!/[\\^_]/.test(text)) return text
+  const transposed = text.endsWith('T') || text.endsWith('}') || text.endsWith('top') ? TRANSPOSED.exec(text) : null
+  if (transposed) return `\\begin{pmatrix}${transposed[1].split(',').join('\\\\')}\\end{pmatrix}`
+  let out = text
+  if (/R/.test(out)) out = out.replace(HALF_LINE, halfLine).replace(BACKSLASH, '$1\\setminus\\{$2\\}')
+  if (/[CP]\s?_/.test(out))
+    out = out.replace(CHOOSE, (_, _mark, n: string, kind: string, k: string) =>
+      kind === 'C' ? `\\binom{${n}}{${k}}` : `\\frac{(${n})!}{(${n}-${k})!}`,
+    )
+  if (/\\(?:setminus|cup|cap)\s{0,3}\{/.test(out)) out = out.replace(SET_BEHIND, '$1\\{$2\\}')
+  if (/[ijk]/.test(out) && /\\(?:vec|hat|mathbf|bold|bm|over|wide)/.test(out))
+    out = out.replace(UNIT_VECTOR, (_, a?: string, b?: string, c?: string) => `\\vec{${a ?? b ?? c}}`)
+  return out
+}
