@@ -7,7 +7,7 @@
 import type { Checkpoint } from './engine/checkpoint/folder.ts'
 import type { WrittenSettings } from './remote/settings.ts'
 import type { ServedCheckpoint } from './remote/tokens.ts'
-import type { TransportOptions } from './remote/transport.ts'
+import type { RetryOptions } from './retry.ts'
 import type { Thinker } from './thinking/thinker.ts'
 import type { TrainConfig } from './trainer/config.ts'
 import type { TrainOverrides } from './trainer/config-file.ts'
@@ -62,7 +62,7 @@ export async function openCheckpoint(folder: string, { base }: { base?: string }
 export async function remoteThinker(
   checkpoint: ServedCheckpoint,
   server: WrittenSettings,
-  options?: Pick<TransportOptions, 'notify'>,
+  options?: Pick<RetryOptions, 'notify'>,
 ): Promise<Thinker> {
   const [settings, thinker] = await Promise.all([import('./remote/settings.ts'), import('./remote/thinker.ts')])
   return thinker.remoteThinker(checkpoint, settings.serverSettings(server), options)

@@ -8,17 +8,12 @@ import { pipeline } from 'node:stream/promises'
 import { errorCode, formatBytes, show } from '../engine/checkpoint/problem.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { parseJson } from '../json.ts'
-import { backoffMs, retryAfterMs } from '../retry.ts'
+import { type Fault, type Outcome, type RetryOptions, retried, retryAfterMs } from '../retry.ts'
 
-export interface RequestOptions {
+export interface RequestOptions extends RetryOptions {
   token?: string
-  /** Tries in all. Default 6: half a minute of waiting. */
-  attempts?: number
   /** Of one try; of a large file, between two pieces of it. Default 60 s. */
   timeoutMs?: number
-  sleep?(ms: number): Promise<void>
-  /** Told when a wait is long. */
-  notify?(message: string): void
   advice?: Advice
   /** Bytes of a JSON body at most. Default 64 MiB. */
   mostBytes?: number
@@ -53,29 +48,11 @@ export class HubError extends ParallelR1Error {
   }
 }
 
-const ATTEMPTS = 6
 const TIMEOUT_MS = 60_000
-/** A server that wants more patience than this is named in an error instead of waited for. */
-const LONGEST_WAIT_MS = 5 * 60_000
-const NOTABLE_WAIT_MS = 10_000
 /** Of a JSON body: a page of a hundred long rows has some 2 MB, a large repository's list of files 20 MB. */
 const LONGEST_JSON = 64 * 2 ** 20
 /** What a refusal says is cut here. */
 const LONGEST_REFUSAL = 64 * 2 ** 10
-
-interface Fault {
-  /** Completes "The hub …". */
-  what: string
-  status?: number
-  again: boolean
-  /** What the server asks for. */
-  waitMs?: number
-  next: string
-  /** Something arrived: the tries are counted anew. */
-  progress?: boolean
-}
-
-type Outcome<T> = { value: T } | { fault: Fault }
 
 /** Makes of a good response what the caller wants; `alive` says that something came. */
 type Read<T> = (response: Response, alive: () => void) => Promise<Outcome<T>>
@@ -183,21 +160,11 @@ async function sizeOf(file: string): Promise<number> {
 }
 
 async function get<T>(url: string, options: RequestOptions, headers: () => Record<string, string>, read: Read<T>): Promise<T> {
-  const { attempts = ATTEMPTS, sleep = wait, notify } = options
-  for (let attempt = 1; ; attempt++) {
-    const outcome = await tryOnce(url, options, headers(), read)
-    if ('value' in outcome) return outcome.value
-    const { fault } = outcome
-    if (fault.progress) attempt = 1
-    const waitMs = fault.waitMs ?? backoffMs(attempt)
-    if (!fault.again || attempt >= attempts || waitMs > LONGEST_WAIT_MS) {
-      const asked = fault.waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(fault.waitMs / 1000)} s`
-      const tries = fault.again && attempt > 1 ? ` (${attempt} tries)` : ''
-      throw new HubError(`The hub ${fault.what}${asked}${tries}: ${url}. ${fault.next}`, fault)
-    }
-    if (waitMs >= NOTABLE_WAIT_MS) notify?.(`the hub ${fault.what}; trying again in ${Math.round(waitMs / 1000)} s`)
-    await sleep(waitMs)
-  }
+  return retried(() => tryOnce(url, options, headers(), read), {
+    ...options,
+    ...{ who: 'hub', url },
+    failed: (message, fault) => new HubError(message, fault),
+  })
 }
 
 /** The body, or its first `most` bytes and whether that is all: what comes after them is not waited for. */
@@ -216,10 +183,6 @@ async function readUpTo(response: Response, most: number): Promise<{ bytes: Uint
     at += Math.min(chunk.length, bytes.length - at)
   }
   return { bytes, whole: size <= most }
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms))
 }
 
 async function tryOnce<T>(url: string, options: RequestOptions, headers: Record<string, string>, read: Read<T>): Promise<Outcome<T>> {

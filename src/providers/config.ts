@@ -9,6 +9,7 @@ import { type ConfigObject, readObject } from '../config-keys.ts'
 import { defaultDate, isDay } from '../engine/date.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
+import { SERVER_DEFAULTS } from '../remote/settings.ts'
 import { MOST_DRAFTS } from '../thinking/drafter.ts'
 
 /** A budget that the checkpoint knows, where it was trained with one. */
@@ -97,8 +98,10 @@ export const serverKeys = {
       absent: 'none',
     },
   ),
-  concurrency: key(int({ min: 1, max: 4096 }).default(16), 'requests in flight'),
-  timeout: key(number({ above: 0 }).default(600), 'longest silence of the server before a request is made again', { unit: 'seconds' }),
+  concurrency: key(int({ min: 1, max: 4096 }).default(SERVER_DEFAULTS.concurrency), 'requests in flight'),
+  timeout: key(number({ above: 0 }).default(SERVER_DEFAULTS.timeout), 'longest silence of the server before a request is made again', {
+    unit: 'seconds',
+  }),
 }
 
 /** Settings that choose the model, how it is loaded and where its samples are kept. */

@@ -45,6 +45,28 @@ export interface Written {
 /** OpenAI takes −100 as a ban. */
 const BAN = -100
 
+/** Fields beyond the first ones of OpenAI's. What is left out would be the server's own default, or the model's. */
+const MORE: Record<string, (wanted: Pick<Wanted, 'topK' | 'stop'>) => unknown> = {
+  presence_penalty: () => 0,
+  frequency_penalty: () => 0,
+  logprobs: () => 1,
+  top_k: ({ topK }) => topK || -1,
+  min_p: () => 0,
+  repetition_penalty: () => 1,
+  repeat_penalty: () => 1,
+  return_token_ids: () => true,
+  return_tokens_as_token_ids: () => true,
+  skip_special_tokens: () => false,
+  spaces_between_special_tokens: () => false,
+  include_stop_str_in_output: ({ stop }) => stop && true,
+  no_stop_trim: ({ stop }) => stop && true,
+  preserved_tokens: ({ stop }) => stop && [stop.text],
+  stop_token_ids: ({ stop }) => (stop?.id === undefined ? undefined : [stop.id]),
+}
+
+/** Their names: a server may refuse them. */
+export const FIELDS: readonly string[] = Object.keys(MORE)
+
 /** The body of the request. */
 export function completionBody(
   wanted: Wanted,
@@ -55,30 +77,16 @@ export function completionBody(
   const { prompt, most, temperature, topK, topP, seed, exclude = [], force } = wanted
   const stop = dialect.stops === 'ours' ? undefined : wanted.stop
   const bias = Object.fromEntries([...exclude.map((id) => [id, BAN]), ...(force === undefined ? [] : [[force, -BAN]])])
-  // What is left out would be the server's own default, or the model's.
-  const fields: JsonObject = {
-    ...{ presence_penalty: 0, frequency_penalty: 0, logprobs: 1 },
-    ...{ top_k: topK || -1, min_p: 0, repetition_penalty: 1, repeat_penalty: 1 },
-    ...{ return_token_ids: true, return_tokens_as_token_ids: true, skip_special_tokens: false, spaces_between_special_tokens: false },
-    ...(stop && { include_stop_str_in_output: true, no_stop_trim: true, preserved_tokens: [stop.text] }),
-    ...(stop?.id !== undefined && { stop_token_ids: [stop.id] }),
-  }
+  const more = Object.entries(MORE).map(([name, value]) => [name, dialect.fields.has(name) ? value({ topK, stop }) : undefined] as const)
   return {
     model,
     prompt: dialect.prompts === 'ids' ? prompt : promptText(prompt, dialect, tokens),
     ...{ max_tokens: most, temperature, top_p: topP ?? 1, seed, stream: false },
     ...(stop && { stop: [stop.text] }),
     ...(Object.keys(bias).length > 0 && { logit_bias: bias }),
-    ...Object.fromEntries(Object.entries(fields).filter(([name]) => dialect.fields.has(name))),
+    ...Object.fromEntries(more.filter(([, value]) => value !== undefined)),
   }
 }
-
-/** Fields beyond the first ones of OpenAI's: a server may refuse them. */
-export const FIELDS: readonly string[] = [
-  ...['presence_penalty', 'frequency_penalty', 'logprobs', 'top_k', 'min_p', 'repetition_penalty', 'repeat_penalty'],
-  ...['return_token_ids', 'return_tokens_as_token_ids', 'skip_special_tokens', 'spaces_between_special_tokens'],
-  ...['include_stop_str_in_output', 'no_stop_trim', 'preserved_tokens', 'stop_token_ids'],
-]
 
 /** A prompt as text, without the first token that the server writes itself. */
 function promptText(prompt: readonly number[], { bos }: Pick<Dialect, 'bos'>, tokens: ServerTokens): string {

@@ -10,14 +10,17 @@ export interface ServerSettings {
   /** Name of the model there. */
   model: string
   apiKey?: Secret
-  /** Requests in flight. Default 16. */
-  concurrency?: number
-  /** Longest silence of the server in seconds. Default 600: an answer comes as a whole. */
-  timeout?: number
+  /** Requests in flight. */
+  concurrency: number
+  /** Longest silence of the server in seconds. */
+  timeout: number
 }
 
+/** An answer comes as a whole, so a server may be silent for long. */
+export const SERVER_DEFAULTS = { concurrency: 16, timeout: 600 } as const
+
 /** What a configuration says. */
-export interface WrittenSettings extends Omit<ServerSettings, 'apiKey'> {
+export interface WrittenSettings extends Pick<ServerSettings, 'url' | 'model'>, Partial<Pick<ServerSettings, 'concurrency' | 'timeout'>> {
   apiKey?: string
   /** Name of the environment variable that holds it. */
   apiKeyEnvar?: string
@@ -25,7 +28,14 @@ export interface WrittenSettings extends Omit<ServerSettings, 'apiKey'> {
 
 /** Checks what was written. No error holds the key. Throws ConfigError. */
 export function serverSettings(
-  { apiKey: written, apiKeyEnvar, ...rest }: WrittenSettings,
+  {
+    apiKey: written,
+    apiKeyEnvar,
+    url,
+    model,
+    concurrency = SERVER_DEFAULTS.concurrency,
+    timeout = SERVER_DEFAULTS.timeout,
+  }: WrittenSettings,
   env: Readonly<Record<string, unknown>> = process.env,
 ): ServerSettings {
   if (written !== undefined && apiKeyEnvar !== undefined) {
@@ -38,7 +48,7 @@ export function serverSettings(
     )
   }
   const apiKey = written ?? (held as string | undefined)
-  for (const [name, value] of Object.entries({ apiKey, url: rest.url, model: rest.model })) {
+  for (const [name, value] of Object.entries({ apiKey, url, model })) {
     if (value === undefined || !value.includes('{{')) continue
     const variable = /\benv\.(\w+)/.exec(value)?.[1] ?? 'the environment variable'
     throw new ConfigError(`"${name}" in "server" holds a template that was not filled in. Set ${variable}.`)
@@ -47,7 +57,7 @@ export function serverSettings(
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
     throw new ConfigError('"apiKey" in "server" holds characters that no key has, such as spaces. Copy it again, or leave it out.')
   }
-  return { ...rest, url: baseUrl(rest.url), ...(apiKey !== undefined && { apiKey: new Secret(apiKey) }) }
+  return { url: baseUrl(url), model, concurrency, timeout, ...(apiKey !== undefined && { apiKey: new Secret(apiKey) }) }
 }
 
 /** As OpenAI's clients take it, with `/v1` at its end; it may be left out. */

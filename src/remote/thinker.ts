@@ -6,6 +6,7 @@
 
 import { setMaxListeners } from 'node:events'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
+import type { RetryOptions } from '../retry.ts'
 import { resolveLimits } from '../thinking/budget.ts'
 import { decode } from '../thinking/decoder.ts'
 import type { Thinker } from '../thinking/thinker.ts'
@@ -16,7 +17,7 @@ import { probe, probeForking } from './probe.ts'
 import { ServerSequences } from './sequences.ts'
 import type { ServerSettings } from './settings.ts'
 import { type ServedCheckpoint, ServerTokens } from './tokens.ts'
-import { type Asked, Transport, type TransportOptions } from './transport.ts'
+import { type Asked, Transport } from './transport.ts'
 
 /** Tokens that are asked for at a time where the server does not end a completion at a tag: those behind the tag are for nothing. */
 const PIECE = 32
@@ -24,7 +25,7 @@ const PIECE = 32
 const FAILURE_MS = 60_000
 
 /** Thinks with the model that a server has. `checkpoint` has its tokenizer and its tags. Throws ConfigError without a tokenizer. */
-export function remoteThinker(checkpoint: ServedCheckpoint, server: ServerSettings, options: TransportOptions = {}): Thinker {
+export function remoteThinker(checkpoint: ServedCheckpoint, server: ServerSettings, options: RetryOptions = {}): Thinker {
   return new RemoteThinker(checkpoint, server, options)
 }
 
@@ -37,7 +38,7 @@ class RemoteThinker implements Thinker {
   readonly #closing = new AbortController()
   #dialects = new Map<string, Promise<Dialect>>()
 
-  constructor(checkpoint: ServedCheckpoint, server: ServerSettings, options: TransportOptions) {
+  constructor(checkpoint: ServedCheckpoint, server: ServerSettings, options: RetryOptions) {
     this.#checkpoint = checkpoint
     this.#server = server
     this.#tokens = new ServerTokens(checkpoint)

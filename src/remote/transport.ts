@@ -9,7 +9,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { formatBytes } from '../engine/checkpoint/problem.ts'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { parseJson } from '../json.ts'
-import { backoffMs, retryAfterMs } from '../retry.ts'
+import { type Fault, type Outcome, type RetryOptions, retried, retryAfterMs } from '../retry.ts'
 import { show } from '../show.ts'
 import type { Secret } from './secret.ts'
 import type { ServerSettings } from './settings.ts'
@@ -29,15 +29,6 @@ export class ServerError extends ParallelR1Error {
   }
 }
 
-export interface TransportOptions {
-  /** Tries of one request in all. Default 6: half a minute of waiting. */
-  attempts?: number
-  /** Default: a timer that the signal ends. */
-  sleep?(ms: number, signal?: AbortSignal): Promise<void>
-  /** Told when a wait is long. */
-  notify?(message: string): void
-}
-
 export interface Asked {
   signal?: AbortSignal
   /** Told before a request is asked again. */
@@ -46,37 +37,25 @@ export interface Asked {
   attempts?: number
 }
 
-const ATTEMPTS = 6
-export const CONCURRENCY = 16
-const TIMEOUT_S = 600
-/** A server that wants more patience than this is named in an error instead of waited for. */
-const LONGEST_WAIT_MS = 5 * 60_000
-const NOTABLE_WAIT_MS = 10_000
 /** Of an answer: thousands of tokens with their log-probabilities are some MB. */
 const MOST_BYTES = 64 * 2 ** 20
 /** Of what a refusal says. */
 const MOST_REFUSAL = 2000
 
-interface Fault {
-  /** Completes "The server …". */
-  what: string
-  again: boolean
-  status?: number
-  waitMs?: number
-  next: string
+interface ServerFault extends Fault {
   said?: string
 }
 
 export class Transport {
   readonly #settings: ServerSettings
-  readonly #options: TransportOptions
+  readonly #options: RetryOptions
   readonly #agent: HttpAgent | HttpsAgent
   readonly #slots: Slots
 
-  constructor(settings: ServerSettings, options: TransportOptions = {}) {
+  constructor(settings: ServerSettings, options: RetryOptions = {}) {
     this.#settings = settings
     this.#options = options
-    const { concurrency = CONCURRENCY } = settings
+    const { concurrency } = settings
     const Agent = settings.url.startsWith('https:') ? HttpsAgent : HttpAgent
     this.#agent = new Agent({ keepAlive: true, maxSockets: concurrency })
     this.#slots = new Slots(concurrency)
@@ -91,37 +70,21 @@ export class Transport {
   /** What it answers to JSON (POST) or to nothing (GET). Throws ServerError, and the signal's reason. */
   async ask(path: string, body: object | undefined, { signal, again, attempts }: Asked = {}): Promise<unknown> {
     const leave = await this.#slots.enter(signal)
+    const to = this.#url(path)
     try {
-      return await this.#tries(this.#url(path), body, { signal, again, attempts })
+      return await retried(() => this.#once(to, body, signal), {
+        ...this.#options,
+        ...(attempts !== undefined && { attempts }),
+        ...{ who: 'server', url: to.href, signal, again },
+        failed: (message, { status, said }: ServerFault) => new ServerError(message, { status, said }),
+      })
     } finally {
       leave()
     }
   }
 
-  async #tries(url: URL, body: object | undefined, { signal, again, attempts }: Asked): Promise<unknown> {
-    const { sleep = wait, notify } = this.#options
-    const most = attempts ?? this.#options.attempts ?? ATTEMPTS
-    for (let attempt = 1; ; attempt++) {
-      signal?.throwIfAborted()
-      const outcome = await this.#once(url, body, signal)
-      if ('value' in outcome) return outcome.value
-      signal?.throwIfAborted()
-      const { fault } = outcome
-      const waitMs = fault.waitMs ?? backoffMs(attempt)
-      if (!fault.again || attempt >= most || waitMs > LONGEST_WAIT_MS) {
-        const asked = fault.waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(fault.waitMs / 1000)} s`
-        const tries = fault.again && attempt > 1 ? ` (${attempt} tries)` : ''
-        const { status, said } = fault
-        throw new ServerError(`The server ${fault.what}${asked}${tries}: ${url.href}. ${fault.next}`, { status, said })
-      }
-      again?.()
-      if (waitMs >= NOTABLE_WAIT_MS) notify?.(`the server ${fault.what}; trying again in ${Math.round(waitMs / 1000)} s`)
-      await sleep(waitMs, signal)
-    }
-  }
-
-  async #once(url: URL, body: object | undefined, signal: AbortSignal | undefined): Promise<{ value: unknown } | { fault: Fault }> {
-    const { apiKey: key, timeout = TIMEOUT_S } = this.#settings
+  async #once(url: URL, body: object | undefined, signal: AbortSignal | undefined): Promise<Outcome<unknown, ServerFault>> {
+    const { apiKey: key, timeout } = this.#settings
     const silence = new AbortController()
     const timer = setTimeout(() => silence.abort(), timeout * 1000)
     const stop = AbortSignal.any(signal ? [signal, silence.signal] : [silence.signal])
@@ -194,7 +157,7 @@ async function read(response: IncomingMessage, alive: () => void): Promise<{ tex
 }
 
 /** What a status other than 2xx means. */
-function refusal({ statusCode: status = 0, headers }: IncomingMessage, text: string, key: Secret | undefined): Fault {
+function refusal({ statusCode: status = 0, headers }: IncomingMessage, text: string, key: Secret | undefined): ServerFault {
   const said = message(text)
   const what = `answered ${status}${said ? ` (${show(said.slice(0, 300)).slice(0, 300)})` : ''}`
   const fault = { what, status, said: text.slice(0, MOST_REFUSAL) }
@@ -235,20 +198,6 @@ function message(text: string): string {
 function reason(error: unknown): string {
   const { message, code } = error as Error & { code?: string }
   return code ?? message
-}
-
-function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer)
-      reject(signal?.reason)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
-    signal?.addEventListener('abort', stop, { once: true })
-  })
 }
 
 /** So many at a time, first come first served. */

@@ -186,7 +186,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'retry.ts': [],
   'config-keys.ts': ['engine/errors.ts', 'json.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
-  'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'remote/', 'trainer/', 'hub/place.ts', 'random.ts'],
+  'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'remote/', 'trainer/', 'hub/place.ts', 'random.ts', 'retry.ts'],
 }
 
 const part = (file: string) => file.split('/')[0]

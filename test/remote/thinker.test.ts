@@ -9,7 +9,8 @@ import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptIds } from '../../src/providers/prompt.ts'
 import { type ServerSettings, serverSettings } from '../../src/remote/settings.ts'
 import { remoteThinker } from '../../src/remote/thinker.ts'
-import { ServerError, Transport, type TransportOptions } from '../../src/remote/transport.ts'
+import { ServerError, Transport } from '../../src/remote/transport.ts'
+import type { RetryOptions } from '../../src/retry.ts'
 import { spellingOf } from '../../src/thinking/text-tags.ts'
 import { localThinker, type Thinker } from '../../src/thinking/thinker.ts'
 import { runsOf } from '../../src/thinking/trajectory.ts'
@@ -46,7 +47,7 @@ afterAll(async () => {
 })
 
 /** No wait in a test is longer than this. */
-const hurried: TransportOptions = { sleep: () => new Promise((done) => setTimeout(done, 1)) }
+const hurried: RetryOptions = { sleep: () => new Promise((done) => setTimeout(done, 1)) }
 
 function remote(
   style: ServerStyle = { kind: 'vllm' },
@@ -335,7 +336,7 @@ describe('remoteThinker', () => {
 
   it('ends the other paths where one fails, and a wait with the signal', async () => {
     let waits = 0
-    const slow: TransportOptions = {
+    const slow: RetryOptions = {
       sleep: (_, signal) => {
         waits++
         return new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)))
