@@ -72,7 +72,7 @@ export interface ClusterFigures {
 const TELL_TRIES = 3
 /** How often a piece may lose its worker: one that ends every worker must not do so for ever. */
 const MOST_LOSSES = 20
-const WAITING_NOTICE_MS = 15_000
+const FIRST_NOTICE_MS = 15_000
 
 export class Crew {
   readonly #bridge: Placer
@@ -88,6 +88,7 @@ export class Crew {
   #failed: Error | undefined
   #closed = false
   #notice: NodeJS.Timeout | undefined
+  #noticeMs = FIRST_NOTICE_MS
   #next = 0
 
   constructor(bridge: Placer, options: CrewOptions) {
@@ -106,6 +107,7 @@ export class Crew {
     bridge.onPlaced = (worker, place) => this.#placed(this.#members[worker], place)
     bridge.onLost = (worker, reason) => this.#lost(this.#members[worker], reason)
     for (const { index } of this.#members) bridge.spawn(index, { cpus: threads, command, env, deadline })
+    this.#watchPlaces()
   }
 
   /** Machines that workers run on now, and how many. */
@@ -286,7 +288,6 @@ export class Crew {
       const member = free.reduce((least, one) => (one.load < least.load ? one : least))
       void this.#run(this.#pieces.shift()!, member)
     }
-    this.#notePlaces()
   }
 
   async #run(entry: { piece: Piece; losses: number }, member: Member): Promise<void> {
@@ -314,18 +315,18 @@ export class Crew {
     this.#dispatch()
   }
 
-  /** Says that work waits where for a while no worker is placed. */
-  #notePlaces(): void {
-    const waits = this.#pieces.length > 0 && this.#members.every(({ place, refused }) => refused || !place)
-    if (!waits) {
-      clearTimeout(this.#notice)
-      this.#notice = undefined
-    } else
-      this.#notice ??= setTimeout(() => {
-        this.#notice = undefined
-        const { threads } = this.#options
-        this.#options.say(`Waiting for Ray to find room for a worker of ${threads} CPU${threads > 1 ? 's' : ''}: see "ray status"`)
-        this.#notePlaces()
-      }, WAITING_NOTICE_MS)
+  /** Says now and then that workers wait for room, until all have it. */
+  #watchPlaces(): void {
+    this.#notice = setTimeout(() => {
+      const missing = this.#members.filter(({ place, refused }) => !place && !refused).length
+      if (missing === 0) return
+      const { threads, say } = this.#options
+      say(
+        `${missing} of ${this.workers} workers have no place yet: Ray looks for ${threads} free CPU${threads > 1 ? 's' : ''} for each, see "ray status"`,
+      )
+      this.#watchPlaces()
+    }, this.#noticeMs)
+    this.#notice.unref()
+    this.#noticeMs *= 4
   }
 }

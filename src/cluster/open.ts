@@ -31,7 +31,7 @@ export async function openCrew(settings: RaySettings, { info, precision, numeric
     throw new ConfigError('Workers run on device: cpu or cuda. Got device: tfjs beside "ray". Set device: cpu, or leave "ray" out.')
   }
   const { address, workers, threads, deadline, python } = settings
-  const placer = await (place?.() ?? Bridge.start({ address, ...(python !== undefined && { python }) }))
+  const placer = await (place?.() ?? Bridge.start({ address, cpus: workers * threads, ...(python !== undefined && { python }) }))
   const engine: EngineSetup = {
     device: info.device,
     // What `auto` was here must not be another there. Blocks are told by the weights.

@@ -1,0 +1,112 @@
+// node bench/cluster.mjs [--steps 6] [--rounds 2] [--arms one,two,alone,sft]: what a step of training takes on workers that Ray places on this machine,
+// beside one process. Countdown, parallel form, 32 prompts x 8 samples from the shipped checkpoint; sft is the cold start. Each arm is a run of
+// pr1-train, in turns. PR1_PYTHON names a Python with Ray. Prints seconds a step (median without the first), what moved, and whether the weights
+// of all arms are equal. Compare figures of one run only.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { stringify } from 'yaml'
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
+const countdown = path.join(root, 'suites', 'countdown')
+const { values } = parseArgs({
+  options: {
+    steps: { type: 'string', default: '6' },
+    rounds: { type: 'string', default: '2' },
+    kind: { type: 'string', default: 'grpo' },
+    arms: { type: 'string' },
+  },
+})
+const cores = os.availableParallelism()
+const ARMS = {
+  // As before shards: another sum, so other bits.
+  chain: { what: `one process, ${cores} threads, shards: 1`, keys: { threads: cores, shards: 1 } },
+  process: { what: `one process, ${cores} threads`, keys: { threads: cores } },
+  single: { what: 'one process, 1 thread', keys: { threads: 1 } },
+  workers: { what: `${cores} workers of 1 thread`, keys: { threads: cores, ray: { address: 'local', workers: cores } } },
+  worker: { what: '1 worker of 1 thread', keys: { threads: cores, ray: { address: 'local', workers: 1 } } },
+}
+const arms = (values.arms ?? Object.keys(ARMS).join(',')).split(',')
+// Below the package, which suites name.
+mkdirSync(path.join(root, 'runs'), { recursive: true })
+const folder = mkdtempSync(path.join(root, 'runs', 'bench-'))
+const seconds = Object.fromEntries(arms.map((arm) => [arm, []]))
+const clusters = Object.fromEntries(arms.map((arm) => [arm, []]))
+const hashes = new Map()
+try {
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const arm of round % 2 ? [...arms].reverse() : arms) measure(arm, path.join(folder, `${arm}-${round}`))
+  }
+  report()
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+function measure(arm, output) {
+  const steps = Number(values.steps)
+  const stage =
+    values.kind === 'sft'
+      ? { kind: 'sft', suite: suite('cold-start.parallel.yaml'), each: 'trajectories', response: '{{ item }}', batchTokens: 2048 }
+      : {
+          ...{ kind: 'grpo', suite: suite('rl.parallel.yaml'), provider: 'parallel', reward: 'answer', prompts: 32, group: 8, updates: 2 },
+          lr: 1e-4,
+        }
+  const file = path.join(folder, `${arm}.yaml`)
+  writeFileSync(
+    file,
+    stringify({
+      output,
+      seed: 1,
+      precision: 'f32',
+      ...ARMS[arm].keys,
+      model: { checkpoint: path.join(countdown, 'checkpoints', 'parallel') },
+      stages: [{ name: 'rl', steps, ...stage }],
+      save: { every: 1000, rollouts: false },
+    }),
+  )
+  const run = spawnSync(process.execPath, [path.join(root, 'dist/trainer/cli.js'), '-c', file], { encoding: 'utf8', maxBuffer: 2 ** 28 })
+  if (run.status !== 0) throw new Error(`${arm} ended with ${run.status}:\n${run.stdout.slice(-2000)}${run.stderr.slice(-2000)}`)
+  const lines = readFileSync(path.join(output, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
+  const [, ...later] = lines.map((line) => JSON.parse(line))
+  seconds[arm].push(...later.map((line) => line.seconds))
+  clusters[arm].push(...later.flatMap(({ cluster }) => cluster ?? []))
+  if (arm !== 'chain')
+    hashes.set(
+      arm,
+      createHash('sha256')
+        .update(readFileSync(path.join(output, 'final', 'model.safetensors')))
+        .digest('hex'),
+    )
+  console.log(`${arm}: ${later.map((line) => line.seconds.toFixed(2)).join(' ')} s`)
+}
+
+/** The suite with few rows, in a file of its own: promptfoo takes minutes to resolve thousands. */
+function suite(name) {
+  const file = path.join(folder, name)
+  const text = readFileSync(path.join(countdown, name), 'utf8')
+  const placed = text
+    .replace(/file:\/\/(?!\/)/g, `file://${countdown}/`)
+    .replace(/\.\/checkpoints/g, path.join(countdown, 'checkpoints'))
+    .replace(/count: \d+/, 'count: 256')
+  writeFileSync(file, placed)
+  return file
+}
+
+function report() {
+  const median = (some) => [...some].sort((a, b) => a - b)[Math.floor(some.length / 2)]
+  const base = median(seconds[arms.includes('process') ? 'process' : arms[0]])
+  console.log(`\n${os.cpus()[0].model}, ${cores} cores, load ${os.loadavg()[0].toFixed(1)} at the end`)
+  for (const arm of arms) {
+    const time = median(seconds[arm])
+    console.log(`${ARMS[arm].what.padEnd(40)} ${time.toFixed(2)} s a step, ${(base / time).toFixed(2)} of the throughput of one process`)
+    if (clusters[arm].length === 0) continue
+    const of = (name) => median(clusters[arm].map((one) => one[name]))
+    const parts = ['rollouts', 'gradients', 'transfer', 'waiting'].map((name) => `${name} ${of(name).toFixed(2)} s`)
+    console.log(`${''.padEnd(40)} ${parts.join(', ')}, moved ${(of('bytes') / 2 ** 20).toFixed(1)} MiB`)
+  }
+  console.log(new Set(hashes.values()).size === 1 ? 'equal weights' : `WEIGHTS DIFFER: ${JSON.stringify([...hashes])}`)
+}
