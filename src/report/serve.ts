@@ -1,8 +1,8 @@
 /** Serves report pages to this machine: links in promptfoo's view lead to single samples. */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { ParallelR1Error } from '../engine/errors.ts'
+import { askedName, isLoopback, listen } from '../listening.ts'
 import { html } from './page/html.ts'
 import { ReportError } from './rows.ts'
 import { isEvaluationId } from './stored.ts'
@@ -33,20 +33,18 @@ export async function serveReports({ port, draw }: { port: number; draw(evaluati
     return drawn
   }
   const server = createServer((request, response) => void answer(request, response, page))
-  await new Promise<void>((listening, fail) => {
-    server.once('error', ({ code, message }: NodeJS.ErrnoException) =>
-      fail(
-        new ReportError(
-          code === 'EADDRINUSE'
-            ? `Port ${port} is taken. Another pr1-report may be serving there: stop it, or choose with --port.`
-            : `Port ${port} cannot be listened at: ${message}. Choose another with --port.`,
-        ),
+  const own = await listen(
+    server,
+    { host: '127.0.0.1', port },
+    ({ taken, message }) =>
+      new ReportError(
+        taken
+          ? `Port ${port} is taken. Another pr1-report may be serving there: stop it, or choose with --port.`
+          : `Port ${port} cannot be listened at: ${message}. Choose another with --port.`,
       ),
-    )
-    server.listen(port, '127.0.0.1', listening)
-  })
+  )
   return {
-    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    url: `http://localhost:${own}`,
     close: () =>
       new Promise((closed) => {
         server.close(() => closed())
@@ -64,7 +62,7 @@ async function answer(
     response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).end(body)
   const say = (status: number, text: string) => send(status, html`<!doctype html><title>pr1-report</title><p>${text}`.text)
   // A page elsewhere that has its name point here is not answered.
-  if (!/^(localhost|127\.0\.0\.1)(:\d+)?$/.test(request.headers.host ?? '')) return void say(403, 'Ask for localhost.')
+  if (!isLoopback(askedName(request.headers.host))) return void say(403, 'Ask for localhost.')
   const path = decoded(new URL(request.url ?? '/', 'http://localhost').pathname)
   if (request.method !== 'GET' || !(path === '/' || isEvaluationId(path.slice(1)))) {
     return void say(404, 'There is no such page. /eval-… shows the evaluation that promptfoo calls so.')

@@ -6,8 +6,8 @@ import { check } from '../config/check.ts'
 import { fromEnvironment, readYaml } from '../config/file.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { isObject } from '../json.ts'
+import { isLoopback } from '../listening.ts'
 import { type ServeConfig, serveSchema } from './config.ts'
-import { isLoopback } from './http/access.ts'
 
 /** What the command line says in place of the file. */
 export interface ServeOverrides {

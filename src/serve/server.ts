@@ -3,13 +3,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { ConfigError } from '../engine/errors.ts'
+import { isLoopback, listen } from '../listening.ts'
 import { notice } from '../plain.ts'
 import { ModelPool } from '../providers/pool.ts'
 import type { loadSuite } from '../trainer/suite.ts'
 import { Admission } from './admission.ts'
 import type { ServeConfig } from './config.ts'
 import { generate } from './generate.ts'
-import { Access, isLoopback } from './http/access.ts'
+import { Access } from './http/access.ts'
 import { readBody } from './http/body.ts'
 import { Ended, internal, Problem, problemOf, stopping } from './http/problem.ts'
 import { ServedModel } from './model.ts'
@@ -123,15 +124,11 @@ class Service {
     return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
   }
 
-  listen(): Promise<void> {
-    const { host, port } = this.#config
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', ({ code, message }: NodeJS.ErrnoException) => {
-        const what =
-          code === 'EADDRINUSE' ? `Port ${port} of ${host} is taken.` : `${host}, port ${port}, cannot be listened at: ${message}.`
-        reject(new ConfigError(`${what} Choose another with --host and --port, or in ${this.#config.file}.`))
-      })
-      this.#server.listen(port, host, resolve)
+  async listen(): Promise<void> {
+    const { host, port, file } = this.#config
+    await listen(this.#server, { host, port }, ({ taken, message }) => {
+      const what = taken ? `Port ${port} of ${host} is taken.` : `${host}, port ${port}, cannot be listened at: ${message}.`
+      return new ConfigError(`${what} Choose another with --host and --port, or in ${file}.`)
     })
   }
 

@@ -109,6 +109,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'engine/errors.ts',
     'nearest-name.ts',
     'template-names.ts',
+    'listening.ts',
     'cli/',
     'installed-promptfoo.ts',
   ],
@@ -160,6 +161,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'json.ts',
     'plain.ts',
     'config-keys.ts',
+    'listening.ts',
     'random.ts',
     'cli/',
   ],
@@ -184,6 +186,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'plain.ts': [],
   'json.ts': [],
   'retry.ts': [],
+  'listening.ts': [],
   'config-keys.ts': ['engine/errors.ts', 'json.ts', 'nearest-name.ts'],
   // Heavy parts of them load when they are called: see library.test.ts.
   'index.ts': ['providers/', 'assertions/', 'thinking/', 'engine/', 'remote/', 'trainer/', 'hub/place.ts', 'random.ts', 'retry.ts'],

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { afterEach, describe, expect, it } from 'vitest'
 import { blocksOf } from '../../scripts/docs-blocks.mjs'
+import { isLoopback } from '../../src/listening.ts'
 import { serveSchema } from '../../src/serve/config.ts'
 import { readServeConfig } from '../../src/serve/config-file.ts'
 import { documents } from '../../src/serve/documents.ts'
-import { isLoopback } from '../../src/serve/http/access.ts'
 import { fieldTables } from '../../src/serve/openai/fields.ts'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')

@@ -2,12 +2,8 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { askedName, isLoopback } from '../../listening.ts'
 import { Problem } from './problem.ts'
-
-/** Whether a host is this machine and no other can reach it. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
-}
 
 export class Access {
   /** Hashes of equal length: comparing them takes the same time whatever was sent. */
@@ -31,7 +27,7 @@ export class Access {
     if (headers.origin !== undefined) {
       throw new Problem(403, 'Web pages may not ask this server. Ask from a program.', { code: 'cross_origin' })
     }
-    const host = nameOf(headers.host ?? '')
+    const host = askedName(headers.host)
     if (this.#hosts === undefined || isLoopback(host) || this.#hosts.has(host)) return
     throw new Problem(
       403,
@@ -60,10 +56,4 @@ export class Access {
 
 function digest(key: string): Buffer {
   return createHash('sha256').update(key).digest()
-}
-
-/** The name in a Host header, without port and brackets. */
-function nameOf(host: string): string {
-  const [, inBrackets, name] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host) ?? []
-  return (inBrackets ?? name ?? host).toLowerCase()
 }
