@@ -1,12 +1,13 @@
 /** Frames between processes: u32 LE header bytes | u64 LE payload bytes | header, a JSON object in UTF-8 | payload, raw bytes. */
 
 import type { Readable, Writable } from 'node:stream'
+import { isObject, type JsonObject } from '../json.ts'
 import { ClusterError } from './errors.ts'
 
 const PREFIX_BYTES = 12
 export const MAX_HEADER_BYTES = 64 * 2 ** 20
 
-export type FrameHeader = Record<string, unknown>
+export type FrameHeader = JsonObject
 
 export interface Frame {
   header: FrameHeader
@@ -38,9 +39,8 @@ function parse(bytes: Uint8Array | undefined): FrameHeader {
   } catch (error) {
     throw new ClusterError(`The header of a frame is JSON. Got what is not: ${(error as Error).message}`)
   }
-  if (header === null || typeof header !== 'object' || Array.isArray(header))
-    throw new ClusterError(`The header of a frame is a JSON object. Got ${JSON.stringify(header).slice(0, 100)}`)
-  return header as FrameHeader
+  if (!isObject(header)) throw new ClusterError(`The header of a frame is a JSON object. Got ${JSON.stringify(header).slice(0, 100)}`)
+  return header
 }
 
 class ByteReader {
