@@ -28,8 +28,8 @@ CLOSE_SECONDS = 10
 WATCH_SECONDS = 5
 SILENCE_SECONDS = 20
 TOKEN_HELP = (
-    "Ray asks who connects for a token. It is in ~/.ray/auth_token of the user who started the cluster (`ray get-auth-token` prints it). "
-    "Copy that file to ~/.ray/auth_token here, or name it by RAY_AUTH_TOKEN_PATH, and set RAY_AUTH_MODE=token (docs/scale.md)."
+    "Who connects needs the token of the cluster. It is in ~/.ray/auth_token of the user who started it (`ray get-auth-token` prints it there). "
+    "Copy that file to ~/.ray/auth_token here, or name it by RAY_AUTH_TOKEN_PATH, or set RAY_AUTH_TOKEN. On nodes set RAY_AUTH_MODE=token too (docs/scale.md)."
 )
 
 
@@ -66,6 +66,7 @@ def connect(options: dict):
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # For a local cluster: actors would run at nice 15, where a busy machine leaves them next to nothing.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    use_token()
     try:
         import ray
     except ImportError as error:
@@ -89,6 +90,16 @@ def connect(options: dict):
     return ray
 
 
+def use_token() -> None:
+    """
+    Ray shows a token only where RAY_AUTH_MODE says so when it is imported. Without, a cluster that asks for one refuses for twenty seconds, and Ray
+    does not say why.
+    """
+    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.exists(os.path.expanduser("~/.ray/auth_token"))
+    if named:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
 def reach(address: str) -> None:
     """Ray itself would wait for two minutes, deaf to signals."""
     host, _, port = address.rpartition(":")
@@ -103,13 +114,16 @@ def reach(address: str) -> None:
 
 def explain(error: Exception, address: str) -> str:
     text = str(error).strip()
-    if "auth" in type(error).__name__.lower() or "authentication" in text.lower() or "unauthenticated" in text.lower():
-        return f"The Ray cluster at {address} did not let this process in: {first_line(text)} {TOKEN_HELP}"
-    if address == "auto" and isinstance(error, ConnectionError):
+    if "auth" in type(error).__name__.lower() or "auth" in text.lower():
+        return f"The Ray cluster at {address} lets nobody in without its token. {TOKEN_HELP} Ray said: {first_line(text)}"
+    if address == "auto" and "Could not find" in text:
         return (
             "No Ray cluster runs on this machine. Start one with `ray start --head`, join one with `ray start --address=HOST:6379`, "
             "name one by address: HOST:6379, or use address: local for one of this run."
         )
+    if isinstance(error, ConnectionError):
+        # There is something at the address: reach() got a connection.
+        return f"The Ray cluster at {address} did not let this process in. {TOKEN_HELP} Ray said: {first_line(text)}"
     return f"Ray could not be started with address {address}: {type(error).__name__}: {text}"
 
 
@@ -118,8 +132,9 @@ def first_line(text: str) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """What Ray says of a loss. Its messages run over many lines."""
-    return first_line(str(error).strip()) or type(error).__name__
+    """What Ray says of a loss, without what it says of every loss."""
+    text = first_line(str(error).strip()).split(". The task may or may not")[0].rsplit("temporarily unavailable: ", 1)[-1].rstrip(". ")
+    return f"its process or its node is gone (Ray: {text or type(error).__name__})"
 
 
 class Handle:
@@ -344,8 +359,7 @@ def main() -> None:
         writer.finish(2)
 
     silence = (
-        f"The Ray cluster at {options['address']} did not answer for {START_SECONDS} seconds. Does `ray status` work here? A cluster that asks for a token is "
-        f"silent where RAY_AUTH_MODE is not token. {TOKEN_HELP}"
+        f"Ray did not come back within {START_SECONDS} seconds with address {options['address']}. Does `ray status` work here? {TOKEN_HELP}"
     )
     limit = end_after(START_SECONDS, lambda: fail(silence))
     try:

@@ -1,41 +1,19 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Bridge, type WorkerPlace } from '../../src/cluster/bridge.ts'
+import { Bridge } from '../../src/cluster/bridge.ts'
 import { WorkerLostError } from '../../src/cluster/errors.ts'
 import { inProofs } from '../proofs.ts'
+import { drive } from './driver.ts'
+import { Events, until } from './events.ts'
 import { alive, hasRay, python, rayFolder } from './ray.ts'
 
 const echo = fileURLToPath(new URL('echo-worker.mjs', import.meta.url))
 const options = { cpus: 1, command: [process.execPath, echo], deadline: 30 }
-
-/** What a bridge tells, and waits for what it will tell. */
-class Events {
-  readonly placed: [number, WorkerPlace][] = []
-  readonly lost: [number, string][] = []
-
-  constructor(bridge: Bridge) {
-    bridge.onPlaced = (worker, place) => this.placed.push([worker, place])
-    bridge.onLost = (worker, reason) => this.lost.push([worker, reason])
-  }
-
-  async place(worker: number, life: number): Promise<WorkerPlace> {
-    return await until(() => this.placed.find(([w, place]) => w === worker && place.life === life)?.[1])
-  }
-}
-
-async function until<T>(found: () => T | undefined | false, seconds = 60): Promise<T> {
-  for (let tries = 0; tries < seconds * 20; tries++) {
-    const value = found()
-    if (value) return value
-    await sleep(50)
-  }
-  throw new Error(`Nothing came of it in ${seconds} seconds: ${found}`)
-}
 
 /** Processes of Ray and of workers below this folder. */
 function processesIn(folder: string): string[] {
@@ -205,33 +183,12 @@ withRay('a bridge to a local cluster', () => {
 
 withRay('everything ends within seconds', () => {
   it('when the driver dies by SIGKILL', async () => {
-    const folder = mkdtempSync(path.join(rayFolder, 'd'))
-    const script = path.join(folder, 'driver.mts')
-    const pids = path.join(folder, 'pids')
-    const source = (name: string) =>
-      JSON.stringify(pathToFileURL(fileURLToPath(new URL(`../../src/cluster/${name}.ts`, import.meta.url))).href)
-    writeFileSync(
-      script,
-      `import { writeFileSync } from 'node:fs'
-      const { Bridge } = await import(${source('bridge')})
-      const bridge = await Bridge.start({ address: 'local', python: ${JSON.stringify(python)}, cpus: 1 })
-      bridge.onPlaced = (worker, { pid }) => writeFileSync(${JSON.stringify(pids)}, String(pid))
-      bridge.spawn(0, ${JSON.stringify(options)})
-      await bridge.call(0, { op: 'hang' })`,
-    )
-    const driver = spawn(process.execPath, ['--import', 'tsx', script], { stdio: 'inherit' })
-    const pid = await until(() => {
-      try {
-        return Number(readFileSync(pids, 'utf8'))
-      } catch {
-        return undefined
-      }
-    })
+    const { driver, pids } = await drive({ address: 'local', python, cpus: 1 }, [options])
     await sleep(500)
     const others = processesIn(rayFolder)
     expect(others.length).toBeGreaterThan(1)
     driver.kill('SIGKILL')
-    await until(() => !alive(pid) && processesIn(rayFolder).length === 0, 20)
+    await until(() => !alive(pids[0]!) && processesIn(rayFolder).length === 0, 20)
   })
 })
 
@@ -253,7 +210,7 @@ withRay('an address', () => {
     await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done))
     const { port } = silent.address() as { port: number }
     const began = Date.now()
-    expect(await told(Bridge.start({ address: `127.0.0.1:${port}`, python }))).toMatch(/did not answer for 60 seconds.*RAY_AUTH_MODE/)
+    expect(await told(Bridge.start({ address: `127.0.0.1:${port}`, python }))).toMatch(/did not come back within 60 seconds.*RAY_AUTH_MODE/)
     expect(Date.now() - began).toBeLessThan(90_000)
     silent.close()
   })
