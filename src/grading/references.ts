@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../engine/errors.ts'
+import { isObject } from '../json.ts'
 import { nearestName } from '../nearest-name.ts'
 
 /** An assertion as a promptfoo config writes it. */
@@ -134,9 +135,36 @@ async function importPackage(name: string, folder: string): Module {
   try {
     file = createRequire(resolve(folder, 'package.json')).resolve(name)
   } catch (error) {
-    // A package with an entry for `import` alone: promptfoo's own resolver reads it.
-    if ((error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined
-    throw new Error(`the package ${name} is not installed at ${resolve(folder)}.`, { cause: error })
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') {
+      throw new Error(`the package ${name} is not installed at ${resolve(folder)}.`, { cause: error })
+    }
+    const entry = entryForImport(name, folder)
+    // promptfoo's own resolver may read it.
+    if (entry === undefined) return undefined
+    file = entry
   }
   return import(pathToFileURL(file).href)
+}
+
+/** The main entry of a package that `require` may not load. */
+function entryForImport(name: string, folder: string): string | undefined {
+  const homes = createRequire(resolve(folder, 'package.json')).resolve.paths(name) ?? []
+  const home = homes.map((one) => join(one, name)).find((one) => existsSync(join(one, 'package.json')))
+  if (home === undefined) return undefined
+  const { exports } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { exports?: unknown }
+  const entry = conditional(isObject(exports) && Object.hasOwn(exports, '.') ? exports['.'] : exports)
+  return entry === undefined ? undefined : join(home, entry)
+}
+
+const CONDITIONS = new Set(['node', 'import', 'default'])
+
+/** What `exports` names under the conditions of an import: the first that holds (https://nodejs.org/api/packages.html#conditional-exports). */
+function conditional(target: unknown): string | undefined {
+  if (typeof target === 'string') return target
+  if (!isObject(target)) return undefined
+  for (const [condition, one] of Object.entries(target)) {
+    const found = CONDITIONS.has(condition) ? conditional(one) : undefined
+    if (found !== undefined) return found
+  }
+  return undefined
 }

@@ -51,7 +51,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   worker: ['worker/', 'cluster/', 'trainer/model.ts', 'trainer/config.ts', 'thinking/', 'engine/'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts', 'json.ts'],
   gate: ['gate/', 'engine/errors.ts'],
-  grading: ['grading/', 'assertions/', 'config-keys.ts', 'nearest-name.ts', 'engine/errors.ts'],
+  grading: ['grading/', 'assertions/', 'config-keys.ts', 'json.ts', 'nearest-name.ts', 'engine/errors.ts'],
   store: ['store/', 'thinking/', 'engine/', 'plain.ts'],
   config: ['config/', 'config-keys.ts', 'engine/open.ts', 'engine/errors.ts', 'thinking/types.ts', 'nearest-name.ts'],
   // The hook at the end of a run hands its rows to the report.

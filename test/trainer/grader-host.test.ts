@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
@@ -88,6 +88,14 @@ describe('graders of others', () => {
       write('schema.json', JSON.stringify({ type: 'integer', const: Number(word) }))
       write('first.mjs', `export const first = (output) => output.includes('${word}') ? 'yes' : 'no'`)
       write('first.cjs', `module.exports = { has: (output) => output.includes('${word}') }`)
+      // Of one name, and for `import` alone.
+      const module = path.join('node_modules', 'graders-of-others')
+      mkdirSync(path.join(folder, module), { recursive: true })
+      write(
+        path.join(module, 'package.json'),
+        JSON.stringify({ type: 'module', exports: { '.': { types: './x.d.ts', import: './main.js' } } }),
+      )
+      write(path.join(module, 'main.js'), `export const deep = { has: (output) => output.includes('${word}') }`)
       write('grade.py', `def has(output, context):\n    return '${word}' in output\n`)
       const assert: SuiteAssertion[] = [
         { type: 'contains', metric: 'text', value: 'file://word.txt' },
@@ -95,6 +103,7 @@ describe('graders of others', () => {
         { type: 'is-json', metric: 'schema', value: 'file://schema.json' },
         { type: 'equals', metric: 'transform', value: 'yes', transform: 'file://first.mjs:first' },
         { type: 'javascript', metric: 'module', value: 'file://first.cjs:has' },
+        { type: 'javascript', metric: 'package', value: 'package:graders-of-others:deep.has' },
         ...(withPython ? [{ type: 'python', metric: 'python', value: 'file://grade.py:has' }] : []),
       ]
       const row = { prompt: 'a number', promptConfig: {}, vars: {}, test: { assert } }
@@ -107,7 +116,7 @@ describe('graders of others', () => {
     )
     await Promise.all(graders.map((one) => one.close()))
     expect(scores.map((all) => [...new Set(all)])).toEqual([[1], [0], [0], [1]])
-    expect(scores[0]).toHaveLength(withPython ? 6 : 5)
+    expect(scores[0]).toHaveLength(withPython ? 7 : 6)
     expect(process.cwd()).toBe(before)
   })
 })
