@@ -42,18 +42,27 @@ const REFERRING = ['value', 'transform', 'contextTransform', 'rubricPrompt', 'pr
 
 /**
  * The same fields, whose files are found from anywhere. promptfoo looks for them from the working directory, and a process has one for all its
- * suites.
+ * suites. Throws ConfigError where promptfoo could not read such a path.
  */
 export function locatedIn<T extends object>(folder: string, fields: T): T {
   // promptfoo takes what follows the first colon for the name of a function.
   const base = folder.includes(':') ? relative(process.cwd(), folder) : resolve(folder)
-  const located = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(located)
+  const located = (value: unknown, key: string): unknown => {
+    if (Array.isArray(value)) return value.map((one) => located(one, key))
+    // A schema is data; a grading provider is settings, which may name files.
+    if (key === 'provider' && isObject(value))
+      return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, located(one, key)]))
     if (typeof value !== 'string' || !value.startsWith('file://')) return value
     const path = value.slice('file://'.length)
-    return isAbsolute(path) ? value : `file://${join(base, path)}`
+    if (isAbsolute(path)) return value
+    if (base.includes(':')) {
+      throw new ConfigError(
+        `promptfoo takes what follows a colon for the name of a function. Got ${value} in the folder ${folder}. Run the command in that folder, or rename it.`,
+      )
+    }
+    return `file://${join(base, path)}`
   }
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, REFERRING.includes(key) ? located(value) : value])) as T
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, REFERRING.includes(key) ? located(value, key) : value])) as T
 }
 
 /**
