@@ -4,7 +4,7 @@ import { Bridge } from '../../src/cluster/bridge.ts'
 import { drive } from './driver.ts'
 import { Events, until } from './events.ts'
 import { RayNodes } from './nodes.ts'
-import { alive, hasRay } from './ray.ts'
+import { alive, hasRay, parentOf } from './ray.ts'
 
 const echo = fileURLToPath(new URL('echo-worker.mjs', import.meta.url))
 const options = { cpus: 1, command: [process.execPath, echo], deadline: 30 }
@@ -87,6 +87,28 @@ describe.skipIf(!hasRay('proof of a cluster of several nodes.'))('a cluster of s
     await other.close()
     // Others use it still.
     expect((await bridge.call(0, { op: 'echo' })).header.pid).toBeGreaterThan(0)
+  })
+
+  it('replaces workers whose actor or node is silent, though nothing broke', async () => {
+    const of = (worker: number) => events.placed.findLast(([w]) => w === worker)![1]
+    const head = cluster.nodes[0]!.ip
+    const here = [0, 1, 2, 3].find((worker) => !cluster.networks || of(worker).ip === head)!
+    const silent = cluster.networks ? [0, 1, 2, 3].filter((worker) => of(worker).ip !== head || worker === here) : [here]
+    const before = silent.map((worker) => of(worker))
+    const under = silent.map((worker) => bridge.call(worker, { op: 'later', ms: 300_000 }).catch((error) => error.message))
+    // The actor of one stands still, the node of the others is cut off.
+    process.kill(parentOf(of(here).pid), 'SIGSTOP')
+    cluster.networks?.set('down')
+    const told = await Promise.all(under)
+    for (const message of told) expect(message).toMatch(/did not answer for 25 seconds|is gone/)
+    cluster.networks?.set('up')
+    await cluster.join(4)
+    for (const [i, worker] of silent.entries()) {
+      const place = await until(() => events.placed.find(([w, { life }]) => w === worker && life > before[i]!.life)?.[1], 120)
+      expect(place.pid).not.toBe(before[i]!.pid)
+      expect((await bridge.call(worker, { op: 'echo' })).header.pid).toBe(place.pid)
+    }
+    expect(alive(before[silent.indexOf(here)]!.pid)).toBe(false)
   })
 
   it('ends the workers of a driver on all nodes, whether it closes or dies by SIGKILL', async () => {

@@ -33,6 +33,11 @@ class Networks {
     return `10.213.${this.number}.${i + 1}`
   }
 
+  /** Cuts the second network off, or joins it again. */
+  set(state: 'down' | 'up'): void {
+    ip('-n', this.name(1), 'link', 'set', `p${process.pid}b`, state)
+  }
+
   private build(): void {
     const [end0, end1] = [`p${process.pid}a`, `p${process.pid}b`]
     for (const i of [0, 1] as const) ip('netns', 'add', this.name(i))
