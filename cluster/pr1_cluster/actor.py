@@ -44,10 +44,14 @@ if sys.platform == 'linux':
         pass
     if os.getppid() != int(sys.argv[1]):
         sys.exit('The process that started it is gone.')
-try:
-    os.execvp(sys.argv[2], sys.argv[2:])
-except OSError as error:
-    sys.exit('%s: %s' % (sys.argv[2], error.strerror))
+command = sys.argv[2:]
+# A program that lies elsewhere on this node is taken from PATH.
+for program in (command[0], os.path.basename(command[0])):
+    try:
+        os.execvp(program, command)
+    except OSError as error:
+        problem = '%s: %s' % (program, error.strerror)
+sys.exit('%s, and PATH has none: %s' % (command[0], problem))
 """
 
 

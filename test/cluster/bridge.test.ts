@@ -161,13 +161,19 @@ withRay('a bridge to a local cluster', () => {
   })
 
   it('tells why a worker does not start, as often as Ray tries', async () => {
-    bridge.spawn(4, { ...options, command: ['/nowhere/node', 'worker.js'] })
+    bridge.spawn(4, { ...options, command: ['/nowhere/program', 'worker.js'] })
     await until(() => events.lost.filter(([worker]) => worker === 4).length >= 2)
     bridge.retire(4)
     expect(events.lost.find(([worker]) => worker === 4)![1]).toBe(
-      'it did not start: its process ended with code 1. It said: /nowhere/node: No such file or directory',
+      'it did not start: its process ended with code 1. It said: /nowhere/program, and PATH has none: program: No such file or directory',
     )
     expect(events.placed.some(([worker]) => worker === 4)).toBe(false)
+  })
+
+  it("takes a program from the node's PATH that lies elsewhere there", async () => {
+    bridge.spawn(5, { ...options, command: ['/nowhere/node', echo] })
+    expect((await bridge.call(5, { op: 'echo' })).header.pid).toBe((await events.place(5, 0)).pid)
+    bridge.retire(5)
   })
 
   it('ends everything at close, and tells calls so', async () => {
