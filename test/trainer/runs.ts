@@ -99,13 +99,13 @@ export function metrics(folder: string): Record<string, unknown>[] {
   })
 }
 
-/** Everything that a run computed: exported weights, newest training state, metrics, kept rollouts. */
-export function results(folder: string): Record<string, unknown> {
+/** Everything that a run computed: exported weights of its first stage and its last, newest training state, metrics, kept rollouts. */
+export function results(folder: string, first = 'base'): Record<string, unknown> {
   const newest = states(folder).at(-1)!
   const bytes = (...name: string[]): string => readFileSync(path.join(folder, ...name)).toString('base64')
   return {
     metrics: metrics(folder),
-    base: bytes('base', 'model.safetensors'),
+    first: bytes(first, 'model.safetensors'),
     final: bytes('final', 'model.safetensors'),
     weights: bytes('checkpoints', newest, 'model.safetensors'),
     moments: bytes('checkpoints', newest, 'trainer', 'moments.safetensors'),

@@ -51,6 +51,26 @@ describe('a run on workers', () => {
     expect(text).toMatch(/runs again, on 127\.0\.0\.1/)
   })
 
+  it('lets a slow worker take fewer prompts', async () => {
+    const taken = [0, 0]
+    const { folder } = await onWorkers(2, {
+      sets: ['stages.rl.prompts=12', 'stages.rl.steps=1'],
+      watch: (processes) => {
+        processes.onCall = (worker, { op }) => {
+          if (op !== 'think') return
+          taken[worker]++
+          const [fast, slow] = taken
+          if (worker === 1 && slow === 1) processes.running.get(1)!.child.kill('SIGSTOP')
+          if (fast >= 8) processes.running.get(1)!.child.kill('SIGCONT')
+        }
+      },
+    })
+    expect(taken[0]).toBeGreaterThan(taken[1])
+    const alone = folderWithSuites(whole)
+    await run(alone, { sets: ['stages.rl.prompts=12', 'stages.rl.steps=1'] })
+    expect(results(folder)).toEqual(results(alone))
+  })
+
   it('evaluates on them, and follows a reference policy, to the same bits', async () => {
     const sets = [
       `stages.rl.evaluate={name: sums, suite: ${fixture('held-out.yaml')}, provider: parallel, metric: digits, every: 2}`,
