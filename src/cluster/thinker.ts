@@ -1,5 +1,6 @@
 /** A Thinker whose requests decode on the workers of a crew. What a thought is follows from its request and the weights, wherever it was had. */
 
+import { setMaxListeners } from 'node:events'
 import type { Thinker } from '../thinking/thinker.ts'
 import type { ThinkRequest, Thought } from '../thinking/types.ts'
 import type { Crew, Member } from './crew.ts'
@@ -72,6 +73,7 @@ export function clusterThinker(crew: Crew, weights: string, { ownsCrew = false }
 
   return {
     think(request, signal) {
+      if (signal) setMaxListeners(0, signal)
       if (closed) return Promise.reject(new ClusterError('The thinker was closed.'))
       return new Promise<Thought>((resolve, reject) => {
         const one: Asked = {

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it, vi } from 'vitest'
@@ -39,7 +39,7 @@ function start(file: string, log: string, ...more: string[]): ChildProcess {
   const child = spawn(process.execPath, [path.join(root, 'dist/trainer/cli.js'), '-c', file, '--resume', ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  for (const stream of [child.stdout, child.stderr]) stream.pipe(createWriteStream(log, { flags: 'a' }))
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => appendFileSync(log, chunk))
   return child
 }
 
@@ -65,7 +65,7 @@ function victims(folders: readonly string[]): Process[] {
     const children = all.filter(({ parent }) => parents.some(({ pid }) => pid === parent))
     return children.length === 0 ? [] : [...children, ...below(children)]
   }
-  return below(raylets).filter(({ args }) => args.includes('dist/worker/main.js') || /^ray::/.test(args))
+  return below(raylets).filter(({ args }) => args.includes('dist/worker/main.js') || /^ray::Worker\b/.test(args))
 }
 
 describe.skipIf(!there)('Countdown RL', () => {
@@ -91,6 +91,7 @@ describe.skipIf(!there)('Countdown RL', () => {
     ]
     let run = start(file, said, ...onRay)
     let ended = once(run, 'exit')
+    appendFileSync(said, '')
     const text = () => readFileSync(said, 'utf8')
     while (!/rl 2\/40 /.test(text()) && run.exitCode === null) await sleep(200)
 
