@@ -7,7 +7,8 @@ import { readWeights } from '../engine/gradients.ts'
 import type { Model } from '../engine/types.ts'
 import type { Bridge, Reply, WorkerPlace } from './bridge.ts'
 import { ClusterError, WorkerLostError } from './errors.ts'
-import { type Call, type Setup, STATE_ERROR, type WorkerInfo } from './protocol.ts'
+import { ABSENT_ERROR, type Call, type Setup, STATE_ERROR, type WorkerInfo } from './protocol.ts'
+import { Shipping } from './shipping.ts'
 import { fromWire } from './wire-errors.ts'
 
 type CallData = NonNullable<Parameters<Bridge['call']>[2]>
@@ -78,6 +79,7 @@ export class Crew {
   readonly #bridge: Placer
   readonly #options: CrewOptions
   readonly #members: Member[]
+  readonly #shipping: Shipping
   readonly #pieces: { piece: Piece; losses: number }[] = []
   #outstanding = 0
   /** Most that was outstanding since nothing was. */
@@ -93,6 +95,7 @@ export class Crew {
 
   constructor(bridge: Placer, options: CrewOptions) {
     this.#bridge = bridge
+    this.#shipping = new Shipping(bridge)
     this.#options = options
     const { workers, threads, command, env, deadline } = options
     this.#members = Array.from({ length: workers }, (_, index) => ({
@@ -195,7 +198,7 @@ export class Crew {
 
   async #ask(member: Member, call: Call, data: CallData = {}): Promise<Reply> {
     const reply = await this.#bridge.call(member.index, { ...call }, data).catch((error: Error) => {
-      if (error.name === STATE_ERROR || error instanceof WorkerLostError) throw error
+      if (error.name === STATE_ERROR || error.name === ABSENT_ERROR || error instanceof WorkerLostError) throw error
       throw fromWire(error)
     })
     const { payload = [] } = data
@@ -213,7 +216,7 @@ export class Crew {
   async #tellNow(member: Member, weights: string | undefined): Promise<void> {
     const { setup, info } = this.#options
     if (!member.told.setUp) {
-      const { header } = await this.#ask(member, { op: 'setup', ...setup }).catch((error) => this.#refuse(member, error))
+      const { header } = await this.#setUp(member, setup).catch((error) => this.#refuse(member, error))
       this.#compare(member, header.info as WorkerInfo, info)
       member.told = { setUp: true, weights: setup.model.kind === 'checkpoint' ? setup.model.hash : undefined }
     }
@@ -223,6 +226,24 @@ export class Crew {
     this.#figures.transfer += (performance.now() - began) / 1000
     this.#figures.bytes += this.#weightBytes
     member.told.weights = weights
+  }
+
+  /** A worker that lacks files is sent them. */
+  async #setUp(member: Member, setup: CrewOptions['setup']): Promise<Reply> {
+    for (const tried = new Set<string>(); ; ) {
+      try {
+        return await this.#ask(member, { op: 'setup', ...setup })
+      } catch (error) {
+        const { name, message: place } = error as Error
+        if (name !== ABSENT_ERROR || tried.has(place)) throw error
+        tried.add(place)
+        const began = performance.now()
+        const bytes = await this.#shipping.ship(place, (call, object) => this.#ask(member, call, { object }))
+        this.#figures.transfer += (performance.now() - began) / 1000
+        this.#figures.bytes += bytes
+        this.#options.say(`Worker ${member.index} on ${member.place?.ip ?? 'a machine that went'} was sent ${place}`)
+      }
+    }
   }
 
   /** A worker that cannot be set up takes no part, and says why. */

@@ -18,10 +18,16 @@ export interface EngineSetup {
 export type ModelSetup =
   /** Made from nothing; its weights follow. `tokenizer`: name → content of its files. */
   | { kind: 'weights'; config: ModelConfig; tokenizer: Record<string, string>; options: LoadOptions }
-  /** Adapters beside a model that is read on the worker's machine; their weights follow. `source`: as a training file names it, `below`: hash of the model. */
-  | { kind: 'adapters'; source: unknown; seed: number; below: string; options: LoadOptions }
-  /** Read on the worker's machine. `hash`: what the files there must be. */
-  | { kind: 'checkpoint'; folder: string; base?: string; hash: string; options: LoadOptions }
+  /** New adapters beside a model; their weights follow. `source`: the rest of what a training file says of it, `below`: hash of the model. */
+  | { kind: 'adapters'; places: Places; source: unknown; seed: number; below: string; options: LoadOptions }
+  /** `hash`: of its files. */
+  | { kind: 'checkpoint'; places: Places; hash: string; options: LoadOptions }
+
+/** Folders or files of a checkpoint and, of an adapter, its base: absolute, on the machine of the run. A worker that has other ones there, or none, is sent them. */
+export interface Places {
+  folder: string
+  base?: string
+}
 
 export interface Setup {
   op: 'setup'
@@ -54,6 +60,8 @@ export type WireBatch = Omit<TrainBatch, 'ids' | 'positions' | 'bounds' | 'hidde
 
 export type Call =
   | Setup
+  /** Bytes of a file of a place, from `offset` on. */
+  | { op: 'file'; place: string; name: string; offset: number }
   /** Payload: all weights, float32, in the order of the parameters. */
   | { op: 'weights'; weights: string }
   | { op: 'think'; weights: string; call: string; requests: WireRequest[] }
@@ -74,6 +82,9 @@ export interface WireError {
   name: string
   message: string
 }
+
+/** The worker has not the files of a place, which is the message. */
+export const ABSENT_ERROR = 'AbsentError'
 
 /** The worker was started anew, or was given something else since. */
 export const STATE_ERROR = 'StateError'

@@ -269,7 +269,7 @@ async function openWorkers(
 ): Promise<Thinker> {
   const [{ openCrew }, { clusterThinker }] = await Promise.all([import('../cluster/open.ts'), import('../cluster/thinker.ts')])
   const hash = await checkpoint.identity.hash()
-  const model = { kind: 'checkpoint', folder, base, hash, options: { cacheTokens } } as const
+  const model = { kind: 'checkpoint', places: { folder, base }, hash, options: { cacheTokens } } as const
   const crew = await openCrew(ray, { info: engine.infoFor(checkpoint), precision, numerics, model, say: notice })
   return clusterThinker(crew, hash, { ownsCrew: true })
 }

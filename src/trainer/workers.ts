@@ -6,7 +6,8 @@ import type { ModelSetup } from '../cluster/protocol.ts'
 import { clusterShards } from '../cluster/shards.ts'
 import { clusterThinker } from '../cluster/thinker.ts'
 import type { Engine } from '../engine/types.ts'
-import type { TrainConfig } from './config.ts'
+import { checkpointPlaces } from '../hub/place.ts'
+import type { ModelSource, TrainConfig } from './config.ts'
 import type { OpenedModel } from './model.ts'
 import type { ClusterReport, Session } from './recipe.ts'
 
@@ -28,7 +29,7 @@ export async function openWorkers(
 ): Promise<Workers> {
   const options = { cacheTokens, train: true, recompute: config.recompute }
   const setup: ModelSetup = trained
-    ? { kind: 'adapters', source: config.model, seed: config.seed, below: await below!(), options }
+    ? { kind: 'adapters', ...(await placed(config.model)), seed: config.seed, below: await below!(), options }
     : { kind: 'weights', config: model.config, tokenizer: checkpoint.tokenizer.files(), options }
   const { precision, numerics } = config
   const crew = await openCrew(config.ray!, { info: info ?? engine.info, precision, numerics, model: setup, ...heard })
@@ -69,4 +70,9 @@ export async function openWorkers(
       return report
     },
   }
+}
+
+/** Where a checkpoint lies here, and what else a training file says of the model. */
+async function placed({ checkpoint, base, ...source }: ModelSource) {
+  return { places: await checkpointPlaces(checkpoint!, base), source }
 }

@@ -25,6 +25,7 @@ function send(header: Record<string, unknown>, payload?: readonly Uint8Array[]):
   written = written.then(() => writeFrame(output, header, payload)).catch(() => process.exit(1))
 }
 
+process.once('exit', () => model.removeFiles())
 let beat = 0
 setInterval(() => send({ beat: ++beat }), BEAT_MS).unref()
 send({ ready: true, version, node: process.version, host: hostname(), pid: process.pid })

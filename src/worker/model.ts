@@ -17,6 +17,7 @@ import type { Engine, EngineInfo, Model, TrainBatch } from '../engine/types.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
 import type { ModelSource } from '../trainer/config.ts'
 import { openModel } from '../trainer/model.ts'
+import { SentFiles } from './sent-files.ts'
 
 export interface Answer {
   header: Record<string, unknown>
@@ -45,6 +46,7 @@ export class WorkerModel {
   /** Of the model now. */
   #weights = ''
   #task: Task | undefined
+  readonly #places = new SentFiles()
   readonly #calls = new Map<string, AbortController>()
   /** Calls that change the model come one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -58,6 +60,8 @@ export class WorkerModel {
     switch (call.op) {
       case 'setup':
         return this.#inTurn(() => this.#setUp(call))
+      case 'file':
+        return this.#inTurn(() => this.#places.take(call, payload)).then(() => ({ header: {} }))
       case 'weights':
         return this.#inTurn(() => this.#take(call.weights, payload))
       case 'think':
@@ -92,6 +96,11 @@ export class WorkerModel {
     this.#thinker = this.#served = undefined
   }
 
+  /** Removes what was sent. */
+  removeFiles(): void {
+    this.#places.remove()
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work)
     this.#turn = done.catch(() => {})
@@ -107,7 +116,7 @@ export class WorkerModel {
     this.#task = undefined
     const engine = await openEngine(asked)
     try {
-      this.#served = { engine, ...(await open(engine, what)) }
+      this.#served = { engine, ...(await open(engine, what, this.#places)) }
     } catch (error) {
       await engine.dispose()
       throw error
@@ -205,24 +214,24 @@ class StateError extends Error {
   override name = STATE_ERROR
 }
 
-async function open(engine: Engine, what: Setup['model']): Promise<Omit<Served, 'engine'>> {
+async function open(engine: Engine, what: Setup['model'], sent: SentFiles): Promise<Omit<Served, 'engine'>> {
   switch (what.kind) {
     case 'weights': {
       const model = await engine.create(what.config, ({ shape }) => new Float32Array(elementCount(shape)), what.options)
       return { model, tokenizer: await tokenizerOf(what.tokenizer), info: engine.info }
     }
     case 'adapters': {
-      const opened = await openModel(engine, what.source as ModelSource, what.seed, what.options)
-      const found = await opened.below!()
-      if (found !== what.below)
-        throw new ConfigError(`${(what.source as ModelSource).checkpoint} is another model there. Copy the run's to it`)
+      const { folder, base } = sent.places(what.places)
+      const source = { ...(what.source as Omit<ModelSource, 'checkpoint'>), checkpoint: folder, base }
+      const opened = await openModel(engine, source, what.seed, what.options)
+      sent.check(what.places, (await opened.below!()) === what.below)
       return { model: opened.model, tokenizer: opened.checkpoint.tokenizer, info: opened.info ?? engine.info }
     }
     case 'checkpoint': {
-      const checkpoint = await openCheckpoint(what.folder, { base: what.base })
-      if ((await checkpoint.identity.hash()) !== what.hash)
-        throw new ConfigError(`${what.folder} is another model there. Copy the run's to it`)
-      if (!checkpoint.tokenizer) throw new ConfigError(`${what.folder} has no tokenizer there`)
+      const { folder, base } = sent.places(what.places)
+      const checkpoint = await openCheckpoint(folder, { base })
+      sent.check(what.places, (await checkpoint.identity.hash()) === what.hash)
+      if (!checkpoint.tokenizer) throw new ConfigError(`${what.places.folder} has no tokenizer`)
       const model = await engine.load(checkpoint, what.options)
       return { model, tokenizer: checkpoint.tokenizer, info: engine.infoFor(checkpoint, what.options) }
     }

@@ -46,7 +46,16 @@ const MAY_IMPORT: Record<string, string[]> = {
   // What a server of somebody else's decodes.
   remote: ['remote/', 'thinking/', 'engine/', 'json.ts', 'random.ts', 'retry.ts', 'show.ts'],
   // Workers on other machines.
-  cluster: ['cluster/', 'config/ray-keys.ts', 'thinking/', 'engine/errors.ts', 'engine/types.ts', 'engine/gradients.ts', 'json.ts'],
+  cluster: [
+    'cluster/',
+    'config/ray-keys.ts',
+    'thinking/',
+    'engine/errors.ts',
+    'engine/types.ts',
+    'engine/gradients.ts',
+    'engine/checkpoint/identity.ts',
+    'json.ts',
+  ],
   // The process of such a worker.
   worker: ['worker/', 'cluster/', 'trainer/model.ts', 'trainer/config.ts', 'thinking/', 'engine/'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts', 'json.ts'],

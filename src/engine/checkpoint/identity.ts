@@ -112,6 +112,12 @@ function filesOf(folder: string): NamedFile[] {
   return namesOf(folder).map((name) => ({ name, file: path.join(folder, name) }))
 }
 
+/** The files of a checkpoint that decide an answer and are there; of an adapter without its base. */
+export function checkpointFiles(place: string): string[] {
+  const files = holdsAdapter(place) ? filesOfAdapter(place) : filesOf(place)
+  return files.map(({ file }) => file).filter((file) => existsSync(file))
+}
+
 /** Those of an adapter, without its base. */
 function filesOfAdapter(folder: string): NamedFile[] {
   return adapterFiles.map((name) => ({ name, file: path.join(folder, name) }))
