@@ -35,18 +35,18 @@ describe('a run on workers', () => {
     expect(text).toMatch(/workers on 1 machine: rollouts \d/)
   })
 
-  it('gives them when workers are killed at any moment', async () => {
+  it('gives them when every twentieth call kills its worker', async () => {
     let calls = 0
     const { folder, text, processes } = await onWorkers(2, {
       watch: (processes) => {
         processes.onCall = (worker) => {
-          if (++calls % 40 === 0) setTimeout(() => processes.kill(worker), (calls * 7) % 23)
+          if (++calls % 20 === 0) processes.kill(worker)
         }
       },
     })
     expect(results(folder)).toEqual(results(whole))
     const lives = [...processes.running.values()].reduce((sum, { life }) => sum + life, 0)
-    expect(lives).toBeGreaterThan(2)
+    expect(lives).toBeGreaterThanOrEqual(4)
     expect(text).toMatch(/was lost .*Others do its work/)
     expect(text).toMatch(/runs again, on 127\.0\.0\.1/)
   })
