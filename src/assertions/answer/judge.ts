@@ -5,12 +5,13 @@ import { type Choice, type Choices, choiceReference, chosenLetter, lettered, sin
 import type { Expected } from './claims/expected.ts'
 import { type Extraction, extractAnswer } from './claims/extract.ts'
 import type { Status } from './claims/status.ts'
-import { withSameConstant } from './equality/constants.ts'
+import { sameUpToNames } from './equality/constants.ts'
 import { compareAnswers } from './equality/equal.ts'
 import { sameFamily } from './equality/families.ts'
 import { substitute } from './equality/logic.ts'
 import { samePiecewise } from './equality/piecewise.ts'
 import { isNumeric, variables } from './equality/values.ts'
+import { sameValuesOfFamilies } from './equality/values-of-families.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
@@ -206,6 +207,8 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   const family = sameFamily(text, reference.text)
   if (family !== undefined)
     return { pass: family, type: 'family', rule: family ? 'same values of the parameter' : 'other values of the parameter' }
+  const values = sameValuesOfFamilies(text, reference.text)
+  if (values) return { pass: true, type: 'family', rule: 'same values of the parameter' }
   const [said, asked] = inDollars(text, answer, reference.text, wanted)
   const { equal, rule } = compareAnswers(said, asked, policy)
   if (equal) return { pass: true, type, rule }
@@ -219,9 +222,12 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     if (said.kind !== 'text' && compareAnswers(said, meant, policy).equal)
       return { pass: true, type: describe(said), rule: 'for all values' }
   }
-  const constants = withSameConstant(text, reference.text)
-  if (constants && compareAnswers(readAnswer(constants[0]), readAnswer(constants[1]), policy).equal)
-    return { pass: true, type, rule: 'the constant by another name' }
+  if (sameUpToNames(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal))
+    return { pass: true, type, rule: 'its constants, indices or arguments by other names' }
+  // "9/20, or 45%": the same said twice.
+  if (answer.kind === 'list' && answer.items.length === 2 && compareAnswers(answer.items[0], answer.items[1], policy).equal) {
+    if (answer.items.some((item) => compareAnswers(item, wanted, policy).equal)) return { pass: true, type, rule: 'the same said twice' }
+  }
   if (answer.kind === 'text' && wanted.kind === 'text') {
     const predicate = withoutSubject(answer.text)
     if (predicate !== undefined && plainWords(predicate) === plainWords(wanted.text))

@@ -40,6 +40,8 @@ const ALTERNATIVES = cues(
     \b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b
     \d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b
     \bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b
+    \bif\b[^.]{1,80}\d[^.]{0,40}[,;] (?:and |but )?(?:for|in|with) (?:all |the |any )?other\b
+    \d[\d.,]*(?: [a-z]+)? (?:in|on|at|for) [a-z ]{3,20}, (?:and |but )?\d[\d.,]*(?: [a-z]+)? (?:in|on|at|for) [a-z ]{3,20}[.\s]*$
     \bfor [a-z] ?[<>=≤≥].{1,160}\bfor [a-z] ?[<>=≤≥]
     \bif\b.{1,160}\d.{0,20}(?:and|but|or|,|;)\sif\b.{1,160}\d`,
 )

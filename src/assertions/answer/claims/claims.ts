@@ -19,6 +19,7 @@ import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDoll
 import { leadOf } from './lead.ts'
 import { isQualified } from './operations.ts'
 import { isQuoted } from './quoted.ts'
+import { withoutMarkup } from './response.ts'
 import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
@@ -52,9 +53,15 @@ export function finalClaim(response: string, sources: Sources, expected: Expecte
   const said = response.includes('but') || response.includes('other than') ? response.replace(SURELY, 'must be') : response
   const text = withoutDollars(expected.kind === 'choice' ? said : said.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))
   const found = chosen(text, sources, expected)
-  const english = found?.weight === 'explicit' || sources === 'boxed' ? undefined : inEnglish(text.slice(-LIMITS.tail))
-  const claim = (english === undefined ? undefined : chosen(english, sources, expected)) ?? found
+  const claim = found?.weight === 'explicit' && found.status === 'stated' ? found : (otherwise(text, sources, expected) ?? found)
   return claim && { ...claim, text: withDollars(claim.text) }
+}
+
+/** What a text claims without marks of HTML, or in English. Undefined: it has none and is English. */
+function otherwise(text: string, sources: Sources, expected: Expected): Claim | undefined {
+  const plain = withoutMarkup(text)
+  const english = sources === 'boxed' ? undefined : inEnglish(plain.slice(-LIMITS.tail))
+  return english === undefined && plain === text ? undefined : chosen(english ?? plain, sources, expected)
 }
 
 /** "It can't be anything but 15." */
@@ -145,6 +152,8 @@ function boxClaims(text: string, expected: Expected): Claim[] {
         out.push({ text: '', where: '\\boxed{}', status: 'cut off', at: last.start, end: text.length, weight: 'explicit', missing })
       break
     }
+    const named = out.length === 0 ? namedPair(text, last) : undefined
+    if (named) return [named]
     const { contents, start } = expected.kind === 'list' ? adjacent(text, last) : { contents: [last.content], start: last.start }
     const where = contents.length === 1 ? '\\boxed{}' : `${contents.length} boxes`
     out.unshift({
@@ -160,6 +169,24 @@ function boxClaims(text: string, expected: Expected): Claim[] {
     before = start
   }
   return out
+}
+
+/** "$x=\\boxed{3}$ and $y=\\boxed{-1}$": one claim of two letters. */
+function namedPair(text: string, last: Extract<Boxed, { kind: 'box' }>): Claim | undefined {
+  const second = /(?:\$|\\\)|\s|\})?,? and (?:\$|\\\()?\s?([a-z])\s?=\s?$/.exec(text.slice(Math.max(0, last.start - 40), last.start))
+  const before = second ? lastBoxed(text, last.start) : undefined
+  if (before?.kind !== 'box' || last.start - before.end > second![0].length + 3) return undefined
+  const first = /(?<![a-zA-Z\\])([a-z])\s?=\s?$/.exec(text.slice(Math.max(0, before.start - 8), before.start))?.[1]
+  if (first === undefined || first === second![1]) return undefined
+  return {
+    text: `${first}=${before.content}, ${second![1]}=${last.content}`,
+    where: '2 boxes',
+    status: boxStatus(text, before.start, last.end),
+    at: before.start,
+    end: last.end,
+    weight: 'explicit',
+    boxed: true,
+  }
 }
 
 /** What denies or supposes a box directly before it. */
@@ -206,7 +233,11 @@ function adjacent(text: string, last: Extract<Boxed, { kind: 'box' }>): { conten
 function isGlue(between: string): boolean {
   if (between.length > 48) return false
   const plain = between.replace(/\\(?:quad|qquad|text|mathrm|mbox|and|[()[\],;! ])|[\s${}]/g, ' ').trim()
-  return plain === '' || /^(?:[,;]|[\w()]+ ?)?(?:[\w()]+ ){0,4}(?:and|or|,|;|y_2 =|y_\w =)\s*(?:[\w=,]+ ?){0,2}$/i.test(plain)
+  return (
+    plain === '' ||
+    /^\(?(?:[a-h]|i{1,3}|iv|v)[).:]{1,2}$/.test(plain) ||
+    /^(?:[,;]|[\w()]+ ?)?(?:[\w()]+ ){0,4}(?:and|or|,|;|y_2 =|y_\w =)\s*(?:[\w=,]+ ?){0,2}$/i.test(plain)
+  )
 }
 
 function tagClaim(text: string, expected: Expected, from: number): Claim | undefined {

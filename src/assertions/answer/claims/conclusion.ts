@@ -189,6 +189,9 @@ const ANSWERS = /^[\W_]{0,4}(?:the|our|its) [a-z][^.;:=]{0,60}\b(?:is|are|equals
 const GOES_ON =
   /^[\W_]{0,4}(?:no|not|or|rather|wait|actually|so|thus|hence|therefore|then|this|that|it|which|these|in total|together|adding|the (?:answer|total|sum|result|difference|final)|after|and)\b|\b(?:left|remain\w*|altogether|total|answer)\b/i
 
+/** "; it leaves 1 mod 2" */
+const DOES = /^\W*(?:it|they) (?:leaves?|divides?|has|have|satisf(?:y|ies)|passes|contains?|ends?|lies?)\b/i
+
 /** Where a sentence is cut before clauses that only elaborate. */
 function clausesCut(
   tail: string,
@@ -217,7 +220,7 @@ function clausesCut(
       (isOpenConclusion(head) || ANSWERS.test(head)) &&
       isPlain(clause) &&
       !isStep(clause) &&
-      !GOES_ON.test(joint.trim() === ':' ? clause.replace(/^\W*(?:it|they)\b/i, '') : clause) &&
+      !GOES_ON.test(joint.trim() === ':' || DOES.test(clause) ? clause.replace(/^\W*(?:it|they)\b/i, '') : clause) &&
       effectOf(clause) === 'nothing'
     if (!apart && !enough && !(asked > 0 && askedIn(clause, problem!) === 0 && isOther(clause) && !isStep(clause) && !ADVERBIAL.test(head)))
       continue

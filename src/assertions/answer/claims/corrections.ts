@@ -25,6 +25,7 @@ const WITHDRAWN = cues(
     ^\W{0,4}(?:correction|oops|sorry|my (?:mistake|bad|apologies)|apologies|no\b[,.!]|on second thought|rather)
     \b(?:so|actually|answer|it|this|that|there|value|total) should (?:actually |rather |instead )?(?:be|have been)\b
     \blet me (?:correct|redo|fix|recompute|recalculate)\b
+    ^\W{0,4}(?:but|however),? (?:the|our) (?:question|problem|task|exercise) (?:(?:asks?|asked) (?:us )?(?:for|to)|wants?|wanted)\b
     \bcan(?: ?not|['’]t) be (?:determined|decided)\b`,
 )
 

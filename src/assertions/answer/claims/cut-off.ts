@@ -10,11 +10,16 @@ const LOOSE = cues(
     \b(?:into|every|number of|(?:he|she|it|we|they|I|you) can|between|while|where|gives|yields|implies|equals|becomes)$
     \b(?:to|we|I|you) get$
     \b(?:obtain|satisfy|satisfies|which means|whose)$
+    [\s,(](?:i\.e|e\.g|viz|namely|that is)\.?,?$|:$`,
+)
+
+/** Ends of a text without a full stop that wait for an object or a verb. */
+const UNFINISHED = cues(
+  String.raw`
     \b(?:must|should|have to|need to) (?:\w+ )?(?:add|subtract|multiply|divide|remove|find|consider|count|deduct|compute|calculate|square|double)$
     \b(?:we|then|now) (?:\w+ )?(?:add|subtract|multiply|divide|remove|deduct)$
     \b(?:of|to|in|by|for|with) (?:which|whom)(?: (?:a|an|the|only|each|every)?(?: ?[a-z]+){1,2})?$
-    \d [a-z]+(?: [a-z]+){0,3},? (?:and|with|but|while) the [a-z]+$
-    [\s,(](?:i\.e|e\.g|viz|namely|that is)\.?,?$|:$`,
+    \d [a-z]+(?: [a-z]+){0,3},? (?:and|with|but|while) the [a-z]+$`,
 )
 
 /** Whether a text breaks off in the middle of a sentence, or of a formula. */
@@ -22,7 +27,7 @@ export const isCutOff = (marked: string): boolean => {
   const text = marked.replace(/(?<=[\w.!?)])[*_]{1,3}\s*$/, '')
   return (
     (!CHOSEN.test(text.slice(-12)) &&
-      LOOSE.test(text.slice(-40).trimEnd()) &&
+      (LOOSE.test(text.slice(-40).trimEnd()) || (/[a-z]\s*$/.test(text.slice(-3)) && UNFINISHED.test(text.slice(-60).trimEnd()))) &&
       !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
     text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
     text.lastIndexOf('\\[') > text.lastIndexOf('\\]')

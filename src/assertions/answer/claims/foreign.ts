@@ -21,7 +21,7 @@ const RATHER = /不是[^，,。\n]{1,40}[，,]\s?而是/g
 const WIDE = /[０-９ａ-ｚＡ-Ｚ＝＋－．]/g
 /** What ends a sentence behind the value. */
 const CLOSING = /\s?(?:です|である|である。|입니다)[。.．]?\s*$/
-const MAYBE = /[答选選０-９]|antwo|l(?:ö|oe)sung|respuesta|r(?:é|e)ponse|resposta|risposta|Ответ/i
+const MAYBE = /[^\u0000-\u007f]|[Aa]ntwo|ANTW|[Ll]oesung|[Rr]espuesta|[Rr]eponse|[Rr]esposta|[Rr]isposta/
 
 /** A text with its answer lines in English. Undefined: it has none of another language. */
 export function inEnglish(text: string): string | undefined {

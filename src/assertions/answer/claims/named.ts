@@ -11,6 +11,11 @@ const OWNED = new RegExp(
 const LABELLED = new RegExp(String.raw`\b(?:the )?([a-z]{3,15})(?:\s?[=:]\s?| (?:is|equals) )${VALUE}`, 'gi')
 /** "has length 12 cm and width 7 cm" */
 const MEASURED = new RegExp(String.raw`(?:^|\b(?:with|has|have|is|are|and|a|the)\s|,\s)(?:an? |the )?([a-z]{4,15}) ${VALUE}`, 'gi')
+/** "Its length is 9 and its width 4", "Tom has 8 coins and Lea 11" */
+const EITHER = new RegExp(
+  String.raw`(?:\b(?:its|the|his|her|their|whose|[a-z]+['’]s)\s|^\s?|\band\s)([a-zA-Z]{3,15})(?:\s?[=:]\s?| (?:is|equals|has|gets|pays|costs) | )${VALUE}`,
+  'gi',
+)
 const SUPPOSED = /^\W{0,4}(?:if|when|suppose|assume|assuming|let|say|given|since|because|while|although)\b/i
 /** Names that only count. */
 const COUNTING = /^(?:first|second|third|fourth|fifth|last|one|other|another|smaller|larger|bigger|next)$/i
@@ -24,7 +29,7 @@ export function namedValues(sentence: string): Found | undefined {
   if (sentence.length > 600 || SUPPOSED.test(sentence)) return undefined
   const numbers = sentence.match(/\d[\d.,/^]*/g) ?? []
   if (numbers.length < 2 || numbers.length > MOST) return undefined
-  for (const pattern of [OWNED, LABELLED, MEASURED]) {
+  for (const pattern of [OWNED, LABELLED, MEASURED, EITHER]) {
     const given = [...sentence.matchAll(pattern)]
     const names = new Set(given.map(([, name]) => name.toLowerCase()))
     if (given.length !== numbers.length || names.size < given.length) continue

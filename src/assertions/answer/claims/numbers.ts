@@ -97,7 +97,7 @@ export function statedNumber(text: string): Found | undefined {
 }
 
 function numberOfClause(clause: string): Found | undefined {
-  if (PARALLEL.test(clause)) return undefined
+  if (PARALLEL.test(clause) || GAPPED.test(clause)) return undefined
   let stated: Found | undefined
   let last: Found | undefined
   let oblique = false
@@ -139,6 +139,10 @@ const RATE = /^[$€£\ue000]?([\d.,]+)\/[a-z]{1,12}$/i
 /** "Ann gets 4 and Ben gets 10": two statements and no answer. */
 const PARALLEL = /\b(\w{3,12})\s[$€£]?\d[^.,;]{0,40}\sand\s[^.,;\d]{1,40}\b\1\s[$€£]?\d/i
 
+/** "Its length is 14 and its width 6.": two statements with one verb. */
+const GAPPED =
+  /\b(?:is|are|was|were|has|have|had|gets|got|pays|costs|needs|earns|scored)\s[-−]?[$€£\ue000]?\d[\d.,/]*(?:\s[a-z]{1,12})?\sand\s(?:(?:its|the|his|her|their)\s(?!other|remaining|rest)[a-z]{3,15}|[A-Z][a-z]+(?:['’]s)?)\s[-−]?[$€£\ue000]?\d[\d.,/]*(?:\s[a-z]{1,12})?[.\s]*$/
+
 /** What a sentence says, and where in it. */
 export interface Found {
   text: string
@@ -174,12 +178,12 @@ function wholeNumber(clause: string, start: number, end: number): string | undef
   while (to < clause.length && to - end < EXPRESSION && !BOUNDARY.test(clause[to])) to++
   // Operators and LaTeX beside it belong to the expression.
   for (let more = true; more && to - from < 2 * EXPRESSION; ) {
-    const left = /(?:^|\s)(\S*[\\{}^]\S*|[-+*/×·÷])\s$/.exec(clause.slice(Math.max(0, from - 60), from))
+    const left = /(?:^|\s)(\S*[\\{}^]\S*|[-−–+*/×·÷])\s$/.exec(clause.slice(Math.max(0, from - 60), from))
     const operator =
-      left && /^[-+*/×·÷]$/.test(left[1])
+      left && /^[-−–+*/×·÷]$/.test(left[1])
         ? (/(\S+)\s\S\s$/.exec(clause.slice(Math.max(0, from - 60), from))?.[0].length ?? 2)
         : (left?.[1].length ?? -1) + 1
-    const right = /^\s(?:[-+*/×·÷=]\s\S+|\S*[\\{}^]\S*)/.exec(clause.slice(to, to + 60))
+    const right = /^\s(?:[-−–+*/×·÷=]\s\S+|\S*[\\{}^]\S*)/.exec(clause.slice(to, to + 60))
     if (left) from -= operator
     if (right) to += right[0].length
     more = left !== null || right !== null
@@ -248,7 +252,8 @@ function isOneQuantity(left: string, right: string): boolean {
 }
 
 /** Whether what stands before a number makes it a mere circumstance. `second`: another number stands before that. */
-function isOblique(before: string, second: boolean, behind: string): boolean {
+function isOblique(said: string, second: boolean, behind: string): boolean {
+  const before = said.replace(/\b(?:in (?:the end|total|all|fact|short|sum)|at (?:last|first)),? /i, '')
   // 2 $10 bills
   if (second && /^\s*[$€£]?$/.test(before)) return true
   // "in 126 ways" answers how many, and "the 4 players" are known before.

@@ -37,8 +37,7 @@ export function responseOf(raw: string): string | undefined {
     : raw
   const thought = output.includes('think>') ? behindThinking(output) : output
   if (thought === undefined) return undefined
-  const shown = thought.includes('</') || thought.includes('<br') ? withoutMarkup(thought) : thought
-  const text = shown.includes('~~') ? shown.replace(STRUCK, '') : shown
+  const text = thought.includes('~~') ? thought.replace(STRUCK, '') : thought
   const turn = TURN_PARTS.some((part) => text.includes(part)) ? text.search(NEXT_TURN) : -1
   const own = turn > 0 ? text.slice(0, turn) : text
   const answered = own.search(ANSWERED)

@@ -8,7 +8,8 @@ const TEENS = 'ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eig
 const TENS = 'twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety'
 const NUMERAL = `(?:(?:${TENS})[\\s-](?:one|${ONES})|zero|${ONES}|${TEENS}|${TENS}|hundred|thousand|million|dozen)`
 const WHOLE = `(?:one (?=hundred|thousand|million|dozen))?${NUMERAL}(?:(?:[\\s-]|\\sand\\s)(?:one(?=[\\s,.]*$)|${NUMERAL})){0,8}`
-const PART = '(?:halves|half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|twelfths?)'
+const PART =
+  '(?:halves|half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|twelfths?|[a-z]{3,6}teenths?|[a-z]{3,6}tieths?)'
 /** "two thirds", "two and a half", "a quarter". */
 const FRACTION = `(?:half(?= an? )|(?:(?:(?:one|${ONES}|${TEENS}) and )?(?:an?|one|${ONES}|${TEENS})[\\s-]${PART})(?![a-z-])(?=(?! past| to (?:one|two|three|${ONES}|ten)| times)))`
 
@@ -51,7 +52,7 @@ function isStated(before: string, behind: string, word: string, beside: boolean,
   const concluded = (opensConclusion(before) || result) && (!DETERMINED.test(before) || /\b(?:by|after)\s$/i.test(before))
   if (concluded) return true
   if (beside) return /\b(?:exactly|only|just)\s$/i.test(before)
-  const fraction = /half|hal|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth/i.test(word)
+  const fraction = /half|hal|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|teenth|tieth/i.test(word)
   return PREDICATE.test(before) || ((fraction || (wholeInWords(word.toLowerCase()) ?? 0n) >= INCIDENTAL) && OWNS.test(before))
 }
 
@@ -76,7 +77,7 @@ const opensConclusion = (sentence: string): boolean =>
 
 /** What says a number and not how many of something else: "there are seven", and not "add the three numbers". */
 const PREDICATE =
-  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:|(?:comes?|came|amounts?|adds? up|sums? up) to|takes (?:\w+ )?)\s?(?:exactly |only |just )?\**(?:an? )?$/i
+  /\b(?:there (?:are|is|were|was|will be|must be)|is|was|equals|costs?|total of|makes|leaves|answer:|(?:comes?|came|amounts?|adds? up|sums? up)(?: out)? (?:to|as)|takes (?:\w+ )?)\s?(?:exactly |only |just )?\**(?:an? )?$/i
 
 /** What is told of who has so many: "the village has fifteen hundred inhabitants". Small numbers, "she has two brothers", say it in passing. */
 const OWNS =

@@ -1,4 +1,14 @@
-/** The constant of an antiderivative or of a general solution, whatever its letter: x²/2 + C is x²/2 + c, and y = Ce^{3x} is y = Ke^{3x}. */
+/**
+ * Names that may be others: the constant of an antiderivative or of a general solution (x²/2 + C is x²/2 + c, and y = Ce^{3x} is
+ * y = Ke^{3x}), the indices of solutions, the argument of a function.
+ */
+
+import { rational } from '../../rational.ts'
+import { Work } from '../limits.ts'
+import type { Answer, Node } from '../node.ts'
+import { readAnswer } from '../reading/read.ts'
+import { substitute } from './logic.ts'
+import { realValue, sameValue, variables } from './values.ts'
 
 const NAME = String.raw`([CcKk](?:_\{?[01]\}?)?)`
 const ADDED = new RegExp(String.raw`^(.{1,200}[^\\^_{(+*/=\s-])\s?\+\s?${NAME}\$?$`)
@@ -20,10 +30,90 @@ function withPlainConstant(text: string): string | undefined {
 
 const isFree = (name: string, rest: string): boolean => !new RegExp(`(?<![a-zA-Z\\\\])${name[0]}(?![a-z])|C`).test(rest)
 
-/** Both texts with their constants named alike. Undefined: they are no two expressions with a free constant, or it has one name in both. */
-export function withSameConstant(text: string, reference: string): [string, string] | undefined {
-  if (!/[CcKk]/.test(reference) || text.length > 300 || reference.length > 300) return undefined
-  const meant = withPlainConstant(reference)
-  const said = meant === undefined ? undefined : withPlainConstant(text)
-  return said === undefined ? undefined : [said, meant!]
+type Equal = (a: Answer, b: Answer) => boolean
+
+/** Antiderivatives that differ by a number: sin² x + C and −cos² x + C. */
+function sameAntiderivative(a: string, b: string): boolean {
+  const nodes = [a, b].map((text) => {
+    const answer = readAnswer(text.slice(0, -2))
+    return answer.kind === 'expression' && answer.unit === undefined ? answer.node : undefined
+  })
+  const [f, g] = nodes
+  if (!f || !g) return false
+  const [name, ...others] = variables([f, g])
+  if (name === undefined || others.length > 0) return false
+  return STARTS.some((start) => {
+    const work = new Work()
+    const from = new Map([[name, { kind: 'number' as const, value: start }]])
+    const grown = (node: Node): Node => ({ kind: 'binary', op: '-', left: node, right: substitute(node, from) })
+    if (realValue(substitute(f, from), work) === undefined || realValue(substitute(g, from), work) === undefined) return false
+    return sameValue(grown(f), grown(g), work)
+  })
+}
+
+const STARTS = [rational(1n), rational(1n, 3n), rational(2n)]
+
+const PAIR = /(?<![a-zA-Z\\])(?:([CcKk])_\{?([12])\}?|([AB])(?![A-Z(]))/g
+
+/** A general solution with its two constants named C_1 and C_2, in the order in which they stand or the other one. */
+function withTwoConstants(text: string, swapped: boolean): string | undefined {
+  const names = [...new Set([...text.matchAll(PAIR)].map(([name]) => name.replace(/[{}]/g, '')))]
+  if (names.length !== 2) return undefined
+  const order = swapped ? ['2', '1'] : ['1', '2']
+  return text.replace(PAIR, (name) => `C_${order[names.indexOf(name.replace(/[{}]/g, ''))]} `)
+}
+
+const FUNCTION = /^\s?\$?([a-zA-Z])\(([a-z])\)\s?=\s?([^=<>]{1,200}?)\$?\.?$/
+const GRAPH = /^\s?\$?y\s?=\s?([^=<>y]{1,200}?)\$?\.?$/
+
+/** f(t) = t² + 1 and y = x² + 1 say what f(x) = x² + 1 does. */
+function sameFunction(text: string, reference: string, equal: Equal): boolean {
+  const meant = FUNCTION.exec(reference)
+  const graph = meant?.[2] === 'x' ? GRAPH.exec(text) : null
+  const said = graph ? undefined : FUNCTION.exec(text)
+  if (!meant || (!graph && (!said || said[1] !== meant[1] || said[2] === meant[2]))) return false
+  const [body, wanted] = [readAnswer(graph ? graph[1] : said![3]), readAnswer(meant[3])]
+  if (body.kind !== 'expression' || wanted.kind !== 'expression' || body.unit !== undefined) return false
+  if (!said) return equal(body, wanted)
+  // Another letter may not be one of the function already.
+  if (variables([body.node]).includes(meant[2])) return false
+  const node = substitute(body.node, new Map([[said[2], { kind: 'symbol' as const, name: meant[2] }]]))
+  return equal({ kind: 'expression', node, key: '' }, wanted)
+}
+
+const INDEXED = /(?<![a-zA-Z\\])([a-z])_\{?[1-4]\}?(?=\s?=)/g
+
+/** x_1 = 2, x_2 = 5 without indices, where all of them are of one letter. */
+function withoutIndices(text: string): string | undefined {
+  const names = new Set([...text.matchAll(INDEXED)].map(([, letter]) => letter))
+  return names.size === 1 && text.match(INDEXED)!.length > 1 ? text.replace(INDEXED, '$1') : undefined
+}
+
+/** Whether two texts say the same but for the names of free constants, of indices of solutions, or of a function's argument. */
+export function sameUpToNames(text: string, reference: string, equal: Equal): boolean {
+  if (text.length > 300 || reference.length > 300 || !/[a-zA-Z]/.test(reference)) return false
+  const same = (a: string | undefined, b: string | undefined): boolean =>
+    a !== undefined && b !== undefined && equal(readAnswer(a), readAnswer(b))
+  if (/[CcKk]/.test(reference)) {
+    const [said, meant] = [withPlainConstant(text.replace(/^[\s$]*\\int[^=]{1,200}=/, '')), withPlainConstant(reference)]
+    if (
+      said !== undefined &&
+      meant !== undefined &&
+      (same(said, meant) || (said.endsWith('+C') && meant.endsWith('+C') && sameAntiderivative(said, meant)))
+    )
+      return true
+  }
+  if (/[CcKkB]/.test(reference) && /e\s?\^|\\(?:cos|sin|exp)(?![a-z])/.test(reference)) {
+    const meant = withTwoConstants(reference, false)
+    if (meant !== undefined && (same(withTwoConstants(text, false), meant) || same(withTwoConstants(text, true), meant))) return true
+  }
+  if (reference.includes('=') && text.includes('=')) {
+    if (sameFunction(text, reference, equal)) return true
+    if (text.includes('_') !== reference.includes('_')) {
+      const [bare, bareReference] = [withoutIndices(text), withoutIndices(reference)]
+      return (bare !== undefined || bareReference !== undefined) && same(bare ?? text, bareReference ?? reference)
+    }
+  }
+  if (reference.includes('_') && !/[a-z]/i.test(text)) return same(text, withoutIndices(reference))
+  return false
 }

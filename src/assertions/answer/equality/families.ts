@@ -79,14 +79,31 @@ function linear(name: string, said: string, parameter: string, over: 'Z' | 'R', 
     return point && direction && point.length === direction.length ? { name, start: point, step: direction, over, sure } : undefined
   }
   const answer = readAnswer(said)
+  if (answer.kind === 'tuple' && answer.open === '(' && answer.close === ')') {
+    const parts = answer.items.map((item) =>
+      item.kind === 'expression' && item.unit === undefined ? evenly(item.node, parameter) : undefined,
+    )
+    if (
+      !parts.every((part) => part !== undefined) ||
+      !variables(answer.items.flatMap((item) => (item.kind === 'expression' ? [item.node] : []))).includes(parameter)
+    )
+      return undefined
+    return { name, start: parts.map(({ start }) => start), step: parts.map(({ step }) => step), over, sure }
+  }
   if (answer.kind !== 'expression' || answer.unit !== undefined || variables([answer.node]).some((letter) => letter !== parameter))
     return undefined
-  const at = (n: bigint): Node => substitute(answer.node, new Map([[parameter, NUMBER(n)]]))
-  if (!variables([answer.node]).includes(parameter)) return undefined
+  const part = variables([answer.node]).includes(parameter) ? evenly(answer.node, parameter) : undefined
+  return part && { name, start: [part.start], step: [part.step], over, sure }
+}
+
+/** Start and step of what is linear in its only letter. */
+function evenly(node: Node, parameter: string): { start: Node; step: Node } | undefined {
+  if (variables([node]).some((letter) => letter !== parameter)) return undefined
+  const at = (n: bigint): Node => substitute(node, new Map([[parameter, NUMBER(n)]]))
   const work = new Work()
   const step = minus(at(1n), at(0n))
   for (const n of [1n, 2n, 6n, -4n]) if (!sameValue(minus(at(n + 1n), at(n)), step, work)) return undefined
-  return { name, start: [at(0n)], step: [step], over, sure }
+  return { start: at(0n), step }
 }
 
 function coordinates(text: string): Node[] | undefined {
@@ -96,9 +113,14 @@ function coordinates(text: string): Node[] | undefined {
   return nodes.length > 0 && nodes.length === items.length ? nodes : undefined
 }
 
+/** What every family has. */
+const MAY_BE = /\\in|∈|integer|\\[ZR]|\\equiv|≡|\\pi|π|\\circ|°/
+
 /** Whether two texts are families, and the same. Undefined: one of them is none that can be compared. */
 export function sameFamily(a: string, b: string): boolean | undefined {
-  const [left, right] = [readFamily(a), readFamily(b)]
+  if (!MAY_BE.test(b)) return undefined
+  const right = readFamily(b)
+  const left = right && readFamily(a)
   if (!left || !right || !(left.sure || right.sure)) return undefined
   if (left.over !== right.over || left.start.length !== right.start.length) return false
   if (left.name !== '' && right.name !== '' && left.name !== right.name) return false
@@ -106,14 +128,14 @@ export function sameFamily(a: string, b: string): boolean | undefined {
   return left.over === 'R' ? sameLine(left, right, work) : sameProgression(left, right, work)
 }
 
-/** The steps are the same up to sign, and the starts a whole number of steps apart. */
+/** The steps are the same up to sign, and the starts a whole number of steps apart, the same in every coordinate. */
 function sameProgression(a: Family, b: Family, work: Work): boolean {
-  if (a.start.length !== 1) return false
-  const [step] = a.step
-  if (sameValue(step, NUMBER(0n), work)) return false
-  if (![step, { kind: 'negate', of: step } as Node].some((one) => sameValue(one, b.step[0], work))) return false
-  const apart = binary('/', minus(b.start[0], a.start[0]), step)
-  return Array.from({ length: 2 * APART + 1 }, (_, i) => NUMBER(BigInt(i - APART))).some((n) => sameValue(apart, n, work))
+  if (a.step.every((step) => sameValue(step, NUMBER(0n), work))) return false
+  const negated = (nodes: readonly Node[]): Node[] => nodes.map((of) => ({ kind: 'negate', of }))
+  if (![a.step, negated(a.step)].some((step) => step.every((one, i) => sameValue(one, b.step[i], work)))) return false
+  return Array.from({ length: 2 * APART + 1 }, (_, i) => NUMBER(BigInt(i - APART))).some((n) =>
+    a.start.every((start, i) => sameValue(minus(b.start[i], start), binary('*', n, a.step[i]), work)),
+  )
 }
 
 /** Starts of one family are at most so many steps apart. */

@@ -7,6 +7,7 @@ import * as big from '../numeric/bigfloat.ts'
 import { deniesValue } from '../reading/labels.ts'
 import { isMeasure } from '../units/units.ts'
 import { linearForm } from './linear.ts'
+import { quadraticForm } from './quadratic.ts'
 import { infinitySign, realValue, sameReal, variables } from './values.ts'
 
 type End = BigFloat | 'infinite'
@@ -138,13 +139,35 @@ function described(answer: Extract<Answer, { kind: 'relation' }>, work: Work): R
   const names = sides.filter(isName)
   const forms = sides.map((side) => (side.kind === 'expression' ? linearForm(side.node, work) : undefined))
   const at = names.length === 1 ? sides.indexOf(names[0]) : forms.findIndex((form) => form !== undefined)
+  if (at < 0 && names.length === 0) return solved(answer, work)
   if (at < 0 || names.length > 1 || (names.length === 0 && forms.filter((form) => form !== undefined).length > 1)) return undefined
   const values = valuesOf(answer, at, work)
   const form = forms[at]
   if (!values || !form) return values
   const inner = form.absolute ? mirrored(values) : values
-  const solved = (end: End): End => (end === 'infinite' ? end : big.divide(big.subtract(end, form.offset), form.slope))
-  return mapped(inner, solved, big.sign(form.slope) < 0)
+  const unmapped = (end: End): End => (end === 'infinite' ? end : big.divide(big.subtract(end, form.offset), form.slope))
+  return mapped(inner, unmapped, big.sign(form.slope) < 0)
+}
+
+/** x² − 3x − 4 < 0 solved for x. */
+function solved({ sides, ops }: Extract<Answer, { kind: 'relation' }>, work: Work): RealSet | undefined {
+  const [left, right] = sides
+  const [op] = ops
+  if (sides.length !== 2 || (op !== '<' && op !== '<=') || left.kind !== 'expression' || right.kind !== 'expression') return undefined
+  if (left.unit !== undefined || right.unit !== undefined) return undefined
+  const form = quadraticForm({ kind: 'binary', op: '-', left: left.node, right: right.node }, work)
+  if (!form) return undefined
+  const closed = op === '<='
+  if (form.zeros.length === 0) return form.upward ? NOTHING : ALL
+  const [low, high] = form.zeros
+  if (form.upward) return { kind: 'interval', low, high, lowClosed: closed, highClosed: closed }
+  return {
+    kind: 'union',
+    parts: [
+      { kind: 'interval', low: 'infinite', high: low, lowClosed: false, highClosed: closed },
+      { kind: 'interval', low: high, high: 'infinite', lowClosed: closed, highClosed: false },
+    ],
+  }
 }
 
 /** What the side at `at` may be. */

@@ -1,5 +1,7 @@
 /** Sets told by what belongs to them: {x : x > 2}, {n ∈ ℤ : 1 ≤ n ≤ 4}, "all real numbers except 3". */
 
+import { compare, rational } from '../../rational.ts'
+import { substitute } from '../equality/logic.ts'
 import type { Answer } from '../node.ts'
 import { type Exact, exactValue } from '../numeric/exact.ts'
 import { isSign, type Read, split } from './scan.ts'
@@ -19,7 +21,8 @@ export function readBuilder(inner: readonly Token[], key: string, read: Read): A
   if (condition.kind !== 'relation') return undefined
   const domain = split(builder.parts[0], ({ text }) => text === '\\in')?.parts[1]
   if (domain === undefined || (domain.length === 1 && isSign(domain[0], '\\R'))) return condition
-  return domain.length === 1 && domain[0].text === 'Z' ? integers(condition, key) : undefined
+  if (domain.length !== 1 || domain[0].text !== 'Z') return undefined
+  return integers(condition, key) ?? satisfying(condition, named[0].text, key)
 }
 
 function integers({ sides, ops }: Extract<Answer, { kind: 'relation' }>, key: string): Answer | undefined {
@@ -29,6 +32,24 @@ function integers({ sides, ops }: Extract<Answer, { kind: 'relation' }>, key: st
   const items: Answer[] = []
   for (let n = ops[0] === '<' ? low + 1n : low; ops[1] === '<' ? n < high : n <= high; n++)
     items.push({ kind: 'expression', node: { kind: 'number', value: { n, d: 1n } }, key: String(n) })
+  return { kind: 'set', items, key: items.length === 0 ? '\\emptyset' : key }
+}
+
+/** {n ∈ ℤ : n² < 10}: the integers up to so far from 0 that satisfy a condition, where those at the ends do not. */
+const FARTHEST = 40
+
+function satisfying({ sides, ops }: Extract<Answer, { kind: 'relation' }>, name: string, key: string): Answer | undefined {
+  if (sides.length !== 2 || (ops[0] !== '<' && ops[0] !== '<=')) return undefined
+  const items: Answer[] = []
+  for (let n = -FARTHEST; n <= FARTHEST; n++) {
+    const at = new Map([[name, { kind: 'number' as const, value: rational(BigInt(n)) }]])
+    const [left, right] = sides.map((side) => (side.kind === 'expression' ? exactValue(substitute(side.node, at)) : undefined))
+    if (typeof left !== 'object' || typeof right !== 'object') return undefined
+    const order = compare(left, right)
+    if (ops[0] === '<' ? order >= 0 : order > 0) continue
+    if (Math.abs(n) > FARTHEST - 5) return undefined
+    items.push({ kind: 'expression', node: { kind: 'number', value: rational(BigInt(n)) }, key: String(n) })
+  }
   return { kind: 'set', items, key: items.length === 0 ? '\\emptyset' : key }
 }
 

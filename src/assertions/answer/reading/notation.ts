@@ -20,12 +20,16 @@ function halfLine(_: string, relation: string | undefined, sign: string | undefi
   return closed ? '(-\\infty,0]' : '(-\\infty,0)'
 }
 
+const CONJUGATE = /\\(?:overline|bar)\s?\{\s?(-?[\d.]*\s?[-+]\s?[\d.]*\s?i)\s?\}/g
+
 /** A text in the usual notation. */
 export function inUsualNotation(text: string): string {
   if (!/[\\^_]/.test(text)) return text
   const transposed = text.endsWith('T') || text.endsWith('}') || text.endsWith('top') ? TRANSPOSED.exec(text) : null
   if (transposed) return `\\begin{pmatrix}${transposed[1].split(',').join('\\\\')}\\end{pmatrix}`
   let out = text
+  if (out.includes('i') && /\\(?:overline|bar)/.test(out))
+    out = out.replace(CONJUGATE, (_, inner: string) => `(${inner.replace(/i$/, '(-i)')})`)
   if (/R/.test(out)) out = out.replace(HALF_LINE, halfLine).replace(BACKSLASH, '$1\\setminus\\{$2\\}')
   if (/[CP]\s?_/.test(out))
     out = out.replace(CHOOSE, (_, _mark, n: string, kind: string, k: string) =>

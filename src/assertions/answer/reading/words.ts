@@ -65,12 +65,20 @@ export function rationalInWords(text: string): Rational | undefined {
   const match = /^(?:(.{1,60}?) and )?(.{1,60})[ -]([a-z]{4,12})$/i.exec(text.trim())
   if (!match) return undefined
   const part = match[3].toLowerCase()
-  const below = PARTS.get(part) ?? PARTS.get(part.replace(/s$/, ''))
+  const below =
+    PARTS.get(part) ?? PARTS.get(part.replace(/s$/, '')) ?? (match[2].includes('-') ? undefined : ordinalPart(part.replace(/s$/, '')))
   const above = /^an?$/i.test(match[2]) ? 1n : numberInWords(match[2])
   const before = match[1] === undefined ? 0n : numberInWords(match[1])
   if (below === undefined || above === undefined || before === undefined) return undefined
   if (above < 1n || before < 0n || (before > 0n && above >= below)) return above < 0n && before === 0n ? rational(above, below) : undefined
   return rational(before * below + above, below)
+}
+
+/** The 20 of "twentieth", the 16 of "sixteenth". */
+function ordinalPart(part: string): bigint | undefined {
+  if (!/(?:teen|tie)th$/.test(part)) return undefined
+  const cardinal = part.replace(/ieth$/, 'y').replace(/th$/, '')
+  return SMALL.get(cardinal) ?? TENS.get(cardinal)
 }
 
 const ORDINALS = new Map('first second third fifth eighth ninth twelfth'.split(' ').map((word, i) => [word, [1, 2, 3, 5, 8, 9, 12][i]]))

@@ -19,6 +19,7 @@ export function withSigns(text: string): string {
   const signed = text
     .replace(/^(?:negative|minus)\s{1,3}(?=[\d.\\])/i, '-')
     .replace(/^the\s{1,3}(?=\d)/i, '')
+    .replace(/^\$(?=\d[\d.,]{0,12}\s?(?:[kK]|M|MM|mn|B|bn)$)/, '\\$')
     .replace(UNDERSCORES, (number) => number.replaceAll('_', ''))
     .replace(MODULES, pythonName)
     .replace(ONLY_ONE, '$1')
