@@ -97,7 +97,7 @@ class Worker:
                 # Known already. This process ends now, and the caller asks the next one.
                 await asyncio.sleep(FAILED_SECONDS)
             self._told.set()
-            return {"failed": self._ended.result()}
+            return {"failed": self._ended.result(), "ip": ray.util.get_node_ip_address()}
         context = ray.get_runtime_context()
         return {
             "token": self._token,

@@ -195,7 +195,7 @@ class Handle:
                 self._actor = self._create()
                 continue
             if "failed" in place:
-                self._report(f"it did not start: {place['failed']}")
+                self._report(f"it did not start on {place['ip']}: {place['failed']}")
                 await asyncio.sleep(1)
                 continue
             self._life += 1

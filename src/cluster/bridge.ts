@@ -70,6 +70,8 @@ export class Bridge {
   onPlaced?: (worker: number, place: WorkerPlace) => void
   /** Also of a worker whose process never got ready: then no `onPlaced` came before. Ray tries again until retire(). */
   onLost?: (worker: number, reason: string) => void
+  /** The bridge ended by itself, for instance a minute after the cluster. Calls under way are told the same. */
+  onGone?: (error: ClusterError) => void
 
   private readonly workers = new Map<number, Worker>()
   private readonly pending = new Map<number, Pending>()
@@ -157,10 +159,8 @@ export class Bridge {
 
   /** Everything ends: workers, the bridge, a local cluster. It does so too when this process dies, however it dies. */
   close(): Promise<void> {
-    this.closing ??= (async () => {
-      this.end(new ClusterError('The bridge to Ray was closed.'))
-      await this.python.close()
-    })()
+    this.closing ??= this.python.close()
+    this.end(new ClusterError('The bridge to Ray was closed.'))
     return this.closing
   }
 
@@ -243,10 +243,12 @@ export class Bridge {
   }
 
   private end(error: Error): void {
-    this.gone ??= error instanceof ClusterError ? error : new ClusterError(error.message)
+    if (this.gone) return
+    this.gone = error instanceof ClusterError ? error : new ClusterError(error.message)
     for (const { reject } of this.pending.values()) reject(this.gone)
     this.pending.clear()
     for (const { waiting } of this.workers.values()) for (const wake of waiting.splice(0)) wake()
+    if (!this.closing) this.onGone?.(this.gone)
   }
 }
 

@@ -14,7 +14,7 @@ import { fromWire } from './wire-errors.ts'
 type CallData = NonNullable<Parameters<Bridge['call']>[2]>
 
 /** Of the bridge that a crew needs. */
-export type Placer = Pick<Bridge, 'spawn' | 'put' | 'drop' | 'call' | 'kill' | 'retire' | 'close' | 'onPlaced' | 'onLost'>
+export type Placer = Pick<Bridge, 'spawn' | 'put' | 'drop' | 'call' | 'kill' | 'retire' | 'close' | 'onPlaced' | 'onLost' | 'onGone'>
 
 export interface CrewOptions {
   workers: number
@@ -45,6 +45,8 @@ export interface Member {
   /** Calls that tell it come one after the other. */
   telling: Promise<void>
   refused: boolean
+  /** How often in a row its process ended before it was ready. */
+  failedStarts: number
 }
 
 /** A piece of work. */
@@ -73,6 +75,8 @@ export interface ClusterFigures {
 const TELL_TRIES = 3
 /** How often a piece may lose its worker: one that ends every worker must not do so for ever. */
 const MOST_LOSSES = 20
+/** How often a worker's process may end before it is ready: where the package is missing it always does. */
+const MOST_FAILED_STARTS = 5
 const FIRST_NOTICE_MS = 15_000
 
 export class Crew {
@@ -106,9 +110,11 @@ export class Crew {
       told: { setUp: false, weights: undefined },
       telling: Promise.resolve(),
       refused: false,
+      failedStarts: 0,
     }))
     bridge.onPlaced = (worker, place) => this.#placed(this.#members[worker], place)
     bridge.onLost = (worker, reason) => this.#lost(this.#members[worker], reason)
+    bridge.onGone = (error) => this.#fail(error)
     for (const { index } of this.#members) bridge.spawn(index, { cpus: threads, command, env, deadline })
     this.#watchPlaces()
   }
@@ -264,7 +270,7 @@ export class Crew {
 
   #leaveOut(member: Member, reason: string): never {
     const { index, place } = member
-    const where = `Worker ${index} on ${place?.ip ?? 'an unknown machine'} takes no part: ${reason.replace(/\.$/, '')}.`
+    const where = `Worker ${index}${place ? ` on ${place.ip}` : ''} takes no part: ${reason.replace(/\.$/, '')}${/\?$/.test(reason) ? '' : '.'}`
     if (!member.refused) {
       member.refused = true
       this.#options.say(where)
@@ -282,15 +288,33 @@ export class Crew {
   #placed(member: Member, place: WorkerPlace): void {
     member.place = place
     member.told = { setUp: false, weights: undefined }
+    member.failedStarts = 0
     if (place.life > 0) this.#options.say(`Worker ${member.index} runs again, on ${place.ip}`)
     this.#dispatch()
   }
 
   #lost(member: Member, reason: string): void {
-    if (!member.place || this.#closed) return
+    if (this.#closed || member.refused) return
+    if (!member.place) {
+      this.#notStarted(member, reason)
+      return
+    }
     this.#options.say(`Worker ${member.index} on ${member.place.ip} was lost (${reason}). Others do its work`)
     this.#figures.lost++
     member.place = undefined
+  }
+
+  #notStarted(member: Member, reason: string): void {
+    if (++member.failedStarts === 1) this.#options.say(`Worker ${member.index}: ${reason.replace(/\.$/, '')}. It is tried again`)
+    if (member.failedStarts < MOST_FAILED_STARTS) return
+    try {
+      this.#leaveOut(
+        member,
+        `${reason.replace(/\.$/, '')}. Does every machine have this version of parallel-r1 in the same folder, or in that of ray.package (docs/scale.md)?`,
+      )
+    } catch {
+      // Nobody waits for it.
+    }
   }
 
   /** Room of one worker: at first half of its share, so that what is left can be pulled. */

@@ -164,8 +164,9 @@ withRay('a bridge to a local cluster', () => {
     bridge.spawn(4, { ...options, command: ['/nowhere/program', 'worker.js'] })
     await until(() => events.lost.filter(([worker]) => worker === 4).length >= 2)
     bridge.retire(4)
+    const { ip } = await events.place(0, 0)
     expect(events.lost.find(([worker]) => worker === 4)![1]).toBe(
-      'it did not start: its process ended with code 1. It said: /nowhere/program, and PATH has none: program: No such file or directory',
+      `it did not start on ${ip}: its process ended with code 1. It said: /nowhere/program, and PATH has none: program: No such file or directory`,
     )
     expect(events.placed.some(([worker]) => worker === 4)).toBe(false)
   })

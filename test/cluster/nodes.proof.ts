@@ -7,6 +7,7 @@ import { RayNodes } from './nodes.ts'
 import { alive, hasRay, parentOf } from './ray.ts'
 
 const echo = fileURLToPath(new URL('echo-worker.mjs', import.meta.url))
+const told = (promise: Promise<unknown>) => promise.then(String, String)
 const options = { cpus: 1, command: [process.execPath, echo], deadline: 30 }
 
 describe.skipIf(!hasRay('proof of a cluster of several nodes.'))('a cluster of several nodes', () => {
@@ -118,5 +119,21 @@ describe.skipIf(!hasRay('proof of a cluster of several nodes.'))('a cluster of s
     const { driver, pids } = await drive({ address: cluster.address, python: cluster.driver({ token: true }) }, Array(4).fill(options))
     driver.kill('SIGKILL')
     for (const pid of pids) await until(() => !alive(pid), 20)
+  })
+
+  it('says so where the whole cluster is gone', async () => {
+    const other = await Bridge.start({ address: cluster.address, python: cluster.driver({ token: true }) })
+    other.spawn(0, options)
+    expect((await other.call(0, { op: 'echo' })).header.pid).toBeGreaterThan(0)
+    const under = told(other.call(0, { op: 'later', ms: 300_000 }))
+    const gone = new Promise<Error>((resolve) => {
+      other.onGone = resolve
+    })
+    cluster.nodes[0]!.end()
+    expect(await under).toMatch(/^WorkerLostError: /)
+    // Ray itself waits for a minute.
+    expect(String(await gone)).toMatch(/^ClusterError: The bridge to Ray \(.*\) ended\. .*Failed to connect to GCS within 60 seconds/s)
+    for (const late of [other.nodes(), other.call(0, { op: 'echo' })]) expect(await told(late)).toBe(String(await gone))
+    await other.close()
   })
 })

@@ -16,6 +16,7 @@ interface Running {
 export class Processes implements Placer {
   onPlaced: Placer['onPlaced']
   onLost: Placer['onLost']
+  onGone: Placer['onGone']
   readonly running = new Map<number, Running>()
   /** Of a worker, as if its machine were another. */
   readonly environments = new Map<number, Record<string, string>>()
