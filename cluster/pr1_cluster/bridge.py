@@ -71,6 +71,11 @@ def connect(options: dict):
         import ray
     except ImportError as error:
         absent = isinstance(error, ModuleNotFoundError) and error.name == "ray"
+        if sys.version_info < (3, 10):
+            raise Failure(
+                f"Ray 2.60 needs Python 3.10 or later. Got {sys.version.split()[0]} of {sys.executable}. Name another Python by PR1_PYTHON, and install Ray "
+                f"there: python3 {INSTALL}."
+            ) from None
         what = f"Ray is not installed for {sys.executable}." if absent else f"Ray cannot be loaded by {sys.executable} ({error})."
         raise Failure(f"{what} Install it: {sys.executable} {INSTALL}, or name another Python by PR1_PYTHON.") from None
     version = tuple(int(part) for part in ray.__version__.split(".")[:2] if part.isdigit())
@@ -115,7 +120,7 @@ def reach(address: str) -> None:
 def explain(error: Exception, address: str) -> str:
     text = str(error).strip()
     if "auth" in type(error).__name__.lower() or "auth" in text.lower():
-        return f"The Ray cluster at {address} lets nobody in without its token. {TOKEN_HELP} Ray said: {first_line(text)}"
+        return f"The Ray cluster at {address} lets nobody in without its token. {TOKEN_HELP} Ray said: {first_line(text).split('. ')[0]}."
     if address == "auto" and "Could not find" in text:
         return (
             "No Ray cluster runs on this machine. Start one with `ray start --head`, join one with `ray start --address=HOST:6379`, "
@@ -123,8 +128,13 @@ def explain(error: Exception, address: str) -> str:
         )
     if isinstance(error, ConnectionError):
         # There is something at the address: reach() got a connection.
-        return f"The Ray cluster at {address} did not let this process in. {TOKEN_HELP} Ray said: {first_line(text)}"
-    return f"Ray could not be started with address {address}: {type(error).__name__}: {text}"
+        return f"The Ray cluster at {address} did not let this process in. {TOKEN_HELP} Ray said: {first_line(text)}."
+    problem = f"Ray could not be started with address {address}: {type(error).__name__}: {text}"
+    if "Version mismatch" in text:
+        return f"{problem}. Use the Python and the Ray of the cluster: name that Python by PR1_PYTHON."
+    if isinstance(error, OSError):
+        return f"{problem}. Ray writes to {os.environ.get('RAY_TMPDIR', '/tmp/ray')}, and its token to ~/.ray: can both be written? RAY_TMPDIR and HOME name others."
+    return problem
 
 
 def first_line(text: str) -> str:
