@@ -32,6 +32,23 @@ const CONTRARY = cues(
     ^\W{0,4}(?:(?:and|but|so) )?(?:suppos|assum)ing (?:the|that|it|he|she|they|we|all|there) [^.;,]{1,80}\b(?:were|had)\b[^.;,]{0,60}, [^.;]{0,60}(?:\bwould\b|['’]d\b)`,
 )
 
+/** "Suppose that k = 53.", "We may try 53 next.", "It remains to show that it is 53": nothing is said of whether it holds. */
+const TRIED = cues(
+  String.raw`
+    ^\W{0,4}(?:(?:now|so|but|next|then|first),? )?(?:we (?:can |may |could )?|let(?:['’]s| us) (?:now )?)?(?:suppose|assume|imagine)\b(?!.*(?:\b(?:then|so|thus|hence|therefore|gives?|get|follows|means|yields)\b|[;⇒]))
+    ^\W{0,4}(?:(?:now|so|but|next|then|first),? )?(?:(?:we|I|you|one) (?:can|could|may|might|should|will) (?:now |next |also |then |still )?|let(?:['’]s| us) (?:now |next )?)?try (?:again )?(?:with |using )?[^.;,=]{0,12}(?:= ?)?[$(\\]{0,3}[-−]?\d[^=;,]{0,30}$
+    \b(?:one|another|a|the (?:first|next|second)) (?:possible |good )?(?:candidate|possibility|guess|idea) (?:is|would be)\b[^.;,]{1,40}$
+    \b(?:left|remains?|have|need|want|task is|goal is|must|still)(?: still)?(?: only)? (?:to )?(?:show|prove|verify|check|see)(?: that| whether| if)\b
+    ^\W{0,4}(?:[a-z]+,? )?(?:the|an|a|our|this) (?:rough |crude |first |trivial )?(?:upper|lower) bound (?:is|equals|of)\b[^.;,]{1,40}$
+    ^\W{0,4}(?:and )?if only\b[^.;,]{1,80}\bwere\b
+    ^(?!\W{0,4}(?:although|though|while)\b).{0,80}\b(?:seems|looks|sounds|appears) (?:to be )?(?:plausible|promising|likely|possible|reasonable|good)[.!\s]*$
+    \bis worth (?:a (?:try|look|shot)|trying|checking|testing)[.!\s]*$`,
+)
+
+/** Whether a sentence only supposes or tries its value, and does not conclude. */
+export const isTried = (sentence: string): boolean =>
+  sentence.length < 300 && TRIED.test(sentence) && !/\b(?:works|worked|holds|fits|does it|succeeds)\b/i.test(sentence)
+
 /** Whether a sentence tells what would be in a case that is contrary to fact. */
 export const isContrary = (sentence: string): boolean => CONTRARY.test(sentence.slice(0, 300))
 

@@ -51,7 +51,8 @@ export function lettered(text: string): Required<Choice> | undefined {
 }
 
 /** What a sentence goes on with that says something of a choice: "(C) is a distractor". */
-const TOLD_OF = /^(?:is|was|are|looks|seems|appears|fails|does|can|cannot|could|would|might|may|contradicts|leads|sounds)\b/i
+const TOLD_OF =
+  /^(?:is|was|are|looks|seems|appears|fails|does|can|cannot|could|would|might|may|contradicts|leads|sounds|false|wrong|incorrect|true|right)\b/i
 const CHOSEN =
   /^(?:is|must be|has to be|was) (?:the |indeed |clearly |therefore |thus |hence )*(?:correct|right|true|answer|best|one|only|solution|choice|option|valid)\b/i
 

@@ -4,13 +4,13 @@ import type { Found } from './numbers.ts'
 
 /** "Option B is correct", "(B) is the answer", "B is right". */
 const CORRECT =
-  /^(?:.*\s)?[*_]{0,2}(?:(?:option|choice|only)\s+[*_]{0,2}\(?([A-Z])\)?|\(?([A-Z])\)?)[*_]{0,2}\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left|winner|(?:only\s+)?one(?=\s*(?:[.,;!]|$)|\s(?:we|I|you)\s(?:want|need|seek|look|keep)|\sthat\s(?:works|fits|survives|remains|holds|is (?:right|correct|true|left)|matches|satisfies|agrees|gives)))|remains|works|fits)/i
+  /^(?:.*\s)?[*_]{0,2}(?:(?:option|choice|only)\s+[*_]{0,2}\(?([A-Z])\)?|\(?([A-Z])\)?)[*_]{0,2}\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left|winner|(?:only\s+)?one(?=\s*(?:[.,;!]|$)|\s(?:we|I|you)\s(?:want|need|seek|look|keep)|\sthat\s(?:works|fits|survives|remains|holds|is (?:right|correct|true|left)|matches|satisfies|agrees|gives)))|remains|works|fits|is (?:our|my) (?:pick|choice|answer)|matches (?:our|the|this|my)\b)/i
 /** "the correct choice is B, a linear function", "Correct option:** C. The median is 11." */
 const NAMED =
   /\b(?:correct|right|best) (?:choice|option|answer|statement|letter|one)[*_]{0,2}(?: is|[*_]{0,2}:)[\s*_]{1,4}\(?([A-J])(?:\)(?=\W)|(?=\)?[*_]{0,2}(?:[.,;:]|\s*$)))/i
 /** "I choose option C here", "not C, but B" */
 const CHOSE =
-  /\b(?:I|we)(?: would| will|['’]ll|['’]d)? (?:choose|chose|pick|picked|select|selected|go with|went with|mark) (?:option |choice |answer |letter )?\(?([A-J])(?=[\s).,;]|$)(?!['’])|\b[Nn]ot \(?[A-J]\)?,? but (?:rather )?\(?([A-J])(?=[\s).,;]|$)/
+  /\b(?:I|we)(?: would| will|['’]ll|['’]d)? (?:choose|chose|pick|picked|select|selected|go with|go for|went with|went for|mark) (?:option |choice |answer |letter )?\(?([A-J])(?=[\s).,;:]|$)(?!['’])|\b[Nn]ot \(?[A-J]\)?,? but (?:rather )?\(?([A-J])(?=[\s).,;]|$)/
 /** "it is C that works" */
 const IT_IS = /\bit(?: is|['’]s| must be| has to be) \(?([A-J])\)? (?:that|which)\b/
 /** "B because a prime has two divisors" */
@@ -26,11 +26,17 @@ const ONLY =
 /** "Every option but C is wrong" */
 const BUT_ONE =
   /\b(?:all|any|every|each)(?: of)?(?: the)?(?: other)? (?:options?|choices?|answers?|statements?|letters?) (?:but|except(?: for)?|other than|apart from|besides) \(?([A-J])\)? (?:is|are|was|were) (?:wrong|false|out|incorrect|impossible|ruled out|eliminated|excluded)\b/i
+/** "We eliminate everything except E" */
+const ALL_ELSE =
+  /\b(?:eliminat(?:e|es|ed|ing)|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)|discard(?:s|ed|ing)?|strik(?:e|es|ing)(?: out)?) (?:everything|all(?: of them)?|all (?:the )?(?:other )?(?:options|choices|answers)|every (?:option|choice|answer)) (?:but|except(?: for)?|other than) \(?([A-J])\)?\.?$/i
 /** "leaves E" */
 const LEFT = /\b(?:leaves|leaving)(?: us with)?(?: only)?(?: option| choice)? \(?([A-J])\)?\.?$/
 /** "Statements A and C are true" */
 const SEVERAL =
   /^[\s*_>]{0,6}(?:so |thus |hence |therefore )?(?:(?:only )?(?:the )?(?:statements?|options?|choices?) |both )((?:[A-J], ){0,6}[A-J],? and [A-J]) (?:(?:are|is) (?:both )?(?:true|correct|right|valid)|hold)\b(?!\s(?:or|only|if|unless|when)\b)/i
+/** Whether a sentence leaves one choice by setting it apart from all that it refuses. */
+export const leavesOne = (sentence: string): boolean => ALL_ELSE.test(sentence.trimEnd())
+
 /** What says of a choice that it is none. */
 const UNFIT = /\b(?:not|wrong|incorrect|false|out|fails?|never|impossible|unlike)\b|n['’]t\b/i
 /** The letter before belongs to it: "A and B", "none of A". */
@@ -51,7 +57,7 @@ export function chosenIn(whole: string, several = false): Found | undefined {
     const all = SEVERAL.exec(sentence)
     return all ? { text: all[1].replace(/,? and /i, ', '), at: whole.length - sentence.length } : undefined
   }
-  const left = LEFT.exec(sentence) ?? BUT_ONE.exec(sentence)
+  const left = LEFT.exec(sentence) ?? BUT_ONE.exec(sentence) ?? ALL_ELSE.exec(sentence.trimEnd())
   if (left) return found(left)
   const correct = CORRECT.exec(sentence.slice(-200))
   const letter = correct?.[1] ?? correct?.[2]

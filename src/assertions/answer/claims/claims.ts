@@ -10,7 +10,7 @@ import { stripDelimiters } from '../reading/normalize.ts'
 import { readAnswer } from '../reading/read.ts'
 import { answerBehind } from './answer-line.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
-import { isCase, isCaseDistinction, isImagined, isLimited } from './cases.ts'
+import { isCase, isCaseDistinction, isImagined, isLimited, isTried } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { effectOf, isEarlierAttempt, isRevised } from './corrections.ts'
 import type { Expected } from './expected.ts'
@@ -301,7 +301,7 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
   if (/[\w)]\. [A-Z][a-z]+\b/.test(trimmed) && expected.kind !== 'text' && expected.kind !== 'choice') return undefined
   const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
-  if (expected.kind !== 'text' && (deniesItself(plain) || isCalculation(plain))) return undefined
+  if (expected.kind !== 'text' && (deniesItself(plain) || isTried(plain) || isCalculation(plain))) return undefined
   const words =
     expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are|was|were) |\b(?:lands?|falls?) on |back to /i.test(plain)
   const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)

@@ -173,7 +173,7 @@ const isAsked = (said: string, tail: string, { start, end }: Span, problem: stri
 
 /** Where a clause begins that may say another thing: behind a semicolon, a dash, "and the", "which", or in brackets. */
 const JOINTS =
-  /;\s|:\s(?=(?:for|with|at|as|since|because|if|any|the|when|it|they)\b)|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|it|that|this|its|slightly|just|only|far|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
+  /;\s|:\s(?=(?:for|with|at|as|since|because|if|any|the|when|it|they)\b)|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|it|that|this|its|slightly|just|only|far|well|clearly|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
 
 /** Whether a clause may be the main one of its sentence. */
 const isMain = (clause: string, joint: string): boolean =>
@@ -222,8 +222,15 @@ function clausesCut(
       !isStep(clause) &&
       !GOES_ON.test(joint.trim() === ':' || DOES.test(clause) ? clause.replace(/^\W*(?:it|they)\b/i, '') : clause) &&
       effectOf(clause) === 'nothing'
-    if (!apart && !enough && !(asked > 0 && askedIn(clause, problem!) === 0 && isOther(clause) && !isStep(clause) && !ADVERBIAL.test(head)))
+    if (
+      !apart &&
+      !enough &&
+      !(asked > 0 && askedIn(clause, problem!) === 0 && isOther(clause) && !isStep(clause) && !ADVERBIAL.test(head))
+    ) {
+      // What stays behind a semicolon says more than what stands before it.
+      if (joint.trim() === ';') break
       continue
+    }
     before = role.is === 'statement' || role.is === 'conclusion' ? (apart ? 'remark' : 'contrast') : role.is
     end = span.start + index
     left--

@@ -108,6 +108,8 @@ const RELATION = /[<>≤≥]|\\[lg]eq?(?![a-z])/
 /** "2x = −7 and x = −7/2", "a = 18, and a + b = 20": the one is a step to the other. */
 function isStepTo(before: string, after: string): boolean {
   const [left, right] = [before, after].map((formula) => (/^[^=<>]{1,60}=[^=]/.test(formula) ? formula.split('=')[0].trim() : undefined))
+  const member = /^\s?([a-z])\s?\\in(?![a-z])/.exec(after)?.[1]
+  if (member !== undefined && left !== undefined && /^[a-z]$/.test(left) && left !== member) return true
   if (left === undefined || right === undefined) return false
   const plain = /^[a-zA-Z](?:_\{?\w{1,3}\}?)?$/
   return !(plain.test(left) && plain.test(right)) && left !== right && !/^[a-zA-Z]'?\(|\\text/.test(left)

@@ -19,11 +19,11 @@ const REASON =
 const PREPOSITION =
   /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out|towards?|against|without|across|beyond|behind|despite|via|versus|since|throughout|including|excluding|above|below)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
 const FINITE =
-  /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave)\b/i
+  /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave|keeps|kept|owes|owed|holds|reads|drives|walks|runs|remains|collects|receives|wins|loses)\b/i
 /** More verbs, of which the first number behind may be the statement: "she came in 9th". */
 const MOVED = /\b(?:came|comes|went|goes|ran|met|meets?|ends?|\w{3,}ed)\b/i
 const WAYS = /^ (?:\w+ )?ways?\b/i
-const DEFINITE = /\b(?:the|these|those|all)\s$/i
+const DEFINITE = /\b(?:the|these|those|all)\s[$€£\ue000]?$/i
 /** "8 seconds behind the winner" */
 const COMPARED = /^(?: [a-z]+)? (?:behind|ahead of|above|below|short of) (?:the|his|her|its|their|[A-Z])/
 /** "15 flats at 250 francs each cost 3750": behind its noun "each" belongs to the number before, and a verb follows. */

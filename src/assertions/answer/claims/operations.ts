@@ -9,6 +9,8 @@ const OPERATED = cues(
     \b(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|multiples?) of\s*[$€£]?$
     \b(?:factors?|powers?|roots?|squares?|cubes?|reciprocal|inverse|negative|opposite|complement|logarithm) of\s*[$€£]?$
     \bfactorial of\s*[$€£]?$
+    (?<!\b(?:least|sharp|best|tight|smallest|greatest|optimal) )\b(?:upper|lower) (?:bound|limit) (?:is|of|equals)?\s*[$€£]?$
+    \b(?:next|following|last|first|final) step (?:uses|needs|takes|involves)\s$
     \bthe (?:\w+ )?(?:successor|predecessor|double|triple|digit sum|digital root|sum of (?:the |all )?(?:digits|divisors|factors)|conjugate|negation|absolute value|floor|ceiling|(?:first|last|units|ones|tens|leading) digit|prime factors?|(?:next|previous|first) prime (?:after|before|below|above)|number (?:after|before)) of\s*[$€£]?$
     \b(?:next|previous|first|last) (?:prime|integer|even|odd|multiple|square|number)(?: number)? (?:after|before|below|above)\s$
     \b(?:(?:divisible|multiplied|divided) by|sum of the first|(?:divisors?|fractions?|percent(?:age)?) of|plus)\s*[$€£]?$

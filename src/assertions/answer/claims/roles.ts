@@ -94,6 +94,7 @@ const NOTE = cues(
     ^[\W_]{0,6}(?:this|that|it|which) (?:corresponds to|is (?:the same as )?(?:option|choice|answer choice|answer)) (?:\w+ )?[(\[]?(?:\d|[A-J])\b
     \b(?:by contrast|in contrast|on the other hand|meanwhile|conversely)\b
     ^[\W_]{0,6}(?:common (?:mistakes?|errors?|pitfalls?)|pitfalls?|key (?:takeaways?|points?|ideas?)|takeaways?|why (?:this|it) works|intuition|remarks?|tips?|warning|caution|alternative(?:ly| approach| method)?|another (?:way|approach|method)|explanation|reason(?:ing)?|extension|bonus)\b[^:.\n]{0,30}[*_]{0,2}:
+    ^[\W_]{0,6}(?:do(?: not|n['’]t)|never|one should not) (?:confuse|mix|mistake|forget)\b
     ^[\W_]{0,6}(?:continuing (?:the|this) pattern|a common mistake|forgetting (?:to|that|the))\b
     ^[\W_]{0,6}I (?:just |simply |first |then )?(?:got|found|obtained|computed|calculated|multiplied|added|subtracted|divided|used|took|assumed|counted|rounded|converted|applied|did|set up|interpreted) (?!a mistake|an error)
     ^[\W_]{0,6}(?:and )?(?:please )?(?:note|notice|observe|remember|recall|remark|keep in mind|bear in mind|be aware|mind you|nota bene|n\.b\.)\b
@@ -133,6 +134,7 @@ const COMPARES = cues(
   String.raw`
     ^[\W_]{0,4}(?:(?:just|only|slightly|much|far|a (?:bit|little|lot)|almost|about|exactly|roughly|twice|three times|half) )*(?:more|less|fewer
       |higher|lower|larger|smaller|greater|bigger|better|worse|shorter|longer|older|younger|cheaper|as (?:many|much|large|old|long)) (?:\w+ )?(?:than|as)\b
+    ^[\W_]{0,4}(?:just|only|slightly|well|far|a (?:bit|little)|clearly|way) (?:above|below|over|under|ahead of|behind|beyond)\b
     ^[\W_]{0,6}at (?:that|this) (?:rate|pace|speed|price)\b[^=]*$
     ^[\W_]{0,6}(?:for|by|in) (?:comparison|contrast)\b|^[\W_]{0,6}(?:compared?|compare this|as opposed|in comparison|relative) (?:to|with)\b`,
 )
@@ -155,6 +157,9 @@ const APPROXIMATES =
   /^[\W_]{0,4}(?:as a decimal|in decimal(?:s| form)|numerically|as a percent(?:age)?|(?:this|that|it|which)(?: is|['’]s) (?:approximately|about|roughly|around|nearly|≈|\$?\\approx)|approximately)\b/i
 /** "The maximum is taken at x = 90" */
 const TAKEN_AT = /^[^,;]{0,60}\b(?:is|are) (?:taken|attained|reached|achieved|assumed) (?:at|for|when|in|if)\b/i
+/** "For k = 6 the inequality fails" */
+const FAILS_AT =
+  /^[\W_]{0,4}(?:but |and )?(?:for|with|at|when|if)\s[$\\(]{0,3}[a-z]\s?=[^.;]{1,60}\b(?:fails?|does(?: not|n['’]t)|is (?:false|violated|not)|breaks|no longer)\b/i
 /** "the other root is negative" */
 const OTHER_OUT =
   /^[\W_]{0,4}(?:and |but |while )?(?:the|its) (?:other|second|remaining|third)\b[^.;]{0,120}(?:\b(?:negative|not|complex|imaginary|extraneous|rejected|discarded|invalid|impossible|irrelevant|too \w+|outside|out of|no)\b|n['’]t\b)/i
@@ -195,7 +200,7 @@ export function roleOfSentence(sentence: string): Role {
   const weight = conclusionWeight(said)
   if (weight > 0 && concludes(said)) return { is: 'conclusion', weight }
   if (INSTANCE.test(said) && !CALCULATES.test(said)) return { is: 'example', weight: 3 }
-  if (OTHER_OUT.test(said) || TAKEN_AT.test(said)) return { is: 'contrast', weight: 4 }
+  if (OTHER_OUT.test(said) || FAILS_AT.test(said) || TAKEN_AT.test(said)) return { is: 'contrast', weight: 4 }
   if (CALCULATES.test(said)) return weight > 0 ? { is: 'conclusion', weight } : STATEMENT
   if (WOULD.test(said) && !WOULD_SAY.test(said)) return { is: 'counterfactual', weight: 2 }
   if (RESTATES.test(said) && !/\b(?:answer|total|so|thus)\b/i.test(said)) return { is: 'approximation', weight: 4 }
@@ -247,7 +252,7 @@ export function roleOfClause(clause: string, joint: string): Role {
   if (COMPARES.test(said)) return { is: 'comparison', weight: 4 }
   if (OTHER_OUT.test(said) || EARLIER.test(said) || TAKEN_AT.test(said)) return { is: 'contrast', weight: 4 }
   if (CALCULATES.test(said)) return STATEMENT
-  if (FOLLOWS.test(said)) return { is: 'consequence', weight: 4 }
+  if (FOLLOWS.test(said) && !/\b(?:leaving|giving|making|so)\b/i.test(said)) return { is: 'consequence', weight: 4 }
   if (CONTRARY.test(said) || (WOULD.test(said) && !WOULD_SAY.test(said))) return { is: 'counterfactual', weight: 4 }
   if (/^[\W_]{0,4}(?:and )?that of\b/i.test(said)) return { is: 'contrast', weight: 4 }
   if (OF_ANOTHER.test(said) || IT_IS.test(said)) return { is: 'contrast', weight: 2 }

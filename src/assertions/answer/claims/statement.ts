@@ -3,7 +3,8 @@
 import { answerIn } from './answer-line.ts'
 import { upToAnswering } from './answering.ts'
 import { focusIn } from './asked.ts'
-import { isCaseDistinction, isContrary, isImagined, isLimited, isOtherCase } from './cases.ts'
+import { isCaseDistinction, isContrary, isImagined, isLimited, isOtherCase, isTried } from './cases.ts'
+import { leavesOne } from './chosen.ts'
 import { conclusionOf } from './conclusion.ts'
 import { effectOf } from './corrections.ts'
 import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
@@ -237,6 +238,10 @@ function besideAsked(sentence: string, problem: string): string {
     : sentence
 }
 
+/** "The centre is $(2,-5)$ and the radius $6$." */
+const TWO_FORMULAS =
+  /\b(?:is|are|has) (?:\$[^$]{1,60}\$|\\\([^()]{1,60}\\\)) and (?:the|its) [a-z]+ (?:\$[^$]{1,60}\$|\\\([^()]{1,60}\\\))[.\s]*$/i
+
 /** More parts of a sentence than these, its last ones, are not looked at: no sentence that anyone wrote has as many. */
 const PARTS = 40
 
@@ -254,20 +259,24 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
   const parts = contrasted(sentence).slice(-PARTS)
   const cases =
     expected.kind !== 'text' &&
-    (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) || isOtherCase(sentence) || isContrary(sentence))
+    (isCaseDistinction(sentence.slice(0, FORMULA).replace(ROOTS, ' ')) ||
+      isOtherCase(sentence) ||
+      isContrary(sentence) ||
+      isTried(sentence))
   for (const [i, part] of [...parts.entries()].reverse()) {
-    const plain = withoutAsides(part)
+    const left = expected.kind === 'choice' && leavesOne(part)
+    const plain = left ? part : withoutAsides(part)
     const found = valueIn(plain, expected)
     if (!found) continue
     const letter = expected.kind === 'choice' || expected.kind === 'text'
     const behind = plain.slice(Math.max(found.at, plain.indexOf(found.text, found.at)) + found.text.length)
     const about = [
-      statusBefore(plain.slice(0, found.at), letter),
+      left ? 'stated' : statusBefore(plain.slice(0, found.at), letter),
       statusBehind(behind),
       statusBehind(parts.slice(i + 1).join(' ')),
       deniesItself(found.text) ? 'denied' : 'stated',
       isAttributed(plain, found.at) ? 'quoted' : 'stated',
-      (!CALCULATED.test(found.text) && isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, '')))) ||
+      (!left && !CALCULATED.test(found.text) && isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, '')))) ||
       isOfAnother(plain.slice(0, found.at))
         ? 'operation'
         : 'stated',
@@ -277,7 +286,7 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
     const status: Status =
       cases || (expected.kind === 'choice' && IN_CASE.test(sentence))
         ? 'conditional'
-        : open
+        : open || (expected.kind !== 'list' && TWO_FORMULAS.test(sentence))
           ? 'hedged'
           : (about.find((one) => one !== 'stated') ?? 'stated')
     const text = expected.factorial || found.where === 'formula at the end' ? found.text : found.text.replace(JOY, '$1')

@@ -38,6 +38,7 @@ const REJECTED = /\b(?:discard|eliminat|rul(?:e|es|ed|ing) out|exclud|reject|con
 /** A number may be rejected too, but apples are also discarded. */
 const DISCARDED = cues(
   String.raw`
+    \b(?:this|that|which|it|condition|equation|parity) (?:\w+ )?(?:rules out|excludes|eliminates|refutes|contradicts)\s$
     \b(?:we|I|you|must|can|should|to) (?:\w+ )?(?:reject|discard|rule out|exclude|dismiss|eliminate)\b(?: the (?:value|root|case
       |solution|answer))?(?: of)?(?: [a-z] =)?\s$`,
 )
@@ -113,12 +114,13 @@ const REFUSED = cues(
   String.raw`
     ^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){0,2}(?:is|are|was|would be|seems|looks|turns out to be)\s(?:(?:clearly
       |also|certainly|therefore|definitely)\s)?(?:not(?: (?:the|an?|correct|right|true|valid|possible|allowed|acceptable|it|so
-      |what|one of|among|permitted)\b|\s*$|[.,])|wrong|incorrect|false|impossible|invalid|extraneous|too (?:big|large|small|high
-      |low|much|many)|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an
+      |what|one of|among|permitted)\b|\s*$|[.,])|(?:the |a )?wrong|incorrect|false|impossible|invalid|extraneous|too [a-z]+|never|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an
       |some|many|most|my|his|her|their|[A-Z][a-z]+ (?:got|said|found))\b)
     ^[^a-z\d]{0,8}(?:which is |this is |that is )?(?:an? )?(?:contradiction|absurd)\b
     ^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){1,2}(?:cannot|can['’]t) be (?:right|correct|true|the answer|so)\b
-    ^[^a-z\d]{0,8}(?:(?:which|and|but)\s)?(?:(?:cannot|can['’]t)(?! be (?:simplif|reduc|factor|written|expressed|further))|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)`,
+    ^[^a-z\d]{0,8}(?:(?:which|and|but)\s)?(?:(?:cannot|can['’]t)(?! be (?:simplif|reduc|factor|written|expressed|further))|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)
+    ^\s(?:also )?(?:appears?|occurs?|is (?:mentioned|given|printed)|stands) in (?:the|this|our) (?:statement|question|problem|text|task|exercise)\b
+    ^\sto be (?:an? )?[a-z]+[.!\s]{0,3}$`,
 )
 
 /** "not enough to decide whether it is 18" */

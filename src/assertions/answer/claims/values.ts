@@ -23,8 +23,15 @@ const placed = (found: Found | undefined, where: string): Placed | undefined => 
 /** "f(x) = 2x for all real x", "x = 2k, where k is an integer": the formula says the value, and these what its letter ranges over. */
 const DOMAIN =
   /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any)|for(?= (?:\$|\\\()\s?[a-z]\s?(?:\\(?:ge|geq|in|neq?|le|leq)(?![a-z])|[<>≥≤]))|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?(?:[a-z]|\\[a-z]{2,8})(?:_\w|, ?[a-z]){0,3}(?:\s?(?:\\(?:in|neq?|geq?|ge|leq?)|[<>≥≤])\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is |are |being )?(?:an? )?[a-z -]{1,40})?[.\s]{0,4}$/
+const ALL_OF = /\b(?:all|every|each|any|those) (?:real |positive |numbers? |values? ){0,3}(?:\$|\\\()\s?[a-z]\s?(?:\$|\\\)),?\s?$/
 const withoutDomain = (sentence: string): string => {
   const domain = /[$)]/.test(sentence.slice(-60)) ? DOMAIN.exec(sentence.slice(-200)) : null
+  // "all $x$ with $x > 1$": which ones is the value.
+  const which = domain && ALL_OF.exec(sentence.slice(0, sentence.length - domain[0].length).slice(-300))
+  if (which) {
+    const head = sentence.slice(0, sentence.length - domain[0].length - which[0].length)
+    return /(?:\$|\\\)) for $/.test(head) ? head.slice(0, -5) : sentence
+  }
   // "all $a > 0$ with $a \\ne 1$": both say which ones.
   if (
     domain &&
@@ -71,6 +78,11 @@ export function valueIn(sentence: string, expected: Expected): Placed | undefine
   )
 }
 
+/** "Only 3 of them are prime: 2, 3 and 5." says how many, and which ones. */
+const COUNTED =
+  /^[^:\d$]{0,60}(?<![\w.])(\d{1,3})(?=\s[a-z])[^:\d$=]{3,80}:\s((?:[-−]?\d[\d./]*, ){0,20}[-−]?\d[\d./]*,? and [-−]?\d[\d./]*)[.\s]*$/i
+const isCountOf = (count: string, list: string): boolean => list.split(/, and |, | and /).length === Number(count)
+
 function valueOfClause(whole: string, expected: Expected): Placed | undefined {
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
@@ -81,6 +93,12 @@ function valueOfClause(whole: string, expected: Expected): Placed | undefined {
   const shift = whole.indexOf(sentence)
   const bounds = expected.kind === 'text' || expected.kind === 'choice' ? undefined : boundsIn(sentence)
   if (bounds) return { ...bounds, at: shift + bounds.at, where: 'last line' }
+  const restated = /[,:] (?:namely|viz\.?|i\.e\.,?|that is,) ([-−$€£]?\d[\d.,/]*)[.\s]*$/i.exec(sentence)
+  if (restated && /\$|\\\(/.test(sentence.slice(0, restated.index)) && isAnswer(trimEnd(restated[1])))
+    return { text: trimEnd(restated[1]), at: shift + sentence.lastIndexOf(restated[1]), where: 'last line' }
+  const counted = COUNTED.exec(sentence)
+  if (counted && expected.kind !== 'list' && isCountOf(counted[1], counted[2]))
+    return { text: counted[1], at: shift + counted.index + counted[0].indexOf(counted[1]), where: 'last line' }
   const math = lastMath(withoutDomain(sentence))
   if (math !== undefined) {
     const at = Math.max(0, whole.lastIndexOf(math.trim()))

@@ -24,9 +24,11 @@ const CONJUGATE = /\\(?:overline|bar)\s?\{\s?(-?[\d.]*\s?[-+]\s?[\d.]*\s?i)\s?\}
 
 /** A text in the usual notation. */
 export function inUsualNotation(text: string): string {
-  if (!/[\\^_]/.test(text)) return text
+  if (!/[\\^_↦]/.test(text)) return text
   const transposed = text.endsWith('T') || text.endsWith('}') || text.endsWith('top') ? TRANSPOSED.exec(text) : null
   if (transposed) return `\\begin{pmatrix}${transposed[1].split(',').join('\\\\')}\\end{pmatrix}`
+  const mapped = /^[a-z]\s?(?:\\mapsto(?![a-z])|↦)\s?(.{1,200})$/.exec(text)
+  if (mapped) return mapped[1]
   let out = text
   if (out.includes('i') && /\\(?:overline|bar)/.test(out))
     out = out.replace(CONJUGATE, (_, inner: string) => `(${inner.replace(/i$/, '(-i)')})`)
