@@ -52,6 +52,12 @@ export class GradientTree {
     return this.#sums.pop()?.gradient
   }
 
+  /** What is to be added, one after the other, to a last part that was not given: its neighbour first. The tree is empty after it. */
+  sumsBehind(): Float32Array[] {
+    const sums = this.#sums.splice(0)
+    return sums.reverse().map(({ gradient }) => gradient)
+  }
+
   #merge(): void {
     const right = this.#sums.pop()!
     const left = this.#sums.at(-1)!

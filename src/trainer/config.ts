@@ -309,7 +309,7 @@ export const trainSchema = mapping({
   shards: key(
     int({ min: 1, max: 4096 }).optional(),
     'parts of an update whose gradients are added up along a tree: as many workers can share an update, and other numbers are other bits',
-    { absent: '4 where at most 32 million parameters train, else 1' },
+    { absent: '4, fewer where an update has less than 2,048 tokens for each, 1 where more than 32 million parameters train' },
   ),
   ...rayKeys,
   recompute: key(flag().default(false), 'keep less of the forward pass and compute it again in the backward pass'),

@@ -12,7 +12,7 @@ import type { Layout } from '../thinking/types.ts'
 import { groupNeighbours, packByBudget } from './batches.ts'
 import { type Loss, type LossSample, type LossTerms, Tally, type Update } from './losses/loss.ts'
 import { highEntropy } from './losses/parts/quantile.ts'
-import { cutShards, localShards, type ShardRunner } from './shards.ts'
+import { cutShards, localShards, type ShardLimits, type ShardRunner } from './shards.ts'
 
 /** A sample laid out. */
 export interface LaidOut {
@@ -35,8 +35,8 @@ export interface MicroBatchOptions {
 }
 
 export interface UpdateCut extends MicroBatchOptions {
-  /** Shards of the update at most. Default 1. */
-  shards?: number
+  /** Into which shards the update is cut. Default: one. */
+  shards?: ShardLimits
   /** Who computes them. Default: this process, with the model. */
   runner?: ShardRunner
 }
@@ -129,7 +129,7 @@ async function forwards(model: Model, samples: readonly LaidOut[], options: Micr
 }
 
 /** The forwards of each shard. Samples of one prompt and one temperature stay together, so a prompt is packed as often as without shards. */
-function shardsOf<S extends LaidOut>(samples: readonly S[], { shards = 1, ...options }: UpdateCut): MicroBatch<S>[][] {
+function shardsOf<S extends LaidOut>(samples: readonly S[], { shards = ONE_SHARD, ...options }: UpdateCut): MicroBatch<S>[][] {
   const together = (before: S, sample: S): boolean =>
     options.sharesPrompts && before.temperature === sample.temperature && samePrompt(before.layout, sample.layout)
   const tokens = ({ layout }: S): number => layout.ids.length
@@ -166,6 +166,7 @@ function refuseNonFinite({ slopes, metrics }: LossTerms, { logprobs, advantage }
 }
 
 const NONE = new Float32Array(0)
+const ONE_SHARD: ShardLimits = { most: 1, leastTokens: 1 }
 
 /** Packs samples, those of a group behind one prompt. `places`: for every sample the packed indices of its tokens with loss. */
 function packGroups(groups: readonly LaidOut[][]): { batch: TrainBatch; places: Int32Array[] } {

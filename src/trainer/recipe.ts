@@ -11,7 +11,7 @@ import type { EntropyControl } from './entropy-bonus.ts'
 import type { JudgedStep } from './kept/step.ts'
 import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
-import type { ShardRunner } from './shards.ts'
+import type { ShardLimits, ShardRunner } from './shards.ts'
 import type { Workers } from './workers.ts'
 
 /** The model in training with all that reading prompts and writing responses needs. */
@@ -27,7 +27,7 @@ export interface Session {
   /** Whether a prompt is packed once for all its responses. Not on tfjs, where attention costs the square of a packed sequence, hidden or not. */
   sharesPrompts: boolean
   /** Parts of an update, and who computes them. */
-  shards: number
+  shards: ShardLimits
   runner: ShardRunner
   /** Workers on other machines that decode and compute shards. */
   workers?: Workers

@@ -12,45 +12,51 @@ export interface ShardRunner {
   run(shards: number, work: (shard: number, model: Differentiable) => Promise<void>): Promise<void>
 }
 
-/** Shards of an update where nobody says how many. With more parameters the partial sums would take too much memory. */
-const USUAL = 4
+/** Into how many shards an update is cut: at most so many, of about so many tokens or more each. */
+export interface ShardLimits {
+  most: number
+  leastTokens: number
+}
+
+/** Where nobody says how many. With more parameters partial sums would take too much memory, and of fewer tokens sums would take too much time. */
+const USUAL: ShardLimits = { most: 4, leastTokens: 2048 }
 const USUAL_PARAMETERS = 32_000_000
 
 /** What trains decides, not the machine: other numbers are other bits. */
-export function shardsFor({ parameterCount }: Pick<Model, 'parameterCount'>, asked: number | undefined): number {
-  return asked ?? (parameterCount <= USUAL_PARAMETERS ? USUAL : 1)
+export function shardsFor({ parameterCount }: Pick<Model, 'parameterCount'>, asked: number | undefined): ShardLimits {
+  if (asked !== undefined) return { most: asked, leastTokens: 1 }
+  return parameterCount <= USUAL_PARAMETERS ? USUAL : { most: 1, leastTokens: 1 }
 }
 
 /** Bytes of the partial sums that a process holds beside its gradient. */
-export function partialSumBytes({ parameterCount }: Pick<Model, 'parameterCount'>, shards: number): number {
-  return shards > 1 ? 4 * parameterCount * (Math.floor(Math.log2(shards)) + 1) : 0
+export function partialSumBytes({ parameterCount }: Pick<Model, 'parameterCount'>, { most }: ShardLimits): number {
+  return most > 1 ? 4 * parameterCount * (Math.floor(Math.log2(most)) + 1) : 0
 }
 
 /** One shard after the other in this process. */
 export function localShards(model: Model): ShardRunner {
   return {
     async run(shards, work) {
-      if (shards === 1) return work(0, model)
       const tree = new GradientTree()
-      for (let shard = 0; shard < shards; shard++) {
+      for (let shard = 0; shard < shards - 1; shard++) {
         await work(shard, model)
         tree.add(takeGradient(model))
       }
-      addGradient(model, tree.sum()!)
+      // The last one is added to where it lies: the sum of two is the same either way.
+      await work(shards - 1, model)
+      for (const sum of tree.sumsBehind()) addGradient(model, sum)
     },
   }
 }
 
-/**
- * Cuts neighbours into at most `count` shards at equal shares of their tokens; what is `together` stays in one. None is empty.
- * `tokens`: what an item adds to a forward behind the item before it.
- */
+/** Cuts neighbours into shards at equal shares of their tokens; what is `together` stays in one. None is empty. */
 export function cutShards<T>(
   items: readonly T[],
-  count: number,
+  { most, leastTokens }: ShardLimits,
   { together, tokens }: { together(before: T, item: T): boolean; tokens(item: T): number },
 ): T[][] {
   const total = items.reduce((sum, item) => sum + tokens(item), 0)
+  const count = Math.max(1, Math.min(most, Math.floor(total / leastTokens)))
   const shards: T[][] = []
   let done = 0
   for (const [i, item] of items.entries()) {

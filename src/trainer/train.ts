@@ -559,8 +559,9 @@ class Training {
 
 function rayLine({ workers, threads, address }: NonNullable<TrainConfig['ray']>, { shards }: Session): string {
   const all = `${workers} of ${threads} thread${threads > 1 ? 's' : ''}, placed by Ray (address ${address})`
-  if (shards >= workers) return `${all}. An update is ${shards} shards`
-  return `${all}. An update is ${shards === 1 ? 'one shard, so one of them computes it' : `${shards} shards, so ${shards} of them compute it`}. Set "shards" to ${workers} or more in a new run`
+  if (shards.most >= workers) return `${all}. An update is at most ${shards.most} shards`
+  const some = shards.most === 1 ? 'one shard, so one of them computes it' : `at most ${shards.most} shards, so as many of them compute it`
+  return `${all}. An update is ${some}. Set "shards" to ${workers} or more in a new run`
 }
 
 /** The rows of the stage that a stage learns from, where it asks for the same: promptfoo resolves them once. */

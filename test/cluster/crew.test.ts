@@ -15,7 +15,7 @@ function crew(script: string) {
     setup: {
       version: '0',
       engine: { device: 'cpu', precision: 'f32', numerics: 'exact', threads: 1 },
-      model: { kind: 'checkpoint', folder: '', hash: '', options: {} },
+      model: { kind: 'checkpoint', places: { folder: '' }, hash: '', options: {} },
     },
     info: { device: 'cpu', precision: 'f32', isa: 'portable' },
     say: (line) => said.push(line),

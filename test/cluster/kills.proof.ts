@@ -25,7 +25,7 @@ function trainFile(): string {
   writeFileSync(
     file,
     stringify({
-      ...{ output: './run', seed: 3, device: 'cpu', precision: 'f32' },
+      ...{ output: './run', seed: 3, device: 'cpu', precision: 'f32', shards: 4 },
       model: { checkpoint: path.join(root, 'suites/countdown/checkpoints/parallel') },
       stages: [{ ...stage, steps: 40, prompts: 4, group: 8, updates: 2, lr: 1e-4 }],
       save: { every: 5, dtype: 'float32' },

@@ -8,7 +8,7 @@ import { hasRay, python } from './ray.ts'
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 
 const there = hasRay('training on workers of Ray.')
-const SETS = ['stages.base.steps=20', 'stages.rl.steps=20', 'stages.base.batchTokens=400', 'stages.rl.updates=1']
+const SETS = ['shards=4', 'stages.base.steps=20', 'stages.rl.steps=20', 'stages.base.batchTokens=400', 'stages.rl.updates=1']
 
 function train(...more: string[]): string {
   const folder = newFolder()

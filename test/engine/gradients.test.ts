@@ -40,6 +40,18 @@ describe('GradientTree', () => {
     )
   })
 
+  it('says what is behind a last part that lies elsewhere', () => {
+    fc.assert(
+      fc.property(numbers, (parts) => {
+        const tree = new GradientTree()
+        for (const part of parts.slice(0, -1)) tree.add(Float32Array.of(part))
+        const last = Float32Array.of(parts.at(-1)!)
+        for (const [sum] of tree.sumsBehind()) last[0] += sum
+        expect(last[0]).toBe(recursive(parts))
+      }),
+    )
+  })
+
   it('has no sum of nothing, and refuses gradients of other models', () => {
     const tree = new GradientTree()
     expect(tree.sum()).toBeUndefined()

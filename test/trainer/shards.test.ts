@@ -11,7 +11,7 @@ describe('cutShards', () => {
   it('keeps every item in its order and what is together together, in at most so many shards of which none is empty', () => {
     fc.assert(
       fc.property(items, fc.integer({ min: 1, max: 9 }), (some, count) => {
-        const shards = cutShards(some, count, how)
+        const shards = cutShards(some, { most: count, leastTokens: 1 }, how)
         expect(shards.flat()).toEqual(some)
         expect(shards.length).toBeLessThanOrEqual(count)
         expect(shards.every(({ length }) => length > 0)).toBe(true)
@@ -22,17 +22,20 @@ describe('cutShards', () => {
 
   it('cuts at equal shares of the tokens', () => {
     const some = Array.from({ length: 12 }, (_, group) => ({ group, tokens: group < 4 ? 6 : 3 }))
-    const shares = (count: number) => cutShards(some, count, how).map((shard) => shard.reduce((sum, { tokens }) => sum + tokens, 0))
+    const shares = (count: number) =>
+      cutShards(some, { most: count, leastTokens: 1 }, how).map((shard) => shard.reduce((sum, { tokens }) => sum + tokens, 0))
     expect(shares(1)).toEqual([48])
     expect(shares(2)).toEqual([24, 24])
     expect(shares(4)).toEqual([12, 12, 12, 12])
     expect(shares(100)).toHaveLength(12)
+    const least = (leastTokens: number) => cutShards(some, { most: 4, leastTokens }, how).length
+    expect([12, 13, 16, 17, 24, 25, 100].map(least)).toEqual([4, 3, 3, 2, 2, 1, 1])
   })
 })
 
-it('takes four shards where little trains, one where partial sums would be large, and as many as asked for', () => {
-  expect(shardsFor({ parameterCount: 1_000_000 }, undefined)).toBe(4)
-  expect(shardsFor({ parameterCount: 32_000_001 }, undefined)).toBe(1)
-  expect(shardsFor({ parameterCount: 32_000_001 }, 8)).toBe(8)
-  expect([1, 2, 4, 8].map((shards) => partialSumBytes({ parameterCount: 10 }, shards) / 40)).toEqual([0, 2, 3, 4])
+it('takes four shards where little trains and much is learnt from, one where partial sums would be large, and as many as asked for', () => {
+  expect(shardsFor({ parameterCount: 1_000_000 }, undefined)).toEqual({ most: 4, leastTokens: 2048 })
+  expect(shardsFor({ parameterCount: 32_000_001 }, undefined).most).toBe(1)
+  expect(shardsFor({ parameterCount: 32_000_001 }, 8)).toEqual({ most: 8, leastTokens: 1 })
+  expect([1, 2, 4, 8].map((most) => partialSumBytes({ parameterCount: 10 }, { most, leastTokens: 1 }) / 40)).toEqual([0, 2, 3, 4])
 })

@@ -53,7 +53,15 @@ beforeAll(async () => {
     generation: { eosTokenIds: [...generation.eosTokenIds] },
     parallel: parallel!,
   }
-  session = { model, checkpoint, openThinker: () => Promise.reject(), seed: 1, sharesPrompts: true, shards: 1, runner: localShards(model) }
+  session = {
+    model,
+    checkpoint,
+    openThinker: () => Promise.reject(),
+    seed: 1,
+    sharesPrompts: true,
+    shards: { most: 1, leastTokens: 1 },
+    runner: localShards(model),
+  }
   master = temporaryFolder()
   for (const total of [1, 2, 3]) {
     const [{ name }] = model.parameters

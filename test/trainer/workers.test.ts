@@ -7,16 +7,27 @@ import { fixture, folderWithSuites, metrics, results, run, wholeRun } from './ru
 // A worker takes seconds to start, on a machine that does other work many more.
 vi.setConfig({ testTimeout: 200_000 })
 
+/** As many as the updates of the small file would not have by themselves. */
+const SHARDS = ['shards=4']
+
+/** The run of one process. */
 let whole: string
 beforeAll(async () => {
-  whole = (await wholeRun()).whole
+  whole = await alone()
 }, 200_000)
+
+/** A run of one process. */
+async function alone(...sets: string[]): Promise<string> {
+  const folder = folderWithSuites((await wholeRun()).whole)
+  await run(folder, { sets: [...SHARDS, ...sets] })
+  return folder
+}
 
 async function onWorkers(workers: number, { threads = 1, sets = [] as string[], watch = (_: Processes) => {} } = {}) {
   const folder = folderWithSuites(whole)
   const placed: Processes[] = []
   const { text, outcome } = await run(folder, {
-    sets: [`ray={workers: ${workers}, threads: ${threads}}`, ...sets],
+    sets: [...SHARDS, `ray={workers: ${workers}, threads: ${threads}}`, ...sets],
     placeWorkers: async () => {
       const processes = new Processes()
       placed.push(processes)
@@ -66,9 +77,7 @@ describe('a run on workers', () => {
       },
     })
     expect(taken[0]).toBeGreaterThan(taken[1])
-    const alone = folderWithSuites(whole)
-    await run(alone, { sets: ['stages.rl.prompts=12', 'stages.rl.steps=1'] })
-    expect(results(folder)).toEqual(results(alone))
+    expect(results(folder)).toEqual(results(await alone('stages.rl.prompts=12', 'stages.rl.steps=1')))
   })
 
   it('evaluates on them, and follows a reference policy, to the same bits', async () => {
@@ -78,11 +87,10 @@ describe('a run on workers', () => {
       'stages.rl.topEntropy=0.5',
       'stages.rl.steps=2',
     ]
-    const alone = folderWithSuites(whole)
-    await run(alone, { sets })
+    const expected = await alone(...sets)
     const { folder } = await onWorkers(2, { sets })
-    expect(metrics(folder)).toEqual(metrics(alone))
-    expect(results(folder)).toEqual(results(alone))
+    expect(metrics(folder)).toEqual(metrics(expected))
+    expect(results(folder)).toEqual(results(expected))
   })
 
   it('leaves out a worker that computes other bits, and ends where all do', async () => {
@@ -96,10 +104,10 @@ describe('a run on workers', () => {
   })
 
   it('ends with the error of a piece that fails, as a run in one process does', async () => {
-    const wrong = ['stages.rl.reward=nothing']
-    const alone = await run(folderWithSuites(whole), { sets: wrong }).catch((error: Error) => error)
-    const there = await onWorkers(1, { sets: wrong }).catch((error: Error) => error)
-    expect(there).toEqual(alone)
+    const wrong = 'stages.rl.reward=nothing'
+    const here = await alone(wrong).catch((error: Error) => error)
+    const there = await onWorkers(1, { sets: [wrong] }).catch((error: Error) => error)
+    expect(there).toEqual(here)
     expect(there).toBeInstanceOf(Error)
   })
 })
