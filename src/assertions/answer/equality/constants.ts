@@ -89,12 +89,15 @@ function withoutIndices(text: string): string | undefined {
   return names.size === 1 && text.match(INDEXED)!.length > 1 ? text.replace(INDEXED, '$1') : undefined
 }
 
+/** A sum that ends or begins in a constant, or a product that begins with one. */
+const MAY_HOLD_CONSTANT = /\+\s?[CcKk](?:_\{?[01]\}?)?\$?\s?\.?$|^\$?[CcKk](?:_\{?[01]\}?)?\s?\+|^\$?y(?:\([a-z]\))?\s?=\s?[CcKk]/
+
 /** Whether two texts say the same but for the names of free constants, of indices of solutions, or of a function's argument. */
 export function sameUpToNames(text: string, reference: string, equal: Equal): boolean {
   if (text.length > 300 || reference.length > 300 || !/[a-zA-Z]/.test(reference)) return false
   const same = (a: string | undefined, b: string | undefined): boolean =>
     a !== undefined && b !== undefined && equal(readAnswer(a), readAnswer(b))
-  if (/[CcKk]/.test(reference)) {
+  if (MAY_HOLD_CONSTANT.test(reference)) {
     const [said, meant] = [withPlainConstant(text.replace(/^[\s$]*\\int[^=]{1,200}=/, '')), withPlainConstant(reference)]
     if (
       said !== undefined &&
