@@ -126,6 +126,9 @@ def explain(error: Exception, address: str) -> str:
             "No Ray cluster runs on this machine. Start one with `ray start --head`, join one with `ray start --address=HOST:6379`, "
             "name one by address: HOST:6379, or use address: local for one of this run."
         )
+    if address == "auto" and isinstance(error, ConnectionError):
+        # Ray looks through the processes of the machine, whoever's they are.
+        return f"Ray found a cluster on this machine that did not let this process in. If it is not yours, name yours by address: HOST:PORT. {TOKEN_HELP} Ray said: {first_line(text)}."
     if isinstance(error, ConnectionError):
         # There is something at the address: reach() got a connection.
         return f"The Ray cluster at {address} did not let this process in. {TOKEN_HELP} Ray said: {first_line(text)}."

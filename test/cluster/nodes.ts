@@ -6,7 +6,8 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { python, rayFolder } from './ray.ts'
 
-const PORT = 26_379
+/** Above the ports of Ray's workers. Files of tests run side by side. */
+const PORT = 20_000 + (process.pid % 10_000)
 const START_SECONDS = 90
 const CLI = 'import sys; from ray.scripts.scripts import main; sys.argv[0] = "ray"; main()'
 
