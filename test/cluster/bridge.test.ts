@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -225,5 +225,3 @@ withRay('an address', () => {
     silent.close()
   })
 })
-
-afterAll(() => rmSync(rayFolder, { recursive: true, force: true }))

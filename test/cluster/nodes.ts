@@ -119,7 +119,7 @@ function processes(): { pid: number; args: string }[] {
 export class RayNodes {
   readonly nodes: RayNode[] = []
   readonly networks = Networks.make()
-  readonly folder = mkdtempSync(path.join(rayFolder, 'n'))
+  readonly folder = rayFolder
   /** Where the one who starts the head has the token of the cluster. */
   readonly token: string
   private readonly headHome: string

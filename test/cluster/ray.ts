@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
+import { home } from '../once.ts'
 
 /** A Python with Ray: PR1_PYTHON, or python3. */
 export const python = process.env.PR1_PYTHON || 'python3'
@@ -16,7 +17,7 @@ export function hasRay(skipped: string): boolean {
  * A folder with a short name for clusters of this file: paths of Unix sockets have at most 107 bytes. Ray's processes name it in their arguments.
  * It is where Ray of this process and its children writes.
  */
-export const rayFolder = mkdtempSync('/tmp/pr1-ray-')
+export const rayFolder = mkdtempSync(home.length < 30 ? `${home}/` : '/tmp/pr1-ray-')
 process.env.RAY_TMPDIR = rayFolder
 
 /** Whether the process is there and no zombie. */
