@@ -5,6 +5,7 @@
 
 import { readWeights } from '../engine/gradients.ts'
 import type { Model } from '../engine/types.ts'
+import { arithmeticOf } from './arithmetic.ts'
 import type { Bridge, Reply, WorkerPlace } from './bridge.ts'
 import { ClusterError, WorkerLostError } from './errors.ts'
 import { ABSENT_ERROR, type Call, type Setup, STATE_ERROR, type WorkerInfo } from './protocol.ts'
@@ -259,7 +260,8 @@ export class Crew {
   }
 
   #compare(member: Member, found: WorkerInfo, wanted: Omit<WorkerInfo, 'threads'>): void {
-    const other = (['device', 'precision', 'isa'] as const).find((what) => found[what] !== wanted[what])
+    const [there, here] = [arithmeticOf(found), arithmeticOf(wanted)]
+    const other = (['device', 'precision', 'isa'] as const).find((what) => there[what] !== here[what])
     if (!other) return
     const next = other === 'isa' ? ` Set PR1_ISA to one that all machines have (docs/numerics.md)` : ` Set "${other}" in the configuration`
     this.#leaveOut(

@@ -1,6 +1,7 @@
 /** A run on workers gives the bits of one without. The workers are processes; who places them does not matter here (test/cluster/ has Ray). */
 
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { loadAddon } from '../../src/engine/native/binding.ts'
 import { Processes } from '../cluster/processes.ts'
 import { fixture, folderWithSuites, metrics, results, run, wholeRun } from './runs.ts'
 
@@ -91,6 +92,12 @@ describe('a run on workers', () => {
     const { folder } = await onWorkers(2, { sets })
     expect(metrics(folder)).toEqual(metrics(expected))
     expect(results(folder)).toEqual(results(expected))
+  })
+
+  it.skipIf(!loadAddon().instructionSets.includes('avx2'))('takes a worker with other instructions that give the same bits', async () => {
+    const { folder, text } = await onWorkers(2, { watch: (processes) => processes.environments.set(1, { PR1_ISA: 'avx2' }) })
+    expect(results(folder)).toEqual(results(whole))
+    expect(text).not.toMatch(/takes no part/)
   })
 
   it('leaves out a worker that computes other bits, and ends where all do', async () => {
