@@ -28,6 +28,7 @@ const ARMS = {
   process: { what: `one process, ${cores} threads`, keys: { threads: cores } },
   single: { what: 'one process, 1 thread', keys: { threads: 1 } },
   workers: { what: `${cores} workers of 1 thread`, keys: { threads: cores, ray: { address: 'local', workers: cores } } },
+  four: { what: '4 workers of 1 thread', keys: { threads: cores, ray: { address: 'local', workers: 4 } } },
   worker: { what: '1 worker of 1 thread', keys: { threads: cores, ray: { address: 'local', workers: 1 } } },
 }
 const arms = (values.arms ?? Object.keys(ARMS).join(',')).split(',')

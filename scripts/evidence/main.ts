@@ -34,7 +34,7 @@ It takes hours and goes on where it was stopped, with the same command.
       --problems <n>       at most n problems are asked: a try-out as well
       --out <folder>       where runs, answers and the page go (runs/evidence)
       --table <file>       the table of arms (suites/countdown/evidence.yaml)
-      --plan               print the table of planned time and end
+      --plan               measure a few steps of every arm (minutes), print the table of planned time and end
       --report             run nothing: write the page and the figures of what is done
   -h, --help               this text`
 

@@ -21,17 +21,19 @@ export interface CrewSetup {
   numerics: Numerics
   model: ModelSetup
   say(line: string): void
-  /** For tests: who places workers. Default: Ray. */
-  place?(): Promise<Placer>
 }
 
-/** Throws ConfigError for a device that workers cannot have, ClusterError where Ray or its cluster cannot be reached. */
-export async function openCrew(settings: RaySettings, { info, precision, numerics, model, say, place }: CrewSetup): Promise<Crew> {
+/** Connects to Ray, which takes seconds, or with a `local` cluster some more. Throws ClusterError where Ray or its cluster cannot be reached. */
+export function startRay({ address, workers, threads, python }: RaySettings): Promise<Placer> {
+  return Bridge.start({ address, cpus: workers * threads, ...(python !== undefined && { python }) })
+}
+
+/** Asks for workers. The crew closes what places them. Throws ConfigError for a device that workers cannot have. */
+export function openCrew(placer: Placer, settings: RaySettings, { info, precision, numerics, model, say }: CrewSetup): Crew {
   if (info.device === 'tfjs') {
     throw new ConfigError('Workers run on device: cpu or cuda. Got device: tfjs beside "ray". Set device: cpu, or leave "ray" out.')
   }
-  const { address, workers, threads, deadline, python } = settings
-  const placer = await (place?.() ?? Bridge.start({ address, cpus: workers * threads, ...(python !== undefined && { python }) }))
+  const { workers, threads, deadline } = settings
   const engine: EngineSetup = {
     device: info.device,
     // What `auto` was here must not be another there. Blocks are told by the weights.

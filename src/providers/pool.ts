@@ -267,11 +267,17 @@ async function openWorkers(
   { checkpoint: folder, base, precision, numerics = 'exact', cacheTokens }: ModelSettings,
   ray: RaySettings,
 ): Promise<Thinker> {
-  const [{ openCrew }, { clusterThinker }] = await Promise.all([import('../cluster/open.ts'), import('../cluster/thinker.ts')])
+  const [{ openCrew, startRay }, { clusterThinker }] = await Promise.all([import('../cluster/open.ts'), import('../cluster/thinker.ts')])
   const hash = await checkpoint.identity.hash()
   const model = { kind: 'checkpoint', places: { folder, base }, hash, options: { cacheTokens } } as const
-  const crew = await openCrew(ray, { info: engine.infoFor(checkpoint), precision, numerics, model, say: notice })
-  return clusterThinker(crew, hash, { ownsCrew: true })
+  const placer = await startRay(ray)
+  try {
+    const crew = openCrew(placer, ray, { info: engine.infoFor(checkpoint), precision, numerics, model, say: notice })
+    return clusterThinker(crew, hash, { ownsCrew: true })
+  } catch (error) {
+    await placer.close()
+    throw error
+  }
 }
 
 /** Engine, checkpoint reader and decoder load with the first model: importing the package stays cheap. */

@@ -75,10 +75,11 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
       const next = command && !doctor ? `Did you mean pr1-train ${command}?` : `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
       throw new UsageError(`pr1-train takes one training file, after -c. Got ${extra === undefined ? 'none' : `"${extra}"`}. ${next}`)
     }
-    const { resume, stage, config: file, output, device, ray, workers, set: sets } = values
+    const { resume, stage, config: file, output, device, ray, set: sets } = values
     if (resume !== undefined && resume !== 'newest' && resume !== 'previous') {
       throw new UsageError(`--resume takes no value, or "previous". Got "${resume}".`)
     }
+    const workers = values.workers === undefined ? undefined : readInt(values, 'workers', 2, 'the options of pr1-train', { min: 1 })
     const allowChange = values['allow-change'] ?? []
     const unknown = allowChange.find((key) => key !== 'reward')
     if (unknown !== undefined) throw new UsageError(`--allow-change takes only "reward". Got "${unknown}".`)

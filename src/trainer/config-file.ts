@@ -14,7 +14,7 @@ export interface TrainOverrides {
   device?: string
   /** Address and number of workers, in place of those in `ray`. */
   ray?: string
-  workers?: string
+  workers?: number
   /** `key.path=value`, applied before anything is checked; stages are named by index or name. */
   sets?: readonly string[]
 }

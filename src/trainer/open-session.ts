@@ -11,7 +11,7 @@ import { ReferencePolicy } from './reference.ts'
 import { localShards, shardsFor } from './shards.ts'
 import { restoreOptimizer, type SavedState } from './states.ts'
 import type { Suite } from './suite.ts'
-import { openWorkers, type WorkerWatch } from './workers.ts'
+import { openWorkers, type PlacedBy } from './workers.ts'
 
 export interface OpenedSession extends Pick<OpenedModel, 'base' | 'below' | 'info'> {
   session: Session
@@ -29,14 +29,14 @@ export async function openSession(
     suites,
     evaluated = [],
     saved,
-    watch,
+    placed,
   }: {
     stages: readonly Stage[]
     suites: readonly Suite[]
     evaluated?: readonly Suite[]
     saved?: SavedState
-    /** Workers are started where the configuration asks for them. Absent: everything is done here. */
-    watch?: WorkerWatch
+    /** For the workers that the configuration asks for. Absent: everything is done here. */
+    placed?: PlacedBy
   },
 ): Promise<OpenedSession> {
   // Nothing decodes where no stage has rollouts and nothing is evaluated.
@@ -58,7 +58,7 @@ export async function openSession(
   }
   const reference = saved && (await ReferencePolicy.restore(model, saved.folder))
   const sharesPrompts = engine.info.device !== 'tfjs'
-  const workers = config.ray && watch ? await openWorkers(engine, config, opened, { cacheTokens, ...watch }) : undefined
+  const workers = config.ray && placed ? await openWorkers(engine, config, opened, { cacheTokens, ...placed }) : undefined
   const here = { openThinker: async (): Promise<Thinker> => localThinker(model), runner: localShards(model) }
   const { openThinker, runner } = workers ?? here
   const shards = shardsFor(model, config.shards)

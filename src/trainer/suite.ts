@@ -5,14 +5,17 @@
  */
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parse as parseYaml } from 'yaml'
 import type { ConfigObject } from '../config-keys.ts'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
 import type { SuiteAssertion } from '../grading/references.ts'
 import { runPromptfoo } from '../installed-promptfoo.ts'
+import { isObject } from '../json.ts'
+import { nearestName } from '../nearest-name.ts'
 import { lines, parsed, writeLines } from './json-lines.ts'
 import { withoutSecrets, withoutUrlSecrets } from './secrets.ts'
 
@@ -106,6 +109,23 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
 }
 
 /** A gradient needs the log-probabilities of the weights that are trained, for the very tokens that were drawn. */
+/** Labels of the provider entries, as far as the file itself says them. */
+function labelsIn(file: string): string[] {
+  let config: unknown
+  try {
+    config = parseYaml(readFileSync(file, 'utf8'))
+  } catch {
+    // Written in another language, or found wrong by promptfoo.
+    return []
+  }
+  const { providers } = (isObject(config) ? config : {}) as { providers?: unknown }
+  const entries: unknown[] = Array.isArray(providers) ? providers : []
+  return entries.flatMap((entry) => {
+    const label = typeof entry === 'string' ? entry : isObject(entry) ? (entry.label ?? entry.id) : undefined
+    return typeof label === 'string' ? [label] : []
+  })
+}
+
 function refuseServer({ file, provider }: Suite): void {
   const { server } = provider.config
   if (!provider.ours || server === undefined || server === null) return
@@ -175,6 +195,12 @@ async function readCapture(file: string, captured: string, log: string, options:
   }
   const provider = providers[0]
   if (!provider) {
+    const labels = options.provider === undefined ? [] : labelsIn(file)
+    if (labels.length > 0) {
+      const nearest = nearestName(options.provider!, labels)
+      const next = nearest ? `Did you mean "${nearest}"?` : `There are: ${labels.join(', ')}.`
+      throw new ConfigError(`${file} has no provider labelled "${options.provider}". ${next}`)
+    }
     const wanted = options.provider ? `no provider labelled "${options.provider}"` : 'no provider'
     throw new ConfigError(`${file} has ${wanted}. Name the label of one of its provider entries. promptfoo said:\n${log.trim()}`)
   }

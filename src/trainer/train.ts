@@ -3,6 +3,8 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { duration } from '../cli/progress.ts'
+import type { Placer } from '../cluster/crew.ts'
+import { startRay } from '../cluster/open.ts'
 import type { FileOps } from '../engine/checkpoint/atomic.ts'
 import { adapterConfigFile, configFile } from '../engine/checkpoint/files.ts'
 import { availableMemory } from '../engine/checkpoint/memory.ts'
@@ -45,7 +47,7 @@ import { afterStep, beginStage, DROPPED_NOTICE, idleStages, NOTHING_LEARNT, Stan
 import type { TrainerState } from './state.ts'
 import type { SavedState } from './states.ts'
 import { loadSuite, type Suite, writeCache } from './suite.ts'
-import type { Workers, WorkerWatch } from './workers.ts'
+import type { Workers } from './workers.ts'
 
 export interface TrainOptions {
   /** Go on from the newest saved state, from the beginning where there is none. `previous`: from the newest that is whole, where others are damaged. */
@@ -65,7 +67,7 @@ export interface TrainOptions {
   /** For tests: what writes checkpoints. */
   ops?: FileOps
   /** For tests: who places the workers of `ray`. */
-  placeWorkers?: WorkerWatch['place']
+  placeWorkers?(): Promise<Placer>
   /** For tests: take the rows that the folder of the run holds even where no step is saved yet. */
   keptSuites?: boolean
 }
@@ -79,19 +81,29 @@ export async function train(whole: TrainConfig, options: TrainOptions = {}): Pro
   let folder: RunFolder | undefined
   let engine: Engine | undefined
   let training: Training | undefined
+  let placer: Placer | undefined
   try {
     const warn = (line: string) => output.write(`${line}\n`)
     folder = await RunFolder.open(run, { output: config.output, readOnly: options.dryRun, warn, ops: options.ops })
     const saved = await savedState(config, folder, options)
     const { device, precision, numerics, threads } = config
     engine = await openEngine({ device, precision, numerics, threads })
-    training = new Training(config, folder, engine, output, options)
+    if (config.ray && !options.dryRun) {
+      // Before what takes minutes.
+      output.write(`Connecting to Ray at ${config.ray.address} …\n`)
+      placer = await (options.placeWorkers?.() ?? startRay(config.ray))
+    }
+    training = new Training(config, folder, engine, output, options, placer)
     return await training.go(saved)
   } catch (error) {
-    if (options.signal?.aborted && (error as Error).name === 'AbortError') return 'interrupted'
+    if (options.signal?.aborted && (error as Error).name === 'AbortError') {
+      output.write(`Stopped before the first step. ${options.resume ? 'What was saved is as it was' : 'There was nothing to save'}\n`)
+      return 'interrupted'
+    }
     throw diskProblem(error)
   } finally {
     await training?.close()
+    await placer?.close()
     await engine?.dispose()
     await folder?.close()
   }
@@ -115,8 +127,10 @@ class Training {
   private readonly excluded = new Map<string, Excluded>()
   private evaluations: Evaluations | undefined
   private workers: Workers | undefined
+  private readonly placer: Placer | undefined
 
-  constructor(config: TrainConfig, folder: RunFolder, engine: Engine, output: Output, options: TrainOptions) {
+  constructor(config: TrainConfig, folder: RunFolder, engine: Engine, output: Output, options: TrainOptions, placer?: Placer) {
+    this.placer = placer
     this.config = config
     this.folder = folder
     this.run = folder.path
@@ -142,7 +156,7 @@ class Training {
     const evaluated = evaluations.suites
     const { session, base, below, info } = await openSession(this.engine, config, {
       ...{ stages, suites, evaluated, saved },
-      ...(!options.dryRun && { watch: { say: (line: string) => this.say(line), place: options.placeWorkers } }),
+      ...(this.placer && { placed: { placer: this.placer, say: (line: string) => this.say(line) } }),
     })
     this.workers = session.workers
     if (info) this.say(`Weights: ${info.precision} (${info.reason})`)

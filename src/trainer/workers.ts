@@ -1,6 +1,6 @@
 /** The workers of a training run: they decode and compute gradients, the optimizer stays in this process. */
 
-import type { Crew } from '../cluster/crew.ts'
+import type { Crew, Placer } from '../cluster/crew.ts'
 import { type CrewSetup, openCrew } from '../cluster/open.ts'
 import type { ModelSetup } from '../cluster/protocol.ts'
 import { clusterShards } from '../cluster/shards.ts'
@@ -17,22 +17,24 @@ export interface Workers extends Pick<Session, 'openThinker' | 'runner'> {
   takeReport(): ClusterReport
 }
 
-/** Who hears what befalls workers, and in tests who places them. */
-export type WorkerWatch = Pick<CrewSetup, 'say' | 'place'>
+/** Who places workers, and who hears what befalls them. */
+export interface PlacedBy extends Pick<CrewSetup, 'say'> {
+  placer: Placer
+}
 
 /** Starts what `config.ray` asks for. */
 export async function openWorkers(
   engine: Engine,
   config: TrainConfig,
   { model, checkpoint, trained, info, below }: OpenedModel,
-  { cacheTokens, ...heard }: { cacheTokens?: number } & WorkerWatch,
+  { cacheTokens, placer, say }: { cacheTokens?: number } & PlacedBy,
 ): Promise<Workers> {
   const options = { cacheTokens, train: true, recompute: config.recompute }
   const setup: ModelSetup = trained
     ? { kind: 'adapters', ...(await placed(config.model)), seed: config.seed, below: await below!(), options }
     : { kind: 'weights', config: model.config, tokenizer: checkpoint.tokenizer.files(), options }
   const { precision, numerics } = config
-  const crew = await openCrew(config.ray!, { info: info ?? engine.info, precision, numerics, model: setup, ...heard })
+  const crew = openCrew(placer, config.ray!, { info: info ?? engine.info, precision, numerics, model: setup, say })
   const shards = clusterShards(crew, model)
   let rollouts = 0
   let gradients = 0

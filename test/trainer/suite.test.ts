@@ -49,7 +49,9 @@ describe('a suite, resolved by promptfoo', () => {
 
   // Starts promptfoo for one line each.
   it.runIf(inProofs)('names the provider that is not there and the row that is nested without end', async () => {
-    await expect(loadSuite(fixture('rl.yaml'), { provider: 'paralel', tests: true })).rejects.toThrow(/no provider labelled "paralel"/)
+    await expect(loadSuite(fixture('rl.yaml'), { provider: 'paralel', tests: true })).rejects.toThrow(
+      /no provider labelled "paralel"\. Did you mean "parallel"\?$/,
+    )
     const file = path.join(newFolder(), 'deep.jsonl')
     const suite = file.replace('.jsonl', '.yaml')
     writeFileSync(suite, 'prompts: ["{{ question }}"]\nproviders: [echo]\ntests: file://deep.jsonl\n')

@@ -124,14 +124,7 @@ ${rows([
   ['kept where', card.accept.join('; ')],
   ['asked', `until ${settings.keep} answers of a problem are kept, at most ${settings.tries} times`],
   ['duplicates', `answers to a problem with a similarity of ${settings.duplicates} or more`],
-  ...(excluded
-    ? [
-        [
-          'left out',
-          `${excluded.exact} problems of a test set and ${excluded.near} near one (similarity of ${excluded.threshold} or more, numbers masked; ${excluded.tests} tests)`,
-        ] as const,
-      ]
-    : []),
+  ...(excluded ? [['left out', excludedLine(excluded)] as const] : []),
 ])}
 
 | count | |
@@ -177,4 +170,10 @@ function fenced(text: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(longest + 1)
   return `${fence}text\n${text}\n${fence}`
+}
+
+function excludedLine({ tests, exact, near, threshold }: NonNullable<Card['excluded']>): string {
+  const alike =
+    threshold > 0 ? ` and ${near} near one (similarity of ${threshold} or more, numbers masked)` : '; near ones were not looked for'
+  return `${exact} problems of a test set${alike} (${tests} tests)`
 }
