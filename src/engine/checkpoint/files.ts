@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { readFileSync, type Stats, statSync } from 'node:fs'
 import { isObject, type JsonObject, refuseDeep } from '../../json.ts'
 import { CheckpointError } from '../errors.ts'
-import { errorCode, formatBytes, problem, show } from './problem.ts'
+import { errorCode, FETCH_AGAIN, formatBytes, problem, show } from './problem.ts'
 
 /**
  * Reading of the small files of a checkpoint. A checkpoint is untrusted input: only regular files are opened (a pipe would
@@ -73,7 +73,7 @@ export function readTextIfPresent(file: string, limit = textLimit): string | und
   } catch (error) {
     throw fileProblem(file, error)
   }
-  if (!isUtf8(bytes)) throw problem({ file }, 'UTF-8 text', 'bytes that are not UTF-8')
+  if (!isUtf8(bytes)) throw problem({ file }, 'UTF-8 text', 'bytes that are not UTF-8', FETCH_AGAIN)
   const text = bytes.toString()
   return text.startsWith('\ufeff') ? text.slice(1) : text
 }
@@ -85,8 +85,8 @@ export function parseJsonObject(text: string, what: string, rest: (json: unknown
     json = JSON.parse(text)
     refuseDeep(rest(json))
   } catch (error) {
-    if (text.trim() === '') throw problem({ file: what }, 'JSON', 'an empty file')
-    throw problem({ file: what }, 'JSON', `text that does not parse (${error instanceof Error ? error.message : error})`)
+    if (text.trim() === '') throw problem({ file: what }, 'JSON', 'an empty file', FETCH_AGAIN)
+    throw problem({ file: what }, 'JSON', `text that does not parse (${error instanceof Error ? error.message : error})`, FETCH_AGAIN)
   }
   if (!isObject(json)) throw problem({ file: what }, 'a JSON object', show(json))
   return json

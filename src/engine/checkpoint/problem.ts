@@ -19,6 +19,9 @@ export function problem(place: Place, expected: string, found: string, next = ''
   return new CheckpointError(`${where.join(': ')}: expected ${expected}, found ${found}.${next === '' ? '' : ` ${next}`}`)
 }
 
+/** What to do about a file that was damaged on its way. */
+export const FETCH_AGAIN = 'Copy or download the file again.'
+
 /** The code of a system error (`ENOENT`), else undefined. */
 export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined

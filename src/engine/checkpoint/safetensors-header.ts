@@ -1,7 +1,7 @@
 import { isObject } from '../../json.ts'
 import { noteChecksums } from './checksums.ts'
 import { own, parseJsonObject, refuseDuplicateKeys } from './files.ts'
-import { formatBytes, type Place, problem, show } from './problem.ts'
+import { FETCH_AGAIN, formatBytes, type Place, problem, show } from './problem.ts'
 
 /**
  * The header of a safetensors file: 8 bytes with the length N (little endian), N bytes of JSON, then the data. Rules are
@@ -58,7 +58,7 @@ export const headerLimit = 100_000_000
 export function headerLength(file: string, prefix: Uint8Array, fileSize: number): number {
   const length = new DataView(prefix.buffer, prefix.byteOffset, prefixBytes).getBigUint64(0, true)
   const most = Math.min(headerLimit, fileSize - prefixBytes)
-  if (length < 2n || length > BigInt(most)) throw problem({ file, key: 'header length' }, `2 to ${most} bytes`, `${length}`)
+  if (length < 2n || length > BigInt(most)) throw problem({ file, key: 'header length' }, `2 to ${most} bytes`, `${length}`, FETCH_AGAIN)
   return Number(length)
 }
 
@@ -69,12 +69,12 @@ function isSize(value: unknown): value is number {
 /** Parses and checks the JSON part of a header; tensors come back in the order of their data. */
 export function parseHeader(file: string, bytes: Uint8Array, fileSize: number): TensorInfo[] {
   if (bytes[0] !== 0x7b)
-    throw problem({ file, key: 'header' }, 'JSON that begins with {', `byte 0x${bytes[0].toString(16).padStart(2, '0')}`)
+    throw problem({ file, key: 'header' }, 'JSON that begins with {', `byte 0x${bytes[0].toString(16).padStart(2, '0')}`, FETCH_AGAIN)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    throw problem({ file, key: 'header' }, 'UTF-8 text', 'bytes that are not UTF-8')
+    throw problem({ file, key: 'header' }, 'UTF-8 text', 'bytes that are not UTF-8', FETCH_AGAIN)
   }
   const header = parseJsonObject(text, `${file}: header`)
   refuseDuplicateKeys(text, `${file}: header`)
