@@ -110,7 +110,7 @@ describe.skipIf(!hasRay('proof of a cluster of several nodes.'))('a cluster of s
       expect(place.pid).not.toBe(before[i]!.pid)
       expect((await bridge.call(worker, { op: 'echo' })).header.pid).toBe(place.pid)
     }
-    expect(alive(before[silent.indexOf(here)]!.pid)).toBe(false)
+    await until(() => !alive(before[silent.indexOf(here)]!.pid), 60)
   })
 
   it('ends the workers of a driver on all nodes, whether it closes or dies by SIGKILL', async () => {
