@@ -177,7 +177,7 @@ class Handle:
         try:
             answer = await self._actor.call.remote(self._token, header, payload)
         except (self._bridge.ray.exceptions.RayActorError, self._bridge.ray.exceptions.ObjectLostError) as error:
-            reason = self._why(error)
+            reason = self._why(reason_of(error))
             if life == self._life and self._lost and not self._lost.done():
                 self._lost.set_result(reason)
             return {"lost": reason}, None
@@ -237,12 +237,13 @@ class Handle:
 
     async def _watch(self) -> str | None:
         try:
-            return await self._actor.watch.remote(self._token, WATCH_SECONDS)
+            reason = await self._actor.watch.remote(self._token, WATCH_SECONDS)
         except self._bridge.ray.exceptions.RayError as error:
-            return self._why(error)
+            reason = reason_of(error)
+        return None if reason is None else self._why(reason)
 
-    def _why(self, error: Exception) -> str:
-        return "it was killed on request" if self._killed else reason_of(error)
+    def _why(self, reason: str) -> str:
+        return "it was killed on request" if self._killed else reason
 
     def _report(self, reason: str) -> None:
         self._bridge.send({"op": "lost", "worker": self._worker, "reason": reason})

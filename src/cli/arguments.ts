@@ -1,10 +1,10 @@
 /** The command line of every program of this package: options, commands, `--help`, `--version`, exit codes, and the nearest name for a slip of the pen. */
 
-import { readFileSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { ParallelR1Error } from '../engine/errors.ts'
 import { nearestName } from '../nearest-name.ts'
 import { plain, plainButStyled } from '../plain.ts'
+import { packageVersion } from '../version.ts'
 
 /** An error with an exit code of its own; any other ends a program with 1. */
 export abstract class ExitError extends ParallelR1Error {
@@ -106,10 +106,4 @@ function readArguments<O extends Options>({ name, options }: Program<O>, args: r
 function instead(got: string, known: readonly string[], program: string): string {
   const nearest = nearestName(got, known)
   return nearest ? `Did you mean ${nearest}?` : `Known: ${known.join(', ')}. See ${program} --help.`
-}
-
-/** Version of this package. */
-export function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  return version
 }

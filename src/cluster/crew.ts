@@ -96,6 +96,8 @@ export class Crew {
   #closed = false
   #notice: NodeJS.Timeout | undefined
   #noticeMs = FIRST_NOTICE_MS
+  /** Workers had time to find a place. */
+  #placesKnown = false
   #next = 0
 
   constructor(bridge: Placer, options: CrewOptions) {
@@ -301,9 +303,15 @@ export class Crew {
       this.#notStarted(member, reason)
       return
     }
-    this.#options.say(`Worker ${member.index} on ${member.place.ip} was lost (${reason}). Others do its work`)
-    this.#figures.lost++
+    const { ip } = member.place
     member.place = undefined
+    this.#figures.lost++
+    const next = this.#members.some(({ place, refused }) => place && !refused) ? 'Others do its work' : 'Its work waits'
+    this.#options.say(`Worker ${member.index} on ${ip} was lost (${reason}). ${next}`)
+    if (!this.#notice) {
+      this.#noticeMs = FIRST_NOTICE_MS
+      this.#watchPlaces()
+    }
   }
 
   #notStarted(member: Member, reason: string): void {
@@ -319,9 +327,10 @@ export class Crew {
     }
   }
 
-  /** Room of one worker: at first half of its share, so that what is left can be pulled. */
+  /** Room of one worker: at first half of its share, so that what is left can be pulled. Those that find no place for long have no share. */
   get #room(): number {
-    return Math.max(1, Math.ceil(this.#peak / (2 * this.#members.length)))
+    const sharing = this.#members.filter(({ place, refused }) => !refused && (place || !this.#placesKnown)).length
+    return Math.max(1, Math.ceil(this.#peak / (2 * Math.max(1, sharing))))
   }
 
   #dispatch(): void {
@@ -365,6 +374,8 @@ export class Crew {
   /** Says now and then that workers wait for room, until all have it. */
   #watchPlaces(): void {
     this.#notice = setTimeout(() => {
+      this.#notice = undefined
+      this.#placesKnown = true
       const missing = this.#members.filter(({ place, refused }) => !place && !refused).length
       if (missing === 0) return
       const { threads, say } = this.#options

@@ -1,12 +1,12 @@
 /** From settings to a crew: the bridge to Ray is started, and asked for workers. */
 
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { RaySettings } from '../config/ray-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
 import type { EngineInfo, Numerics, Precision } from '../engine/types.ts'
+import { packageVersion } from '../version.ts'
 import { Bridge } from './bridge.ts'
 import { Crew, type Placer } from './crew.ts'
 import type { EngineSetup, ModelSetup } from './protocol.ts'
@@ -59,8 +59,4 @@ function workerCommand(folder = root): string[] {
   if (!import.meta.url.endsWith('.ts')) return [process.execPath, path.join(folder, 'dist', 'worker', 'main.js')]
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   return [process.execPath, '--import', loader, path.join(folder, 'src', 'worker', 'main.ts')]
-}
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version
 }

@@ -94,7 +94,7 @@ export function clusterThinker(crew: Crew, weights: string, { ownsCrew = false }
         if (signal?.aborted) return aborted()
         signal?.addEventListener('abort', aborted, { once: true })
         underWay.add(one)
-        if (asked.push(one) === 1) queueMicrotask(() => setImmediate(flush))
+        if (asked.push(one) === 1) setImmediate(flush)
       })
     },
     async close() {

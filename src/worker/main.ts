@@ -3,11 +3,10 @@
  * started it sees a worker that hangs, and ends when nobody is there to ask.
  */
 
-import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { readFrames, writeFrame } from '../cluster/frames.ts'
 import type { Call } from '../cluster/protocol.ts'
 import { toWire } from '../cluster/wire-errors.ts'
+import { packageVersion } from '../version.ts'
 import { WorkerModel } from './model.ts'
 
 const BEAT_MS = 1000
@@ -15,8 +14,7 @@ const BEAT_MS = 1000
 /** Frames have standard output for themselves. */
 for (const name of ['log', 'info', 'debug'] as const) console[name] = console.error
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-const model = new WorkerModel(version)
+const model = new WorkerModel(packageVersion())
 const output = process.stdout
 /** Frames leave one after the other. */
 let written: Promise<unknown> = Promise.resolve()
@@ -28,7 +26,7 @@ function send(header: Record<string, unknown>, payload?: readonly Uint8Array[]):
 process.once('exit', () => model.removeFiles())
 let beat = 0
 setInterval(() => send({ beat: ++beat }), BEAT_MS).unref()
-send({ ready: true, version, node: process.version, host: hostname(), pid: process.pid })
+send({ ready: true })
 
 for await (const { header, payload } of readFrames(process.stdin)) {
   const { id, ...call } = header

@@ -40,6 +40,7 @@ interface Task {
 }
 
 export class WorkerModel {
+  /** Of this package. */
   readonly #version: string
   #served: Served | undefined
   #thinker: Thinker | undefined
@@ -50,7 +51,7 @@ export class WorkerModel {
   readonly #calls = new Map<string, AbortController>()
   /** Calls that change the model come one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
-  /** Of this package. */
+
   constructor(version: string) {
     this.#version = version
   }

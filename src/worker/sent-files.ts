@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ABSENT_ERROR, type Places } from '../cluster/protocol.ts'
 import { CheckpointError, ConfigError } from '../engine/errors.ts'
+import { isAlive } from '../trainer/run-lock.ts'
 
 const PREFIX = 'pr1-worker-'
 
@@ -70,16 +71,7 @@ function ownHome(): string {
   const temporary = tmpdir()
   for (const name of readdirSync(temporary)) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : Number.NaN
-    if (Number.isInteger(pid) && !isAlive(pid)) rmSync(path.join(temporary, name), { recursive: true, force: true })
+    if (Number.isInteger(pid) && !isAlive(pid, 'unknown')) rmSync(path.join(temporary, name), { recursive: true, force: true })
   }
   return path.join(temporary, `${PREFIX}${process.pid}`)
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
 }

@@ -35,12 +35,12 @@ describe.skipIf(!there)('the provider', () => {
     expect(here.every(({ error }) => error === undefined)).toBe(true)
     expect(await answers({ ray: { address: 'local', workers: 2, python } })).toEqual(here)
   })
+})
 
-  it('says what is missing', async () => {
-    const [{ error }] = await answers({ ray: { address: 'local', workers: 1, python: 'no-such-python' } })
-    expect(error).toMatch(/^parallel-r1: .*no-such-python/)
-    expect(
-      () => new ParallelThinkingProvider({ config: { ...CONFIG, ray: {}, server: { url: 'http://localhost:1/v1', model: 'm' } } }),
-    ).toThrow(/"ray" places workers of this package, and "server" names a server/)
-  })
+it('says what is missing', async () => {
+  const [{ error }] = await answers({ ray: { address: 'local', workers: 1, python: 'no-such-python' } })
+  expect(error).toMatch(/^parallel-r1: .*no-such-python/)
+  expect(
+    () => new ParallelThinkingProvider({ config: { ...CONFIG, ray: {}, server: { url: 'http://localhost:1/v1', model: 'm' } } }),
+  ).toThrow(/"ray" places workers of this package, and "server" names a server/)
 })

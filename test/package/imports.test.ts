@@ -55,9 +55,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     'engine/gradients.ts',
     'engine/checkpoint/identity.ts',
     'json.ts',
+    'version.ts',
   ],
   // The process of such a worker.
-  worker: ['worker/', 'cluster/', 'trainer/model.ts', 'trainer/config.ts', 'thinking/', 'engine/'],
+  worker: ['worker/', 'cluster/', 'trainer/model.ts', 'trainer/config.ts', 'trainer/run-lock.ts', 'thinking/', 'engine/', 'version.ts'],
   assertions: ['assertions/', 'thinking/grammar.ts', 'config-keys.ts', 'engine/errors.ts', 'json.ts'],
   gate: ['gate/', 'engine/errors.ts'],
   grading: ['grading/', 'assertions/', 'config-keys.ts', 'json.ts', 'nearest-name.ts', 'engine/errors.ts'],
@@ -125,6 +126,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // What the trainer keeps and the report shows.
   rollouts: ['rollouts/', 'json.ts', 'engine/errors.ts', 'engine/checkpoint/atomic.ts'],
   trainer: [
+    'version.ts',
     'retry.ts',
     'start-worker.ts',
     'rollouts/',
@@ -186,7 +188,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'engine/errors.ts',
     'engine/url.ts',
   ],
-  cli: ['cli/', 'plain.ts', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts'],
+  cli: ['cli/', 'plain.ts', 'nearest-name.ts', 'engine/errors.ts', 'engine/checkpoint/problem.ts', 'version.ts'],
   init: ['init/', 'cli/'],
   tags: ['tags/', 'cli/', 'config/', 'hub/', 'thinking/', 'engine/'],
   export: ['export/', 'engine/', 'hub/', 'cli/', 'plain.ts'],

@@ -1,7 +1,7 @@
 /** Boards: what a run writes beside metrics.jsonl for the programs in which people look at curves. They follow from it, line by line. */
 
 import { basename, join } from 'node:path'
-import { packageVersion } from '../../cli/arguments.ts'
+import { packageVersion } from '../../version.ts'
 import type { TrainConfig } from '../config.ts'
 import { configTable } from '../config-table.ts'
 import { readLines } from '../json-lines.ts'
