@@ -26,6 +26,7 @@
         "native/worker.cpp",
         "native/cuda/loader.cpp",
         "native/cpu/amx.cpp",
+        "native/cpu/amx_integers.cpp",
         "native/cpu/vnni.cpp",
         "native/cpu/integers.cpp",
         "native/cpu/dispatch.cpp"

@@ -51,9 +51,17 @@ function measure(arm, output) {
   const steps = Number(values.steps)
   const stage =
     values.kind === 'sft'
-      ? { kind: 'sft', suite: suite('cold-start.parallel.yaml'), each: 'trajectories', response: '{{ item }}', batchTokens: 2048 }
+      ? { kind: 'sft', suite: suite('cold-start.parallel-10.yaml'), each: 'trajectories', response: '{{ item }}', batchTokens: 2048 }
       : {
-          ...{ kind: 'grpo', suite: suite('rl.parallel.yaml'), provider: 'parallel', reward: 'answer', prompts: 32, group: 8, updates: 2 },
+          ...{
+            kind: 'grpo',
+            suite: suite('rl.parallel-10.yaml'),
+            provider: 'parallel',
+            reward: 'answer',
+            prompts: 32,
+            group: 8,
+            updates: 2,
+          },
           lr: 1e-4,
         }
   const file = path.join(folder, `${arm}.yaml`)
@@ -64,7 +72,7 @@ function measure(arm, output) {
       seed: 1,
       precision: 'f32',
       ...ARMS[arm].keys,
-      model: { checkpoint: path.join(countdown, 'checkpoints', 'parallel') },
+      model: { checkpoint: path.join(countdown, 'checkpoints', 'parallel-10') },
       stages: [{ name: 'rl', steps, ...stage }],
       save: { every: 1000, rollouts: false },
     }),

@@ -78,7 +78,7 @@ async function measure(mode) {
   ])
   const file = path.join(values.folder, 'samples.db')
   const pool = new ModelPool(await instantly())
-  const config = { checkpoint: path.join(root, 'suites/countdown/checkpoints/parallel'), device: 'cpu', threads: 1, samples: file }
+  const config = { checkpoint: path.join(root, 'suites/countdown/checkpoints/parallel-10'), device: 'cpu', threads: 1, samples: file }
   const provider = new ParallelThinkingProvider({ config }, pool)
   const promptfoo = mode.startsWith('alone') ? undefined : await import('promptfoo')
   const delay = monitorEventLoopDelay({ resolution: 1 })

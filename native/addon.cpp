@@ -48,6 +48,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     Napi::Env env = info.Env();
     int threads = std::clamp(info[0].ToNumber().Int32Value(), 1, 1024);
     std::string isa = info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
+    const std::string wanted = info[4].IsString() ? info[4].As<Napi::String>().Utf8Value() : "float32";
+    const BlockRows rows = wanted == "int8" ? BlockRows::int8 : wanted == "auto" ? BlockRows::fastest : BlockRows::float32;
     const char* why = "";
     std::shared_ptr<EngineCore> core;
     if (info[2].IsString()) {
@@ -60,12 +62,11 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     } else {
       const std::string precision = info[3].IsString() ? info[3].As<Napi::String>().Utf8Value() : "f32";
       if (precision != "f32" && precision != "bf16") fail(env, "Precision \"" + precision + "\" is unknown.");
-      core = std::make_shared<EngineCore>(threads, isa.c_str(), precision == "bf16" ? Precision::bf16 : Precision::f32, &why);
+      const Precision products = precision == "bf16" ? Precision::bf16 : Precision::f32;
+      if (isa.empty()) isa = best_isa(products, rows);
+      core = std::make_shared<EngineCore>(threads, isa.c_str(), products, &why);
     }
-    const std::string rows = info[4].IsString() ? info[4].As<Napi::String>().Utf8Value() : "float32";
-    if (core->ok()) {
-      block_rows_ = core->ops().block_rows(rows == "int8" ? BlockRows::int8 : rows == "auto" ? BlockRows::fastest : BlockRows::float32);
-    }
+    if (core->ok()) block_rows_ = core->ops().block_rows(rows);
     if (!core->ok()) fail(env, "Instruction set \"" + isa + "\" cannot be used: " + why + ".", "PR1_ISA");
     queue_ = std::make_shared<JobQueue>(env, core);
   }

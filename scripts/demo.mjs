@@ -1,6 +1,6 @@
 // npm run demo: one response of the parallel model as a tree, then promptfoo compares the shipped sequential and parallel
 // checkpoints on Countdown. This package's own engine runs them. Further arguments go to `promptfoo eval` (e.g. --filter-first-n 20).
-// promptfoo's own words are kept back unless it fails: its progress bar, then one screen of ours.
+// promptfoo's own words are kept back unless it fails: its progress bar (a line now and then where nobody looks), then one screen of ours.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
@@ -27,12 +27,12 @@ if (!existsSync(path.join(root, results))) process.exit(status || 1)
 const { readResults } = await built('report/rows.js')
 const { readExperiment } = await built('report/samples.js')
 const { analyze } = await built('report/analysis.js')
-const { describeBriefly } = await built('report/brief.js')
+const { describeBriefly, describeSources } = await built('report/brief.js')
 const experiment = readExperiment([readResults(path.join(root, results))])
 const seconds = Math.round((performance.now() - began) / 1000)
 console.log(`
 ${describeBriefly(await analyze(experiment))}
-${seconds} seconds. Every answer was generated on this machine or taken from its stored samples.
+${seconds} seconds. ${describeSources(experiment)}
 Next:
   npx pr1-tree ${results}         a response as a tree
   npx pr1-report ${results}       a page with curves and every sample
@@ -43,12 +43,14 @@ if (experiment.failed.length > 0 || status !== 0) process.exitCode = 1
 async function showResponse() {
   const { ParallelThinkingProvider, countdownAnswer } = await built('index.js')
   const { default: nunjucks } = await import('nunjucks')
+  const { parse } = await import('yaml')
   const { partsOf } = await built('report/page/payload.js')
   const { drawTree } = await built('report/tree/draw.js')
   const suite = path.join(root, 'suites', 'countdown')
-  const provider = new ParallelThinkingProvider({
-    config: { checkpoint: path.join(suite, 'checkpoints', 'parallel'), paths: 5, maxBlocks: 2, maxTokens: 264, seed: 1, samples: 'off' },
-  })
+  const { providers } = parse(readFileSync(path.join(suite, 'promptfooconfig.yaml'), 'utf8'))
+  const { config } = providers.find(({ label }) => label === 'parallel')
+  const checkpoint = path.join(suite, 'checkpoints', 'parallel')
+  const provider = new ParallelThinkingProvider({ config: { ...config, checkpoint, samples: 'off' } })
   const template = readFileSync(path.join(suite, 'prompt.j2'), 'utf8')
   const tests = readFileSync(path.join(suite, 'test.hard.jsonl'), 'utf8').split('\n').slice(0, 8)
   const responses = await Promise.all(
@@ -75,6 +77,10 @@ function evaluate(output) {
   const { bin } = JSON.parse(readFileSync(path.join(promptfooRoot, 'package.json'), 'utf8'))
   const config = path.join('suites', 'countdown', 'promptfooconfig.yaml')
   const args = [path.join(promptfooRoot, bin.promptfoo), 'eval', '-c', config, '-o', output, '--no-table', '--no-share']
+  if (!process.stderr.isTTY) {
+    args.push('-x', `file://${path.join(root, 'scripts', 'demo-progress.mjs')}:afterEach`)
+    console.log('promptfoo is asking. A line tells how far it is, now and then.')
+  }
   const env = {
     ...process.env,
     // Its logger can fail at the end of a run with many rows and spoil the exit code.

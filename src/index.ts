@@ -11,7 +11,7 @@ import type { RetryOptions } from './retry.ts'
 import type { Thinker } from './thinking/thinker.ts'
 import type { TrainConfig } from './trainer/config.ts'
 import type { TrainOverrides } from './trainer/config-file.ts'
-import type { Outcome, TrainOptions } from './trainer/train.ts'
+import type { Outcome, TrainOptions } from './trainer/options.ts'
 
 export { DEFAULT_MANNER, type Judgement, judgeAnswer, type Manner } from './assertions/answer/judge.ts'
 export type { AssertionContext, AssertionResult } from './assertions/index.ts'

@@ -27,6 +27,21 @@ export function promptfooScript(near: string): string {
   return join(folder, bin.promptfoo)
 }
 
+let isCommand: boolean | undefined
+
+/** Whether this process is promptfoo's command line. */
+export function isPromptfoo(): boolean {
+  if (isCommand !== undefined) return isCommand
+  try {
+    const command = realpathSync(process.argv[1])
+    // Its script puts that of another file in the place of its own name.
+    isCommand = dirname(command) === dirname(realpathSync(promptfooScript(command)))
+  } catch {
+    isCommand = false
+  }
+  return isCommand
+}
+
 /**
  * Makes `import()` understand TypeScript as promptfoo does, with the tsx that it depends on. False where there is none. `near` may be a command,
  * which is a link. The entry of tsx registers it once for both, but does nothing in a worker.

@@ -10,3 +10,6 @@ export function show(value: unknown): string {
   text ??= String(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
+
+/** `1 step`, `2 steps`. */
+export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`

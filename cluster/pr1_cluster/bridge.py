@@ -177,13 +177,16 @@ class Handle:
         try:
             answer = await self._actor.call.remote(self._token, header, payload)
         except (self._bridge.ray.exceptions.RayActorError, self._bridge.ray.exceptions.ObjectLostError) as error:
-            reason = self._why(reason_of(error))
-            if life == self._life and self._lost and not self._lost.done():
-                self._lost.set_result(reason)
-            return {"lost": reason}, None
+            return {"lost": self._end_life(life, self._why(reason_of(error)))}, None
         if answer is None:
-            return {"lost": "it was started again"}, None
+            # Its process is another one already, and the watch of the old one has not heard of its end yet.
+            return {"lost": self._end_life(life, "it was started again")}, None
         return {"value": json.loads(answer[0])}, answer[1]
+
+    def _end_life(self, life: int, reason: str) -> str:
+        if life == self._life and self._lost and not self._lost.done():
+            self._lost.set_result(reason)
+        return reason
 
     def _create(self):
         options = self._options
@@ -216,7 +219,7 @@ class Handle:
             self._bridge.send({"op": "placed", "worker": self._worker, "place": {**place, "life": self._life}})
             reason = await self._end_of_life()
             self._token = None
-            self._report(reason)
+            self._report(reason, life=self._life)
 
     async def _end_of_life(self) -> str:
         self._lost = asyncio.get_running_loop().create_future()
@@ -245,8 +248,9 @@ class Handle:
     def _why(self, reason: str) -> str:
         return "it was killed on request" if self._killed else reason
 
-    def _report(self, reason: str) -> None:
-        self._bridge.send({"op": "lost", "worker": self._worker, "reason": reason})
+    def _report(self, reason: str, **life: int) -> None:
+        """`life`: the one that ended; none of a process that never got ready."""
+        self._bridge.send({"op": "lost", "worker": self._worker, "reason": reason, **life})
 
 
 class Bridge:

@@ -1,7 +1,7 @@
 #include "amx.h"
 
-// The compilers that know the instructions. What an older one builds computes their arithmetic in software.
-#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+// What a compiler builds that does not know the instructions computes their arithmetic in software.
+#if defined(PR1_AMX)
 
 #include <cpuid.h>
 #include <immintrin.h>
@@ -13,29 +13,35 @@ namespace pr1 {
 namespace {
 
 // Linux gives the registers' 8 KiB to a process that asks for them, and to all of its threads.
-Amx ask_for_tiles() {
+bool allowed() {
   constexpr int kRequest = 0x1023, kTileData = 18;
-  unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return Amx::absent;
-  const bool bf16 = d & (1u << 22), tiles = d & (1u << 24);
-  if (!bf16 || !tiles) return Amx::absent;
-  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0 ? Amx::available : Amx::refused;
+  static const bool answer = syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+  return answer;
 }
 
-struct Config {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-  constexpr Config() {
-    for (int i = 0; i < 8; i++) row_bytes[i] = 64, rows[i] = 16;
-  }
-};
-constexpr Config kConfig;
+/// bit: of the products in what cpuid says of the CPU's features.
+Amx find(unsigned bit) {
+  constexpr unsigned kTiles = 1u << 24;
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & bit) || !(d & kTiles)) return Amx::absent;
+  return allowed() ? Amx::available : Amx::refused;
+}
+
+constexpr TileConfig config_of_whole_tiles() {
+  TileConfig config;
+  for (int i = 0; i < 8; i++) config.tile(i, 16, 64);
+  return config;
+}
+constexpr TileConfig kConfig = config_of_whole_tiles();
 
 }  // namespace
 
-Amx amx() {
-  static const Amx answer = ask_for_tiles();
+Amx amx_bf16() {
+  static const Amx answer = find(1u << 22);
+  return answer;
+}
+Amx amx_int8() {
+  static const Amx answer = find(1u << 25);
   return answer;
 }
 
@@ -119,7 +125,8 @@ void amx_block(const TileBlock& block, int strips, int panels) {
 #else
 
 namespace pr1 {
-Amx amx() { return Amx::absent; }
+Amx amx_bf16() { return Amx::absent; }
+Amx amx_int8() { return Amx::absent; }
 void amx_begin() {}
 void amx_end() {}
 void amx_block(const TileBlock&, int, int) {}

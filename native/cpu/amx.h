@@ -1,7 +1,12 @@
-// The matrix units of Intel CPUs (AMX), for products of bfloat16.
+// The matrix units of Intel CPUs (AMX): whether they are there, and products of bfloat16. Those of integers are in amx_integers.cpp.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+
+// The compilers that know the instructions.
+#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+#define PR1_AMX
+#endif
 
 namespace pr1 {
 
@@ -18,7 +23,16 @@ struct TileBlock {
 
 /// What this process has. The operating system is asked for the units once.
 enum class Amx { absent, refused, available };
-Amx amx();
+Amx amx_bf16();
+Amx amx_int8();
+
+/// What the instruction that sets up tiles reads.
+struct TileConfig {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {};
+  uint8_t rows[16] = {};
+  constexpr void tile(int i, int height, int width_bytes) { rows[i] = static_cast<uint8_t>(height), row_bytes[i] = static_cast<uint16_t>(width_bytes); }
+};
 
 /// Around the blocks of one task on one thread.
 void amx_begin();

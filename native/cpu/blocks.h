@@ -150,7 +150,8 @@ struct BlockProduct {
   int out;
   const float *bias, *residual;
   const IntegerRows* integers;  // x in 8 bits (integers.h); null: float32
-  bool vnni;
+  IntegerProduct* multiply;     // what multiplies those
+  bool units;                   // and whether it needs the matrix units
 };
 
 /// Sums (rows, width) of columns `at` … become y, with bias and residual; `left` of them are there.
@@ -167,25 +168,31 @@ inline void put_sums(const BlockProduct& g, const float* sums, int width, int at
 }
 
 /// 32 floats → 8 bits: q to nearest of x / d with d = max |x| / 127. A scale that is NaN where x is not finite.
-inline IntegerSums round_to_bytes(int8_t* q, const float* x) {
-  float largest = 0.0f, zero = 0.0f;
-  for (int i = 0; i < 32; i++) {
-    const float size = std::fabs(x[i]);
-    largest = size > largest ? size : largest;
-    zero += x[i] * 0.0f;
+inline void round_to_bytes(int8_t* q, IntegerScale& scale, IntegerSums& sums, const float* x) {
+  const V low = load(x), high = load(x + 16), none = set1(0.0f);
+  alignas(64) float numbers[32];
+  store(numbers, vmax(as_float(bit_and(as_int(low), 0x7fffffffu)), as_float(bit_and(as_int(high), 0x7fffffffu))));
+  for (int n = 8; n > 0; n /= 2) {
+    for (int i = 0; i < n; i++) numbers[i] = numbers[i + n] > numbers[i] ? numbers[i + n] : numbers[i];
   }
-  const float d = largest / 127.0f + zero, inverse = d > 0.0f ? 1.0f / d : 0.0f;
+  const float not_finite = hsum(add(mul(low, none), mul(high, none)));  // NaN, else 0
+  const float d = numbers[0] / 127.0f + not_finite, inverse = d > 0.0f ? 1.0f / d : 0.0f;
+  // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits.
+  const V factor = set1(inverse), magic = set1(12582912.0f);
+  store(numbers, add(mul(low, factor), magic));
+  store(numbers + 16, add(mul(high, factor), magic));
   int sum[2] = {0, 0};
-  for (int i = 0; i < 32; i++) {
-    // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits.
-    const float y = x[i] * inverse + 12582912.0f;
-    int32_t bits;
-    std::memcpy(&bits, &y, 4);
-    q[i] = static_cast<int8_t>(bits);
-    sum[i / 16] += q[i];
+  for (int half = 0; half < 2; half++) {
+    int32_t bits[16];
+    std::memcpy(bits, numbers + half * 16, sizeof bits);
+    for (int i = 0; i < 16; i++) {
+      q[half * 16 + i] = static_cast<int8_t>(bits[i]);
+      sum[half] += static_cast<int8_t>(bits[i]);
+    }
   }
   const float all = static_cast<float>(sum[0] + sum[1]);
-  return {d, {static_cast<float>(sum[0]), static_cast<float>(sum[1])}, all, d * all};
+  scale = {d, d * all};
+  sums = {all, {static_cast<float>(sum[0]), static_cast<float>(sum[1])}};
 }
 
 constexpr int kUnpacked = 256;  // columns of panels in float32 at a time: 16 KiB
@@ -209,8 +216,7 @@ inline void block_panels(const BlockProduct& g, const Blocks& w, int panel, int 
 
 /// The same with rows in 8 bits, one panel. room: in / 32 blocks.
 inline void integer_panel(const BlockProduct& g, const Blocks& w, int panel, int at, int m0, int m1, float* sums, IntegerBlock* room) {
-  const auto multiply = g.vnni ? vnni_panel : software_panel;
-  multiply(sums, w.type, w.panels + panel * w.panel_bytes(), room, *g.integers, m0, m1);
+  g.multiply(sums, w.type, w.panels + panel * w.panel_bytes(), room, *g.integers, m0, m1);
   put_sums(g, sums, 16, at, w.out - panel * 16, m0, m1);
 }
 
@@ -228,7 +234,8 @@ inline void block_product(ThreadPool& pool, Scratch* local, const BlockProduct& 
   int blocks = (wanted + groups - 1) / groups;
   const int most_blocks = (M + kRowBlock - 1) / kRowBlock, least_blocks = (M + kRowBlock * 5 - 1) / (kRowBlock * 5);
   blocks = blocks > most_blocks ? most_blocks : blocks < least_blocks ? least_blocks : blocks;
-  const int block = (M + blocks - 1) / blocks;
+  int block = (M + blocks - 1) / blocks;
+  if (g.integers) block = (block + 15) / 16 * 16;
   auto body = [&](int task, int thread) {
     const int m0 = task / groups * block, m1 = m0 + block < M ? m0 + block : M;
     const int begin = task % groups * group, end = begin + group < panels ? begin + group : panels;
@@ -236,6 +243,7 @@ inline void block_product(ThreadPool& pool, Scratch* local, const BlockProduct& 
     const size_t sums_floats = static_cast<size_t>(m1 - m0) * most * 16;
     const size_t room = g.integers ? static_cast<size_t>(in / 32) * (sizeof(IntegerBlock) / sizeof(float)) : 0;
     float* sums = local[thread].get(sums_floats + room);
+    if (g.units) amx_integers_begin(m1 - m0);
     for (int i = 0, first = 0, at = 0; i < g.count && first < end; i++) {
       const Blocks& w = g.parts[i];
       const int own = (w.out + 15) / 16, last = end - first < own ? end - first : own;
@@ -254,6 +262,7 @@ inline void block_product(ThreadPool& pool, Scratch* local, const BlockProduct& 
       first += own;
       at += w.out;
     }
+    if (g.units) amx_integers_end();
   };
   if (small) {
     for (int task = 0; task < blocks * groups; task++) body(task, 0);

@@ -41,20 +41,22 @@ void sort_by_weight(int* order, const float* weights, int n);
 /// How products of bfloat16 are added up: in chains as elsewhere (gemm.h), or as Intel's matrix units do (tiles.h).
 enum class Products { chains, tiles, tiles_in_software };
 
+// byte_units: rows in 8 bits are multiplied on matrix units (amx_integers.cpp).
+
 namespace avx512_bf16 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
 }
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
 }
 namespace portable {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
 }
 
 }  // namespace pr1

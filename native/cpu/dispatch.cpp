@@ -59,7 +59,7 @@ void sort_by_weight(int* order, const float* weights, int n) {
 
 namespace {
 
-const char* const kKnown[] = {"amx-bf16", "avx512-bf16", "avx512", "avx2", "neon", "portable"};
+const char* const kKnown[] = {"amx-bf16", "amx-int8", "avx512-bf16", "avx512", "avx2", "neon", "portable"};
 
 #if defined(__x86_64__)
 /// Conversion of float16, which older compilers know no name for.
@@ -71,7 +71,8 @@ bool has_f16c() {
 
 bool has(const char* isa) {
 #if defined(__x86_64__)
-  if (std::strcmp(isa, "amx-bf16") == 0) return has("avx512") && amx() == Amx::available;
+  if (std::strcmp(isa, "amx-bf16") == 0) return has("avx512") && amx_bf16() == Amx::available;
+  if (std::strcmp(isa, "amx-int8") == 0) return has("avx512") && amx_integers_available();
   if (std::strcmp(isa, "avx512-bf16") == 0) {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   }
@@ -84,17 +85,18 @@ bool has(const char* isa) {
   return std::strcmp(isa, "portable") == 0;
 }
 
-/// The ops of `base`, an instruction set that is there.
+/// The ops of `base`, an instruction set that is there. Whatever is named after matrix units multiplies 8-bit rows on them.
 Ops* make(const char* base, const char* isa, ThreadPool& pool, Precision precision, Products products) {
+  const bool byte_units = std::strncmp(isa, "amx", 3) == 0 && products != Products::tiles_in_software && has("amx-int8");
 #if defined(__x86_64__)
-  if (std::strcmp(base, "avx512-bf16") == 0) return avx512_bf16::make_ops(pool, isa, precision, products);
-  if (std::strcmp(base, "avx512") == 0) return avx512::make_ops(pool, isa, precision, products);
-  if (std::strcmp(base, "avx2") == 0) return avx2::make_ops(pool, isa, precision, products);
+  if (std::strcmp(base, "avx512-bf16") == 0) return avx512_bf16::make_ops(pool, isa, precision, products, byte_units);
+  if (std::strcmp(base, "avx512") == 0) return avx512::make_ops(pool, isa, precision, products, byte_units);
+  if (std::strcmp(base, "avx2") == 0) return avx2::make_ops(pool, isa, precision, products, byte_units);
 #endif
 #if defined(__aarch64__)
-  if (std::strcmp(base, "neon") == 0) return neon::make_ops(pool, isa, precision, products);
+  if (std::strcmp(base, "neon") == 0) return neon::make_ops(pool, isa, precision, products, byte_units);
 #endif
-  return portable::make_ops(pool, isa, precision, products);
+  return portable::make_ops(pool, isa, precision, products, byte_units);
 }
 
 /// The arithmetic of amx-bf16 with other instructions.
@@ -102,7 +104,7 @@ constexpr struct {
   const char *name, *base;
 } kInSoftware[] = {{"amx-bf16:avx512", "avx512"}, {"amx-bf16:avx2", "avx2"}, {"amx-bf16:neon", "neon"}, {"amx-bf16:portable", "portable"}};
 
-/// The widest set below the two that only multiply bfloat16.
+/// The widest set below those that only add products of other numbers.
 const char* widest_vectors() {
   for (const char* name : {"avx512", "avx2", "neon"}) {
     if (has(name)) return name;
@@ -135,14 +137,14 @@ const char* const* available_isas() {
   return out;
 }
 
-const char* amx_refused() { return amx() == Amx::refused ? "the operating system refuses the matrix units (AMX)" : ""; }
+const char* amx_refused() { return amx_bf16() == Amx::refused ? "the operating system refuses the matrix units (AMX)" : ""; }
 
-const char* best_isa(Precision precision) {
+const char* best_isa(Precision precision, BlockRows rows) {
   if (precision == Precision::bf16) {
     if (has("amx-bf16")) return "amx-bf16";
     if (has("avx512-bf16") && multiplies_pairs_fast()) return "avx512-bf16";
   }
-  return widest_vectors();
+  return rows != BlockRows::float32 && has("amx-int8") ? "amx-int8" : widest_vectors();
 }
 
 Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision precision) {
@@ -154,11 +156,12 @@ Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision
   }
   for (const char* name : kKnown) {
     if (asked != name || asked == "amx-bf16") continue;
-    if (has(name)) return make(name, name, pool, precision, Products::chains);
+    const char* base = asked == "amx-int8" ? "avx512" : name;
+    if (has(name)) return make(base, name, pool, precision, Products::chains);
     *why = "this CPU does not have it";
     return nullptr;
   }
-  *why = "known are amx-bf16, avx512-bf16, avx512, avx2, neon, portable";
+  *why = "known are amx-bf16, amx-int8, avx512-bf16, avx512, avx2, neon, portable";
   return nullptr;
 }
 

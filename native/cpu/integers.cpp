@@ -85,18 +85,18 @@ static void rows(float* out, const IntegerBlock* panel, const IntegerType& type,
     for (int lane = 0; lane < 16; lane++) {
       float y = 0.0f;
       for (int b = 0; b < blocks; b++) {
-        const IntegerSums& sum = x.sums[static_cast<size_t>(m) * blocks + b];
-        const int8_t* q = x.q + (static_cast<size_t>(m) * blocks + b) * 32;
+        const size_t at = x.at(m, b);
+        const int8_t* q = x.q + at * 32;
         int dots[2] = {0, 0};
         for (int i = 0; i < 32; i++) dots[i / 16] += q[i] * (panel[b].v[i / 4][lane][i % 4] - type.zero);
-        const float s0 = panel[b].s[0][lane] * sum.d, s1 = panel[b].s[1][lane] * sum.d;
+        const float d = x.scales[at].d, s0 = panel[b].s[0][lane] * d, s1 = panel[b].s[1][lane] * d;
         if (type.halves) {
           y = std::fma(static_cast<float>(dots[0]), s0, y);
           y = std::fma(static_cast<float>(dots[1]), s1, y);
         } else {
           y = std::fma(static_cast<float>(dots[0] + dots[1]), s0, y);
         }
-        if (type.minimum) y = std::fma(panel[b].m[lane], sum.scaled, y);
+        if (type.minimum) y = std::fma(panel[b].m[lane], x.scales[at].scaled, y);
       }
       out[lane] = y;
     }

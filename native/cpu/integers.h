@@ -40,23 +40,45 @@ struct IntegerBlock {
   float m[16];          // minimum
 };
 
-/// What the products need of 32 numbers of a row besides q: the scale, Σ q of the first and the last 16 and of all, d Σ q.
+/// What products need of 32 numbers of a row besides q: the scale d and d Σ q; Σ q, and Σ q of the first and the last 16.
+struct IntegerScale {
+  float d, scaled;
+};
 struct IntegerSums {
-  float d, half[2], all, scaled;
+  float all, half[2];
 };
 
-/// Rows of x in blocks of 32.
+/// Rows of x in blocks of 32, in strips of `height` rows, so that what is multiplied together lies together. Rows that the last
+/// strip lacks are 0.
 struct IntegerRows {
-  const int8_t* q;          // (rows, in)
-  const IntegerSums* sums;  // (rows, in / 32)
-  int in;
+  int8_t* q;             // (strips, in / 32, height, 32)
+  IntegerScale* scales;  // (strips, in / 32, height)
+  IntegerSums* sums;
+  int in, height;
+
+  /// Few rows have a strip of their number, so that one row has no gaps.
+  static int height_of(int rows) { return rows < kTileRows ? rows : 16; }
+  static constexpr int kTileRows = 6;  // from which on matrix units are faster than vectors (docs/log.md)
+
+  /// Where block `b` of row m lies, in blocks. The next row of a strip follows, the next block is `height` further.
+  size_t at(int m, int b) const { return (static_cast<size_t>(m / height) * (in / 32) + b) * height + m % height; }
 };
 
-/// out (m1 − m0, 16): rows m0 … m1 times one panel (blocks.h) of a type with integers. room: in / 32 blocks.
-void software_panel(float* out, BlockType type, const uint8_t* from, IntegerBlock* room, const IntegerRows& x, int m0, int m1);
+/// out (m1 − m0, 16): rows m0 … m1 times one panel (blocks.h) of a type with integers. m0: a multiple of 16. room: in / 32 blocks.
+using IntegerProduct = void(float* out, BlockType type, const uint8_t* from, IntegerBlock* room, const IntegerRows& x, int m0, int m1);
+IntegerProduct software_panel;
 
 /// The same, bit for bit, with instructions that multiply bytes: of AVX512-VNNI, which not every CPU with AVX-512 has.
 bool vnni_available();
-void vnni_panel(float* out, BlockType type, const uint8_t* from, IntegerBlock* room, const IntegerRows& x, int m0, int m1);
+IntegerProduct vnni_panel;
+/// n blocks of a panel from block `first` on, with their numbers less `zero`.
+void vnni_unpack(IntegerBlock* to, BlockType type, const uint8_t* from, int first, int n, int zero);
+
+/// The same on the matrix units of AMX-INT8, of kTileRows rows or more. A task on a thread begins with the number of its rows, and ends.
+/// Available where VNNI is and the system allows the units.
+bool amx_integers_available();
+void amx_integers_begin(int rows);
+void amx_integers_end();
+IntegerProduct amx_integer_panel;
 
 }  // namespace pr1

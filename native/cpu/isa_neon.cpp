@@ -10,8 +10,8 @@ namespace neon {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
-  return new CpuOps(pool, isa, precision, products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
+  return new CpuOps(pool, isa, precision, products, byte_units);
 }
 }  // namespace neon
 }  // namespace pr1

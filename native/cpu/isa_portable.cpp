@@ -7,8 +7,8 @@ namespace portable {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
-  return new CpuOps(pool, isa, precision, products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
+  return new CpuOps(pool, isa, precision, products, byte_units);
 }
 }  // namespace portable
 }  // namespace pr1

@@ -14,9 +14,9 @@
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(ThreadPool& pool, const char* isa, Precision precision, Products products)
+  CpuOps(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units)
       : pool_(pool), isa_(isa), precision_(precision), tiles_(precision == Precision::bf16 && products != Products::chains),
-        units_(products == Products::tiles), local_(new Scratch[pool.threads()]) {}
+        units_(products == Products::tiles), byte_units_(byte_units), local_(new Scratch[pool.threads()]) {}
   ~CpuOps() override { delete[] local_; }
   const char* isa() const override { return isa_; }
   int row_block() const override { return 256; }
@@ -232,7 +232,9 @@ class CpuOps final : public Ops {
       integers |= integer_type(parts[i].type, type);
     }
     if (integers) rounded = bytes_of(x, parts[0].in, M);
-    block_product(pool_, local_, {parts, count, x, y, out, bias, residual, integers ? &rounded : nullptr, kVnni && vnni_available()}, M);
+    const bool units = integers && byte_units_ && M >= IntegerRows::kTileRows;
+    IntegerProduct* multiply = units ? amx_integer_panel : kVnni && vnni_available() ? vnni_panel : software_panel;
+    block_product(pool_, local_, {parts, count, x, y, out, bias, residual, integers ? &rounded : nullptr, multiply, units}, M);
   }
 
   void rope_forward(float* out, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos,
@@ -619,13 +621,32 @@ class CpuOps final : public Ops {
 
   /// (M, in) in 8 bits; valid until the next call.
   IntegerRows bytes_of(const float* x, int in, int M) {
-    const size_t blocks = static_cast<size_t>(in) / 32, n = blocks * M;
-    IntegerSums* sums = reinterpret_cast<IntegerSums*>(rounded_.get(n * (sizeof(IntegerSums) / sizeof(float) + 8)));
-    int8_t* q = reinterpret_cast<int8_t*>(sums + n);
-    rows(M, in, [&](int m) {
-      for (size_t at = blocks * m; at < blocks * (m + 1); at++) sums[at] = round_to_bytes(q + at * 32, x + at * 32);
+    constexpr int kPart = 8;  // blocks of a strip that are rounded in one go
+    const int blocks = in / 32, height = IntegerRows::height_of(M), strips = (M + height - 1) / height, parts = (blocks + kPart - 1) / kPart;
+    const size_t n = static_cast<size_t>(strips) * height * blocks;
+    constexpr size_t kFloats = 8 + (sizeof(IntegerScale) + sizeof(IntegerSums)) / sizeof(float);
+    int8_t* q = reinterpret_cast<int8_t*>(rounded_.get(n * kFloats));
+    IntegerScale* scales = reinterpret_cast<IntegerScale*>(q + n * 32);
+    const IntegerRows out{q, scales, reinterpret_cast<IntegerSums*>(scales + n), in, height};
+    rows(strips * parts, height * kPart * 32, [&](int task) {
+      const int strip = task / parts * height, first = task % parts * kPart, end = first + kPart < blocks ? first + kPart : blocks;
+      const int last = strip + height < M ? strip + height : M;
+      for (int m = strip; m < last; m++) {
+        const float* row = x + static_cast<size_t>(m) * in;
+        for (int b = first; b < end; b++) {
+          const size_t at = out.at(m, b);
+          round_to_bytes(out.q + at * 32, out.scales[at], out.sums[at], row + b * 32);
+        }
+      }
+      const size_t missing = static_cast<size_t>(strip + height - last);
+      for (int b = first; b < end && missing; b++) {
+        const size_t at = out.at(strip, b) + height - missing;
+        std::memset(out.q + at * 32, 0, missing * 32);
+        std::memset(out.scales + at, 0, missing * sizeof(IntegerScale));
+        std::memset(out.sums + at, 0, missing * sizeof(IntegerSums));
+      }
     });
-    return {q, sums, in};
+    return out;
   }
 
   /// y (M, N) with rows ldy apart = x (M, K) with rows ldx apart times packed panels (N / 16, K, 16), + bias (N) + residual, whose
@@ -781,6 +802,7 @@ class CpuOps final : public Ops {
 #endif
   bool byte_rows_ = false;
   const bool tiles_, units_;  // products as the matrix units have them, on those units
+  const bool byte_units_;     // products of 8-bit rows on matrix units
   Scratch* local_;  // one a thread
   Scratch shared_, rounded_;
 };

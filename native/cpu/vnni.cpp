@@ -132,12 +132,11 @@ PR1_INLINE Loaded loaded(const uint8_t* block, int part) {
 /// Blocks of a panel as a file has them, and as an earlier pass has left them.
 template <BlockType type>
 struct Packed {
+  static constexpr size_t kParts = type < BlockType::q4_k ? 1 : 8;  // blocks of 32 in one of the file
   const uint8_t* panel;
-  int elements, bytes;
-  PR1_INLINE Loaded operator()(size_t b) const {
-    const size_t k = b * 32;
-    return loaded<type>(panel + k / elements * bytes * 16, static_cast<int>(k % elements) / 32);
-  }
+  size_t bytes;  // of 16 rows of a file's block
+  explicit Packed(const uint8_t* panel) : panel(panel), bytes(static_cast<size_t>(format_of(type).bytes) * 16) {}
+  PR1_INLINE Loaded operator()(size_t b) const { return loaded<type>(panel + b / kParts * bytes, static_cast<int>(b % kParts)); }
 };
 template <BlockType type>
 struct Unpacked {
@@ -166,13 +165,15 @@ void rows(float* out, const Source& source, const IntegerRows& x, int m) {
   integer_type(type, of);
   const bool halves = of.halves, minimum = of.minimum;
   const size_t blocks = static_cast<size_t>(x.in) / 32;
-  const int8_t* q = x.q + static_cast<size_t>(m) * x.in;
-  const IntegerSums* sums = x.sums + m * blocks;
+  const size_t height = static_cast<size_t>(x.height);
+  const int8_t* q = x.q + x.at(m, 0) * 32;
+  const IntegerScale* scales = x.scales + x.at(m, 0);
+  const IntegerSums* sums = x.sums + x.at(m, 0);
   const float zero = static_cast<float>(of.zero);
   __m512 y[MR];
 #pragma GCC unroll 8
   for (int r = 0; r < MR; r++) y[r] = _mm512_setzero_ps();
-  for (size_t b = 0; b < blocks; b++) {
+  for (size_t b = 0; b < blocks; b++, q += height * 32, scales += height, sums += height) {
     const Loaded w = source(b);
     __m512i dots[MR], more[MR];
 #pragma GCC unroll 8
@@ -182,7 +183,7 @@ void rows(float* out, const Source& source, const IntegerRows& x, int m) {
 #pragma GCC unroll 8
       for (int r = 0; r < MR; r++) {
         int32_t four;
-        std::memcpy(&four, q + r * static_cast<size_t>(x.in) + b * 32 + g * 4, 4);
+        std::memcpy(&four, q + r * 32 + g * 4, 4);
         // One row's chain would wait for itself.
         __m512i& to = g < 4 || (MR > 2 && !halves) ? dots[r] : more[r];
         to = _mm512_dpbusd_epi32(to, w.v[g], _mm512_set1_epi32(four));
@@ -190,37 +191,44 @@ void rows(float* out, const Source& source, const IntegerRows& x, int m) {
     }
 #pragma GCC unroll 8
     for (int r = 0; r < MR; r++) {
-      const IntegerSums& sum = sums[r * blocks + b];
-      const __m512 d = _mm512_set1_ps(sum.d);
+      const __m512 d = _mm512_set1_ps(scales[r].d);
       if (halves) {
-        y[r] = _mm512_fmadd_ps(exact(dots[r], zero, sum.half[0]), _mm512_mul_ps(w.s[0], d), y[r]);
-        y[r] = _mm512_fmadd_ps(exact(more[r], zero, sum.half[1]), _mm512_mul_ps(w.s[1], d), y[r]);
+        y[r] = _mm512_fmadd_ps(exact(dots[r], zero, sums[r].half[0]), _mm512_mul_ps(w.s[0], d), y[r]);
+        y[r] = _mm512_fmadd_ps(exact(more[r], zero, sums[r].half[1]), _mm512_mul_ps(w.s[1], d), y[r]);
       } else {
         const __m512i dot = MR > 2 ? dots[r] : _mm512_add_epi32(dots[r], more[r]);
-        y[r] = _mm512_fmadd_ps(exact(dot, zero, sum.all), _mm512_mul_ps(w.s[0], d), y[r]);
+        y[r] = _mm512_fmadd_ps(exact(dot, zero, sums[r].all), _mm512_mul_ps(w.s[0], d), y[r]);
       }
-      if (minimum) y[r] = _mm512_fmadd_ps(w.m, _mm512_set1_ps(sum.scaled), y[r]);
+      if (minimum) y[r] = _mm512_fmadd_ps(w.m, _mm512_set1_ps(scales[r].scaled), y[r]);
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < MR; r++) _mm512_storeu_ps(out + r * 16, y[r]);
 }
 
+/// n blocks of a panel from block `first` on, their numbers less `zero`.
+template <BlockType type>
+void unpack(IntegerBlock* to, const uint8_t* panel, int first, int n, int zero) {
+  const Packed<type> packed(panel);
+  for (int b = 0; b < n; b++) {
+    const Loaded w = packed(static_cast<size_t>(first + b));
+#pragma GCC unroll 8
+    for (int g = 0; g < 8; g++) _mm512_storeu_si512(to[b].v[g], zero ? _mm512_sub_epi8(w.v[g], bytes(zero)) : w.v[g]);
+    _mm512_storeu_ps(to[b].s[0], w.s[0]);
+    _mm512_storeu_ps(to[b].s[1], w.s[1]);
+    _mm512_storeu_ps(to[b].m, w.m);
+  }
+}
+
 template <BlockType type>
 void panel(float* out, const uint8_t* panel, IntegerBlock* room, const IntegerRows& x, int m0, int m1) {
-  const BlockFormat& f = format_of(type);
-  const Packed<type> packed{panel, f.elements, f.bytes};
+  const Packed<type> packed(panel);
   // What a few rows read is unpacked on the way.
   if (m1 - m0 == 1) return rows<1, type>(out, packed, x, m0);
   if (m1 - m0 == 2) return rows<2, type>(out, packed, x, m0);
+  if (m1 - m0 == 3) return rows<3, type>(out, packed, x, m0);
   if (m1 - m0 == 4) return rows<4, type>(out, packed, x, m0);
-  for (int b = 0; b < x.in / 32; b++) {
-    const Loaded w = packed(static_cast<size_t>(b));
-    for (int g = 0; g < 8; g++) _mm512_storeu_si512(room[b].v[g], w.v[g]);
-    _mm512_storeu_ps(room[b].s[0], w.s[0]);
-    _mm512_storeu_ps(room[b].s[1], w.s[1]);
-    _mm512_storeu_ps(room[b].m, w.m);
-  }
+  unpack<type>(room, panel, 0, x.in / 32, 0);
   const Unpacked<type> unpacked{room};
   int m = m0;
   for (; m + 8 <= m1; m += 8, out += 128) rows<8, type>(out, unpacked, x, m);
@@ -228,19 +236,33 @@ void panel(float* out, const uint8_t* panel, IntegerBlock* room, const IntegerRo
   for (; m < m1; m++, out += 16) rows<1, type>(out, unpacked, x, m);
 }
 
+template <BlockType type>
+struct TypeOf {
+  static constexpr BlockType value = type;
+};
+/// body(TypeOf<type>) of a type with integers.
+template <class F>
+void with_type(BlockType type, F&& body) {
+  switch (type) {
+    case BlockType::q8_0: return body(TypeOf<BlockType::q8_0>{});
+    case BlockType::q4_0: return body(TypeOf<BlockType::q4_0>{});
+    case BlockType::q4_1: return body(TypeOf<BlockType::q4_1>{});
+    case BlockType::q5_0: return body(TypeOf<BlockType::q5_0>{});
+    case BlockType::q5_1: return body(TypeOf<BlockType::q5_1>{});
+    case BlockType::q4_k: return body(TypeOf<BlockType::q4_k>{});
+    case BlockType::q5_k: return body(TypeOf<BlockType::q5_k>{});
+    default: return body(TypeOf<BlockType::q6_k>{});
+  }
+}
+
 }  // namespace
 
 void vnni_panel(float* out, BlockType type, const uint8_t* from, IntegerBlock* room, const IntegerRows& x, int m0, int m1) {
-  switch (type) {
-    case BlockType::q8_0: return panel<BlockType::q8_0>(out, from, room, x, m0, m1);
-    case BlockType::q4_0: return panel<BlockType::q4_0>(out, from, room, x, m0, m1);
-    case BlockType::q4_1: return panel<BlockType::q4_1>(out, from, room, x, m0, m1);
-    case BlockType::q5_0: return panel<BlockType::q5_0>(out, from, room, x, m0, m1);
-    case BlockType::q5_1: return panel<BlockType::q5_1>(out, from, room, x, m0, m1);
-    case BlockType::q4_k: return panel<BlockType::q4_k>(out, from, room, x, m0, m1);
-    case BlockType::q5_k: return panel<BlockType::q5_k>(out, from, room, x, m0, m1);
-    default: return panel<BlockType::q6_k>(out, from, room, x, m0, m1);
-  }
+  with_type(type, [&](auto of) { panel<decltype(of)::value>(out, from, room, x, m0, m1); });
+}
+
+void vnni_unpack(IntegerBlock* to, BlockType type, const uint8_t* from, int first, int n, int zero) {
+  with_type(type, [&](auto of) { unpack<decltype(of)::value>(to, from, first, n, zero); });
 }
 
 #if defined(__clang__)
@@ -256,6 +278,7 @@ void vnni_panel(float* out, BlockType type, const uint8_t* from, IntegerBlock* r
 namespace pr1 {
 bool vnni_available() { return false; }
 void vnni_panel(float*, BlockType, const uint8_t*, IntegerBlock*, const IntegerRows&, int, int) {}
+void vnni_unpack(IntegerBlock*, BlockType, const uint8_t*, int, int, int) {}
 }  // namespace pr1
 
 #endif

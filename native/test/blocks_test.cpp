@@ -317,6 +317,13 @@ int main(int argc, char** argv) {
     byte_product(*ops, *plain, type, type, 7, 48, 17, 256);
     byte_product(*ops, *plain, type, other, 61, 130, 33, wide);
   }
+  // Numbers of rows around those at which instructions change, and columns that go by no number of them.
+  for (const BlockType type : {BlockType::q8_0, BlockType::q4_1, BlockType::q5_0}) {
+    for (const int M : {2, 3, 4, 5, 6, 8, 9, 12, 13, 15, 16, 17, 20, 31, 32, 33}) byte_product(*ops, *plain, type, type, M, 17, 16, 160);
+    byte_product(*ops, *plain, type, type, 23, 33, 16, 832);
+    byte_product(*ops, *plain, type, type, 259, 16, 17, 64);
+  }
+  for (const BlockType type : {BlockType::q4_k, BlockType::q5_k, BlockType::q6_k}) byte_product(*ops, *plain, type, type, 23, 33, 16, 1280);
   ops->block_rows(BlockRows::float32);
   // Blocks of one number go by no multiple of 32.
   for (const BlockType type : {BlockType::f32, BlockType::f16, BlockType::bf16}) product(*ops, type, BlockType::bf16, 50, 19, 70, 331);

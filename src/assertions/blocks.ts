@@ -3,8 +3,9 @@
 import { type BlockPart, type GrammarOptions, type Parsed, parseThinking } from '../thinking/grammar.ts'
 import { endedPaths, withoutEndedPaths } from './ended-paths.ts'
 import type { AssertionContext } from './grading.ts'
+import { pathStarts, withoutStart } from './path-starts.ts'
 
-/** One block: what its paths and its summary say. */
+/** One block: what its paths and its summary say, without what the provider wrote at the beginning of a path. */
 export interface Block {
   paths: string[]
   summary: string | undefined
@@ -41,12 +42,13 @@ export function readBlocks(
   text: string,
   context: AssertionContext,
   options: GrammarOptions = {},
-  parsed: Parsed = parseThinking(text, options),
+  parsed: Parsed = parseThinking(text, { ...options, pathStarts: pathStarts(responseMetadata(context)) }),
 ): Block[] {
+  const starts = pathStarts(responseMetadata(context))
   if (showsTags(parsed)) {
     const { blocks, broken } = brokenBlocks(withoutEndedPaths(parsed, text, responseMetadata(context)))
     return blocks.map(({ paths, summary }, k) => ({
-      paths: paths.map(({ contentStart, contentEnd }) => text.slice(contentStart, contentEnd)),
+      paths: paths.map(({ contentStart, contentEnd }, p) => withoutStart(text.slice(contentStart, contentEnd), p, starts)),
       summary: summary && text.slice(summary.contentStart, summary.contentEnd),
       valid: broken[k] === 0,
     }))
@@ -54,7 +56,8 @@ export function readBlocks(
   const min = options.minPaths ?? 2
   const max = options.maxPaths ?? 16
   const ended = endedPaths(responseMetadata(context))
-  return hiddenBlocks(context).map(({ paths, summary }, b) => {
+  return hiddenBlocks(context).map(({ paths: written, summary }, b) => {
+    const paths = written.map((path, k) => withoutStart(path, k, starts))
     const said = paths.map((path) => path.trim()).filter((_, k) => !ended[b]?.[k])
     const full = said.every((path) => path !== '') && (summary ?? '').trim() !== ''
     return { paths, summary, valid: full && paths.length >= min && paths.length <= max && new Set(said).size === said.length }

@@ -4,6 +4,7 @@ import { inWords, parseThinking, type Rule } from '../thinking/grammar.ts'
 import { hiddenBlocks, responseMetadata, showsTags, validBlocks } from './blocks.ts'
 import { withoutEndedPaths } from './ended-paths.ts'
 import { type AssertionContext, type AssertionResult, runAssertion } from './grading.ts'
+import { pathStarts } from './path-starts.ts'
 
 const NAME = 'parallelStructure'
 const WHERE = `the config of ${NAME}`
@@ -27,7 +28,7 @@ const LISTED = 20
 /**
  * Is every parallel block of the response well-formed? The reason lists each violation with its offset. A response
  * without any block breaks no rule unless `minBlocks` asks for one. A path that the provider ended because a sibling settled the block may
- * say nothing, or what another says. Metric: `structure`.
+ * say nothing, or what another says. What the provider wrote at the beginning of a path is not counted as said. Metric: `structure`.
  *
  * Config:
  * - `minPaths` (2), `maxPaths` (16): paths of a block;
@@ -61,10 +62,11 @@ function grade(text: string, config: ConfigObject, context: AssertionContext): A
   const strictLayout = readBoolean(config, 'strictLayout', false, WHERE)
   const outlines = readBoolean(config, 'outlines', false, WHERE)
 
+  const metadata = responseMetadata(context)
   const parsed = withoutEndedPaths(
-    parseThinking(text, { minPaths, maxPaths, outlines, allow, compatible, strictLayout }),
+    parseThinking(text, { minPaths, maxPaths, outlines, allow, compatible, strictLayout, pathStarts: pathStarts(metadata) }),
     text,
-    responseMetadata(context),
+    metadata,
   )
   const blocks = parsed.tree.parts.filter(({ kind }) => kind === 'block').length
   if (!showsTags(parsed) && hiddenBlocks(context).length > 0) {

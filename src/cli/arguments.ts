@@ -30,6 +30,8 @@ export interface Program<O extends Options = Options> {
   commands?: readonly string[]
   /** It does its work without arguments, too. Otherwise no arguments print the usage. */
   alone?: boolean
+  /** What a command line without arguments lacks. It stands above the usage then. */
+  missing?: () => string
 }
 
 const everywhere = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } as const satisfies Options
@@ -46,11 +48,11 @@ export async function runCommand<const O extends Options>(
   print: (text: string) => void,
   action: (parsed: Parsed<O>) => number | Promise<number>,
 ): Promise<number> {
-  const { name, usage, commands, alone } = program
+  const { name, usage, commands, alone, missing } = program
   const parsed = readArguments(program, args)
   const { help, version } = parsed.values as { help?: boolean; version?: boolean }
   if (help || (args.length === 0 && !alone)) {
-    print(`${usage}\n`)
+    print(`${!help && missing ? `${missing()}\n\n` : ''}${usage}\n`)
     return help ? 0 : 2
   }
   if (version) {

@@ -55,8 +55,9 @@ interface Worker {
 }
 
 interface Pending {
-  /** Of a call; -1 of a request to the bridge itself. */
+  /** Of a call, with the life that it was sent to; -1 of a request to the bridge itself. */
   worker: number
+  life: number
   resolve: (frame: Frame) => void
   reject: (error: Error) => void
 }
@@ -136,7 +137,10 @@ export class Bridge {
   ): Promise<Reply> {
     const { life } = await this.placed(worker)
     const { object, payload } = data
-    const frame = await this.request({ op: 'call', worker, life, header, ...(object !== undefined && { object }) }, payload, worker)
+    const frame = await this.request({ op: 'call', worker, life, header, ...(object !== undefined && { object }) }, payload, {
+      worker,
+      life,
+    })
     const reply = frame.header.value as FrameHeader
     if (reply.error) throw errorOf(reply.error)
     return { header: reply, payload: frame.payload }
@@ -174,11 +178,11 @@ export class Bridge {
     }
   }
 
-  private request(header: FrameHeader, payload?: Uint8Array | readonly Uint8Array[], worker = -1): Promise<Frame> {
+  private request(header: FrameHeader, payload?: Uint8Array | readonly Uint8Array[], to = { worker: -1, life: -1 }): Promise<Frame> {
     return new Promise((resolve, reject) => {
       if (this.gone) return reject(this.gone)
       const id = ++this.lastId
-      this.pending.set(id, { worker, resolve, reject })
+      this.pending.set(id, { ...to, resolve, reject })
       writeFrame(this.python.stdin, { ...header, id }, payload).catch((error) => this.writeFailed(error))
     })
   }
@@ -217,11 +221,15 @@ export class Bridge {
       this.onPlaced?.(worker, place)
       for (const wake of there.waiting.splice(0)) wake()
     } else if (header.op === 'lost') {
-      there.life = -1
-      const reason = String(header.reason)
-      this.rejectCalls(worker, reason)
-      this.onLost?.(worker, reason)
+      const { life, reason } = header
+      if (life === undefined || life === there.life) this.lose(worker, there, String(reason))
     }
+  }
+
+  private lose(worker: number, there: Worker, reason: string): void {
+    there.life = -1
+    this.rejectCalls(worker, reason)
+    this.onLost?.(worker, reason)
   }
 
   private settle(id: number, frame: Frame): void {
@@ -229,8 +237,12 @@ export class Bridge {
     if (!call) return
     this.pending.delete(id)
     const { lost, error } = frame.header
-    if (lost !== undefined) call.reject(new WorkerLostError(call.worker, String(lost)))
-    else if (error) call.reject(errorOf(error))
+    if (lost !== undefined) {
+      call.reject(new WorkerLostError(call.worker, String(lost)))
+      // The event that tells of it may come later. Until then the next call would be lost like this one, and the one after.
+      const there = this.workers.get(call.worker)
+      if (there && there.life === call.life) this.lose(call.worker, there, String(lost))
+    } else if (error) call.reject(errorOf(error))
     else call.resolve(frame)
   }
 

@@ -22,6 +22,8 @@ export interface KeyInfo {
   change?: 'free' | 'length'
   /** Came after provenance was first written: at its default it is left out of the hash, so that the hash of older files stays. */
   newer?: boolean
+  /** Stands among the settings that a run begins with also where the file leaves it to its default. */
+  usual?: boolean
   /** A list that a file may give as its one entry. Who reads it makes a list of that. */
   orOne?: boolean
 }

@@ -7,7 +7,7 @@
  * returns the same rows.
  */
 
-import { type ConfigObject, checkKeys, readBoolean, readInt, readObject } from '../config-keys.ts'
+import { type ConfigObject, checkKeys, readBoolean, readInt, readNumber, readObject } from '../config-keys.ts'
 import { type VerbatimText, verbatimVars } from '../gate/verbatim.ts'
 import { notice } from '../plain.ts'
 import { usableTraces } from './cold-start.ts'
@@ -16,7 +16,6 @@ import { loadProblems } from './load.ts'
 import { DataError, excerpt, type Problem } from './problem.ts'
 import { select } from './selection.ts'
 import { type SetName, setNamed } from './sets.ts'
-import { traceForms, workedTraces } from './worked.ts'
 
 /** The part of promptfoo's TestCase that the suites use. */
 export interface ProblemTest {
@@ -145,15 +144,19 @@ export const parallelGsm8k: Loader = loader('parallel-gsm8k')
 
 /**
  * GSM8K train with responses made of its worked solutions, in `trace`. Two keys more: `form` (parallel, with one block of two paths, or sequential)
- * and `maxSteps`, the most calculations of a problem.
+ * and `maxSteps`, the most calculations of a problem. `slips` is the share of blocks with a wrong path, 0 to 1.
  */
 export const gsm8kWorked: Loader = async (raw = {}) => {
+  // It brings mathjs, which the other loaders need not wait for.
+  const { traceForms, workedTraces } = await import('./worked.ts')
   const where = 'the loader config of gsm8kWorked'
-  const { form = 'parallel', maxSteps, ...config } = readObject(raw, where)
+  const { form = 'parallel', maxSteps, slips, ...config } = readObject(raw, where)
   const asked = traceForms.find((one) => one === form)
   if (asked === undefined) throw new DataError(`"form" in ${where} must be ${traceForms.join(' or ')}. Got ${excerpt(form)}.`)
   const most = readInt({ maxSteps }, 'maxSteps', undefined, where, { min: 1 })
-  return problemTests('gsm8k-train', config, (problems) => workedTraces(problems, asked, most))
+  const share = readNumber({ slips }, 'slips', 0, where, { min: 0, max: 1 })
+  const seed = readInt(config, 'seed', 1, where)
+  return problemTests('gsm8k-train', config, (problems) => workedTraces(problems, { form: asked, maxSteps: most, slips: share, seed }))
 }
 
 export { passedResponses } from './teacher.ts'

@@ -27,6 +27,9 @@ interface Listing {
 /** Files are held in memory. The sets of this package take some 10 MB at most. */
 const MOST_BYTES = 512 * 2 ** 20
 const TIMEOUT_MS = 5 * 60_000
+/** How a request ends that got no answer. */
+const UNREACHABLE = /^could not be read/
+
 /** A repository or a branch that is not there; without a token the hub answers 401 for both. */
 const ABSENT = new Set<number | undefined>([401, 403, 404])
 
@@ -55,6 +58,8 @@ export async function fetchParquet(
     }
   } catch (error) {
     if (!(error instanceof DataError || error instanceof HubError)) throw error
+    // The hub as a whole cannot be reached: that is one sentence, and one next step.
+    if (error instanceof HubError && UNREACHABLE.test(error.what) && UNREACHABLE.test(instead.what)) throw instead
     throw new DataError(`${instead.message} Its parquet files are no help: ${error.message}`, { cause: error })
   }
   return undefined

@@ -3,37 +3,80 @@
  * (`48/2 = <<48/2=24>>24`), which gives two lines of thought that stand on their own: the solution in words, and its equations alone.
  */
 
+import { createHash } from 'node:crypto'
+import { seededRandom } from '../random.ts'
 import type { Problem } from './problem.ts'
+import { type Calculation, type Slip, slip, type Worked } from './slips.ts'
 
 export const traceForms = ['parallel', 'sequential'] as const
 export type TraceForm = (typeof traceForms)[number]
 
 const ANNOTATION = /<<([^<>]{1,200})>>/g
 
-/** The calculations of a solution, in order, such as `48/2=24`. */
-function equationsOf(solution: string): string[] {
-  return [...solution.matchAll(ANNOTATION)].map(([, equation]) => equation.replace(/\s+/g, '')).filter((equation) => /=[^=]/.test(equation))
+export interface TraceOptions {
+  form: TraceForm
+  /** Most calculations of a problem. Default: any number. */
+  maxSteps?: number
+  /** Share of the problems whose block has a {@link slip} in one of its paths, 0 to 1. Default 0. */
+  slips?: number
+  /** Of the slips. Default 1. */
+  seed?: number
 }
 
 /**
  * The problems of at most `maxSteps` calculations with a response as `trace`. Left out are those whose last calculation is not the answer: there the
  * equations alone would teach a wrong end.
  */
-export function workedTraces(problems: readonly Problem[], form: TraceForm, maxSteps = Number.POSITIVE_INFINITY): Problem[] {
+export function workedTraces(
+  problems: readonly Problem[],
+  { form, maxSteps = Number.POSITIVE_INFINITY, slips = 0, seed = 1 }: TraceOptions,
+): Problem[] {
   return problems.flatMap((problem) => {
-    const { solution = '', answer } = problem
-    const equations = equationsOf(solution)
-    const last = equations.at(-1)
-    if (last === undefined || equations.length > maxSteps) return []
-    if (Number(last.slice(last.lastIndexOf('=') + 1)) !== Number(answer.replaceAll(',', ''))) return []
-    const words = solution
-      .replace(ANNOTATION, '')
-      .replace(/\n####.*$/s, '')
-      .trim()
-    return [{ ...problem, trace: `${form === 'parallel' ? block(words, equations, answer) : words}\nFinal Answer: ${answer}` }]
+    const worked = readWorked(problem.solution ?? '')
+    const end = worked.calculations.at(-1)
+    if (end === undefined || worked.calculations.length > maxSteps) return []
+    if (end.result !== Number(problem.answer.replaceAll(',', ''))) return []
+    const random = drawFor(problem, seed)
+    const slipped = form === 'parallel' && random() < slips ? slip(worked, problem.problem, random) : undefined
+    const thought = form === 'sequential' ? inWords(worked) : block(problem, worked, slipped, random() < 0.5)
+    return [{ ...problem, trace: `${thought}\nFinal Answer: ${problem.answer}` }]
   })
 }
 
-function block(words: string, equations: readonly string[], answer: string): string {
-  return `<Parallel><Path>${words}</Path><Path>${equations.join('\n')}</Path></Parallel>\n<Summary>Both paths give ${answer}.</Summary>`
+/** Each problem has draws of its own, whatever others there are. */
+function drawFor({ id }: Problem, seed: number): () => number {
+  return seededRandom(createHash('sha256').update(`slips\n${seed}\n${id}`).digest().readUInt32LE(0))
+}
+
+function readWorked(solution: string): Worked {
+  const pieces = solution.replace(/\n####.*$/s, '').split(ANNOTATION)
+  const texts = ['']
+  const calculations: Calculation[] = []
+  for (const [index, piece] of pieces.entries()) {
+    const equation = index % 2 === 1 ? piece.replace(/\s+/g, '') : ''
+    const equals = equation.lastIndexOf('=')
+    if (equals > 0 && equals < equation.length - 1) {
+      calculations.push({ expression: equation.slice(0, equals), result: Number(equation.slice(equals + 1)), written: equation })
+      texts.push('')
+    } else if (index % 2 === 0) texts[texts.length - 1] += piece
+  }
+  return { texts, calculations }
+}
+
+function inWords({ texts }: Worked): string {
+  return texts.join('').trim()
+}
+
+function inEquations({ calculations }: Worked): string {
+  return calculations.map(({ expression, result, written }) => written ?? `${expression}=${result}`).join('\n')
+}
+
+/** One path in words and one in equations. With a slip one of them has it, and the summary says where they part. */
+function block({ answer }: Problem, worked: Worked, slipped: Slip | undefined, inTheWords: boolean): string {
+  const paths = `<Parallel><Path>${inWords(slipped && inTheWords ? slipped.worked : worked)}</Path><Path>${inEquations(slipped && !inTheWords ? slipped.worked : worked)}</Path></Parallel>`
+  if (!slipped) return `${paths}\n<Summary>Both paths give ${answer}.</Summary>`
+  const wrong = String(slipped.worked.calculations.at(-1)!.result)
+  const [first, second] = inTheWords ? [wrong, answer] : [answer, wrong]
+  const { expression, result } = slipped.right
+  return `${paths}\n<Summary>The paths give ${first} and ${second}. ${expression} is ${result}, so it is ${answer}.</Summary>`
 }

@@ -31,7 +31,7 @@ interface RemoteFile {
 
 export interface FetchModelOptions extends Pick<RequestOptions, 'attempts' | 'sleep'> {
   env?: NodeJS.ProcessEnv
-  /** False: configuration and tokenizer only. A GGUF file holds both and comes whole. Default true. */
+  /** False: configuration and tokenizer, and an adapter; no whole model. A GGUF file holds both and comes whole. Default true. */
   weights?: boolean
   notify?(message: string): void
 }
@@ -140,8 +140,9 @@ async function list({ name, revision, gguf }: ModelId, { endpoint }: HubAccess, 
   const single = names.includes(singleFile)
   const isWhole = (file: string) => (single ? file === singleFile : file === indexFile || SHARD.test(file))
   const isAdapter = names.includes(adapterConfigFile)
-  const isWeights = (file: string) => isWhole(file) || (isAdapter && file === adapterWeightsFile)
-  const files = all.filter((file) => SMALL.test(file.path) || (weights && isWeights(file.path)))
+  // An adapter is opened with its own weights, whatever becomes of its base's.
+  const isNeeded = (file: string) => SMALL.test(file) || (isAdapter && file === adapterWeightsFile) || (weights && isWhole(file))
+  const files = all.filter((file) => isNeeded(file.path))
   const needs: [string, boolean][] = isAdapter
     ? [[adapterWeightsFile, names.includes(adapterWeightsFile)]]
     : [

@@ -45,20 +45,20 @@ export interface Places {
  */
 export async function checkpointPlaces(place: string, base?: string, { weights = true } = {}): Promise<Places> {
   const folder = await checkpointFolder(place, { weights })
-  const below = await adapterBase(folder, base)
+  const below = await adapterBase(folder, base, { weights })
   return below === undefined ? { folder } : { folder, base: below }
 }
 
 /** Where the base of an adapter lies; undefined where the folder is no adapter. A model of the hub is fetched. */
-export async function adapterBase(folder: string, base?: string): Promise<string | undefined> {
-  if (base !== undefined) return checkpointFolder(base)
+export async function adapterBase(folder: string, base?: string, { weights = true } = {}): Promise<string | undefined> {
+  if (base !== undefined) return checkpointFolder(base, { weights })
   const { basePlace, localBase, namedBase } = await import('../engine/adapters/base.ts')
   const named = namedBase(folder)
   if (named === undefined) return undefined
   const { name, revision } = named
   // Neither here nor an id: the error says so.
   if (localBase(named) !== undefined || modelId(name) === undefined) return basePlace(folder)
-  return checkpointFolder(revision === undefined ? name : `${name}@${revision}`)
+  return checkpointFolder(revision === undefined ? name : `${name}@${revision}`, { weights })
 }
 
 const fetched = new Map<string, Promise<string>>()

@@ -4,11 +4,12 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { runCommand, UsageError } from '../cli/arguments.ts'
-import { projectFiles } from './project.ts'
+import { commandLine } from '../cli/shell.ts'
+import { NEXT_STEPS, projectFiles } from './project.ts'
 
 const USAGE = `pr1-init [folder]
 
-Writes a project that runs: an eval config with twenty problems, a training config, a README of five lines. Nothing is overwritten.
+Writes a project that runs: an eval config with twenty problems, a training config, a README with the next steps. Nothing is overwritten.
 The folder is the present one unless you name another.
 
   -h, --help                      this text
@@ -20,10 +21,10 @@ export function initCommand(args: readonly string[], print: (text: string) => vo
     if (positionals.length > 1) throw new UsageError(`pr1-init takes one folder. Got ${positionals.length}. See pr1-init --help.`)
     const [named = '.'] = positionals
     const files = writeProject(path.resolve(named))
-    const enter = path.resolve(named) === process.cwd() ? '' : `cd ${named}\n  `
-    print(
-      `Wrote ${files.join(', ')}.\nNext:\n  ${enter}npx promptfoo eval -c promptfooconfig.yaml -o results.json\n  npx pr1-train -c train.yaml\n`,
-    )
+    const enter = path.resolve(named) === process.cwd() ? '' : `  ${commandLine(['cd', named])}\n`
+    const width = Math.max(...NEXT_STEPS.map(([command]) => command.length))
+    const steps = NEXT_STEPS.map(([command, does]) => `  ${command.padEnd(width)}  # ${does}\n`)
+    print(`Wrote ${files.join(', ')}.\nNext:\n${enter}${steps.join('')}`)
     return 0
   })
 }

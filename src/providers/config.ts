@@ -37,6 +37,11 @@ const decodingKeys = {
     'the model names the paths of a block before they are forked, at most `paths` of them: [Your model](model.md#outlines)',
     { absent: 'of the checkpoint, else `false`' },
   ),
+  pathStarts: key(
+    z.array(text()).max(16).optional(),
+    "text that each path begins with, such as `['A: ', 'B: ']`: the provider writes it, so paths begin apart; `[]` for none: [Your model](model.md#paths-that-begin-apart)",
+    { absent: 'of the checkpoint, else none', hint: 'Write a list of texts, at least as many as a block has paths.' },
+  ),
   maxBlocks: key(int({ min: 0 }).optional(), 'after the last one decoding goes on to the answer', { absent: 'of the checkpoint, else 4' }),
   maxTokens: tokens(1, 'length of the response, all paths counted', 'of the checkpoint, else 1024'),
   pathTokens: tokens(1, 'length of one path', 'of the checkpoint, else `maxTokens`'),
@@ -193,7 +198,18 @@ export function applyTestOptions(raw: ConfigObject, options: ConfigObject): Conf
 }
 
 /** Decoding settings that make another column of it, not another draw: prompts and labels belong to them. */
-const COLUMN_KEYS: readonly string[] = ['mode', 'tags', 'outlines', 'settledBy', 'system', 'chatTemplate', 'date', 'template', 'showTags']
+const COLUMN_KEYS: readonly string[] = [
+  'mode',
+  'tags',
+  'outlines',
+  'pathStarts',
+  'settledBy',
+  'system',
+  'chatTemplate',
+  'date',
+  'template',
+  'showTags',
+]
 
 const OVERRIDABLE = DECODING_KEYS.filter((key) => !COLUMN_KEYS.includes(key))
 

@@ -267,7 +267,13 @@ async function openWorkers(
   { checkpoint: folder, base, precision, numerics = 'exact', cacheTokens }: ModelSettings,
   ray: RaySettings,
 ): Promise<Thinker> {
-  const [{ openCrew, startRay }, { clusterThinker }] = await Promise.all([import('../cluster/open.ts'), import('../cluster/thinker.ts')])
+  const [{ openCrew, startRay }, { clusterThinker }, { crowdedNotice }] = await Promise.all([
+    import('../cluster/open.ts'),
+    import('../cluster/thinker.ts'),
+    import('../cluster/crowding.ts'),
+  ])
+  const crowded = crowdedNotice(ray)
+  if (crowded) notice(crowded)
   const hash = await checkpoint.identity.hash()
   const model = { kind: 'checkpoint', places: { folder, base }, hash, options: { cacheTokens } } as const
   const placer = await startRay(ray)

@@ -5,7 +5,7 @@ import { type ConfigObject, readObject } from '../config-keys.ts'
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { ScorableCheck } from '../grading/scorable.ts'
-import { checkpointPlaces } from '../hub/place.ts'
+import { checkpointPlaces, modelId } from '../hub/place.ts'
 import { loadTypeScript } from '../installed-promptfoo.ts'
 import { plain } from '../plain.ts'
 import { requestSeed } from '../random.ts'
@@ -20,10 +20,12 @@ import { equalPaths, isGreedy } from './greedy-paths.ts'
 import { modelSettings } from './model-settings.ts'
 import { wantsNewSample } from './no-cache.ts'
 import { type Lease, type ModelPool, type ModelSettings, sharedPool } from './pool.ts'
+import { enrol, warnOfOthers } from './preflight.ts'
 import { type ReadPrompt, readPrompt, requireTokenizer, strangePrompt } from './prompt.ts'
 import { toRequest } from './request.ts'
 import { toProviderResponse } from './response.ts'
 import { checkRow } from './row-check.ts'
+import { toldAlone } from './uncaught.ts'
 import { warnOnce } from './warn-once.ts'
 
 /** What promptfoo hands to a provider's constructor. */
@@ -57,13 +59,13 @@ export class ParallelThinkingProvider implements ApiProvider {
 
   /** Throws ConfigError on a wrong or unknown key: promptfoo then stops before the first row. */
   constructor({ id, config = {}, env }: ProviderOptions = {}, pool: ModelPool = sharedPool()) {
-    this.#config = readObject(config, 'the provider config')
-    const parsed = parseThinkingConfig(this.#config, 'the provider config')
-    this.config = withoutKey(this.#config)
     // An `env` block of the config comes before the process's.
     const variables = { ...process.env, ...(env ?? {}) }
-    this.#settings = modelSettings(parsed, basePath(this.#config), variables)
-    if (parsed.server) refuseEngineKeys(this.#config)
+    const { raw, parsed, settings, overrides } = readConfig(config, variables)
+    this.#config = raw
+    this.#settings = settings
+    this.#overrides = overrides
+    this.config = withoutKey(raw)
     this.#id = id && !/^(package|file):/.test(id) ? id : `parallel-r1:${path.basename(this.#settings.checkpoint)}:${parsed.mode}`
     this.#pool = pool
     this.#scorable = new ScorableCheck({
@@ -71,9 +73,9 @@ export class ParallelThinkingProvider implements ApiProvider {
       // The promptfoo that runs this.
       loadTypeScript: () => loadTypeScript(process.argv[1] ?? ''),
     })
-    this.#overrides = decodingOverrides(variables)
     const file = samplesFile({ configured: parsed.samples, basePath: basePath(this.config), env: variables })
     this.#samples = file === undefined ? undefined : sharedSamples(file)
+    enrol(this)
   }
 
   id(): string {
@@ -85,6 +87,7 @@ export class ParallelThinkingProvider implements ApiProvider {
     const signal = options?.abortSignal
     // promptfoo gives one signal to all calls of a run; each listens while it runs.
     if (signal) setMaxListeners(0, signal)
+    void warnOfOthers(this)
     try {
       const raw = applyTestOptions(this.#config, readObject(context?.prompt?.config ?? {}, "the test's options"))
       const config = parseThinkingConfig({ ...raw, ...this.#overrides }, "the test's options")
@@ -94,6 +97,25 @@ export class ParallelThinkingProvider implements ApiProvider {
     } catch (error) {
       if (signal?.aborted) throw cancelled()
       return { error: localError(error) }
+    }
+  }
+
+  /**
+   * Whether its checkpoint can be read, its device and precision are there and a prompt can be encoded: all but the numbers of the weights. Of a
+   * model of the hub the configuration and the tokenizer are fetched, of a GGUF file there nothing. Throws CheckpointError, ConfigError, HubError
+   * and UnavailableError.
+   */
+  async preflight(): Promise<void> {
+    const { checkpoint, base, server } = this.#settings
+    if ([checkpoint, base].some((place) => place !== undefined && !path.isAbsolute(place) && modelId(place)?.gguf !== undefined)) return
+    const { folder, base: below } = await checkpointPlaces(checkpoint, base, { weights: false })
+    const lease = await this.#pool.acquire({ ...this.#settings, checkpoint: folder, base: below }, this)
+    try {
+      requireTokenizer(lease.checkpoint)
+      const hasWeights = path.isAbsolute(checkpoint) && below === undefined && !server
+      if (hasWeights) await (await lease.checkpoint.weights.open()).close()
+    } finally {
+      lease.release()
     }
   }
 
@@ -171,6 +193,19 @@ export class ParallelThinkingProvider implements ApiProvider {
     // Fast numerics are other arithmetic on the same device.
     const { isa, ...engine } = lease.engine!
     return sampleKey(hash, { ...engine, isa: numerics === 'fast' ? `${isa}, fast numerics` : isa }, request)
+  }
+}
+
+/** All that the constructor reads. Its errors reach nobody in promptfoo's command line. */
+function readConfig(config: unknown, variables: Readonly<Record<string, string | undefined>>) {
+  try {
+    const raw = readObject(config, 'the provider config')
+    const parsed = parseThinkingConfig(raw, 'the provider config')
+    const settings = modelSettings(parsed, basePath(raw), variables)
+    if (parsed.server) refuseEngineKeys(raw)
+    return { raw, parsed, settings, overrides: decodingOverrides(variables) }
+  } catch (error) {
+    throw toldAlone(error)
   }
 }
 

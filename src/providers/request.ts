@@ -5,10 +5,11 @@
 
 import type { CheckpointInfo } from '../engine/checkpoint/folder.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { parseThinking } from '../thinking/grammar.ts'
 import { agreedTags, OUTLINE_TOKENS, TAG_TOKENS, tagIdsFrom } from '../thinking/tags.ts'
 import { spellingOf, tagTextOf } from '../thinking/text-tags.ts'
 import { opensThinking, THINK_EXIT } from '../thinking/think.ts'
-import type { Budgets, Settling, TagIds, ThinkBudget, ThinkRequest } from '../thinking/types.ts'
+import type { Budgets, PathStart, Settling, TagIds, ThinkBudget, ThinkRequest } from '../thinking/types.ts'
 import type { ThinkingConfig } from './config.ts'
 import { requireTokenizer } from './prompt.ts'
 
@@ -47,15 +48,19 @@ export function toRequest(config: ThinkingConfig, checkpoint: CheckpointInfo, pr
   else budgets.response = Math.min(budgets.response, room)
   const tags: Pick<ThinkRequest, 'tags' | 'tagText'> =
     config.tags === 'text' ? textTags(checkpoint) : { tags: tagsOf(checkpoint, config.mode) }
+  const paths = config.paths ?? own?.paths ?? DEFAULTS.paths
+  const outlines = config.mode === 'parallel' && wantsOutlines(config, checkpoint, tags)
+  const starts = config.mode === 'parallel' ? (config.pathStarts ?? own?.pathStarts) : undefined
   return {
     promptIds,
     mode: config.mode,
     attention,
     ...tags,
-    ...(config.mode === 'parallel' && wantsOutlines(config, checkpoint, tags) && { outlines: true }),
+    ...(outlines && { outlines: true }),
+    ...(starts?.length && { pathStarts: pathStarts(starts, { paths, outlines }, checkpoint) }),
     ...(config.thinkTokens !== undefined && { thinking: thinkBudget(config.thinkTokens, checkpoint, promptIds) }),
     ...(config.settledBy !== undefined && config.mode === 'parallel' && { settledBy: settling(config.settledBy, checkpoint) }),
-    paths: config.paths ?? own?.paths ?? DEFAULTS.paths,
+    paths,
     maxBlocks: config.maxBlocks ?? own?.maxBlocks ?? DEFAULTS.maxBlocks,
     budgets,
     temperature: config.temperature,
@@ -78,6 +83,26 @@ function wantsOutlines(
   throw new ConfigError(
     `outlines: true needs a checkpoint trained with ${OUTLINE_TOKENS.join(' and ')}. Got ${folder}, which has no such tags. Leave the key out, or train it with outlines: true in "model" of a train.yaml.`,
   )
+}
+
+/** The starts of so many paths. Throws ConfigError. */
+function pathStarts(
+  starts: readonly string[],
+  { paths, outlines }: { paths: number; outlines: boolean },
+  checkpoint: CheckpointInfo,
+): PathStart[] {
+  if (outlines) throw new ConfigError('Paths that the model names in outlines have no pathStarts. Got both. Leave one of the two out.')
+  if (starts.length < paths) {
+    throw new ConfigError(
+      `pathStarts needs a text for each of the ${paths} paths of a block. Got ${starts.length}. Add some, or lower paths.`,
+    )
+  }
+  const tokenizer = requireTokenizer(checkpoint)
+  return starts.slice(0, paths).map((text) => {
+    const tag = parseThinking(text, { minPaths: 1 }).violations.length > 0
+    if (tag) throw new ConfigError(`A path cannot begin with a tag. Got ${JSON.stringify(text)} in pathStarts. Leave it out there.`)
+    return { text, ids: tokenizer.encode(text) }
+  })
 }
 
 /** Last tokens of a prompt in which an open `<think>` and what follows it would stand. */

@@ -40,6 +40,8 @@ export interface ThinkingMetadata {
   template?: TemplateInputs['variables']
   /** What PR1_DECODING set in place of the config. */
   decoding?: ConfigObject
+  /** What the provider wrote at the beginning of each path of a block; absent where it wrote nothing. */
+  pathStarts?: string[]
   promptTokens: number
   /** Response tokens, all paths and tags counted. */
   totalTokens: number
@@ -92,6 +94,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     ...(told?.date !== undefined && { date: told.date }),
     ...(told?.variables && { template: told.variables }),
     ...(Object.keys(overrides).length > 0 && { decoding: overrides }),
+    ...(request.pathStarts && { pathStarts: request.pathStarts.map(({ text }) => text) }),
     promptTokens: prompt,
     totalTokens: thought.totalTokens,
     criticalPathTokens: thought.criticalPathTokens,

@@ -15,7 +15,8 @@ import { describeAnalysis } from './terminal.ts'
  * Takes what promptfoo gives an `afterAll` hook. Adds the statistics of each column to the named scores of its prompt, which promptfoo then
  * saves and shows as they are, and prints them behind its table. Rows that ended with an error or
  * that nothing scored are told with their first cause, also where there is no other. Never throws: what
- * goes wrong is said on stderr, and the evaluation keeps its results. A test that passed too few of its repeats (repeats.ts) fails the run.
+ * goes wrong is said on stderr, and the evaluation keeps its results. A row that ended with an error fails the run, and so does a test that
+ * passed too few of its repeats (repeats.ts). promptfoo's own threshold takes errors and wrong answers for the same.
  */
 export async function reportAfterAll(context: unknown): Promise<void> {
   // pr1-train asks promptfoo what it would have asked: no row of that has a response.
@@ -29,7 +30,10 @@ export async function reportAfterAll(context: unknown): Promise<void> {
       return
     }
     const rows = readRows(results, "promptfoo's results")
-    const analysis = await analyze(readExperiment([{ source: 'this evaluation', rows, configs: new Map() }]))
+    const experiment = readExperiment([{ source: 'this evaluation', rows, configs: new Map() }])
+    const errors = experiment.columns.reduce((sum, column) => sum + column.errors, 0)
+    if (errors > 0) failRun(context, `${errors} of ${rows.length} ${rows.length === 1 ? 'row' : 'rows'} ended with an error`)
+    const analysis = await analyze(experiment)
     if (analysis.gate && analysis.gate.missed.length > 0) failRun(context)
     addMetrics(list(prompts), analysis)
     showFigures(list(prompts), analysis)
@@ -105,11 +109,12 @@ export function metricsOf({ k, mostSamples, mean, passAt, passHatAt, majAt, best
 }
 
 /** Ends promptfoo's command as failed tests do. It sets an exit code only where the pass rate is too low, and else keeps ours. */
-function failRun(context: unknown): void {
+function failRun(context: unknown, why?: string): void {
   if (!isEvalCommand(process.argv)) return
   const { PROMPTFOO_FAILED_TEST_EXIT_CODE: chosen } = { ...process.env, ...fields(fields(fields(context).config).env) }
   const code = chosen === undefined ? 100 : Number(chosen)
   process.exitCode = Number.isSafeInteger(code) ? code : 100
+  if (why !== undefined && process.exitCode !== 0) notice(`${why}, so this run fails with exit code ${process.exitCode}.`)
 }
 
 /** Whether this process is promptfoo's `eval` on a command line: only there is the terminal ours to write to. */

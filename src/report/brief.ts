@@ -7,6 +7,8 @@ import type { Analysis } from './analysis.ts'
 import { describeExclusions } from './exclusions.ts'
 import { formatEstimate, formatValue } from './format.ts'
 import { describeCopies } from './problems.ts'
+import { fields } from './rows.ts'
+import type { Experiment } from './samples.ts'
 import type { Summary } from './statistics.ts'
 import { verdict } from './verdict.ts'
 
@@ -21,6 +23,15 @@ export function describeBriefly(analysis: Analysis, width = 80): string {
   const [first, figures, remark] = [headline, detail, remarks.join('\n')].map((text) => wrapAnsi(plain(text), width))
   const paragraphs = [first, table(analysis.summaries, width), figures, remark].filter((text) => text !== '')
   return paragraphs.map((text) => `${text}\n`).join('\n')
+}
+
+/** Where the answers are from: how many were generated in this evaluation, and how many a store had. */
+export function describeSources({ samples, failed }: Experiment): string {
+  const rows = [...samples, ...failed].map(({ row }) => fields(row.response))
+  const stored = rows.filter(({ cached }) => cached === true).length
+  const generated = rows.filter(({ cached, output }) => cached !== true && output !== undefined).length
+  const numbers = [generated, stored].map((n) => n.toLocaleString('en'))
+  return `Of the answers ${numbers[0]} ${generated === 1 ? 'was' : 'were'} generated on this machine now, and ${numbers[1]} ${stored === 1 ? 'was' : 'were'} taken from its stored samples.`
 }
 
 function table(summaries: readonly Summary[], width: number): string {

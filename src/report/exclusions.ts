@@ -40,16 +40,12 @@ function failureOf({ reason, metadata, assertion }: Fields): string | undefined 
 export function describeExclusions({ results, samples, failed, columns }: Experiment): string[] {
   const rows = samples.length + failed.length
   const share = (n: number) => `${n} of ${rows} row${rows === 1 ? '' : 's'}`
+  const ends = (n: number) => `${share(n)} ended with an error and ${n === 1 ? 'counts' : 'count'} as neither right nor wrong.`
   const errors = failed.filter(({ exclusion }) => exclusion.kind === 'error')
+  // What left a column without a sample matters most.
+  const first = errors.find(({ column }) => samples.every((sample) => sample.column !== column)) ?? errors[0]
   const lines = results.flatMap(describeUnfinished)
-  lines.push(
-    ...errors
-      .slice(0, 1)
-      .map(
-        ({ column, exclusion }) =>
-          `${share(errors.length)} ended with an error and count as neither right nor wrong. The first, of ${columns[column].label}: ${exclusion.cause}`,
-      ),
-  )
+  if (first) lines.push(`${ends(errors.length)} The first, of ${columns[first.column].label}: ${first.exclusion.cause}`)
   const unscored = failed.map(({ exclusion }) => exclusion).filter(({ kind }) => kind === 'unscored')
   if (unscored.length > 0) lines.push(`${share(unscored.length)} had ${unscored[0].cause}. There is nothing to score in them.`)
   return lines
@@ -64,7 +60,8 @@ function describeUnfinished({ source, evalId, rows, unfinished }: Results): stri
   ]
 }
 
-const LONGEST = 400
+/** Longer than any message that people wrote: the whole of those is told. */
+const LONGEST = 4000
 
 /** The message of an error without its stack, in one line. */
 function firstLine(message: string): string {

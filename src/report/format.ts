@@ -26,6 +26,16 @@ export function formatP(p: number): string {
   return p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(3)}`
 }
 
+/** Below so many problems the percentiles of the bootstrap are too narrow (docs/statistics.md, Comparisons). */
+const FEW = 20
+
+/** Whether the interval of a difference says more than its problems can. */
+export const isTooNarrow = ({ low, high, problems }: Estimate): boolean => problems < FEW && Number.isFinite(low) && Number.isFinite(high)
+
+/** What to say of it. `p`: the one to trust, where the sentence stands alone. */
+export const tooNarrow = (problems: number, p?: number): string =>
+  `With ${problems} problems, fewer than ${FEW}, the interval of a difference is too narrow. Trust ${p === undefined ? 'p' : formatP(p)}.`
+
 function bare(value: number, unit: Unit): string {
   switch (unit) {
     case 'share':

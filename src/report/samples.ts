@@ -2,6 +2,7 @@
 
 import { withoutEndedPaths } from '../assertions/ended-paths.ts'
 import { outputText } from '../assertions/output.ts'
+import { pathStarts } from '../assertions/path-starts.ts'
 import { isObject } from '../json.ts'
 import { parseThinking } from '../thinking/grammar.ts'
 import { type Exclusion, exclusionOf, scoreOf } from './exclusions.ts'
@@ -41,6 +42,8 @@ export interface Sample {
   /** From call to response, waiting included; undefined where the response came from a store. */
   seconds?: number
   finishReason?: string
+  /** `parallel` where the provider was asked for paths, as it reports. */
+  mode?: string
   shape: Shape
   /** Where a path may settle its block; otherwise undefined. */
   settling?: { endedPaths: number; savedAtMost: number }
@@ -159,7 +162,7 @@ function verdict(row: Row, metric: string | undefined): Pick<Sample, 'right' | '
 /** What a response measures, whoever judged it. */
 export function measure(
   row: Row,
-): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'shape' | 'settling'> {
+): Pick<Sample, 'scores' | 'totalTokens' | 'criticalTokens' | 'seconds' | 'finishReason' | 'mode' | 'shape' | 'settling'> {
   const response = fields(row.response)
   const metadata = metadataOf(row)
   const scores = new Map<string, number>()
@@ -173,6 +176,7 @@ export function measure(
     criticalTokens: number(metadata.criticalPathTokens),
     seconds: response.cached === true || latency === undefined ? undefined : latency / 1000,
     finishReason: text(response.finishReason) ?? text(metadata.finishReason),
+    mode: text(metadata.mode),
     shape: shapeOf(outputOf(row), metadata),
     settling: settlingOf(metadata),
   }
@@ -199,7 +203,7 @@ export function reportedBlocks(metadata: Fields): Fields[] {
 }
 
 function shapeOf(output: string, metadata: Fields): Shape {
-  const { tree, violations } = withoutEndedPaths(parseThinking(output), output, metadata)
+  const { tree, violations } = withoutEndedPaths(parseThinking(output, { pathStarts: pathStarts(metadata) }), output, metadata)
   const blocks = tree.parts.filter((part) => part.kind === 'block')
   const reported = reportedBlocks(metadata)
   const total = number(metadata.totalTokens)

@@ -4,7 +4,7 @@ import { plain, plainLine } from '../plain.ts'
 import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
 import { describeExclusions } from './exclusions.ts'
-import { formatEstimate, formatP, formatValue } from './format.ts'
+import { formatEstimate, formatP, formatValue, isTooNarrow, tooNarrow } from './format.ts'
 import { describeCopies } from './problems.ts'
 import { describeGate } from './repeats.ts'
 import type { AtK, Summary } from './statistics.ts'
@@ -30,12 +30,14 @@ export function describeAnalysis(analysis: Analysis, width = process.stdout.colu
     ...tables([header(summaries), ...summaries.map(summaryLine)], width),
   ]
   if (comparisons.length > 0) {
-    lines.push('', `On the same problems (paired bootstrap, seed ${seed}; p corrected for ${comparisons.length} comparison(s) after Holm)`)
+    const corrected = comparisons.length > 1 ? `; p corrected for ${comparisons.length} comparisons after Holm` : ''
+    lines.push('', `On the same problems (paired bootstrap, seed ${seed}${corrected})`)
     for (const comparison of comparisons) {
       lines.push(
         '',
         plainLine(`${comparison.a.label} against ${comparison.b.label}`),
         ...columns(comparisonLines(comparison)).map((line) => `  ${line}`),
+        ...(comparison.accuracy.some(isTooNarrow) ? [`  ${tooNarrow(comparison.problems)}`] : []),
       )
     }
   }

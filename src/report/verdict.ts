@@ -2,13 +2,13 @@
 
 import type { Analysis } from './analysis.ts'
 import type { Comparison } from './comparison.ts'
-import { formatEstimate, formatValue } from './format.ts'
+import { formatEstimate, formatValue, isTooNarrow, tooNarrow } from './format.ts'
 import { cellsOf, type Grid } from './grid.ts'
 import { type Estimate, mean, ratioOfTotals } from './intervals.ts'
 import type { Column, Sample } from './samples.ts'
 
 export interface Verdict {
-  /** One sentence. */
+  /** One sentence; before it, one each of what makes the columns other than they are called (all rows failed, never forked). */
   headline: string
   /** The figures it rests on, in one to three sentences. */
   detail: string
@@ -18,13 +18,40 @@ export interface Verdict {
 export const MARGIN = 0.05
 
 /**
+ * Fewest problems that can show it. Of m problems that all agree, up to 3 / m of all problems may still differ, with 95 % confidence (rule of
+ * three, Hanley & Lippman-Hand 1983), whatever a resample of those that agree says.
+ */
+const FEWEST_ALIKE = Math.ceil(3 / MARGIN)
+
+/**
  * Compares the first column that thinks in parallel with the first that does not, else the first pair that was compared. A difference is told
- * where its corrected p is below 0.05, and equality only where the interval is within {@link MARGIN}. Anything else is no clear difference. Both
- * texts are empty without samples.
+ * where its corrected p is below 0.05, and equality only where the interval is within {@link MARGIN} and rests on {@link FEWEST_ALIKE} problems.
+ * Anything else is no clear difference. Both texts are empty without samples.
  */
 export function verdict(analysis: Analysis): Verdict {
+  if (analysis.summaries.length === 0) return { headline: '', detail: '' }
   const compared = choosePair(analysis)
-  return compared ? ofPair(analysis, compared) : ofColumn(analysis)
+  const { headline, detail } = compared ? ofPair(analysis, compared) : ofColumn(analysis)
+  const told = compared ? [compared.a, compared.b] : [analysis.summaries[0].column]
+  return { headline: [...failures(analysis), ...unforked(analysis, told), headline].join(' '), detail }
+}
+
+/** Columns without one sample, because every row ended with an error. */
+function failures({ experiment: { columns, samples } }: Analysis): string[] {
+  const sampled = new Set(samples.map(({ column }) => columns[column]))
+  return columns
+    .filter((column) => column.errors > 0 && column.unscored === 0 && !sampled.has(column))
+    .map(({ label, errors }) => `${capital(short(label))}: ${errors === 1 ? 'its only row' : `all ${errors} rows`} failed.`)
+}
+
+/** Columns that were asked to think in parallel and have no block: what they are compared with is what they did themselves. */
+function unforked({ experiment, grids }: Analysis, told: readonly Column[]): string[] {
+  return told.flatMap((column) => {
+    const samples = cellsOf(grids[experiment.columns.indexOf(column)]).flatMap((cell) => cell.samples)
+    if (!samples.every((sample) => sample.mode === 'parallel' && sample.shape.blocks === 0)) return []
+    const answers = samples.length === 1 ? 'its answer' : `${samples.length} answers`
+    return [`${capital(short(column.label))} never forked: no block in ${answers}, so it thought in sequence.`]
+  })
 }
 
 interface Pair {
@@ -64,10 +91,12 @@ function ofPair({ experiment, grids, summaries }: Analysis, { a, b, problems, di
   const [nameA, nameB] = [short(a.label), short(b.label)]
   const accuracy = summaries.filter(({ column }) => column === a || column === b)
   const share = (column: Column) => formatValue(accuracy.find((summary) => summary.column === column)!.mean.value, 'share')
+  const narrow = isTooNarrow(difference) ? [tooNarrow(problems, p)] : []
   return {
     headline: capital(`${accuracyWords(nameA, nameB, difference, p)}${along}.`),
     detail: [
       `Right: ${share(a)} against ${share(b)}, ${formatEstimate(difference, 'points')} on ${problems} common ${problems === 1 ? 'problem' : 'problems'}.`,
+      ...narrow,
       ...(chain ? [`Longest chain: ${formatEstimate(chain, 'share')} of ${nameB}'s.`] : []),
       ...(total ? [`All tokens: ${formatEstimate(total, 'share')}.`] : []),
       'Brackets hold 95 % intervals.',
@@ -75,9 +104,9 @@ function ofPair({ experiment, grids, summaries }: Analysis, { a, b, problems, di
   }
 }
 
-function accuracyWords(a: string, b: string, { value, low, high }: Estimate, p: number): string {
+function accuracyWords(a: string, b: string, { value, low, high, problems }: Estimate, p: number): string {
   if (p < 0.05 && low * high > 0) return `${a} is right ${value > 0 ? 'more' : 'less'} often than ${b}`
-  if (low >= -MARGIN && high <= MARGIN) return `${a} is right as often as ${b}`
+  if (problems >= FEWEST_ALIKE && low >= -MARGIN && high <= MARGIN) return `${a} is right as often as ${b}`
   return `${a} and ${b} show no clear difference in accuracy`
 }
 

@@ -77,7 +77,11 @@ const rolloutSchema = z.object({
   /** KL that was taken off the reward, where it stands there. */
   penalty: z.number().optional(),
   advantage: z.number(),
-  /** Its group differs in reward, and it is not masked as truncated. */
+  /** [block][path], where the stage credits paths: what a path found, and its advantage. */
+  paths: z.array(z.array(z.object({ found: z.number(), advantage: z.number() }))).optional(),
+  /** [blocks before them], where the stage credits paths: the advantage of tokens outside of paths. */
+  outside: z.array(z.number()).optional(),
+  /** Its group differs in reward, or in what paths found, and it is not masked as truncated. */
   teaches: z.boolean(),
 })
 

@@ -40,6 +40,7 @@ export function sampleKey(checkpointHash: string, info: Computer, request: Think
     thinking: thinking && [thinking.tokens, thinking.open, thinking.exit],
     settledBy: request.settledBy?.text,
     paths: request.paths,
+    pathStarts: request.pathStarts?.map(({ ids }) => ids),
     outlines: request.outlines && [tags.outline, tags.outlineEnd],
     maxBlocks: request.maxBlocks,
     budgets: [budgets.response, budgets.path, budgets.block, budgets.criticalPath, budgets.answerReserve],

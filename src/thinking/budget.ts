@@ -76,7 +76,8 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
   const criticalPath = whole('budgets.criticalPath', budgets.criticalPath ?? response, 1)
   const written = writtenTags(request)
   const closing = written.beforeSummary.length + written.summary.length + written.summaryEnd.length
-  const minPath = written.path.length + 1 + written.pathEnd.length
+  const longestStart = (request.pathStarts ?? []).reduce((most, { ids }) => Math.max(most, ids.length), 0)
+  const minPath = written.path.length + longestStart + 1 + written.pathEnd.length
   const minOutline = request.outlines ? 3 : 0
   const minBlock = written.parallel.length + (minOutline + minPath) * paths + closing + 1
   const minBlockCritical = written.parallel.length + minOutline * paths + minPath + closing + 1
@@ -118,6 +119,7 @@ export function resolveLimits(request: ThinkRequest, model: ModelConfig): Limits
     }
     const ids = request.tagText ? Object.values(written).flat() : [...allTagIds(tags), ...tags.newline]
     for (const id of ids) whole('tag or line break id', id, 0, model.vocabSize - 1)
+    for (const { ids } of request.pathStarts ?? []) for (const id of ids) whole('id of a path start', id, 0, model.vocabSize - 1)
   }
   for (const id of tags.eos) whole('end id', id, 0, model.vocabSize - 1)
   if (promptIds.length === 0) throw new ConfigError('A prompt needs at least one token. Got none. Give a text or a start token.')

@@ -212,7 +212,8 @@ class Decoding {
     const settled = await Promise.allSettled(
       lanes.map(async (lane, k) => {
         const begin = outlines && k === 0 ? outlines.begin : undefined
-        const path = this.path(lane, { place: `path ${k} of block ${block}`, stream: pathStream(block, k), share, begin, steps })
+        const start = this.request.pathStarts?.[k].ids
+        const path = this.path(lane, { place: `path ${k} of block ${block}`, stream: pathStream(block, k), share, begin, start, steps })
         const { run, rest, stopped } = await path
         // The parent takes it over: its last tokens get cache entries too.
         if (keep(k)) await lane.feed(rest)
@@ -269,15 +270,15 @@ class Decoding {
   }
 
   /** One path within its share. `rest`: its last ids, which no lane has read; `stopped`: a sibling ended it. */
-  private async path(lane: Lane, { place, stream, share, begin, steps }: PathWriting): Promise<EndedPath> {
+  private async path(lane: Lane, { place, stream, share, begin, start = [], steps }: PathWriting): Promise<EndedPath> {
     const { written } = this.recogniser
     const { settledBy } = this.request
     const watch = this.recogniser.watch()
     const samplingOf = this.samplings(stream)
     const run = begin ?? emptyRun()
     this.order?.begin(run)
-    if (!begin) pushInjected(run, written.path)
-    let fed: readonly number[] = written.path
+    let fed: readonly number[] = [...written.path, ...start]
+    if (!begin) pushInjected(run, fed)
     try {
       for (;;) {
         const exclusion = watch.exclusion('inside')
@@ -393,6 +394,8 @@ interface PathWriting {
   share: number
   /** The tag that it begins with, where the parent drew it. */
   begin: TokenRun | undefined
+  /** Ids behind that tag that the decoder writes. */
+  start: readonly number[] | undefined
   /** Where a sibling may end it. */
   steps: LockStep | undefined
 }

@@ -61,6 +61,8 @@ export interface GrammarOptions {
   maxPaths?: number
   /** Every block must have outlines. Default false: it may. */
   outlines?: boolean
+  /** What each path of a block begins with, which is not its own: path k is compared without the k-th. Of texts only. */
+  pathStarts?: readonly string[]
   /** White space between the tags of a text must be that of ids too. Default false. */
   strictLayout?: boolean
   /** Rules that are not reported. */
@@ -121,6 +123,7 @@ class Parser implements TagReader {
   private readonly minPaths: number
   private readonly maxPaths: number
   private readonly wantsOutlines: boolean
+  private readonly pathStarts: readonly string[]
   /** Where the text that is not yet part of the tree begins. */
   private textStart = 0
   /** End of the last tag inside a block: text from here to the next tag is misplaced. */
@@ -137,11 +140,12 @@ class Parser implements TagReader {
   /** The blocks ignored directly inside the open block, while one of its outlines or paths is open. */
   private ignoredAround = 0
 
-  constructor(source: Source, { minPaths = 2, maxPaths = 16, outlines = false }: GrammarOptions) {
+  constructor(source: Source, { minPaths = 2, maxPaths = 16, outlines = false, pathStarts = [] }: GrammarOptions) {
     this.source = source
     this.minPaths = minPaths
     this.maxPaths = maxPaths
     this.wantsOutlines = outlines
+    this.pathStarts = pathStarts
   }
 
   take(tag: TagName, start: number, end: number): void {
@@ -271,7 +275,7 @@ class Parser implements TagReader {
     const { open, block } = this
     open.contentEnd = contentEnd
     open.end = end
-    if (this.source.blank(open.contentStart, contentEnd)) this.report('empty-path', open.start)
+    if (this.source.blank(this.ownStart(open, block.paths.length), contentEnd)) this.report('empty-path', open.start)
     else if (this.isSaid(open, block.paths, this.said)) this.report('identical-paths', open.start)
     block.paths.push(open)
     this.backToBlock(end)
@@ -294,13 +298,19 @@ class Parser implements TagReader {
     this.ignored.parallel = this.ignoredAround
   }
 
+  /** Where path k says something of its own. */
+  private ownStart({ contentStart }: TaggedSpan, k: number): number {
+    const start = this.state === 'path' ? this.pathStarts[k] : undefined
+    return start !== undefined && this.source.begins(contentStart, start) ? contentStart + start.length : contentStart
+  }
+
   /** Whether one of those before it in its block says the same. Those of a block of one path are never compared, nor copied. */
   private isSaid(span: TaggedSpan, before: readonly TaggedSpan[], said: Set<string>): boolean {
     if (before.length === 0) return false
-    const say = ({ contentStart, contentEnd }: TaggedSpan) => said.add(this.source.key(contentStart, contentEnd))
+    const say = (one: TaggedSpan, k: number) => said.add(this.source.key(this.ownStart(one, k), one.contentEnd))
     if (said.size === 0) before.forEach(say)
     const { size } = said
-    return say(span).size === size
+    return say(span, before.length).size === size
   }
 
   /** Ends the path or outline that is open where its block ends. */

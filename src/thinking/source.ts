@@ -43,6 +43,8 @@ export interface Source {
   gap(start: number, end: number): boolean
   /** It may stand between a block and its summary. */
   separator(start: number, end: number): boolean
+  /** A text has this there; ids have no text. */
+  begins(start: number, text: string): boolean
   /** Equal for stretches that say the same. */
   key(start: number, end: number): string
 }
@@ -97,6 +99,10 @@ export class TextSource implements Source {
     return this.strictLayout ? end - start === 1 && this.text[start] === '\n' : this.blank(start, end)
   }
 
+  begins(start: number, text: string): boolean {
+    return this.text.startsWith(text, start)
+  }
+
   key(start: number, end: number): string {
     return this.text.slice(start, end).trim()
   }
@@ -132,6 +138,10 @@ export class IdSource implements Source {
   separator(start: number, end: number): boolean {
     const { newline } = this.tags
     return end - start === newline.length && newline.every((id, i) => this.ids[start + i] === id)
+  }
+
+  begins(): boolean {
+    return false
   }
 
   key(start: number, end: number): string {

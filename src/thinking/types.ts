@@ -106,6 +106,12 @@ export interface Settling {
   read(ids: readonly number[]): string
 }
 
+/** What the decoder writes at the beginning of a path, behind its tag. */
+export interface PathStart {
+  text: string
+  ids: readonly number[]
+}
+
 /** Paths of a block that were ended because a sibling had settled it. */
 export interface StoppedPaths {
   /** Their indices. */
@@ -130,6 +136,8 @@ export interface ThinkRequest {
   paths: number
   /** The model names a block's paths before they are forked (outlines.ts). Absent: it does not. */
   outlines?: true
+  /** One for each path, so that paths begin apart. Absent: all begin with their tag alone. */
+  pathStarts?: readonly PathStart[]
   maxBlocks: number
   budgets: Budgets
   temperature: number

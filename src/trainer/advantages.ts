@@ -23,7 +23,7 @@ export interface StepAdvantages {
 }
 
 /** Keeps (r − mean) / std finite where all rewards of a group are nearly equal. */
-const STD_EPSILON = 1e-6
+export const STD_EPSILON = 1e-6
 
 /** Spread below which a group has no signal: rounding, not a difference in reward. */
 const NO_SIGNAL = 1e-9
@@ -101,7 +101,7 @@ function present(values: readonly (number | undefined)[]): number[] {
 }
 
 /** The sample standard deviation (n − 1); 0 of fewer than two. */
-function deviation(values: readonly number[]): number {
+export function deviation(values: readonly number[]): number {
   if (values.length < 2) return 0
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1))

@@ -7,7 +7,10 @@ import { trainedInputs } from './prompt-form.ts'
 import type { Recipe, Session } from './recipe.ts'
 
 /** What a stage's export tells its users beside the model: budgets, and what the chat template was told. */
-export function exportedInfo({ checkpoint }: Session, { prompts, decoding }: Pick<Recipe, 'prompts' | 'decoding'>): Partial<ParallelInfo> {
+export function exportedInfo(
+  { checkpoint }: Pick<Session, 'checkpoint'>,
+  { prompts, decoding }: Pick<Recipe, 'prompts' | 'decoding'>,
+): Partial<ParallelInfo> {
   return { ...decoding, template: trainedInputs(prompts, checkpoint.parallel.template) }
 }
 

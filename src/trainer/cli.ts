@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** `pr1-train`: arguments, signals, exit codes. */
 
+import { existsSync } from 'node:fs'
 import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
 import { readInt } from '../config-keys.ts'
 import { nearestName } from '../nearest-name.ts'
-import type { TrainOptions } from './train.ts'
+import type { TrainOptions } from './options.ts'
 
 const USAGE = `pr1-train -c train.yaml [options]
 pr1-train doctor -c train.yaml [options]
@@ -26,7 +27,8 @@ Each of the three has a --help of its own.
       --device <name>      auto, cpu, cuda or tfjs
       --ray <address>      decode and compute gradients on workers that Ray places: auto, local or HOST:PORT
       --workers <n>        with --ray: how many (2)
-      --dry-run            print the resolved table and the plan, train nothing
+      --dry-run            print the settings and the plan, train nothing
+      --all-settings       print every setting, those at their defaults too
       --prompts <n>        of doctor: prompts that are sampled (8)
       --group <n>          of doctor: responses a prompt (16)
   -h, --help               this text
@@ -45,6 +47,7 @@ const OPTIONS = {
   ray: { type: 'string' },
   workers: { type: 'string' },
   'dry-run': { type: 'boolean' },
+  'all-settings': { type: 'boolean' },
   prompts: { type: 'string' },
   group: { type: 'string' },
 } as const
@@ -62,12 +65,18 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   regrade: async () => (await import('./kept/regrade-command.ts')).regradeCommand,
 }
 
+/** What to type where nothing was typed. */
+function missing(): string {
+  const here = existsSync('train.yaml') ? ' There is a train.yaml in this folder.' : ''
+  return `Name a training file: pr1-train -c train.yaml.${here}`
+}
+
 async function trainCommand(args: readonly string[], print: (text: string) => void): Promise<number> {
   const [name = '', ...own] = args
   if (Object.hasOwn(COMMANDS, name)) return (await COMMANDS[name]())(own, print)
   // parseArgs knows no option whose value may be left out.
   const full = args.map((arg) => (arg === '--resume' ? '--resume=newest' : arg))
-  return runCommand({ name: 'pr1-train', usage: USAGE, options: OPTIONS }, full, print, async ({ values, positionals }) => {
+  return runCommand({ name: 'pr1-train', usage: USAGE, options: OPTIONS, missing }, full, print, async ({ values, positionals }) => {
     const doctor = positionals[0] === 'doctor'
     const extra = positionals[doctor ? 1 : 0]
     if (extra !== undefined || values.config === undefined) {
@@ -90,7 +99,8 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
     if (doctor && (resume !== undefined || values['dry-run'])) throw new UsageError('pr1-train doctor takes no --resume and no --dry-run.')
     // The engine and promptfoo load after the command line was understood.
     const [{ readTrainConfig }, { train }] = await Promise.all([import('./config-file.ts'), import('./train.ts')])
-    const config = readTrainConfig(file, { output, device, ray, workers, sets })
+    const overrides = { output, device, ray, workers, sets }
+    const config = readTrainConfig(file, overrides)
     const interrupt = new AbortController()
     let received: Signal | undefined
     for (const signal of Object.keys(EXIT_CODES) as Signal[]) {
@@ -104,10 +114,12 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
       })
     }
     const outcome = await train(config, {
+      overrides,
       resume: resume === 'previous' ? resume : resume !== undefined,
       allowChange,
       stage,
       dryRun: values['dry-run'] || doctor,
+      allSettings: values['all-settings'],
       doctor: examined,
       signal: interrupt.signal,
     })

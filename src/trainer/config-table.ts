@@ -2,7 +2,6 @@
 
 import { createHash } from 'node:crypto'
 import { defaultOf, entryOf, keyInfo, keysOf, type Schema } from '../config/table.ts'
-import { ConfigError } from '../engine/errors.ts'
 import { type TrainConfig, trainSchema } from './config.ts'
 
 interface Row {
@@ -15,6 +14,15 @@ interface Row {
 /** The resolved table: one `[key, value]` a line. */
 export function configTable(config: TrainConfig): [string, string][] {
   return [['file', config.file], ...rowsOf(trainSchema, config).map(({ path, value }): [string, string] => [path, value])]
+}
+
+/** The rows of {@link configTable} that the file or the command line gave, and the few that matter in every run. `hidden`: how many others there are. */
+export function settingsTable(config: TrainConfig): { rows: [string, string][]; hidden: number } {
+  const all = rowsOf(trainSchema, config)
+  const isGiven = (path: string) => config.given.some((given) => path === given || path.startsWith(`${given}.`))
+  const shown = all.filter(({ path, schema }) => keyInfo.get(schema)?.usual || isGiven(path))
+  const rows = shown.map(({ path, value }): [string, string] => [path, value])
+  return { rows: [['file', config.file], ...rows], hidden: all.length - shown.length }
 }
 
 /** What decides the numbers of a run: the table without places, threads and saves. */
@@ -63,47 +71,52 @@ export interface LengthChange {
   is: number
 }
 
-/** A key that the user allowed to change. */
+/** A key that stands otherwise in the file than in the saved run. */
 export interface Change {
   path: string
   was: string
   is: string
 }
 
+/** What {@link Change} has for a key that stands nowhere and has no default. */
+export const ABSENT = 'absent'
+
+/** What a configuration changed of a run. */
+export interface Compared {
+  lengths: LengthChange[]
+  /** Allowed by the user. */
+  changes: Change[]
+  /** What a resumed run cannot take. */
+  refused: Change[]
+}
+
 /**
  * Compares the table that a run was saved with to the configuration it shall go on with. A key that either lacks stands at
- * its default, so a newer version goes on with an older run. Throws ConfigError that names every change of numbers.
+ * its default, so a newer version goes on with an older run.
  */
-export function compareAtResume(
-  then: Readonly<Record<string, string>>,
-  config: TrainConfig,
-  { folder, allowed = [] }: { folder: string; allowed?: readonly string[] },
-): { lengths: LengthChange[]; changes: Change[] } {
+export function compareAtResume(then: Readonly<Record<string, string>>, config: TrainConfig, allowed: readonly string[] = []): Compared {
   const now = decisiveTable(config)
-  const changed: string[] = []
-  const lengths: LengthChange[] = []
-  const changes: Change[] = []
+  const compared: Compared = { lengths: [], changes: [], refused: [] }
   for (const path of new Set([...Object.keys(now), ...Object.keys(then)])) {
     const schema = schemaOf(path, then, now)
     if (schema === undefined) {
-      changed.push(`${path} was ${then[path]}, and there is no such key any more`)
+      compared.refused.push({ path, was: then[path], is: 'no key of this version' })
       continue
     }
     const standard = defaultOf(schema)
-    const absent = standard === undefined ? 'absent' : textOf(standard)
+    const absent = standard === undefined ? ABSENT : textOf(standard)
     const [was, is] = [then[path] ?? absent, now[path] ?? absent]
     if (was === is) continue
-    const length = keyInfo.get(schema)?.change === 'length' && was !== 'absent' && is !== 'absent'
-    if (length) lengths.push({ stage: path.split('.').slice(1, -1).join('.'), was: Number(was), is: Number(is) })
-    // One or several, it is the reward that changes.
-    else if (allowed.includes(path.split('.').at(-1)!.replace('rewards', 'reward'))) changes.push({ path, was, is })
-    else changed.push(`${path} was ${was}, is ${is}`)
+    const length = keyInfo.get(schema)?.change === 'length' && was !== ABSENT && is !== ABSENT
+    if (length) compared.lengths.push({ stage: path.split('.').slice(1, -1).join('.'), was: Number(was), is: Number(is) })
+    else compared[allowed.includes(allowance(path)) ? 'changes' : 'refused'].push({ path, was, is })
   }
-  if (changed.length === 0) return { lengths, changes }
-  const reward = changed.every((line) => /^stages\.[^ ]+\.rewards? was /.test(line)) ? ', allow it with --allow-change reward' : ''
-  throw new ConfigError(
-    `A resumed run goes on as it began, but the configuration changed: ${changed.join('; ')}. Change it back${reward}, or start a new run from ${folder} as model.checkpoint.`,
-  )
+  return compared
+}
+
+/** What --allow-change calls a key. One or several, it is the reward that changes. */
+export function allowance(path: string): string {
+  return path.split('.').at(-1)!.replace('rewards', 'reward')
 }
 
 /** The key of a row; undefined where this version has none. The name of a stage may hold dots. */

@@ -26,7 +26,7 @@ import {
   withEvaluationLists,
 } from './evaluation/keys.ts'
 import { fillGenerate, type GenerateKeys, generateKeys, learnKeys, promptFile, sourceOf } from './generate/keys.ts'
-import { policyLosses, usualBounds } from './losses/index.ts'
+import { judgesTokens, policyLosses, usualBounds } from './losses/index.ts'
 import { withRewardFiles } from './reward-files.ts'
 import type { ScheduleKind } from './schedule.ts'
 
@@ -149,7 +149,7 @@ const optimizer = {
 function optimizerKeys(lr: number, schedule: ScheduleKind) {
   const { lrEnd, warmup, ...rest } = optimizer
   return {
-    lr: key(number({ above: 0 }).default(lr), 'highest learning rate'),
+    lr: key(number({ above: 0 }).default(lr), 'highest learning rate', { usual: true }),
     lrEnd,
     warmup,
     schedule: key(choice(schedules).default(schedule), 'learning rate after the warm-up'),
@@ -178,9 +178,9 @@ const sftStage = mapping({
   each: key(text().optional(), "a var that holds a list: every element is a sample of its own with the row's prompt", {
     absent: 'one sample a row',
   }),
-  epochs: key(number({ above: 0 }).optional(), 'passes over the samples; or `steps`', { absent: '1 without `steps`' }),
+  epochs: key(number({ above: 0 }).optional(), 'passes over the samples; or `steps`', { absent: '1 without `steps`', usual: true }),
   steps: key(int({ min: 1 }).optional(), 'optimizer updates; or `epochs`', { ...steps, absent: 'from `epochs`' }),
-  batchTokens: key(int({ min: 1 }).default(8192), 'size of an update, prompts included', { unit: 'tokens' }),
+  batchTokens: key(int({ min: 1 }).default(8192), 'size of an update, prompts included', { unit: 'tokens', usual: true }),
   microBatchTokens: key(int({ min: 1 }).optional(), 'size of one forward pass: less needs less memory, the update stays the same', {
     unit: 'tokens',
     absent: '`batchTokens`, at most 8192',
@@ -197,6 +197,16 @@ const term = mapping({
   }),
 })
 
+const pathCredit = mapping({
+  reward: key(text(), 'what a path alone is worth, 0 … 1: an expression as in `reward`'),
+  response: key(text().default('{{ path }}'), "the response that a path alone is graded as: a template over `path` and the row's vars"),
+  claim: key(
+    text().optional(),
+    "a path that ends with this text, such as `' yes'`, says that it found the answer. Where it did not, it loses what its response lost by it",
+    { absent: 'a path can spoil nothing', newer: true },
+  ),
+})
+
 const grpoStage = mapping({
   name,
   kind: key(z.literal('grpo'), 'sft, grpo or generate'),
@@ -207,13 +217,13 @@ const grpoStage = mapping({
     absent: 'all rows',
     newer: true,
   }),
-  prompts: key(int({ min: 1 }).default(32), 'prompts a step'),
+  prompts: key(int({ min: 1 }).default(32), 'prompts a step', { usual: true }),
   refill: key(
     int({ min: 0 }).default(0),
     'rounds of further prompts in a step, in the place of groups that do not teach: [dynamic sampling](train.md#dynamic-sampling)',
     { newer: true },
   ),
-  group: key(int({ min: 2 }).default(8), 'samples a prompt', { hint: 'A group of one gives no advantage; 8 is usual.' }),
+  group: key(int({ min: 2 }).default(8), 'samples a prompt', { hint: 'A group of one gives no advantage; 8 is usual.', usual: true }),
   reward: key(
     text().optional(),
     'an expression over the metric names of the assertions and `step`, such as answer: [docs/assertions.md](assertions.md#rewards); or `file://` and a [ready file](../suites/rewards/README.md)',
@@ -223,12 +233,20 @@ const grpoStage = mapping({
     absent: 'either this or `reward`',
     hint: 'Each has reward, and may have weight and where.',
   }),
+  pathCredit: key(
+    pathCredit.optional(),
+    'whether the tokens of a path learn from what that path adds to its block: [Credit a path](losses.md#credit-a-path)',
+    { absent: 'all tokens of a response learn from its reward', hint: 'It has reward, such as answer, and may have response and claim.' },
+  ),
   combine: key(
     choice(combinations).default('sum_then_normalize'),
     'whether `rewards` are added before they are compared within a group, or each is compared alone',
     { newer: true },
   ),
-  loss: key(choice(policyLosses).default('dapo'), 'what is made of ratios and advantages: [the losses](losses.md)', { newer: true }),
+  loss: key(choice(policyLosses).default('dapo'), 'what is made of ratios and advantages: [the losses](losses.md)', {
+    newer: true,
+    usual: true,
+  }),
   clipLow: key(number({ min: 0, max: 1 }).optional(), 'the ratio of probabilities is clipped at 1 − clipLow', {
     absent: '`0.2`; [some losses](losses.md#bounds) have others',
   }),
@@ -294,7 +312,7 @@ const generateStage = mapping({ name, kind: key(z.literal('generate'), 'sft, grp
 
 export const trainSchema = mapping({
   output: key(text(), 'the folder of the run, relative to this file; `--output` overrides it', { change: 'free' }),
-  seed: key(int({ min: 0 }).default(1), 'decides first weights, order of the rows and samples'),
+  seed: key(int({ min: 0 }).default(1), 'decides first weights, order of the rows and samples', { usual: true }),
   ...engineKeys,
   cacheTokens: key(int({ min: 1 }).optional(), 'KV cache of the rollouts', {
     unit: 'tokens',
@@ -337,7 +355,13 @@ export type TrainingStage = SftStage | GrpoStage
 export type Stage = TrainingStage | GenerateStage
 export type OptimizerConfig = z.output<z.ZodObject<ReturnType<typeof optimizerKeys>>>
 /** With absolute paths; `file` is that of the file itself. */
-export type TrainConfig = Omit<z.output<typeof trainSchema>, 'model' | 'stages'> & { file: string; model: ModelSource; stages: Stage[] }
+export type TrainConfig = Omit<z.output<typeof trainSchema>, 'model' | 'stages'> & {
+  file: string
+  model: ModelSource
+  stages: Stage[]
+  /** Keys of the file and the command line, without those that were left to their defaults: nested ones joined by dots, stages by name. */
+  given: readonly string[]
+}
 
 /** Checks a parsed file; relative paths are resolved against its folder. Throws ConfigError. */
 export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
@@ -358,6 +382,7 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
   const filled: TrainConfig = {
     ...config,
     file,
+    given: pathsOf(raw),
     output: resolve(folder, config.output),
     model: fillModel(config.model, folder, `"model" in ${file}`),
     stages: config.stages.map((stage, index) => {
@@ -377,6 +402,15 @@ export function parseTrainConfig(raw: unknown, file: string): TrainConfig {
   }
   checkEvaluations(filled, file)
   return filled
+}
+
+/** The keys of a checked file that hold something, each by its path. */
+function pathsOf(value: unknown, path = ''): string[] {
+  if (value === null || value === undefined) return []
+  const below = (name: string) => (path === '' ? name : `${path}.${name}`)
+  if (path === 'stages') return (value as { name: string }[]).flatMap((stage) => pathsOf(stage, below(stage.name)))
+  if (typeof value !== 'object' || Array.isArray(value)) return [path]
+  return Object.entries(value).flatMap(([name, inner]) => pathsOf(inner, below(name)))
 }
 
 function withFiles(raw: unknown, folder: string): unknown {
@@ -462,7 +496,11 @@ function fillSft(stage: Evaluating<RawSft> & Pick<SftStage, 'suite' | 'response'
 }
 
 function fillGrpo(stage: Evaluating<z.output<typeof grpoStage>>, where: string): GrpoStage {
-  const { prompts, updates, loss } = stage
+  const { prompts, updates, loss, pathCredit } = stage
+  if (pathCredit && !judgesTokens(loss)) {
+    const fit = policyLosses.filter(judgesTokens).join(', ')
+    throw new ConfigError(`"pathCredit" in ${where} judges tokens, and the loss ${loss} whole responses. Use one of ${fit}.`)
+  }
   if (updates > prompts) {
     throw new ConfigError(`${where} divides ${prompts} prompts among ${updates} updates. Use at most as many updates as prompts.`)
   }

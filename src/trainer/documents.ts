@@ -71,6 +71,7 @@ The keys from \`mode\` to \`showTags\` can be set so. All others choose the mode
 | \`copyIndex\` | which copy of its problem the test is: 1 for the second, nothing for the first. See [copies](statistics.md#copies-of-a-problem) |
 | \`seed\` | the seed of this response |
 | \`decoding\` | what \`PR1_DECODING\` set |
+| \`pathStarts\` | what the provider wrote at the beginning of each path of a block |
 | \`server\` | where another server decoded the response: how it was spoken to, and what is not known. See [Other people's servers](servers.md#what-the-metadata-says) |
 | \`speculation\` | tokens \`drafted\`, that is guessed ahead, and \`accepted\`, that is drawn as guessed. Nothing where none was guessed, or the response was stored |
 | \`thinking\` | \`cut\` where \`thinkTokens\` ended it, \`unclosed\` where the response ended inside it and so has no answer |
@@ -101,7 +102,8 @@ Every key that \`pr1-train -c train.yaml\` reads. Only \`output\`, \`model\` and
 - **Slips.** An unknown key is an error that names the nearest one. A key without a value (\`null\`) counts as absent. Text that is a number counts as
   that number.
 - **For one call.** \`--set key.path=value\` overrides a key and is checked alike. Name a stage by its name or its index: \`--set stages.rl.lr=1e-5\`.
-- **Before you start.** \`pr1-train -c train.yaml --dry-run\` prints the whole table as it will hold.
+- **Before you start.** \`pr1-train -c train.yaml --dry-run\` prints what the file sets and the few keys that matter in every run. \`--all-settings\` adds the
+  keys at their defaults.
 
 **At \`--resume\`** every key must be as it was. Those marked "may change" are free, because no number depends on them. A key that the run was begun
 without counts as its default, so a newer version goes on with an older run.
@@ -161,6 +163,12 @@ ${rows(pick(grpo, false))}
 #### difficulty
 
 ${rows(keysOf(keysOf(entryOf(stages), { kind: 'grpo' }).difficulty))}
+
+#### pathCredit
+
+The tokens of a path learn from what it adds to its block: [Losses](losses.md#credit-a-path).
+
+${rows(keysOf(keysOf(entryOf(stages), { kind: 'grpo' }).pathCredit))}
 
 #### rewards
 

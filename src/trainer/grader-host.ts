@@ -66,7 +66,7 @@ let nextScorer = 1
 const LOADING = 120
 
 /** A function of this package with nothing around it that runs code of others, or a set. */
-function isOwn(assertion: SuiteAssertion): boolean {
+export function isOwn(assertion: SuiteAssertion): boolean {
   const { value, assert, transform, contextTransform } = assertion
   if (transform !== undefined || contextTransform !== undefined) return false
   return (

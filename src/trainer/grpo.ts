@@ -8,7 +8,7 @@ import { CheckpointError } from '../engine/errors.ts'
 import type { UpdateResult } from '../engine/types.ts'
 import { layoutTrajectory } from '../thinking/layout.ts'
 import { sampledLogprobs } from '../thinking/trajectory.ts'
-import { type StepAdvantages, stepAdvantages } from './advantages.ts'
+import { type StepAdvantages, stepAdvantages, type TermRewards } from './advantages.ts'
 import { drawIndices, splitEvenly } from './batches.ts'
 import type { GrpoStage } from './config.ts'
 import { GraderClock } from './doctor/grader-clock.ts'
@@ -22,39 +22,52 @@ import { lossNamed } from './losses/index.ts'
 import { meanOver, type Tally } from './losses/loss.ts'
 import { k3 } from './losses/parts/kl.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
+import { type JudgedGroups, outsideAdvantages, pathAdvantages, tokenAdvantages } from './path-credit.ts'
+import { compileCredit, type Metrics, type PathCredit } from './path-grader.ts'
 import { type Recipe, type RolloutReport, type Session, type StepReport, updateOptions } from './recipe.ts'
 import { ReferencePolicy } from './reference.ts'
 import { sampleRefilled } from './refill.ts'
 import { compileTerms, evaluateTerms, expressionsOf, type RewardTerm } from './reward-terms.ts'
-import { checkMetrics, type Doubt, resolveDoubts, symbolOf } from './rewards.ts'
+import { checkMetrics, type Doubt, type Reward, resolveDoubts, symbolOf } from './rewards.ts'
 import { type Rollout, Rollouts } from './rollouts.ts'
 import { learningRate } from './schedule.ts'
+import { largestShard } from './shards.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 export async function grpoRecipe(session: Session, stage: GrpoStage, suite: Suite): Promise<Recipe> {
   const terms = await compileTerms(stage)
-  const doubts = expressionsOf(terms).map((expression) => checkMetrics(expression, suite))
+  const credit = await compileCredit(stage)
+  const expressions = [...expressionsOf(terms), ...(credit ? [credit.reward] : [])]
+  const doubts = expressions.map((expression) => checkMetrics(expression, suite))
   const graders = await openGraders(suite, stage.graderTimeout)
-  return unlessItThrows(graders, () => gradedRecipe(session, stage, suite, { terms, doubts, graders }))
+  return unlessItThrows(graders, () => gradedRecipe(session, stage, suite, { terms, credit, expressions, doubts, graders }))
+}
+
+interface Judging {
+  terms: RewardTerm[]
+  credit: PathCredit | undefined
+  /** All of these. */
+  expressions: Reward[]
+  doubts: Doubt[][]
+  graders: Graders
 }
 
 async function gradedRecipe(
   session: Session,
   stage: GrpoStage,
   suite: Suite,
-  { terms, doubts, graders }: { terms: RewardTerm[]; doubts: Doubt[][]; graders: Graders },
+  { terms, credit, expressions, doubts, graders }: Judging,
 ): Promise<Recipe> {
   const { model, seed, sharesPrompts, shards, runner } = session
   const { microBatchTokens } = stage
   const { attention, outlines: planned } = session.checkpoint.parallel
-  const rollouts = new Rollouts(session, stage, suite, graders)
+  const rollouts = new Rollouts(session, stage, suite, graders, credit?.asResponse)
   const warnings = efficiencyWarnings(terms, stage, suite)
-  const expressions = expressionsOf(terms)
   for (const [i, expression] of expressions.entries()) {
     warnings.push(...(await resolveDoubts(expression, suite, doubts[i], (row) => rollouts.gradeEmpty(row))))
   }
   const { request, budgets } = rollouts.first
-  const { paths, maxBlocks, mode, outlines = false } = request
+  const { paths, maxBlocks, mode, outlines = false, pathStarts } = request
   const packing = { microBatchTokens, sharesPrompts, shards, runner }
   const inReward = stage.klIn === 'reward'
   /** Of the step under way. */
@@ -82,10 +95,10 @@ async function gradedRecipe(
     const penalties = reference && inReward ? await penaltiesOf(samples, reference) : undefined
     // Expressions count steps from 1.
     const evaluated = evaluateTerms(terms, groups, step + 1)
-    const judged = stepAdvantages(evaluated, { kind: stage.advantage, combine: stage.combine, penalties })
+    const judged = judge(groups, evaluated, step, penalties)
     const informative = samples.flatMap((group, g) =>
       judged.informative[g] && !group.every(({ masked }) => masked)
-        ? [group.map((sample, m) => ({ ...sample, advantage: judged.advantages[g][m] }))]
+        ? [group.map((sample, m) => ({ ...sample, ...advantagesOf(judged, groups[g][m], g, m) }))]
         : [],
     )
     if (reference && !inReward) await scoreReference(informative.flat(), reference)
@@ -101,8 +114,9 @@ async function gradedRecipe(
     }
     if (reference && stage.referenceEvery !== undefined && (step + 1) % stage.referenceEvery === 0) reference.follow(stage.referenceMix)
 
+    const lossTokens = tallies.reduce((sum, tally) => sum + tally.lossTokens, 0)
     return {
-      loss: meanOver(tallies, 'loss'),
+      ...(lossTokens > 0 && { loss: meanOver(tallies, 'loss') }),
       lr,
       updates,
       tokens: groups.flat().reduce((sum, { thought }) => sum + thought.totalTokens, 0),
@@ -111,12 +125,8 @@ async function gradedRecipe(
         informative: informative.length,
         ...withoutSignal(judged),
         ...(stage.refill > 0 && { refills: rounds }),
-        clipFraction: meanOver(tallies, 'clipped'),
-        entropy: meanOver(tallies, 'entropy'),
-        lossTokens: tallies.reduce((sum, { lossTokens }) => sum + lossTokens, 0),
-        // Later updates of a step train on samples of older weights.
-        gap: { mean: tallies[0]?.mean('gap') ?? 0, max: tallies[0]?.max('gap') ?? 0 },
-        ...(reference && { kl: meanOver(tallies, 'kl') }),
+        lossTokens,
+        ...(lossTokens > 0 && learntFrom(tallies, reference !== undefined)),
         ...(hasBonus(stage) && { entropyBonus: control.coefficient }),
       },
       ...(hasBonus(stage) && { entropyControl: control }),
@@ -127,13 +137,42 @@ async function gradedRecipe(
     }
   }
 
+  /** `step` from 0. A group whose rewards are all the same teaches where its paths differ. */
+  function judge(
+    groups: readonly Rollout[][],
+    evaluated: readonly TermRewards[],
+    step: number,
+    penalties?: readonly (readonly number[])[],
+  ): JudgedGroups {
+    const judged = stepAdvantages(evaluated, { kind: stage.advantage, combine: stage.combine, penalties })
+    if (!credit) return judged
+    const worth = (metrics: Metrics): number => credit.reward.evaluate(metrics, step + 1)
+    const { claim } = credit
+    const found = groups.map((group) =>
+      group.map(({ metrics, metadata, paths = [] }) => ({
+        paths: paths.map((block) => block.map(worth)),
+        response: worth(metrics),
+        ...(claim !== undefined && { claims: metadata.tree.blocks.map(({ paths }) => paths.map(({ text }) => text.endsWith(claim))) }),
+      })),
+    )
+    const paths = { ...pathAdvantages(found, stage.advantage), outside: outsideAdvantages(found, judged.advantages) }
+    const informative = judged.informative.map((informs, g) => informs || paths.advantages[g].flat(2).some((advantage) => advantage !== 0))
+    return { ...judged, informative, paths }
+  }
+
+  function advantagesOf({ advantages, paths }: JudgedGroups, { thought }: Rollout, g: number, m: number) {
+    const advantage = advantages[g][m]
+    const credit = paths && { paths: paths.advantages[g][m], outside: paths.outside[g][m] }
+    return { advantage, ...(credit && { advantages: tokenAdvantages(thought.trajectory, credit) }) }
+  }
+
   function rowsAt(indices: readonly number[]): SuiteRow[] {
     return indices.map((index) => suite.rows[index])
   }
 
   /** How many of these groups teach. A penalty of the KL makes none of them informative. */
   function teachingOf(groups: readonly Rollout[][], step: number): number {
-    const { informative } = stepAdvantages(evaluateTerms(terms, groups, step + 1), { kind: stage.advantage, combine: stage.combine })
+    const { informative } = judge(groups, evaluateTerms(terms, groups, step + 1), step)
     return groups.filter((group, g) => informative[g] && !group.every(isMasked)).length
   }
 
@@ -148,7 +187,7 @@ async function gradedRecipe(
     const seconds = (performance.now() - began) / 1000
     rollouts.watch = undefined
     const rewards = evaluateTerms(terms, groups, 1)
-    const judged = stepAdvantages(rewards, { kind: stage.advantage, combine: stage.combine })
+    const judged = judge(groups, rewards, 0)
     const samples = groups.map((one) => one.map(layOut))
     const teaching = samples.flatMap((one, g) =>
       judged.informative[g] ? one.map((sample, m) => ({ ...sample, reference: sample.sampled, advantage: judged.advantages[g][m] })) : [],
@@ -220,17 +259,37 @@ async function gradedRecipe(
   const longest = rollouts.longestPrompt + budgets.response * (attention === 'causal' && mode === 'parallel' ? 2 : 1)
   return {
     steps: stage.steps,
-    forwardTokens: Math.max(microBatchTokens, longest),
+    forwardTokens: Math.max(longest, Math.min(microBatchTokens, largestForward(stage, suite.rows.length, longest, session))),
     data: `${suite.rows.length} rows, ${stage.prompts} prompts x ${stage.group} samples a step${stage.refill > 0 ? `, refilled in at most ${stage.refill} rounds` : ''}, ${stage.steps} steps, ${mode} decoding, at most ${budgets.response} tokens a response`,
     prompts: rollouts.prompts,
     warnings,
     close: () => graders.close(),
     // Only a checkpoint that knows outlines says whether they were used.
-    decoding: mode === 'parallel' ? { budgets, paths, maxBlocks, ...((outlines || planned) && { outlines }) } : { budgets },
+    decoding:
+      mode === 'parallel'
+        ? {
+            budgets,
+            paths,
+            maxBlocks,
+            ...((outlines || planned) && { outlines }),
+            ...(pathStarts && { pathStarts: pathStarts.map(({ text }) => text) }),
+          }
+        : { budgets },
     ...(stage.kl > 0 && { referenceBytes: ReferencePolicy.bytes(model) }),
     step,
     probe,
   }
+}
+
+/** Packed tokens of the largest forward that an update could fill, where every sample is of `longest` tokens. */
+function largestForward(stage: GrpoStage, rows: number, longest: number, { shards, sharesPrompts }: Session): number {
+  const groups = Math.ceil((stage.prompts * (1 + stage.refill)) / stage.updates)
+  const tokens = groups * stage.group * longest
+  // A reference, and the tokens of high entropy, are scored before an update is cut.
+  if (stage.kl > 0 || stage.topEntropy < 1) return tokens
+  // Of few rows one may be drawn several times in a row.
+  const together = !sharesPrompts ? longest : rows < stage.prompts ? tokens : stage.group * longest
+  return largestShard(tokens, shards, together)
 }
 
 /** Why groups say nothing. */
@@ -240,6 +299,19 @@ function withoutSignal({ rewards, informative }: StepAdvantages): Pick<RolloutRe
   return { allRight, allWrong: dropped.length - allRight }
 }
 
+/** Means over the tokens with loss of a step that has some. */
+function learntFrom(tallies: readonly Tally[], hasReference: boolean): Pick<RolloutReport, OfLossTokens> {
+  return {
+    clipFraction: meanOver(tallies, 'clipped'),
+    entropy: meanOver(tallies, 'entropy'),
+    // Later updates of a step train on samples of older weights.
+    gap: { mean: tallies[0].mean('gap'), max: tallies[0].max('gap') },
+    ...(hasReference && { kl: meanOver(tallies, 'kl') }),
+  }
+}
+
+type OfLossTokens = 'entropy' | 'clipFraction' | 'gap' | 'kl'
+
 /** Means over all samples of a step, those of dropped groups too. */
 function describe(groups: readonly Rollout[][], rewards: readonly number[][]) {
   const samples = groups.flat()
@@ -247,7 +319,7 @@ function describe(groups: readonly Rollout[][], rewards: readonly number[][]) {
   const mean = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0) / Math.max(1, numbers.length)
   const reward = mean(values)
   const names = namesOf(samples)
-  const report: Omit<RolloutReport, 'informative' | 'allRight' | 'allWrong' | 'entropy' | 'clipFraction' | 'gap' | 'lossTokens'> = {
+  const report: Omit<RolloutReport, 'informative' | 'allRight' | 'allWrong' | 'lossTokens' | OfLossTokens> = {
     reward,
     rewardStd: Math.sqrt(mean(values.map((value) => (value - reward) ** 2))),
     // A metric that only some rows have is the mean over those.

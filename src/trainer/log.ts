@@ -130,7 +130,7 @@ export function metricsRecord(place: StepPlace, report: StepReport): Record<stri
   const { seconds, etaSeconds, ...at } = place
   return {
     ...at,
-    loss,
+    ...(loss !== undefined && { loss }),
     lr,
     ...updatesOf(report),
     tokens,
@@ -161,9 +161,9 @@ export function stepLine(place: StepPlace, report: StepReport): string {
     if (rollouts.truncated > 0) parts.push(`truncated ${percent(rollouts.truncated)}`)
     if (rollouts.kl !== undefined) parts.push(`kl ${short(rollouts.kl)}`)
     if (rollouts.entropyBonus !== undefined) parts.push(`bonus ${short(rollouts.entropyBonus)}`)
-    parts.push(`entropy ${fixed(rollouts.entropy)}`, `clipped ${percent(rollouts.clipFraction)}`, gap(rollouts.gap))
+    parts.push(`entropy ${known(rollouts.entropy, fixed)}`, `clipped ${known(rollouts.clipFraction, percent)}`, gap(rollouts.gap))
   }
-  parts.push(`loss ${report.loss.toFixed(4)}`, `grad ${fixed(gradNorm)}`, `lr ${short(report.lr)}`)
+  parts.push(`loss ${known(report.loss, (loss) => loss.toFixed(4))}`, `grad ${fixed(gradNorm)}`, `lr ${short(report.lr)}`)
   if (skipped > 0) parts.push(`SKIPPED ${skipped} (gradient not finite)`)
   parts.push(`${thousands(report.tokens / Math.max(place.seconds, 1e-9))} tok/s`, `ETA ${duration(place.etaSeconds)}`)
   if (report.cluster) parts.push(clusterPart(report.cluster))
@@ -176,9 +176,13 @@ function clusterPart({ workers, machines, rollouts, gradients, transfer, waiting
   return `${where}: ${seconds.join(' ')} moved ${bytes(moved)}${lost > 0 ? ` LOST ${lost}` : ''}`
 }
 
-/** `gap 0`, or `gap MEAN (max MAX)`. */
-function gap({ mean, max }: Gap): string {
-  return max === 0 ? 'gap 0' : `gap ${short(mean)} (max ${short(max)})`
+/** A mean over the tokens with loss, or that there were none. */
+const known = (value: number | undefined, show: (value: number) => string): string => (value === undefined ? '–' : show(value))
+
+/** `gap 0`, `gap MEAN (max MAX)`, or `gap –`. */
+function gap(gap: Gap | undefined): string {
+  if (!gap) return 'gap –'
+  return gap.max === 0 ? 'gap 0' : `gap ${short(gap.mean)} (max ${short(gap.max)})`
 }
 
 /** Two aligned columns. */
@@ -197,7 +201,7 @@ export function memoryTable(plan: MemoryPlan, tokens: number, { reference = 0, p
     ...(partialSums > 0 ? [['partial sums', `${bytes(partialSums)} (shards)`] as [string, string]] : []),
     ['moments', bytes(plan.moments)],
     ['KV cache', bytes(plan.cache)],
-    ['activations', `${bytes(plan.activations)} (${tokens} tokens a forward)`],
+    ['activations', `${bytes(plan.activations)} (at most ${tokens} tokens a forward)`],
     ...(reference > 0 ? [['reference', bytes(reference)] as [string, string]] : []),
     ['total', bytes(plan.total)],
   ]

@@ -22,7 +22,7 @@ export interface LaidOut {
 }
 
 /** And with what its loss needs besides the forward. */
-export interface UpdateSample extends LaidOut, Pick<LossSample, 'sampled' | 'advantage' | 'reference'> {
+export interface UpdateSample extends LaidOut, Pick<LossSample, 'sampled' | 'advantage' | 'advantages' | 'reference'> {
   /** Its tokens teach nothing. It counts as a sample where a loss divides by those. */
   masked?: boolean
 }
@@ -91,9 +91,9 @@ async function learn(
   const { logprobs, entropies } = await model.forward(batch, { entropy: loss.entropy })
   const slopes = new Float32Array(logprobs.length)
   let entropySlopes: Float32Array | undefined
-  const all = samples.map(({ sampled, advantage, reference }, k) => {
+  const all = samples.map(({ sampled, advantage, advantages, reference }, k) => {
     const at = places[k]
-    const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage, reference }
+    const sample = { logprobs: gather(logprobs, at), entropies: gather(entropies ?? NONE, at), sampled, advantage, advantages, reference }
     const terms = loss.terms(sample, update)
     refuseNonFinite(terms, sample)
     at.forEach((i, j) => {
@@ -157,11 +157,11 @@ function lossTokens(samples: readonly LaidOut[]): number {
 }
 
 /** Finite logits may lie so far apart that a log-probability does not: its slope can still be a number, and the loss would be lost in a mean. */
-function refuseNonFinite({ slopes, metrics }: LossTerms, { logprobs, advantage }: LossSample): void {
+function refuseNonFinite({ slopes, metrics }: LossTerms, { logprobs, advantage, advantages }: LossSample): void {
   const token = slopes.findIndex((slope, j) => !Number.isFinite(slope) || !Number.isFinite(metrics.loss?.[j] ?? 0))
   if (token < 0) return
   throw new NonFiniteError(
-    `The loss of a token is not finite. Got ${metrics.loss?.[token]}, of the log-probability ${logprobs[token]} and the advantage ${advantage}. Training has made the weights too large, or the reward is.`,
+    `The loss of a token is not finite. Got ${metrics.loss?.[token]}, of the log-probability ${logprobs[token]} and the advantage ${advantages?.[token] ?? advantage}. Training has made the weights too large, or the reward is.`,
   )
 }
 

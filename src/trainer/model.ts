@@ -1,9 +1,12 @@
 /** The model a run starts with: from scratch by its sizes and a tokenizer, or from a checkpoint. The tags are added where they are missing. */
 
+import path from 'node:path'
 import { merged } from '../engine/adapters/merge.ts'
 import { isAdapterFolder } from '../engine/adapters/read.ts'
 import { ChatTemplate } from '../engine/checkpoint/chat-template.ts'
+import { noCheckpoint } from '../engine/checkpoint/elsewhere.ts'
 import { openCheckpoint } from '../engine/checkpoint/folder.ts'
+import { identityOf } from '../engine/checkpoint/identity.ts'
 import { randomWeights } from '../engine/checkpoint/init.ts'
 import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import { ConfigError } from '../engine/errors.ts'
@@ -27,10 +30,29 @@ export interface OpenedModel {
   base(): Promise<string>
 }
 
+/** `load.train`: whether it is trained, as a model is unless it says otherwise. */
 export function openModel(engine: Engine, source: ModelSource, seed: number, options: LoadOptions): Promise<OpenedModel> {
-  const load = { ...options, train: true }
+  const load = { train: true, ...options }
   if (source.init) return fromScratch(engine, source, seed, load)
   return source.lora ? withAdapters(engine, source, source.lora, seed, load) : fromCheckpoint(engine, source, load)
+}
+
+/** Looks whether a checkpoint on this disk is there, before anything that takes long. Throws CheckpointError. */
+export async function checkSource({ checkpoint, base }: ModelSource): Promise<void> {
+  for (const place of [checkpoint, base]) {
+    if (place === undefined || !path.isAbsolute(place) || isAdapterFolder(place)) continue
+    if (!(await identityOf(place))) throw noCheckpoint(place)
+  }
+}
+
+/** All of a model but its weights, which are not read. */
+export async function readCheckpoint(source: ModelSource): Promise<Session['checkpoint']> {
+  if (source.init) return fromSizes(source)
+  const { folder, base } = await checkpointPlaces(source.checkpoint!, source.base)
+  const opened = await openCheckpoint(folder, { base })
+  const { checkpoint } = withTags(opened, { attention: source.attention, outlines: source.outlines })
+  const { weights: _, adapters: __, identity: ___, ...read } = checkpoint
+  return read
 }
 
 /** Where a run goes on that is saved in `folder`: adapters are beside the model of the configuration, which may have moved. */
@@ -47,6 +69,13 @@ export async function sourceOfState(model: ModelSource, { folder }: { folder: st
 }
 
 async function fromScratch(engine: Engine, source: ModelSource, seed: number, options: LoadOptions): Promise<OpenedModel> {
+  const checkpoint = fromSizes(source)
+  const { config } = checkpoint
+  const model = await engine.create(config, randomWeights(seed, config, source.init!.architecture.initializerRange), options)
+  return { model, checkpoint, base: async () => 'scratch' }
+}
+
+function fromSizes(source: ModelSource): Session['checkpoint'] {
   const { tokenizer: folder, architecture } = source.init!
   const tokenizer = Tokenizer.load(folder).withAddedTokens(wantedTags(source.outlines ?? false))
   const eos = idOfSpecial(tokenizer, 'eos_token')
@@ -55,8 +84,7 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
   }
   const config = modelConfig(architecture, tokenizer)
   const bos = idOfSpecial(tokenizer, 'bos_token')
-  const model = await engine.create(config, randomWeights(seed, config, architecture.initializerRange), options)
-  const checkpoint = {
+  return {
     folder,
     config,
     tokenizer,
@@ -64,7 +92,6 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
     generation: { eosTokenIds: [eos], ...(bos !== undefined && { bosTokenId: bos }) },
     parallel: { attention: source.attention ?? 'structured', tags: tagIdsFrom(tokenizer, [eos]) },
   }
-  return { model, checkpoint, base: async () => 'scratch' }
 }
 
 async function fromCheckpoint(engine: Engine, source: ModelSource, options: LoadOptions): Promise<OpenedModel> {

@@ -4,9 +4,10 @@ import { ConfigError } from '../engine/errors.ts'
 import type { Engine } from '../engine/types.ts'
 import { parseThinkingConfig } from '../providers/config.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
+import { asksItself, trainsNothing } from './answers-only.ts'
 import type { Stage, TrainConfig } from './config.ts'
-import { type OpenedModel, openModel, sourceOfState } from './model.ts'
-import type { Session } from './recipe.ts'
+import { type OpenedModel, openModel, readCheckpoint, sourceOfState } from './model.ts'
+import type { Reader, Session } from './recipe.ts'
 import { ReferencePolicy } from './reference.ts'
 import { localShards, shardsFor } from './shards.ts'
 import { restoreOptimizer, type SavedState } from './states.ts'
@@ -45,14 +46,18 @@ export async function openSession(
     provider.ours ? (parseThinkingConfig(provider.config, `provider "${provider.label}"`).cacheTokens ?? []) : [],
   )
   const cacheTokens = decoded.length > 0 ? (config.cacheTokens ?? (wanted.length > 0 ? Math.max(...wanted) : undefined)) : 0
-  const source = saved ? await sourceOfState(config.model, saved) : config.model
+  const idle = trainsNothing(config)
+  const source = saved && !idle ? await sourceOfState(config.model, saved) : config.model
   const opened = await openModel(engine, source, config.seed, {
     cacheTokens,
     recompute: config.recompute,
     optimizerState: config.optimizerState,
+    // Workers are sent what can be trained.
+    train: !idle || config.ray !== undefined,
   })
   const { model, checkpoint, trained, ...told } = opened
-  if (saved) {
+  if (saved && idle) checkBase(saved, await told.base())
+  else if (saved) {
     if (told.below) checkBelow(saved, await told.below())
     await restoreOptimizer(model, saved)
   }
@@ -77,9 +82,23 @@ export async function openSession(
   return { session, ...told }
 }
 
+/** The same without weights, for stages that need none. */
+export async function openReader({ model, seed }: TrainConfig): Promise<{ session: Reader } & Partial<Omit<OpenedSession, 'session'>>> {
+  const checkpoint = await readCheckpoint(model)
+  return { session: { checkpoint, model: { config: checkpoint.config }, seed } }
+}
+
 /** Whether the model in training writes responses in a stage. */
-function decodes(stage: Stage): boolean {
-  return stage.kind === 'grpo' || (stage.kind === 'generate' && stage.teacher === 'self')
+export function decodes(stage: Stage): boolean {
+  return stage.kind === 'grpo' || asksItself(stage)
+}
+
+/** A run that trains nothing goes on with the weights of the configuration. */
+function checkBase({ folder, state }: SavedState, found: string): void {
+  if (state.base === found) return
+  throw new ConfigError(
+    `The model is not the one that the run of ${folder} began with (hash ${state.base.slice(0, 12)}, found ${found.slice(0, 12)}). Name that one in model, or begin a new run.`,
+  )
 }
 
 /** Adapters mean something beside their own model only. */

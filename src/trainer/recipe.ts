@@ -1,4 +1,4 @@
-/** What the loop of a run (train.ts) and its stages (sft.ts, grpo.ts) say to each other. */
+/** What the loop of a stage (training-stage.ts) and what it trains by (sft.ts, grpo.ts) say to each other. */
 
 import type { CheckpointInfo, ParallelInfo } from '../engine/checkpoint/folder.ts'
 import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
@@ -13,6 +13,14 @@ import type { TrainedAdapters } from './lora.ts'
 import type { ReferencePolicy } from './reference.ts'
 import type { ShardLimits, ShardRunner } from './shards.ts'
 import type { Workers } from './workers.ts'
+
+/** What reads prompts and answers: the checkpoint of a session without its weights. */
+export interface Reader extends Pick<Session, 'checkpoint' | 'seed'> {
+  model: Pick<Model, 'config'>
+}
+
+/** Whether the weights are there, too. */
+export const hasWeights = (session: Reader | Session): session is Session => 'openThinker' in session
 
 /** The model in training with all that reading prompts and writing responses needs. */
 export interface Session {
@@ -37,8 +45,8 @@ export interface Session {
 
 /** What one step reports: numbers for the step line and metrics.jsonl. */
 export interface StepReport {
-  /** Mean loss per token; for grpo the un-centred surrogate. */
-  loss: number
+  /** Mean loss per token; for grpo the un-centred surrogate, absent where no group taught. */
+  loss?: number
   lr: number
   /** In their order; none where every group was dropped. */
   updates: readonly UpdateResult[]
@@ -93,15 +101,15 @@ export interface RolloutReport {
   criticalPathTokens: number
   /** Share of responses ended by a budget. */
   truncated: number
-  /** Mean over the tokens with loss, nats. */
-  entropy: number
-  /** Share of tokens at a clip bound, over all updates of the step. */
-  clipFraction: number
-  /** |training − sampling| log-probability of the response tokens in the first update of the step; zeros where it has none. */
-  gap: Gap
-  /** Tokens with loss, all updates. */
+  /** Tokens with loss, all updates. 0: no group taught, so there is no mean over them. */
   lossTokens: number
-  /** k3 to the reference policy, mean over those tokens, nats; absent where the stage has no reference. */
+  /** Mean over the tokens with loss, nats. */
+  entropy?: number
+  /** Share of tokens at a clip bound, over all updates of the step. */
+  clipFraction?: number
+  /** |training − sampling| log-probability of the response tokens in the first update of the step; zeros where that one has none. */
+  gap?: Gap
+  /** k3 to the reference policy, mean over the tokens with loss, nats; absent where the stage has no reference, too. */
   kl?: number
   /** Coefficient of the entropy bonus after the step; absent where the stage has none. */
   entropyBonus?: number
@@ -122,7 +130,7 @@ export interface Recipe {
   /** Every prompt of the stage. */
   prompts: readonly ReadPrompt[]
   /** Budgets that the exported checkpoint tells its users. */
-  decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks' | 'outlines'>
+  decoding?: Pick<ParallelInfo, 'budgets' | 'paths' | 'maxBlocks' | 'outlines' | 'pathStarts'>
   /** Bytes that the stage holds beside the model: a reference policy. */
   referenceBytes?: number
   /**

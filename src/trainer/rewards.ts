@@ -5,7 +5,7 @@
 
 import type { MathJsInstance, MathNode } from 'mathjs'
 import { ConfigError, ParallelR1Error } from '../engine/errors.ts'
-import { allAssertions } from '../grading/references.ts'
+import { allAssertions, type SuiteAssertion } from '../grading/references.ts'
 import { nearestName } from '../nearest-name.ts'
 import { GraderError, GradersEndedError } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
@@ -93,6 +93,14 @@ const EXAMPLE = 'Write for example "answer", "2 * answer - 1" or "mod(step - 1, 
 /** Metrics that assertions of this package report beside their own, for some settings. */
 const REPORTED = new Set(['answer_robust', 'answer_paper_strict', 'rescue'])
 
+/** Whether the config alone does not say which metrics an assertion reports. */
+const reportsMore = ({ metric, value }: SuiteAssertion): boolean => metric?.includes('{{') || !/^package:parallel-r1:/.test(String(value))
+
+/** Whether some grader of the rows may report a metric of this name that no assertion gives itself. */
+export function mayReport({ rows }: Pick<Suite, 'rows'>, metric: string): boolean {
+  return REPORTED.has(metric) || rows.some(({ test }) => allAssertions(test.assert ?? []).some(reportsMore))
+}
+
 /** A name of the reward that no assertion of the row has, and that a grader may report by itself. */
 export interface Doubt {
   symbol: string
@@ -126,7 +134,7 @@ export function checkMetrics(
       }
       names.set(symbol, metric)
     }
-    const open = assertions.filter(({ metric, value }) => metric?.includes('{{') || !/^package:parallel-r1:/.test(String(value)))
+    const open = assertions.filter(reportsMore)
     for (const symbol of symbols) {
       if (names.has(symbol) || REPORTED.has(symbol)) continue
       const nearest = nearestName(symbol, [...names.keys()])

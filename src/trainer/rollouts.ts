@@ -14,7 +14,9 @@ import type { Thinker } from '../thinking/thinker.ts'
 import type { Budgets, ThinkRequest, Thought } from '../thinking/types.ts'
 import type { GrpoStage } from './config.ts'
 import type { Graders } from './grader-host.ts'
+import { type Metrics, PathGrader } from './path-grader.ts'
 import type { Session } from './recipe.ts'
+import type { ResponseTemplate } from './response-template.ts'
 import type { GraderWatch } from './scoring.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
@@ -24,7 +26,9 @@ export interface Rollout {
   text: string
   metadata: ThinkingMetadata
   /** Scores by metric name. */
-  metrics: Record<string, number>
+  metrics: Metrics
+  /** Of every path alone, [block][path], where the stage credits paths. */
+  paths?: Metrics[][]
 }
 
 interface Prompt extends ReadPrompt {
@@ -36,15 +40,18 @@ export class Rollouts {
   private readonly stage: GrpoStage
   private readonly suite: Suite
   private readonly graders: Graders
+  private readonly pathAsResponse: ResponseTemplate | undefined
   private readonly read = new Map<SuiteRow, Prompt>()
   /** Hears of every grader, where somebody wants to. */
   watch: GraderWatch | undefined
 
-  constructor(session: Session, stage: GrpoStage, suite: Suite, graders: Graders) {
+  /** `pathAsResponse`: what a path alone is graded as, where the stage credits paths. */
+  constructor(session: Session, stage: GrpoStage, suite: Suite, graders: Graders, pathAsResponse?: ResponseTemplate) {
     this.session = session
     this.stage = stage
     this.suite = suite
     this.graders = graders
+    this.pathAsResponse = pathAsResponse
     if (!suite.provider.ours) {
       throw new ConfigError(
         `"provider" of stage "${stage.name}" must be an entry of ParallelThinkingProvider. Got "${suite.provider.label}" of ${suite.file}.`,
@@ -62,9 +69,11 @@ export class Rollouts {
     const stop = new AbortController()
     try {
       return await Promise.all(
-        rows.map((row, prompt) =>
-          Promise.all(Array.from({ length: size }, (_, member) => this.one(thinker, row, [step, before + prompt, member], stop.signal))),
-        ),
+        rows.map((row, prompt) => {
+          const paths = this.pathGrader(row)
+          const one = (member: number) => this.one(thinker, row, [step, before + prompt, member], stop.signal, paths)
+          return Promise.all(Array.from({ length: size }, (_, member) => one(member)))
+        }),
       )
     } finally {
       stop.abort()
@@ -100,15 +109,21 @@ export class Rollouts {
     return (await this.grade(row, thought, request, 0)).metrics
   }
 
-  private async one(thinker: Thinker, row: SuiteRow, address: [number, number, number], signal: AbortSignal): Promise<Rollout> {
+  private async one(
+    thinker: Thinker,
+    row: SuiteRow,
+    address: [number, number, number],
+    signal: AbortSignal,
+    paths?: PathGrader,
+  ): Promise<Rollout> {
     const { session, stage } = this
     const { config, ids } = this.promptOf(row)
     const request = toRequest(config, session.checkpoint, ids, derivedSeed(session.seed, 'rollout', stage.name, ...address))
     const thought = await thinker.think(request, signal)
-    return this.grade(row, thought, request, address[2])
+    return this.grade(row, thought, request, address[2], paths)
   }
 
-  private async grade(row: SuiteRow, thought: Thought, request: ThinkRequest, repeatIndex: number): Promise<Rollout> {
+  private async grade(row: SuiteRow, thought: Thought, request: ThinkRequest, repeatIndex: number, paths?: PathGrader): Promise<Rollout> {
     const { tokenizer } = this.session.checkpoint
     const response = toProviderResponse(thought, {
       request,
@@ -116,8 +131,14 @@ export class Rollouts {
       showTags: this.promptOf(row).config.showTags,
       decode: (part) => (part.length > 0 ? tokenizer.decode(part, { keepSpecial: true }) : ''),
     })
+    const metadata = response.metadata as ThinkingMetadata
     const metrics = await this.graders.score(row, response, this.watch)
-    return { thought, text: response.output as string, metadata: response.metadata as ThinkingMetadata, metrics }
+    return { thought, text: response.output as string, metadata, metrics, ...(paths && { paths: await paths.grade(metadata) }) }
+  }
+
+  private pathGrader(row: SuiteRow): PathGrader | undefined {
+    const { pathAsResponse } = this
+    return pathAsResponse && new PathGrader(row, pathAsResponse, (row, response) => this.graders.score(row, response, this.watch))
   }
 
   private promptOf(row: SuiteRow): Prompt {

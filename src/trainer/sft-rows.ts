@@ -8,7 +8,7 @@ import { layoutTrajectory } from '../thinking/layout.ts'
 import { trajectoryFromIds } from '../thinking/trajectory.ts'
 import type { Layout } from '../thinking/types.ts'
 import { withoutLayout } from '../thinking/writing.ts'
-import type { Session } from './recipe.ts'
+import type { Reader } from './recipe.ts'
 import type { Suite, SuiteRow } from './suite.ts'
 
 /** A response that the model of this run cannot learn. */
@@ -24,13 +24,13 @@ export class ResponseError extends ConfigError {
 }
 
 /** The prompt of a row, with the settings of the suite's provider where it is ours. `where` names the row. Throws ConfigError. */
-export function readRow({ checkpoint }: Pick<Session, 'checkpoint'>, { provider }: Suite, row: SuiteRow, where: string): ReadPrompt {
+export function readRow({ checkpoint }: Pick<Reader, 'checkpoint'>, { provider }: Suite, row: SuiteRow, where: string): ReadPrompt {
   const settings = provider.ours ? applyTestOptions(provider.config, row.promptConfig) : {}
   return readPrompt(checkpoint, parseThinkingConfig(settings, where), row.prompt)
 }
 
 /** What is learnt of a response: its text without layout around the tags, and its ids with the end token. Throws ResponseError. */
-export function encodeResponse({ checkpoint }: Pick<Session, 'checkpoint'>, written: string): { text: string; ids: number[] } {
+export function encodeResponse({ checkpoint }: Pick<Reader, 'checkpoint'>, written: string): { text: string; ids: number[] } {
   const { tokenizer, parallel, generation } = checkpoint
   const text = withoutLayout(written)
   if (text.includes(OUTLINE_TAGS.outline) && parallel.tags.outline === undefined) {
@@ -44,7 +44,7 @@ export function encodeResponse({ checkpoint }: Pick<Session, 'checkpoint'>, writ
 
 /** Prompt and response with the loss on the response. Throws ResponseError, and ParallelR1Error where the tags of the response have no layout. */
 export function layOutResponse(
-  { checkpoint, model }: Pick<Session, 'checkpoint' | 'model'>,
+  { checkpoint, model }: Pick<Reader, 'checkpoint' | 'model'>,
   prompt: readonly number[],
   response: readonly number[],
 ): { layout: Layout; temperature: number } {

@@ -11,8 +11,10 @@ import type { SftStage } from './config.ts'
 import { likelihood } from './losses/likelihood.ts'
 import { accumulate, type UpdateSample } from './micro-batches.ts'
 import { type Recipe, type Session, type StepReport, updateOptions } from './recipe.ts'
+import { responseTemplate } from './response-template.ts'
 import { learningRate } from './schedule.ts'
 import { encodeResponse, layOutResponse, readRow } from './sft-rows.ts'
+import { largestShard } from './shards.ts'
 import type { Suite } from './suite.ts'
 
 /** Ids of one row; laid out anew when its batch comes, which is cheaper than keeping every layout. */
@@ -34,6 +36,7 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
   const steps = stage.steps ?? Math.max(1, Math.round(stage.epochs! * plan.updates))
   const longest = lengths.reduce((a, b) => Math.max(a, b), 0)
   const tokens = lengths.reduce((a, b) => a + b, 0)
+  const perUpdate = Math.min(tokens, Math.ceil(tokens / plan.updates) + longest)
 
   async function step(step: number): Promise<StepReport> {
     const samples = Array.from(plan.samples(step), (index) => layOut(session, examples[index]))
@@ -45,7 +48,7 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
 
   return {
     steps,
-    forwardTokens: Math.max(microBatchTokens, longest),
+    forwardTokens: Math.max(longest, Math.min(microBatchTokens, largestShard(perUpdate, shards, longest))),
     data: `${examples.length} samples, ${tokens} tokens (longest ${longest}), ${plan.updates} updates an epoch, ${steps} steps`,
     prompts,
     step,
@@ -60,7 +63,7 @@ export function readPrompts(session: Session, suite: Suite): ReadPrompt[] {
 
 /** Prompt and response of every row as ids; every one is laid out once, so that a wrong row is an error before step 0. */
 async function tokenizeRows(session: Session, stage: SftStage, suite: Suite): Promise<{ examples: Example[]; prompts: ReadPrompt[] }> {
-  const render = await responseTemplate(stage)
+  const render = await responseTemplate(stage.response, 'response template')
   const examples: Example[] = []
   const prompts: ReadPrompt[] = []
   for (const [index, row] of suite.rows.entries()) {
@@ -99,21 +102,4 @@ function layOut(session: Session, { prompt, response }: Example): UpdateSample {
   // The loss is added up in the order in which the tokens lie in the batch.
   layout.sampledIndex.sort()
   return { layout, temperature, sampled: [], advantage: 1 }
-}
-
-/** Nunjucks over the vars; text is taken as it is (no HTML escapes), a missing var is an error. */
-async function responseTemplate(stage: SftStage): Promise<(vars: Record<string, unknown>) => string> {
-  const { default: nunjucks } = await import('nunjucks')
-  const environment = new nunjucks.Environment(null, { autoescape: false, throwOnUndefined: true })
-  const template = nunjucks.compile(stage.response, environment)
-  return (vars) => {
-    try {
-      return template.render(vars)
-    } catch (error) {
-      const known = Object.keys(vars).join(', ')
-      throw new ConfigError(
-        `The response template "${stage.response}" does not render: ${(error as Error).message}. Vars of the row: ${known}`,
-      )
-    }
-  }
 }

@@ -33,6 +33,17 @@ export function partialSumBytes({ parameterCount }: Pick<Model, 'parameterCount'
   return most > 1 ? 4 * parameterCount * (Math.floor(Math.log2(most)) + 1) : 0
 }
 
+/**
+ * The most tokens that a shard of an update can have, and so one forward of it. `tokens`: of the update at most. `together`: of what stays in one
+ * shard at most.
+ */
+export function largestShard(tokens: number, { most, leastTokens }: ShardLimits, together: number): number {
+  if (most === 1) return tokens
+  // An update of almost twice leastTokens is not cut. A shard ends behind what goes over its share.
+  const share = Math.max(tokens / most, 2 * leastTokens)
+  return Math.min(tokens, Math.ceil(share) + together)
+}
+
 /** One shard after the other in this process. */
 export function localShards(model: Model): ShardRunner {
   return {

@@ -46,8 +46,10 @@ const stateSchema = z.object({
     })
     .optional(),
   seed: z.int(),
-  /** What the model was made from: `scratch` or the hash of a checkpoint. */
+  /** What the model was made from: `scratch` or the hash of a checkpoint. Empty where its weights were never read. */
   base: z.string(),
+  /** That the run asks teachers alone: its states hold no weights, which are those of the configuration throughout. */
+  weights: z.literal('unchanged').optional(),
   /** Where adapters train: the hash of the frozen model below them. */
   below: z.string().optional(),
   /** Length of metrics.jsonl. */
@@ -120,8 +122,8 @@ export async function readState(folder: string): Promise<TrainerState> {
   }
   const { files, ...state } = parsed.data
   checkPlace(state, folder, file)
-  for (const name of [files[adapterWeightsFile] ? adapterWeightsFile : singleFile, momentsFile])
-    if (!files[name]) throw problem({ file, key: 'files' }, `${name} among them`, 'it not', damaged)
+  const needed = state.weights === 'unchanged' ? [] : [files[adapterWeightsFile] ? adapterWeightsFile : singleFile, momentsFile]
+  for (const name of needed) if (!files[name]) throw problem({ file, key: 'files' }, `${name} among them`, 'it not', damaged)
   for (const [name, checksum] of Object.entries(files)) {
     const file = join(folder, name)
     const found = hexChecksum(isTensors(name) ? await tensorsChecksum(file) : textChecksum(file))

@@ -5,18 +5,18 @@
  *
  *   <run>/checkpoints/step-00000050/   config.json model.safetensors tokenizer.json … trainer/{state.json,moments.safetensors}
  *
- * Where adapters train it is the folder of an adapter, in float32 too, with their moments.
+ * Where adapters train it is the folder of an adapter, in float32 too, with their moments. Where no stage of the run trains it is state.json alone.
  */
 
 import { existsSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { diskOps, type FileOps, recoverFolder, removeFolder, writeNewFile } from '../engine/checkpoint/atomic.ts'
+import { diskOps, type FileOps, recoverFolder, removeFolder, writeFolderAtomic, writeNewFile } from '../engine/checkpoint/atomic.ts'
 import { openSafetensorsFile, writeSafetensors } from '../engine/checkpoint/safetensors.ts'
 import { CheckpointError, ParallelR1Error } from '../engine/errors.ts'
 import type { Model } from '../engine/types.ts'
 import { saveModel } from './checkpoint.ts'
-import type { Session } from './recipe.ts'
+import { hasWeights, type Reader, type Session } from './recipe.ts'
 import { momentsFile, notingChecksums, readState, stateFile, stateName, stateText, type TrainerState } from './state.ts'
 
 const MOMENTS = ['moment1', 'moment2'] as const
@@ -42,9 +42,16 @@ export class States {
   }
 
   /** Writes a state into the folder that it returns, and keeps the newest `keep`. Throws CheckpointError, the earlier states staying whole. */
-  async save(session: Session, state: TrainerState, keep: number): Promise<string> {
-    const { model } = session
+  async save(session: Session | Reader, state: TrainerState, keep: number): Promise<string> {
     const folder = join(this.home, stateName(state.total))
+    if (hasWeights(session) && state.weights !== 'unchanged') await this.saveWhole(session, state, folder)
+    else await writeFolderAtomic(folder, (temporary) => writeState(temporary, state, this.ops), this.ops)
+    for (const name of this.names().slice(0, -keep)) await this.remove(join(this.home, name))
+    return folder
+  }
+
+  private async saveWhole(session: Session, state: TrainerState, folder: string): Promise<void> {
+    const { model } = session
     const noting = notingChecksums(this.ops)
     const extraFiles = async (temporary: string, ops: FileOps): Promise<void> => {
       await ops.mkdir(join(temporary, 'trainer'))
@@ -56,8 +63,6 @@ export class States {
       await writeNewFile(join(temporary, stateFile), stateText(state, noting.checksums(temporary)), ops)
     }
     await saveModel(session, folder, { dtype: 'float32', extraFiles }, noting.ops)
-    for (const name of this.names().slice(0, -keep)) await this.remove(join(this.home, name))
-    return folder
   }
 
   /** Room is all that it costs when this fails. */
@@ -92,18 +97,11 @@ export class States {
    */
   async newest(previous: boolean): Promise<SavedState | undefined> {
     const damaged: SavedState['damaged'] = []
-    for (const name of this.names().reverse()) {
-      const folder = join(this.home, name)
-      try {
-        const state = await readState(folder)
-        if (damaged.length === 0 || previous) return { folder, state, damaged }
-        throw new ParallelR1Error(
-          `The newest state of the run is damaged. ${damaged[0].why} The newest one that is whole is ${folder}. Use --resume=previous to go on from there.`,
-        )
-      } catch (error) {
-        if (!(error instanceof CheckpointError)) throw error
-        damaged.push({ folder, why: error.message })
-      }
+    for await (const whole of this.newestFirst(damaged)) {
+      if (damaged.length === 0 || previous) return { ...whole, damaged }
+      throw new ParallelR1Error(
+        `The newest state of the run is damaged. ${damaged[0].why} The newest one that is whole is ${whole.folder}. Use --resume=previous to go on from there.`,
+      )
     }
     if (damaged.length === 0) return undefined
     throw new ParallelR1Error(
@@ -114,17 +112,27 @@ export class States {
   /** The newest whole state from which step `step` (from 1) of stage `stage` is still to come; undefined when there is none. */
   async newestBefore(stage: number, step: number): Promise<SavedState | undefined> {
     const damaged: SavedState['damaged'] = []
+    for await (const whole of this.newestFirst(damaged)) {
+      const { state } = whole
+      if (state.stage < stage || (state.stage === stage && state.step < step)) return { ...whole, damaged }
+    }
+    return undefined
+  }
+
+  /** The states that are whole. Notes in `damaged` what was wrong with those before the one it stands at. */
+  private async *newestFirst(damaged: SavedState['damaged']): AsyncGenerator<Omit<SavedState, 'damaged'>> {
     for (const name of this.names().reverse()) {
       const folder = join(this.home, name)
+      let state: TrainerState
       try {
-        const state = await readState(folder)
-        if (state.stage < stage || (state.stage === stage && state.step < step)) return { folder, state, damaged }
+        state = await readState(folder)
       } catch (error) {
         if (!(error instanceof CheckpointError)) throw error
         damaged.push({ folder, why: error.message })
+        continue
       }
+      yield { folder, state }
     }
-    return undefined
   }
 
   /** Takes damaged states out of the way of the next ones, for you to look at. */
@@ -144,6 +152,12 @@ export class States {
       .filter((name) => /^step-\d+$/.test(name))
       .sort()
   }
+}
+
+/** The place alone, without weights. */
+async function writeState(folder: string, state: TrainerState, ops: FileOps): Promise<void> {
+  await ops.mkdir(join(folder, 'trainer'))
+  await writeNewFile(join(folder, stateFile), stateText(state, {}), ops)
 }
 
 /** Puts moments and update count back into a model loaded from a state's folder. */

@@ -93,13 +93,13 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
     const same = kept?.suite === basename(file) && (options.provider ?? kept.provider.label) === kept.provider.label
     if (kept && (same || !options.ofSameName)) return { provider: kept.provider, rows: kept.rows, file, folder: dirname(file) }
   }
-  if (!existsSync(file)) throw new ConfigError(`There is no promptfoo config ${file}. Correct "suite" in the training file.`)
+  checkEntry(file, options.provider)
   const folder = mkdtempSync(join(tmpdir(), 'pr1-suite-'))
   try {
     const captured = join(folder, 'rows.jsonl')
     const log = await capture(file, captured, folder, options)
     const all = await readCapture(file, captured, log, options)
-    if (options.decodes) refuseServer(all)
+    if (options.decodes) refuseSettings(all)
     const suite = options.select ? { ...all, rows: options.select(all.rows) } : all
     if (options.cache && options.write !== false) await writeCache(options.cache, suite)
     return suite
@@ -108,24 +108,58 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
   }
 }
 
-/** A gradient needs the log-probabilities of the weights that are trained, for the very tokens that were drawn. */
-/** Labels of the provider entries, as far as the file itself says them. */
-function labelsIn(file: string): string[] {
+/**
+ * Looks for a promptfoo config and its provider before promptfoo is started, which takes half a minute. Where the file does not say all labels
+ * itself, promptfoo tells.
+ * @throws ConfigError
+ */
+export function checkEntry(file: string, provider: string | undefined): void {
+  if (!existsSync(file)) throw new ConfigError(`There is no promptfoo config ${file}. Correct "suite" in the training file.`)
+  if (provider === undefined) return
+  const { names, labels, whole } = entriesIn(file)
+  if (whole && labels.length > 0 && !names.has(provider)) throw noSuchLabel(file, provider, labels)
+}
+
+function noSuchLabel(file: string, provider: string, labels: readonly string[]): ConfigError {
+  const nearest = nearestName(provider, labels)
+  const next = nearest ? `Did you mean "${nearest}"?` : `There are: ${labels.join(', ')}.`
+  return new ConfigError(`${file} has no provider labelled "${provider}". ${next}`)
+}
+
+/** What the provider entries are called, as far as the file itself says it. `whole`: nothing comes from elsewhere, such as a file or the environment. */
+function entriesIn(file: string): { names: ReadonlySet<string>; labels: string[]; whole: boolean } {
   let config: unknown
   try {
     config = parseYaml(readFileSync(file, 'utf8'))
   } catch {
     // Written in another language, or found wrong by promptfoo.
-    return []
   }
   const { providers } = (isObject(config) ? config : {}) as { providers?: unknown }
   const entries: unknown[] = Array.isArray(providers) ? providers : []
-  return entries.flatMap((entry) => {
-    const label = typeof entry === 'string' ? entry : isObject(entry) ? (entry.label ?? entry.id) : undefined
-    return typeof label === 'string' ? [label] : []
-  })
+  const said = entries.map((entry) => (isObject(entry) ? [entry.label, entry.id] : [entry]).filter((name) => typeof name === 'string'))
+  const elsewhere = (name: string): boolean => name.startsWith('file://') || name.includes('{{')
+  return {
+    names: new Set(said.flat()),
+    labels: said.flatMap(([label]) => label ?? []),
+    whole: Array.isArray(providers) && said.every(([label]) => label !== undefined && !elsewhere(label)),
+  }
 }
 
+/** What the provider of an eval may say and the weights in training cannot follow. */
+function refuseSettings(suite: Suite): void {
+  refuseServer(suite)
+  refuseTextTags(suite)
+}
+
+/** The model in training has a token for each tag: they are added where its tokenizer has none. */
+function refuseTextTags({ file, provider }: Suite): void {
+  if (!provider.ours || provider.config.tags !== 'text') return
+  throw new ConfigError(
+    `Training adds the six tags to the tokenizer of a model that has none, so its paths begin with tokens. Got "tags: text" in provider "${provider.label}" of ${file}, which is for an eval of the model as it was. Leave "tags" out for training, or name an entry without it as "provider".`,
+  )
+}
+
+/** A gradient needs the log-probabilities of the weights that are trained, for the very tokens that were drawn. */
 function refuseServer({ file, provider }: Suite): void {
   const { server } = provider.config
   if (!provider.ours || server === undefined || server === null) return
@@ -195,12 +229,8 @@ async function readCapture(file: string, captured: string, log: string, options:
   }
   const provider = providers[0]
   if (!provider) {
-    const labels = options.provider === undefined ? [] : labelsIn(file)
-    if (labels.length > 0) {
-      const nearest = nearestName(options.provider!, labels)
-      const next = nearest ? `Did you mean "${nearest}"?` : `There are: ${labels.join(', ')}.`
-      throw new ConfigError(`${file} has no provider labelled "${options.provider}". ${next}`)
-    }
+    const { labels } = entriesIn(file)
+    if (options.provider !== undefined && labels.length > 0) throw noSuchLabel(file, options.provider, labels)
     const wanted = options.provider ? `no provider labelled "${options.provider}"` : 'no provider'
     throw new ConfigError(`${file} has ${wanted}. Name the label of one of its provider entries. promptfoo said:\n${log.trim()}`)
   }

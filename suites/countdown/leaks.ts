@@ -13,6 +13,7 @@ import { isMainThread } from 'node:worker_threads'
 import { parse } from 'yaml'
 import { base, type CountdownTest, coldStartParallel, coldStartSequential, mixedTrain, type ReadingTest, reading } from './data.ts'
 import { coldStartOutlines } from './outlines.ts'
+import { coldStartStarts } from './path-starts.ts'
 import { testProblems } from './problems.ts'
 import { isTestProblem, LEVELS, type Level, numbersKey, type Problem, problemKey } from './split.ts'
 
@@ -90,11 +91,13 @@ export const SFT_STAGES = [
   'reading.yaml',
   'cold-start.sequential.yaml',
   'cold-start.parallel.yaml',
+  'cold-start.sequential-10.yaml',
+  'cold-start.parallel-10.yaml',
   'cold-start.outlines.yaml',
 ]
-export const RL_STAGES = ['rl.sequential.yaml', 'rl.parallel.yaml', 'rl.outlines.yaml']
+export const RL_STAGES = ['rl.sequential.yaml', 'rl.parallel.yaml', 'rl.sequential-10.yaml', 'rl.parallel-10.yaml', 'rl.outlines.yaml']
 
-const LOADERS = { base, reading, coldStartSequential, coldStartParallel, coldStartOutlines, mixedTrain }
+const LOADERS = { base, reading, coldStartSequential, coldStartParallel, coldStartOutlines, coldStartStarts, mixedTrain }
 
 const folder = path.dirname(fileURLToPath(import.meta.url))
 

@@ -50,6 +50,28 @@ describe('parallelStructure', () => {
     expect(result.reason).toContain(`${rule} at offset ${offset}`)
   })
 
+  it('does not count as said what the provider wrote at the beginning of a path', () => {
+    const started = (paths: string[]) => block(paths.map((path, k) => `${'AB'[k]}: ${path}`))
+    const providerResponse = { metadata: { pathStarts: ['A: ', 'B: '] } }
+    expect(parallelStructure(started(['x', 'y']), { providerResponse }).pass).toBe(true)
+    expect(parallelStructure(started(['x', 'x']), { providerResponse }).reason).toContain('identical-paths')
+    expect(parallelStructure(started(['x', ' ']), { providerResponse }).reason).toContain('empty-path')
+    expect(parallelStructure(started(['x', 'x']), {}).pass).toBe(true)
+    const said = (paths: string[], tree?: object) => ({
+      providerResponse: { metadata: { ...providerResponse.metadata, ...tree } },
+      output: started(paths),
+    })
+    const { output, ...context } = said(['the same words', 'the same words'])
+    expect(pathDiversity(output, context).score).toBe(pathDiversity(block(['the same words', 'the same words']), {}).score)
+    // Tags are hidden, so the blocks are those of the metadata.
+    const tree = { blocks: [{ paths: [{ text: 'A: x' }, { text: 'B: x' }], summary: { text: 's' } }] }
+    expect(parallelUsed('x\nx\ns', { providerResponse: { metadata: { ...providerResponse.metadata, tree } } }).score).toBe(0)
+    expect(parallelUsed('x\nx\ns', { providerResponse: { metadata: { tree } } }).score).toBe(1)
+    for (const wrong of [7, [1], 'A: ']) {
+      expect(parallelStructure(started(['x', 'x']), { providerResponse: { metadata: { pathStarts: wrong } } }).pass).toBe(true)
+    }
+  })
+
   it('knows outlines: as many as paths, each saying something of its own, and needed only where they are asked for', () => {
     const planned = (outlines: string[], paths = ['a', 'b']) =>
       block(paths).replace('<Path>', `${outlines.map((outline) => `<Outline>${outline}</Outline>`).join('\n')}\n<Path>`)

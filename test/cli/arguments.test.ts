@@ -50,6 +50,19 @@ describe('the command line', () => {
     expect(await run()).toMatchObject({ code: 2, said: 'pr1-try <command>\n', got: undefined })
   })
 
+  it('says above the usage what a command line without arguments lacks', async () => {
+    let said = ''
+    const print = (text: string) => {
+      said += text
+    }
+    const needs = { ...program, missing: () => 'Name a file.' }
+    expect(await runCommand(needs, [], print, () => 0)).toBe(2)
+    expect(said).toBe('Name a file.\n\npr1-try <command>\n')
+    said = ''
+    expect(await runCommand(needs, ['--help'], print, () => 0)).toBe(0)
+    expect(said).toBe('pr1-try <command>\n')
+  })
+
   it.each([
     [['ftech'], 'Unknown command "ftech". Did you mean fetch?'],
     [['train'], 'Unknown command "train". Known: list, fetch. See pr1-try --help.'],

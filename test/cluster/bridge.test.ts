@@ -45,6 +45,44 @@ describe('without Ray', () => {
   })
 })
 
+describe('with a driver that follows a script', () => {
+  /** A driver whose worker is another process already when it is first called, which it tells of 300 ms later. */
+  const script = () => `#!${process.execPath}
+const { readFrames, writeFrame } = await import(${JSON.stringify(new URL('../../dist/cluster/frames.js', import.meta.url).href)})
+const say = (header) => writeFrame(process.stdout, header)
+const placed = (life) => say({ op: 'placed', worker: 0, place: { node: 'n', ip: 'here', pid: 1, life } })
+say({ op: 'started', ray: 'none', python: 'none', address: 'none' })
+for await (const { header } of readFrames(process.stdin)) {
+  if (header.op === 'spawn') placed(0)
+  if (header.op !== 'call') continue
+  if (header.life > 0) {
+    say({ id: header.id, value: { life: header.life } })
+    continue
+  }
+  say({ id: header.id, lost: 'it was started again' })
+  setTimeout(() => {
+    say({ op: 'lost', worker: 0, reason: 'its process is gone', life: 0 })
+    placed(1)
+  }, 300)
+}
+`
+
+  it('sends no call to a life that a call was lost with', async () => {
+    const driver = path.join(mkdtempSync(path.join(rayFolder, 's')), 'driver.mjs')
+    writeFileSync(driver, script(), { mode: 0o755 })
+    const bridge = await Bridge.start({ address: 'local', python: driver })
+    const events = new Events(bridge)
+    bridge.spawn(0, options)
+    await events.place(0, 0)
+    expect(await told(bridge.call(0, { op: 'echo' }))).toBe('WorkerLostError: Worker 0 was lost: it was started again')
+    // It was told at once, and the next call waits for the next life.
+    expect(events.lost).toEqual([[0, 'it was started again']])
+    expect((await bridge.call(0, { op: 'echo' })).header).toEqual({ life: 1 })
+    expect(events.lost).toHaveLength(1)
+    await bridge.close()
+  })
+})
+
 const withRay = describe.skipIf(!hasRay('tests of workers under Ray.'))
 
 withRay('a bridge to a local cluster', () => {

@@ -26,7 +26,7 @@ function trainFile(): string {
     file,
     stringify({
       ...{ output: './run', seed: 3, device: 'cpu', precision: 'f32', shards: 4 },
-      model: { checkpoint: path.join(root, 'suites/countdown/checkpoints/parallel') },
+      model: { checkpoint: path.join(root, 'suites/countdown/checkpoints/parallel-10') },
       stages: [{ ...stage, steps: 40, prompts: 4, group: 8, updates: 2, lr: 1e-4 }],
       save: { every: 5, dtype: 'float32' },
     }),

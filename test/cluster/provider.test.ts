@@ -12,7 +12,7 @@ const pool = new ModelPool()
 afterAll(() => pool.releaseAll())
 
 const CONFIG = {
-  checkpoint: 'suites/countdown/checkpoints/parallel',
+  checkpoint: 'suites/countdown/checkpoints/parallel-10',
   precision: 'f32',
   mode: 'parallel',
   paths: 5,

@@ -27,23 +27,23 @@ using namespace pr1;
 // Tests link the portable twin alone: it compiles in a fraction of the time.
 namespace pr1 {
 namespace avx512_bf16 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
-  return portable::make_ops(pool, isa, precision, products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
+  return portable::make_ops(pool, isa, precision, products, byte_units);
 }
 }
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
-  return portable::make_ops(pool, isa, precision, products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
+  return portable::make_ops(pool, isa, precision, products, byte_units);
 }
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
-  return portable::make_ops(pool, isa, precision, products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
+  return portable::make_ops(pool, isa, precision, products, byte_units);
 }
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products) {
-  return portable::make_ops(pool, isa, precision, products);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
+  return portable::make_ops(pool, isa, precision, products, byte_units);
 }
 }
 }  // namespace pr1

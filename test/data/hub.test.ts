@@ -175,7 +175,8 @@ describe('a hub in trouble', () => {
   it('is given up when nobody listens', async () => {
     const gone = await startHub()
     await gone.close()
-    await expect(get({ attempts: 1 }, { HF_ENDPOINT: gone.endpoint })).rejects.toThrow(/could not be read \(ECONNREFUSED\)/)
+    const failed = get({ attempts: 1 }, { HF_ENDPOINT: gone.endpoint })
+    await expect(failed).rejects.toThrow(/^The hub could not be read \(ECONNREFUSED\): \S+\. Check the network[^.]*\.$/)
   })
 
   it.each([

@@ -10,7 +10,7 @@ const clips = problem('In April 48/2 = <<48/2=24>>24 clips.\nIn all 48+24 = <<48
 
 describe('responses from worked solutions', () => {
   it('stand in one block of two paths, in words and in equations', () => {
-    const [{ trace }] = workedTraces([clips], 'parallel')
+    const [{ trace }] = workedTraces([clips], { form: 'parallel' })
     expect(trace).toBe(
       '<Parallel><Path>In April 48/2 = 24 clips.\nIn all 48+24 = 72.</Path><Path>48/2=24\n48+24=72</Path></Parallel>\n<Summary>Both paths give 72.</Summary>\nFinal Answer: 72',
     )
@@ -18,14 +18,14 @@ describe('responses from worked solutions', () => {
   })
 
   it('are the words alone in the sequential form', () => {
-    expect(workedTraces([clips], 'sequential')[0].trace).toBe('In April 48/2 = 24 clips.\nIn all 48+24 = 72.\nFinal Answer: 72')
+    expect(workedTraces([clips], { form: 'sequential' })[0].trace).toBe('In April 48/2 = 24 clips.\nIn all 48+24 = 72.\nFinal Answer: 72')
   })
 
   it('leave out what would teach a wrong end, has no calculation or too many', () => {
     const other = problem('It is 2+2 = <<2+2=4>>4, so the fifth is 5.\n#### 5', '5')
-    expect(workedTraces([other, problem('It is five.\n#### 5', '5')], 'parallel')).toEqual([])
-    expect(workedTraces([clips], 'parallel', 1)).toEqual([])
-    expect(workedTraces([problem('10*100=<<10*100=1000>>1,000\n#### 1,000', '1,000')], 'parallel')).toHaveLength(1)
+    expect(workedTraces([other, problem('It is five.\n#### 5', '5')], { form: 'parallel' })).toEqual([])
+    expect(workedTraces([clips], { form: 'parallel', maxSteps: 1 })).toEqual([])
+    expect(workedTraces([problem('10*100=<<10*100=1000>>1,000\n#### 1,000', '1,000')], { form: 'parallel' })).toHaveLength(1)
   })
 
   it('refuse a form that there is not', async () => {

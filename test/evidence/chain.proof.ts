@@ -1,7 +1,7 @@
 /** The whole chain with the real commands: two arms, one seed, few steps; killed, interrupted and gone on with. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -21,15 +21,17 @@ beforeAll(() => {
   const suite = path.join(root, 'suites', 'countdown')
   const own = path.join(folder, 'suites', 'countdown')
   cpSync(suite, own, { recursive: true, filter: (file) => !file.includes('checkpoints') })
-  for (const name of ['base', 'reading', 'cold-start.parallel', 'cold-start.sequential', 'rl.parallel', 'rl.sequential']) {
+  for (const name of ['base', 'reading', 'cold-start.parallel-10', 'cold-start.sequential-10', 'rl.parallel-10', 'rl.sequential-10']) {
     const file = path.join(own, `${name}.yaml`)
     const text = readFileSync(file, 'utf8')
     const fewer = text.replace(/count: \d+/, `count: ${ROWS}`)
     expect(fewer).not.toBe(text)
     writeFileSync(file, fewer)
   }
-  const config = path.join(own, 'promptfooconfig.yaml')
-  writeFileSync(config, readFileSync(config, 'utf8').replaceAll('../../dist', path.join(root, 'dist')))
+  for (const name of readdirSync(own).filter((file) => file.endsWith('.yaml'))) {
+    const file = path.join(own, name)
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('../../dist', path.join(root, 'dist')))
+  }
   out = path.join(folder, 'out')
 })
 

@@ -22,7 +22,7 @@ const home = path.join(root, 'runs', 'evidence')
 const plan = planOf(table, { seeds: [1, 2] }, home, root)
 const partOf = (id: string, from: Plan = plan) => from.parts.find((part) => part.id === id)!
 const trainOf = (id: string, from: Plan = plan) => partOf(id, from) as TrainPart
-const parallel = readTrainConfig(path.join(suite, 'train.parallel.yaml'))
+const parallel = readTrainConfig(path.join(suite, 'train.parallel-10.yaml'))
 
 describe('the parts', () => {
   it('share what arms have in common, each behind what it needs', () => {
@@ -179,6 +179,6 @@ describe('the planned time', () => {
       for (const { steps } of train.stages) expect(steps).toBe(3)
     }
     const rl = probes.find(({ rates }) => rates[0] === 'RL, parallel')!
-    expect(rl.train.model).toEqual({ checkpoint: path.join(suite, 'checkpoints', 'parallel') })
+    expect(rl.train.model).toEqual({ checkpoint: path.join(suite, 'checkpoints', 'parallel-10') })
   })
 })

@@ -78,7 +78,7 @@ describe('pr1-export', () => {
   })
 
   it('asks for --pre where llama.cpp cuts no text as the tokenizer does, and says so of what it wrote', async () => {
-    const countdown = path.resolve('suites/countdown/checkpoints/sequential')
+    const countdown = path.resolve('suites/countdown/checkpoints/sequential-10')
     await expect(run(countdown, at('c.gguf'))).rejects.toThrow(
       /pre_tokenizer: expected one that llama\.cpp has.*Name the nearest with --pre/s,
     )

@@ -337,6 +337,26 @@ describe('checkpoint: owner/name', () => {
     await pool.releaseAll()
   })
 
+  it('is looked at before a run by its small files and an adapter alone', async () => {
+    const { config, generation } = await openCheckpoint(path.join(root, 'tiny'))
+    const parts = [{ weight: 'model.layers.0.mlp.down_proj.weight', rank: 2, scale: 4 }]
+    const weights = ({ shape }: { shape: number[] }) => new Float32Array(shape[0] * shape[1])
+    await saveAdapters(path.join(root, 'looked-at'), { ...{ config, generation, weights, base: 'acme/tiny' }, adapters: { parts } })
+    hub.models.set('acme/looked-at@main', filesOf(path.join(root, 'looked-at')))
+    const pool = new ModelPool()
+    const look = (places: object) =>
+      new ParallelThinkingProvider({ config: { basePath: root, device: 'cpu', samples: 'off', ...places } }, pool).preflight()
+    await look({ checkpoint: 'acme/tiny:Q4_K_M' })
+    expect(hub.asked).toEqual([])
+    for (const checkpoint of ['acme/tiny', 'acme/looked-at', './looked-at']) await look({ checkpoint })
+    const tensors = hub.asked.filter(({ url }) => url.endsWith('.safetensors'))
+    expect(tensors.map(({ url }) => url.split('/').at(-1))).toEqual(['adapter_model.safetensors'])
+    // A folder that is not there reads like an id.
+    await expect(look({ checkpoint: 'runs/finale' })).rejects.toThrow(/The hub answered 404 .*folder is written with \.\//)
+    expect(pool.size).toBe(0)
+    await pool.releaseAll()
+  })
+
   it('is trained from', async () => {
     const engine = await openEngine({ device: 'cpu' })
     const { model, checkpoint, base } = await openModel(engine, { checkpoint: 'acme/tiny', attention: undefined }, 1, {})

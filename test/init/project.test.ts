@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type InstalledPackage, installTarball, promptfooEval } from '../package/route.ts'
+import { parse } from 'yaml'
+import { parallelStructure } from '../../src/assertions/index.ts'
+import { type InstalledPackage, installTarball, promptfooEval, root } from '../package/route.ts'
 import { inProofs } from '../proofs.ts'
 
 let installed: InstalledPackage
@@ -19,7 +21,11 @@ it('writes a project that is evaluated, trained and evaluated again', async () =
   expect(written.stderr).toBe('')
   expect(written.stdout).toContain('cd first')
   const project = path.join(installed.folder, 'first')
-  expect(readFileSync(path.join(project, 'README.md'), 'utf8').match(/^- /gm)).toHaveLength(5)
+  const readme = readFileSync(path.join(project, 'README.md'), 'utf8')
+  const steps = [...readme.matchAll(/^- `(.*)` (.*)\.$/gm)]
+  expect(steps).toHaveLength(5)
+  const printed = written.stdout.replaceAll(/ +/g, ' ')
+  for (const [, command, does] of steps) expect(printed).toContain(`\n ${command} # ${does}\n`)
 
   const problems = inProofs ? 20 : 10
   const run = await promptfooEval(project, 'promptfooconfig.yaml', ['--repeat', '1', '--filter-first-n', String(problems)])
@@ -44,6 +50,68 @@ it('writes a project that is evaluated, trained and evaluated again', async () =
   expect(again.rows).toHaveLength(20)
   expect(again.rows.filter(({ success }) => success).length).toBeGreaterThan(5)
 }, 300_000)
+
+it('writes evals that end as the documentation says: well with right or wrong answers, at once without a checkpoint', async () => {
+  const project = path.join(installed.folder, 'evals')
+  expect(node(installed.folder, bin('init/cli.js'), 'evals').status).toBe(0)
+  const hooks = path.join(installed.folder, 'node_modules/parallel-r1/dist/providers/hooks.js')
+  for (const name of ['promptfooconfig.yaml', 'rl.yaml']) {
+    const { extensions, env } = parse(readFileSync(path.join(project, name), 'utf8'))
+    const named = extensions.map((extension: string) => path.resolve(project, extension.slice('file://'.length)))
+    expect(named, name).toEqual([`${hooks}:beforeAll`, `${hooks}:afterAll`])
+    expect(env, name).toEqual({ PROMPTFOO_PASS_RATE_THRESHOLD: '0' })
+  }
+
+  const { code, log, rows } = await promptfooEval(project, 'rl.yaml', ['--filter-first-n', '12'])
+  expect(rows.filter(({ failureReason }) => failureReason === 2)).toEqual([])
+  expect(rows.filter(({ success }) => !success).length).toBeGreaterThan(0)
+  expect(code, log).toBe(0)
+  expect(log).toMatch(/parallel +12 x 1 /)
+
+  if (!inProofs) return
+  const config = path.join(project, 'rl.yaml')
+  writeFileSync(config, readFileSync(config, 'utf8').replace('checkpoints/parallel-10', 'checkpoints/moved'))
+  const stopped = await promptfooEval(project, 'rl.yaml', ['--filter-first-n', '2'])
+  expect(stopped.code, stopped.log).toBe(1)
+  expect(stopped.log).toMatch(/The provider "parallel" cannot answer\. .*checkpoints\/moved/)
+  expect(stopped.log).toContain('No row was asked.')
+}, 300_000)
+
+it('tells of each line to change for problems of your own, in the README and on the page', () => {
+  const project = path.join(installed.folder, 'own')
+  expect(node(installed.folder, bin('init/cli.js'), 'own').status).toBe(0)
+  const read = (name: string) => readFileSync(path.join(project, name), 'utf8')
+  const [, diff] = read('README.md').match(/^```diff\n(.*?)^```/ms)!
+  expect(readFileSync(path.join(root, 'docs/start.md'), 'utf8')).toContain(diff)
+  // The parts, each with the files that it is of, applied: every line that goes is there once, and what comes is a config again.
+  const changed = new Map<string, string>()
+  for (const part of diff.trim().split('\n\n')) {
+    const [names, ...lines] = part.split('\n')
+    for (const name of names.slice(2).split(' and ')) {
+      let content = changed.get(name) ?? read(name)
+      const hunks = lines.join('\n').matchAll(/((?:^-.*\n?)+)((?:^\+.*\n?)+)/gm)
+      for (const [, before, after] of hunks) {
+        const [from, to] = [before, after].map((text) => text.trimEnd().replace(/^[-+]/gm, ''))
+        expect(content.split(from), `${name}: ${from}`).toHaveLength(2)
+        content = content.replace(from, () => to)
+      }
+      changed.set(name, content)
+    }
+  }
+  expect([...changed.keys()]).toEqual(['promptfooconfig.yaml', 'rl.yaml', 'train.yaml'])
+  for (const content of changed.values()) {
+    expect(parse(content)).toBeTypeOf('object')
+    expect(content).not.toMatch(/countdownAnswer|checkpoints\//)
+  }
+  const [, vars] = read('README.md').match(/^ {4}(\{"vars".*)$/m)!
+  expect(Object.keys(JSON.parse(vars).vars)).toEqual(['problem', 'answer'])
+})
+
+it('gives no reward of structure to an answer without a block', () => {
+  const { defaultTest } = parse(readFileSync(path.join(installed.folder, 'own', 'rl.yaml'), 'utf8'))
+  const { config } = defaultTest.assert.find(({ metric }: { metric: string }) => metric === 'structure')
+  expect(parallelStructure('7', { config } as never).score).toBe(0)
+})
 
 it('overwrites nothing, and says what is missing', () => {
   const project = path.join(installed.folder, 'second')

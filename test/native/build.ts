@@ -21,7 +21,7 @@ const core = [
 export const addressSanitizer = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 export const threadSanitizer = ['-fsanitize=thread']
 
-/** The instruction sets that dispatch.cpp knows and that have a file, `avx512-bf16` for isa_avx512_bf16.cpp. amx-bf16 is avx512 with amx.cpp. */
+/** The instruction sets that dispatch.cpp knows and that have a file, `avx512-bf16` for isa_avx512_bf16.cpp. amx-bf16 and amx-int8 are avx512 with amx*.cpp. */
 export const instructionSets = readdirSync(path.join(native, 'cpu')).flatMap(
   (name) => /^isa_(\w+)\.cpp$/.exec(name)?.[1].replace('_', '-') ?? [],
 )

@@ -1,5 +1,6 @@
 // The whole decoder on random models of sizes that divide by nothing: train, decode with fork and join, the engine's thread.
-// Usage: model_driver isa precision threads [short]. Exits 2 where this CPU lacks the instruction set, 1 on the first
+// Usage: model_driver isa precision threads [short]. Precisions: f32, bf16, and weights in blocks with rows in float32 (blocks) or
+// in 8 bits (bytes). Exits 2 where this CPU lacks the instruction set, 1 on the first
 // mismatch. Built with sanitizers and run by sanitizers.proof.ts.
 #include <algorithm>
 #include <cmath>
@@ -414,6 +415,7 @@ int main(int argc, char** argv) {
     std::printf("unavailable: %s\n", why);
     return 2;
   }
+  if (kind == "bytes") ops->block_rows(BlockRows::int8);
   struct Case {
     const char* name;
     ModelSpec config;
@@ -433,11 +435,12 @@ int main(int argc, char** argv) {
   add("untied, biased, llama3", biased, {{70, 3}, {130, 129, 1}}, 50, 20);
   add("windows, three rotations, norms behind", unusual(), {{70, 3}, {30, 29, 1}}, 40, 12);
   if (!brief) add("more rows than a block", sizes(64, 32, 2, 2, 2, 16, 48, 700), {{300, 1, 299}, {257}}, 290, 20);
+  if (kind == "bytes") add("blocks in every weight", sizes(96, 160, 2, 2, 1, 32, 832, 100), {{40, 37}, {17}}, 37, 20);
   if (!brief) add("a large vocabulary", sizes(131101, 10, 1, 1, 1, 10, 18, 100), {{40, 37}}, 40, 8);
   if (!brief) add("a wide head", sizes(50, 20, 1, 2, 1, 130, 300, 100), {{20, 33}}, 17, 17);
   for (Case& it : cases) {
     now = isa + " " + kind + ", " + it.name;
-    if (kind == "blocks") {
+    if (kind == "blocks" || kind == "bytes") {
       hold_in_blocks(it.config);
     } else {
       train(it.config, *ops, it.batches);

@@ -25,15 +25,19 @@ function sanitized(sanitizer: readonly string[]) {
 
 describe('address and undefined behaviour', () => {
   const check = sanitized(addressSanitizer)
-  it.for([...instructionSets.flatMap((isa) => precisions.map((precision) => [isa, precision] as const)), ['amx-bf16', 'bf16'] as const])(
-    '%s, %s: training, decoding with forks, the engine thread',
-    { timeout: 300_000 },
-    ([isa, precision], context) => check(context, isa, precision, '3'),
+  it.for([
+    ...instructionSets.flatMap((isa) => precisions.map((precision) => [isa, precision] as const)),
+    ['amx-bf16', 'bf16'] as const,
+    ...['portable', 'avx512', 'amx-int8'].map((isa) => [isa, 'bytes'] as const),
+  ])('%s, %s: training, decoding with forks, the engine thread', { timeout: 300_000 }, ([isa, precision], context) =>
+    check(context, isa, precision, '3'),
   )
 })
 
 describe('threads', () => {
   const check = sanitized(threadSanitizer)
   // What threads share is the same code for every instruction set: the best one here stands for all.
-  it.for(precisions)('%s: no data race', { timeout: 300_000 }, (precision, context) => check(context, '', precision, '3', 'short'))
+  it.for([...precisions, 'bytes'])('%s: no data race', { timeout: 300_000 }, (precision, context) =>
+    check(context, '', precision, '3', 'short'),
+  )
 })

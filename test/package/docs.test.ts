@@ -20,7 +20,7 @@ describe('the pages', () => {
     expect(brokenLinks(root, page)).toEqual([])
     const blocks = blocksOf(readFileSync(path.join(root, page), 'utf8'))
     for (const { line, language, marks } of blocks) {
-      expect(language, `${page}:${line}`).toMatch(page.endsWith('log.md') ? /^\w*$/ : /^(sh|yaml|ts|text)$/)
+      expect(language, `${page}:${line}`).toMatch(page.endsWith('log.md') ? /^\w*$/ : /^(sh|yaml|ts|text|json|diff)$/)
       for (const mark of Object.keys(marks)) expect(['run', 'needs', 'not run', 'file']).toContain(mark)
     }
   })

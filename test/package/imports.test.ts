@@ -97,6 +97,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'assertions/answer/claims/boxed.ts',
     'assertions/output.ts',
     'report/rows.ts',
+    'random.ts',
     'config-keys.ts',
     'engine/errors.ts',
     'engine/checkpoint/atomic.ts',
@@ -112,6 +113,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'assertions/answer/',
     'assertions/crash.ts',
     'assertions/ended-paths.ts',
+    'assertions/path-starts.ts',
     'assertions/output.ts',
     'thinking/grammar.ts',
     'config-keys.ts',
@@ -128,6 +130,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   trainer: [
     'version.ts',
     'retry.ts',
+    'show.ts',
     'start-worker.ts',
     'rollouts/',
     'json.ts',
@@ -143,8 +146,9 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gate/',
     'grading/',
     'assertions/crash.ts',
-    // Answers of a teacher are read as the assertions read them.
+    // Answers of a teacher and single paths are read as the assertions read them.
     'assertions/output.ts',
+    'assertions/path-starts.ts',
     'config/',
     'tags/',
     'providers/',

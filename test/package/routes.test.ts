@@ -69,7 +69,8 @@ describe('the tarball', () => {
       expect(names).toContain(needed)
     }
     expect(names.filter((name) => /^native\/.*\.(cpp|h)$/.test(name)).length).toBeGreaterThan(3)
-    for (const variant of ['sequential', 'parallel']) expect(names).toContain(`suites/countdown/checkpoints/${variant}/model.safetensors`)
+    for (const variant of ['sequential', 'parallel', 'sequential-10', 'parallel-10'])
+      expect(names).toContain(`suites/countdown/checkpoints/${variant}/model.safetensors`)
     expect(names.filter((name) => /^(src|test|bench|build|runs|node_modules)\/|\.test\.|\.tmp|\.tgz$|dist\/\.built/.test(name))).toEqual([])
     const bytes = installed.files.reduce((sum, { size }) => sum + size, 0)
     expect(bytes).toBeLessThan(20e6)
@@ -112,7 +113,7 @@ describe('promptfoo eval with the installed tarball', () => {
       providers: [
         {
           id: 'package:parallel-r1:ParallelThinkingProvider',
-          config: { checkpoint: path.join(shipped, 'checkpoints/parallel'), precision: 'f32', seed: 1, samples: 'off' },
+          config: { checkpoint: path.join(shipped, 'checkpoints/parallel-10'), precision: 'f32', seed: 1, samples: 'off' },
         },
       ],
       defaultTest: { assert: [{ type: 'javascript', metric: 'answer', value: 'package:parallel-r1:countdownAnswer' }] },

@@ -39,13 +39,18 @@ const TESTS = [2, 3].map((n) => ({ vars: { problem: `${n}+${n}`, answer: String(
 const grader = (value: string, more: object = {}) => ({ type: 'javascript', metric: 'answer', value, ...more })
 
 /** There is no checkpoint at "none": a row that reached the model would say so. */
-function evaluate({ assert, tests = TESTS, provider = {}, args = [] }: Setup) {
+function evaluate({ assert, tests = TESTS, provider = {}, other, hooks = ['afterAll'], args = [] }: Setup) {
+  const entry = (label: string, own: object) => ({
+    id: 'package:parallel-r1:ParallelThinkingProvider',
+    label,
+    config: { checkpoint: 'none', ...own },
+  })
   const config = {
     prompts: ['What is {{ problem }}?'],
-    providers: [{ id: 'package:parallel-r1:ParallelThinkingProvider', label: 'local', config: { checkpoint: 'none', ...provider } }],
+    providers: [entry('local', provider), ...(other ? [entry('other', other)] : [])],
     ...(assert && { defaultTest: { assert } }),
     tests,
-    extensions: ['file://node_modules/parallel-r1/dist/providers/hooks.js:afterAll'],
+    extensions: hooks.map((hook) => `file://node_modules/parallel-r1/dist/providers/hooks.js:${hook}`),
   }
   writeFileSync(path.join(project, 'promptfooconfig.yaml'), JSON.stringify(config))
   return promptfooEval(project, 'promptfooconfig.yaml', args)
@@ -55,6 +60,9 @@ interface Setup {
   assert?: object[]
   tests?: (object | string)[]
   provider?: object
+  /** A second entry. */
+  other?: object
+  hooks?: string[]
   args?: string[]
 }
 
@@ -122,6 +130,35 @@ describe('promptfoo eval', () => {
     expect(log.match(/temperature: 0 makes the 3 paths of a block equal/g)).toHaveLength(1)
     expect(log).toContain('Use temperature: 1 (the paths then differ), or mode: sequential')
   }, 60_000)
+
+  /** The last line is ours, and no stack stands around it. */
+  const alone = /\nparallel-r1: [^\n]*\n?$/
+
+  it('ends at a wrong key with one line', async () => {
+    const { code, log, rows } = await evaluate({ provider: { ...provider, maxTokns: 40 } })
+    expect([code, rows]).toEqual([1, []])
+    expect(`\n${log}`).toMatch(alone)
+    expect(log).toContain('parallel-r1: Unknown key "maxTokns" in the provider config. Did you mean "maxTokens"?')
+    expect(log).not.toMatch(/^\s+at /m)
+  }, 60_000)
+
+  it('asks no row where a provider of a later column has no checkpoint, with the hook beforeAll', async () => {
+    const { code, log, rows } = await evaluate({ provider, other: {}, hooks: ['beforeAll', 'afterAll'] })
+    expect([code, rows]).toEqual([1, []])
+    expect(log).toContain('parallel-r1: The provider "other" cannot answer. No checkpoint at ')
+    expect(log).not.toMatch(/^\s+at /m)
+  }, 60_000)
+
+  it.runIf(inProofs)(
+    'says beside the first row that a later column has no checkpoint, without the hook',
+    async () => {
+      const { log, rows } = await evaluate({ provider, other: {} })
+      expect(rows.map(({ error }) => Boolean(error)).sort()).toEqual([false, false, true, true])
+      expect(log.match(/parallel-r1: The provider "other" cannot answer\. No checkpoint at /g)).toHaveLength(1)
+      expect(log).toContain('Each of its rows will be an error.')
+    },
+    60_000,
+  )
 
   it.runIf(inProofs)(
     'says that --no-write leaves no statistics',

@@ -11,12 +11,16 @@ describe('equal paths', () => {
     expect(equalPaths(request({ temperature: 1, topK: 1 }), 'local')).toContain('topK: 1 makes')
   })
 
-  it.each<Partial<ThinkRequest>>([{ temperature: 0.1 }, { mode: 'sequential' }, { paths: 1 }, { maxBlocks: 0 }, { outlines: true }])(
-    'do not with %j',
-    (more) => {
-      expect(equalPaths(request(more), 'local')).toBeUndefined()
-    },
-  )
+  it.each<Partial<ThinkRequest>>([
+    { temperature: 0.1 },
+    { mode: 'sequential' },
+    { paths: 1 },
+    { maxBlocks: 0 },
+    { outlines: true },
+    { pathStarts: [] },
+  ])('do not with %j', (more) => {
+    expect(equalPaths(request(more), 'local')).toBeUndefined()
+  })
 })
 
 describe('a warning', () => {

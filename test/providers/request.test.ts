@@ -93,6 +93,35 @@ describe('outlines', () => {
   })
 })
 
+describe('pathStarts', () => {
+  const parallel = { attention: 'causal', tags: TAGS, paths: 2, pathStarts: ['A: ', 'B: '] }
+
+  it('are asked for by the config, else as the checkpoint was trained, one for each path, in parallel mode only', () => {
+    const asked = toRequest(config({ pathStarts: ['1.', '2)', '3'], paths: 2 }), checkpoint(), [1], 0)
+    expect(asked.pathStarts).toEqual([
+      { text: '1.', ids: [49, 46] },
+      { text: '2)', ids: [50, 41] },
+    ])
+    const trained = checkpoint({ parallel })
+    expect(toRequest(config(), trained, [1], 0).pathStarts?.map(({ text }) => text)).toEqual(['A: ', 'B: '])
+    expect(toRequest(config({ pathStarts: [] }), trained, [1], 0)).not.toHaveProperty('pathStarts')
+    expect(toRequest(config({ mode: 'sequential' }), trained, [1], 0)).not.toHaveProperty('pathStarts')
+    expect(toRequest(config(), checkpoint(), [1], 0)).not.toHaveProperty('pathStarts')
+  })
+
+  it('are refused where they are too few, hold a tag, or stand beside outlines', () => {
+    const refused = (raw: object, over = checkpoint({ outlines: true })) => expect(() => toRequest(config(raw), over, [1], 0))
+    refused({ pathStarts: ['a'], paths: 2 }).toThrow('pathStarts needs a text for each of the 2 paths of a block. Got 1.')
+    refused({ paths: 3 }, checkpoint({ parallel })).toThrow('Got 2. Add some, or lower paths.')
+    for (const text of ['</Path>', 'x <Summary>', '<Parallel><Path>']) {
+      refused({ pathStarts: [text, 'b'] }).toThrow(`A path cannot begin with a tag. Got ${JSON.stringify(text)}`)
+    }
+    refused({ pathStarts: ['a', 'b'], outlines: true }).toThrow('Got both. Leave one of the two out.')
+    expect(() => config({ pathStarts: ['a', ''] })).toThrow('pathStart 2 of the config must be text')
+    expect(() => config({ pathStarts: 'a' })).toThrow('Write a list of texts')
+  })
+})
+
 describe('settledBy', () => {
   it('gives the decoder the text and what reads it, in parallel decoding only', () => {
     const asked = toRequest(config({ settledBy: ' yes' }), checkpoint(), [1], 0)

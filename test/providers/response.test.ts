@@ -170,6 +170,14 @@ describe('toProviderResponse', () => {
   })
 })
 
+it('says what paths began with, where the decoder wrote something', () => {
+  const starts = ['B', 'C'].map((text) => ({ text, ids: [text.charCodeAt(0)] }))
+  const options = { repeatIndex: 0, showTags: true, decode }
+  const { metadata } = toProviderResponse(thought, { request: { ...request, pathStarts: starts }, ...options })
+  expect(metadata).toMatchObject({ pathStarts: ['B', 'C'], tree: { blocks: [{ paths: [{ text: 'B' }, { text: 'CC' }] }] } })
+  expect(toProviderResponse(thought, { request, ...options }).metadata).not.toHaveProperty('pathStarts')
+})
+
 describe('outlines', () => {
   const tags = { ...TAGS, outline: 7, outlineEnd: 8 }
   const named = (ids: number[]) => ids.map((id) => [...NAMES, '<Outline>', '</Outline>'][id] ?? String.fromCharCode(id)).join('')

@@ -10,7 +10,7 @@ import { loadSuite } from '../../src/trainer/suite.ts'
 import { promptfooEval, root, run } from '../package/route.ts'
 import { EngineServer } from '../remote/engine-server.ts'
 
-const checkpoint = path.join(root, 'suites/countdown/checkpoints/parallel')
+const checkpoint = path.join(root, 'suites/countdown/checkpoints/parallel-10')
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pr1-server-'))
 const pool = new ModelPool()
 const apiKey = 'pr1key-0123456789abcdef'

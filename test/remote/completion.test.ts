@@ -4,7 +4,7 @@ import { openCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { completionBody, FIELDS, readCompletion, type Wanted } from '../../src/remote/completion.ts'
 import { ServerTokens } from '../../src/remote/tokens.ts'
 
-const folder = fileURLToPath(new URL('../../suites/countdown/checkpoints/parallel', import.meta.url))
+const folder = fileURLToPath(new URL('../../suites/countdown/checkpoints/parallel-10', import.meta.url))
 
 let tokens: ServerTokens
 let encode: (text: string) => number[]

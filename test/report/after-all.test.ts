@@ -96,7 +96,7 @@ describe('the text behind the table', () => {
     expect(text).toMatch(/problems +mean@4 +pass@4 +pass\^4 +maj@4/)
     expect(text).toMatch(/alpha +3 x 4 +66\.7 % \(\d+\.\d – \d+\.\d\) +100\.0 %/)
     expect(text).toMatch(/beta against alpha\n +mean@4 +−25\.0 points \(−25\.0 to −25\.0\) +p = 0\.250/)
-    expect(text).toContain('1 of 25 rows ended with an error and count as neither right nor wrong. The first, of beta: lost\n')
+    expect(text).toContain('1 of 25 rows ended with an error and counts as neither right nor wrong. The first, of beta: lost\n')
     expect(text).not.toContain('NaN')
   })
 

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width'
 import { expect, it } from 'vitest'
 import { analyze } from '../../src/report/analysis.ts'
-import { describeBriefly } from '../../src/report/brief.ts'
+import { describeBriefly, describeSources } from '../../src/report/brief.ts'
 import type { Row } from '../../src/report/rows.ts'
 import { readExperiment } from '../../src/report/samples.ts'
 import { describeAnalysis } from '../../src/report/terminal.ts'
@@ -54,6 +54,16 @@ it('tells of rows that count in no figure, also where there is no other', async 
   const failed = row({ problem: 0, error: 'the model is gone' })
   expect(await brief([failed])).toContain('the model is gone')
   expect(await brief([...two, failed])).toContain('the model is gone')
+})
+
+it('counts what was generated and what a store had', () => {
+  const rows = Array.from({ length: 1203 }, (_, problem) =>
+    row({ problem, extra: { response: { output: '5', metadata: {}, ...(problem < 3 && { cached: true }) } } }),
+  )
+  const failed = row({ problem: 0, error: 'lost', extra: { response: undefined } })
+  expect(describeSources(readExperiment([results([...rows, failed])]))).toBe(
+    'Of the answers 1,200 were generated on this machine now, and 3 were taken from its stored samples.',
+  )
 })
 
 it('writes no control character of a label', async () => {

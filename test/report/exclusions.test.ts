@@ -35,7 +35,8 @@ describe('a row that is no sample', () => {
       cause: 'mathAnswer needs a reference. Got nothing.',
     })
     expect(exclusionOf(row({ problem: 1, error: '' }), undefined)?.cause).toBe('an error without a message')
-    expect(exclusionOf(row({ problem: 1, error: 'x'.repeat(5000) }), undefined)?.cause).toHaveLength(401)
+    expect(exclusionOf(row({ problem: 1, error: 'x'.repeat(5000) }), undefined)?.cause).toHaveLength(4001)
+    expect(exclusionOf(row({ problem: 1, error: 'x'.repeat(1000) }), undefined)?.cause).toHaveLength(1000)
   })
 
   it.each([
@@ -101,10 +102,17 @@ describe('statistics', () => {
     expect(analysis.summaries[0]).toMatchObject({ samples: 2, mean: { value: 0.5 } })
     expect(analysis.experiment.columns[0]).toMatchObject({ errors: 1, unscored: 1 })
     expect(describeExclusions(analysis.experiment)).toEqual([
-      '1 of 4 rows ended with an error and count as neither right nor wrong. The first, of alpha: the grader of "answer" failed: Custom function threw error: no ruler',
+      '1 of 4 rows ended with an error and counts as neither right nor wrong. The first, of alpha: the grader of "answer" failed: Custom function threw error: no ruler',
       '1 of 4 rows had no assertion with metric "answer". There is nothing to score in them.',
     ])
     expect(describeAnalysis(analysis)).toContain('1 of 4 rows ended with an error')
+  })
+
+  it('name the error of a column that has no sample before others', async () => {
+    const rows = [row({ problem: 1, right: true }), row({ problem: 2, error: 'once' }), row({ problem: 1, column: 1, error: 'always' })]
+    expect(describeExclusions(experimentOf(rows))).toEqual([
+      '2 of 3 rows ended with an error and count as neither right nor wrong. The first, of beta: always',
+    ])
   })
 
   it('say what failed where nothing else is left', async () => {

@@ -30,6 +30,52 @@ describe('the verdict', () => {
     expect(few.headline).toBe('Beta and alpha show no clear difference in accuracy, along 39 % of the chain.')
   })
 
+  it('tells no equality of so few problems that some may differ, nor of an interval without width', async () => {
+    for (const problems of [2, 10, 59]) {
+      for (const right of [half, () => false, () => true]) {
+        const { headline } = await verdictOf([...column(0, problems, right), ...column(1, problems, right)])
+        expect(headline).toBe('Beta and alpha show no clear difference in accuracy.')
+      }
+    }
+    const { headline } = await verdictOf([...column(0, 60, half), ...column(1, 60, half)])
+    expect(headline).toBe('Beta is right as often as alpha.')
+  })
+
+  it('says where the interval is too narrow, and what to trust', async () => {
+    const few = await verdictOf([...column(0, 19, half), ...column(1, 19, (problem) => problem < 12)])
+    expect(few.detail).toMatch(/on 19 common problems\. With 19 problems, fewer than 20, the interval .* too narrow\. Trust p = 0\.\d+\./)
+    const enough = await verdictOf([...column(0, 20, half), ...column(1, 20, (problem) => problem < 12)])
+    expect(enough.detail).not.toContain('too narrow')
+    const one = await verdictOf([...column(0, 1, half), ...column(1, 1, half)])
+    expect(one.detail).not.toContain('too narrow')
+  })
+
+  const inParallel = (index: number, output: string) =>
+    column(index, 20, half).map((one) => ({ ...one, response: { output, metadata: { mode: 'parallel' } } }))
+  const BLOCK = '<Parallel>\n<Path>\none\n</Path>\n<Path>\ntwo\n</Path>\n</Parallel>\n<Summary>\nboth\n</Summary>'
+
+  it('says first where a column in parallel mode has no block', async () => {
+    const sequential = column(0, 20, half, 80).map((one) => ({ ...one, response: { output: '5', metadata: { mode: 'sequential' } } }))
+    const { headline } = await verdictOf([...sequential, ...inParallel(1, '5')])
+    expect(headline).toMatch(
+      /^Beta never forked: no block in 20 answers, so it thought in sequence\. .* show no clear difference in accuracy\.$/,
+    )
+    expect((await verdictOf(inParallel(0, '5'))).headline).toMatch(/^Alpha never forked: .* Alpha is right in 50\.0 %/)
+    expect((await verdictOf([...sequential, ...inParallel(1, BLOCK)])).headline).not.toContain('forked')
+    const once = [...inParallel(1, '5').slice(1), ...inParallel(1, BLOCK).slice(0, 1)]
+    expect((await verdictOf([...sequential, ...once])).headline).not.toContain('forked')
+  })
+
+  it('says first where all rows of a column failed', async () => {
+    const failed = (n: number) => Array.from({ length: n }, (_, problem) => row({ problem, column: 1, error: 'lost' }))
+    const { headline } = await verdictOf([...column(0, 40, half), ...failed(10)])
+    expect(headline).toBe('Beta: all 10 rows failed. Alpha is right in 50.0 % of its answers.')
+    expect((await verdictOf([...column(0, 40, half), ...failed(1)])).headline).toMatch(/^Beta: its only row failed\. Alpha/)
+    const some = await verdictOf([...column(0, 40, half), ...column(1, 40, half), ...failed(10)])
+    expect(some.headline).not.toContain('failed')
+    expect(await verdictOf(failed(3))).toEqual({ headline: '', detail: '' })
+  })
+
   it('tells a clear difference, either way', async () => {
     const better = [...column(0, 60, (problem) => problem < 10, 100), ...column(1, 60, (problem) => problem < 40, 50, 120)]
     expect((await verdictOf(better)).headline).toMatch(/^Beta is right more often than alpha, along 5\d % of the chain\.$/)

@@ -52,6 +52,8 @@ describe('sampleKey', () => {
       { outlines: true, tags: { ...request.tags, outline: 11, outlineEnd: 12 } },
       { outlines: true, tags: { ...request.tags, outline: 13, outlineEnd: 12 } },
       { settledBy: { text: ' yes', read: () => '' } },
+      { pathStarts: [{ text: 'a', ids: [9] }] },
+      { pathStarts: [{ text: 'a', ids: [8] }] },
       { settledBy: { text: ' no', read: () => '' } },
       { tagText: { written: {} as never, piece: () => '', write: () => [], completing: [] } },
     ]

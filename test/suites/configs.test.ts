@@ -8,12 +8,25 @@ import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { readTrainConfig } from '../../src/trainer/config-file.ts'
 import { compileReward, symbolOf } from '../../src/trainer/rewards.ts'
 import * as data from '../../suites/countdown/data.ts'
+import * as starts from '../../suites/countdown/path-starts.ts'
 import { byAnswer, criticalPathTokens, totalTokens } from '../../suites/countdown/scoring.ts'
 import { committedTests, type EvalProvider, folder, isReading, loaderConfig, promptOf, read, readmeRow, yaml } from './suite.ts'
 
-const evals = ['base', 'reading', 'cold-start.sequential', 'cold-start.parallel', 'rl.sequential', 'rl.parallel', 'promptfooconfig'].map(
-  (n) => `${n}.yaml`,
-)
+/** The pair of models that the suite compares, and the smaller one that the evidence and the outlines build on. */
+const PAIRS = [
+  { pair: '', evaluation: 'promptfooconfig.yaml', budget: 416 },
+  { pair: '-10', evaluation: 'ten-tries.yaml', budget: 264 },
+]
+const FORMS = ['sequential', 'parallel']
+const evals = [
+  'base.yaml',
+  'reading.yaml',
+  ...PAIRS.flatMap(({ pair, evaluation }) => [
+    ...FORMS.flatMap((form) => [`cold-start.${form}${pair}.yaml`, `rl.${form}${pair}.yaml`]),
+    evaluation,
+  ]),
+]
+const loaders = { ...data, ...starts } as unknown as Record<string, (config: unknown) => data.CountdownTest[]>
 
 describe('promptfoo configs', () => {
   it('name the schema, files that exist, loaders and provider keys that are known', () => {
@@ -28,9 +41,8 @@ describe('promptfoo configs', () => {
       if (typeof config.tests === 'string') expect(existsSync(path.join(folder, config.tests.replace('file://', '')))).toBe(true)
       else {
         const [file, loader] = config.tests.path.replace('file://', '').split(':')
-        expect(file).toBe('data.ts')
-        const load = (data as unknown as Record<string, (config: unknown) => unknown[]>)[loader]
-        expect(load({ ...config.tests.config, count: 3 })).toHaveLength(3)
+        expect(existsSync(path.join(folder, file))).toBe(true)
+        expect(loaders[loader]({ ...config.tests.config, count: 3 })).toHaveLength(3)
       }
     }
   })
@@ -51,7 +63,8 @@ describe('promptfoo configs', () => {
       expect(promptOf(row)).toMatch(isReading(row) ? /^(<Parallel>|\d[^a-z]* (yes|no)\n)/ : /^[\d, ]+ to make \d+\.\n$/)
     }
     const cold = loaderConfig('cold-start.parallel.yaml')
-    const solved = [data.coldStartSequential, data.coldStartParallel].flatMap((load) => load({ ...cold, count: 30 }))
+    const forms = [data.coldStartSequential, data.coldStartParallel, starts.coldStartStarts]
+    const solved = forms.flatMap((load) => load({ ...cold, count: 30 }))
     for (const row of solved) {
       for (const text of row.vars.trajectories!) expect(text).toContain('Final Answer: ')
     }
@@ -59,30 +72,58 @@ describe('promptfoo configs', () => {
     for (const row of [...solved, ...asked, ...committedTests('easy'), ...committedTests('hard')]) expect(promptOf(row)).toMatch(/^Use /)
   })
 
-  it('give every form the same problems, budget, temperature and precision', () => {
-    expect(yaml('rl.sequential.yaml').tests).toEqual(yaml('rl.parallel.yaml').tests)
-    expect(loaderConfig('cold-start.sequential.yaml')).toEqual(loaderConfig('cold-start.parallel.yaml'))
-    const settings = ['rl.sequential.yaml', 'rl.parallel.yaml', 'promptfooconfig.yaml'].flatMap((name) => yaml(name).providers)
-    for (const { label, config } of settings as EvalProvider[]) {
-      const { mode, maxTokens, temperature, precision, paths, maxBlocks } = config
-      const budget = label === 'sequential, 64 tokens' ? 64 : 264
-      expect({ maxTokens, temperature, precision }).toEqual({ maxTokens: budget, temperature: 1, precision: 'f32' })
-      // The decoder opens the blocks that the cold start has shown.
-      const shown = loaderConfig('cold-start.parallel.yaml')
-      if (mode === 'parallel') expect({ paths, maxBlocks }).toEqual({ paths: shown.paths, maxBlocks: shown.tries / shown.paths })
-    }
+  it.each(PAIRS)(
+    'give both forms of a pair ("$pair") the same problems, budget, temperature and precision',
+    ({ pair, evaluation, budget }) => {
+      const [sequential, parallel] = FORMS.map((form) => `${form}${pair}.yaml`)
+      expect(yaml(`rl.${sequential}`).tests).toEqual(yaml(`rl.${parallel}`).tests)
+      const shown = loaderConfig(`cold-start.${parallel}`)
+      expect(loaderConfig(`cold-start.${sequential}`)).toEqual(shown)
+      const settings = [`rl.${sequential}`, `rl.${parallel}`, evaluation].flatMap((name) => yaml(name).providers)
+      for (const { label, config } of settings as EvalProvider[]) {
+        const { mode, maxTokens, temperature, precision, paths, maxBlocks } = config
+        expect({ maxTokens, temperature, precision }).toEqual({
+          maxTokens: label === 'sequential, 64 tokens' ? 64 : budget,
+          temperature: 1,
+          precision: 'f32',
+        })
+        // The decoder opens the blocks that the cold start has shown.
+        if (mode === 'parallel') expect({ paths, maxBlocks }).toEqual({ paths: shown.paths, maxBlocks: shown.tries / shown.paths })
+      }
+    },
+  )
+
+  it('train on the same problems in either pair', () => {
+    expect(yaml('rl.parallel.yaml').tests).toEqual(yaml('rl.parallel-10.yaml').tests)
+    expect(yaml('promptfooconfig.yaml').tests).toEqual(yaml('ten-tries.yaml').tests)
   })
 })
 
 describe('train files', () => {
-  const files = ['sequential', 'parallel'].map((form) => readTrainConfig(path.join(folder, `train.${form}.yaml`)))
+  const train = (name: string) => readTrainConfig(path.join(folder, `train.${name}.yaml`))
+  const pairs = PAIRS.map(({ pair }) => FORMS.map((form) => train(`${form}${pair}`)))
+  const files = pairs.flat()
 
-  it('differ in nothing but the form', () => {
-    const [sequential, parallel] = files.map((config) =>
-      JSON.parse(JSON.stringify({ ...config, file: undefined, output: undefined }).replaceAll(/sequential|parallel/g, 'form')),
-    )
-    expect(sequential).toEqual(parallel)
-    expect(files[0].stages.map(({ name }) => name)).toEqual(['base', 'reading', 'cold-start', 'rl'])
+  it('differ in nothing but the form, and in the credit of paths', () => {
+    for (const pair of pairs) {
+      const [sequential, parallel] = pair.map(({ stages, given: _, ...config }) => {
+        const bare = { ...config, stages: stages.map((stage) => ({ ...stage, pathCredit: undefined })), file: undefined, output: undefined }
+        return JSON.parse(JSON.stringify(bare).replaceAll(/sequential|parallel/g, 'form'))
+      })
+      expect(sequential).toEqual(parallel)
+      expect(pair[0].stages.map(({ name }) => name)).toEqual(['base', 'reading', 'cold-start', 'rl'])
+    }
+    const credits = files.map(({ stages }) => stages.flatMap((stage) => (stage.kind === 'grpo' ? [stage.pathCredit] : [])))
+    const credit = { reward: 'answer', response: 'Final Answer: {{ path }}', claim: ' yes' }
+    expect(credits).toEqual([[undefined], [credit], [undefined], [undefined]])
+  })
+
+  it('train the larger pair as the smaller one, with more steps of RL', () => {
+    const bare = (name: string) =>
+      train(name).stages.map(({ suite: _, provider: __, ...stage }) =>
+        stage.kind === 'grpo' ? { ...stage, pathCredit: undefined, steps: undefined } : stage,
+      )
+    for (const form of FORMS) expect(bare(form)).toEqual(bare(`${form}-10`))
   })
 
   it('learn every response of every row: the loaders fill the list that each stage names', () => {
@@ -92,8 +133,7 @@ describe('train files', () => {
       for (const { suite, each, response } of stages) {
         const { path: loader } = yaml(path.basename(suite)).tests as { path: string }
         const settings = loaderConfig(path.basename(suite))
-        const load = (data as unknown as Record<string, (config: unknown) => data.CountdownTest[]>)[loader.split(':').at(-1)!]
-        const rows = load({ ...settings, count: 40 })
+        const rows = loaders[loader.split(':').at(-1)!]({ ...settings, count: 40 })
         expect(Math.max(...rows.map(({ vars }) => vars.trajectories!.length))).toBe(settings.descents ?? settings.solutions)
         for (const { vars } of rows) {
           expect(vars.trajectories!.length).toBeGreaterThan(0)
@@ -132,7 +172,7 @@ describe('train files', () => {
     const config = { ...sizes, vocabSize, rope: { theta: ropeTheta } }
     expect((parameterCount(modelSpec(config)) / 1e6).toFixed(2)).toBe('1.18')
     expect(read('README.md')).toContain('1.18 M parameters')
-    expect(sizes.maxPositions).toBeGreaterThanOrEqual(16 + 264)
+    expect(sizes.maxPositions).toBeGreaterThanOrEqual(16 + 416)
   })
 
   it('name suites that exist, provider entries that decode and metrics that are measured', async () => {

@@ -100,16 +100,16 @@ function provider(name: string, label: string): EvalProvider {
 describe('the files', () => {
   it('train what they evaluate, on the problems of the other forms', () => {
     const config = readTrainConfig(path.join(folder, 'train.outlines.yaml'))
-    expect(config.model).toMatchObject({ outlines: true, checkpoint: path.join(folder, 'checkpoints/parallel') })
+    expect(config.model).toMatchObject({ outlines: true, checkpoint: path.join(folder, 'checkpoints/parallel-10') })
     expect(config.stages.map(({ kind, suite }) => [kind, path.basename(suite)])).toEqual([
       ['sft', 'cold-start.outlines.yaml'],
       ['grpo', 'rl.outlines.yaml'],
     ])
-    expect(yaml('rl.outlines.yaml').tests).toEqual(yaml('rl.parallel.yaml').tests)
+    expect(yaml('rl.outlines.yaml').tests).toEqual(yaml('rl.parallel-10.yaml').tests)
     const trained = parseThinkingConfig(provider('rl.outlines.yaml', 'outlines').config, 'rl')
     const { seed: _, ...asked } = parseThinkingConfig(provider('outlines.yaml', 'outlines').config, 'eval')
     expect(trained).toMatchObject(asked)
-    const control = parseThinkingConfig(provider('rl.parallel.yaml', 'parallel').config, 'control')
+    const control = parseThinkingConfig(provider('rl.parallel-10.yaml', 'parallel').config, 'control')
     const compared = parseThinkingConfig(provider('outlines.yaml', 'without').config, 'eval')
     for (const key of ['maxTokens', 'answerReserve', 'temperature', 'paths', 'maxBlocks'] as const) expect(compared[key]).toBe(control[key])
     for (const key of ['maxTokens', 'answerReserve', 'temperature', 'paths'] as const) expect(trained[key]).toBe(control[key])
@@ -120,8 +120,8 @@ describe('the files', () => {
     const sets = [
       'output=../../runs/countdown-without',
       'model.outlines=false',
-      'stages.cold-start.suite=./cold-start.parallel.yaml',
-      'stages.rl.suite=./rl.parallel.yaml',
+      'stages.cold-start.suite=./cold-start.parallel-10.yaml',
+      'stages.rl.suite=./rl.parallel-10.yaml',
       'stages.rl.provider=parallel',
     ]
     const control = readTrainConfig(file, { sets })

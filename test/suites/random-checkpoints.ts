@@ -21,7 +21,7 @@ export const haveCountdown = isThere(
 
 /** A shipped Countdown checkpoint with room for the prompts of the other suites, which it was never trained for: it has 512 positions. */
 export function writeLongCountdown(folder: string, form: 'sequential' | 'parallel'): void {
-  cpSync(path.join(checkpoints, form), folder, { recursive: true })
+  cpSync(path.join(checkpoints, `${form}-10`), folder, { recursive: true })
   const file = path.join(folder, 'config.json')
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), max_position_embeddings: 8192 }))
 }

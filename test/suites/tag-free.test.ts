@@ -13,7 +13,7 @@ describe('the tag-free control', () => {
   })
 
   it('has the rows of the parallel cold start, word for word', () => {
-    const config = { ...loaderConfig('cold-start.parallel.yaml'), count: 40 }
+    const config = { ...loaderConfig('cold-start.parallel-10.yaml'), count: 40 }
     const [plain, tagged] = [coldStartTagFree(config), coldStartParallel(config)]
     const words = (text: string) =>
       text

@@ -18,6 +18,7 @@ import {
   reading,
 } from '../../suites/countdown/data.ts'
 import { madeFiles } from '../../suites/countdown/make.ts'
+import { coldStartStarts, STARTS } from '../../suites/countdown/path-starts.ts'
 import { byteAlphabet, EOS, TAGS } from '../../suites/countdown/tokenizer/build.ts'
 import { inProofs } from '../proofs.ts'
 import { character } from '../unicode.ts'
@@ -159,7 +160,7 @@ describe('in the project', () => {
       expect(
         trajectory.segments
           .filter(({ kind }) => kind === 'block')
-          .every((block) => 'paths' in block && block.paths.length === loaderConfig('cold-start.parallel.yaml').paths),
+          .every((block) => 'paths' in block && block.paths.length === loaderConfig('cold-start.parallel-10.yaml').paths),
       ).toBe(true)
       const length = own.encode(promptOf(row)).length + response.length
       const [structured, causal] = (['structured', 'causal'] as const).map((attention) =>
@@ -215,7 +216,7 @@ describe('token counts', () => {
       ['reading prompt', lengths(own.map(promptOf)), longestRead[0]],
       ['reading response', responses(own), longestRead[1]],
       ['cold start, sequential', responses(coldStartSequential(solver))],
-      ['cold start, parallel', responses(coldStartParallel(solver))],
+      ['cold start, parallel', responses(coldStartStarts(solver))],
     ]
     for (const [title, counts, most] of measured) {
       const [said, longest] = readmeRow(title).map(Number)
@@ -235,23 +236,24 @@ describe('token counts', () => {
     }
   })
 
-  it('let all hard tries and an answer fit the budget of the configs in both forms', () => {
-    const { tries, paths } = loaderConfig('cold-start.parallel.yaml')
+  it.each([
+    { title: 'hard, sixteen tries and the answer', pair: '', starts: STARTS, budget: 416 },
+    { title: 'hard, ten tries and the answer', pair: '-10', starts: [], budget: 264 },
+  ])('let all tries and an answer fit the budget of the configs in both forms: $title', ({ title, pair, starts, budget }) => {
+    const { tries, paths } = loaderConfig(`cold-start.parallel${pair}.yaml`)
     const attempt = '11 + 5 = 16, 16 + 1 = 17, 17 + 2 = 19 no'
     const answer = `\nFinal Answer: ${attempt.replace(' no', '')}${EOS}`
-    const block = (summary: string) => `<Parallel>${`<Path>${attempt}</Path>`.repeat(paths)}</Parallel>\n<Summary>${summary}</Summary>`
+    const forked = Array.from({ length: paths }, (_, k) => `<Path>${starts[k] ?? ''}${attempt}</Path>`).join('')
+    const block = (summary: string) => `<Parallel>${forked}</Parallel>\n<Summary>${summary}</Summary>`
     const blocks = Array.from({ length: tries / paths }, (_, i) => block(i + 1 < tries / paths ? 'none' : attempt.split(', ')[0]))
     const [sequential, parallel] = lengths([Array(tries).fill(attempt).join('\n') + answer, blocks.join('\n') + answer])
-    expect(readmeRow('hard, ten tries and the answer')[0]).toBe(`${sequential} sequential, ${parallel} parallel`)
-    expect(Math.max(sequential, parallel)).toBeLessThanOrEqual(264)
-    expect(read('README.md')).toContain(
-      '264 tokens in all, paths and tags counted, in either form: twelve sequential tries or ten parallel ones.',
-    )
-    const [twelve, thirteen] = lengths([12, 13].map((count) => Array(count).fill(attempt).join('\n') + answer))
-    expect(twelve).toBeLessThanOrEqual(264)
-    expect(thirteen).toBeGreaterThan(264)
+    expect(readmeRow(title)[0]).toBe(`${sequential} sequential, ${parallel} parallel`)
+    expect(Math.max(sequential, parallel)).toBeLessThanOrEqual(budget)
+    const most = [...Array(40).keys()].findLast((count) => lengths([Array(count).fill(attempt).join('\n') + answer])[0] <= budget)!
+    expect(read('README.md')).toContain(`${budget} tokens, paths and tags counted: ${most} sequential tries or ${tries} parallel ones`)
     // What is kept for the answer when the budget runs out is enough for one of three moves.
-    for (const { config } of ['rl.parallel.yaml', 'promptfooconfig.yaml'].flatMap((name) => yaml(name).providers as EvalProvider[])) {
+    const evaluation = pair ? 'ten-tries.yaml' : 'promptfooconfig.yaml'
+    for (const { config } of [`rl.parallel${pair}.yaml`, evaluation].flatMap((name) => yaml(name).providers as EvalProvider[])) {
       if (config.mode === 'parallel') expect(config.answerReserve).toBeGreaterThanOrEqual(encode(answer).length)
     }
   })

@@ -29,8 +29,10 @@ describe('the table of a configuration', () => {
   it('keeps the hash that exported checkpoints hold: no new key changes that of an older file', () => {
     vi.stubEnv('PR1_PARALLEL', 'models/a')
     const hash = (name: string) => configHash(readTrainConfig(path.join(root, 'suites', name)))
-    expect(hash('countdown/train.parallel.yaml')).toBe('e1425bfa7979b10e')
-    expect(hash('countdown/train.sequential.yaml')).toBe('a8aadb4830593290')
+    expect(hash('countdown/train.parallel.yaml')).toBe('89089306b78cc6ab')
+    expect(hash('countdown/train.sequential.yaml')).toBe('0f94ddb8db3d3fd8')
+    expect(hash('countdown/train.parallel-10.yaml')).toBe('e1425bfa7979b10e')
+    expect(hash('countdown/train.sequential-10.yaml')).toBe('a8aadb4830593290')
     expect(hash('dapo/train.parallel.yaml')).toBe('9d4adc588d504130')
   })
 })
@@ -38,49 +40,58 @@ describe('the table of a configuration', () => {
 describe('compareAtResume', () => {
   const saved = (more: Record<string, string> = {}) => ({ ...decisiveTable(parse()), ...more })
   const without = (key: string) => Object.fromEntries(Object.entries(saved()).filter(([name]) => name !== key))
-  const compare = (then: Record<string, string>, now = parse()) => compareAtResume(then, now, { folder: 'the/state' }).lengths
+  const compare = (then: Record<string, string>, now = parse(), allowed?: string[]) => compareAtResume(then, now, allowed)
+  const same = { lengths: [], changes: [], refused: [] }
 
   it('lets places, threads, saves and the size of the cache change', () => {
     const changes = { output: 'elsewhere', threads: 3, cacheTokens: 99, save: { every: 1, keep: 9, dtype: 'float32' } }
-    expect(compare(saved(), parse(changes))).toEqual([])
+    expect(compare(saved(), parse(changes))).toEqual(same)
   })
 
   it('takes a key that the run was saved without at its default', () => {
-    for (const key of ['stages.a.1.eps', 'stages.b.betas', 'recompute', 'seed']) expect(compare(without(key))).toEqual([])
-    expect(() => compare(without('stages.a.1.eps'), parse({}, [{ ...sft, eps: 1e-6 }, grpo]))).toThrow(
-      'stages.a.1.eps was 1e-8, is 0.000001',
-    )
-    expect(() => compare(saved(), parse({ numerics: 'fast' }))).toThrow('numerics was exact, is fast')
-    expect(() => compare(saved({ 'stages.a.1.each': 'x' }))).toThrow('stages.a.1.each was x, is absent')
+    for (const key of ['stages.a.1.eps', 'stages.b.betas', 'recompute', 'seed']) expect(compare(without(key))).toEqual(same)
+    const claim = { ...grpo, pathCredit: { reward: 'answer', claim: ' yes' } }
+    expect(compare(without('stages.a.1.eps'), parse({}, [{ ...sft, eps: 1e-6 }, grpo])).refused).toEqual([
+      { path: 'stages.a.1.eps', was: '1e-8', is: '0.000001' },
+    ])
+    expect(compare(saved(), parse({ numerics: 'fast' })).refused).toEqual([{ path: 'numerics', was: 'exact', is: 'fast' }])
+    expect(compare(saved(), parse({}, [sft, claim])).refused).toContainEqual({
+      path: 'stages.b.pathCredit.claim',
+      was: 'absent',
+      is: ' yes',
+    })
+    expect(compare(saved({ 'stages.a.1.each': 'x' })).refused).toEqual([{ path: 'stages.a.1.each', was: 'x', is: 'absent' }])
   })
 
   it('lets the reward change where that is allowed, and nothing else with it', () => {
     const then = saved({ 'stages.b.reward': 'anser' })
-    expect(() => compare(then)).toThrow(
-      'stages.b.reward was anser, is answer. Change it back, allow it with --allow-change reward, or start',
-    )
-    const { changes } = compareAtResume(then, parse(), { folder: 'the/state', allowed: ['reward'] })
-    expect(changes).toEqual([{ path: 'stages.b.reward', was: 'anser', is: 'answer' }])
-    const more = { ...then, seed: '99' }
-    expect(() => compareAtResume(more, parse(), { folder: 'the/state', allowed: ['reward'] })).toThrow(
-      /changed: seed was 99, is \d+\. Change it back, or/,
-    )
+    const change = { path: 'stages.b.reward', was: 'anser', is: 'answer' }
+    expect(compare(then)).toEqual({ ...same, refused: [change] })
+    expect(compare(then, parse(), ['reward'])).toEqual({ ...same, changes: [change] })
+    const { changes, refused } = compare({ ...then, seed: '99' }, parse(), ['reward'])
+    expect([changes, refused]).toEqual([[change], [{ path: 'seed', was: '99', is: '1' }]])
   })
 
   it('names a key that this version has not', () => {
-    expect(() => compare(saved({ 'stages.b.critic': '0.1' }))).toThrow('stages.b.critic was 0.1, and there is no such key any more')
-    expect(() => compare(saved({ 'model.init.rank': '8' }))).toThrow('model.init.rank was 8, and')
+    for (const path of ['stages.b.critic', 'model.init.rank'])
+      expect(compare(saved({ [path]: '0.1' })).refused).toEqual([{ path, was: '0.1', is: 'no key of this version' }])
   })
 
-  it('names every change of numbers and the next step', () => {
-    const now = parse({ seed: 2 }, [sft, { ...grpo, lr: 0.5 }])
-    expect(() => compare(saved(), now)).toThrow(
-      'the configuration changed: seed was 1, is 2; stages.b.lr was 0.000001, is 0.5. Change it back, or start a new run from the/state as model.checkpoint.',
-    )
-    expect(() => compare(saved(), parse({}, [{ ...sft, steps: 4 }, grpo]))).toThrow('stages.a.1.steps was absent, is 4')
+  it('names every change of numbers', () => {
+    const now = parse({ seed: 2 }, [
+      { ...sft, steps: 4 },
+      { ...grpo, lr: 0.5 },
+    ])
+    expect(compare(saved(), now).refused).toEqual([
+      { path: 'seed', was: '1', is: '2' },
+      { path: 'stages.a.1.steps', was: 'absent', is: '4' },
+      { path: 'stages.b.lr', was: '0.000001', is: '0.5' },
+      { path: 'stages.a.1.epochs', was: '1', is: 'absent' },
+    ])
   })
 
   it('reports changed steps', () => {
-    expect(compare(saved(), parse({}, [sft, { ...grpo, steps: 9 }]))).toEqual([{ stage: 'b', was: 3, is: 9 }])
+    const lengths = [{ stage: 'b', was: 3, is: 9 }]
+    expect(compare(saved(), parse({}, [sft, { ...grpo, steps: 9 }]))).toEqual({ ...same, lengths })
   })
 })

@@ -86,6 +86,12 @@ describe('train.yaml', () => {
       file([{ ...grpo, kl: 0.1, klIn: 'reward', combine: 'normalize_then_sum' }]),
       /"klIn: reward" in stage "b".*Use klIn: loss/,
     ],
+    ['credit of paths without a reward', file([{ ...grpo, pathCredit: {} }]), /"reward" is missing in "pathCredit" in stage "b"/],
+    [
+      'credit of paths by a loss of whole responses',
+      file([{ ...grpo, loss: 'gspo', pathCredit: { reward: 'answer' } }]),
+      /"pathCredit" in stage "b".*the loss gspo whole responses\. Use one of dapo, grpo, dr_grpo, bnpo, cispo, sapo\./,
+    ],
     ['a reward file', file([{ ...grpo, reward: 'file://none.yaml' }]), /There is no reward file .*none\.yaml/],
     ['loss', file([{ ...grpo, loss: 'gsop' }]), /"loss" in stage "b".*one of dapo, grpo.*Got "gsop"\. Did you mean "gspo"/],
     ['one temperature', file([{ ...grpo, sapoTemperatures: [1] }]), /"sapoTemperatures" in stage "b".*a list of 2.*Got \[1\]/],

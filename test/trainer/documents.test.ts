@@ -67,6 +67,11 @@ const places = [
     put: (more: object) => ({ ...whole, stages: [{ ...entries.grpo, difficulty: { from: 'f', ...more } }] }),
   },
   {
+    keys: Object.keys(keysOf(keysOf(entryOf(stages), { kind: 'grpo' }).pathCredit)),
+    json: schema.properties.stages.items.oneOf[1].properties.pathCredit,
+    put: (more: object) => ({ ...whole, stages: [{ ...entries.grpo, pathCredit: { reward: 'r', ...more } }] }),
+  },
+  {
     keys: Object.keys(keysOf(entryOf(keysOf(entryOf(stages), { kind: 'sft' }).evaluate))),
     json: schema.properties.stages.items.oneOf[0].properties.evaluate.anyOf[0],
     put: (more: object) => ({ ...whole, stages: [{ ...entries.sft, evaluate: [{ suite: 's', ...more }] }] }),
@@ -104,6 +109,7 @@ describe('documents', () => {
               'stages',
               'rewards',
               'difficulty',
+              'pathCredit',
               'exclude',
               'evaluate',
               'save',
@@ -138,7 +144,7 @@ describe('schema/train.schema.json', () => {
   const validate = new Ajv({ strict: true, allErrors: true }).compile(schema)
 
   it('accepts every shipped train file, whose first line names it', () => {
-    expect(trainFiles).toHaveLength(9)
+    expect(trainFiles).toHaveLength(11)
     for (const file of trainFiles) {
       expect(validate(parseYaml(read(file))), `${file}: ${JSON.stringify(validate.errors)}`).toBe(true)
       const [, named] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(read(file)) ?? []

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Points } from '../../src/trainer/boards/points.ts'
 import { metricsRecord, stepLine } from '../../src/trainer/log.ts'
 import type { StepReport } from '../../src/trainer/recipe.ts'
 
@@ -19,5 +20,24 @@ describe('the gap between sampling and training', () => {
   ])('is on the step line and in metrics.jsonl: %o', (gap, line) => {
     expect(stepLine(place, report(gap))).toMatch(line)
     expect(metricsRecord(place, report(gap)).gap).toEqual(gap)
+  })
+})
+
+describe('a step that learnt from no group', () => {
+  const { loss: _, rollouts, ...rest } = report({ mean: 0, max: 0 })
+  const { entropy: _entropy, clipFraction: _clipped, gap: _gap, ...others } = rollouts!
+  const step: StepReport = { ...rest, updates: [], rollouts: { ...others, informative: 0, lossTokens: 0 } }
+
+  it('has a dash for each mean over its tokens, and no such number in metrics.jsonl', () => {
+    expect(stepLine(place, step)).toMatch(/entropy – {2}clipped – {2}gap – {2}loss – {2}grad 0\.000/)
+    const line = JSON.parse(JSON.stringify(metricsRecord(place, step)))
+    for (const key of ['loss', 'entropy', 'clipFraction', 'gap']) expect(line).not.toHaveProperty(key)
+    expect(line).toMatchObject({ reward: 0.5, lossTokens: 0, gradNorm: 0 })
+  })
+
+  it('is a point of the boards without them', () => {
+    const names = new Points().next(JSON.parse(JSON.stringify(metricsRecord(place, step))))!.scalars.map(([name]) => name)
+    expect(names).toContain('train/reward')
+    expect(names.filter((name) => /loss$|entropy|clipFraction|^gap/.test(name))).toEqual([])
   })
 })

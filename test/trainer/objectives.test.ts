@@ -53,8 +53,14 @@ it('groups without signal are counted by what all of their samples earned', asyn
   ] as const) {
     // Nothing is learnt, which ends the run with an error after its last step.
     const folder = folderWithSuites(whole)
-    await expect(run(folder, { sets: [`stages.rl.reward=${reward}`] })).rejects.toThrow('no update changed it in stage "rl"')
-    expect(counts({ steps: metrics(folder).slice(5) as Record<string, number>[] })).toEqual([expected, expected, expected])
+    await expect(run(folder, { sets: [`stages.rl.reward=${reward}`] })).rejects.toThrow('No update changed it in stage "rl"')
+    const steps = metrics(folder).slice(5) as Record<string, number>[]
+    expect(counts({ steps })).toEqual([expected, expected, expected])
+    // There is no mean over no tokens. A 0 would read as an entropy that has collapsed.
+    for (const step of steps) {
+      expect(step.lossTokens).toBe(0)
+      for (const key of ['loss', 'entropy', 'clipFraction', 'gap', 'kl']) expect(step).not.toHaveProperty(key)
+    }
   }
   for (const { groups, informative, allRight, allWrong } of metrics(whole).slice(5) as Record<string, number>[])
     expect(informative + allRight + allWrong).toBe(groups)

@@ -8,7 +8,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { listSteps, readStep } from '../../src/rollouts/reader.ts'
 import { readTrainConfig } from '../../src/trainer/config-file.ts'
-import { type Outcome, type TrainOptions, train } from '../../src/trainer/train.ts'
+import type { Outcome, TrainOptions } from '../../src/trainer/options.ts'
+import { train } from '../../src/trainer/train.ts'
 import { once } from '../once.ts'
 
 const here = path.dirname(fileURLToPath(import.meta.url))

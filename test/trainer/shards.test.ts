@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cutShards, partialSumBytes, shardsFor } from '../../src/trainer/shards.ts'
+import { cutShards, largestShard, partialSumBytes, shardsFor } from '../../src/trainer/shards.ts'
 
 /** Items of a group and a number of tokens. */
 const items = fc.array(fc.record({ group: fc.integer({ min: 0, max: 4 }), tokens: fc.integer({ min: 1, max: 50 }) }), { maxLength: 40 })
@@ -30,6 +30,26 @@ describe('cutShards', () => {
     expect(shares(100)).toHaveLength(12)
     const least = (leastTokens: number) => cutShards(some, { most: 4, leastTokens }, how).length
     expect([12, 13, 16, 17, 24, 25, 100].map(least)).toEqual([4, 3, 3, 2, 2, 1, 1])
+  })
+})
+
+describe('largestShard', () => {
+  it('is at least what any cut makes, and less than a share and a group more where much is cut', () => {
+    const limits = fc.record({ most: fc.integer({ min: 1, max: 5 }), leastTokens: fc.integer({ min: 1, max: 300 }) })
+    fc.assert(
+      fc.property(items, limits, fc.integer({ min: 0, max: 200 }), (some, shards, more) => {
+        const size = (of: readonly Item[]): number => of.reduce((sum, { tokens }) => sum + tokens, 0)
+        const whole = { most: 1_000_000, leastTokens: 1e-9 }
+        const group = Math.max(0, ...cutShards(some, whole, how).map(size))
+        const found = Math.max(0, ...cutShards(some, shards, how).map(size))
+        // A plan knows how long an update may get, not how long it is.
+        expect(found).toBeLessThanOrEqual(largestShard(size(some) + more, shards, group))
+      }),
+    )
+    expect(largestShard(20_000, { most: 4, leastTokens: 2048 }, 1000)).toBe(6000)
+    expect(largestShard(10_000, { most: 4, leastTokens: 2048 }, 1000)).toBe(5096)
+    expect(largestShard(3000, { most: 4, leastTokens: 2048 }, 1000)).toBe(3000)
+    expect(largestShard(20_000, { most: 1, leastTokens: 2048 }, 1000)).toBe(20_000)
   })
 })
 

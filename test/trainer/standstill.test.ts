@@ -2,7 +2,7 @@ import { cpSync, existsSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { UpdateResult } from '../../src/engine/types.ts'
 import type { RolloutReport, StepReport } from '../../src/trainer/recipe.ts'
-import { afterStep, beginStage, idleStages, type Learning, NOTHING_LEARNT } from '../../src/trainer/standstill.ts'
+import { afterStep, beginStage, idleStages, type Learning, NOTHING_LEARNT, whyIdle } from '../../src/trainer/standstill.ts'
 import { readState } from '../../src/trainer/state.ts'
 import { setFirstWeight } from '../engine/checkpoint/first-weight.ts'
 import { folderWithSuites, metrics, run, states, wholeRun } from './runs.ts'
@@ -42,6 +42,26 @@ describe('whether a run learns', () => {
   })
 })
 
+describe('why a stage had no update', () => {
+  const dropped = { informative: 0, groups: 2, allRight: 0, allWrong: 2, reward: 0, truncated: 0, skipped: 0 }
+
+  it('is equal rewards, with the share that a budget ended', () => {
+    expect(whyIdle([dropped])).toBe(
+      'In its step no group taught: the samples of each prompt had equal rewards (mean 0.000). Choose easier prompts, a larger group or a finer reward.',
+    )
+    const cut = whyIdle([dropped, { ...dropped, truncated: 1, reward: 0.5 }, { ...dropped, informative: 1, skipped: 2 }])
+    expect(cut).toMatch(/^2 updates had a gradient that is not finite, and were skipped\. In 2 of 3 steps no group taught: /)
+    expect(cut).toContain('(mean 0.250). A budget (maxTokens) ended 50 % of the responses. Choose a larger maxTokens, easier prompts')
+    expect(whyIdle([{ ...dropped, allWrong: 1 }])).toContain('(mean 0.000), or a budget ended them all.')
+  })
+
+  it('is updates that were skipped', () => {
+    expect(whyIdle([{ loss: 1, skipped: 1 }])).toBe(
+      '1 update had a gradient that is not finite, and was skipped. Use a lower lr, a longer warmup or precision: f32.',
+    )
+  })
+})
+
 describe('a run that learns nothing', () => {
   let whole: string
   const folders: string[] = []
@@ -68,7 +88,7 @@ describe('a run that learns nothing', () => {
     await expect(run(idle, { sets })).rejects.toThrow(/4 steps in a row had no group that teaches/)
     // A higher bound goes on; at the end it is an error that the stage changed nothing.
     await expect(run(idle, { sets: [...sets, 'stages.rl.maxDropped=9'] })).rejects.toThrow(
-      /7 steps, 1 updates\. The model is in .*final\. But no update changed it in stage "rl"/,
+      /7 steps, 1 update\. The model is in .*final\. No update changed it in stage "rl"\. In all 6 steps no group taught: .* equal rewards \(mean 0\.000\)\./,
     )
   })
 

@@ -4,9 +4,27 @@ import { describe, expect, it } from 'vitest'
 import { ParallelR1Error } from '../../src/engine/errors.ts'
 import type { SuiteAssertion } from '../../src/grading/references.ts'
 import { Scorer } from '../../src/trainer/scoring.ts'
-import { loadSuite, type Suite } from '../../src/trainer/suite.ts'
+import { checkEntry, loadSuite, type Suite } from '../../src/trainer/suite.ts'
 import { inProofs } from '../proofs.ts'
-import { fixture, newFolder } from './runs.ts'
+import { fixture, newFolder, run } from './runs.ts'
+
+describe('a run whose files are wrong', () => {
+  it('says so before promptfoo is asked', async () => {
+    let text = ''
+    const output = {
+      write(line: string) {
+        text += line
+      },
+    }
+    const asked = { output, resume: false, keptSuites: false }
+    const folder = newFolder()
+    const model = `model={ checkpoint: ${path.join(folder, 'no-model')} }`
+    await expect(run(folder, { ...asked, sets: [model] })).rejects.toThrow(/No checkpoint at .*no-model: .* found no such file or folder/)
+    await expect(run(folder, { ...asked, sets: ['stages.rl.provider=paralel'] })).rejects.toThrow(/Did you mean "parallel"\?$/)
+    expect(text).toContain('Engine: ')
+    expect(text).not.toContain('Resolving')
+  })
+})
 
 describe('a suite, resolved by promptfoo', () => {
   it('gives the rows of one provider in the order of the file, and keeps them', async () => {
@@ -45,6 +63,35 @@ describe('a suite, resolved by promptfoo', () => {
   it('names the row that does not render and the file that is not there', async () => {
     await expect(loadSuite(fixture('broken.yaml'), { tests: false })).rejects.toThrow(/24 rows.*filter not found: nofilter/s)
     await expect(loadSuite(fixture('none.yaml'), { tests: true })).rejects.toThrow(/no promptfoo config/)
+  })
+
+  it('finds a wrong label without promptfoo, where the file says all labels', async () => {
+    const suite = path.join(newFolder(), 'suite.yaml')
+    const withProviders = (providers: string) => writeFileSync(suite, `prompts: [a]\nproviders: ${providers}\ntests: file://none.jsonl\n`)
+    withProviders('[{ id: echo, label: parallel }, openai:gpt-4]')
+    await expect(loadSuite(suite, { provider: 'paralel', tests: true })).rejects.toThrow(
+      /no provider labelled "paralel"\. Did you mean "parallel"\?$/,
+    )
+    expect(() => checkEntry(suite, 'other')).toThrow('There are: parallel, openai:gpt-4.')
+    for (const known of ['parallel', 'echo', 'openai:gpt-4']) expect(() => checkEntry(suite, known)).not.toThrow()
+    for (const elsewhere of [
+      'file://providers.yaml',
+      '[echo, file://one.yaml]',
+      '[{ id: echo, label: "{{ env.X }}" }]',
+      '[{ echo: {} }]',
+    ]) {
+      withProviders(elsewhere)
+      expect(() => checkEntry(suite, 'paralel'), elsewhere).not.toThrow()
+    }
+  })
+
+  it('refuses tags as text for the model in training, which has them as tokens', async () => {
+    const suite = path.join(newFolder(), 'suite.yaml')
+    const entry = { id: `file://${fixture('provider.ts')}`, label: 'parallel', config: { checkpoint: 'm', mode: 'parallel', tags: 'text' } }
+    writeFileSync(suite, JSON.stringify({ prompts: ['{{ q }}'], providers: [entry], tests: [{ vars: { q: '1' } }] }))
+    await expect(loadSuite(suite, { tests: true, decodes: true })).rejects.toThrow(
+      /^Training adds the six tags .* Got "tags: text" in provider "parallel" of .*suite\.yaml, which is for an eval .* Leave "tags" out/,
+    )
   })
 
   // Starts promptfoo for one line each.

@@ -1,5 +1,6 @@
 /** A run on workers gives the bits of one without. The workers are processes; who places them does not matter here (test/cluster/ has Ray). */
 
+import { availableParallelism } from 'node:os'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { loadAddon } from '../../src/engine/native/binding.ts'
 import { Processes } from '../cluster/processes.ts'
@@ -40,6 +41,14 @@ async function onWorkers(workers: number, { threads = 1, sets = [] as string[], 
 }
 
 describe('a run on workers', () => {
+  it('warns of more threads than this machine has CPUs, when it is planned', async () => {
+    const cpus = availableParallelism()
+    const sets = [`ray={ address: local, workers: ${32 * cpus} }`]
+    const { text } = await run(folderWithSuites(whole), { sets: [...SHARDS, ...sets], dryRun: true })
+    expect(text).toContain(`are ${32 * cpus} threads on ${cpus} CPU`)
+    expect(text).toContain(`Use workers: ${cpus},`)
+  })
+
   it.each([1, 2, 4])('gives the bits of a run in one process, on %i of them', async (workers) => {
     const { folder, text } = await onWorkers(workers, { threads: workers === 2 ? 2 : 1 })
     expect(results(folder)).toEqual(results(whole))
@@ -59,7 +68,8 @@ describe('a run on workers', () => {
     expect(results(folder)).toEqual(results(whole))
     const lives = [...processes.running.values()].reduce((sum, { life }) => sum + life, 0)
     expect(lives).toBeGreaterThanOrEqual(4)
-    expect(text).toMatch(/was lost .*Others do its work/)
+    // Where the other worker is not back yet, there is nobody to do its work.
+    expect(text).toMatch(/was lost .*(?:Others do its work|Its work waits)/)
     expect(text).toMatch(/runs again, on 127\.0\.0\.1/)
   })
 

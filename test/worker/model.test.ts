@@ -16,7 +16,7 @@ import { localThinker } from '../../src/thinking/thinker.ts'
 import { WorkerModel } from '../../src/worker/model.ts'
 import { root } from '../trainer/runs.ts'
 
-const shipped = path.join(root, 'suites/countdown/checkpoints/parallel')
+const shipped = path.join(root, 'suites/countdown/checkpoints/parallel-10')
 const none = new Uint8Array()
 const models: WorkerModel[] = []
 afterAll(async () => {

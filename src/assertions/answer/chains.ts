@@ -1,8 +1,9 @@
 /** The value that an equation states of what stands before it: 2b of |a−b| + a + b = −(a−b) + a + b = 2b. */
 
-import { compareAnswers } from './equality/equal.ts'
-import { isNumeric } from './equality/values.ts'
+import { compareAnswers, valueOfBased } from './equality/equal.ts'
+import { isNumeric, variables } from './equality/values.ts'
 import type { Answer } from './node.ts'
+import { exactValue } from './numeric/exact.ts'
 import { readAnswer } from './reading/read.ts'
 
 /** The sides of an equation without other relations. Undefined: it is none. */
@@ -53,7 +54,9 @@ export function valueOfChain(text: string): string | undefined {
   if (sides.length === 2) {
     if (NAMED.test(sides[0]) || ENDLESS.test(sides[0])) return last
     const first = readAnswer(sides[0])
-    return isComposed(first) && compareAnswers(first, value).equal ? last : undefined
+    if (first.kind === 'based' || value.kind === 'based') return sameInteger(first, value) ? last : undefined
+    if (expressesCall(first, value)) return last
+    return (isComposed(first) || first.kind === 'tuple') && compareAnswers(first, value).equal ? last : undefined
   }
   // "x² = 9 = 3²" tells of x, and not what x² is.
   const first = readAnswer(sides[0])
@@ -66,6 +69,26 @@ export function valueOfChain(text: string): string | undefined {
   return isNumber(value) && numbers.some((side) => !compareAnswers(side, value).equal) ? undefined : last
 }
 
-const isNumber = (answer: Answer): boolean => answer.kind === 'expression' && isNumeric(answer.node)
+const CALLS = new Set(['sin', 'cos', 'tan', 'cot', 'sec', 'csc', 'ln', 'log', 'sinh', 'cosh', 'tanh', 'arcsin', 'arccos', 'arctan'])
+
+/** "cos 4t = 8x⁴ − 8x² + 1": a function of one letter, said by others. */
+function expressesCall(first: Answer, value: Answer): boolean {
+  if (first.kind !== 'expression' || value.kind !== 'expression' || first.node.kind !== 'call' || !CALLS.has(first.node.name)) return false
+  const [of, by] = [variables([first.node]), variables([value.node])]
+  return of.length === 1 && by.length > 0 && !by.includes(of[0])
+}
+
+/** "101_2 = 5", one side at least in a base */
+function sameInteger(a: Answer, b: Answer): boolean {
+  const [left, right] = [a, b].map((side) => {
+    if (side.kind === 'based') return valueOfBased(side)
+    const exact = side.kind === 'expression' && side.unit === undefined ? exactValue(side.node) : undefined
+    return typeof exact === 'object' && exact.d === 1n ? exact.n : undefined
+  })
+  return left !== undefined && left === right
+}
+
+const isNumber = (answer: Answer): boolean =>
+  answer.kind === 'tuple' ? answer.items.every(isNumber) : answer.kind === 'expression' && isNumeric(answer.node)
 const isComposed = (answer: Answer): boolean =>
   answer.kind === 'expression' && answer.node.kind !== 'symbol' && answer.node.kind !== 'number'

@@ -1,20 +1,27 @@
 /** One output against its references: extraction, reading, equality. */
 
 import { valueOfChain } from './chains.ts'
-import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter } from './claims/choice.ts'
+import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter, smallChoice } from './claims/choice.ts'
 import type { Expected } from './claims/expected.ts'
 import { type Extraction, extractAnswer } from './claims/extract.ts'
 import type { Status } from './claims/status.ts'
+import { sameCongruence } from './equality/congruences.ts'
 import { sameUpToNames } from './equality/constants.ts'
 import { compareAnswers } from './equality/equal.ts'
 import { sameFamily } from './equality/families.ts'
-import { substitute } from './equality/logic.ts'
+import { sameGeneralSolution } from './equality/general-solutions.ts'
+import { samePermutation } from './equality/permutations.ts'
 import { samePiecewise } from './equality/piecewise.ts'
+import { sameRecurrence } from './equality/recurrences.ts'
+import { sameSpan } from './equality/spans.ts'
 import { isNumeric, variables } from './equality/values.ts'
 import { sameValuesOfFamilies } from './equality/values-of-families.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
+import { substitute } from './nodes.ts'
+import { matchesOf } from './reading/matches.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
+import { sameTime } from './reading/times.ts'
 import { plainWords, withoutNoun, withoutSubject } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
 import { relateUnits } from './units/units.ts'
@@ -55,7 +62,7 @@ export function judgeAnswer(output: string, references: readonly string[], manne
 
 function judgeOne(output: string, reference: Reference, { extract, policy, choices, problem }: Manner): Judgement {
   const wanted = reference.answer
-  const choice = choiceReference(reference, choices)
+  const choice = choiceReference(reference, choices) ?? smallChoice(reference, choices, problem)
   const expected = expectedOf(reference.expected, choice !== undefined, problem)
   const spoken = wanted.kind === 'text' && extract === 'auto' && output.length < 2 * LIMITS.candidate
   if (spoken && plainWords(output) === plainWords(reference.text)) {
@@ -86,7 +93,7 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
     return judged({ pass: true, type: verdict.type, rule: `the text of choice ${option.letter}` })
   if (extract !== 'whole' && (wanted.kind === 'expression' || wanted.kind === 'list')) {
     const answer = readAnswer(text)
-    const value = valueOfSum(answer) ?? valueOfFormula(answer) ?? valueOfKnown(answer, output)
+    const value = valueOfSum(answer) ?? valueOfFormula(answer) ?? valueOfKnown(answer, output) ?? limitOf(answer)
     if (value && compareAnswers(value, wanted, policy).equal)
       return judged({ pass: true, type: verdict.type, rule: 'value of the formula asked for' })
   }
@@ -99,7 +106,16 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
 /** What extraction has to know. Written out, as spreading is slow. */
 function expectedOf(expected: Expected, choice: boolean, problem: string | undefined): Expected {
   if (!choice && problem === undefined) return expected
-  return { kind: choice ? 'choice' : expected.kind, factorial: expected.factorial, polar: expected.polar, problem }
+  return {
+    kind: choice ? 'choice' : expected.kind,
+    factorial: expected.factorial,
+    polar: expected.polar,
+    ordinal: expected.ordinal,
+    bare: expected.bare,
+    names: expected.names,
+    parts: expected.parts,
+    problem,
+  }
 }
 
 /** By the letter, or by the text of the choice. An answer that gives both must be right in both. Undefined: it gives neither. */
@@ -154,13 +170,23 @@ function valueOfKnown(answer: Answer, output: string): Answer | undefined {
   const names = variables([formula.node])
   if (names.length < 2) return undefined
   const known = new Map<string, Node>()
-  for (const [, name, said] of output.slice(-LIMITS.tail).matchAll(KNOWN)) {
+  for (const [, name, said] of matchesOf(output.slice(-LIMITS.tail), KNOWN)) {
     const read = names.includes(name) ? readAnswer(said) : undefined
     if (read?.kind === 'expression') known.set(name, read.node)
   }
   if (!names.every((name) => known.has(name))) return undefined
   const found: Answer = { kind: 'expression', node: substitute(formula.node, known), key: '' }
   return compareAnswers(found, value).equal ? value : undefined
+}
+
+/** The 5 of "a_n → 5". */
+function limitOf(answer: Answer): Answer | undefined {
+  if (answer.kind !== 'logic' || answer.op !== 'to' || answer.items.length !== 2) return undefined
+  const [of, limit] = answer.items
+  const numeric = limit.kind === 'expression' && isNumeric(limit.node)
+  // "x → 3" says where, and not what comes out.
+  const place = of.kind === 'expression' && of.node.kind === 'symbol' && of.node.name.length === 1
+  return numeric && of.kind === 'expression' && !isNumeric(of.node) && !place ? limit : undefined
 }
 
 /** The letters of a sum of letters alone. */
@@ -204,11 +230,19 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     const pieces = samePiecewise(text, reference.text)
     if (pieces) return { pass: true, type: 'cases', rule: 'same function in every case' }
   }
+  const residues = sameCongruence(text, reference.text)
+  if (residues !== undefined) return { pass: residues, type: 'congruence', rule: residues ? 'same residues' : 'other residues' }
+  const cycles = samePermutation(text, reference.text)
+  if (cycles !== undefined) return { pass: cycles, type: 'permutation', rule: cycles ? 'same permutation' : 'another permutation' }
+  const span = sameSpan(text, reference.text)
+  if (span !== undefined) return { pass: span, type: 'span', rule: span ? 'same subspace' : 'another subspace' }
   const family = sameFamily(text, reference.text)
   if (family !== undefined)
     return { pass: family, type: 'family', rule: family ? 'same values of the parameter' : 'other values of the parameter' }
   const values = sameValuesOfFamilies(text, reference.text)
   if (values) return { pass: true, type: 'family', rule: 'same values of the parameter' }
+  const time = sameTime(text, reference.text)
+  if (time !== undefined) return { pass: time, type: 'time of day', rule: time ? 'same time of day' : 'another time of day' }
   const [said, asked] = inDollars(text, answer, reference.text, wanted)
   const { equal, rule } = compareAnswers(said, asked, policy)
   if (equal) return { pass: true, type, rule }
@@ -222,8 +256,11 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     if (said.kind !== 'text' && compareAnswers(said, meant, policy).equal)
       return { pass: true, type: describe(said), rule: 'for all values' }
   }
+  if (sameRecurrence(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal))
+    return { pass: true, type, rule: 'its index shifted' }
   if (sameUpToNames(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal))
     return { pass: true, type, rule: 'its constants, indices or arguments by other names' }
+  if (sameGeneralSolution(text, reference.text)) return { pass: true, type, rule: 'same span of solutions' }
   // "9/20, or 45%": the same said twice.
   if (answer.kind === 'list' && answer.items.length === 2 && compareAnswers(answer.items[0], answer.items[1], policy).equal) {
     if (answer.items.some((item) => compareAnswers(item, wanted, policy).equal)) return { pass: true, type, rule: 'the same said twice' }

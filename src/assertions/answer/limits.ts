@@ -40,6 +40,8 @@ export class Work {
   rule = 'same writing'
   /** How deep inside sets, lists and tuples the two compared parts are. */
   nested = 0
+  /** There are many entries to compare, so that each gets less work. */
+  brief = false
   private left: number = LIMITS.work
   private binders = 0
 

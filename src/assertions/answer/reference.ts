@@ -3,9 +3,11 @@
 import { type Choice, lettered, singleLetter } from './claims/choice.ts'
 import type { Expected } from './claims/expected.ts'
 import type { Answer } from './node.ts'
+import { matchesOf } from './reading/matches.ts'
 import { readProblem } from './reading/problem.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
 import { Recent } from './reading/recent.ts'
+import { ordinalInWords } from './reading/words.ts'
 
 /** How many references are kept read. */
 const kept = new Recent<Reference>(256)
@@ -67,6 +69,10 @@ export class Reference {
     this.sought ??= {
       kind: expectedKind(this.answer),
       factorial: this.text.includes('!'),
+      bare: this.answer.kind === 'expression' && this.answer.unit === undefined && this.answer.either === undefined,
+      names: namesIn(this.answer),
+      parts: partsIn(this.text),
+      ordinal: /^\W{0,4}\d{1,4}\s?(?:st|nd|rd|th)\W{0,4}$/i.test(this.text) || ordinalInWords(this.text) !== undefined,
       polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(this.text),
     }
     return this.sought
@@ -76,6 +82,21 @@ export class Reference {
     if (!(key in this.found)) this.found[key] = read(this.text)
     return this.found[key]
   }
+}
+
+/** The letters of x = 4, y = -3. */
+function namesIn(answer: Answer): string[] | undefined {
+  if (answer.kind !== 'list' || answer.items.length > 4) return undefined
+  const names = answer.items.map((item) =>
+    item.kind === 'relation' && item.ops.join() === '=' && /^[a-z]$/.test(item.sides[0].key) ? item.sides[0].key : '',
+  )
+  return names.length > 1 && !names.includes('') && new Set(names).size === names.length ? names : undefined
+}
+
+/** a and b of "(a) 12; (b) 18". */
+function partsIn(text: string): string[] | undefined {
+  const letters = /^\s*\(?a\)/.test(text) ? matchesOf(text, /(?:^|[;,\s])\(?([a-d])\)[\s:]/g).map(([, letter]) => letter) : []
+  return letters.length > 1 && letters.every((letter, i) => letter === 'abcd'[i]) ? letters : undefined
 }
 
 function expectedKind(answer: Answer): Expected['kind'] {

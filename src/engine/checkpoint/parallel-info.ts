@@ -46,6 +46,8 @@ export interface ParallelInfo {
   maxBlocks?: number
   /** Whether its paths were named by outlines. */
   outlines?: boolean
+  /** Text that each path of a block began with, one for each of `paths`. */
+  pathStarts?: readonly string[]
   /** How the prompts of its training began and ended. */
   prompts?: PromptEdges
   /** What the chat template was told in its training. */
@@ -108,6 +110,9 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
   const maxBlocks = count(json, 'maxBlocks', file)
   const outlines = own(json, 'outlines')
   if (outlines !== undefined && typeof outlines !== 'boolean') throw problem({ file, key: 'outlines' }, 'true or false', show(outlines))
+  const pathStarts = own(json, 'pathStarts')
+  if (pathStarts !== undefined && !isStarts(pathStarts))
+    throw problem({ file, key: 'pathStarts' }, 'a list of 1 to 16 texts', show(pathStarts))
   const edges = own(json, 'prompts')
   if (edges !== undefined && !isObject(edges)) throw problem({ file, key: 'prompts' }, 'an object', show(edges))
   const [firstIds, lastIds] = edgeNames.map((name) => (edges ? idList(edges, name, 'prompts') : []))
@@ -121,10 +126,15 @@ export function parseParallelInfo(json: JsonObject, file: string, vocabSize: num
     ...(paths !== undefined && { paths }),
     ...(maxBlocks !== undefined && { maxBlocks }),
     ...(outlines !== undefined && { outlines }),
+    ...(pathStarts !== undefined && { pathStarts }),
     ...(edges && { prompts: { firstIds, lastIds } }),
     ...(template && { template }),
     ...(provenance && { provenance }),
   }
+}
+
+function isStarts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.length <= 16 && value.every((text) => typeof text === 'string' && text !== '')
 }
 
 function count(object: JsonObject, key: string, file: string, prefix = ''): number | undefined {

@@ -95,7 +95,7 @@ export class NativeEngine implements Engine {
         forced,
         undefined,
         chosen.precision === 'bf16' ? 'bf16' : 'f32',
-        chosen.precision === 'stored' ? 'float32' : 'auto',
+        chosen.precision === 'stored' || !(this.keepsBlocks || quantizing(chosen.precision)) ? 'float32' : 'auto',
       )
     } catch (error) {
       throw new UnavailableError(`PR1_ISA=${forced}: ${(error as Error).message} Unset PR1_ISA to use the best there is.`)
@@ -108,7 +108,7 @@ export class NativeEngine implements Engine {
       precision: chosen.precision === 'stored' ? 'f32' : chosen.precision,
       isa,
       threads: this.handle.threads,
-      reason: `native CPU engine, ${products[chosen.precision]}${rows} (${chosen.why}), ${isa} ${forced ? 'forced by PR1_ISA' : 'is the fastest here'}${refused}`,
+      reason: `native CPU engine, ${products[chosen.precision]}${rows}, ${chosen.why}${forced ? `, ${isa} forced by PR1_ISA` : ''}${refused}`,
     }
   }
 

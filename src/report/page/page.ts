@@ -3,7 +3,7 @@
 import type { Analysis } from '../analysis.ts'
 import type { BudgetDifference, Comparison } from '../comparison.ts'
 import { describeExclusions } from '../exclusions.ts'
-import { formatP, formatValue } from '../format.ts'
+import { formatP, formatValue, isTooNarrow, tooNarrow } from '../format.ts'
 import type { Estimate } from '../intervals.ts'
 import { describeCopies } from '../problems.ts'
 import type { Fields } from '../rows.ts'
@@ -164,6 +164,9 @@ function comparisonSection({ comparisons, seed }: Analysis): Markup {
     ),
   )}</tbody>
 </table></div>
+${comparisons
+  .filter(({ accuracy }) => accuracy.some(isTooNarrow))
+  .map((comparison) => html`<p class="hint">${pair(comparison)}: ${tooNarrow(comparison.problems)}</p>`)}
 ${
   mcnemar
     ? html`<p>One sample a problem, McNemar's exact test: ${comparisons.flatMap(({ a, b, mcnemar: test }) => (test ? [`${a.label} alone right ${test.onlyA}, ${b.label} alone right ${test.onlyB}, ${formatP(test.p)}`] : [])).join('; ')}.</p>`

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { extractAnswer } from '../../assertions/answer/claims/extract.ts'
 import { LIMITS } from '../../assertions/answer/limits.ts'
 import { withoutEndedPaths } from '../../assertions/ended-paths.ts'
+import { pathStarts } from '../../assertions/path-starts.ts'
 import { isObject } from '../../json.ts'
 import { inWords, parseThinking } from '../../thinking/grammar.ts'
 import type { Exclusion } from '../exclusions.ts'
@@ -227,7 +228,7 @@ export function detailOf({ row, finishReason, mathematical, totalTokens, exclusi
   fact('seed', number(metadata.seed))
   fact('prompt tokens', number(metadata.promptTokens))
   if (response.cached === true) fact('from a store', 'yes')
-  const parsed = withoutEndedPaths(parseThinking(output), output, metadata)
+  const parsed = withoutEndedPaths(parseThinking(output, { pathStarts: pathStarts(metadata) }), output, metadata)
   const answer = statedAnswer(row)
   const tree = treeOf(output, parsed.tree.parts, reportedBlocks(metadata), totalTokens)
   return {

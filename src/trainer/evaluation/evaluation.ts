@@ -18,6 +18,7 @@ import type { ThinkRequest, Thought } from '../../thinking/types.ts'
 import { type Graders, openGraders } from '../grader-host.ts'
 import type { Grading } from '../grading-result.ts'
 import type { Session } from '../recipe.ts'
+import { mayReport } from '../rewards.ts'
 import type { Suite, SuiteRow } from '../suite.ts'
 import type { EvaluationConfig } from './keys.ts'
 
@@ -45,12 +46,12 @@ export class Evaluation {
   private readonly graders: Graders
 
   /**
-   * Reads every prompt, makes the graders ready and checks that each test can be asked and scored. `checkpoint`: as the stage exports it.
-   * @throws ConfigError, GraderError
+   * Whether the suite can be asked and scored, and whether it can have the metric `best`, as far as that is known without a model.
+   * @throws ConfigError
    */
-  static async open(config: EvaluationConfig, whole: Suite, checkpoint: Session['checkpoint'], stage: string): Promise<Evaluation> {
-    const suite = { ...whole, rows: whole.rows.slice(0, config.maxProblems) }
-    const who = `The evaluation "${config.name}" of stage "${stage}"`
+  static check(config: EvaluationConfig, whole: Suite, stage: string, best?: string): void {
+    const suite = asked(config, whole)
+    const who = nameOf(config, stage)
     if (!suite.provider.ours) {
       throw new ConfigError(
         `${who} decodes with the settings of a ParallelThinkingProvider. Got the entry "${suite.provider.label}" of ${suite.file}. Name another one as its "provider".`,
@@ -60,6 +61,18 @@ export class Evaluation {
       throw new ConfigError(`${who} has nothing to score: no test of ${suite.file} has assertions. Add tests with assertions to it.`)
     }
     checkMetric(config.metric, suite, `${who} asks for`)
+    const declared = metricsOf(suite)
+    if (best !== undefined && !declared.includes(best) && !mayReport(suite, best)) throw noMetric(best, suite, BEST_ASKS, declared)
+  }
+
+  /**
+   * Reads every prompt of a suite that was {@link Evaluation.check checked}, makes the graders ready and checks that each test can be asked and
+   * scored. `checkpoint`: as the stage exports it.
+   * @throws ConfigError, GraderError
+   */
+  static async open(config: EvaluationConfig, whole: Suite, checkpoint: Session['checkpoint'], stage: string): Promise<Evaluation> {
+    const suite = asked(config, whole)
+    const who = nameOf(config, stage)
     const questions = suite.rows.map((row) => questionOf(row, suite, checkpoint))
     const greedy = questions.findIndex(({ config, ids }) => isGreedy(toRequest(config, checkpoint, ids, 0)))
     if (greedy >= 0 && config.samples > 1) {
@@ -176,6 +189,13 @@ export class Evaluation {
     return this.graders.grade(row, this.respond(0, thought, request, 0))
   }
 }
+
+/** Who asks for the metric that chooses the best checkpoint. */
+export const BEST_ASKS = '"best" in "save" asks for'
+
+const asked = ({ maxProblems }: EvaluationConfig, suite: Suite): Suite => ({ ...suite, rows: suite.rows.slice(0, maxProblems) })
+
+const nameOf = ({ name }: EvaluationConfig, stage: string): string => `The evaluation "${name}" of stage "${stage}"`
 
 function questionOf(row: SuiteRow, { provider, file }: Suite, checkpoint: Session['checkpoint']): Question {
   const where = `provider "${provider.label}" of ${file}`

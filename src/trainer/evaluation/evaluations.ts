@@ -1,5 +1,5 @@
 /**
- * Evaluation during a run: what train.ts asks for before the first step of a stage, after every step, and before a stage ends. An
+ * Evaluation during a run: what training-stage.ts asks for before the first step of a stage, after every step, and before a stage ends. An
  * evaluation is in metrics.jsonl once: a saved state says which ones its log holds, and one that was interrupted is made again.
  */
 
@@ -15,7 +15,7 @@ import type { Recipe, Session } from '../recipe.ts'
 import type { TrainerState } from '../state.ts'
 import { loadSuite, type Suite } from '../suite.ts'
 import { afterEvaluation, type Best, type EvaluationState, isDue, NOTHING_EVALUATED, timesDue, wantedBest } from './best.ts'
-import { Evaluation, type EvaluationSample } from './evaluation.ts'
+import { BEST_ASKS, Evaluation, type EvaluationSample } from './evaluation.ts'
 import { describeFigures, type Figures, figureNamed, figuresOf } from './figures.ts'
 import { SAMPLES_FOLDER } from './keys.ts'
 import { resultsOf, resultsText } from './rows.ts'
@@ -57,15 +57,24 @@ export class Evaluations {
   /** Resolves the suites of `stages`, each once. Throws ConfigError. */
   static async resolve(config: TrainConfig, stages: readonly Stage[], options: EvaluationsOptions): Promise<Evaluations> {
     const evaluations = new Evaluations(config, options)
-    for (const { evaluate = [] } of stages) {
-      for (const { name, suite, provider } of evaluate) {
-        if (evaluations.resolved.has(name)) continue
+    const best = wantedBest(config)
+    const metric = best && !isAccuracy(best.figure) ? best.figure : undefined
+    for (const { name: stage, evaluate = [] } of stages) {
+      for (const one of evaluate) {
+        const { name, suite, provider } = one
+        const known = evaluations.resolved.get(name)
+        const wanted = best?.name === name ? metric : undefined
+        if (known) {
+          Evaluation.check(one, known, stage, wanted)
+          continue
+        }
         options.say(`Resolving ${suite} with promptfoo …`)
         const kept = { cache: join(options.folder, 'suites', 'evaluate', `${name}.jsonl`), reuse: options.reuse, write: options.write }
         const whole = await loadSuite(suite, {
           ...{ provider, tests: true, decodes: true, ...kept },
           ...{ ofSameName: true, onePrompt: true, signal: options.signal },
         })
+        Evaluation.check(one, whole, stage, wanted)
         evaluations.resolved.set(name, whole)
       }
     }
@@ -83,7 +92,7 @@ export class Evaluations {
 
   /** Makes the evaluations of all stages ready. `suites`: what the stages train on. Throws ConfigError, GraderError. */
   async open(
-    session: Session,
+    session: Pick<Session, 'checkpoint'>,
     stages: readonly Stage[],
     recipes: readonly Pick<Recipe, 'steps' | 'prompts' | 'decoding'>[],
     suites: readonly Suite[],
@@ -102,7 +111,7 @@ export class Evaluations {
         }
         const evaluation = await Evaluation.open(config, this.resolved.get(config.name)!, { ...checkpoint, parallel }, stage)
         opened.push(evaluation)
-        if (best?.name === config.name && !isAccuracy(best.figure)) await evaluation.requireMetric(best.figure, '"best" in "save" asks for')
+        if (best?.name === config.name && !isAccuracy(best.figure)) await evaluation.requireMetric(best.figure, BEST_ASKS)
         this.plans.push([stage, planOf(evaluation, recipes[i].steps)])
         const trained = suites.slice(0, i + 1).map(({ rows }, k) => ({ stage: stages[k].name, rows }))
         this.warnings.push(...evaluation.warnings(), ...sharedProblems(config.name, evaluation.rows, trained))

@@ -9,7 +9,7 @@ import { ConfigError } from '../../engine/errors.ts'
 import type { ReadPrompt } from '../../providers/prompt.ts'
 import { derivedSeed } from '../../random.ts'
 import type { GenerateStage } from '../config.ts'
-import type { Session } from '../recipe.ts'
+import { hasWeights, type Reader, type Session } from '../recipe.ts'
 import { withoutSecrets, withoutUrlSecrets } from '../secrets.ts'
 import type { Suite } from '../suite.ts'
 import { type Card, cardOf } from './card.ts'
@@ -65,14 +65,16 @@ export class Generator {
   #failures: { row: string; try: number; error: string }[] = []
 
   /** Everything is checked and read, nobody is asked. Throws ConfigError, GraderError, and where the answers on the disk are of another teacher. */
-  static async open(session: Session, stage: GenerateStage, suite: Suite, options: GeneratorOptions): Promise<Generator> {
+  static async open(session: Session | Reader, stage: GenerateStage, suite: Suite, options: GeneratorOptions): Promise<Generator> {
     const own = suite.rows.findIndex(({ vars }) => Object.hasOwn(vars, RESPONSE))
     if (own >= 0) {
       throw new ConfigError(
         `Test ${own + 1} of ${suite.file} has a var "${RESPONSE}", which is what the teacher's answer will be called. Give it another name.`,
       )
     }
-    const self = stage.teacher === 'self' ? SelfTeacher.open(session, stage, suite) : undefined
+    if (stage.teacher === 'self' && !hasWeights(session))
+      throw new ConfigError(`Stage "${stage.name}" has a model answer without its weights.`)
+    const self = stage.teacher === 'self' ? SelfTeacher.open(session as Session, stage, suite) : undefined
     const origin = originOf(session, stage, suite, options)
     const journal = await Journal.open(join(options.folder, ANSWERS_FILE), origin)
     if (journal.size > 0 && !options.goesOn) {
@@ -290,7 +292,7 @@ function teacherName({ teacher }: GenerateStage, { provider }: Suite): string {
 }
 
 /** What the answers on the disk are answers of: another of these is another teacher. Secrets are no part of it. */
-function originOf({ seed }: Session, stage: GenerateStage, { provider }: Suite, { weights }: GeneratorOptions): Origin {
+function originOf({ seed }: Reader, stage: GenerateStage, { provider }: Suite, { weights }: GeneratorOptions): Origin {
   return {
     stage: stage.name,
     teacher: stage.teacher,

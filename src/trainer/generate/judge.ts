@@ -2,31 +2,29 @@
 
 import type { ProviderResponse } from 'promptfoo'
 import { outputText } from '../../assertions/output.ts'
-import { ConfigError, ParallelR1Error } from '../../engine/errors.ts'
+import { ParallelR1Error } from '../../engine/errors.ts'
 import { hideTags } from '../../providers/response.ts'
 import { parseThinking } from '../../thinking/grammar.ts'
 import { type Graders, openGraders, unlessItThrows } from '../grader-host.ts'
-import type { Session } from '../recipe.ts'
-import { checkMetrics, compileReward, type Reward, resolveDoubts } from '../rewards.ts'
+import type { Reader } from '../recipe.ts'
+import { checkMetrics, type Reward, resolveDoubts } from '../rewards.ts'
 import { encodeResponse, layOutResponse, ResponseError, readRow } from '../sft-rows.ts'
 import type { Suite, SuiteRow } from '../suite.ts'
+import { compileConditions, type FIGURES } from './conditions.ts'
 import type { Answer } from './journal.ts'
-
-/** Figures of every answer, beside the metrics of the assertions. */
-const FIGURES = ['tokens', 'characters', 'finished'] as const
 
 /** An answer with its verdict. */
 export interface Judged {
   /** As it is learnt: without layout around the tags. Where it cannot be learnt, as it came. */
   text: string
-  /** Of the assertions, and {@link FIGURES}. Empty where nothing was graded. */
+  /** Of the assertions, and the figures of every answer. Empty where nothing was graded. */
   metrics: Record<string, number>
   /** Why it is not kept; empty where it may be. */
   reasons: string[]
 }
 
 export interface JudgeOptions {
-  accept: readonly string[]
+  accept: string[]
   graderTimeout: number
 }
 
@@ -34,7 +32,7 @@ export interface JudgeOptions {
 const MOST_CHARACTERS = 1_000_000
 
 export class Judge {
-  readonly #session: Session
+  readonly #reader: Reader
   readonly #suite: Suite
   readonly #graders: Graders
   readonly #conditions: readonly Reward[]
@@ -42,31 +40,23 @@ export class Judge {
   readonly warnings: readonly string[]
 
   /** Makes the graders ready and checks that each row has the metrics that the conditions name. Throws ConfigError, GraderError. */
-  static async open(session: Session, suite: Suite, { accept, graderTimeout }: JudgeOptions, stage: string): Promise<Judge> {
-    const conditions = await Promise.all(accept.map((expression) => compileReward(expression, 'condition')))
-    for (const { expression } of conditions) {
-      if (/\bstep\b/.test(expression)) {
-        throw new ConfigError(`"accept" of stage "${stage}" has no step: an answer is judged once. Got "${expression}". Leave it out.`)
-      }
-    }
-    const ofMetrics = conditions.map((one) => ({
-      ...one,
-      symbols: one.symbols.filter((name) => !(FIGURES as readonly string[]).includes(name)),
-    }))
-    const doubts = ofMetrics.map((condition) => checkMetrics(condition, suite))
+  static async open(reader: Reader, suite: Suite, { accept, graderTimeout }: JudgeOptions, stage: string): Promise<Judge> {
+    const compiled = await compileConditions({ accept, name: stage })
+    const doubts = compiled.map(({ ofSuite }) => checkMetrics(ofSuite, suite))
     // Length can be asked without any assertion.
-    const graded = ofMetrics.some(({ symbols }) => symbols.length > 0) || suite.rows.some(({ test }) => test.assert?.length)
+    const graded = compiled.some(({ ofSuite }) => ofSuite.symbols.length > 0) || suite.rows.some(({ test }) => test.assert?.length)
     const graders = graded ? await openGraders(suite, graderTimeout) : NO_GRADERS
     return unlessItThrows(graders, async () => {
       const warnings: string[] = []
       const gradeEmpty = (row: SuiteRow) => graders.score(row, { output: '', tokenUsage: {}, metadata: {} })
-      for (const [i, condition] of ofMetrics.entries()) warnings.push(...(await resolveDoubts(condition, suite, doubts[i], gradeEmpty)))
-      return new Judge(session, suite, graders, conditions, warnings)
+      for (const [i, { ofSuite }] of compiled.entries()) warnings.push(...(await resolveDoubts(ofSuite, suite, doubts[i], gradeEmpty)))
+      const conditions = compiled.map(({ condition }) => condition)
+      return new Judge(reader, suite, graders, conditions, warnings)
     })
   }
 
-  private constructor(session: Session, suite: Suite, graders: Graders, conditions: readonly Reward[], warnings: readonly string[]) {
-    this.#session = session
+  private constructor(reader: Reader, suite: Suite, graders: Graders, conditions: readonly Reward[], warnings: readonly string[]) {
+    this.#reader = reader
     this.#suite = suite
     this.#graders = graders
     this.#conditions = conditions
@@ -82,7 +72,11 @@ export class Judge {
     const learnt = this.#learnable(row, said)
     if ('reason' in learnt) return wrong(learnt.reason)
     const metrics = await this.#graders.score(row, { ...answer, output: said } as ProviderResponse)
-    const figures = { tokens: learnt.tokens, characters: learnt.text.length, finished: answer.finishReason === 'length' ? 0 : 1 }
+    const figures: Record<(typeof FIGURES)[number], number> = {
+      tokens: learnt.tokens,
+      characters: learnt.text.length,
+      finished: answer.finishReason === 'length' ? 0 : 1,
+    }
     // A metric of the suite that is called so is what the suite means.
     const all = { ...figures, ...metrics }
     const reasons = this.#conditions.filter((condition) => condition.evaluate(all, 1) === 0).map(({ expression }) => expression)
@@ -95,17 +89,17 @@ export class Judge {
 
   /** What supervised training would make of it, or why it could make nothing. */
   #learnable(row: SuiteRow, said: string): { text: string; tokens: number } | { reason: string } {
-    const { tokenizer } = this.#session.checkpoint
+    const { tokenizer } = this.#reader.checkpoint
     const { violations } = parseThinking(said, { minPaths: 1 })
     if (violations.length > 0) return { reason: `the form of its blocks: ${violations[0].rule}` }
     try {
-      const { text, ids } = encodeResponse(this.#session, said)
+      const { text, ids } = encodeResponse(this.#reader, said)
       const own = ids.slice(0, -1)
       const plain = (all: string): string => hideTags(all).replace(/\s+/g, '')
       // A response that holds an end token, or the mark of another turn, would teach to go on behind it.
       if (plain(tokenizer.decode(own)) !== plain(tokenizer.decode(own, { keepSpecial: false })))
         return { reason: 'a special token of the tokenizer' }
-      layOutResponse(this.#session, this.#promptOf(row), ids)
+      layOutResponse(this.#reader, this.#promptOf(row), ids)
       return { text, tokens: own.length }
     } catch (error) {
       if (!(error instanceof ParallelR1Error)) throw error
@@ -116,7 +110,7 @@ export class Judge {
   #promptOf(row: SuiteRow): number[] {
     let ids = this.#prompts.get(row)
     if (!ids) {
-      ids = readRow(this.#session, this.#suite, row, `a row of ${this.#suite.file}`).ids
+      ids = readRow(this.#reader, this.#suite, row, `a row of ${this.#suite.file}`).ids
       this.#prompts.set(row, ids)
     }
     return ids

@@ -59,7 +59,7 @@ function fieldDifference(what: string, was: Readonly<Record<string, unknown>>, i
 }
 
 function valueDifference(was: KeptRollout, is: KeptRollout): Found | undefined {
-  const fields = ['row', 'problem', 'rewards', 'reward', 'penalty', 'advantage', 'teaches'] as const
+  const fields = ['row', 'problem', 'rewards', 'reward', 'penalty', 'advantage', 'paths', 'outside', 'teaches'] as const
   const what = fields.find((field) => !isDeepStrictEqual(was[field], is[field]))
   return what && { what, was: was[what], is: is[what] }
 }

@@ -8,6 +8,7 @@ import { RolloutsError } from '../../rollouts/format.ts'
 import { parseTrainConfig, type TrainConfig } from '../config.ts'
 import { table } from '../log.ts'
 import { withRewardFiles } from '../reward-files.ts'
+import { compileTerms } from '../reward-terms.ts'
 import { loadSuite } from '../suite.ts'
 import { chooseSteps, runOf } from './choose.ts'
 import { type Moved, type Movement, movementOf } from './moved.ts'
@@ -50,6 +51,8 @@ export function regradeCommand(args: readonly string[], print: (text: string) =>
     const kept = settingsOf(run, values)
     const config = values.reward === undefined ? kept : withReward(kept, stages[0], values.reward)
     const stage = grpoStageOf(config, stages[0])
+    // A wrong expression is told of before promptfoo takes its time.
+    await compileTerms(stage)
     const { reward, rewards, advantage, combine, provider } = stage
     const cache = join(run, 'suites', `${stage.name}.jsonl`)
     const own = await loadSuite(grpoStageOf(kept, stages[0]).suite, { provider, tests: true, cache, reuse: true, write: false })
@@ -75,12 +78,12 @@ export function regradeCommand(args: readonly string[], print: (text: string) =>
 function withReward(config: TrainConfig, stage: string, reward: string): TrainConfig {
   if (reward.trim() === '')
     throw new UsageError('--reward takes an expression over metric names, or file:// and a reward file. Got nothing.')
-  const { file, ...rest } = config
+  const { file, given: _, ...rest } = config
   // The path of a reward file is relative to where the command was called.
   const said = reward.startsWith('file://') ? `file://${resolve(reward.slice('file://'.length))}` : reward
   const stages = rest.stages.map((one) => {
     if (one.name !== stage || one.kind !== 'grpo') return one
-    const { reward: _, rewards: __, advantage, combine, ...others } = one
+    const { reward: __, rewards: ___, advantage, combine, ...others } = one
     const [read] = withRewardFiles([{ ...others, reward: said }], '.') as object[]
     // A reward file may say how rewards are combined and compared.
     return { advantage, combine, ...read }

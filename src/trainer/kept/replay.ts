@@ -12,16 +12,14 @@ import type { Engine, EngineInfo } from '../../engine/types.ts'
 import { readRuns } from '../../report/run/read.ts'
 import { decodeStep, encodeStep, type KeptStep, RolloutsError, type StepHeader, type StepPlace } from '../../rollouts/format.ts'
 import { type KeptFile, listSteps, readStep } from '../../rollouts/reader.ts'
-import type { GrpoStage, SftStage, TrainConfig, TrainingStage } from '../config.ts'
-import { answersOf, learningRecipe } from '../generate/learn.ts'
-import { grpoRecipe } from '../grpo.ts'
+import type { GrpoStage, TrainConfig, TrainingStage } from '../config.ts'
 import { readLines } from '../json-lines.ts'
 import { openSession } from '../open-session.ts'
-import type { Recipe, Session, StepReport } from '../recipe.ts'
+import type { Recipe, StepReport } from '../recipe.ts'
 import { RunFolder } from '../run-folder.ts'
-import { sftRecipe } from '../sft.ts'
 import type { SavedState } from '../states.ts'
 import { loadSuite, type Suite } from '../suite.ts'
+import { openTrainingStage } from '../training-stage.ts'
 import { compareSteps, type Difference } from './compare.ts'
 
 export interface ReplayOptions {
@@ -96,7 +94,7 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
   try {
     if (!saved) await checkBase(run, base)
     for (const [i, one] of stages.entries()) {
-      recipes.push(await (one.kind === 'sft' ? sftAgain(session, one, suites[i], run) : grpoRecipe(session, one, suites[i])))
+      recipes.push(await openTrainingStage(session, one, suites[i], { output: run, run, goesOn: true, now: true, write: false }))
     }
     const began = saved?.state.step ?? 0
     const steps = recipes.map((recipe, i) => (i === recipes.length - 1 ? step : stepsDone(run, stages[i], recipe.steps)))
@@ -142,11 +140,6 @@ async function make(engine: Engine, options: Making): Promise<Replay> {
     await Promise.all(recipes.map((recipe) => recipe.close?.()))
     await session.model.dispose()
   }
-}
-
-function sftAgain(session: Session, stage: SftStage, suite: Suite, run: string): Promise<Recipe> {
-  if (stage.from === undefined) return sftRecipe(session, stage, suite)
-  return learningRecipe(session, stage, suite, { ...answersOf(run, run, stage), goesOn: true, now: true, write: false })
 }
 
 /** Of a stage that is over: `patience` may have ended it before its last step. */

@@ -8,7 +8,7 @@ import { rolloutsFolder } from '../../rollouts/reader.ts'
 import { runFile } from '../../rollouts/writer.ts'
 import { type GrpoStage, parseTrainConfig, type TrainConfig } from '../config.ts'
 import { readTrainConfig } from '../config-file.ts'
-import { selectStage } from '../train.ts'
+import { selectStage } from '../select-stage.ts'
 import { noStage, severalStages } from './choose.ts'
 
 /** `device` is taken in place of the run's. Throws ConfigError, RolloutsError. */
@@ -30,7 +30,7 @@ function keptSettings(file: string, device: string | undefined): TrainConfig {
   }
   if (typeof config !== 'object' || config === null) throw new RolloutsError(`${file} is damaged: it has no "config". ${next}`)
   // What a later version adds stands at its default.
-  const { file: trainFile, ...raw } = config as { file?: unknown }
+  const { file: trainFile, given: _, ...raw } = config as { file?: unknown; given?: unknown }
   return parseTrainConfig(device === undefined ? raw : { ...raw, device }, typeof trainFile === 'string' ? trainFile : file)
 }
 

@@ -137,7 +137,7 @@ function describe({ header, rollouts }: KeptStep, isRight: IsRight, options: Dra
 }
 
 function draw(rollout: KeptRollout, { rollouts }: KeptStep, right: boolean, options: DrawOptions): string {
-  const { group, member, problem, prompt, text, metadata, metrics, rewards, reward, advantage, teaches, penalty } = rollout
+  const { group, member, problem, prompt, text, metadata, metrics, rewards, reward, advantage, paths, outside, teaches, penalty } = rollout
   const size = rollouts.filter((one) => one.group === group).length
   const said = (value: number): string => String(Number(value.toPrecision(4)))
   const name = `Prompt ${group + 1} (problem ${problem}), response ${member + 1} of ${size}: ${right ? 'right' : 'wrong'}`
@@ -155,6 +155,11 @@ function draw(rollout: KeptRollout, { rollouts }: KeptStep, right: boolean, opti
       `reward ${said(reward)}${terms}${taken}, advantage ${said(advantage)}${teaches ? '' : ', teaches nothing'}  |  ${scores.join('  ')}`,
     ),
     styled(facts.join(', '), 'faint', options),
+    ...(paths ?? []).map((block, b) => {
+      const credit = block.map(({ found, advantage }) => `${said(advantage)}${found > 0 ? ` (found ${said(found)})` : ''}`)
+      return styled(`advantages of the paths of block ${b + 1}: ${credit.join(', ')}`, 'faint', options)
+    }),
+    ...(outside ? [styled(`advantages outside of paths, after 0 blocks and on: ${outside.map(said).join(', ')}`, 'faint', options)] : []),
     '',
     drawTree([{ text: prompt, tokens: -1 }], options),
     '',

@@ -5,8 +5,9 @@ import type { ProviderResponse } from 'promptfoo'
 import type { KeptRollout, StepHeader } from '../../rollouts/format.ts'
 import { runsOf } from '../../thinking/trajectory.ts'
 import type { Trajectory } from '../../thinking/types.ts'
-import type { StepAdvantages, TermRewards } from '../advantages.ts'
+import type { TermRewards } from '../advantages.ts'
 import type { GrpoStage } from '../config.ts'
+import type { JudgedGroups } from '../path-credit.ts'
 import type { RewardTerm } from '../reward-terms.ts'
 import type { Rollout } from '../rollouts.ts'
 import type { SuiteRow } from '../suite.ts'
@@ -24,7 +25,7 @@ export interface StepSamples {
   groups: readonly (readonly Rollout[])[]
   /** [group][sample] of each term. */
   evaluated: readonly TermRewards[]
-  judged: StepAdvantages
+  judged: JudgedGroups
   penalties?: readonly (readonly number[])[]
   /** [group][sample]: it teaches nothing, as a budget ended it. */
   masked: readonly (readonly boolean[])[]
@@ -52,6 +53,12 @@ export function judgedStep(stage: Pick<GrpoStage, 'advantage' | 'combine'>, term
           reward: judged.rewards[g][m],
           ...(penalties && { penalty: penalties[g][m] }),
           advantage: judged.advantages[g][m],
+          ...(judged.paths && {
+            paths: judged.paths.advantages[g][m].map((block, b) =>
+              block.map((advantage, k) => ({ found: judged.paths!.found[g][m][b][k], advantage })),
+            ),
+            outside: judged.paths.outside[g][m],
+          }),
           teaches: judged.informative[g] && !masked[g][m],
         }
       }),

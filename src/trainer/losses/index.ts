@@ -41,6 +41,11 @@ export function usualBounds(loss: PolicyLossName): readonly [number, number] {
   return loss === 'cispo' ? [1, 4] : [0.2, 0.28]
 }
 
+/** Whether a loss judges tokens by themselves, so that those of one response may have advantages of their own. */
+export function judgesTokens(loss: PolicyLossName): boolean {
+  return !(['gspo', 'luspo', 'gmpo', 'vespo'] as PolicyLossName[]).includes(loss)
+}
+
 /** Makes the loss `name` from the settings of its stage: `lossNamed('dapo')(stage)`. Throws ConfigError with the nearest name. */
 export function lossNamed<N extends LossName>(name: N): (typeof LOSSES)[N] {
   if (Object.hasOwn(LOSSES, name)) return LOSSES[name]

@@ -14,6 +14,8 @@ export interface LossSample {
   reference?: ArrayLike<number>
   /** Of the whole sample; 1 where nothing was compared (sft). */
   advantage: number
+  /** Of each token, where they differ (path-credit.ts): for the losses that judge tokens by themselves. */
+  advantages?: ArrayLike<number>
   /** Nats; empty unless the loss asks for them. */
   entropies: Float32Array
 }

@@ -291,6 +291,11 @@ const cases: [string, (folder: string) => void, string[]][] = [
     ['parallel_r1.json', 'template.date', 'YYYY-MM-DD', '"2025-02-30"'],
   ],
   [
+    'starts of paths that are no texts',
+    (f) => editJson(path.join(f, 'parallel_r1.json'), (j) => void Object.assign(j, { pathStarts: ['A: ', 2] })),
+    ['parallel_r1.json', 'pathStarts', 'a list of 1 to 16 texts'],
+  ],
+  [
     'variables of a template that are a list',
     (f) => editJson(path.join(f, 'parallel_r1.json'), (j) => void Object.assign(j, { template: { variables: [1] } })),
     ['parallel_r1.json', 'template.variables', 'an object', '[1]'],

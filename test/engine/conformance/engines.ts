@@ -54,14 +54,20 @@ if (!addonIsBuilt()) {
 export const candidates: Candidate[] = [native, javascript, ...(addonIsBuilt() ? [tensorflow] : [])]
 
 /** Every instruction set of this CPU in every precision that it has products of its own for; int8 and int4 decode and score only. */
-export const precisions: Candidate[] = loadAddon().instructionSets.flatMap((isa) =>
-  (isa.endsWith('bf16') ? (['bf16'] as const) : (['f32', 'bf16', 'int8', 'int4'] as const)).map((precision) => ({
-    name: `native, ${isa}, ${precision}`,
-    open: () => openNative(isa, precision),
-    exact: true,
-    slow: false,
-  })),
-)
+export const products = loadAddon().instructionSets.flatMap((isa) => {
+  const own = isa.endsWith('bf16')
+    ? (['bf16'] as const)
+    : isa.endsWith('int8')
+      ? (['int8', 'int4'] as const)
+      : (['f32', 'bf16', 'int8', 'int4'] as const)
+  return own.map((precision) => ({ isa, precision }))
+})
+export const precisions: Candidate[] = products.map(({ isa, precision }) => ({
+  name: `native, ${isa}, ${precision}`,
+  open: () => openNative(isa, precision),
+  exact: true,
+  slow: false,
+}))
 
 /** Those that the native engine's hand-written gradients are judged by. */
 export const judges: Candidate[] = candidates.filter(({ name }) => name !== 'native')

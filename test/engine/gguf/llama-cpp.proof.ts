@@ -16,7 +16,7 @@ import { askLlamaCpp, llamaCppHome } from './llama-cpp.ts'
  * each. PR1_LLAMA_CPP names a folder where node-llama-cpp is installed (npm install node-llama-cpp@3.22.1).
  */
 
-const countdown = fileURLToPath(new URL('../../../suites/countdown/checkpoints/parallel', import.meta.url))
+const countdown = fileURLToPath(new URL('../../../suites/countdown/checkpoints/parallel-10', import.meta.url))
 
 const base: Omit<ModelConfig, 'family'> = {
   ...{ vocabSize: 300, hiddenSize: 64, layers: 4, heads: 4, kvHeads: 2, headDim: 16, intermediateSize: 96 },

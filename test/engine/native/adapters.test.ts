@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { factorNames, linearWeights, tokenRowsName } from '../../../src/engine/adapters/parameters.ts'
 import { NoAdaptersError } from '../../../src/engine/errors.ts'
 import { modelSpec } from '../../../src/engine/families/index.ts'
-import { loadAddon } from '../../../src/engine/native/binding.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import type { Adapters, Engine, EngineOptions, InitialWeights, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
 import {
@@ -13,6 +12,7 @@ import {
   expectSameBits,
   lively,
   openNative,
+  products,
   relativeDistance,
   tinies,
   tiny,
@@ -234,12 +234,7 @@ describe('in float32', () => {
   })
 })
 
-const sets = loadAddon().instructionSets
-const choices = sets.flatMap((isa) =>
-  (isa.endsWith('bf16') ? (['bf16'] as const) : (['f32', 'bf16', 'int8', 'int4'] as const)).map((precision) => ({ isa, precision })),
-)
-
-describe.each(choices)('$isa, $precision', ({ isa, precision }) => {
+describe.each(products)('$isa, $precision', ({ isa, precision }) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await openNative(isa, precision)

@@ -9,7 +9,9 @@ import type { Engine, Model, ModelConfig } from '../../../src/engine/types.ts'
 import { batchOf, expectSameBits, lively, openNative, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
 
 const addon = loadAddon()
-const isas = addon.instructionSets
+// Named after what it adds to avx512, which 8-bit rows alone read.
+const isas = addon.instructionSets.filter((isa) => isa !== 'amx-int8')
+const hasByteUnits = addon.instructionSets.includes('amx-int8')
 const config: ModelConfig = { ...tiny, hiddenSize: 56, headDim: 16, intermediateSize: 90, vocabSize: 101 }
 const batch = batchOf([33, 7, 20], config.vocabSize)
 const open: Engine[] = []
@@ -73,13 +75,51 @@ it('float32 gives the same bits on all vector instruction sets', async () => {
 })
 
 it('amx-bf16 gives the bits of the matrix units on every instruction set', async () => {
-  const bases = isas.filter((isa) => !isa.endsWith('bf16')).map((isa) => `amx-bf16:${isa}`)
+  const bases = isas.filter((isa) => !isa.includes('-')).map((isa) => `amx-bf16:${isa}`)
   const [first, ...others] = await Promise.all(['amx-bf16', ...bases].map(async (isa) => step(await modelOn(isa, 'bf16'))))
   // `portable` rounds its float32 twice, so only the vector sets are equal in what is no product.
   for (const { logprobs, gradients } of others.slice(0, -1)) {
     expectSameBits(logprobs, first.logprobs, 'log-probabilities')
     for (const [name, gradient] of gradients) expectSameBits(gradient, first.gradients.get(name)!, name)
   }
+})
+
+describe.skipIf(!hasByteUnits)('8-bit rows on matrix units', () => {
+  const wide: ModelConfig = { ...config, hiddenSize: 96, headDim: 32, intermediateSize: 832, vocabSize: 160 }
+
+  /** Log-probabilities of packed sequences, and of tokens decoded side by side. */
+  async function outcome(isa: string, precision: 'int8' | 'int4') {
+    const engine = await openNative(isa, precision)
+    open.push(engine)
+    const model = await engine.create(wide, lively(3), { cacheTokens: 512 })
+    const { logprobs } = await model.forward(batch)
+    const sequences = Array.from({ length: 19 }, () => model.create())
+    const drawn: number[] = []
+    for (const [at, ids] of [[1, 2, 3], [4], [5]].entries()) {
+      const positions = ids.map((_, i) => (at ? at + 2 : 0) + i)
+      const step = sequences.map((sequence, stream) => ({ sequence, ids, positions, sampling: { temperature: 1, seed: 1, stream } }))
+      for (const { id, logprob } of await model.step(step)) drawn.push(id, logprob)
+    }
+    return { logprobs, drawn: Float32Array.from(drawn) }
+  }
+
+  it.each(['int8', 'int4'] as const)('%s: the bits of vector instructions', async (precision) => {
+    const [units, vectors] = [await outcome('amx-int8', precision), await outcome('avx512', precision)]
+    expectSameBits(units.logprobs, vectors.logprobs, 'log-probabilities')
+    expectSameBits(units.drawn, vectors.drawn, 'drawn tokens')
+    expect(new Set(units.drawn).size).toBeGreaterThan(19)
+  })
+
+  it('are what is taken where nothing is forced, and float32 has nothing of them', async () => {
+    for (const [precision, isa] of [
+      ['int8', 'amx-int8'],
+      ['f32', 'avx512'],
+    ] as const) {
+      const engine = await openEngine({ device: 'cpu', precision })
+      open.push(engine)
+      if (!process.env.PR1_ISA) expect(engine.info.isa).toBe(isa)
+    }
+  })
 })
 
 describe('what auto takes', () => {

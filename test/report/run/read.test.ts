@@ -40,6 +40,18 @@ describe('the lines of a run', () => {
     ])
   })
 
+  it('leave out of a curve what a step without loss does not tell', async () => {
+    const nothing = { loss: undefined, entropy: undefined, clipFraction: undefined, gap: undefined, informative: 0, lossTokens: 0 }
+    const folder = runFolder([grpoLine(1), grpoLine(2, nothing), grpoLine(3)])
+    const [run] = readRuns([folder])
+    for (const key of ['entropy', 'loss', 'gap.max']) {
+      const { value } = quantitiesOf([run]).find((quantity) => quantity.key === key)!
+      expect(curvesOf(run, value).map(({ points }) => points.map(({ at }) => at))).toEqual([[1, 3]])
+    }
+    expect(await said(folder)).toMatch(/entropy +0\.5 +0\.5/)
+    expect(await said(runFolder([grpoLine(1, nothing)]))).not.toContain('entropy')
+  })
+
   it('name every metric, and a number that this version does not know', () => {
     const [run] = readRuns([runFolder([grpoLine(1, { metrics: { answer: 1, 'my own': 0.5 }, novel: 3 })])])
     const names = quantitiesOf([run]).map(({ name }) => name)

@@ -1,6 +1,6 @@
 /** Our own engine as the teacher, with the shipped Countdown model: in training (`teacher: self`) and behind the provider. */
 
-import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
@@ -20,7 +20,7 @@ beforeAll(() => {
   runProcess(process.execPath, [path.join(root, 'scripts/build.mjs'), '--if-needed'], root)
 }, 120_000)
 
-function project(generate: object = {}): string {
+function project(generate: object = {}, stages: object[] = [learn]): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'pr1-generate-'))
   const ask = {
     name: 'teach',
@@ -38,8 +38,8 @@ function project(generate: object = {}): string {
     device: 'cpu',
     precision: 'f32',
     threads: 1,
-    model: { checkpoint: path.join(root, 'suites/countdown/checkpoints/parallel') },
-    stages: [{ ...ask, ...generate }, learn],
+    model: { checkpoint: path.join(root, 'suites/countdown/checkpoints/parallel-10') },
+    stages: [{ ...ask, ...generate }, ...stages],
     save: { dtype: 'float32' },
   }
   writeFileSync(path.join(folder, 'train.yaml'), stringify(file))
@@ -73,10 +73,10 @@ it(
       expect(vars.response).toMatch(/^<Parallel><Path>/)
     }
     const card = JSON.parse(read(file, 'card.json'))
-    expect(card.teacher.name).toBe('the model in training, decoding as "parallel" (parallel-r1:parallel:parallel)')
+    expect(card.teacher.name).toBe('the model in training, decoding as "parallel" (parallel-r1:parallel-10:parallel)')
     expect(card.tokens.completion).toBeGreaterThan(100)
     expect(card).not.toHaveProperty('cost')
-    const shipped = readFileSync(path.join(root, 'suites/countdown/checkpoints/parallel/model.safetensors'))
+    const shipped = readFileSync(path.join(root, 'suites/countdown/checkpoints/parallel-10/model.safetensors'))
     expect(weights(file).equals(shipped)).toBe(false)
   },
   LONG,
@@ -103,6 +103,39 @@ it(
     for (const name of ['answers.jsonl', 'kept.jsonl', 'kept-tag-free.jsonl', 'rejected.jsonl', 'card.json'])
       expect(read(file, name), name).toBe(read(undisturbed, name))
     expect(weights(file).equals(weights(undisturbed))).toBe(true)
+  },
+  LONG,
+)
+
+it(
+  'where nothing is learnt it gives the same answers without gradients and moments, also interrupted',
+  async () => {
+    const undisturbed = await whole()
+    const file = project({ teacher: 'self' }, [])
+    const home = path.join(path.dirname(file), 'run')
+    cpSync(path.join(path.dirname(undisturbed), 'run/suites'), path.join(home, 'suites'), { recursive: true })
+    const stop = new AbortController()
+    const watch = setInterval(() => answersIn(file) >= 3 && stop.abort(), 2)
+    const { outcome, text } = await runFile(file, { signal: stop.signal, sets: ['stages.teach.concurrency=2'] })
+    clearInterval(watch)
+    expect(outcome).toBe('interrupted')
+    expect(text).toMatch(/Parameters: [\d,]+\. None trains\n/)
+    for (const part of ['gradients', 'moments']) expect(text).toMatch(new RegExp(`${part} +0\\.0 KiB`))
+    expect(text).toMatch(/KV cache +[1-9]/)
+    expect(readdirSync(path.join(home, 'checkpoints'), { recursive: true })).toEqual([
+      'step-00000000',
+      'step-00000000/trainer',
+      'step-00000000/trainer/state.json',
+    ])
+    const other = path.join(root, 'suites/countdown/checkpoints/sequential-10')
+    await expect(runFile(file, { resume: true, sets: [`model.checkpoint=${other}`] })).rejects.toThrow(
+      /The model is not the one that the run of .* began with \(hash \w{12}, found \w{12}\)\. Name that one in model/,
+    )
+    const resumed = await runFile(file, { resume: true })
+    expect(resumed.text).toMatch(/Finished: the answers are in .*teach/)
+    for (const name of ['answers.jsonl', 'kept.jsonl', 'rejected.jsonl', 'card.json'])
+      expect(read(file, name), name).toBe(read(undisturbed, name))
+    expect(existsSync(path.join(home, 'final'))).toBe(false)
   },
   LONG,
 )

@@ -10,7 +10,7 @@ import { root } from '../runs.ts'
 
 it('counts the positions of an answer behind the prompt that the supervised stage reads', async () => {
   const chatTemplate = new ChatTemplate('A question: {{ messages[0].content }}')
-  const checkpoint = { ...(await openCheckpoint(path.join(root, 'suites/countdown/checkpoints/parallel'))), chatTemplate }
+  const checkpoint = { ...(await openCheckpoint(path.join(root, 'suites/countdown/checkpoints/parallel-10'))), chatTemplate }
   const suiteOf = (ours: boolean): Suite => ({
     ...{ file: 'suite.yaml', folder: root },
     provider: { label: 'p', config: { chatTemplate: false }, ours },

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { stringify } from 'yaml'
 import { readTrainConfig } from '../../../src/trainer/config-file.ts'
+import type { Outcome, TrainOptions } from '../../../src/trainer/options.ts'
 import { writeCache } from '../../../src/trainer/suite.ts'
-import { type Outcome, type TrainOptions, train } from '../../../src/trainer/train.ts'
+import { train } from '../../../src/trainer/train.ts'
 import { root } from '../runs.ts'
 
 export type Sum = {

@@ -69,7 +69,9 @@ describe('pr1-train replay', () => {
     expect(paths.filter(({ ended }) => ended === 'sibling').length).toBeGreaterThan(3)
     expect(await replay(whole, '--step', '2')).toMatchObject({ code: 0 })
     // What was drawn is what is trained on, to the bit.
-    expect(metrics(whole).map(({ gap }) => (gap as { max: number }).max)).toEqual([0, 0])
+    const gaps = metrics(whole).flatMap(({ gap }) => (gap ? [(gap as { max: number }).max] : []))
+    expect(gaps.length).toBeGreaterThan(0)
+    expect(new Set(gaps)).toEqual(new Set([0]))
   })
 
   it('says where a step differs', async () => {

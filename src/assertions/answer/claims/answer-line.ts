@@ -3,12 +3,13 @@
 import { isCaseDistinction } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import type { Expected } from './expected.ts'
+import { measuresInside } from './extent.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
 import { namedValues } from './named.ts'
 import { statedNumber } from './numbers.ts'
-import { isQualified } from './operations.ts'
+import { isOfSeveral, isOperated, isQualified } from './operations.ts'
 import { polarIn } from './polar.ts'
-import { copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
+import { appositionIn, copula, SENTENCE_END, TAKEN_BACK } from './predicates.ts'
 import { firstLine, trimEnd, withoutAsides } from './sentences.ts'
 import { inSigns } from './signs.ts'
 import { type Status, statusBefore, statusBehind } from './status.ts'
@@ -26,14 +27,17 @@ const APPOSITION = /,? \(?(?:i\.e\.|that is,|in other words|or equivalently)[ ,]
 
 /** What leaves the answer open, or makes another thing of it. */
 const OPEN =
-  /^(?:not|never|either|at (?:least|most)|no (?:more|less|fewer) than|(?:more|less|greater|fewer|larger|smaller|bigger|lower|higher) than|between|one of|neither|none of|unknown|cannot|I (?:can(?:not|'t)?|do|am)|we can(?:not|'t)?|excluding|except|other than|any|some|every(?:thing)?)\b/i
+  /^(?:not|never|either|at (?:least|most)|up to|upwards? of|as (?:many|much|few|little) as|no (?:more|less|fewer) than|(?:more|less|greater|fewer|larger|smaller|bigger|lower|higher) than|between|one of|neither|none of|unknown|cannot|I (?:can(?:not|'t)?|do|am)|we can(?:not|'t)?|excluding|except|other than|any|some|every(?:thing)?)\b/i
 
 const UNCERTAIN = /^(?:perhaps|maybe|possibly|probably|likely|presumably|might|may|could|unclear|uncertain|unsure)\b/i
 
 /** The answer right behind a marker: in a formula, in a code block, or on the rest of the line or the next one. */
 export function answerBehind(rest: string, expected: Expected): Line | undefined {
   // "### Answer", "**56** cm²"; "> 1/6" on a line of its own is quoted and no relation.
-  const plain = rest.replace(/^(\s{0,8}(?:\n\s{0,4}> )?)\*\*([^*\n]{1,200})\*\*/, '$1$2')
+  const bare = rest
+    .replace(/^([^`\n]{1,100})`(?=[.\s]{0,4}(?:\n|$))/, '$1')
+    .replace(/^(\s{0,8}(?:\n\s{0,4}> )?)\*\*([^*\n]{1,200})\*\*/, '$1$2')
+  const plain = expected.kind === 'text' || expected.kind === 'choice' ? bare : measuresInside(bare)
   const text = plain.replace(/^[\s*_]{0,40}\n\s{0,4}> /, '').replace(/^[\s*_]{0,40}/, '')
   if (/^(?:```|~~~)/.test(text)) {
     const inside = leadingFence(text)
@@ -42,7 +46,8 @@ export function answerBehind(rest: string, expected: Expected): Line | undefined
   const math = leadingMath(text)
   if (math && !/^\s*[-+*/=<>^,]?\s*(?:\$|\\[([])/.test(text.slice(math.end, math.end + 6))) {
     const goesOn = /^\s*(?:,?\s*(?:and|or)\s|,\s*[-\d(])/.test(text.slice(math.end, math.end + 12))
-    if (!goesOn) return { text: math.content, status: statusBehind(firstSentence(text.slice(math.end))), direct: true }
+    const status = statusBehind(firstSentence(text.slice(math.end)))
+    if (!goesOn && status !== 'operation') return { text: math.content, status, direct: true }
   }
   const line = firstLine(joinLines(text.slice(0, FORMULA)) + text.slice(FORMULA))
   return line === '' ? undefined : answerIn(line, expected)
@@ -54,8 +59,12 @@ const firstSentence = (text: string): string => firstLine(text).split(/[.!?]\s/)
 const LETTER_FIRST =
   /^[*_]{0,2}(\([A-J]\)|[A-J])[*_]{0,2}(?=,? (?:though|although|because|since|as|but|not|\()|,\s(?!\(?[A-J]\b)(?!and\b|or\b))/
 
-/** "4 times 9, so 36" */
-const RESULT = /^\d[^,;.]{0,60}, (?:so|thus|hence|which is|that is|giving) (?:it is |that is |we get |just )?([^,;]{1,60}?)(?=\.?\s*$)/
+/** "4 times 9, so 36", "the reciprocal of 5, which is 1/5", "23 doubled, in other words 46" */
+const WORKED_OUT =
+  /, (?:so|thus|hence|which (?:is|equals|gives|makes)|that (?:is|makes)|giving|namely|i\.e\.|in other words|or),? (?:it is |that is |we get |just )?([^,;]{1,60}?)\.?\s*$/
+/** What opens a formula. */
+const OPENING = /(?:\$|\\[([])\s*$/
+const NUMBER_AT_END = /[-−]?\d[\d.,/]*$/
 
 /** From the line that states the answer to the answer in it. */
 export function answerIn(said: string, expected: Expected): Line {
@@ -75,9 +84,13 @@ export function answerIn(said: string, expected: Expected): Line {
   }
   if (UNCERTAIN.test(whole) || /\b(?:give or take|or so|thereabouts)\b/i.test(whole)) return { text: whole, status: 'hedged', direct: true }
   if (TAKEN_BACK.test(own) && expected.kind !== 'text') return { text: whole, status: 'denied', direct: true }
+  const named = expected.kind === 'text' || expected.kind === 'choice' ? undefined : appositionIn(whole)
+  if (named !== undefined) return { text: named, status: 'stated', direct: true }
   if (isAnswer(whole)) return { text: whole, status: 'stated', direct: true }
-  const concluded = isQualified(own) ? RESULT.exec(calm) : null
+  const several = isOfSeveral(own)
+  const concluded = several || isQualified(own) ? WORKED_OUT.exec(calm) : null
   if (concluded && isAnswer(trimEnd(concluded[1]))) return { text: trimEnd(concluded[1]), status: behind(concluded[1]), direct: true }
+  if (several && expected.kind !== 'text') return { text: own, status: 'operation', direct: true }
   if (isCaseDistinction(line) && expected.kind !== 'text') return { text: whole, status: 'conditional', direct: true }
   if (expected.kind === 'text') return { text: own || whole, status: behind(own || whole), direct: false }
   if (OPEN.test(whole))
@@ -91,6 +104,12 @@ export function answerIn(said: string, expected: Expected): Line {
   if (sentence !== own && isAnswer(sentence)) return { text: sentence, status: 'stated', direct: true }
   const found = /(?:\$|\\[)\]])$/.test(sentence) ? lastMath(sentence) : undefined
   const text = found ?? copula(sentence)?.text ?? lastMath(sentence) ?? statedNumber(sentence)?.text
+  const operated = text !== undefined && isOperated(sentence.slice(0, sentence.lastIndexOf(text)).replace(OPENING, ''))
+  if (operated || (text === undefined && isOperated(own.replace(NUMBER_AT_END, '')))) {
+    const result = WORKED_OUT.exec(calm)?.[1]
+    if (result !== undefined && isAnswer(result)) return { text: result, status: 'stated', direct: true }
+    if (operated) return { text: own, status: 'operation', direct: true }
+  }
   return text === undefined
     ? { text: own || whole, status: /\d/.test(own) ? 'operation' : 'stated', direct: false }
     : {

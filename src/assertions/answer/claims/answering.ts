@@ -1,11 +1,12 @@
 /** The part of a response that speaks of what the problem asks for, where parts about other things stand behind it. */
 
+import { matchesOf } from '../reading/matches.ts'
 import { isMeasure } from '../units/units.ts'
 import { asksDifference, asksHowMany, focusIn, focusWithin } from './asked.ts'
 import { effectOf } from './corrections.ts'
 import type { Found } from './numbers.ts'
 import { conclusionWeight, isStep } from './roles.ts'
-import { blotted, isStop, STOPS } from './sentences.ts'
+import { blotted, isMark, isStop, isWorded } from './sentences.ts'
 
 /** Characters at the end that are searched, and how many parts of them. */
 const SEARCHED = 1200
@@ -13,7 +14,7 @@ const PARTS = 8
 
 /** Where a sentence goes on with another thing. */
 const JOINTS =
-  /;\s|,\s(?:and |while |whereas |but )?(?=(?:the|its|his|her|their|this|that|it|which has|leaving|with|[A-Z][a-z]+)\b)|\s(?=(?:and (?:has|is|had)|with)\s)|\s(?=and (?:the|its|his|her|their|[A-Z][a-z]+|[a-z]{3,12} [-−$€£]?\d)\b)|\s\((?=[^()]{3,200}\)[.\s*]{0,4}$)/g
+  /;\s|,\s(?:and |while |whereas |but )?(?=(?:the|its|his|her|their|this|that|it|which has|leaving|with|[A-Z][a-z]+)\b)|\s(?=(?:and (?:has|is|had)|with(?!\s\u2022))\s)|\s(?=and (?:the|its|his|her|their|[A-Z][a-z]+|[a-z]{3,12} [-−$€£]?\d)\b)|\s\((?=[^()]{3,200}\)[.\s*]{0,4}$)/g
 
 interface Part {
   text: string
@@ -34,13 +35,18 @@ const SAYS =
 /** "the median 5", "with sum 7" */
 const NAMED_VALUE = /^(?:and |with )?(?:the |its )?[a-z]{3,12}(?: [a-z]{3,12})? [-−$€£]?\d[\d.,/]*[.\s]*$/i
 
-const COUNTED = /(?<![\w.,/])(\d[\d,]*(?:\.\d+)?)\s((?:[a-z'’-]+\s){0,2}?[a-z'’-]+)(?=,|\s(?:and|in|on|at|for|with|of)\b|[.\s]*$)/gi
+const COUNTED =
+  /(?<![\w.,/])(\d[\d,]*(?:\.\d+)?)\s((?:(?:are|were|is|was)\s)?(?:[a-z'’-]+\s){0,2}?[a-z'’-]+)(?=,|\s(?:and|in|on|at|for|with|of)\b|[.\s]*$)/gi
+/** "Of the 8 balls" */
+const OF_ALL = /^\W{0,4}(?:of|out of|among) (?:the |these |those |all )?\d[\d,]* [a-z]+,? /i
+/** "8 cm wide" */
+const MEASURED = /^([a-z]+) (wide|long|tall|high|deep|thick|old|heavy)$/i
 
 const COUNT = /(?<![\w.,/])\d[\d,]*(?:\.\d+)?\s((?:[a-z'’-]+\s)?[a-z'’-]{3,})/gi
 
 /** Whether a part counts other things than the problem asks for: "the last box holds 3 eggs" where boxes are asked for. */
 function countsOthers(part: string, problem: string): boolean {
-  const nouns = [...part.matchAll(COUNT)].map(([, noun]) => noun)
+  const nouns = matchesOf(part, COUNT).map(([, noun]) => noun)
   return nouns.length > 0 && asksHowMany(problem) && nouns.every((noun) => focusIn(noun, problem) === 0 && focusWithin(noun, problem) < 0)
 }
 
@@ -50,11 +56,14 @@ export function countedIn(sentence: string, problem: string): Found | undefined 
     .slice(-300)
     .split(/, (?:that is|i\.e\.|namely),? |: /)
     .at(-1)!
-  const counted = [...part.matchAll(COUNTED)]
+    .replace(OF_ALL, (found) => ' '.repeat(found.length))
+  const counted = matchesOf(part, COUNTED)
   if (counted.length < 2 || counted.length !== (part.match(/\d[\d.,]*/g) ?? []).length || !/\sand\s/.test(part)) return undefined
   // "2 hours and 15 minutes" is one quantity.
-  if (counted.every(([, , noun]) => isMeasure(noun.trim().split(' ')[0]))) return undefined
-  const scores = counted.map(([, , noun]) => focusWithin(noun, problem))
+  const adjectives = counted.map(([, , noun]) => MEASURED.exec(noun.trim())?.[2])
+  const sides = adjectives.every((adjective) => adjective !== undefined)
+  if (!sides && counted.every(([, , noun]) => isMeasure(noun.trim().split(' ')[0]))) return undefined
+  const scores = counted.map(([, , noun], i) => focusWithin(sides ? adjectives[i]! : noun, problem))
   const most = Math.max(...scores)
   if (most < 1 || scores.filter((score) => score === most).length > 1) return undefined
   const { index, 1: number } = counted[scores.indexOf(most)]
@@ -68,7 +77,7 @@ const DIFFERENCE =
 /** The difference that a sentence names, where the problem asks how much more one is than the other. */
 export function differenceIn(sentence: string, problem: string): Found | undefined {
   if (!asksDifference(problem)) return undefined
-  const found = [...sentence.slice(-300).matchAll(DIFFERENCE)]
+  const found = matchesOf(sentence.slice(-300), DIFFERENCE)
   if (found.length !== 1) return undefined
   const shift = Math.max(0, sentence.length - 300)
   return { text: found[0][1], at: shift + found[0].index + found[0][0].indexOf(found[0][1]) }
@@ -101,14 +110,14 @@ function partsOf(text: string): Part[] {
   const from = Math.max(0, text.length - SEARCHED)
   const plain = blotted(text.slice(from))
   const ends: number[] = []
-  for (let i = 0; i < plain.length; i++) if (plain[i] === '\n' || (STOPS.includes(plain[i]) && isStop(plain, i))) ends.push(i + 1)
-  for (const { index } of plain.matchAll(JOINTS)) ends.push(index)
+  for (let i = 0; i < plain.length; i++) if (plain[i] === '\n' || (isMark(plain, i) && isStop(plain, i))) ends.push(i + 1)
+  for (const { index } of matchesOf(plain, JOINTS)) ends.push(index)
   ends.push(plain.length)
   const out: Part[] = []
   let start = 0
   for (const end of ends.sort((a, b) => a - b)) {
     const said = text.slice(from + start, from + end)
-    if (/[\p{L}\p{N}]/u.test(said)) out.push({ text: said.replace(/^[\s,;]+/, ''), end: from + end })
+    if (isWorded(said)) out.push({ text: said.replace(/^[\s,;]+/, ''), end: from + end })
     start = end
   }
   return out.slice(-PARTS)

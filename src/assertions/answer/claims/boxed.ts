@@ -10,8 +10,36 @@ export interface Box {
   end: number
 }
 
-/** The last box before `before`, found in time linear in the distance. Undefined: there is none. */
+/** How far before a box the one that holds it may begin. */
+const AROUND = 4096
+
+/** The last box before `before`, found in time linear in the distance. Of boxes in a box the outer one counts. Undefined: there is none. */
 export function lastBoxed(text: string, before = text.length): Boxed | undefined {
+  const last = innerBoxed(text, before)
+  return last?.kind === 'box' ? (around(text, last) ?? last) : last
+}
+
+/** "\\boxed{\\boxed{3} + \\boxed{4}}" is a box with 3 + 4. */
+function around(text: string, box: Box): Box | undefined {
+  const before = box.start > 0 ? text.lastIndexOf('box', box.start - 1) : -1
+  if (before < 0 || before < box.start - AROUND) return undefined
+  let outer: Box | undefined
+  let depth = 0
+  for (let i = box.start - 1; i >= Math.max(0, box.start - AROUND); i--) {
+    if ((text[i] !== '{' && text[i] !== '}') || text[i - 1] === '\\') continue
+    depth += text[i] === '{' ? 1 : -1
+    if (depth <= 0) continue
+    depth = 0
+    const name = /\\(?:f?boxed|fbox|framebox)\s?$/.exec(text.slice(Math.max(0, i - 12), i))
+    const end = name ? closingBrace(text, i) : -1
+    if (name && end >= box.end) outer = { kind: 'box', content: text.slice(i + 1, end), start: i - name[0].length, end: end + 1 }
+  }
+  return outer && { ...outer, content: outer.content.replace(PLAIN_BOX, ' $1').replace(/\\(?:f?boxed|fbox|framebox)\s?(?=\{)/g, '') }
+}
+
+const PLAIN_BOX = /\\(?:f?boxed|fbox|framebox)\s?\{([^{}+\-=<>,]{1,80})\}/g
+
+function innerBoxed(text: string, before: number): Boxed | undefined {
   const name = before > 0 ? lastName(text, before) : undefined
   if (!name) return undefined
   const { start } = name

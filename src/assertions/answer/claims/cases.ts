@@ -3,7 +3,7 @@
 import { cues } from './cues.ts'
 
 /** "would be 16" */
-const WOULD = /\bwould\s(?:\w+\s)?(?:be|have been|equal|come to)\s(?:\w+\s)?[$€£]?$/i
+const WOULD = /(?:\bwould|\b(?:it|that|this|there)['’]d)\s(?:\w+\s)?(?:be|have been|equal|come to)\s(?:\w+\s)?[$€£]?$/i
 
 const ONLY_IF =
   /^[^.;]{0,60}?\s(?:if\s(?!(?:we|you|one)\s(?:add|sum|count|take|combine)\b)|unless\s|provided\s|had\s(?:he|she|it|we|they|the)\b|were\s(?:it|the)\b)/i
@@ -29,6 +29,7 @@ export const isLimited = (before: string, behind: string): boolean => ONLY_CASE.
 const CONTRARY = cues(
   String.raw`
     ^\W{0,4}(?:(?:and|but|so) )?(?:had|were) (?:we|he|she|it|they|I|you|there|the [a-z]+|[A-Z][a-z]+|[a-z]) [^.;]{1,120}(?:\bwould\b|['’]d\b)
+    ^\W{0,4}(?:(?:and|but|so) )?if (?:we|you|one|he|she|it|they|I|there|the [a-z]+|[A-Z][a-z]+|[a-z]) (?:[a-z]+ly |only |just )?(?:had|were|did|could|took|forgot|left|chose|(?!add|summ|combin)[a-z]{3,}ed)\b[^.;]{1,120}(?:\bwould\b|['’]d\b)
     ^\W{0,4}(?:(?:and|but|so) )?(?:suppos|assum)ing (?:the|that|it|he|she|they|we|all|there) [^.;,]{1,80}\b(?:were|had)\b[^.;,]{0,60}, [^.;]{0,60}(?:\bwould\b|['’]d\b)`,
 )
 
@@ -41,7 +42,7 @@ const TRIED = cues(
     \b(?:left|remains?|have|need|want|task is|goal is|must|still)(?: still)?(?: only)? (?:to )?(?:show|prove|verify|check|see)(?: that| whether| if)\b
     ^\W{0,4}(?:[a-z]+,? )?(?:the|an|a|our|this) (?:rough |crude |first |trivial )?(?:upper|lower) bound (?:is|equals|of)\b[^.;,]{1,40}$
     ^\W{0,4}(?:and )?if only\b[^.;,]{1,80}\bwere\b
-    ^(?!\W{0,4}(?:although|though|while)\b).{0,80}\b(?:seems|looks|sounds|appears) (?:to be )?(?:plausible|promising|likely|possible|reasonable|good)[.!\s]*$
+    ^(?!.{0,80}\b(?:although|though|while)\b).{0,80}\b(?:seems|looks|sounds|appears) (?:to be )?(?:plausible|promising|likely|possible|reasonable|good)[.!\s]*$
     \bis worth (?:a (?:try|look|shot)|trying|checking|testing)[.!\s]*$`,
 )
 
@@ -54,7 +55,7 @@ export const isContrary = (sentence: string): boolean => CONTRARY.test(sentence.
 
 const ALTERNATIVES = cues(
   String.raw`
-    \b(?:otherwise|unless|depending on|depends on|in which case|or else|else it)\b
+    \b(?:otherwise|unless(?! (?:I|we)(?:['’]m| am|['’]ve| have|['’]re| are)\b)|depending on|depends on|in which case|or else|else it)\b
     \d\S{0,20}\s(?:if|when|for (?:odd|even))\b.{1,160}\d\S{0,20}\s(?:if|when|for (?:odd|even))\b
     \bfor (?:odd|even)\b.{1,160}\bfor (?:odd|even)\b
     \bif\b[^.]{1,80}\d[^.]{0,40}[,;] (?:and |but )?(?:for|in|with) (?:all |the |any )?other\b

@@ -31,6 +31,12 @@ export function choiceReference(
   return letter === undefined || (choices === 'auto' && !/[A-Z]/.test(letter)) ? undefined : { letter: letter.toUpperCase() }
 }
 
+/** The choice that a small letter is where the problem has such choices: "Choose (a), (b) or (c)." */
+export function smallChoice({ letter }: { letter?: string }, choices: Choices, problem: string | undefined): Choice | undefined {
+  if (choices !== 'auto' || problem === undefined || letter === undefined || !/^[a-h]$/.test(letter)) return undefined
+  return /(?:^|[\s(])a\)\s?/.test(problem) && /[\s(]b\)\s?/.test(problem) ? { letter: letter.toUpperCase() } : undefined
+}
+
 const LETTERED =
   /^(\\(?:text|textbf|mathrm|mathbf)\s?\{)?\s?(?:\(([A-J])\)|([A-J])(?:\)|[.:](?=[\s$}\\~])))(\s?\})?((?:\s|\\[ ,;!]|~|\\q?quad(?![a-z])){0,4})(\S.*)$/s
 /** Behind a letter these go on with a formula, or with another choice. */

@@ -4,13 +4,16 @@ import type { Found } from './numbers.ts'
 
 /** "Option B is correct", "(B) is the answer", "B is right". */
 const CORRECT =
-  /^(?:.*\s)?[*_]{0,2}(?:(?:option|choice|only)\s+[*_]{0,2}\(?([A-Z])\)?|\(?([A-Z])\)?)[*_]{0,2}\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left|winner|(?:only\s+)?one(?=\s*(?:[.,;!]|$)|\s(?:we|I|you)\s(?:want|need|seek|look|keep)|\sthat\s(?:works|fits|survives|remains|holds|is (?:right|correct|true|left)|matches|satisfies|agrees|gives)))|remains|works|fits|is (?:our|my) (?:pick|choice|answer)|matches (?:our|the|this|my)\b)/i
+  /^(?:.*\s)?[*_]{0,2}(?:(?:option|choice|only)\s+[*_]{0,2}\(?([A-Z])\)?|\(?([A-Z])\)?)[*_]{0,2}\s+(?:(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer|best|left|winner|(?:only\s+)?one(?=\s*(?:[.,;!]|$)|\swith (?:the|a) (?:right|correct)\b|\s(?:we|I|you)\s(?:want|need|seek|look|keep)|\sthat\s(?:works|fits|survives|remains|holds|is (?:right|correct|true|left)|matches|satisfies|agrees|gives)))|remains|works|fits|is (?:our|my) (?:pick|choice|answer)|matches (?:our|the|this|my)\b)/i
 /** "the correct choice is B, a linear function", "Correct option:** C. The median is 11." */
 const NAMED =
   /\b(?:correct|right|best) (?:choice|option|answer|statement|letter|one)[*_]{0,2}(?: is|[*_]{0,2}:)[\s*_]{1,4}\(?([A-J])(?:\)(?=\W)|(?=\)?[*_]{0,2}(?:[.,;:]|\s*$)))/i
 /** "I choose option C here", "not C, but B" */
 const CHOSE =
   /\b(?:I|we)(?: would| will|['’]ll|['’]d)? (?:choose|chose|pick|picked|select|selected|go with|go for|went with|went for|mark) (?:option |choice |answer |letter )?\(?([A-J])(?=[\s).,;:]|$)(?!['’])|\b[Nn]ot \(?[A-J]\)?,? but (?:rather )?\(?([A-J])(?=[\s).,;]|$)/
+/** "Actually no, B", "Wait, no: A." */
+const RATHER =
+  /^\W{0,4}(?:actually|wait|hmm|oh|no|sorry|correction|rather|edit)\b[,:]?(?: no\b[,:]?| it(?:['’]s| is)| make that){0,2} \(?([A-J])\)?(?=[,.;:]|\s(?:since|because|as)\b|\s*$)/i
 /** "it is C that works" */
 const IT_IS = /\bit(?: is|['’]s| must be| has to be) \(?([A-J])\)? (?:that|which)\b/
 /** "B because a prime has two divisors" */
@@ -37,15 +40,20 @@ const SEVERAL =
 /** Whether a sentence leaves one choice by setting it apart from all that it refuses. */
 export const leavesOne = (sentence: string): boolean => ALL_ELSE.test(sentence.trimEnd())
 
+/** "Option C (12 m) is the only one" */
+const REMARKED = /(?<=\b(?:[Oo]ption|[Cc]hoice) |^[\W_]{0,4})(\(?[A-J]\)?) \([^()]{1,60}\)(?= is\b)/g
+/** "option (C), i.e. 0.33" */
+const WITH_VALUE =
+  /\b(?:option|choice|letter|is|be|choose|pick|select) [*_]{0,2}\(?([A-J])\)?[*_]{0,2}(?:,? \(?(?:i\.e\.,?|that is,?|namely,?|with (?:the |a )?value(?: of)?)|,? which (?:is|says|reads|equals|has(?: the value)?)|, (?:or|at)) [$\\(*]{0,3}[-−]?\d[^;:?!]{0,40}$/
 /** What says of a choice that it is none. */
 const UNFIT = /\b(?:not|wrong|incorrect|false|out|fails?|never|impossible|unlike)\b|n['’]t\b/i
 /** The letter before belongs to it: "A and B", "none of A". */
 const LISTED =
-  /(?:\b[A-J]\)?,?\s?(?:and|or|nor|[,/&])|\b(?:both|none of|neither|if|when|unless|whether|suppose))\s*(?:(?:option|choice)\s)?$/i
+  /(?:\b[A-J]\)?,?\s?(?:and|or|nor|to|through|[,/&–-])|\b(?:both|none of|neither|if|when|unless|whether|suppose))\s*(?:(?:option|choice)\s)?$/i
 
 /** The letter that a sentence chooses, or the `several` that it calls right. */
 export function chosenIn(whole: string, several = false): Found | undefined {
-  const sentence = whole.slice(-400)
+  const sentence = whole.slice(-400).replace(REMARKED, (_, letter) => letter)
   const found = (match: RegExpExecArray | null, text?: string): Found | undefined =>
     match
       ? {
@@ -65,8 +73,16 @@ export function chosenIn(whole: string, several = false): Found | undefined {
     const at = sentence.slice(-200).lastIndexOf(letter, correct[0].length)
     if (!LISTED.test(sentence.slice(-200).slice(0, at))) return { text: letter, at: whole.indexOf(sentence.slice(-200)) }
   }
-  const named = NAMED.exec(sentence) ?? IT_IS.exec(sentence) ?? CHOSE.exec(sentence) ?? MAKES.exec(sentence) ?? MUST_BE.exec(sentence)
+  const named =
+    RATHER.exec(sentence) ??
+    NAMED.exec(sentence) ??
+    IT_IS.exec(sentence) ??
+    CHOSE.exec(sentence) ??
+    MAKES.exec(sentence) ??
+    MUST_BE.exec(sentence)
   if (named) return found(named)
+  const valued = WITH_VALUE.exec(sentence)
+  if (valued && !LISTED.test(sentence.slice(0, sentence.indexOf(valued[1], valued.index)).replace(/\($/, ''))) return found(valued)
   const behind = (match: RegExpExecArray): string => sentence.slice(match.index + match[0].length)
   const reasoned = REASONED.exec(sentence)
   if (reasoned)
@@ -82,10 +98,10 @@ const CHOOSES =
 /** The letter that a sentence ends in and chooses. */
 export function lastLetter(sentence: string): Found | undefined {
   const tail = sentence.slice(-60)
-  const chosen = /(?:^|[\s(*])([A-Z])[)*]{0,3}\.?$/.exec(tail)
+  const chosen = /(?:^|[\s([*])([A-Z])[)\]*]{0,3}\.?$/.exec(tail)
   if (!chosen || /(?:\b(?:and|or|nor|both|not)|[,/&])\s*\(?[A-Z]\)?\.?$/.test(tail)) return undefined
   const at = chosen.index + chosen[0].indexOf(chosen[1])
-  return CHOOSES.test(tail.slice(0, at)) || sentence.slice(0, sentence.length - tail.length + at).trim() === ''
+  return CHOOSES.test(tail.slice(0, at)) || /^[\s([*]*$/.test(sentence.slice(0, sentence.length - tail.length + at))
     ? { text: chosen[1], at: sentence.length - tail.length + at }
     : undefined
 }

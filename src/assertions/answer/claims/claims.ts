@@ -10,17 +10,19 @@ import { stripDelimiters } from '../reading/normalize.ts'
 import { readAnswer } from '../reading/read.ts'
 import { answerBehind } from './answer-line.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
-import { isCase, isCaseDistinction, isImagined, isLimited, isTried } from './cases.ts'
+import { isCase, isCaseDistinction, isContrary, isImagined, isLimited, isTried } from './cases.ts'
 import { chosenLetter } from './choice.ts'
-import { effectOf, isEarlierAttempt, isRevised } from './corrections.ts'
+import { lastLetter } from './chosen.ts'
+import { effectOn, isCompleted, isRevised } from './corrections.ts'
 import type { Expected } from './expected.ts'
+import { measureBehind } from './extent.ts'
 import { inEnglish } from './foreign.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
 import { leadOf } from './lead.ts'
 import { isQualified } from './operations.ts'
 import { isQuoted } from './quoted.ts'
 import { withoutMarkup } from './response.ts'
-import { contrasted, firstLine, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
+import { contrasted, firstLine, isWorded, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
 import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
 import { twoSolutions } from './two-solutions.ts'
@@ -75,9 +77,15 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
   const from = box?.at ?? 0
   const tagged = [tagClaim(text, expected, from), hashClaim(text, from), jsonClaim(text)].filter((claim) => claim !== undefined)
   if (boxes.length + tagged.length === 0 && sources === 'auto') {
+    const parts = expected.parts ? closingClaim(text, expected) : undefined
+    if (parts?.where === 'parts') return parts
     const polar = expected.polar ? polarClaim(text) : undefined
     if (polar) return polar
     const whole = wholeClaim(text, expected)
+    // "51 = 3 * 17. So: NO" is no formula where a yes or a no is asked for.
+    const verdict =
+      whole && expected.polar && /\d/.test(whole.text) && !/^\W{0,4}(?:yes|no)\b/i.test(text) ? closingClaim(text, expected) : undefined
+    if (verdict?.where.startsWith('yes or no')) return verdict
     if (whole) return whole
   }
   const lead = sources === 'auto' && boxes.length + tagged.length === 0 ? leadClaim(text, expected) : undefined
@@ -94,6 +102,7 @@ const besideBox = (claim: Claim, expected: Expected): Claim =>
 
 /** The last standing claim, explicit ones first; where none stands the last one. */
 function pick(claims: readonly Claim[]): Claim | undefined {
+  if (claims.length < 2) return claims[0]
   const last = claims.findLast(({ weight }) => weight === 'explicit')
   if (last?.missing !== undefined) return last
   const deniedBehind = ({ text }: Claim, i: number): boolean =>
@@ -115,9 +124,11 @@ function afterCorrection(text: string, claim: Claim | undefined, sources: Source
     return last?.status === 'stated' ? { ...last, at: claim.end } : claim
   }
   const behind = text.slice(claim.end, claim.end + BEHIND)
+  if (!isWorded(behind)) return claim
   let effect: 'none' | 'turns' | 'doubts' | 'withdraws' = isRevised(behind) ? 'withdraws' : 'none'
-  for (const sentence of sentencesOf(behind).slice(0, 80)) {
-    const does = isEarlierAttempt(sentence, claim.text) ? 'nothing' : effectOf(sentence)
+  const sentences = sentencesOf(behind).slice(0, 80)
+  for (const [i, sentence] of sentences.entries()) {
+    const does = isCompleted(sentence, sentences[i + 1]) ? 'withdraws' : effectOn(claim.text, sentence)
     if (does === 'withdraws') effect = 'withdraws'
     else if (does === 'doubts' && effect !== 'withdraws') effect = 'doubts'
     // Behind a box "in fact" goes on about the same.
@@ -157,7 +168,7 @@ function boxClaims(text: string, expected: Expected): Claim[] {
     const { contents, start } = expected.kind === 'list' ? adjacent(text, last) : { contents: [last.content], start: last.start }
     const where = contents.length === 1 ? '\\boxed{}' : `${contents.length} boxes`
     out.unshift({
-      text: contents.join(', '),
+      text: contents.length === 1 && !expected.bare ? withMeasure(contents[0], text, last.end) : contents.join(', '),
       where,
       status: boxStatus(text, start, last.end),
       at: start,
@@ -169,6 +180,18 @@ function boxClaims(text: string, expected: Expected): Claim[] {
     before = start
   }
   return out
+}
+
+/** "\\boxed{8} pints" */
+function withMeasure(content: string, text: string, end: number): string {
+  const measure = measureBehind(text, end)
+  return measure !== '' && /(?:\d|\}|\\pi)\s?$/.test(content) ? content + unitOf(content, measure) : content
+}
+
+/** A unit where it is read as one: of "4 erg/s" the letters are read. */
+function unitOf(content: string, measure: string): string {
+  const answer = readAnswer(content.slice(content.lastIndexOf('=') + 1) + measure)
+  return answer.kind === 'expression' && answer.unit !== undefined ? measure : ''
 }
 
 /** "$x=\\boxed{3}$ and $y=\\boxed{-1}$": one claim of two letters. */
@@ -262,9 +285,10 @@ function hashClaim(text: string, from: number): Claim | undefined {
   if (text.indexOf('####', from) < 0) return undefined
   const at = text.lastIndexOf('####')
   if (at < 0 || (at > 0 && text[at - 1] !== '\n' && text[at - 1] !== ' ')) return undefined
-  const line = firstLine(text.slice(at + 4, at + 4 + LIMITS.candidate)).trim()
+  const rest = firstLine(text.slice(at + 4, at + 4 + LIMITS.candidate)).trimEnd()
+  const line = rest.trim()
   return line !== '' && isAnswer(line)
-    ? { text: line, where: '####', status: 'stated', at, end: at + 4 + line.length, weight: 'explicit' }
+    ? { text: line, where: '####', status: 'stated', at, end: at + 4 + rest.length, weight: 'explicit' }
     : undefined
 }
 
@@ -294,16 +318,27 @@ function isCalculation(text: string): boolean {
   return value?.kind === 'expression' && value.unit !== undefined && isNumeric(value.node)
 }
 
+/** "2x > 10, i.e. x > 5": the form said last. */
+const RESTATED = /,? (?:i\.e\.|that is,|in other words,|or equivalently,)/
+/** "9 × 7 = 63 → (B)" */
+const choosesAtEnd = (text: string): boolean => chosenLetter(text) === undefined && /\d/.test(text) && lastLetter(text) !== undefined
+
 /** The whole output where it is an answer and not prose. */
 function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
   if (/^(?:By|From|Let|Using|Since|As|If|When|Suppose|Assume)\s/.test(trimmed)) return undefined
-  if (/[\w)]\. [A-Z][a-z]+\b/.test(trimmed) && expected.kind !== 'text' && expected.kind !== 'choice') return undefined
+  if (/[\w)$]\. [A-Z][a-z]+\b/.test(trimmed) && expected.kind !== 'text' && expected.kind !== 'choice') return undefined
+  if (expected.kind === 'text' && /\$\. [A-Z][a-z]+\b/.test(trimmed)) return undefined
   const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
+  if (expected.kind !== 'text' && (RESTATED.test(plain) || (expected.kind === 'choice' && choosesAtEnd(plain)))) return undefined
   if (expected.kind !== 'text' && (deniesItself(plain) || isTried(plain) || isCalculation(plain))) return undefined
   const words =
-    expected.kind === 'text' && plain.length <= 120 && !/answer| (?:is|are|was|were) |\b(?:lands?|falls?) on |back to /i.test(plain)
+    expected.kind === 'text' &&
+    plain.length <= 120 &&
+    !/answer| (?:is|are|was|were) |\b(?:it|that|this|statement)['’]s (?!not\b)|\b(?:lands?|falls?) on |back to |[a-z]{2}[.!] [A-Z]|^[^:]*\b(?:so|thus|hence|therefore|on|verdict|conclusion|result)\b[^:]*: /i.test(
+      plain,
+    )
   const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)
   return answers ? { text: plain, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' } : undefined
 }
@@ -339,6 +374,12 @@ const CHECKED =
   /\b(?:check(?:ing)?|verify(?:ing)?|confirm(?:ing)?|test(?:ing)?|double-check(?:ing)?)\s(?:that\s|if\s)?(?:my|our|the|this|your)\s(?:final\s)?$/i
 const EARLIER =
   /\b(?:initial|first|previous|earlier|old|original|preliminary|intermediate|partial|common|popular|his|her|their|[a-z]+['’]s)\s(?:\w+\s)?$/i
+
+/** "So far the answer would be 31", "For now the answer is", "the tentative answer" */
+const PROVISIONAL =
+  /(?:^|[\s,;(])(?:(?:so|thus) far|for (?:now|the (?:moment|time being))|(?:at|up to) this (?:point|stage)|up to (?:here|now)|until now|as (?:things|matters) stand|as it stands|to begin with|provisionally|tentatively)\b[^.;]{0,30}$|\b(?:tentative|provisional|interim|temporary)\s(?:\w+\s)?$/i
+const PROVISIONAL_BEHIND =
+  /^[^.;,a-z]{1,30}(?:[a-z]{1,12} )?,? ?\(?(?:(?:so|thus) far|for (?:now|the (?:moment|time being))|(?:at|up to) this (?:point|stage)|up to (?:here|now)|provisionally|tentatively|as things stand)\b/i
 
 /** "If n = 1 it is 3, if n = 2 it is 6, so the": what follows is drawn from the cases. */
 const CONCLUDED = /,? (?:so|thus|hence|therefore),? (?:the|our|my) (?:\w+ )?$/i
@@ -390,14 +431,21 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
     return undefined
   const sentence = before + sentenceBehind(tail, at)
   const about =
-    marker?.[1] !== undefined ? 'hedged' : OTHERS.test(before) ? 'denied' : EARLIER.test(before) ? 'quoted' : statusBefore(before)
+    marker?.[1] !== undefined || PROVISIONAL.test(before) || PROVISIONAL_BEHIND.test(sentenceBehind(tail, start))
+      ? 'hedged'
+      : OTHERS.test(before)
+        ? 'denied'
+        : EARLIER.test(before)
+          ? 'quoted'
+          : statusBefore(before)
   const concluded = CONCLUDED.test(before)
   const cases =
     expected.kind !== 'text' && (concluded ? isCaseDistinction(sentenceBehind(tail, at)) : isCaseDistinction(sentence) || isCase(before))
       ? 'conditional'
       : 'stated'
   const limited = expected.kind !== 'text' && isLimited(before, sentenceBehind(tail, start)) ? 'conditional' : 'stated'
-  const imagined = isImagined(`${before}answer${marker?.[0] ?? ''}`, rest) ? 'conditional' : 'stated'
+  const imagined =
+    isImagined(`${before}answer${marker?.[0] ?? ''}`, rest) || isContrary(`${before}answer${marker?.[0] ?? ''}`) ? 'conditional' : 'stated'
   const asked = /^[^\n.!?]{0,200}\?/.test(rest) ? 'hedged' : 'stated'
   const others = isQuoted(tail, at) ? 'quoted' : 'stated'
   const status = ([about, others, cases, limited, imagined, asked, line.status] as const).find((one) => one !== 'stated') ?? 'stated'

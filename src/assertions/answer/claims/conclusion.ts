@@ -3,21 +3,26 @@
  * to fact, remarks on another thing). Where it is in doubt whether a part elaborates, nothing is left out, and the last statement counts.
  */
 
-import { askedIn, asksFor, focusIn } from './asked.ts'
+import { matchesOf } from '../reading/matches.ts'
+import { askedIn, askedOf, asksFor, focusIn } from './asked.ts'
 import { effectOf } from './corrections.ts'
+import { namesOtherQuantity } from './quantities.ts'
 import {
+  answersInstead,
   conclusionWeight,
   type Elaboration,
+  forWhom,
   isOpenConclusion,
   isPlain,
   isRounding,
   isSequel,
   isStep,
+  isSupposed,
   type Role,
   roleOfClause,
   roleOfSentence,
 } from './roles.ts'
-import { blotted, isStop, STOPS } from './sentences.ts'
+import { blotted, isMark, isStop, isWorded } from './sentences.ts'
 
 /** Characters at the end that are searched, and how many sentences of them. */
 const SEARCHED = 3000
@@ -49,7 +54,7 @@ export function conclusionOf(text: string, problem: string | undefined, words = 
   const tail = text.slice(from)
   const plain = blotted(blottedDisplays(tail))
   const spans = spansOf(tail, plain)
-  const cut = sentencesCut(tail, spans, problem, words)
+  const cut = sentencesCut(tail, spans, problem, words, leadingNumber(text))
   const last = spans[cut ? cut.kept : spans.length - 1]
   const clause = last && clausesCut(tail, plain, last, problem)
   if (!clause) return cut && { text: text.slice(0, from + spans[cut.kept].end).replace(/\n\s*[-*_]{3,}\s*$/, ''), before: cut.before }
@@ -69,7 +74,7 @@ function spansOf(tail: string, plain: string): Span[] {
   const add = (end: number): void => {
     const lead = /^\s*/.exec(tail.slice(start, end))![0]
     if (lead.length < end - start) {
-      if (/[\p{L}\p{N}]/u.test(tail.slice(start, end))) out.push({ start: start + lead.length, end, opens: opens || lead.includes('\n') })
+      if (isWorded(tail.slice(start, end))) out.push({ start: start + lead.length, end, opens: opens || lead.includes('\n') })
       else if (out.length > 0) out[out.length - 1].end = end
       opens = false
     }
@@ -80,7 +85,7 @@ function spansOf(tail: string, plain: string): Span[] {
     if (c === '\n') {
       add(i)
       opens = true
-    } else if (STOPS.includes(c) && isStop(plain, i)) add(i + 1)
+    } else if (isMark(plain, i) && isStop(plain, i)) add(i + 1)
     else if (endsBehindFormula(tail, i)) add(i)
   }
   add(plain.length)
@@ -89,9 +94,22 @@ function spansOf(tail: string, plain: string): Span[] {
 
 /** Whether a sentence ends at a place by a display formula, or by a stop inside a formula: "$x = 3.$ Then". */
 function endsBehindFormula(tail: string, at: number): boolean {
+  // Most characters follow nothing that a formula or an environment ends in.
+  const last = tail[at - 1]
+  if (last !== '$' && last !== ')' && last !== ']' && last !== '}') return false
   const before = tail.slice(Math.max(0, at - 3), at)
   if (tail[at] === ' ') return /^ {1,3}[A-Z]/.test(tail.slice(at, at + 4)) && /\$\$$|\\\]$|[.!]\$$|[.!]\\\)$/.test(before)
   return /[A-Z]/.test(tail[at]) && (/\$\$$|\\\]$/.test(before) || /\\end\{[a-z*]{1,12}\}$/.test(tail.slice(Math.max(0, at - 20), at)))
+}
+
+/** The 64 of a response that begins with "64." or "**64 strings**" as a paragraph of its own. */
+const leadingNumber = (text: string): string | undefined => LEADING.exec(text.slice(0, 80))?.[1]
+const LEADING = /^\s*[*_]{0,2}\$?(-?\d[\d,]*(?:\.\d+)?)\$?(?: [a-z]{1,20}){0,3}[*_.!]{0,4}\s*\n\s*\n/
+/** Whether a number stands in a sentence. */
+const holds = (sentence: string, number: string): boolean => {
+  for (let at = sentence.indexOf(number); at >= 0; at = sentence.indexOf(number, at + 1))
+    if (!/[\d.,]$/.test(sentence.slice(0, at)) && !/^(?:\d|[.,]\d)/.test(sentence.slice(at + number.length))) return true
+  return false
 }
 
 /** How many of the last sentences only elaborate. `kept` is the last one that does not. */
@@ -100,6 +118,7 @@ function sentencesCut(
   spans: readonly Span[],
   problem: string | undefined,
   words: boolean,
+  lead: string | undefined,
 ): { kept: number; before: Elaboration } | undefined {
   let found: { kept: number; before: Elaboration } | undefined
   let least = ENOUGH
@@ -110,12 +129,18 @@ function sentencesCut(
       found = { kept: i - 1, before: 'approximation' }
       continue
     }
-    const role = roleOfSentence(said)
+    const supposed = lead !== undefined && isSupposed(said) && holds(tail.slice(spans[i - 1].start, spans[i - 1].end), lead)
+    const role: Role = supposed
+      ? { is: 'counterfactual', weight: CERTAIN }
+      : problem !== undefined && namesOtherQuantity(said, problem)
+        ? { is: 'contrast', weight: CERTAIN }
+        : roleOfSentence(said)
     if (role.is === 'conclusion') break
     if (
       problem !== undefined &&
       (role.weight < CERTAIN || role.is === 'counterfactual') &&
-      (isAsked(said, tail, spans[i - 1], problem, role) || asksFor(role.is, problem))
+      (isAsked(said, tail, spans[i - 1], problem, role) ||
+        asksFor(role.is === 'counterfactual' && role.weight < CERTAIN ? 'supposition' : role.is, problem))
     )
       break
     const asked = problem === undefined ? 0 : askedIn(tail.slice(spans[i - 1].start, spans[i - 1].end), problem) - askedIn(said, problem)
@@ -173,7 +198,7 @@ const isAsked = (said: string, tail: string, { start, end }: Span, problem: stri
 
 /** Where a clause begins that may say another thing: behind a semicolon, a dash, "and the", "which", or in brackets. */
 const JOINTS =
-  /;\s|:\s(?=(?:for|with|at|as|since|because|if|any|the|when|it|they)\b)|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|it|that|this|its|slightly|just|only|far|well|clearly|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
+  /;\s|:\s(?=(?:for|with|at|as|since|because|if|any|the|when|it|they)\b)|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|so (?:each|every|no)|the (?:next|following) (?:ones?|such)|it|that|this|its|slightly|just|only|far|well|clearly|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
 
 /** Whether a clause may be the main one of its sentence. */
 const isMain = (clause: string, joint: string): boolean =>
@@ -185,6 +210,8 @@ const ADVERBIAL =
 
 /** "The smallest n is 5" */
 const ANSWERS = /^[\W_]{0,4}(?:the|our|its) [a-z][^.;:=]{0,60}\b(?:is|are|equals)\b[^.;:]{1,40}$/i
+/** "12² = 144" and nothing else */
+const ALONE = /^[^a-z=]{1,60}=\s?-?\d[\d.,]*$/i
 /** What goes on behind a semicolon. */
 const GOES_ON =
   /^[\W_]{0,4}(?:no|not|or|rather|wait|actually|so|thus|hence|therefore|then|this|that|it|which|these|in total|together|adding|the (?:answer|total|sum|result|difference|final)|after|and)\b|\b(?:left|remain\w*|altogether|total|answer)\b/i
@@ -200,7 +227,7 @@ function clausesCut(
   problem: string | undefined,
 ): { end: number; before: Elaboration } | undefined {
   const whole = plain.slice(span.start, span.end)
-  const joints = [...whole.matchAll(JOINTS)].slice(-8)
+  const joints = matchesOf(whole, JOINTS).slice(-8)
   let end = span.end
   let before: Elaboration | undefined
   for (let left = CLAUSES, i = joints.length - 1; left > 0 && i >= 0; i--) {
@@ -212,12 +239,14 @@ function clausesCut(
     const weight = role.is === 'statement' || role.is === 'conclusion' ? 0 : role.weight
     const asked = problem === undefined ? 0 : askedIn(head, problem) - askedIn(clause, problem)
     if (asked < 0 && weight < CERTAIN) break
+    if (answersInstead(clause, head, problem === undefined ? '' : askedOf(problem).sentence)) break
+    if (problem !== undefined && askedIn(forWhom(clause), problem) > askedIn(head, problem) - askedIn(clause, problem)) break
     const concluded = conclusionWeight(head) + (span.opens && conclusionWeight(head) > 0 ? 1 : 0)
     const enough = weight > 0 && weight + concluded + (asked > 0 ? 2 : 0) >= ENOUGH
     // "Thus Sarah is 14 now; in 6 years she will be 20"
     const apart =
       /^[;:–—-]/.test(joint.trim()) &&
-      (isOpenConclusion(head) || ANSWERS.test(head)) &&
+      (isOpenConclusion(head) || ANSWERS.test(head) || (ALONE.test(head) && asked === 0)) &&
       isPlain(clause) &&
       !isStep(clause) &&
       !GOES_ON.test(joint.trim() === ':' || DOES.test(clause) ? clause.replace(/^\W*(?:it|they)\b/i, '') : clause) &&

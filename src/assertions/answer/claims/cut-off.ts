@@ -1,5 +1,6 @@
 /** Texts that break off, and steps that are only announced. */
 
+import { remembered } from '../reading/remembered.ts'
 import { cues } from './cues.ts'
 
 const LOOSE = cues(
@@ -23,15 +24,35 @@ const UNFINISHED = cues(
 )
 
 /** Whether a text breaks off in the middle of a sentence, or of a formula. */
-export const isCutOff = (marked: string): boolean => {
-  const text = marked.replace(/(?<=[\w.!?)])[*_]{1,3}\s*$/, '')
+export const isCutOff = remembered((marked: string): boolean => {
+  const text = EMPHASIZED.test(marked.slice(-CLOSING)) ? marked.replace(/(?<=[\w.!?)])[*_]{1,3}\s*$/, '') : marked
   return (
     (!CHOSEN.test(text.slice(-12)) &&
       (LOOSE.test(text.slice(-40).trimEnd()) || (/[a-z]\s*$/.test(text.slice(-3)) && UNFINISHED.test(text.slice(-60).trimEnd()))) &&
       !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
+    isFormulaOpen(text) ||
     text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||
     text.lastIndexOf('\\[') > text.lastIndexOf('\\]')
   )
+})
+
+/** Characters at the end that tell whether marks of emphasis may close it: one, and perhaps blanks. */
+const CLOSING = 40
+const EMPHASIZED = /[*_]\s*$|^\s*$/
+
+/** "that is $\\frac13 \\cdot": what the last $ opens is a formula, and nothing closes it. */
+function isFormulaOpen(text: string): boolean {
+  const at = text.lastIndexOf('$')
+  if (at < 0) return false
+  const behind = text.slice(at + 1)
+  if (text[at - 1] === '$') return behind.trim() !== '' && text.split('$$').length % 2 === 0
+  if (!/\\[a-zA-Z]|[-+=^_{(*]\s*$/.test(behind)) return false
+  const part = text
+    .slice(text.lastIndexOf('\n\n') + 1)
+    .slice(-2000)
+    .split('$$')
+    .at(-1)!
+  return part.split('$').length % 2 === 0
 }
 
 /** "So: A" */

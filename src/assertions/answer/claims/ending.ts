@@ -1,7 +1,9 @@
 /** What stands at the end of a response and states nothing: courtesies, remarks, checks. */
 
+import { matchesOf } from '../reading/matches.ts'
 import { effectOf } from './corrections.ts'
 import type { Expected } from './expected.ts'
+import { concludes } from './roles.ts'
 import { lastSentence } from './sentences.ts'
 
 /** What takes the answer before it back, or leaves it open. */
@@ -55,12 +57,61 @@ const IMAGINED =
 const NO_OTHER =
   /^\W{0,6}(?:(?:and|so|thus|hence|clearly),? )?(?:there (?:is|are|exists?) )?(?:no|not any) (?:other|further|more|additional) \w+|^\W{0,6}(?:these|those)(?: [a-z]+){0,3} (?:are|is) (?:all|exactly|precisely|the only)\b[^\d]{0,80}$/i
 
+/** "but we don't need this here", "which is of no use" */
+const NOT_NEEDED =
+  /\b(?:but|though|although|which|and|that)\b[^.;]{0,24}\b(?:(?:do|does|did|is|are|was)(?: not|n['’]t)|(?:of|have|has) no|need not)\b[^.;]{0,24}\b(?:need(?:ed)?|use|matter|relevant|relevance|asked|required|count|interest)\b|\birrelevant\b/i
+/** A remark that breaks off behind a value: "As a remark, the triangle is right-angled, and its centre is". */
+const REMARK_BEGUN =
+  /^\W{0,4}(?:as an? (?:remark|aside|side ?note|curiosity)|incidentally|by the way|in passing|fun fact|side ?note|interestingly|note|notice|remark)\b/i
+/** "This agrees with the formula for": it only confirms what was concluded. */
+const CONFIRMING =
+  /^\W{0,4}(?:this|that|it|which) (?:(?:also )?(?:agrees|matches|fits|confirms)|is (?:consistent|in (?:line|agreement|accordance)|also what|what we))\b/i
+const GOES_ON =
+  /\b(?:still|but|however|twice|needs?|must|have to|has to|should|divide\w*|subtract\w*|add\w*|remov\w+|exclud\w+|counts?|counted|only|assum\w+|so|thus|therefore|not|n['’]t|wrong|mistake|instead)\b/i
+
+/** A text without a remark at its end that breaks off, where a value stands before it. */
+export function withoutRemarkBegun(text: string): string {
+  const last = lastSentence(text.slice(text.lastIndexOf('\n') + 1))
+  const confirming = CONFIRMING.test(last)
+  if (!(confirming || REMARK_BEGUN.test(last)) || GOES_ON.test(last)) return text
+  const rest = text.slice(0, text.length - last.length).trimEnd()
+  if (confirming && !concludes(lastSentence(rest.slice(rest.lastIndexOf('\n') + 1)))) return text
+  return /(?:\d|\$|\\[)\]])[^.\n]{0,60}\.$/.test(rest.slice(-400)) ? rest : text
+}
+
 /** "So it is 30. (At the left end it would be f(0) = 5.)" without the sentence in brackets, unless that takes the answer back. */
 function withoutBracketed(text: string): string {
-  const remark = /(?<=[.!$])\s{1,3}\((?=[A-Z])((?:[^()\n]|\([^()\n]{0,40}\)){1,300}[.!])\)$/.exec(text.slice(-400))
+  if (!text.endsWith(')')) return text
+  const remark =
+    /(?<=[.!$])\s{1,3}\((?=[A-Z]|\d[\d.,]* (?:is|are|was|would be) the (?!answer|result|solution|total|value))((?:[^()\n]|\([^()\n]{0,40}\)){1,300}[.!])\)$/.exec(
+      text.slice(-400),
+    )
+  if (remark && NOT_NEEDED.test(remark[1]) && effectOf(remark[1]) === 'nothing') return text.slice(0, text.length - remark[0].length)
   if (!remark || DOUBT.test(remark[1]) || /\b(?:I|if|else|otherwise|unless|or)\b/i.test(remark[1]) || effectOf(remark[1]) !== 'nothing')
     return text
   return text.slice(0, text.length - remark[0].length)
+}
+
+/** "And what about n = 6? There we'd get 20. But this is not our n." */
+const OTHER_CASE =
+  /(?<=[.!$)\]*]\s{1,4})(?:(?:and|but|now|so|then),? )?(?:(?:what|how) (?:about|if|of|would happen|happens)|(?:for|with|at|in the case(?: of)?))\b[^?\n]{1,160}\?\s([^?]{1,300})$/i
+const SUPPOSES = /\b(?:would|could|might)\b|['’]d\b/i
+const NOT_OURS =
+  /\b(?:but|however|though|yet|which|and)\b[^.;]{0,40}\b(?:(?:is|was|does|do|did|are)(?: not|n['’]t)|not|never)\b[^.;]{0,50}\b(?:our|ours|the|asked?|what|here|case|question|problem|matter|concern|wanted|needed|given|us)\b[^.;\d]{0,40}[.!]?\s*$|\b(?:but|however,?) (?:here|in our case|our|in (?:the|this) (?:problem|question|exercise|task)|the (?:question|problem|task|exercise))\b[^.;]{0,60}[.!]?\s*$/i
+
+/** A text without the case at its end that is looked at and is not the one asked for. */
+function withoutOtherCase(text: string): string {
+  if (!text.slice(-500).includes('?')) return text
+  const other = OTHER_CASE.exec(text.slice(-600))
+  if (
+    !other ||
+    !SUPPOSES.test(other[1]) ||
+    !NOT_OURS.test(other[1]) ||
+    /\b(?:so|thus|hence|therefore|answer|mistake|wrong|instead)\b/i.test(other[1])
+  )
+    return text
+  const rest = text.slice(0, text.length - other[0].length).trimEnd()
+  return /\d|\$|\\[)\]]/.test(rest.slice(-400)) ? rest : text
 }
 
 /** A section behind the solution, under a heading of its own. */
@@ -70,7 +121,7 @@ const APPENDIX =
 /** A text without "Common pitfalls:" and the like, where nothing there answers. */
 function beforeAppendix(text: string): string {
   const tail = text.slice(-2000)
-  const first = tail.includes('\n\n') || /\n\s+\n/.test(tail) ? tail.matchAll(APPENDIX).next().value : undefined
+  const first = tail.includes('\n\n') || /\n\s+\n/.test(tail) ? matchesOf(tail, APPENDIX)[0] : undefined
   if (!first || /answer|\b(?:so|thus|hence|therefore|actually|wait|oops)\b/i.test(tail.slice(first.index + first[0].length))) return text
   const rest = text.slice(0, text.length - tail.length + first.index)
   return /\d|\$|\\/.test(rest.slice(-400)) ? rest.trimEnd() : text
@@ -82,7 +133,9 @@ const SENTENCES = 4
 /** A text without the courtesies and remarks at its end. */
 export function withoutRemarks(whole: string, expected: Expected): string {
   const text = beforeAppendix(whole)
-  let out = withoutBracketed(withoutChatter(text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, ''), expected))
+  let out = withoutOtherCase(
+    withoutBracketed(withoutChatter(text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, ''), expected)),
+  )
   if (expected.kind === 'text') return out
   for (let round = 0; round < SENTENCES; round++) {
     const last = lastSentence(out.slice(out.lastIndexOf('\n') + 1))
@@ -113,7 +166,7 @@ const LONGEST_CHECK = 1500
 export function beforeCheck(text: string): string | undefined {
   const tail = text.slice(-LONGEST_CHECK)
   if (!/check|verif|confirm|prob|proof/i.test(tail)) return undefined
-  const [first] = tail.matchAll(CHECK)
+  const [first] = matchesOf(tail, CHECK)
   if (!first) return undefined
   const behind = tail.slice(first.index + first[0].length)
   if (FAILS.test(behind) || CONCLUDES.test(behind)) return undefined

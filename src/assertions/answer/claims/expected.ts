@@ -7,6 +7,14 @@ export interface Expected {
   factorial: boolean
   /** The reference is yes or no. */
   polar?: boolean
+  /** The reference is an ordinal, so that one in words may be the answer. */
+  ordinal?: boolean
+  /** The reference is an expression without a unit, so that none behind a box matters. */
+  bare?: boolean
+  /** The letters whose values the reference gives: x = 4, y = -3. */
+  names?: readonly string[]
+  /** The letters of its parts: (a) 12; (b) 18. */
+  parts?: readonly string[]
   /** The problem as it was put to the model, where it is known: it helps to rank the claims of a response. */
   problem?: string
 }

@@ -18,6 +18,8 @@ const RIGHT_OPTION = /选项\s?[(（]?([A-J])[)）]?\s?(?:是)?正确/g
 const CHOICE = /(?:故|应|應|因此|所以)?(?:选择?|選)\s?[:：]?\s?[(（]?([A-JＡ-Ｊ])[)）]?\s?(?:选项|項)?\s?(?=[.。．,，;；!！\s]|$)/g
 /** 不是15，而是14 */
 const RATHER = /不是[^，,。\n]{1,40}[，,]\s?而是/g
+/** 15，而不是25 */
+const NOT_ANOTHER = /[，,]\s?(?:而|并)?(?:不是|并非|非)(?![常])[^，,。；;\n]{1,40}(?=[。；;\n.]|$)/g
 const WIDE = /[０-９ａ-ｚＡ-Ｚ＝＋－．]/g
 /** What ends a sentence behind the value. */
 const CLOSING = /\s?(?:です|である|である。|입니다)[。.．]?\s*$/
@@ -26,7 +28,10 @@ const MAYBE = /[^\u0000-\u007f]|[Aa]ntwo|ANTW|[Ll]oesung|[Rr]espuesta|[Rr]eponse
 /** A text with its answer lines in English. Undefined: it has none of another language. */
 export function inEnglish(text: string): string | undefined {
   if (!MAYBE.test(text)) return undefined
-  const plain = text.replace(RATHER, '是').replace(WIDE, (sign) => (sign === '－' ? '-' : sign.normalize('NFKC')))
+  const plain = text
+    .replace(RATHER, '是')
+    .replace(NOT_ANOTHER, '')
+    .replace(WIDE, (sign) => (sign === '－' ? '-' : sign.normalize('NFKC')))
   const said = MARKERS.reduce(
     (out, marker) => out.replace(marker, (_, denied?: string) => (typeof denied === 'string' ? '\nThe answer is not ' : '\nAnswer: ')),
     plain,

@@ -1,6 +1,7 @@
 /** Formulas in model text: what stands between $, \( or \[, and what reads as mathematics without them. */
 
 import { type Answer, BLANK } from '../node.ts'
+import { matchesOf } from '../reading/matches.ts'
 import { readAnswer } from '../reading/read.ts'
 import { firstLine } from './sentences.ts'
 
@@ -103,13 +104,23 @@ export function lastMath(text: string): string | undefined {
 const LEADS_UP =
   /(?:^|[.;:!?]\s|\n)\W{0,4}(?:(?:and|but|so|now),? )?(?:since|because|as|with|if|given(?: that)?|when|for|from|using|substituting|letting|at)\s[^.;:!?]{0,80}$/i
 
+/** "¬¬p → ¬¬q, i.e. p → q": the form said last. */
+const RESTATED =
+  /^.{1,400}?[,;]?(?:\s|\\q?quad|\\[,; ]|,|;)*\\(?:text|mbox|textrm|mathrm)\s?\{[^{}]{0,12}\b(?:i\.e\.|that is|in other words|equivalently)[,:]?\s*\}(.{1,400})$/s
+
+export const restatedIn = (formula: string): string => {
+  const behind = /\\(?:text|mbox|mathrm)/.test(formula) ? RESTATED.exec(formula)?.[1] : undefined
+  return behind !== undefined && isAnswer(behind.trim()) ? behind : formula
+}
+
 const RELATION = /[<>≤≥]|\\[lg]eq?(?![a-z])/
 
 /** "2x = −7 and x = −7/2", "a = 18, and a + b = 20": the one is a step to the other. */
 function isStepTo(before: string, after: string): boolean {
   const [left, right] = [before, after].map((formula) => (/^[^=<>]{1,60}=[^=]/.test(formula) ? formula.split('=')[0].trim() : undefined))
   const member = /^\s?([a-z])\s?\\in(?![a-z])/.exec(after)?.[1]
-  if (member !== undefined && left !== undefined && /^[a-z]$/.test(left) && left !== member) return true
+  if (member !== undefined && left !== undefined && /^[a-z]$/.test(left) && left !== member)
+    return !new RegExp(`(?<![a-zA-Z\\\\])${member}(?![a-zA-Z])`).test(before)
   if (left === undefined || right === undefined) return false
   const plain = /^[a-zA-Z](?:_\{?\w{1,3}\}?)?$/
   return !(plain.test(left) && plain.test(right)) && left !== right && !/^[a-zA-Z]'?\(|\\text/.test(left)
@@ -155,7 +166,7 @@ const RESULT_KEY = /["'](?:result|final[_ -]?value|solution|total|output)["']\s{
 
 /** {"x": 3, "y": -5} as (x, y) = (3, -5); longer names as "width: 7, length: 12". */
 function partsOf(inside: string): string | undefined {
-  const parts = [...inside.matchAll(/["']([\w ]{1,20})["']\s{0,4}:\s{0,4}(?:"([^"\n]{1,80})"|([^",\n]{1,80}))\s{0,20}(?:,|$)/g)]
+  const parts = matchesOf(inside, /["']([\w ]{1,20})["']\s{0,4}:\s{0,4}(?:"([^"\n]{1,80})"|([^",\n]{1,80}))\s{0,20}(?:,|$)/g)
   if (parts.length < 2 || parts.length !== inside.split(/["'][\w ]{1,20}["']\s{0,4}:/).length - 1) return undefined
   const names = parts.map(([, name]) => name)
   const values = parts.map(([, , string, bare]) => (string ?? bare).trim())
@@ -170,7 +181,7 @@ const onlyOne = <T>(found: readonly T[]): T | undefined => (found.length === 1 ?
 
 /** The value that the last answer key of a JSON object holds. */
 export function jsonAnswer(text: string): { text: string; at: number } | undefined {
-  const key = [...text.matchAll(KEY)].at(-1) ?? onlyOne([...text.matchAll(RESULT_KEY)])
+  const key = matchesOf(text, KEY).at(-1) ?? onlyOne(matchesOf(text, RESULT_KEY))
   if (!key || !/[{,]\s*$/.test(text.slice(0, key.index))) return undefined
   const rest = text.slice(key.index + key[0].length)
   const parts = /^\{([^{}]{1,400})\}\s{0,40}[,}]/.exec(rest)

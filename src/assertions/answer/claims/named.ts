@@ -1,5 +1,6 @@
 /** Sentences that give several people or things a value each: "Anna has 10 stickers and Ben has 14.", "width = 4, length = 10". */
 
+import { matchesOf } from '../reading/matches.ts'
 import { quantityEnd } from './extent.ts'
 import type { Found } from './numbers.ts'
 
@@ -16,6 +17,19 @@ const EITHER = new RegExp(
   String.raw`(?:\b(?:its|the|his|her|their|whose|[a-z]+['’]s)\s|^\s?|\band\s)([a-zA-Z]{3,15})(?:\s?[=:]\s?| (?:is|equals|has|gets|pays|costs) | )${VALUE}`,
   'gi',
 )
+/** "6 cm (width)", "6 cm in width", "6 cm wide", with the name or the quality behind */
+const BEHIND = new RegExp(
+  String.raw`${VALUE}(?:\s[a-zA-Z²³°]{1,12}){0,2}?\s(?:\((?:the )?([a-z]{3,15})\)|in (width|length|height|depth|diameter)\b|(wide|long|high|tall|deep|old)\b)`,
+  'g',
+)
+const QUALITIES: Readonly<Record<string, string>> = {
+  wide: 'width',
+  long: 'length',
+  high: 'height',
+  tall: 'height',
+  deep: 'depth',
+  old: 'age',
+}
 const SUPPOSED = /^\W{0,4}(?:if|when|suppose|assume|assuming|let|say|given|since|because|while|although)\b/i
 /** Names that only count. */
 const COUNTING = /^(?:first|second|third|fourth|fifth|last|one|other|another|smaller|larger|bigger|next)$/i
@@ -30,7 +44,7 @@ export function namedValues(sentence: string): Found | undefined {
   const numbers = sentence.match(/\d[\d.,/^]*/g) ?? []
   if (numbers.length < 2 || numbers.length > MOST) return undefined
   for (const pattern of [OWNED, LABELLED, MEASURED, EITHER]) {
-    const given = [...sentence.matchAll(pattern)]
+    const given = matchesOf(sentence, pattern)
     const names = new Set(given.map(([, name]) => name.toLowerCase()))
     if (given.length !== numbers.length || names.size < given.length) continue
     const counting = given.every(([, name]) => COUNTING.test(name))
@@ -41,5 +55,12 @@ export function namedValues(sentence: string): Found | undefined {
     })
     return { text: said.join(', '), at: given[0].index }
   }
-  return undefined
+  const behind = [...sentence.matchAll(BEHIND)].map(([whole, value, bracketed, dimension, quality]) => ({
+    whole,
+    value,
+    name: bracketed ?? dimension ?? QUALITIES[quality],
+  }))
+  if (behind.length !== numbers.length || new Set(behind.map(({ name }) => name)).size < behind.length) return undefined
+  const said = behind.map(({ whole, value, name }) => `${name}: ${whole.slice(0, quantityEnd(whole, 0, value.length))}`)
+  return { text: said.join(', '), at: sentence.indexOf(behind[0].whole) }
 }

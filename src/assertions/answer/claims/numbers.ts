@@ -1,5 +1,7 @@
 /** Numbers in sentences: which one a sentence states, and which ones only say of what, for what or by when. */
 
+import { CHANGED } from '../reading/changed.ts'
+import { matchesOf } from '../reading/matches.ts'
 import { isMeasure } from '../units/units.ts'
 import { quantityEnd } from './extent.ts'
 import { isAnswer } from './formulas.ts'
@@ -20,6 +22,9 @@ const PREPOSITION =
   /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out|towards?|against|without|across|beyond|behind|despite|via|versus|since|throughout|including|excluding|above|below)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
 const FINITE =
   /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave|keeps|kept|owes|owed|holds|reads|drives|walks|runs|remains|collects|receives|wins|loses)\b/i
+/** A verb of several, behind what a preposition governs. */
+const PLURAL =
+  /\s\p{L}+\s(?:earn|cost|make|take|pay|weigh|give|leave|need|hold|get|cover|bring|yield|buy|eat|contain|produce|equal|have|last)\b/iu
 /** More verbs, of which the first number behind may be the statement: "she came in 9th". */
 const MOVED = /\b(?:came|comes|went|goes|ran|met|meets?|ends?|\w{3,}ed)\b/i
 const WAYS = /^ (?:\w+ )?ways?\b/i
@@ -32,7 +37,7 @@ const DISTRIBUTED =
 const CONJUNCTION = /^(?:before|after|until|since)$/i
 /** "needs to sell 35" */
 const MODAL =
-  /\b(?:needs?|has|have|had|wants?|wanted|able|going|takes?|required|manage[sd]?|must|expects?) to (?:\p{L}+\s){1,2}[$€£\ue000]?$/iu
+  /\b(?:needs?|has|have|had|used|wants?|wanted|able|going|takes?|required|manage[sd]?|must|expects?) to (?:\p{L}+\s){1,2}[$€£\ue000]?$/iu
 /** "there are 7", "a total of 7". */
 const EXISTS =
   /\bthere\s+(?:are|is|were|was|will be|would be|must be|can be|have been|remain)\s+(?:(?:exactly|only|still|now|thus|then|therefore|a total of|in total|just|indeed)\s+){0,2}[$€£]?$/i
@@ -55,7 +60,7 @@ const SPELLED_RESULT =
 
 /** The statement of a sentence: what it concludes, without the reason or condition behind it, where a number stands in that. */
 export function statement(whole: string): string {
-  const last = [...whole.matchAll(CONCLUSION)].at(-1)
+  const last = matchesOf(whole, CONCLUSION).at(-1)
   const concluded = last ? whole.slice(last.index + last[0].length) : ''
   const sentence = (/\d/.test(concluded) && !TWICE_AS.test(concluded)) || SPELLED_RESULT.test(concluded) ? concluded : whole
   const reason = REASON.exec(sentence)
@@ -63,8 +68,10 @@ export function statement(whole: string): string {
 }
 
 /** What makes another thing of the number before it: "8 times the first", "5 squared", "40 or more", "8 less than that". */
-const OPERATES =
-  /^\s?(?:times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|(?:\s?[a-z]{1,12} )?(?:more|greater|larger|bigger|higher|older|longer) than [$€£\ue000]?\d|\\?%? (?:of|off) [$€£]?\d|percent (?:of|off) [$€£]?\d|(?:st|nd|rd|th) \w|(?:[a-z]{1,12} )?(?:or (?:more|less|fewer|larger|smaller|greater|higher|lower|bigger|longer|shorter|older|younger|later|earlier|above|below|beyond|over|under|up)\b|(?:and|or) up(?:wards?)?\b|at (?:the )?(?:very )?(?:least|most|minimum|maximum)(?=\s*(?:[.,;)*]|$)))|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did|work|play|like|live|pass|fit|remain|[a-z]{2,}ed)\b))/i
+const OPERATES = new RegExp(
+  String.raw`^\s?(?:${CHANGED}|times (?:as|the|that|more|less|what|this|his|her|its|their|larger|bigger|greater|smaller|\d)|(?:squared|cubed|factorial|plus|minus|choose|mod)\b|(?:divided|multiplied) by|raised to|to the (?:power|\w{3,8} power)|(?:more|greater) than (?:an?|twice|half|three|four) \w|(?:less|fewer) than\b|(?:\s?[a-z]{1,12} )?(?:more|greater|larger|bigger|higher|older|longer) than [$€£\ue000]?\d|\\?%? (?:of|off) (?:[$€£]?\d|(?:the|this|that|our) (?:answer|result|value|number|sum)\b)|percent (?:of|off) [$€£]?\d|(?:st|nd|rd|th) \w|(?:[a-z]{1,12} )?(?:or (?:more|less|fewer|larger|smaller|greater|higher|lower|bigger|longer|shorter|older|younger|later|earlier|above|below|beyond|over|under|up)\b|(?:and|or) up(?:wards?)?\b|at (?:the )?(?:very )?(?:least|most|minimum|maximum)(?=\s*(?:[.,;)*]|$)))|and a half|of (?:them|which|whom)\s(?=[a-z])(?!.*\b(?:is|are|was|were|has|have|can|will|do|did|work|play|like|live|pass|fit|remain|[a-z]{2,}ed)\b))`,
+  'i',
+)
 const UNIT = /^\s?([a-z]{1,12})\b/i
 
 /**
@@ -79,6 +86,7 @@ export function statedNumber(text: string): Found | undefined {
   const clauses = clausesOf(whole)
   let incidental: Found | undefined
   for (const { clause, at } of clauses.toReversed()) {
+    if (whole[at - 2] === ':' && GROUPS.test(clause)) continue
     const found = numberOfClause(clause)
     if (found && (!found.oblique || FINITE.test(clause) || MOVED.test(clause)) && (incidental === undefined || !found.oblique)) {
       return isOfAnother(whole.slice(0, at + found.at)) ? undefined : { ...found, at: shift + at + found.at }
@@ -87,7 +95,7 @@ export function statedNumber(text: string): Found | undefined {
     if (found) incidental ??= { ...found, at: shift + at + found.at }
     // "45 in total, or 9 times 5": the remark states nothing of its own.
     else if (
-      !/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.|the (?:square|cube|product|sum|double|half|\w+ (?:power|root)) of|the \d+(?:st|nd|rd|th)|twice|half|double|(?:three|four|\d+) times)\s/i.test(
+      !/^\W{0,2}(?:or|which|that is|namely|being|i\.e\.|the (?:square|cube|product|sum|double|half|\w+ (?:power|root)) of|the \d+(?:st|nd|rd|th)|twice|half|double|(?:three|four|\d+) times|(?:an?|one|two|three|four|five) (?:half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?) of|\d+ ?(?:%|percent) of)\s/i.test(
         clause,
       )
     )
@@ -104,7 +112,7 @@ function numberOfClause(clause: string): Found | undefined {
   let end = 0
   let bare = 0
   let previous: { at: number } | undefined
-  for (const match of [...clause.matchAll(NUMBER)].slice(-NUMBERS)) {
+  for (const match of matchesOf(clause, NUMBER).slice(-NUMBERS)) {
     if (match.index < end || isPointer(clause.slice(Math.max(0, match.index - 40), match.index))) continue
     const before = clause.slice(bare, match.index)
     const joined = previous !== undefined && (COORDINATED.test(before) || isMeasured(before))
@@ -143,6 +151,9 @@ const PARALLEL = /\b(\w{3,12})\s[$€£]?\d[^.,;]{0,40}\sand\s[^.,;\d]{1,40}\b\1
 const GAPPED =
   /\b(?:is|are|was|were|has|have|had|gets|got|pays|costs|needs|earns|scored)\s[-−]?[$€£\ue000]?\d[\d.,/]*(?:\s[a-z]{1,12})?\sand\s(?:(?:its|the|his|her|their)\s(?!other|remaining|rest)[a-z]{3,15}|[A-Z][a-z]+(?:['’]s)?)\s[-−]?[$€£\ue000]?\d[\d.,/]*(?:\s[a-z]{1,12})?[.\s]*$/
 
+/** ": 4 rows of 15": how the number before the colon comes about. */
+const GROUPS = /^\d[\d.,]*(?:\s[a-z]{2,15}){1,2} (?:of|with|by) [$€£]?\d[\d.,]*(?:\s[a-z]{2,15}){0,2}[.\s]*$/i
+
 /** What a sentence says, and where in it. */
 export interface Found {
   text: string
@@ -156,6 +167,9 @@ const isMeasured = (between: string): boolean => {
   const unit = /^\s?([a-z]{1,10}),?\s$/i.exec(between)?.[1]
   return unit !== undefined && isMeasure(unit)
 }
+
+/** "4! ways" */
+const FACTORIAL = /^\d{1,3}!{1,2}\s[a-z]$/
 
 /** How far an expression reaches to either side of a number. */
 const EXPRESSION = 200
@@ -189,7 +203,7 @@ function wholeNumber(clause: string, start: number, end: number): string | undef
     more = left !== null || right !== null
   }
   const run = clause.slice(from, to).replace(/^[(*_"'“~≈:[]{1,4}/, '')
-  const word = run.replace(/[.,;:!?)*_"'”\]]{1,6}$/, '')
+  const word = FACTORIAL.test(run + clause.slice(to, to + 2)) ? run : run.replace(/[.,;:!?)*_"'”\]]{1,6}$/, '')
   const number = clause.slice(start, end)
   if (word.replace(/^[-−]?[$€£\ue000]/, '') === number || word === number) return word
   if (RATE.exec(word)?.[1] === number) return number
@@ -203,11 +217,10 @@ export function resultAt(text: string, at: number): string | undefined {
   if (!/[\d)%](?:\s?[a-z]{1,20}){0,3}\s*$/i.test(text.slice(Math.max(0, at - 80), at))) return undefined
   const behind = /^\s*[$€£]?\s*/.exec(text.slice(at + 1))!
   const from = at + 1 + behind[0].length
-  const number = text
-    .slice(from, from + 80)
-    .matchAll(NUMBER)
-    .next().value
-  return number?.index === 0 && !/^\s*[-+*/^=]/.test(text.slice(from + number[0].length)) ? number[0] : undefined
+  const number = matchesOf(text.slice(from, from + 80), NUMBER).at(0)
+  return number?.index === 0 && !/^\s*(?:[-−–+*/×·÷^=π√]|\\(?:times|cdot|div|pi|sqrt)\b)/.test(text.slice(from + number[0].length))
+    ? number[0]
+    : undefined
 }
 
 /** The parts between commas, semicolons or "so" that hold a number; "3 days, 4 hours" is one. */
@@ -265,7 +278,9 @@ function isOblique(said: string, second: boolean, behind: string): boolean {
   // "16 more weeks before he can afford the $400 bike": a clause of its own.
   if (found && second && CONJUNCTION.test(found[1]) && FINITE.test(found[2])) return true
   if (!found || FINITE.test(found[2]) || STATING.test(before)) return false
-  if (!second && found[1].toLowerCase() === 'to' && MODAL.test(before)) return false
+  if (found[1].toLowerCase() === 'to' && MODAL.test(before)) return false
+  // "8 hours of work earn 64"
+  if (found[1].toLowerCase() !== 'to' && PLURAL.test(found[2])) return false
   const direct = found[2] === ''
   const preposition = found[1].toLowerCase()
   // "a profit of 5" and "it comes to 5" are statements, "3 of 5" and "from 3 to 5" are not.

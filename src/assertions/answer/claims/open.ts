@@ -1,5 +1,6 @@
 /** Responses that leave the question open, ask back, or say that nothing fits. */
 
+import { matchesOf } from '../reading/matches.ts'
 import { cues } from './cues.ts'
 
 /** What says that the response gives no answer: it asks back, misses something, or gives up. */
@@ -30,7 +31,8 @@ const LEFT_OPEN = cues(
     \b(?:could not|couldn['’]t|can(?:not|['’]t)) (?:finish|complete it|go on|get (?:any )?further)\b
     \bI(?:['’]d| would) (?:need|have) to know\b
     \bdon['’]t (?:hold|quote) me\b
-    \bI (?:have(?: not|n['’]t)|did(?: not|n['’]t)) (?:actually |really |yet )?(?:solved? (?:it|this|the problem)|finish(?:ed)? (?:it|this|the (?:proof|problem|solution))|work(?:ed)? (?:it|this) out)\b`,
+    \bI (?:have(?: not|n['’]t)|did(?: not|n['’]t)) (?:actually |really |yet )?(?:solved? (?:it|this|the problem)|finish(?:ed)? (?:it|this|the (?:proof|problem|solution))|work(?:ed)? (?:it|this) out)\b
+    \bI (?:have(?: not|n['’]t)|did(?: not|n['’]t)) (?:actually |really |yet )?(?:multipl(?:y|ied)|add(?:ed)?|comput(?:e|ed)|calculat(?:e|ed)|test(?:ed)?|check(?:ed)?|verif(?:y|ied)) (?:it|this|that|them)\b`,
   'gi',
 )
 
@@ -44,8 +46,8 @@ const ASKS_WHICH = /(?:^|[.!]\s)\W{0,4}(?:is|are|was|were|should|does|do|did)\b[
 export function isLeftOpen(sentences: readonly string[]): boolean {
   const text = sentences.join(' ')
   if (ASKS_WHICH.test(text) && /\bwould\b/i.test(sentences.at(-1) ?? '')) return true
-  const cue = [...text.matchAll(LEFT_OPEN)].at(-1)
-  return cue !== undefined && !TURNS.test(text.slice(cue.index + cue[0].length))
+  const cue = matchesOf(text, LEFT_OPEN).at(-1)
+  return cue !== undefined && !TURNS.test(text.slice(cue.index + cue[0].length).replace(/^\s(?:the|an|any) (?:\w+ )?answer\b/i, ''))
 }
 
 const ADJECTIVES =
@@ -53,12 +55,18 @@ const ADJECTIVES =
 const THING = String.raw`(?:[a-z]|numbers?|values?(?: of \S{1,6})?|integers?|solutions?|roots?|primes?|pairs?|triples?|functions?|triangles?|polynomials?|sequences?|matri(?:x|ces)|sets?|points?)`
 const FORMULA = String.raw`(?:\$[^$]{1,12}\$|\\\([^()]{1,12}\\\))`
 
+/** "in the real numbers", "over ℝ", "to this equation" */
+const WHERE = String.raw`(?: (?:in|over|among|within|for|to) (?:(?:the|any|this|that|these|our|either) )?(?:set of )?(?:(?:all )?(?:real|rational|positive|complex|natural|whole) )?(?:numbers?|reals?|integers|rationals|equation|system|problem|inequality|\$\\(?:mathbb|mathbf)\s?\{?[RZQNC]\}?\$|[ℝℤℚℕℂ]))?`
+
+/** "with this property", "that satisfies both conditions" */
+const SUCH = `(?: (?:with (?:this|that|the (?:required|desired|given)|these|such an?) propert(?:y|ies)|(?:that|which) (?:satisf(?:y|ies)|fulfils?|solves?|works?|fits?|meets?)(?: [a-z]{2,12}){0,5}|like this|of this kind))?`
+
 /** "There is no such n.", "Hence the equation has no solution.", "No value of x satisfies it." */
 const NONE = new RegExp(
-  String.raw`(?:\bthere (?:is|are|exists?) no ${ADJECTIVES}(?:${THING}|${FORMULA})|\bhas no ${ADJECTIVES}(?:solutions?|roots?)|\bno ${ADJECTIVES}(?:${THING}|${FORMULA}) (?:exists?|works?|(?:satisf(?:y|ies)|fulfils?|solves?|fits?|meets?) (?:it|them|this|(?:all|both|the|this|these|any) [a-z ]{3,40})))[.\s*_]{0,4}$`,
+  String.raw`(?:\bthere (?:is|are|exists?) no ${ADJECTIVES}(?:${THING}|${FORMULA})${SUCH}|\b(?:has|have|is|are) no ${ADJECTIVES}(?:solutions?|roots?)${WHERE}|\bno ${ADJECTIVES}(?:${THING}|${FORMULA}) (?:exists?|works?|(?:satisf(?:y|ies)|fulfils?|solves?|fits?|meets?) (?:it|them|this|(?:all|both|the|this|these|any) [a-z ]{3,40})))[.\s*_]{0,4}$`,
   'i',
 )
 
 /** Whether a sentence says that there is no solution. "No other solutions" says nothing of the kind. */
 export const isNone = (sentence: string): boolean =>
-  NONE.test(sentence.slice(-200)) && !/\b(?:if|unless|when|not true|suppose|assume)\b/i.test(sentence)
+  NONE.test(sentence.slice(-200)) && !/\b(?:if|unless|when|not true|suppose|assume|besides|except|apart from|other than)\b/i.test(sentence)

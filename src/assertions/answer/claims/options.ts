@@ -1,5 +1,7 @@
 /** A list of options of which the response marks one: "A. 10 ✗", "B. 20 ✓". */
 
+import { matchesOf } from '../reading/matches.ts'
+
 const OPTION = /^\s{0,4}(?:[-*•]\s)?[*_]{0,2}\(?([A-J])[).:][*_]{0,2}\s(.{1,200})$/
 const MARKED = /[✓✔✅☑←]|<-{1,2}|(?<!\b(?:not|never|isn['’]t|neither) )\b(?:correct|right|true)\b(?!\s*\?)/i
 const UNMARKED = /[✗✘❌✕]|\b(?:not|incorrect|wrong|false|never)\b|n['’]t\b/i
@@ -10,7 +12,7 @@ const JUDGED = /(?:^|[\s.,;])\(?([A-J])\)?\s?[:–=-]?\s(true|false|right|wrong|
 function judged(text: string): string | undefined {
   const line = text.trim()
   if (line.length > 200 || !/^\(?[A-J]\)?\s?[:–=-]?\s(?:true|false|right|wrong|correct|incorrect)\b/i.test(line)) return undefined
-  const options = [...line.matchAll(JUDGED)]
+  const options = matchesOf(line, JUDGED)
   const right = options.filter(([, , said]) => /^(?:true|right|correct)$/i.test(said))
   return options.length > 1 && right.length === 1 ? right[0][1] : undefined
 }

@@ -1,5 +1,6 @@
 /** What stands behind the last verb or = of a sentence: a value, the values of a letter, a ratio, a list, points, a relation. */
 
+import { matchesOf } from '../reading/matches.ts'
 import { numberInWords } from '../reading/words.ts'
 import { isAnswer } from './formulas.ts'
 import { type Found, resultAt } from './numbers.ts'
@@ -8,7 +9,7 @@ import { deniesItself } from './status.ts'
 
 /** What ends the answer inside its sentence. */
 export const SENTENCE_END =
-  /[.!?](?=\s|$)|,? but |,? because |,? since |,? which |; |, (?:so|not|it|as|or (?:about|approximately|exactly|equivalently)|i\.e|e\.g|half|one less|one more|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
+  /[.?](?=\s|$)|!(?=\s|$)(?!(?<=\d!{1,2})\s[a-z])|,? but |,? because |,? since |,? which |; |, (?:so|not|it|as|(?:or )?(?:about|approximately|roughly|around|nearly)|or (?:exactly|equivalently)|i\.e|e\.g|half|one less|one more|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
 
 export const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
 
@@ -30,7 +31,11 @@ const PLACE =
   /^the (\d{1,9})(?:st|nd|rd|th) (?:term|number|place|position|element|digit|row|column|day|month|year|century|person|student|house|floor)(?: (?:of|in) (?:the|this) [a-z]{1,12})?$/i
 
 /** "The curves meet at (0, 0) and (1, 1)." */
-const POINTS = /(?:\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)(?:,? and |, )){1,12}\(-?[\w./]{1,12}, ?-?[\w./]{1,12}\)$/
+const POINTS = /(?:\([-−]?[\w./]{1,12}, ?[-−]?[\w./]{1,12}\)(?:,? and |, )){1,12}\([-−]?[\w./]{1,12}, ?[-−]?[\w./]{1,12}\)$/
+
+/** "They intersect at the point (2, 3)." */
+const AT_POINT =
+  /(?<!\b(?:of|from|through|above|below|beside|near|outside|towards?|than) (?:the )?)\b(?:points?|at|coordinates|vertex|cent(?:re|er)|midpoint) (\([-−]?[\w./]{1,12}(?:, ?[-−]?[\w./]{1,12}){1,2}\))$/
 
 /** "the probability is three out of eight", "the chances are one in four" */
 const CHANCE =
@@ -44,6 +49,8 @@ const ROUNDED =
 function formIn(text: string): Found | undefined {
   const points = POINTS.exec(text)
   if (points && isAnswer(points[0])) return { text: points[0], at: points.index }
+  const point = AT_POINT.exec(text)
+  if (point && isAnswer(point[1])) return { text: point[1], at: text.length - point[1].length }
   const roots = rootsIn(text)
   if (roots) return roots
   const chance = CHANCE.exec(text)
@@ -60,7 +67,7 @@ function formIn(text: string): Found | undefined {
 export function rootsIn(text: string): Found | undefined {
   const roots = ROOTS.exec(text)
   if (roots) {
-    const values = [...roots[0].matchAll(/(?:=|\sis|\sequals)\s?([^\s,;]{1,30})/g)].map(([, value]) => `${roots[1]} = ${trimEnd(value)}`)
+    const values = matchesOf(roots[0], /(?:=|\sis|\sequals)\s?([^\s,;]{1,30})/g).map(([, value]) => `${roots[1]} = ${trimEnd(value)}`)
     const said = values.join(' or ')
     if (isAnswer(said) && !deniesItself(text.slice(roots.index))) return { text: said, at: roots.index }
   }
@@ -78,6 +85,7 @@ export function copula(sentence: string): Found | undefined {
   if (whole) return { ...whole, at: whole.at + shift }
   const found = COPULAS.map((word) => ({ word, at: text.lastIndexOf(word) })).filter(({ at }) => at >= 0)
   for (const { word, at } of found.sort((a, b) => b.at - a.at)) {
+    if (word === '=' && /[<>!]$/.test(text.slice(0, at))) continue
     if (/s $/.test(word) && /^['’]/.test(word) && !CONTRACTED.test(text.slice(0, at))) continue
     const rest = trimEnd(text.slice(at + word.length))
     const placedAt = shift + at + word.length
@@ -98,17 +106,35 @@ export function copula(sentence: string): Found | undefined {
   return relationIn(text, shift)
 }
 
+/** "form the open interval (1, 5)", "meet in the point (2, 3)" */
+const CALLED =
+  /\b(?:is|are|be|forms?|fills?|makes? up|gives?|gets?|got|obtain|have|has|yields?|equals?|lies? in|describes?|meet (?:at|in)|intersect (?:at|in)) (?:exactly |just |precisely )?(?:the|an?) (?:(?:open|closed|half-open|bounded|whole|single|ordered|following) )?(?:interval|segment|point|pair|triple|set|range|vector) ([([{].{1,60}[)\]}])[.\s]{0,4}$/i
+
+/** A value in brackets behind what it is called. */
+export function calledValue(sentence: string): Found | undefined {
+  const end = sentence.slice(-200)
+  const said = CALLED.exec(end)
+  if (!said || !isAnswer(said[1]) || /\b(?:not|never)\b|n['’]t\b/i.test(said[0])) return undefined
+  return { text: said[1], at: sentence.length - end.length + end.lastIndexOf(said[1]) }
+}
+
 /** "equals the 4th digit of the period, 8" */
 const APPOSITION =
   /^(?:the|its|his|her|their|an?) [a-z][^,;\d]{0,60}(?:\d{1,4}(?:st|nd|rd|th) [^,;\d]{1,60})?, ([-−$€£]?\d[\d.,/]*)$|^the \d{1,4}(?:st|nd|rd|th) [^,;\d]{1,60}, ([-−$€£]?\d[\d.,/]*)$/i
 
+/** The 17 of "the 7th prime, 17". */
+export function appositionIn(text: string): string | undefined {
+  const named = APPOSITION.exec(text)
+  const value = named?.[1] ?? named?.[2]
+  return value !== undefined && isAnswer(value) ? value : undefined
+}
+
 /** Several values behind one verb: "the solutions are y = 1 and y = -6". */
 function listBehind(text: string): Found | undefined {
-  const verb = [
-    ...text.matchAll(
-      /(?:^|\s)(?:is|are|get|gives|equals?|obtain|so|thus|hence|therefore|has|have|be|(?:solutions|roots|zeros|values)(?=[,:])),?:?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
-    ),
-  ]
+  const verb = matchesOf(
+    text,
+    /(?:^|\s)(?:is|are|get|gives|equals?|obtain|so|thus|hence|therefore|has|have|be|(?:solutions|roots|zeros|values)(?=[,:])),?:?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
+  )
   for (const { index, 0: word } of verb.slice(-3).reverse()) {
     const rest = trimEnd(text.slice(index + word.length))
     if (/[=\d]\S{0,40}(?:\s(?:and|or)|,)\s\S/.test(rest) && isAnswer(rest)) return { text: rest, at: index + word.length }

@@ -17,7 +17,7 @@ const LONGEST_MARKUP = 50_000
 
 /** Text without the marks of HTML in it: "<b>14</b>", 10<sup>3</sup>. */
 export function withoutMarkup(text: string): string {
-  if (text.length > LONGEST_MARKUP || !CLOSES_MARKUP.test(text)) return text
+  if (!text.includes('<') || text.length > LONGEST_MARKUP || !CLOSES_MARKUP.test(text)) return text
   return text
     .replace(/<su([pb])>([^<>\n]{1,60})<\/su[pb]>/gi, (_, kind: string, inner: string) => `${/p/i.test(kind) ? '^' : '_'}{${inner}}`)
     .replace(MARKUP, (mark) => (BLOCK.test(mark) ? '\n' : ''))

@@ -1,7 +1,10 @@
 /** Sentences and what stands beside the statement in them. */
 
-/** Where a sentence ends: not behind an abbreviation or an ordinal, and not inside a number. */
-const STOP = /[.!?。।](?=["'”)\]*_]{0,3}(?:\s|$))/g
+import { matchesOf } from '../reading/matches.ts'
+import { remembered } from '../reading/remembered.ts'
+
+/** Where a sentence ends: not behind an abbreviation or an ordinal, and not inside a number; "4! ways" goes on. */
+const STOP = /(?:[.?。।]|!(?!(?<=\d!{1,2})\s(?:[a-z]|\.)))(?=["'”)\]*_]{0,3}(?:\s|$))/g
 const ABBREVIATION =
   /(?:\b(?:[iI]\.e|[eE]\.g|vs|approx|Mr|Mrs|Ms|Dr|St|No|etc|cf|resp|a\.m|p\.m|U\.S|sq|ft|in|oz|lbs?)|(?:^|\n)\s{0,4}\d{1,3})$/
 
@@ -15,39 +18,52 @@ export interface Span {
 const FORMULA = /\$[^$\n]{1,400}\$|\\\([^\n]{1,400}?\\\)|\\\[[^\n]{1,400}?\\\]/g
 
 /** The text with its formulas blotted out, each as long as it was. */
-export function blotted(text: string): string {
-  if (!/[$\\]/.test(text)) return text
-  return text.replace(FORMULA, (found) => (/^\$[^\\]*[a-z]{2,}\s/i.test(found) ? found : '\u2022'.repeat(found.length)))
-}
+export const blotted = (text: string): string => (text.includes('$') || text.includes('\\') ? withBlots(text) : text)
+
+const withBlots = remembered(
+  (text: string): string =>
+    text.replace(FORMULA, (found) =>
+      found.startsWith('$') && /^\$[^\\]*[a-z]{2,}\s/i.test(found) ? found : '\u2022'.repeat(found.length),
+    ),
+  8,
+)
 
 const WORD = /[\p{L}\p{N}]/u
+
+/** Whether a text holds a letter or a digit. Nearly all do, and show it by one of ASCII. */
+export const isWorded = (text: string): boolean => /[A-Za-z\d]/.test(text) || WORD.test(text)
 
 /** The sentences of a text; a line break ends one too. */
 export function sentencesOf(text: string): string[] {
   const out: string[] = []
-  if (!WORD.test(text)) return out
+  if (!isWorded(text)) return out
   for (const line of text.split('\n')) {
     let start = 0
-    for (const { index } of line.matchAll(STOP)) {
+    for (const { index } of matchesOf(line, STOP)) {
       if (ABBREVIATION.test(line.slice(Math.max(0, index - 8), index))) continue
       out.push(line.slice(start, index + 1).trim())
       start = index + 1
     }
     out.push(line.slice(start).trim())
   }
-  return out.filter((sentence) => WORD.test(sentence))
+  return out.filter(isWorded)
 }
 
 /** What stands before `at` in its sentence. */
 export function sentenceBefore(text: string, at: number): string {
   const line = text.slice(Math.max(text.lastIndexOf('\n', at - 1) + 1, at - 400), at)
   for (let i = line.length - 1; i >= 0; i--) {
-    if (STOPS.includes(line[i]) && isStop(line, i)) return line.slice(i + 1)
+    if (isMark(line, i) && isStop(line, i)) return line.slice(i + 1)
   }
   return line
 }
 
-export const STOPS = '.!?。।'
+/** Whether a mark that may end a sentence stands at a place. */
+export function isMark(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code === 0x2e || code === 0x21 || code === 0x3f || code === 0x3002 || code === 0x964
+}
+
 const STOP_HERE = new RegExp(STOP, 'y')
 
 /** Whether a sentence ends with the mark at a place. */
@@ -66,7 +82,7 @@ export function sentenceBehind(text: string, at: number): string {
 function endOfSentence(line: string): number {
   const plain = blotted(line)
   for (let i = 0; i < plain.length; i++) {
-    if (STOPS.includes(plain[i]) && isStop(plain, i)) return i + 1
+    if (isMark(plain, i) && isStop(plain, i)) return i + 1
   }
   return line.length
 }
@@ -79,10 +95,18 @@ function lastStop(text: string): number {
   return stop
 }
 
+/** The last exclamation mark that is not that of "4! ways". */
+function lastCall(text: string): number {
+  let call = text.lastIndexOf('! ')
+  while (call > 0 && /^(?:\d!|\d)! (?:[a-z]|\.)/.test(text.slice(text[call - 1] === '!' ? call - 2 : call - 1, call + 3)))
+    call = text.lastIndexOf('! ', call - 1)
+  return call
+}
+
 export function lastSentence(line: string): string {
-  const end = line.trimEnd().replace(/[.。।]$/, '')
+  const end = line.trimEnd().replace(/(?<!\d!{1,2}\s?)[.。।]$/, '')
   const plain = blotted(end.slice(-4000))
-  const stop = Math.max(lastStop(plain), ...['! ', '? ', '。', '।'].map((mark) => plain.lastIndexOf(mark)))
+  const stop = Math.max(lastStop(plain), lastCall(plain), ...['? ', '。', '।'].map((mark) => plain.lastIndexOf(mark)))
   return stop < 0 ? end : end.slice(end.length - plain.length + stop + 1)
 }
 
@@ -97,7 +121,7 @@ export function trimEnd(text: string): string {
 }
 
 /** Where a sentence turns from one statement to another. */
-const TURNS = /[,;]?\s(?:but|however|yet|whereas|while|although|though|even though|despite)\b,?|;/gi
+const TURNS = /[,;]?\s(?:but|however|yet|whereas|while|although|though(?!\s?[:.;]|,|\s*$)|even though|despite)\b,?|;/gi
 /** What these open is said beside the main statement. */
 const BESIDE = /while|whereas|though|despite/i
 
@@ -107,6 +131,10 @@ const ALL_BUT = /\b(?:all|any(?:thing|one)?|every(?:thing|one)?|nothing|option)$
 const EACH_BUT = /\b(?:all|any|every|each)(?:\s\w+){1,5}$/i
 
 /** Whether "but" leaves the value behind it out of all: "every digit but 9". */
+/** "bigger than -6, but smaller than 6": the other bound of the same. */
+const OTHER_BOUND =
+  /^\s?(?:also |at the same time )?(?:(?:less|smaller|lower|greater|larger|bigger|higher|more) than|at (?:most|least)|below|above)\s[$\\(]{0,3}[-−\d]/i
+
 const isAllBut = (before: string, behind: string): boolean =>
   EACH_BUT.test(before.slice(-80)) && /^\s?[$(]?(?:[-−]?\d|[A-J]\b)/.test(behind)
 
@@ -115,11 +143,13 @@ export function contrasted(sentence: string): string[] {
   const out: string[] = []
   let start = 0
   let beside = false
-  for (const { index, 0: turn } of blotted(sentence).matchAll(TURNS)) {
+  for (const { index, 0: turn } of matchesOf(blotted(sentence), TURNS)) {
     // "all but 19" and "anything but C" exclude.
     if (
       /but/i.test(turn) &&
-      (ALL_BUT.test(sentence.slice(0, index)) || isAllBut(sentence.slice(0, index), sentence.slice(index + turn.length)))
+      (OTHER_BOUND.test(sentence.slice(index + turn.length)) ||
+        ALL_BUT.test(sentence.slice(0, index)) ||
+        isAllBut(sentence.slice(0, index), sentence.slice(index + turn.length)))
     )
       continue
     if (!beside) out.push(sentence.slice(start, index))
@@ -132,10 +162,10 @@ export function contrasted(sentence: string): string[] {
 
 /** What a sentence sets the answer apart from: "95 instead of 90", "43, not 42", "any prime other than 19". */
 const APART =
-  /^\W{0,4}(?:instead of|rather than)\s(?:being\s)?[^,;]{1,60}?(?:,|(?=\s(?:there|we|he|she|it|they|I|you|one|the)\s))|(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|(?<!\breals? (?:numbers? |values? |[a-z] )?)(?:other than|except(?: for)?|excluding|besides|apart from)|excludes|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|(?<=\b(?:all|any|every|each)\s(?:\w+\s)?)save(?: for)?|(?<!\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not)\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|:\s|\)|$)\)?|(?:[,(]\s?(?:no|nicht|pas|а не|не|non|niet|não)|[,(]?\s?(?:et non|и не|e non|y no|en niet|und nicht|e não))\s(?=[$(\\]{0,3}\d)[^,;()]{1,60}\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
+  /^\W{0,4}(?:instead of|rather than)\s(?:being\s)?[^,;]{1,60}?(?:,|(?=\s(?:there|we|he|she|it|they|I|you|one|the)\s))|(?:[,(]\s?|\b)(?:and |but )?(?:instead of|rather than|as opposed to|(?:other than|except(?: for)?|excluding|besides|apart from)(?<!\breals? (?:numbers? |values? |[a-z] )?(?:other than|except(?: for)?|excluding|besides|apart from))|excludes|aside from|in place of|(?:all|any(?:thing|one)?|every(?:thing|one)?|option|choice|value) but|save(?<=\b(?:all|any|every|each)\s(?:\w+\s)?save)(?: for)?|not(?<!(?:\b(?:is|are|was|were|be|do|does|did|can|could|would|will|should|must|has|have|had) |['’]ve )not))\s[^,;()]{1,200}?(?=\sbut\s|,\s|;|:\s|\)|$)\)?|(?:[,(]\s?(?:no|nicht|pas|а не|не|non|niet|não)|[,(]?\s?(?:et non|и не|e non|y no|en niet|und nicht|e não))\s(?=[$(\\]{0,3}\d)[^,;()]{1,60}\)?|^\W{0,4}(?:unlike|in contrast (?:to|with)|compared (?:to|with)|instead of)\s[^,;]{1,200},|,?\s(?:unlike|in contrast (?:to|with)|compared (?:to|with)|versus)\s.{1,300}/gi
 /** A remark in brackets behind an answer: "95 (90 leaves out the corner)". */
 const ASIDE =
-  /(?<=(?:[\d$%}*]|\\\))[\w ]{0,20}\s)\((?=(?:[^()]{0,200}\s)?[a-z]{3})(?:[^()\\]|\\[^\n]){1,200}\)|(?<=\S\s)\((?:\$|\\\()?\s?(?:≈|~|\\approx(?![a-z])|approx\.?|about|roughly|around)\s?[^()]{1,40}?(?:\$|\\\))?\)/gi
+  /(?<=(?:[\d$%}*]|\\\))[\w ]{0,20}\s)\((?!mod\b)(?=(?:[^()]{0,200}\s)?[a-z]{3})(?:[^()\\]|\\[^\n]){1,200}\)|(?<=\S\s)\((?:\$|\\\()?\s?(?:≈|~|\\approx(?![a-z])|approx\.?|about|roughly|around)\s?[^()]{1,40}?(?:\$|\\\))?\)/gi
 
 /** A number said once more as a rate: "; that is $500 a month over 4 months", ", or 7 a day". */
 const AS_RATE =
@@ -157,4 +187,5 @@ export function withoutRate(sentence: string): { said: string; open: boolean } {
 }
 
 /** A sentence without remarks in brackets and without what it sets the answer apart from. */
-export const withoutAsides = (sentence: string): string => sentence.replace(ASIDE, '').replace(APART, ' ')
+export const withoutAsides = (sentence: string): string =>
+  (sentence.includes('(') ? sentence.replace(ASIDE, '') : sentence).replace(APART, ' ')

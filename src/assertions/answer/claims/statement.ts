@@ -1,58 +1,42 @@
 /** What the end of a text states, and how it stands to that. */
 
+import { remembered } from '../reading/remembered.ts'
 import { answerIn } from './answer-line.ts'
 import { upToAnswering } from './answering.ts'
 import { focusIn } from './asked.ts'
+import { isAssumption } from './assumptions.ts'
+import { apart, assignedInCode, labelledLines, tableAtEnd } from './blocks.ts'
 import { isCaseDistinction, isContrary, isImagined, isLimited, isOtherCase, isTried } from './cases.ts'
+import { chosenLetter } from './choice.ts'
 import { leavesOne } from './chosen.ts'
 import { conclusionOf } from './conclusion.ts'
-import { effectOf } from './corrections.ts'
+import { deniedOfItself, effectOf } from './corrections.ts'
 import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
-import { beforeCheck, withoutRemarks } from './ending.ts'
+import { beforeCheck, withoutRemarkBegun, withoutRemarks } from './ending.ts'
 import type { Expected } from './expected.ts'
-import { FORMULA, isAnswer, joinLines, lastMath, leadingFence } from './formulas.ts'
+import { FORMULA, isAnswer, joinLines, lastMath, restatedIn } from './formulas.ts'
+import { gatheredParts, gatheredValues } from './gathered.ts'
 import { isLeftOpen, isNone } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
 import { markedOption } from './options.ts'
-import { polarIn } from './polar.ts'
+import { polarIn, verdictIn } from './polar.ts'
 import { ROOTS } from './predicates.ts'
 import { isAttributed } from './quoted.ts'
 import { NAMED_ROLE } from './roles.ts'
 import { resultOfRows } from './rows.ts'
 import { contrasted, lastSentence, sentencesOf, withoutAsides, withoutRate } from './sentences.ts'
 import { inSigns } from './signs.ts'
+import { isPlaceBeside, placeStated } from './spelled.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
-import { twoSolutions } from './two-solutions.ts'
+import { otherSolutions, twoSolutions } from './two-solutions.ts'
 import { valueIn } from './values.ts'
+import { type Answering, weighed } from './weighing/weighing.ts'
 
 export interface Statement {
   text: string
   status: Status
   /** Where it was found. */
   where: string
-}
-
-/** What introduces a block that is no result. */
-const UNSTATED =
-  /\b(?:not|wrong|candidates?|possib\w+|options?|choices?|attempt|given?|gives us|question (?:is|gives|was|says)|problem (?:is|gives|was|says)|input|data|start|begin|original|initial|consider|suppose|if|were|try|test|check|plot|enter|run|example)\b/i
-
-/** Values in a block of their own at the end, below a line that introduces them: in a code block, or one an item. */
-function apart(text: string): Statement | undefined {
-  const tail = text.slice(-FORMULA)
-  const block = /(?:^|\n)([^\n]{0,300})\n\s{0,4}((?:```|~~~)[^`~]{1,600}(?:```|~~~))$/.exec(tail)
-  const printed =
-    /```[a-z]{1,12}\n[^`]{1,2000}```\s{0,8}(?:output|result|prints?)?:?\s{0,4}```(?:output|text|console|stdout)?\n([^`\n]{1,200})\n```(?:\s{1,4}[^\n`=]{1,200}\b(?:printed|the output|is printed)\b[^\d\n`]{0,60})?$/i.exec(
-      text.slice(-2600),
-    )
-  if (printed && isAnswer(printed[1].trim())) return { text: printed[1].trim(), status: 'stated', where: 'output of code' }
-  const items = block ? null : /(?:^|\n)([^\n]{0,300}:)\n\s{0,4}((?:[-*•] [^\n=]{1,60}(?:\n|$)){2,40})$/.exec(tail)
-  const said = block ? leadingFence(block[2]) : items?.[2].split('\n').map((item) => item.slice(2).trim())
-  const intro = (block ?? items)?.[1].trim() ?? ''
-  if (said === undefined || !/(?:\b(?:is|are|[a-z]{3,12})|:)[\s*]{0,4}$/i.test(intro)) return undefined
-  const values = typeof said === 'string' ? [said] : said.filter((item) => item !== '')
-  if (!values.every(isAnswer)) return undefined
-  const status = UNSTATED.test(intro) ? 'denied' : statusBefore(lastSentence(intro))
-  return { text: values.join(', '), status, where: block ? 'code block at the end' : 'list at the end' }
 }
 
 /** A text without the pictures at its end: "the number is 9! 🎉" */
@@ -69,13 +53,101 @@ const PICTURES = 80
 export function lastStatement(text: string, expected: Expected): Statement | undefined {
   if (/[:：][*_\s]{0,6}$/.test(text.slice(-12)))
     return { text: lastSentence(text.trimEnd().slice(-400)).trim(), status: 'cut off', where: 'last line' }
-  const trimmed = withoutRemarks(withoutPictures(text).trimEnd(), expected)
+  const shown = withoutPictures(text).trimEnd()
+  const trimmed = withoutRemarks(expected.kind !== 'text' && isCutOff(shown) ? withoutRemarkBegun(shown) : shown, expected)
+  const parts = expected.parts && gatheredParts(trimmed, expected.parts, expected, lastStatement)
+  const gathered = parts ?? (expected.names && gatheredValues(trimmed, expected.names))
+  if (gathered) return gathered
   const option = expected.kind === 'choice' ? markedOption(trimmed) : undefined
   if (option) return { text: option, status: 'stated', where: 'marked option' }
   const check = beforeCheck(trimmed)
-  const checked = check === undefined ? undefined : statementOf(withoutRemarks(check, expected), expected)
+  const checked = check === undefined ? undefined : settled(withoutRemarks(check, expected), expected)
   if (checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text))) return checked
-  return answering(trimmed, expected) ?? concluded(trimmed, expected) ?? statementOf(trimmed, expected)
+  return settled(trimmed, expected)
+}
+
+/** What a text without remarks and checks at its end states: the part that answers the question, its conclusion, or its end. */
+function settled(trimmed: string, expected: Expected): Statement | undefined {
+  const found = weighing(trimmed, expected)
+  const earlier = found && (found.against.length > 0 || found.only) ? statedBy(found, trimmed, expected) : undefined
+  if (earlier && !isCoordinate(earlier.text, trimmed, expected)) return earlier
+  const usual = answering(trimmed, expected) ?? concluded(trimmed, expected) ?? statementOf(trimmed, expected)
+  const open =
+    found?.against.length === 0 &&
+    (usual?.status !== 'stated' || /[,;]| and /.test(usual.text) || isElsewhere(usual.text, found.part, trimmed))
+  return (open ? statedBy(found, trimmed, expected) : undefined) ?? usual
+}
+
+/** "b^2-4ac=1-24=-23": a formula and what is put into it. */
+function isWorkedOut(text: string): boolean {
+  const [, ...sides] = text.split('=')
+  return (
+    sides.length > 1 &&
+    sides.length < 8 &&
+    !/[<>]/.test(text) &&
+    /^\s?[-−]?[\d.,/]{1,12}\s?$/.test(sides.at(-1)!) &&
+    sides.slice(0, -1).some((side) => /\d\s?(?:[-+*/×·÷−]|\\(?:cdot|times)(?![a-z]))/.test(side))
+  )
+}
+
+/** "3x = 21", "y > 4": on the way to a value. */
+const isEquation = (text: string): boolean => {
+  if (isWorkedOut(text)) return false
+  const plain = text.replace(/\\[a-z]+/gi, ' ')
+  return /[<>≤≥]|\\[lg]eq?(?![a-z])/.test(text) || /^[^=]*[a-z][^=]*=/i.test(plain.replace(/^\s*[a-z]\w?\s*=/i, ''))
+}
+
+/** Whether a statement was found outside of a part, which is no remark in brackets. */
+function isElsewhere(text: string, part: string, trimmed: string): boolean {
+  const number =
+    text
+      .match(/\d[\d.,/]*/g)
+      ?.at(-1)
+      ?.replace(/[.,]$/, '') ?? text
+  return !part.includes(number) && !/^\s*\(/.test(lastSentence(trimmed.slice(trimmed.lastIndexOf('\n') + 1)))
+}
+
+/** "y = -2", where the end of the text states (3, -2). */
+function isCoordinate(text: string, trimmed: string, expected: Expected): boolean {
+  const value = /^\s*[a-z]\s?=\s?([-−\d./]{1,12})\s*$/.exec(text)?.[1]
+  const end = value === undefined ? undefined : statementOf(trimmed, expected)
+  return end?.status === 'stated' && (/^\(([^()]{1,60})\)$/.exec(end.text.trim())?.[1].split(/,\s?/) ?? []).includes(value!)
+}
+
+/** The part of a text that answers the problem. */
+function weighing(trimmed: string, expected: Expected): Answering | undefined {
+  if (
+    expected.problem === undefined ||
+    expected.kind === 'text' ||
+    expected.kind === 'choice' ||
+    expected.kind === 'list' ||
+    /\?\W{0,2}$/.test(trimmed) ||
+    isCutOff(trimmed)
+  )
+    return undefined
+  return weighed(trimmed, expected.problem)
+}
+
+/** What that part states. Undefined: nothing, or the text leaves its answer open. */
+function statedBy(found: Answering, trimmed: string, expected: Expected): Statement | undefined {
+  if (isLeftOpen(sentencesOf(trimmed.slice(-SEARCHED)).slice(-EARLIER))) return undefined
+  for (const part of found.alone === found.text ? [found.text] : [found.alone, found.text]) {
+    const stated = statementOf(part, expected)
+    const said =
+      stated?.status === 'stated' && found.value && !stated.text.includes(found.value) ? { ...stated, text: found.value } : stated
+    if (
+      said?.status === 'stated' &&
+      /\d/.test(said.text) &&
+      found.part.includes(said.text.replace(/^-/, '').trim()) &&
+      !isEquation(said.text) &&
+      (said.where === 'formula at the end' || isAnswer(said.text))
+    )
+      return {
+        ...said,
+        where: `${said.where}, which answers the question${found.against.length > 0 ? `, and what follows has ${found.against.join(', ')}` : ''}`,
+      }
+  }
+  return undefined
 }
 
 /** What a text states of the thing that the problem asks for, where it goes on with other things. */
@@ -99,24 +171,31 @@ function concluded(trimmed: string, expected: Expected): Statement | undefined {
 
 /** A formula or bold number of its own at the end, or the last sentence. */
 function statementOf(trimmed: string, expected: Expected): Statement | undefined {
-  const set = apart(trimmed)
+  const set =
+    expected.kind === 'text' || expected.kind === 'choice'
+      ? apart(trimmed)
+      : (apart(trimmed) ?? tableAtEnd(trimmed, expected) ?? labelledLines(trimmed, expected) ?? assignedInCode(trimmed))
   if (set) return set
   const result = resultOfRows(trimmed)
   if (result !== undefined) return { text: result, status: 'stated', where: 'last row of the formula at the end' }
   const two = expected.kind === 'text' || expected.kind === 'choice' ? undefined : twoSolutions(trimmed)
   if (two) return { text: two, status: expected.kind === 'list' ? 'stated' : 'hedged', where: 'two solutions' }
+  const others = expected.kind === 'list' ? otherSolutions(trimmed) : undefined
+  if (others) return { text: others.text, status: others.all ? 'stated' : 'hedged', where: 'all solutions' }
   const end = trimmed.slice(0, -FORMULA) + joinLines(trimmed.slice(-FORMULA))
   if (end.endsWith('?')) return undefined
   const block = /(?:\$\$|\\\])[.\s]{0,4}$/.test(end) || /\n\s*(?:\$|\\\))[.\s]{0,4}$/.test(end.slice(-40)) ? lastMath(end) : undefined
-  if (block !== undefined) return { text: block.trim(), status: 'stated', where: 'formula at the end' }
+  if (block !== undefined) return { text: restatedIn(block).trim(), status: 'stated', where: 'formula at the end' }
   const line = end.slice(end.lastIndexOf('\n') + 1)
-  const polar = expected.polar ? polarIn(lastSentence(line)) : undefined
+  const polar = expected.polar
+    ? (polarIn(lastSentence(line)) ?? (expected.problem === undefined ? undefined : verdictIn(lastSentence(line), expected.problem)))
+    : undefined
   if (polar) return { text: polar.text, status: 'stated', where: 'yes or no in the last sentence' }
   const word = expected.kind === 'text' ? boldWord(line) : undefined
   if (word) return word
   const several = expected.kind === 'text' || expected.kind === 'choice' ? undefined : boldValues(line)
   if (several) return { text: several, status: expected.kind === 'list' ? 'stated' : 'hedged', where: 'bold values at the end' }
-  const bold = /\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300)) ?? boldBeforeAdjuncts(line)
+  const bold = line.includes('**') ? (/\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300)) ?? boldBeforeAdjuncts(line)) : null
   if (bold && /\d/.test(bold[1])) {
     const before = statusBefore(lastSentence(line.slice(-600, line.length - bold[0].length)))
     const said = answerIn(bold[1], { ...expected, kind: 'other' })
@@ -155,7 +234,7 @@ const BOLD_PAIR =
   /\b(is|are|has|gets|have|equals|pays|needs|costs|earns|was|=)\s\*\*([^*\n]{1,40})\*\*,? (?:and|while|whereas) (?!(?:so|thus|hence|therefore|then)\b)[^*\d\n]{2,40}\s\1\s\*\*([^*\n]{1,40})\*\*[.!\s]{0,4}$/
 
 function boldValues(line: string): string | undefined {
-  const pair = BOLD_PAIR.exec(line.slice(-240))
+  const pair = line.includes('**') ? BOLD_PAIR.exec(line.slice(-240)) : null
   return pair && isAnswer(pair[2]) && isAnswer(pair[3]) ? `${pair[2]}, ${pair[3]}` : undefined
 }
 
@@ -171,6 +250,18 @@ function boldWord(line: string): Statement | undefined {
 const DENIES =
   /^\W{0,4}(?:no|nope|wrong|incorrect|not at all|never|it (?:would|does|can|is) ?n(?:o|['’])t)\b(?![^.]*\b(?:it is|it['’]s|but|instead|answer|rather|so|only|must be)\b)/i
 
+/** "take $12$ away from 60", "12, when halved, is the answer" */
+const TO_BE_USED =
+  /^[\s$)\\]{0,4}(?:(?:has|have|still has) to be |(?:must|should)(?: still)? be |still )?(?:away from|subtracted from|added to|taken (?:away|off) from|divided by|multiplied by)\s|^[\s$)\\]{0,3},? (?:when|once|if) (?:doubled|halved|tripled|squared|cubed|rounded|reduced|multiplied|divided)\b/i
+/** "subtract $12$ from 60" */
+const SUBTRACTED = /^[\s$)\\]{0,4}from\s[$]?\d/
+
+/** "Should we halve it? That would be 15." */
+const SHALL =
+  /^\W{0,4}(?:(?:hmm|so|but|or|and|wait|now|then),? ){0,2}(?:should|shall|do|could|can|may|must|what if|why not)\b[^?]{1,160}\?$/i
+const WOULD_BE =
+  /^\W{0,4}(?:(?:that|this|it|then it|then that|which) would|(?:that|this|it)['’]d)\b(?!.*\b(?:so|thus|hence|therefore|yes)\b)/i
+
 /** How much of the last line is searched for its sentences. */
 const SEARCHED = 1000
 /** How many sentences before the last one are looked at, where those behind state nothing. */
@@ -182,6 +273,8 @@ function ending(last: string, line: string, expected: Expected): Statement | und
   const sentences = sentencesOf(line.slice(-SEARCHED)).slice(-EARLIER - 1)
   if (expected.kind !== 'choice' && sentences.at(-2)?.endsWith('?') && DENIES.test(sentences.at(-1)!) && !expected.polar)
     return { text: sentences.at(-2)!, status: 'denied', where: 'last line' }
+  if (expected.kind !== 'choice' && SHALL.test(sentences.at(-2) ?? '') && WOULD_BE.test(sentences.at(-1)!))
+    return { text: last.trim(), status: 'conditional', where: 'last line' }
   if (isLeftOpen(expected.kind === 'choice' ? sentences.slice(-1) : sentences.slice(-EARLIER)))
     return { text: last.trim(), status: 'hedged', where: 'last line' }
   if (expected.kind !== 'choice' && isNone(last) && !/\bno (?:real |integer )?solutions?\b/i.test(expected.problem ?? ''))
@@ -190,17 +283,19 @@ function ending(last: string, line: string, expected: Expected): Statement | und
   // Behind "lbs." a sentence may go on.
   const whole = (sentences.at(-1)?.length ?? 0) <= last.trim().length + 1
   for (let i = whole ? sentences.length - 1 : sentences.length; ; ) {
-    const statement = standing(said, expected) ?? partial(said)
+    const statement = i > 0 && isAssumption(said) ? undefined : statementIn(said, sentences[i - 1], expected)
     // "The total is 81. 18 is a misreading.": what is denied is another value.
     const other = statement?.status === 'denied' && i > 0 ? standing(sentences[i - 1], expected) : undefined
     if (
       other?.status === 'stated' &&
       other.text !== statement!.text &&
       isAnswer(other.text) &&
-      effectOf(said) === 'nothing' &&
+      (effectOf(said) === 'nothing' || deniedOfItself(said) !== undefined) &&
       !SUPPOSED.test(sentences[i - 1])
     )
       return other
+    if (statement?.status === 'stated' && SHALL.test(sentences[i - 1] ?? '') && WOULD_BE.test(sentences[i] ?? ''))
+      return { ...statement, status: 'conditional' }
     if (statement || --i < 0) return statement
     const effect = effectOf(said)
     said = sentences[i]
@@ -221,6 +316,20 @@ function partial(sentence: string): Statement | undefined {
     : undefined
 }
 
+function statementIn(said: string, before: string | undefined, expected: Expected): Statement | undefined {
+  const found = standing(said, expected)
+  if (found && found.status !== 'operation') return found
+  return (found ? undefined : partial(said)) ?? place(said, before, expected) ?? found
+}
+
+/** "He finishes on the 7th day." */
+function place(sentence: string, before: string | undefined, expected: Expected): Statement | undefined {
+  if (expected.kind !== 'choice' && isPlaceBeside(sentence, before))
+    return { text: sentence.trim(), status: 'operation', where: 'last line' }
+  const found = expected.kind === 'choice' ? undefined : placeStated(sentence, before, expected.problem, expected.ordinal === true)
+  return found && { text: found.text, status: statusBefore(sentence.slice(0, found.at)), where: 'ordinal' }
+}
+
 /** "twice that is 20" says 20. */
 const unlessSaid = (before: string): string => (/\b(?:is|are|was|were|equals)\s*$|=\s*$/.test(before) ? '' : before)
 
@@ -232,7 +341,7 @@ const OPENED = /(?:\$|\\[([])\s*$/
 
 /** "The perimeter is 30, while the area is 36.": the part that speaks of what the problem asks for. */
 function besideAsked(sentence: string, problem: string): string {
-  const [first, second, ...more] = sentence.split(/,? (?:while|whereas) (?=the |its |his |her |[A-Z])/)
+  const [first, second, ...more] = sentence.split(/,? (?:while|whereas) (?=the |that of |its |his |her |[A-Z]|\$|\\\()/)
   return second !== undefined && more.length === 0 && /\d/.test(second) && focusIn(second, problem) > focusIn(first, problem)
     ? second
     : sentence
@@ -250,8 +359,24 @@ const CALCULATED = /^\d[^=]{0,80}[-+*/^\\][^=]{0,80}=/
 /** "So, the number is 9!" ends in joy. */
 const JOY = /^(.{0,40}\d)!+$/
 
+/** What sentences state, of the last reference and problem that were asked about: several rules look at the same end of a response. */
+let stated: { of: Expected; by: (sentence: string) => Statement | undefined } | undefined
+/** "6 cm (width) and 15 cm (length)" */
+const NAMED_BEHIND = /\d[^()\d]{0,14}\((?:the )?[a-z]{3,15}\)[^()]{1,40}\((?:the )?[a-z]{3,15}\)/
+
 /** The last statement of a sentence that stands; if none does, the last one. */
-function standing(sentenceWhole: string, expected: Expected): Statement | undefined {
+function standing(sentence: string, expected: Expected): Statement | undefined {
+  if (stated?.of !== expected) stated = { of: expected, by: remembered((one) => standingIn(one, expected), 8) }
+  return stated.by(sentence)
+}
+
+/** Whether a part of a sentence chooses a letter. */
+const choiceOf = (part: string, expected: Expected): boolean => {
+  const found = valueIn(leavesOne(part) ? part : withoutAsides(part), expected)
+  return found !== undefined && chosenLetter(found.text) !== undefined
+}
+
+function standingIn(sentenceWhole: string, expected: Expected): Statement | undefined {
   const written = expected.kind === 'text' || expected.kind === 'choice' ? sentenceWhole : inSigns(sentenceWhole)
   const whole = expected.problem === undefined ? written : besideAsked(written, expected.problem)
   let fallen: Statement | undefined
@@ -263,9 +388,13 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
       isOtherCase(sentence) ||
       isContrary(sentence) ||
       isTried(sentence))
+  const letters = expected.kind === 'choice' && parts.length > 1 ? parts.map((part) => choiceOf(part, expected)) : []
+  const chosen = letters.some((one) => one)
   for (const [i, part] of [...parts.entries()].reverse()) {
+    // "That is answer B; answer C would be 9 × 8."
+    if (chosen && !letters[i]) continue
     const left = expected.kind === 'choice' && leavesOne(part)
-    const plain = left ? part : withoutAsides(part)
+    const plain = left || (expected.kind === 'list' && NAMED_BEHIND.test(part)) ? part : withoutAsides(part)
     const found = valueIn(plain, expected)
     if (!found) continue
     const letter = expected.kind === 'choice' || expected.kind === 'text'
@@ -280,6 +409,12 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
       isOfAnother(plain.slice(0, found.at))
         ? 'operation'
         : 'stated',
+      (TO_BE_USED.test(behind) ||
+        (SUBTRACTED.test(behind) && /\b(?:subtract|take|deduct|remove)\s[$\\(]{0,3}\s?$/i.test(plain.slice(0, found.at)))) &&
+      expected.kind !== 'text' &&
+      expected.kind !== 'choice'
+        ? 'operation'
+        : 'stated',
       isImagined(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
       expected.kind !== 'text' && isLimited(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
     ] as const
@@ -289,7 +424,9 @@ function standing(sentenceWhole: string, expected: Expected): Statement | undefi
         : open || (expected.kind !== 'list' && TWO_FORMULAS.test(sentence))
           ? 'hedged'
           : (about.find((one) => one !== 'stated') ?? 'stated')
-    const text = expected.factorial || found.where === 'formula at the end' ? found.text : found.text.replace(JOY, '$1')
+    // "It is 5!!.", "there are 4! ways": what goes on is no joy.
+    const calm = expected.factorial || found.where === 'formula at the end' || /^\s?\.(?:\s|$)|^\s[a-z]/.test(behind)
+    const text = calm ? found.text : found.text.replace(JOY, '$1')
     const statement = { text, status, where: found.where }
     if (status === 'stated') return statement
     fallen ??= statement

@@ -1,6 +1,9 @@
 /** How a response stands to something it says, told by the words around it. */
 
+import { matchesOf } from '../reading/matches.ts'
 import { cues } from './cues.ts'
+import { FAILING } from './failing.ts'
+import { isChanged } from './operations.ts'
 
 /**
  * `corrected`: the response takes it back itself. `quoted`: others say it, or the question. `conditional`: it holds in one
@@ -116,11 +119,12 @@ const REFUSED = cues(
       |also|certainly|therefore|definitely)\s)?(?:not(?: (?:the|an?|correct|right|true|valid|possible|allowed|acceptable|it|so
       |what|one of|among|permitted)\b|\s*$|[.,])|(?:the |a )?wrong|incorrect|false|impossible|invalid|extraneous|too [a-z]+|never|ruled out|excluded|rejected|an? (?:wrong|mistake|misprint|trap|error|typo|common|incorrect)|what (?:a|an
       |some|many|most|my|his|her|their|[A-Z][a-z]+ (?:got|said|found))\b)
-    ^[^a-z\d]{0,8}(?:which is |this is |that is )?(?:an? )?(?:contradiction|absurd)\b
+    ^[^a-z\d]{0,8}(?:which is |this is |that is )?(?:an? )?(?:contradiction|absurd|(?:wrong|incorrect|false) (?:answer|result|value|number|total|conclusion))\b
     ^[^a-z\d]{0,8}(?:(?:and|but|which|this|that|it)\s){1,2}(?:cannot|can['’]t) be (?:right|correct|true|the answer|so)\b
-    ^[^a-z\d]{0,8}(?:(?:which|and|but)\s)?(?:(?:cannot|can['’]t)(?! be (?:simplif|reduc|factor|written|expressed|further))|does(?: not|n['’]t)|isn['’]t|wasn['’]t|fails?\b|is out\b)
+    ^[^a-z\d]{0,8}(?:(?:which|and|but|that|this)\s){0,2}(?:(?:cannot|can['’]t)(?! be (?:simplif|reduc|factor|written|expressed|further))|does(?: not|n['’]t)|(?:isn|wasn)['’]t(?! (?:wrong|incorrect|false|bad)\b)|fails?\b|is out\b)
     ^\s(?:also )?(?:appears?|occurs?|is (?:mentioned|given|printed)|stands) in (?:the|this|our) (?:statement|question|problem|text|task|exercise)\b
-    ^\sto be (?:an? )?[a-z]+[.!\s]{0,3}$`,
+    ^\sto be (?:an? )?[a-z]+[.!\s]{0,3}$
+    ${FAILING}`,
 )
 
 /** "not enough to decide whether it is 18" */
@@ -139,7 +143,7 @@ const BREAK = /[,;:]\s|\band\s(?=only\b)|\b(?:so|thus|hence|therefore|but|then|w
 
 /** The last part of what stands before a claim. */
 function clauseBefore(before: string): string {
-  const last = [...before.matchAll(BREAK)].at(-1)
+  const last = matchesOf(before, BREAK).at(-1)
   return last ? before.slice(last.index + last[0].length) : before
 }
 
@@ -192,6 +196,8 @@ export const deniesItself = (text: string): boolean =>
 
 /** The status that the rest of its sentence gives a claim. */
 export function statusBehind(behind: string): Status {
+  if (!/[a-z]/i.test(behind)) return 'stated'
   if (REFUSED.test(behind)) return 'denied'
-  return UNSURE.test(behind) ? 'hedged' : 'stated'
+  if (UNSURE.test(behind)) return 'hedged'
+  return isChanged(behind) ? 'operation' : 'stated'
 }

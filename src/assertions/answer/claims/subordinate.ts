@@ -3,6 +3,7 @@
  * who bought 9 balls". What is left without it is the main clause, and that states the value.
  */
 
+import { matchesOf } from '../reading/matches.ts'
 import { cues } from './cues.ts'
 import { blotted } from './sentences.ts'
 
@@ -14,9 +15,9 @@ const OPENS = cues(
     , \(?(?:including|excluding|not (?:counting|including)|counting|assuming|supposing|based on|provided(?: that)?|compared (?:to|with)|relative to|(?:down|up) from|ahead of|instead of|unlike|starting|beginning|using|as opposed to|working|attained|achieved|reached|taken|occurring|obtained|found|valid|rounded from|(?:proving|showing)(?! that)|after|before|when|where|whenever|once|as soon as)\b
     ,? whom?\b
     , (?:in|on|at|for|to|by|with) (?:which|whom)\b
-    , which(?!,| (?:to|only|tells?|represents?|also|is|are|was|were|equals?|gives?|makes?|means?|leaves?|left|yields?|comes?|came|amounts?|totals?|adds?|sums?|add|sum|brings?|simplif\w+|rounds?|reduces?|works out|can|could|will|would|shows?|implies|results?|leads?|becomes|in turn|then|must|has|have|we|I|you|gave|made|meant|costs?|produces?|turns?|evaluates?|takes?|took)\b)\s
+    , which(?!,| (?:to|as an? (?:\w+ ){1,3}(?:is|equals)|only|tells?|represents?|also|is|are|was|were|equals?|gives?|makes?|means?|leaves?|left|yields?|comes?|came|amounts?|totals?|adds?|sums?|add|sum|brings?|simplif\w+|rounds?|reduces?|works out|can|could|will|would|shows?|implies|results?|leads?|becomes|in turn|then|must|has|have|we|I|you|gave|made|meant|costs?|produces?|turns?|evaluates?|takes?|took)\b)\s
     , (?:just |only |exactly )?[$€£]?\d[\d.,]*%? (?:[a-z]+ ){0,2}(?:above|below|more than|less than|fewer than|ahead of|behind|short of|higher than|lower than|older than|younger than|longer than|shorter than|better than|worse than)\b
-    (?<=[•\d)]) (?:is|are) (?:the|our) (?:\w+ ){0,2}(?:solutions?|roots?|values?|integers?|minimum|maximum|only \w+|unique \w+|smallest \w+|largest \w+) (?=of|in|for|that|which|with|such|satisfying|greater|less)\b
+    [ ](?<=[•\d)] )(?:is|are) (?:the|our) (?:\w+ ){0,2}(?:solutions?|roots?|values?|integers?|minimum|maximum|only \w+|unique \w+|smallest \w+|largest \w+) (?=of|in|for|that|which|with|such|satisfying|greater|less)\b
     ,? and (?:both|all|neither|none) (?:of (?:them|these) )?(?:values? |solutions? |of them )?(?:satisf\w+|lie|are|work|fulfil\w*|is|check)\b
     (?<=•),? (?:with|where) (?=•)
     ,? (?:denn|weil|porque|ya que|parce que|puisque|perché|poiché|потому что|так как|поскольку)(?=\s)|, (?:car|da|pois)(?=\s)
@@ -25,14 +26,15 @@ const OPENS = cues(
     , of (?:whom|which) (?:only |just )?\d
     \s[–—-] (?=\d[\d,]* (?:[a-z]+ ){1,2}and \d)
     (?<=•) (?:for|of|in|using|from) the (?:given |original )?(?:function|equation|formula|sequence|line|curve|polynomial|recurrence|identity) (?=•)
-    (?<=\d[^,;•=]{1,60}) (?:before|after|until) (?=(?:he|she|it|they)\b)
-    (?<=\d[^,;•=]{1,60}) (?:when|while|once|if) (?=(?:all |the |his |her |their |each |every )?(?:\d|he\b|she\b|it\b|they\b|\w+ (?:is|are|was|were|has|have|had|sells?|sold|costs?|makes?|reach\w*|can)\b))
+    [ ](?:before|after|until) (?=(?:he|she|it|they)\b)(?<=\d[^,;•=]{1,60} (?:before|after|until) )
+    [ ](?:when|while|once|if) (?=(?:all |the |his |her |their |each |every )?(?:\d|he\b|she\b|it\b|they\b|\w+ (?:is|are|was|were|has|have|had|sells?|sold|costs?|makes?|reach\w*|can)\b))(?<=\d[^,;•=]{1,60} (?:when|while|once|if) )
     \sand (?:the (?:other|remaining) )?\d[\d,]* (?:are|is|were|was|do|did|does|have|has|will) not\b
     , the (?:year|day|month|week|age|date) (?=(?:his|her|their|its|the|when|he|she|it|they|in|of|that)\b)
     , (?=the [^,;]{1,80} being\b)
     , as (?=•)
     , (?!(?:leaving|making|giving|bringing|yielding|meaning|total\w*|resulting|being|equal\w*|reaching|costing|earning|getting|saving|coming|obtaining|during|producing|ending|finding|becoming|showing|proving)\b)[a-z]{3,}ing\b
     (?<=[•\d]) (?:occurs?|(?:is|are) (?:taken|attained|reached|achieved|assumed)) (?:at|when|for|if|in)\b
+    , (?:so|and|hence|thus) (?:that )?(?:the|his|her|their|our|its|a) (?=[^,;]{1,50}\b(?:(?:is|are|was|were|will be) (?:more than )?(?:enough|sufficient|plenty)|suffices?|sufficed|will do)\b)
     ,? and in \d+ (?:more )?(?:years?|days?|weeks?|months?|hours?|minutes?)\b
     , with(?:out)? (?!.*\b(?:left|remain\w*|over|total|being)\b)`,
   'gi',
@@ -47,7 +49,7 @@ const CONCLUDES = /, (?:and )?(?:so|thus|hence|therefore)\b/i
 
 /** What only leads up to a main clause: "If he had 170 balloons". */
 const LEADS_UP =
-  /^[\W_]{0,4}(?:(?:and|but|now),? )?(?:if|when|since|as|because|while|although|though|after|before|given|suppose|assuming|[a-z]{3,}ing)\b[^,]*$/i
+  /^[\W_]{0,4}(?:(?:and|but|now),? )?(?!(?:after|before|since) (?:the|an?|one|two|three|\d+) \w+ (?:the|he|she|it|they|we|his|her|[A-Z]\w+) )(?:if|when|since|as|because|while|although|though|after|before|given|suppose|assuming|[a-z]{3,}ing)\b[^,]*$/i
 
 /** A value that the words before state: with a verb, behind it or before it. */
 const SAYS =
@@ -76,7 +78,7 @@ export function mainClause(sentence: string, isAsked?: (part: string, head: stri
   if (sentence.length > LONGEST || !/[\d$\\]/.test(sentence)) return sentence
   const plain = blotted(sentence)
   let out = sentence
-  for (const { index, 0: opening } of plain.matchAll(OPENS)) {
+  for (const { index, 0: opening } of matchesOf(plain, OPENS)) {
     const head = plain.slice(0, index).split(CONCLUDES).at(-1)!
     // "with $a = 2$, $b = -3$" gives values to letters, other formulas belong to the value.
     if (/^,? (?:with|where) $/.test(opening) && !/^,? \w+ (?:\$|\\\()\s?[a-z]\s?=\s?-?\d/.test(sentence.slice(index))) continue

@@ -1,20 +1,26 @@
 /** The value that a sentence states: a formula, a choice, what stands behind its verb, or its number. */
 
+import { matchesOf } from '../reading/matches.ts'
 import { countedIn, differenceIn } from './answering.ts'
-import { focusIn } from './asked.ts'
-import { boundsIn } from './bounds.ts'
+import { askedOf, focusIn } from './asked.ts'
+import { boundsIn, exceptionIn, thoseWith } from './bounds.ts'
+import { chosenLetter } from './choice.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
+import { countedInWords } from './counted-in-words.ts'
 import type { Expected } from './expected.ts'
+import { measuresInside } from './extent.ts'
 import { FORMULA, isAnswer, lastMath } from './formulas.ts'
 import { namedValues } from './named.ts'
 import { type Found, statedNumber, statement } from './numbers.ts'
-import { copula, rootsIn } from './predicates.ts'
+import { calledValue, copula, rootsIn } from './predicates.ts'
 import { trimEnd } from './sentences.ts'
-import { spelledNumber } from './spelled.ts'
+import { ordinalAtEnd, spelledNumber } from './spelled.ts'
 import { mainClause } from './subordinate.ts'
+import { inUnitAsked } from './twice.ts'
 
 /** What comes before a word that a sentence states. */
-const SAYS = / (?:is|are|was|were|(?:land|lands|falls|fall|arrive|arrives) (?:on|at)|back to) /g
+const SAYS =
+  / (?:is|are|was|were|(?:land|lands|falls|fall|arrive|arrives) (?:on|at)|back to) |(?<=\b(?:it|that|this|answer|statement))['’]s |: /g
 
 type Placed = Found & { where: string }
 
@@ -22,10 +28,11 @@ const placed = (found: Found | undefined, where: string): Placed | undefined => 
 
 /** "f(x) = 2x for all real x", "x = 2k, where k is an integer": the formula says the value, and these what its letter ranges over. */
 const DOMAIN =
-  /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any)|for(?= (?:\$|\\\()\s?[a-z]\s?(?:\\(?:ge|geq|in|neq?|le|leq)(?![a-z])|[<>≥≤]))|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?(?:[a-z]|\\[a-z]{2,8})(?:_\w|, ?[a-z]){0,3}(?:\s?(?:\\(?:in|neq?|geq?|ge|leq?)|[<>≥≤])\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is |are |being )?(?:an? )?[a-z -]{1,40})?[.\s]{0,4}$/
+  /(?<=(?:\$|\\\)|\\\]),? )(?:for (?:all|every|each|any|some|integers?|arbitrary|an?)|for(?= (?:\$|\\\()\s?[a-z]\s?(?:\\(?:ge|geq|in|neq?|le|leq)(?![a-z])|[<>≥≤]))|where|with) (?:(?:real|positive|negative|non-?negative|nonzero|natural|whole|rational|complex|numbers?|integers?|constants?|parameters?|values? of|an?|the|arbitrary|is|are) ){0,5}(?:\$|\\\()\s?(?:[a-zA-Z]|\\[a-z]{2,8})(?:_\w|, ?[a-z]){0,3}(?:\s?(?:\\(?:in|neq?|geq?|ge|leq?)|[<>≥≤])\s?[^$=]{1,24}?)?\s?(?:\$|\\\))(?: (?:is |are |being )?(?:an? )?[a-z -]{1,40})?[.\s]{0,4}$/
 const ALL_OF = /\b(?:all|every|each|any|those) (?:real |positive |numbers? |values? ){0,3}(?:\$|\\\()\s?[a-z]\s?(?:\$|\\\)),?\s?$/
 const withoutDomain = (sentence: string): string => {
-  const domain = /[$)]/.test(sentence.slice(-60)) ? DOMAIN.exec(sentence.slice(-200)) : null
+  const end = sentence.slice(-200)
+  const domain = /[$)]/.test(sentence.slice(-60)) ? (FREE.exec(end) ?? DOMAIN.exec(end)) : null
   // "all $x$ with $x > 1$": which ones is the value.
   const which = domain && ALL_OF.exec(sentence.slice(0, sentence.length - domain[0].length).slice(-300))
   if (which) {
@@ -42,21 +49,33 @@ const withoutDomain = (sentence: string): string => {
   return domain ? sentence.slice(0, sentence.length - domain[0].length).replace(/,? $/, '') : sentence
 }
 
+/** "as $x\\to 3$" */
+const TENDS = /,? (?:as|when|for|if) (?:\$|\\\()\s?[a-z]\s?\\(?:to|rightarrow)(?![a-z])[^$]{1,30}(?:\$|\\\))[.\s]{0,4}$/
+
+/** ", $A$ an arbitrary constant" */
+const FREE =
+  /(?<=\$|\\\)|\\\]),? (?:(?:where|with|and|for) )?(?:\$|\\\()\s?[a-zA-Z](?:_\w)?\s?(?:\$|\\\)) (?:is |being )?(?:an?|any|some) (?:(?:arbitrary|free|real|any) )*constant[.\s]{0,4}$/
+
+/** "with $t \\in \\mathbb{Z}$" */
+const MEMBER =
+  /(?<=(?:\$|\\\()\s?)[a-z](?=\s?(?:\\in(?![a-z])|∈)\s?(?:\\(?:mathbb|mathbf|Bbb)\s?\{?\s?Z\s?\}?|\\Z(?![a-z])|ℤ)\s?(?:\$|\\\))[^$]{0,20}$)/
+
 /** "n = 7m − 4 with m an integer": the parameter belongs to the value. */
 function parameterOf(sentence: string, math: string): string {
-  const name = /^\s?([a-zA-Z])\s?=/.exec(math)?.[1]
+  const name = /^\s?([a-zA-Z]|\([a-z](?:,\s?[a-z]){1,2}\))\s?=/.exec(math)?.[1]
   const domain =
-    name === undefined || !/integer/.test(sentence.slice(-60))
+    name === undefined || !/integer|\\in(?![a-z])|∈/.test(sentence.slice(-60))
       ? null
-      : /[a-z]+(?=(?:\$|\\\))[^$]{0,30}\bintegers?[.\s]{0,4}$)|(?<=\bintegers? (?:\$|\\\()\s?)[a-z](?=\s?(?:\$|\\\))[.\s]{0,4}$)/.exec(
+      : (MEMBER.exec(sentence.slice(-60)) ??
+        /[a-z]+(?=(?:\$|\\\))[^$]{0,30}\bintegers?[.\s]{0,4}$)|(?<=\bintegers? (?:\$|\\\()\s?)[a-z](?=\s?(?:\$|\\\))[.\s]{0,4}$)/.exec(
           sentence.slice(-60),
-        )
-  return domain && domain[0] !== name && domain[0].length === 1 ? `, ${domain[0]}\\in\\mathbb{Z}` : ''
+        ))
+  return domain && domain[0] !== name && domain[0].length === 1 && !/\\in(?![a-z])|∈/.test(math) ? `, ${domain[0]}\\in\\mathbb{Z}` : ''
 }
 
 /** "12 is the greatest common factor of 36 and 60", "12 divides both" */
 const SUBJECT =
-  /^\W{0,4}(?:(?:so|thus|hence|therefore|then),? )?(-?\d[\d.,/]{0,20}) (?:is (?:the|our) (?!(?:wrong|same|number of|first|second|other|sum|product|difference)\b)(?:[a-z\d]+ ){0,3}(?:factor|divisor|multiple|number|integer|value|solution|root|answer|result|minimum|maximum|prime|one|remainder|total|area|length|age|probability)\b|divides (?:both|all)\b)(?![^.]*=)/i
+  /(?:^\W{0,4}(?:(?:so|thus|hence|therefore|then),? )?|, (?:and|so|but) )(-?\d[\d.,/]{0,20}) (?:is (?:the|our) (?!(?:wrong|same|number of|first|second|other|sum|product|difference)\b)(?:[a-z\d]+ ){0,3}(?:factor|divisor|multiple|number|integer|value|solution|root|answer|result|minimum|maximum|prime|one|remainder|total|area|length|age|probability)\b|divides (?:both|all)\b|(?:works|fits|does(?: the job)?|is right|is correct)(?=[.!\s]*$))(?![^.]*=)/i
 
 /** Whether a part says where or when, and the problem asks for that. */
 const asksPlace = (part: string, problem: string): boolean =>
@@ -64,11 +83,22 @@ const asksPlace = (part: string, problem: string): boolean =>
   (/^\W{0,3}and in \d/.test(part) && /\b(?:in \d+ \w+|will)\b/i.test(problem))
 
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
-export function valueIn(sentence: string, expected: Expected): Placed | undefined {
-  if (expected.kind === 'text' || expected.kind === 'choice') return valueOfClause(sentence, expected)
+export function valueIn(whole: string, expected: Expected): Placed | undefined {
+  if (expected.kind === 'text' || expected.kind === 'choice') return valueOfClause(whole, expected)
+  const limit = /\\(?:to|rightarrow)(?![a-z])/.test(whole.slice(-80)) ? TENDS.exec(whole.slice(-80)) : null
+  const sentence = limit ? whole.slice(0, whole.length - limit[0].length) : whole
+  const exception = exceptionIn(sentence) ?? thoseWith(sentence)
+  if (exception) return { ...exception, where: 'last line' }
   const { problem } = expected
   if (problem === undefined) return valueOfClause(mainClause(sentence), expected)
-  const counted = placed(differenceIn(sentence, problem) ?? countedIn(sentence, problem), 'last line')
+  const growth = byHowMuch(sentence, problem)
+  if (growth) return { ...growth, where: 'last line, by how much' }
+  const twice = inUnitAsked(sentence, problem)
+  if (twice) return { ...twice, where: 'last line, in the unit asked for' }
+  const counted = placed(
+    differenceIn(sentence, problem) ?? (expected.kind === 'list' ? undefined : countedIn(sentence, problem)),
+    'last line',
+  )
   return (
     counted ??
     valueOfClause(
@@ -78,12 +108,37 @@ export function valueIn(sentence: string, expected: Expected): Placed | undefine
   )
 }
 
+/** "It rose by 13 degrees to 9 degrees." */
+const BY = /\bby (?:exactly |about )?([$€£\ue000]?\d[\d,]*(?:\.\d+)?%?)(?![\w/.]|\s?[-+*×·/=])/gi
+/** What it was or became. */
+const BECAME = /\b(?:to|from) [$€£\ue000]?-?\d/i
+
+/** How much more it became, where the problem asks by how much and the sentence says what it became, too. */
+function byHowMuch(sentence: string, problem: string): Found | undefined {
+  if (!BECAME.test(sentence) || !/\bby (?:how (?:much|many)|what (?:percent\w*|amount))\b/i.test(askedOf(problem).sentence))
+    return undefined
+  const found = matchesOf(sentence, BY)
+  return found.length === 1 ? { text: found[0][1], at: found[0].index + found[0][0].lastIndexOf(found[0][1]) } : undefined
+}
+
+/** ", which as a remainder is 4" */
+const WORKED_OUT =
+  /,? (?:which|and (?:this|that)) (?:(?:as|in|written|reduced|taken|said) [a-z ]{1,30} )?(?:is|equals|gives|makes|leaves) (?:just |simply )?([-−]?\d[\d,]*(?:\/\d+)?)[.\s]*$/i
+
 /** "Only 3 of them are prime: 2, 3 and 5." says how many, and which ones. */
 const COUNTED =
   /^[^:\d$]{0,60}(?<![\w.])(\d{1,3})(?=\s[a-z])[^:\d$=]{3,80}:\s((?:[-−]?\d[\d./]*, ){0,20}[-−]?\d[\d./]*,? and [-−]?\d[\d./]*)[.\s]*$/i
 const isCountOf = (count: string, list: string): boolean => list.split(/, and |, | and /).length === Number(count)
 
-function valueOfClause(whole: string, expected: Expected): Placed | undefined {
+/** "$DE$", "$\\angle ABC$": a formula that only names an object. */
+const OBJECT = /(?:\$|\\\()\s?((?:\\(?:overline|angle|triangle|vec|widehat)\s?)?\{?[A-Z]{1,4}'{0,2}\}?)\s?(?:\$|\\\))(?=[^$=]{1,80}\d)/g
+/** The names of objects without the signs that set them, where a number follows: the formula is then no value. */
+const namesBare = (sentence: string): string =>
+  /(?:\$|\\\()\s?[\\A-Z]/.test(sentence) ? sentence.replace(OBJECT, (found, name: string) => name.padEnd(found.length)) : sentence
+
+function valueOfClause(written: string, expected: Expected): Placed | undefined {
+  const words = expected.kind === 'text' || expected.kind === 'choice'
+  const whole = words ? written : namesBare(measuresInside(written))
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
   const subject = SUBJECT.exec(whole)
@@ -96,6 +151,13 @@ function valueOfClause(whole: string, expected: Expected): Placed | undefined {
   const restated = /[,:] (?:namely|viz\.?|i\.e\.,?|that is,) ([-−$€£]?\d[\d.,/]*)[.\s]*$/i.exec(sentence)
   if (restated && /\$|\\\(/.test(sentence.slice(0, restated.index)) && isAnswer(trimEnd(restated[1])))
     return { text: trimEnd(restated[1]), at: shift + sentence.lastIndexOf(restated[1]), where: 'last line' }
+  const spelledOut = WORKED_OUT.exec(sentence)
+  if (
+    spelledOut &&
+    /(?:\$|\\\))(?: [a-z]+){0,3}$/.test(sentence.slice(0, spelledOut.index)) &&
+    !/\\(?:sqrt|pi|ln|log)|[√π]/.test(sentence.slice(0, spelledOut.index))
+  )
+    return { text: spelledOut[1], at: shift + spelledOut.index + spelledOut[0].indexOf(spelledOut[1]), where: 'last line' }
   const counted = COUNTED.exec(sentence)
   if (counted && expected.kind !== 'list' && isCountOf(counted[1], counted[2]))
     return { text: counted[1], at: shift + counted.index + counted[0].indexOf(counted[1]), where: 'last line' }
@@ -113,19 +175,24 @@ function valueOfClause(whole: string, expected: Expected): Placed | undefined {
   const letter = expected.kind === 'choice' || expected.kind === 'list' ? chosenIn(whole, expected.kind === 'list') : undefined
   if (letter) return { ...letter, where: 'choice in the last line' }
   if (expected.kind === 'text') {
-    const at = Math.max(0, ...[...sentence.slice(-FORMULA).matchAll(SAYS)].map(({ index, 0: word }) => index + word.length))
+    const at = Math.max(0, ...matchesOf(sentence.slice(-FORMULA), SAYS).map(({ index, 0: word }) => index + word.length))
     return moved({
       text: trimEnd(sentence.slice(-FORMULA).slice(at)).replace(/^[*_]{1,3}/, ''),
       at: Math.max(0, sentence.length - FORMULA) + at,
       where: 'last line',
     })
   }
-  const said = placed(copula(sentence), 'last line')
-  if (said) return moved(said)
+  const said = placed(copula(sentence) ?? calledValue(sentence), 'last line')
   const letterAt = placed(lastLetter(sentence), 'last word')
+  // "9 × 7 = 63 → (B)"
+  if (said && !(letterAt && expected.kind === 'choice' && chosenLetter(said.text) === undefined)) return moved(said)
   if (letterAt) return moved(letterAt)
+  const inWords = expected.problem === undefined || expected.kind === 'list' ? undefined : countedInWords(sentence, expected.problem)
+  if (inWords) return moved({ ...inWords, where: 'number in words of what is counted' })
   // "He needs seven boxes for his 80 books."
   const number = numberIn(sentence, 'last number')
+  const ordinal = expected.ordinal && number === undefined ? ordinalAtEnd(sentence) : undefined
+  if (ordinal) return moved({ ...ordinal, where: 'ordinal in words' })
   const spelled = number === undefined || number.oblique ? spelledNumber(sentence, number !== undefined) : undefined
   return moved(placed(spelled, 'number in words') ?? number)
 }

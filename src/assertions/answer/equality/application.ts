@@ -5,10 +5,12 @@
 
 import { rational } from '../../rational.ts'
 import type { Answer, Application, Node } from '../node.ts'
+import { children } from '../nodes.ts'
 import { isName } from './sets.ts'
+import { isSpecial, specialValue } from './special-functions.ts'
 
 /** Letters that are functions before any parenthesis. */
-const FUNCTION_LETTERS = /^(?:[fghFGH](?:_|$)|.*'$)/
+const FUNCTION_LETTERS = /^(?:[fghFGH](?:_|$)|.*'$|\\(?:Gamma|zeta|Phi)$)/
 
 interface Letters {
   /** Before parentheses. */
@@ -43,7 +45,7 @@ function factorLetters({ applied, alone }: Letters): Set<string> {
   for (const one of applied) {
     const name = nameOf(one)
     const custom = FUNCTION_LETTERS.test(name) || one.args.length > 1 || one.args[0].kind === 'number'
-    if (custom && !alone.has(name)) factors.delete(name)
+    if (custom && (!alone.has(name) || isSpecial(one))) factors.delete(name)
   }
   return factors
 }
@@ -56,24 +58,6 @@ function collect(node: Node, letters: Letters): void {
   else for (const child of children(node)) collect(child, letters)
 }
 
-function children(node: Node): Node[] {
-  switch (node.kind) {
-    case 'binary':
-      return [node.left, node.right]
-    case 'call':
-      return node.args
-    case 'bound':
-      return [node.body, ...(node.from ? [node.from] : []), ...(node.to ? [node.to] : [])]
-    case 'number':
-    case 'symbol':
-    case 'constant':
-    case 'application':
-      return []
-    default:
-      return [node.of]
-  }
-}
-
 function resolve(node: Node, factors: ReadonlySet<string>): Node {
   const inner = (one: Node): Node => resolve(one, factors)
   switch (node.kind) {
@@ -82,7 +66,7 @@ function resolve(node: Node, factors: ReadonlySet<string>): Node {
     case 'constant':
       return node
     case 'application':
-      return isFactor(node, factors) ? times(node.of, inner(node.args[0])) : functionValue(nameOf(node), node.args.map(inner))
+      return isFactor(node, factors) ? times(node.of, inner(node.args[0])) : applied(nameOf(node), node.args.map(inner))
     case 'binary': {
       const left = inner(node.left)
       const right = inner(node.right)
@@ -125,6 +109,8 @@ function isProduct(node: Node, resolved: Node, factors: ReadonlySet<string>): re
 const times = (left: Node, right: Node): Node => ({ kind: 'binary', op: '*', left, right })
 const plus = (left: Node, right: Node): Node => ({ kind: 'binary', op: '+', left, right })
 
+const applied = (name: string, args: readonly Node[]): Node => specialValue(name, args, functionValue) ?? functionValue(name, args)
+
 /**
  * The value of an unknown function: 1/((x + s)² + 2), with the function's own number s and, of several arguments,
  * x + s·y + s²·z. No law that answers state holds for it by chance: not f(x + y) = f(x) + f(y), and not f(0) = 0.
@@ -138,7 +124,7 @@ function functionValue(name: string, args: readonly Node[]): Node {
 }
 
 /** An answer with another node for each of its expressions. Names that equations are about stay as they are written. */
-function mapNodes(answer: Answer, change: (node: Node) => Node): Answer {
+export function mapNodes(answer: Answer, change: (node: Node) => Node): Answer {
   const inner = (one: Answer): Answer => mapNodes(one, change)
   switch (answer.kind) {
     case 'expression': {

@@ -6,8 +6,9 @@
 import { rational } from '../../rational.ts'
 import { Work } from '../limits.ts'
 import type { Answer, Node } from '../node.ts'
+import { substitute } from '../nodes.ts'
+import { matchesOf } from '../reading/matches.ts'
 import { readAnswer } from '../reading/read.ts'
-import { substitute } from './logic.ts'
 import { realValue, sameValue, variables } from './values.ts'
 
 const NAME = String.raw`([CcKk](?:_\{?[01]\}?)?)`
@@ -57,7 +58,7 @@ const PAIR = /(?<![a-zA-Z\\])(?:([CcKk])_\{?([12])\}?|([AB])(?![A-Z(]))/g
 
 /** A general solution with its two constants named C_1 and C_2, in the order in which they stand or the other one. */
 function withTwoConstants(text: string, swapped: boolean): string | undefined {
-  const names = [...new Set([...text.matchAll(PAIR)].map(([name]) => name.replace(/[{}]/g, '')))]
+  const names = [...new Set(matchesOf(text, PAIR).map(([name]) => name.replace(/[{}]/g, '')))]
   if (names.length !== 2) return undefined
   const order = swapped ? ['2', '1'] : ['1', '2']
   return text.replace(PAIR, (name) => `C_${order[names.indexOf(name.replace(/[{}]/g, ''))]} `)
@@ -81,13 +82,38 @@ function sameFunction(text: string, reference: string, equal: Equal): boolean {
   return equal({ kind: 'expression', node, key: '' }, wanted)
 }
 
+const OF_ITS_ARGUMENT = /^(\s?\$?([a-zA-Z]))\(([a-z])\)(\s?=\s?([^=<>]{1,200})$)/
+const OF_NONE = /^\s?\$?([a-zA-Z])\s?=[^=<>]{1,200}$/
+
+/** y = 5e^{2t} of "y(t) = 5e^{2t}", beside another text that names y alone. Undefined: they do not differ in that. */
+function withoutArgument(text: string, beside: string): string | undefined {
+  const named = OF_ITS_ARGUMENT.exec(text)
+  const alone = named && OF_NONE.exec(beside)
+  if (!named || alone?.[1] !== named[2] || named[2] === named[3]) return undefined
+  // "x(y) = 5" may be a product.
+  const body = readAnswer(named[5])
+  return body.kind === 'expression' && variables([body.node]).includes(named[3]) ? named[1] + named[4] : undefined
+}
+
 const INDEXED = /(?<![a-zA-Z\\])([a-z])_\{?[1-4]\}?(?=\s?=)/g
 
 /** x_1 = 2, x_2 = 5 without indices, where all of them are of one letter. */
 function withoutIndices(text: string): string | undefined {
-  const names = new Set([...text.matchAll(INDEXED)].map(([, letter]) => letter))
+  const names = new Set(matchesOf(text, INDEXED).map(([, letter]) => letter))
   return names.size === 1 && text.match(INDEXED)!.length > 1 ? text.replace(INDEXED, '$1') : undefined
 }
+
+const BEFORE_ITS_FACTOR = String.raw`(?=\s?(?:e(?![a-z])|x|t|\\|\^|$|[-+)*]))`
+const ONE = new RegExp(String.raw`(?<![a-zA-Z\\_])(?:[CcKk](?:_\{?[01]\}?)?|[ABD])${BEFORE_ITS_FACTOR}`, 'g')
+
+/** A general solution with its one constant as C. Undefined: it has none, several, or its letter in other roles, too. */
+function withOneConstant(text: string, letters: RegExp): string | undefined {
+  const names = new Set(matchesOf(text, letters).map(([name]) => name))
+  return names.size === 1 ? text.replace(letters, ' C ') : undefined
+}
+
+/** The letter C, c_1 or the c of ce^{3x}, as references have it. */
+const MEANT = new RegExp(String.raw`(?<![a-zA-Z\\_])(?:C(?:_\{?[01]\}?)?${BEFORE_ITS_FACTOR}|c_\{?[01]\}?|c(?=\s?\\?(?:e\s?\^|exp)))`, 'g')
 
 /** A sum that ends or begins in a constant, or a product that begins with one. */
 const MAY_HOLD_CONSTANT = /\+\s?[CcKk](?:_\{?[01]\}?)?\$?\s?\.?$|^\$?[CcKk](?:_\{?[01]\}?)?\s?\+|^\$?y(?:\([a-z]\))?\s?=\s?[CcKk]/
@@ -110,8 +136,17 @@ export function sameUpToNames(text: string, reference: string, equal: Equal): bo
     const meant = withTwoConstants(reference, false)
     if (meant !== undefined && (same(withTwoConstants(text, false), meant) || same(withTwoConstants(text, true), meant))) return true
   }
+  if (/[Cc]/.test(reference) && /e\s?\^|\\(?:cos|sin|exp|ln|sqrt)(?![a-z])|x\^/.test(reference)) {
+    const meant = withOneConstant(reference, MEANT)
+    if (meant !== undefined && same(withOneConstant(text, ONE), meant)) return true
+  }
   if (reference.includes('=') && text.includes('=')) {
     if (sameFunction(text, reference, equal)) return true
+    const [said, meant] = [withoutArgument(text, reference), withoutArgument(reference, text)]
+    if (said !== undefined || meant !== undefined) {
+      const [one, other] = [said ?? text, meant ?? reference]
+      return same(one, other) || sameUpToNames(one, other, equal)
+    }
     if (text.includes('_') !== reference.includes('_')) {
       const [bare, bareReference] = [withoutIndices(text), withoutIndices(reference)]
       return (bare !== undefined || bareReference !== undefined) && same(bare ?? text, bareReference ?? reference)

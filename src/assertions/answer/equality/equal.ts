@@ -8,9 +8,12 @@ import { ordinalInWords, plainWords } from '../reading/words.ts'
 import { sameQuantity } from '../units/same-quantity.ts'
 import { resolveApplications } from './application.ts'
 import { bindings, sameBindings } from './bindings.ts'
+import { sameDifferentialEquation } from './derivatives.ts'
 import { follows, sameLogic, unconnected } from './logic.ts'
+import { withOnePlanckConstant } from './planck.ts'
 import { isName, isRealSetOnly, realSet, sameSet, subjects } from './sets.ts'
-import { infinitySign, isNumeric, proportional, sameValue } from './values.ts'
+import { coordinatesOf, sameVector } from './unit-vectors.ts'
+import { infinitySign, isNumeric, proportional, sameValue, variables } from './values.ts'
 
 /** Longest lists whose items are compared in any order. */
 const UNORDERED = 100
@@ -25,7 +28,7 @@ export function compareAnswers(a: Answer, b: Answer, policy?: Policy): { equal: 
   const work = new Work(policy)
   if (a.key !== '' && a.key === b.key) return { equal: true, rule: work.rule }
   try {
-    const [left, right] = resolveApplications(a, b)
+    const [left, right] = resolveApplications(...withOnePlanckConstant(a, b))
     return same(left, right, work) ? { equal: true, rule: work.rule } : { equal: false, rule: 'no rule makes them equal' }
   } catch (error) {
     if (error instanceof TooComplex) return { equal: false, rule: error.message }
@@ -38,13 +41,14 @@ function same(first: Answer, second: Answer, work: Work): boolean {
   if (first.key !== '' && first.key === second.key) return true
   const a = expandSigns(first)
   const b = expandSigns(second)
-  if (a.kind === 'expression' && b.kind === 'expression') return sameQuantity(a, b, work)
+  if (a.kind === 'expression' && b.kind === 'expression')
+    return sameQuantity(a, b, work) || samePlainVector(a, b, work) || samePlainVector(b, a, work)
   if (a.kind === 'text' && b.kind === 'text') return work.by('same words', sameText(a.text, b.text))
   if (a.kind === 'tuple' && b.kind === 'tuple') {
     return a.open === b.open && a.close === b.close && sameItems(a.items, b.items, work)
   }
   if (a.kind === 'matrix' && b.kind === 'matrix') {
-    return a.rows.length === b.rows.length && a.rows.every((row, i) => sameItems(row, b.rows[i], work))
+    return a.rows.length === b.rows.length && sameRows(a.rows, b.rows, work)
   }
   if (a.kind === 'operation' && b.kind === 'operation' && a.op === b.op && sameOperands(a, b, work)) return true
   if (a.kind === 'ratio' && b.kind === 'ratio') return sameRatio(a, b, work)
@@ -55,6 +59,31 @@ function same(first: Answer, second: Answer, work: Work): boolean {
   if (a.kind === 'logic' && b.kind === 'logic') return sameLogic(a, b, work, sameInside) || sameRealSet(a, b, work)
   if (isCollection(a) && isCollection(b)) return sameCollection(a, b, work) || sameRealSet(a, b, work)
   return sameMixed(a, b, work) || sameMixed(b, a, work)
+}
+
+/** Entries beyond this many that are written differently are compared at fewer points each. */
+const ENTRIES = 2
+
+function sameRows(a: readonly Answer[][], b: readonly Answer[][], work: Work): boolean {
+  const { brief } = work
+  work.brief ||= a.flat().filter(({ key }, i) => key !== b.flat()[i]?.key).length > ENTRIES
+  const equal = a.every((row, i) => sameItems(row, b[i], work))
+  work.brief = brief
+  return equal
+}
+
+/** 3i - 2j + k for the same in bold letters */
+function samePlainVector(plain: Answer, bold: Answer, work: Work): boolean {
+  if (!bold.key.includes('\\vec') || plain.key.includes('\\vec')) return false
+  const nodes = coordinatesOf(bold, 3, false)
+  const tuple = nodes?.map((node): Answer => ({ kind: 'expression', node, key: '' }))
+  return (
+    tuple !== undefined &&
+    work.by(
+      'same coordinates',
+      sameVector({ kind: 'tuple', open: '(', close: ')', items: tuple, key: '' }, plain, (a, b) => sameInside(a, b, work)),
+    )
+  )
 }
 
 function sameText(a: string, b: string): boolean {
@@ -135,6 +164,15 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
   // {5} is 5, but {{0}} is not {0}.
   if (a.kind === 'set' && work.nested === 0 && a.items.length === 1 && (b.kind === 'expression' || b.kind === 'tuple')) {
     return work.by('the one element of a set', isValue(a.items[0]) && same(a.items[0], b, work))
+  }
+  if (a.kind === 'tuple' && b.kind === 'expression')
+    return work.by(
+      'same coordinates',
+      sameVector(a, b, (one, other) => sameInside(one, other, work)),
+    )
+  if (a.kind === 'matrix' && b.kind === 'expression' && a.rows.every((row) => row.length === 1)) {
+    const column: Answer = { kind: 'tuple', open: '(', close: ')', items: a.rows.map(([entry]) => entry), key: '' }
+    return sameMixed(column, b, work)
   }
   if (a.kind === 'list' && b.kind === 'tuple' && b.open === '(' && b.close === ')') return sameAssignments(a.items, b.items, work)
   if (a.kind === 'text' && (b.kind === 'list' || b.kind === 'set')) {
@@ -257,11 +295,12 @@ function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answe
     const right = difference(b)
     const ordered = a.ops[0] === '<' || a.ops[0] === '<='
     if (left && right && proportional(left, right, ordered, work)) return work.by('sides are multiples', true)
+    if (a.ops[0] === '=' && sameDifferentialEquation(a, b, work)) return work.by('the same highest derivative', true)
   }
   if (a.ops.every((op) => op === '=') && b.ops.every((op) => op === '=')) {
     const names = (answer: Extract<Answer, { kind: 'relation' }>): string =>
       answer.sides
-        .filter(isName)
+        .filter(isNamed)
         .map(({ key }) => key)
         .sort()
         .join()
@@ -304,28 +343,43 @@ const isSpread = (answer: Answer): boolean => answer.kind === 'list' || answer.k
  */
 function bareValue(relation: Extract<Answer, { kind: 'relation' }>, work: Work): Answer | undefined {
   if (relation.ops.some((op) => op !== '=')) return undefined
-  const values = relation.sides.filter((side) => !isName(side))
+  const values = relation.sides.filter((side, i) => !isNamed(side, i, relation.sides))
   const last = values.at(-1)
   if (!last) return undefined
   const numeric = values.length === relation.sides.length
   if (numeric && values.some((value) => value.kind !== 'expression' || !isNumeric(value.node))) return undefined
-  const chain = values.length > 1 && isName(relation.sides[0]) && isConstant(last)
-  return values.slice(0, -1).every((value) => (chain && !isConstant(value)) || same(value, last, work)) ? last : undefined
+  const chain = values.length > 1 && isName(relation.sides[0])
+  const isStep = (value: Answer): boolean => (isConstant(last) ? !isConstant(value) : hasOtherLetters(value, last))
+  return values.slice(0, -1).every((value) => (chain && isStep(value)) || same(value, last, work)) ? last : undefined
+}
+
+/** Whether a side is a name. Between others AB/CD is a step. */
+const isNamed = (side: Answer, i: number, sides: readonly Answer[]): boolean =>
+  isName(side) && !(i > 0 && i < sides.length - 1 && side.kind === 'expression' && side.node.kind === 'binary')
+
+/** T = 2π/ω = 2π√(L/g): a step has letters for which the next one puts others. */
+function hasOtherLetters(step: Answer, last: Answer): boolean {
+  if (step.kind !== 'expression' || last.kind !== 'expression' || isNumeric(step.node)) return false
+  return variables([step.node]).join() !== variables([last.node]).join()
 }
 
 /** A number, with letters behind it that may be its unit: 6 N. */
 const isConstant = (answer: Answer): boolean => answer.kind === 'expression' && isNumeric((answer.either ?? answer).node)
 
-function sameBased(a: Extract<Answer, { kind: 'based' }>, b: Extract<Answer, { kind: 'based' }>): boolean {
-  const value = ({ digits, base }: { digits: string; base: string }): bigint | undefined => {
-    const radix = BigInt(base)
-    const size = digits.replace('-', '')
-    const value = (digit: string): bigint => BigInt(Number.parseInt(digit, 36))
-    if (!/^[\da-z]{1,200}$/.test(size) || radix < 2n || [...size].some((digit) => value(digit) >= radix)) return undefined
-    return [...size].reduce((sum, digit) => sum * radix + value(digit), 0n) * (size === digits ? 1n : -1n)
-  }
-  const left = value(a)
-  return left !== undefined && left === value(b)
+type Based = Extract<Answer, { kind: 'based' }>
+
+/** The integer that digits in a base are. */
+export function valueOfBased({ digits, base }: Based): bigint | undefined {
+  const radix = BigInt(base)
+  const size = digits.replace('-', '')
+  const value = (digit: string): bigint => BigInt(Number.parseInt(digit, 36))
+  if (!/^[\da-z]{1,200}$/.test(size) || radix < 2n || [...size].some((digit) => value(digit) >= radix)) return undefined
+  return [...size].reduce((sum, digit) => sum * radix + value(digit), 0n) * (size === digits ? 1n : -1n)
+}
+
+function sameBased(a: Based, b: Based): boolean {
+  const left = valueOfBased(a)
+  return left !== undefined && left === valueOfBased(b)
 }
 
 /** ± as the list of its two values, inside relations too. */

@@ -7,8 +7,8 @@
 import { rational } from '../../rational.ts'
 import { Work } from '../limits.ts'
 import type { Node } from '../node.ts'
+import { substitute } from '../nodes.ts'
 import { readAnswer } from '../reading/read.ts'
-import { substitute } from './logic.ts'
 import { isNumeric, sameValue, variables } from './values.ts'
 
 /** Starts and steps of its coordinates, one or more. `over` is what the parameter runs over. */
@@ -34,11 +34,42 @@ const IN_WORDS =
 const INTEGER_BEFORE = /^(.{1,300}?)[\s,;$]{1,6}(?:where|with|for)\s(?:all |any |every |some |an? )?integers? \$?([a-z])\$?[\s.]{0,4}$/
 const BUILDER = new RegExp(String.raw`^\\?\{\s?(.{1,200}?)\s?(?:\\mid|\\vert|\||:|\\colon)\s?([a-z])\s?(?:\\in|∈)\s?(?:${OVER})\s?\\?\}$`)
 
+/** x = 2 + 5t, y = -1 - 3t */
+const EQUATIONS = /^([a-z])\s?=([^=,]{1,60}),\s*(?:and\s)?([a-z])\s?=([^=,]{1,60}?)(?:,\s*(?:and\s)?([a-z])\s?=([^=,]{1,60}))?$/
+/** 6ℤ, 4ℤ + 1 */
+const MULTIPLES =
+  /^\$?(?:(-?\d{1,9})\s?\+\s?)?(-?\d{1,9})\s?(?:\\(?:mathbb|mathbf|Bbb)\s?\{?\s?Z\s?\}?|ℤ|\\Z(?![a-z]))(?:\s?([-+])\s?(\d{1,9}))?\$?\.?$/
+/** r = ⟨1,2,3⟩ + t⟨2,−1,4⟩ is a line, whether or not it says what t runs over. */
+const LINE =
+  /^\$?(?:(?:\\(?:mathbf|vec|boldsymbol)\s?\{?\s?)?([a-zA-Z])\s?\}?(?:\(([a-z])\))?|\([a-z],\s?[a-z](?:,\s?[a-z])?\))\s?=\s?(\([^()]{1,60}\))\s?\+\s?([a-z])\s?(?:\\cdot\s?)?(\([^()]{1,60}\))\$?\.?$/
+
+function multiples(text: string): Family | undefined {
+  const found = MULTIPLES.exec(text.trim())
+  if (!found || BigInt(found[2]) === 0n) return undefined
+  const start = BigInt(found[1] ?? 0) + BigInt((found[3] ?? '') + (found[4] ?? 0))
+  return { name: '', start: [NUMBER(start)], step: [NUMBER(BigInt(found[2]))], over: 'Z', sure: true }
+}
+
+function vectorLine(text: string): Family | undefined {
+  const found = LINE.exec(text.trim())
+  return found ? linear('', `${found[3]} + ${found[4]}${found[5]}`, found[4], 'R') : undefined
+}
+
+const withParentheses = (text: string): string =>
+  /langle|⟨|begin/.test(text)
+    ? text
+        .replace(/\\left(?![a-z])|\\right(?![a-z])/g, '')
+        .replace(/\\langle\s?|⟨/g, '(')
+        .replace(/\s?\\rangle|⟩/g, ')')
+    : text
+
 /** The family that a text is. `undefined`: it is none, or not a linear one. */
 function readFamily(text: string): Family | undefined {
   if (text.length > 400) return undefined
+  const known = multiples(text) ?? vectorLine(withParentheses(text))
+  if (known) return known
   if (!/\\in|∈|integer|\\Z|\\R/.test(text)) return congruence(text) ?? angles(text)
-  const plain = text
+  const plain = withParentheses(text)
     .replace(/\\[ ,;!]|\\q?quad(?![a-z])|~/g, ' ')
     .trim()
     .replace(/^\$+|\$+$/g, '')
@@ -46,8 +77,14 @@ function readFamily(text: string): Family | undefined {
   const found = set ?? BEHIND.exec(plain) ?? IN_WORDS.exec(plain) ?? INTEGER_BEFORE.exec(plain)
   if (!found) return undefined
   const over = (found[3] ?? found[4] ?? (/ℝ/.test(plain) ? 'R' : 'Z')) as 'Z' | 'R'
+  const parts = EQUATIONS.exec(found[1].replaceAll('$', '').trim())
+  if (parts && new Set([parts[1], parts[3], parts[5] ?? '']).size === 3) {
+    const coordinates = [parts[2], parts[4], parts[6]].filter((one) => one !== undefined)
+    const names = [parts[1], parts[3], parts[5]].filter((one) => one !== undefined)
+    return linear(`(${names.join()})`, `(${coordinates.join(',')})`, found[2], over)
+  }
   const [, name, said] = /^\s?((?:\([^()]{1,30}\)|[a-zA-Z](?:_\{?\w{1,3}\}?)?)\s?=)?(.*)$/s.exec(found[1].replaceAll('$', ''))!
-  return linear(name?.replace(/[\s=]/g, '') ?? '', said, found[2], over)
+  return vectorLine(found[1]) ?? linear(name?.replace(/[\s=]/g, '') ?? '', said, found[2], over)
 }
 
 const CONGRUENCE =
@@ -113,14 +150,26 @@ function coordinates(text: string): Node[] | undefined {
   return nodes.length > 0 && nodes.length === items.length ? nodes : undefined
 }
 
+/** x = 35k - 12 beside x ≡ 23 (mod 35): that k is an integer goes without saying. */
+function progression(text: string, name: string): Family | undefined {
+  const found = text.length < 80 ? /^[\s$]*([a-zA-Z])\s?=([^=<>,;]{1,60}?)[\s$.]*$/.exec(text.replace(SO, '')) : null
+  const letters = new Set(found?.[2].match(/[a-zA-Z]+/g) ?? [])
+  const [parameter] = letters
+  return found && found[1] === name && letters.size === 1 && /^[kmnltjq]$/.test(parameter)
+    ? linear(name, found[2], parameter, 'Z', false)
+    : undefined
+}
+
+const SO = /^\s{0,3}(?:so|thus|hence|therefore),?\s/i
+
 /** What every family has. */
-const MAY_BE = /\\in|∈|integer|\\[ZR]|\\equiv|≡|\\pi|π|\\circ|°/
+const MAY_BE = /\\in|∈|ℤ|\\mathbb|langle|⟨|\)\s?\+\s?[a-z]\s?\(|integer|\\[ZR]|\\equiv|≡|\\pi|π|\\circ|°/
 
 /** Whether two texts are families, and the same. Undefined: one of them is none that can be compared. */
 export function sameFamily(a: string, b: string): boolean | undefined {
   if (!MAY_BE.test(b)) return undefined
   const right = readFamily(b)
-  const left = right && readFamily(a)
+  const left = right && (readFamily(a.replace(SO, '')) ?? (/\\equiv|≡/.test(b) ? progression(a, right.name) : undefined))
   if (!left || !right || !(left.sure || right.sure)) return undefined
   if (left.over !== right.over || left.start.length !== right.start.length) return false
   if (left.name !== '' && right.name !== '' && left.name !== right.name) return false

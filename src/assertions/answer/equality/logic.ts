@@ -2,6 +2,7 @@
 
 import type { Work } from '../limits.ts'
 import type { Answer, Node } from '../node.ts'
+import { substitute } from '../nodes.ts'
 import { isName } from './sets.ts'
 import { isNumeric, sameValue, variables } from './values.ts'
 
@@ -90,23 +91,4 @@ function holds({ sides, ops }: Relation, values: ReadonlyMap<string, Node>, work
   const nodes = sides.map((side) => (side.kind === 'expression' ? substitute(side.node, values) : undefined))
   const [first] = nodes
   return first !== undefined && nodes.every((node) => node !== undefined && variables([node]).length === 0 && sameValue(first, node, work))
-}
-
-export function substitute(node: Node, values: ReadonlyMap<string, Node>): Node {
-  const inner = (one: Node): Node => substitute(one, values)
-  switch (node.kind) {
-    case 'symbol':
-      return values.get(node.name) ?? node
-    case 'binary':
-      return { ...node, left: inner(node.left), right: inner(node.right) }
-    case 'call':
-      return { ...node, args: node.args.map(inner) }
-    case 'negate':
-    case 'factorial':
-    case 'degrees':
-    case 'percent':
-      return { ...node, of: inner(node.of) }
-    default:
-      return node
-  }
 }

@@ -6,9 +6,9 @@
 import { compare, type Rational, rational } from '../../rational.ts'
 import { Work } from '../limits.ts'
 import type { Answer, Node } from '../node.ts'
+import { substitute } from '../nodes.ts'
 import { exactValue } from '../numeric/exact.ts'
 import { readAnswer } from '../reading/read.ts'
-import { substitute } from './logic.ts'
 import { sameValue, variables } from './values.ts'
 
 type Relation = Extract<Answer, { kind: 'relation' }>

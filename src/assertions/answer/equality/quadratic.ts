@@ -3,9 +3,9 @@
 import { add, multiply, negate, type Rational, rational, subtract } from '../../rational.ts'
 import type { Work } from '../limits.ts'
 import type { Node } from '../node.ts'
+import { substitute } from '../nodes.ts'
 import * as big from '../numeric/bigfloat.ts'
 import { exactValue } from '../numeric/exact.ts'
-import { substitute } from './logic.ts'
 import { variables } from './values.ts'
 
 export interface Quadratic {

@@ -143,7 +143,8 @@ function described(answer: Extract<Answer, { kind: 'relation' }>, work: Work): R
   if (at < 0 || names.length > 1 || (names.length === 0 && forms.filter((form) => form !== undefined).length > 1)) return undefined
   const values = valuesOf(answer, at, work)
   const form = forms[at]
-  if (!values || !form) return values
+  if (!values) return solved(answer, work)
+  if (!form) return values
   const inner = form.absolute ? mirrored(values) : values
   const unmapped = (end: End): End => (end === 'infinite' ? end : big.divide(big.subtract(end, form.offset), form.slope))
   return mapped(inner, unmapped, big.sign(form.slope) < 0)

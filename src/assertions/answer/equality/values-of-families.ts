@@ -6,9 +6,9 @@
 import { rational } from '../../rational.ts'
 import { Work } from '../limits.ts'
 import type { Node } from '../node.ts'
+import { substitute } from '../nodes.ts'
 import * as big from '../numeric/bigfloat.ts'
 import { readAnswer } from '../reading/read.ts'
-import { substitute } from './logic.ts'
 import { realValue, variables } from './values.ts'
 
 const REACH = 14
@@ -16,6 +16,8 @@ const CLOSE = 1e-9
 const MOST_PARTS = 4
 const DECLARED =
   /[\s,;$(]*(?:\\(?:quad|qquad)|\\text\s?\{[^{}]{0,20}\}|where\s|with\s|for\s(?:all\s|any\s)?|[,;$(]|\s|\\[,; ]){0,6}[a-z]\$?\s?(?:\\in(?![a-z])|∈)\s?(?:\\(?:mathbb|mathbf)\s?\{?\s?Z\}?|ℤ|\\Z)[\s$).]{0,6}$/
+/** That k is an integer goes without saying where x is an angle. */
+const GOES_WITHOUT = /^[\s$]{0,3}(?:x|t|\\theta|θ|\\alpha|\\varphi)\s?=(?=.*(?:\\pi|π|\\circ|°)).*[kmnl]/
 const OR = /\\text\s?\{\s?(?:or|and)\s?\}|\\lor(?![a-z])|\bor\b|\band\b|,|;/
 const NAME = /^\s?((?:[a-zA-Z]|\\theta|\\alpha|\\varphi|θ)\s?=)/
 
@@ -27,7 +29,8 @@ interface Values {
 }
 
 function valuesOf(text: string): Values | undefined {
-  if (text.length > 300 || !DECLARED.test(text)) return undefined
+  const declared = DECLARED.test(text)
+  if (text.length > 300 || (!declared && !GOES_WITHOUT.test(text))) return undefined
   const body = text
     .replace(DECLARED, '')
     .replace(/\\[,;! ]|\\q?quad(?![a-z])/g, ' ')
@@ -45,7 +48,7 @@ function valuesOf(text: string): Values | undefined {
   let window = Number.POSITIVE_INFINITY
   for (const part of signed) {
     const own = NAME.exec(part)?.[1].replace(/[\s=]/g, '') ?? name
-    const values = own === name ? sequence(part.replace(NAME, '').replace(/^\s?\+/, '')) : undefined
+    const values = own === name ? sequence(declared, part.replace(NAME, '').replace(/^\s?\+/, '')) : undefined
     if (!values) return undefined
     all.push(...values)
     window = Math.min(window, Math.abs(values[0]), Math.abs(values.at(-1)!))
@@ -53,11 +56,12 @@ function valuesOf(text: string): Values | undefined {
   return { name, all, window: window * 0.8 }
 }
 
-/** The values at the integers from −REACH to REACH, where they grow evenly. */
-function sequence(said: string): number[] | undefined {
+/** The values at the integers from −REACH to REACH, where they grow evenly. What is not declared an integer has to be called like one. */
+function sequence(declared: boolean, said: string): number[] | undefined {
   const answer = readAnswer(said)
   const [parameter, ...others] = answer.kind === 'expression' && answer.unit === undefined ? variables([answer.node]) : []
   if (answer.kind !== 'expression' || parameter === undefined || others.length > 0) return undefined
+  if (!declared && !/^[kmnl]$/.test(parameter)) return undefined
   const work = new Work()
   const out: number[] = []
   for (let n = -REACH; n <= REACH; n++) {

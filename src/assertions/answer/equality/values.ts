@@ -15,6 +15,8 @@ import { longDecimal, standsForRational, standsForReal } from './decimals.ts'
 const POINTS = 100
 const MIXED = 40
 const AGREEING = 10
+/** Points tried of each of many entries. */
+const FEW = 16
 /** Bits two values must share. */
 const RELATIVE_BITS = 150
 /** Bits that must be known of the larger of two values, or behind the point beside 0, for a comparison to tell anything. */
@@ -45,7 +47,7 @@ export function sameValue(a: Node, b: Node, work: Work): boolean {
 function samePoints(a: Node, b: Node, names: readonly string[], work: Work, real: boolean): boolean {
   let agreeing = 0
   try {
-    for (let i = 0; i < MIXED || (i < POINTS && agreeing < AGREEING); i++) {
+    for (let i = 0; i < (work.brief ? FEW : MIXED) || (i < POINTS && agreeing < AGREEING); i++) {
       const close = closeAt(a, b, point(names, i), work, RELATIVE_BITS, real)
       if (close === false) return false
       if (close === true) agreeing++
@@ -213,6 +215,7 @@ export function isNumeric(node: Node): boolean {
 function sameConstant(a: Node, b: Node, work: Work): boolean {
   const none: Scope = new Map()
   const close = closeAt(a, b, none, work)
+  if (close === undefined && isBound(a) && isBound(b) && shape(a) === shape(b)) return work.by('same writing', true)
   if (close !== false) return work.by('same value at high precision', close === true)
   const [decimal, other] = longDecimal(a) ? [longDecimal(a), b] : [longDecimal(b), a]
   const real = decimal && realValue(other, work)

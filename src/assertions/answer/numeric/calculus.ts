@@ -9,6 +9,7 @@ import * as big from './bigfloat.ts'
 import { Undefined } from './bigfloat.ts'
 import type { Complex } from './complex.ts'
 import * as complex from './complex.ts'
+import { isUnsettled } from './unsettled.ts'
 
 /** Most terms of a sum, and of a series that has to settle. */
 const TERMS = 2000
@@ -62,6 +63,7 @@ function series(node: BoundNode, at: At): Complex {
   if (to - from > TERMS) throw new Undefined('too many terms')
   const sum = node.op === 'sum'
   if (endless && !sum) throw new Undefined('an infinite product')
+  if (endless && isUnsettled(node)) throw new Undefined('a series that digits do not settle')
   let result = sum ? complex.real(big.ZERO) : complex.ONE
   let small = 0
   for (let k = from; k <= to; k++) {

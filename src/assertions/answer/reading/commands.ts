@@ -76,7 +76,7 @@ export function takeCommand(t: Tokenizer): void {
   }
   const text = alias === 'frac' || alias === 'binom' ? `\\${alias}` : alias
   t.bracket(text)
-  t.push({ kind: 'sign', text, space: t.space })
+  t.push({ kind: GREEK.has(text.slice(1)) ? 'name' : 'sign', text, space: t.space })
 }
 
 const ROW_GAP = /^\s?\[\s?-?\d{0,3}\.?\d{1,3}\s?(?:pt|em|ex|mm|cm|px|mu|in)\s?\]/

@@ -2,7 +2,7 @@
 
 /** What takes the value back or leaves it out; "No. of ways" does not. */
 const DENIAL =
-  /\b(?:not|never|neither|nor|none|nothing|cannot|without|except|excepting|excluding|excludes?|excluded|but|unless|unlike|besides|wrong|incorrect|false|untrue|invalid|impossible|reject(?:ed|s)?|discard(?:ed|s)?|ruled out|instead of|inadmissible|extraneous|fails?|too (?:large|small|big|low|high|many|few|long|short))\b|n't\b|\bno\s+(?!of\b)[a-z]/
+  /\b(?:not|never|neither|nor|none|nothing|cannot|without|except|excepting|excluding|excludes?|(?<!\bthe )excluded|but|unless|unlike|besides|wrong|incorrect|false|untrue|invalid|impossible|reject(?:ed|s)?|discard(?:ed|s)?|ruled out|instead of|inadmissible|extraneous|fails?|too (?:large|small|big|low|high|many|few|long|short))\b|n't\b|\bno\s+(?!of\b)[a-z]/
 /** What names a bound of the value. */
 const COMPARISON =
   /\b(?:less|more|greater|smaller|bigger|larger|fewer|higher|lower|shorter|longer|older|younger|rather|other|better|worse|different) (?:than|from)\b|\bat (?:least|most)\b|\b(?:upper|lower) (?:bound|limit)\b|\bor (?:more|less|fewer|greater|higher|lower|larger|smaller|above|below|over|under|so|another)\b|\band (?:above|below|over|under|up|beyond)\b|(?:^|\s)(?:above|below|under|over|beyond|up to|between|within|exceeds?|exceeding|almost|nearly|minus|plus)\s*:?\s*$/

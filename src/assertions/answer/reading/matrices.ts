@@ -7,8 +7,10 @@ import type { Token } from './tokens.ts'
 
 const MATRICES = /^\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}$/
 
+const opensMatrix = ({ text }: Token): boolean => text.startsWith('\\begin') && MATRICES.test(text)
+
 export function readMatrix(tokens: readonly Token[], key: string, read: Read): Answer | undefined {
-  if (!MATRICES.test(tokens[0].text) || matching(tokens) !== tokens.length - 1) return undefined
+  if (!opensMatrix(tokens[0]) || matching(tokens) !== tokens.length - 1) return undefined
   const rows = split(tokens.slice(1, -1), ({ text }) => text === '\\\\')?.parts ?? [tokens.slice(1, -1)]
   const cells = rows
     .filter((row) => row.length > 0)
@@ -20,7 +22,7 @@ export function readMatrix(tokens: readonly Token[], key: string, read: Read): A
 
 /** Matrices with + and − between them, scalars before them, powers and transposes behind them. */
 export function readMatrixSum(tokens: readonly Token[], key: string, read: Read): Answer | undefined {
-  if (!tokens.some(({ text }) => MATRICES.test(text))) return undefined
+  if (!tokens.some(opensMatrix)) return undefined
   const found = split(tokens, ({ text }) => text === '+' || text === '-')
   const parts = found?.parts ?? [[...tokens]]
   const signs = ['+', ...(found?.signs ?? [])]
@@ -38,7 +40,7 @@ export function readMatrixSum(tokens: readonly Token[], key: string, read: Read)
 
 /** [scalar] matrix [^T or ^n] matrix … */
 function readMatrixTerm(tokens: readonly Token[], read: Read): Matrix | undefined {
-  const begin = tokens.findIndex(({ text }) => MATRICES.test(text))
+  const begin = tokens.findIndex(opensMatrix)
   const wrapped = begin > 0 && (isSign(tokens[begin - 1], '(') || isSign(tokens[begin - 1], '['))
   let at = wrapped ? begin - 1 : begin
   if (begin < 0) return undefined

@@ -22,9 +22,20 @@ function halfLine(_: string, relation: string | undefined, sign: string | undefi
 
 const CONJUGATE = /\\(?:overline|bar)\s?\{\s?(-?[\d.]*\s?[-+]\s?[\d.]*\s?i)\s?\}/g
 
+const DERIVATIVE =
+  /\\[dt]?frac\s?\{\s?d(?:\^\s?\{?([23])\}?)?\s?([a-zA-Z]|\\[a-z]{2,7})\s?\}\s?\{\s?d\s?([a-z])(?:\^\s?\{?([23])\}?)?\s?\}/g
+/** dy/dx */
+const DERIVATIVE_CLOSE = /(?<![\w\\])d([a-zA-Z])\s?\/\s?d([a-z])(?!\w)/g
+const DOTS = /\\(d{0,2})dot\s?(?:\{\s?([a-zA-Z]|\\[a-z]{2,7})\s?\}|\s([a-zA-Z])(?![a-zA-Z])|(\\[a-z]{2,7}))/g
+
+/** dy/dx as y', and dv/dt and a v with a dot as another one, by the time. */
+const primed = (name: string, by: string, count: number): string =>
+  `${name}${name === 'y' && by === 'x' ? '' : `_{d${by}}`}${"'".repeat(count)}`
+
 /** A text in the usual notation. */
 export function inUsualNotation(text: string): string {
-  if (!/[\\^_↦]/.test(text)) return text
+  if (!/[\\^_↦]/.test(text))
+    return text.includes('/d') ? text.replace(DERIVATIVE_CLOSE, (_, name: string, by: string) => primed(name, by, 1)) : text
   const transposed = text.endsWith('T') || text.endsWith('}') || text.endsWith('top') ? TRANSPOSED.exec(text) : null
   if (transposed) return `\\begin{pmatrix}${transposed[1].split(',').join('\\\\')}\\end{pmatrix}`
   const mapped = /^[a-z]\s?(?:\\mapsto(?![a-z])|↦)\s?(.{1,200})$/.exec(text)
@@ -32,6 +43,13 @@ export function inUsualNotation(text: string): string {
   let out = text
   if (out.includes('i') && /\\(?:overline|bar)/.test(out))
     out = out.replace(CONJUGATE, (_, inner: string) => `(${inner.replace(/i$/, '(-i)')})`)
+  if (/frac\s?\{\s?d/.test(out))
+    out = out.replace(DERIVATIVE, (whole, above: string | undefined, name: string, by: string, below: string | undefined) =>
+      above === below ? primed(name, by, Number(above ?? 1)) : whole,
+    )
+  if (out.includes('/d')) out = out.replace(DERIVATIVE_CLOSE, (_, name: string, by: string) => primed(name, by, 1))
+  if (out.includes('dot'))
+    out = out.replace(DOTS, (_, more: string, a?: string, b?: string, c?: string) => primed((a ?? b ?? c)!, 't', more.length + 1))
   if (/R/.test(out)) out = out.replace(HALF_LINE, halfLine).replace(BACKSLASH, '$1\\setminus\\{$2\\}')
   if (/[CP]\s?_/.test(out))
     out = out.replace(CHOOSE, (_, _mark, n: string, kind: string, k: string) =>

@@ -1,6 +1,6 @@
 /** From the text of an answer to a typed value. */
 
-import { rational } from '../../rational.ts'
+import { negate, rational } from '../../rational.ts'
 import { isNumeric } from '../equality/values.ts'
 import { LIMITS, TooComplex } from '../limits.ts'
 import type { Answer } from '../node.ts'
@@ -9,7 +9,7 @@ import { inDigits } from '../units/scales.ts'
 import { isMeasure } from '../units/units.ts'
 import { outwardInterval, readBracket, readLines, readList, readOperation, readRatio } from './collections.ts'
 import { readDate } from './dates.ts'
-import { exceptionOf, realsWithout } from './described-sets.ts'
+import { conditionOf, exceptionOf, realsWithout } from './described-sets.ts'
 import { readMatrix, readMatrixSum } from './matrices.ts'
 import { normalizeUnicode } from './normalize.ts'
 import { inUsualNotation } from './notation.ts'
@@ -18,6 +18,7 @@ import { readConnective, readImplication, readRelation } from './relations.ts'
 import { balanced, isSign, trim, words } from './scan.ts'
 import { readSpoken } from './spoken.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
+import { readVectorSum } from './vectors.ts'
 import { rationalInWords } from './words.ts'
 import { readLabelled, readRemark, readWords } from './words-around.ts'
 import { unwrap, withBraces, withSigns } from './writing.ts'
@@ -35,23 +36,33 @@ export function readAnswer(text: string, thousands = true): Answer {
 }
 
 function readAnew(text: string, thousands: boolean): Answer {
-  const plain = inUsualNotation(withBraces(withSigns(unwrap(normalizeUnicode(text)))))
+  const plain = inUsualNotation(withBraces(withSigns(unwrap(normalizeUnicode(text))), text))
   const date = readDate(plain)
   if (date) return { kind: 'text', text: date, key: date }
   const spoken = readSpoken(text, plain)
   if (spoken) return spoken
-  const spelled = rationalInWords(plain)
-  if (spelled) return { kind: 'expression', node: { kind: 'number', value: spelled }, key: plain }
+  const sign = /^(?:negative|minus)\s{1,3}(?=[a-z]{3})/i.exec(plain)?.[0] ?? ''
+  const spelled = rationalInWords(plain.slice(sign.length))
+  if (spelled) return { kind: 'expression', node: { kind: 'number', value: sign === '' ? spelled : negate(spelled) }, key: plain }
   try {
     const money = CURRENCY_WORDS.exec(plain)
     if (money) return withCurrency(readTokens(tokenize(plain.slice(money[0].length), thousands), 0), money[0], plain)
     const exception = exceptionOf(plain)
     if (exception !== undefined) return realsWithout(readTokens(tokenize(exception), 0), plain)
+    const condition = readCondition(plain)
+    if (condition) return condition
     return readSpelled(plain) ?? readTokens(tokenize(plain, thousands), 0)
   } catch (error) {
     if (error instanceof TooComplex) return { kind: 'text', text: plain, key: plain }
     throw error
   }
+}
+
+/** The relation that says which reals are meant. */
+function readCondition(plain: string): Answer | undefined {
+  const condition = conditionOf(plain)
+  const answer = condition === undefined ? undefined : readTokens(tokenize(condition), 0)
+  return answer?.kind === 'relation' ? answer : undefined
 }
 
 /** A quantity with its number in words: half an hour, two dozen eggs. Other words with a number stay words: two roots. */
@@ -94,6 +105,7 @@ function readTokens(all: readonly Token[], depth: number): Answer {
     readBracket(outer, key, read) ??
     readMatrix(outer, key, read) ??
     readMatrixSum(outer, key, read) ??
+    readVectorSum(outer, key, read) ??
     readBased(outer, key) ??
     readLabelled(outer, read) ??
     readQuantity(outer, key) ??

@@ -18,6 +18,18 @@ export type Token = { space: boolean } & (
 
 const LETTER = /\p{L}/u
 
+/** Whether a character is a letter. Most are of ASCII, and need no table. */
+function isLetter(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code < 128 ? (code | 32) >= 97 && (code | 32) <= 122 : LETTER.test(text[at])
+}
+
+/** Whether a character is a blank. */
+function isBlank(c: string): boolean {
+  const code = c.charCodeAt(0)
+  return code < 128 ? code === 32 || (code >= 9 && code <= 13) : BLANK.test(c)
+}
+
 const TWO_CHARACTER_SIGNS = new Set(['<=', '>=', '!=', '**', '=='])
 
 /** Reads tokens. Throws TooComplex beyond the bounds. `thousands`: commas in 3-digit groups belong to the number. */
@@ -54,13 +66,13 @@ export class Tokenizer {
     if (c === '~' && this.isNegation()) {
       this.at++
       this.push({ kind: 'sign', text: '\\neg', space: this.space })
-    } else if (c === ' ' || BLANK.test(c) || c === '~' || c === '$') {
+    } else if (isBlank(c) || c === '~' || c === '$') {
       this.at++
       this.space = true
     } else if (isDigit(c) || (c === '.' && isDigit(this.text[this.at + 1]) && !isDigit(this.text[this.at - 1]))) takeNumber(this)
     else if (c === '.' && REPEATING.test(this.text.slice(this.at, this.at + 16))) takeNumber(this)
     else if (c === '\\') takeCommand(this)
-    else if (LETTER.test(c)) this.letters()
+    else if (isLetter(this.text, this.at)) this.letters()
     else this.sign(c)
   }
 
@@ -100,7 +112,7 @@ export class Tokenizer {
 
   letters(): void {
     const start = this.at
-    while (this.at < this.text.length && LETTER.test(this.text[this.at])) this.at++
+    while (this.at < this.text.length && isLetter(this.text, this.at)) this.at++
     let run = this.text.slice(start, this.at)
     // 4:30 p.m.
     const half = this.tokens.at(-1)?.kind === 'number' ? /^([ap])(\.?)\s?m\b\.?/i.exec(this.text.slice(start, start + 6)) : null

@@ -28,9 +28,12 @@ export function withSigns(text: string): string {
     : signed
 }
 
-/** {{0}, {1}} without any LaTeX: its braces are those of sets. */
-export function withBraces(text: string): string {
-  return /^\{.*,.*\}$/s.test(text) && text.lastIndexOf('{') > 0 && !/[\\^_]/.test(text) ? text.replace(/[{}]/g, '\\$&') : text
+/** {{0}, {1}} and {∅} without any LaTeX: its braces are those of sets. `written` is the text with ∅ as it was. */
+export function withBraces(text: string, written: string): string {
+  if (!/^\{.*\}$/s.test(text)) return text
+  const plain = written.includes('∅') ? text.replace(/\\emptyset(?![a-z])/g, '') : text
+  const sets = written.includes('∅') || (text.includes(',') && text.lastIndexOf('{') > 0)
+  return sets && !/[\\^_]/.test(plain) ? text.replace(/[{}]/g, '\\$&') : text
 }
 
 /** Text without delimiters and without a box around all of it. */

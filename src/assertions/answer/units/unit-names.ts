@@ -92,8 +92,22 @@ export function singular(word: string): string {
   return /(?:s|x|z|ch|sh)es$/.test(word) ? word.slice(0, -2) : word.slice(0, -1)
 }
 
+/** Names that were looked up, most of them words that are no unit. */
+const known = new Map<string, readonly Measure[]>()
+const KNOWN = 4096
+
 /** What a name or symbol means, the usual meaning first; none where it is no unit. Blanks in a name are `_`. */
 export function measuresOf(name: string): readonly Measure[] {
+  let found = known.get(name)
+  if (found === undefined) {
+    found = lookUp(name)
+    if (known.size >= KNOWN) known.clear()
+    if (name.length < 60) known.set(name, found)
+  }
+  return found
+}
+
+function lookUp(name: string): readonly Measure[] {
   const lower = name.toLowerCase()
   const found = (name.includes('_') ? undefined : bySymbol(name)) ?? byName(lower) ?? LOWER.get(lower)?.map(measureOf)
   if (found) return found

@@ -4,6 +4,7 @@
  */
 
 import { divide, multiply, type Rational, rational, subtract } from '../../rational.ts'
+import { CHANGED } from '../reading/changed.ts'
 import { addPowers, type Measure, measuresOf, powerOf, singular } from './unit-names.ts'
 
 /** A unit as it is read. Words with two meanings give it several measures, of which the first is the usual one. */
@@ -15,6 +16,8 @@ export interface Unit {
   generic?: number
   /** Nothing but units, or prose behind it. */
   strict: boolean
+  /** Its first word is no unit, nor begins one with those behind it. */
+  nounFirst: boolean
 }
 
 /** b = a · factor · π^pi + shift. */
@@ -57,7 +60,14 @@ export function parseUnit(text: string): Unit | undefined {
 
 /** One writing for fractions, products, micro, ohm and degrees; then words, numbers and signs. */
 function lexemes(text: string): string[] {
-  const plain = text
+  const plain = /[\\°·.]|mu/.test(text) ? inOneWriting(text) : text
+  // A digit behind a blank is no exponent: 5 ft 3.
+  if (/\d/.test(plain) && /[\p{L}°]\s+\d/u.test(plain)) return ['?']
+  return plain.match(/[\p{L}°$€£¥₹₩¢₽₺₪฿₫₱₦₴₿][\p{L}$'’]*|\d+|[\^*/(){}-]|[^\s.,~\\]/gu) ?? []
+}
+
+const inOneWriting = (text: string): string =>
+  text
     .replace(/\\frac ?\{([^{}]{1,60})\} ?\{([^{}]{1,60})\}/g, '$1/$2')
     .replace(/\\mu(?![a-zA-Z]) ?|\bmu (?=[a-zA-Z])/g, 'µ')
     .replace(/\\Omega(?![a-zA-Z])/g, 'Ω')
@@ -67,10 +77,6 @@ function lexemes(text: string): string[] {
     .replace(/\b([ap])\.m\b\.?/gi, '$1m')
     .replace(/\bU\.S\.?/g, 'US')
     .replace(/(?<=[A-Za-z])\.(?=[A-Za-z])/g, '*')
-  // A digit behind a blank is no exponent: 5 ft 3.
-  if (/[\p{L}°]\s+\d/u.test(plain)) return ['?']
-  return plain.match(/[\p{L}°$€£¥₹₩¢₽₺₪฿₫₱₦₴₿][\p{L}$'’]*|\d+|[\^*/(){}-]|[^\s.,~\\]/gu) ?? []
-}
 
 interface Factor {
   measures: readonly Measure[]
@@ -94,7 +100,7 @@ class UnitParser {
     const nouns = this.factors.flatMap(({ noun, power }) => (noun === undefined || noun === 'unit' ? [] : [power < 0 ? `/${noun}` : noun]))
     const generic = this.factors.find(({ noun, power }) => noun === 'unit' && power > 0)?.power
     const strict = !this.prose && nouns.length === 0 && generic === undefined && known.length > 0
-    return { measures: known.length > 0 ? combine(known) : [], nouns, generic, strict }
+    return { measures: known.length > 0 ? combine(known) : [], nouns, generic, strict, nounFirst: this.factors[0]?.noun !== undefined }
   }
 
   /** Factors up to the end or the closing parenthesis. What stands behind a slash or "per" is below it. */
@@ -258,8 +264,9 @@ const PERCENT = new Set(['%', 'percent', 'pct', 'percentage', 'percents', 'perce
 export const isPercent = (unit: string): boolean => PERCENT.has(unit.toLowerCase().replace(/[\s.]/g, ''))
 
 /** Words that say that the number before them is not the answer as it stands. */
-const CHANGING =
-  /(?:^|[^a-z])(?:not|than|to|plus|minus|times|hundred|thousand|million|billion|half|squared|cubed|least|most|mod|factorial|between|over|by|wrong|incorrect|false)(?:[^a-z]|$)/
+const CHANGING = new RegExp(
+  `(?:^|[^a-z])(?:(?:not|than|to|plus|minus|times|hundred|thousand|million|billion|half|least|most|mod|factorial|between|over|by|wrong|incorrect|false)(?:[^a-z]|$)|${CHANGED})`,
+)
 
 /** Whether prose behind a number leaves the number what it is: "3 apples", "42 because geometry proves it". */
 export const isHarmless = (prose: string): boolean => !CHANGING.test(prose.toLowerCase()) && !/\d/.test(prose.replace(/\^\{?\d/g, ''))

@@ -39,11 +39,11 @@ export interface Policy {
 
 /** Each token by its own ratio. */
 export function byToken<Options>(term: RatioTerm<Options>, options: Options): Policy['terms'] {
-  return ({ logprobs, sampled, advantage }, counted) => {
+  return ({ logprobs, sampled, advantage, advantages }, counted) => {
     const terms = emptyTerms(logprobs.length)
     for (let j = 0; j < logprobs.length; j++) {
       if (!counted[j]) continue
-      const { loss, slope, clipped } = term(logprobs[j], sampled[j], advantage, options)
+      const { loss, slope, clipped } = term(logprobs[j], sampled[j], advantages?.[j] ?? advantage, options)
       terms.losses[j] = loss
       terms.slopes[j] = slope
       terms.clipped[j] = clipped ? 1 : 0

@@ -57,16 +57,17 @@ export function singleDigit(p: ExpressionParser): Node | undefined {
 }
 
 export function nameNode(p: ExpressionParser, name: string): Node {
+  const alone = p.at === p.alone
   p.at++
   if (name === '\\pi') return { kind: 'constant', name: 'pi' }
   if (name === '\\infty') return { kind: 'constant', name: 'infinity' }
-  if (name === 'C' && p.peek('(')) {
+  if (name === 'C' && p.peek('(') && !alone) {
     const chosen = combination(p)
     if (chosen) return chosen
   }
   const full = name + index(p)
   const letter: Node = full === 'e' || full === 'i' ? { kind: 'constant', name: full } : { kind: 'symbol', name: full }
-  return p.peek('(') ? application(p, letter) : letter
+  return p.peek('(') && !alone ? application(p, letter) : letter
 }
 
 export function application(p: ExpressionParser, of: Node): Node {

@@ -2,6 +2,7 @@
 
 import { LIMITS } from '../../limits.ts'
 import type { Node } from '../../node.ts'
+import { isSign, matching } from '../scan.ts'
 import type { Token } from '../tokens.ts'
 import { CLOSING, NoExpression } from './cursor.ts'
 import type { ExpressionParser } from './parser.ts'
@@ -78,11 +79,34 @@ function functionArguments(p: ExpressionParser): Node[] {
     if (!p.take(CLOSING[open.text])) throw new NoExpression('a parenthesis is not closed')
     return args
   }
+  const letters = new Set<string>()
+  isFactorBehind(p, letters)
   let arg = signedFactor(p)
-  while (p.startsFactor() && p.tokens[p.at].kind !== 'function') {
+  while (p.startsFactor() && p.tokens[p.at].kind !== 'function' && !isFactorBehind(p, letters)) {
     arg = { kind: 'binary', op: '*', left: arg, right: p.power() }
   }
   return [arg]
+}
+
+/**
+ * Whether the parenthesis here stands behind the argument of a function and not in it: \\sin x(x + 1) and \\cos x(1 - \\sin x) are products, as
+ * the letter stands in it too, or a function. Of \\sin k(x - t) it is the argument. A letter right before such a parenthesis stays alone.
+ */
+function isFactorBehind(p: ExpressionParser, letters: Set<string>): boolean {
+  if (isOpening(p.tokens[p.at])) return letters.size > 0 && holds(p, p.at, letters)
+  const at = p.at + Number(isSign(p.tokens[p.at], '-'))
+  const letter = p.tokens[at]
+  if (letter?.kind !== 'name') return false
+  letters.add(letter.text)
+  if (isOpening(p.tokens[at + 1]) && !/^[fghFGH]$/.test(letter.text) && holds(p, at + 1, letters)) p.alone = at
+  return false
+}
+
+/** Whether one of the letters or a function stands in the parenthesis that opens here. */
+function holds(p: ExpressionParser, open: number, letters: ReadonlySet<string>): boolean {
+  const inside = p.tokens.slice(open)
+  const end = matching(inside)
+  return end > 0 && inside.slice(0, end).some(({ kind, text }) => kind === 'function' || (kind === 'name' && letters.has(text)))
 }
 
 function signedFactor(p: ExpressionParser): Node {

@@ -24,6 +24,11 @@ export function parseExpression(tokens: readonly Token[]): { node: Node; used: n
 }
 
 export class ExpressionParser extends Cursor {
+  /** Where a letter stands that takes no parenthesis behind it. */
+  alone = -1
+  /** Where the last power ended. */
+  raised = -1
+
   /** An expression that the tokens are from end to end. */
   whole(tokens: readonly Token[]): Node {
     const { node, used } = parseExpression(tokens)
@@ -114,6 +119,7 @@ export class ExpressionParser extends Cursor {
     if (!this.take('^')) return base
     if (++this.depth > LIMITS.depth) throw new NoExpression('too deep')
     const exponent = this.exponent()
+    this.raised = this.at
     this.depth--
     return this.postfix({ kind: 'binary', op: '^', left: base, right: exponent, ...mark }, mark)
   }
@@ -121,7 +127,15 @@ export class ExpressionParser extends Cursor {
   exponent(): Node {
     if (this.take('-')) return { kind: 'negate', of: this.power() }
     this.take('+')
-    return this.power()
+    return this.bare(() => this.power())
+  }
+
+  /** A letter that a sign or a command takes alone: e^x(x + 1) is a product. Of f, g and h the value is meant. */
+  bare(read: () => Node): Node {
+    const token = this.tokens[this.at]
+    if (token?.kind !== 'name' || /^[fghFGH]$/.test(token.text)) return read()
+    this.alone = this.at
+    return read()
   }
 
   postfix(node: Node, mark: { loose?: true } = {}): Node {
@@ -222,15 +236,16 @@ export class ExpressionParser extends Cursor {
   /** What a LaTeX command takes: a group or one sign, of a number one digit. */
   argument(): Node {
     if (this.peek('{')) return this.group()
-    return singleDigit(this) ?? this.primary()
+    return singleDigit(this) ?? this.bare(() => this.primary())
   }
 
   startsFactor(): boolean {
     const token = this.tokens[this.at]
     if (!token) return false
     if (token.kind === 'name' || token.kind === 'function') return true
-    // (n − 2) 2^n and n2^{n-1}, but not 2 3 or x 2.
+    // (n − 2) 2^n, n2^{n-1} and 2^3 5^2, but not 2 3 or x 2.
     if (token.kind === 'number') {
+      if (this.raised === this.at && token.space) return true
       const before = this.tokens[this.at - 1]
       return /^[)!]$/.test(before?.text ?? '') || (before?.kind === 'name' && !token.space && isSign(this.tokens[this.at + 1], '^'))
     }
