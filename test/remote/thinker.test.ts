@@ -18,7 +18,7 @@ import type { Settling, ThinkRequest, Thought } from '../../src/thinking/types.t
 import { blocksOf, expectPrefix } from '../thinking/settled.ts'
 import { EngineServer, type ServerStyle, status } from './engine-server.ts'
 
-const folder = fileURLToPath(new URL('../../suites/countdown/checkpoints/parallel', import.meta.url))
+const folder = fileURLToPath(new URL('../../suites/countdown/checkpoints/parallel-10', import.meta.url))
 const problems = [
   '9, 4, 6 once each with + - * / to make 15',
   '8, 2, 2 once each with + - * / to make 12',
@@ -107,6 +107,18 @@ describe('remoteThinker', () => {
       const completions = 1 + thought.blocks.reduce((sum, { paths }) => sum + paths.length + 2, 0)
       if (spoken.stops !== 'ours') expect(thought.server!.requests).toBeLessThanOrEqual(completions)
     }
+  })
+
+  it.each(STYLES)('begins paths with their starts as the engine does: %s', async (_, style, __, logprobs) => {
+    const pathStarts = ['11', '8 - ', ' x'].map((text) => ({ text, ids: server.checkpoint.tokenizer!.encode(text) }))
+    const [thoughts, expected] = await Promise.all([thinkAll(remote(style), { pathStarts }), thinkAll(local, { pathStarts })])
+    const blocks = expected.flatMap(({ trajectory }) => trajectory.segments.filter((segment) => segment.kind === 'block'))
+    expect(blocks.length).toBeGreaterThan(1)
+    for (const { paths } of blocks)
+      paths.forEach(({ ids }, k) => {
+        expect(ids.slice(1, 1 + pathStarts[k].ids.length)).toEqual(pathStarts[k].ids)
+      })
+    expect(thoughts.map((thought) => said(thought, logprobs))).toEqual(expected.map((thought) => said(thought, logprobs)))
   })
 
   it.each(STYLES)('decodes sequentially as the engine does: %s', async (_, style, __, logprobs) => {
@@ -245,7 +257,11 @@ describe('remoteThinker', () => {
     // A connection that was kept open and is closed at the next request is replaced without a wait.
     expect(waits.length === 3 || waits.length === 4).toBe(true)
     expect(waits[0]).toBe(7000)
-    expect(waits.at(-1)).toBeGreaterThan(1.5 * waits[1])
+    for (const [n, wait] of waits.entries()) {
+      if (n === 0) continue
+      expect(wait).toBeGreaterThanOrEqual(0.75 * 1000 * 2 ** n)
+      expect(wait).toBeLessThanOrEqual(1.25 * 1000 * 2 ** n)
+    }
     // During the rest of the request, and in the middle of a body.
     server.faults = [
       status(502),
