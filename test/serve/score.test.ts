@@ -123,11 +123,11 @@ describe('/v1/score', () => {
   })
 
   it('ends a grader that never ends, gives no score for it, serves others meanwhile and grades again', async () => {
-    const hanging = score({ suite: 'hangs', items: [{ row: 0, response: '12' }] })
+    let ended = false
+    const hanging = score({ suite: 'hangs', items: [{ row: 0, response: '12' }] }).finally(() => (ended = true))
     await sleep(50)
-    const start = performance.now()
     expect((await ask(served, { method: 'GET', path: '/health' })).status).toBe(200)
-    expect(performance.now() - start).toBeLessThan(400)
+    expect(ended).toBe(false)
     const answer = await hanging
     expect([answer.status, errorOf(answer).code]).toEqual([500, 'grader_failed'])
     expect(JSON.parse((await score({ suite: 'math', items: [{ row: 0, response: right }] })).text).data[0].scores.answer).toBe(1)
