@@ -850,7 +850,7 @@ class CudaOps final : public Ops {
     }
     const int64_t large = static_cast<int64_t>((g.M + 127) / 128) * ((g.N + 127) / 128);
     if (large >= facts_.multiprocessors) {
-      launch(gemm_tiles<128, 128, 64, 32>, dim3(static_cast<unsigned>(large)), 256u, gemm_tile_shared(128, 128), stream_, g);
+      launch(gemm_tiles<128, 128, 32, 64>, dim3(static_cast<unsigned>(large)), 256u, gemm_tile_shared(128, 128), stream_, g);
     } else {
       const int64_t small = static_cast<int64_t>((g.M + 63) / 64) * ((g.N + 63) / 64);
       launch(gemm_tiles<64, 64, 32, 32>, dim3(static_cast<unsigned>(small)), 128u, gemm_tile_shared(64, 64), stream_, g);

@@ -83,7 +83,7 @@ __device__ __forceinline__ void each_number(F&& body) {
 }
 
 /// 16 bytes from global to shared memory, zeros where `valid` is false; complete after a wait and a barrier.
-__device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid) {
+__device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid = true) {
 #if defined(PR1_EMULATE)
   emulation::copy_async(to, valid ? from : nullptr, 16);
 #else
