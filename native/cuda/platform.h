@@ -134,6 +134,15 @@ __device__ __forceinline__ unsigned high_halves(unsigned a, unsigned b) {
 #endif
 }
 
+/// Added whatever other threads add: the same in any order.
+__device__ __forceinline__ void atomic_add(unsigned long long* to, unsigned long long x) {
+#if defined(PR1_EMULATE)
+  *to += x;
+#else
+  atomicAdd(to, x);
+#endif
+}
+
 /// 2^x as the hardware has it: one instruction, the same bits in every kernel.
 __device__ __forceinline__ float exp2_fast(float x) {
 #if defined(PR1_EMULATE)

@@ -446,13 +446,19 @@ struct Checks {
 
   void sampling(int n, int V) {
     ops.begin_pass();
-    for (int mode = 0; mode < 5; mode++) {
+    static const char* const modes[] = {", greedy", "", ", top-k", ", top-p", ", both", ", top-p among ties", ", top-k among ties", ", top-p of 0"};
+    for (int mode = 0; mode < 8; mode++) {
       Floats logits = normal(static_cast<size_t>(n) * V, 2.0);
+      const bool ties = mode == 5 || mode == 6;  // a few values, each of many ids all over the row
+      if (ties) {
+        for (float& x : logits) x = std::round(x) * 0.5f;
+      }
       for (int i = 0; i < n; i++) logits[static_cast<size_t>(i) * V + i % V] = logits[static_cast<size_t>(i) * V + (i + 1) % V];  // ties
       std::vector<SamplingRow> rows(n);
       for (int i = 0; i < n; i++) {
-        rows[i] = SamplingRow{mode == 0 ? 0.0f : 1.0f, mode == 2 || mode == 4 ? 5 : 0, mode >= 3 ? 0.7f : 1.0f, static_cast<uint64_t>(i % 3) * 77777777777ull, 3,
-                              static_cast<uint32_t>(i)};
+        const int top_k = mode == 2 || mode == 4 ? 5 : mode == 6 ? V / 3 : 0;
+        const float top_p = mode == 3 || mode == 4 || mode == 5 ? 0.7f : mode == 7 ? 0.0f : 1.0f;
+        rows[i] = SamplingRow{mode == 0 ? 0.0f : 1.0f, top_k, top_p, static_cast<uint64_t>(i % 3) * 77777777777ull, 3, static_cast<uint32_t>(i)};
       }
       rows[n / 2].temperature = -1.0f;
       Device logits_d(ops, logits);
@@ -462,7 +468,7 @@ struct Checks {
       int different = 0;
       for (int i = 0; i < n; i++) different += got[i] != want[i];
       // A draw that falls on a boundary to the last bit may go either way.
-      report("sampling of " + std::to_string(V) + (mode == 0 ? ", greedy" : mode == 1 ? "" : mode == 2 ? ", top-k" : mode == 3 ? ", top-p" : ", both"),
+      report("sampling of " + std::to_string(V) + modes[mode],
              different <= n / 100, std::to_string(different) + " of " + std::to_string(n) + " differ" + hash(Floats(got.begin(), got.end())));
       Ints targets(n);
       for (int i = 0; i < n; i++) targets[i] = got[i] < 0 ? 0 : got[i];
@@ -603,6 +609,7 @@ int main(int argc, char** argv) {
     c.head(4, 3000, 0.7f);
     c.sampling(full ? 400 : 60, 50);
     c.sampling(full ? 400 : 10, 3001);
+    c.sampling(5, 12289);
     c.optimizer(100);
     c.optimizer(140000);
     if (full) {
