@@ -86,15 +86,22 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value block_rows(const Napi::CallbackInfo& info) {
     return Napi::String::New(info.Env(), block_rows_ == BlockRows::int8 ? "int8" : "float32");
   }
-  /// What the GPU is; undefined on the CPU.
+  /// What the GPU is, and what was computed by whom so far; undefined on the CPU.
   Napi::Value gpu(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     if (!cuda_.memory) return env.Undefined();
+    std::lock_guard<std::mutex> lock(queue_->core().busy());
+    auto facts = std::make_unique<cuda::LibraryInfo>();
+    cuda_.describe(&queue_->core().ops(), facts.get());
     Napi::Object out = Napi::Object::New(env);
-    out.Set("name", Napi::String::New(env, cuda_.info.device));
-    out.Set("products", Napi::String::New(env, cuda_.info.products));
-    out.Set("multiprocessors", cuda_.info.multiprocessors);
-    out.Set("totalBytes", cuda_.info.total_bytes);
+    out.Set("name", Napi::String::New(env, facts->device));
+    out.Set("products", Napi::String::New(env, facts->products));
+    out.Set("computed", facts->products_computed);
+    out.Set("refused", facts->products_refused);
+    out.Set("lastRefusal", Napi::String::New(env, facts->last_refusal));
+    out.Set("switched", Napi::String::New(env, facts->switched));
+    out.Set("multiprocessors", facts->multiprocessors);
+    out.Set("totalBytes", facts->total_bytes);
     return out;
   }
   /// Bytes of the GPU: used, most, held by this engine, free on the device.

@@ -13,6 +13,13 @@
 #include <cstdint>
 #include <cstring>
 
+// Device code of CUDA calls these, too.
+#if defined(__CUDACC__)
+#define PR1_ANY_SIDE __host__ __device__
+#else
+#define PR1_ANY_SIDE
+#endif
+
 namespace pr1 {
 
 enum class MomentType { f32, bf16, eight_bit };
@@ -33,35 +40,35 @@ struct PackedMoments {
 
 namespace moments {
 
-inline float float_of(uint32_t bits) {
+PR1_ANY_SIDE inline float float_of(uint32_t bits) {
   float x;
   std::memcpy(&x, &bits, 4);
   return x;
 }
 
-inline uint32_t bits_of(float x) {
+PR1_ANY_SIDE inline uint32_t bits_of(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, 4);
   return bits;
 }
 
-inline float power_of_two(int exponent) { return float_of(static_cast<uint32_t>(exponent + 127) << 23); }
+PR1_ANY_SIDE inline float power_of_two(int exponent) { return float_of(static_cast<uint32_t>(exponent + 127) << 23); }
 
 /// The finalizer of MurmurHash3.
-inline uint32_t mix(uint32_t x) {
+PR1_ANY_SIDE inline uint32_t mix(uint32_t x) {
   x = (x ^ (x >> 16)) * 0x85ebca6bu;
   x = (x ^ (x >> 13)) * 0xc2b2ae35u;
   return x ^ (x >> 16);
 }
 
 /// Random bits of an update for 2^32 neighbours; `draw` below gives those of one.
-inline uint32_t draw_key(uint64_t update, bool squared, size_t at) {
+PR1_ANY_SIDE inline uint32_t draw_key(uint64_t update, bool squared, size_t at) {
   return mix(mix(static_cast<uint32_t>(update) * 2 + squared) ^ static_cast<uint32_t>(update >> 31) ^
              static_cast<uint32_t>(static_cast<uint64_t>(at) >> 32) * 0x9e3779b1u);
 }
-inline uint32_t draw(uint32_t key, size_t i) { return mix(static_cast<uint32_t>(i) * 0x9e3779b1u ^ key); }
+PR1_ANY_SIDE inline uint32_t draw(uint32_t key, size_t i) { return mix(static_cast<uint32_t>(i) * 0x9e3779b1u ^ key); }
 
-inline uint16_t bf16_of(float x, uint32_t random, bool squared) {
+PR1_ANY_SIDE inline uint16_t bf16_of(float x, uint32_t random, bool squared) {
   const uint32_t bits = bits_of(x);
   const uint32_t up = (bits + (random & 0xffffu)) >> 16;
   // The largest number is not rounded to infinity.
@@ -76,12 +83,12 @@ struct Eight {
   static constexpr uint32_t kMost = kSquared ? 255 : 127;
   static constexpr uint32_t kBias = static_cast<uint32_t>(126 - kLowest) << 3;
 
-  static float decode(uint32_t code) {
+  PR1_ANY_SIDE static float decode(uint32_t code) {
     const float below = static_cast<float>(static_cast<int>(code)) * power_of_two(-kLowest - 3);
     return code < 8 ? below : float_of((code + kBias) << 20);
   }
   /// `random`: 20 bits
-  static uint32_t encode(float magnitude, uint32_t random) {
+  PR1_ANY_SIDE static uint32_t encode(float magnitude, uint32_t random) {
     const float scaled = magnitude * power_of_two(kLowest + 3);
     const float low = scaled < 8.0f ? scaled : 8.0f;
     const int whole = static_cast<int>(low);
@@ -97,18 +104,22 @@ struct Eight {
 /// A block whose numbers are all smaller is stored as if its largest were this.
 constexpr int kLeastExponent = -90;
 
+/// Of a block, from the bits of its largest magnitude.
+PR1_ANY_SIDE inline int exponent_of(uint32_t most) {
+  const int exponent = static_cast<int>(most >> 23) - 127;
+  return exponent < kLeastExponent ? kLeastExponent : exponent;
+}
 inline int exponent_of(const float* x, size_t n) {
   uint32_t most = 0;
   for (size_t i = 0; i < n; i++) {
     const uint32_t bits = bits_of(x[i]) & 0x7fffffffu;
     most = bits > most ? bits : most;
   }
-  const int exponent = static_cast<int>(most >> 23) - 127;
-  return exponent < kLeastExponent ? kLeastExponent : exponent;
+  return exponent_of(most);
 }
 
 template <bool kSquared>
-void decode_block(float* out, const uint8_t* codes, int exponent, size_t n) {
+PR1_ANY_SIDE void decode_block(float* out, const uint8_t* codes, int exponent, size_t n) {
   const float scale = power_of_two(exponent);
   for (size_t i = 0; i < n; i++) {
     const uint32_t code = codes[i];
@@ -118,7 +129,7 @@ void decode_block(float* out, const uint8_t* codes, int exponent, size_t n) {
 }
 
 template <bool kSquared>
-void encode_block(uint8_t* codes, const float* x, int exponent, size_t n, uint32_t key, size_t at) {
+PR1_ANY_SIDE void encode_block(uint8_t* codes, const float* x, int exponent, size_t n, uint32_t key, size_t at) {
   const float scale = power_of_two(-exponent);
   for (size_t i = 0; i < n; i++) {
     const uint32_t bits = bits_of(x[i]);

@@ -5,13 +5,16 @@
 #include <dlfcn.h>
 #include <glob.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace pr1::cuda {
@@ -56,9 +59,11 @@ class CublasLt {
   }
 
   ~CublasLt() {
-    for (auto& [shape, plan] : plans_) {
-      destroy_layout_(plan.a), destroy_layout_(plan.b), destroy_layout_(plan.c);
+    if (refused_) {
+      std::fprintf(stderr, "parallel-r1: cuBLASLt refused %llu of %llu products; own kernels computed them\n",
+                   static_cast<unsigned long long>(refused_), static_cast<unsigned long long>(refused_ + computed_));
     }
+    for (auto& [shape, plan] : plans_) destroy(plan);
     if (operation_) destroy_operation_(operation_);
     if (preference_) destroy_preference_(preference_);
     if (handle_) destroy_(handle_);
@@ -71,20 +76,43 @@ class CublasLt {
   const std::string& place() const { return place_; }
   static constexpr size_t kWorkspace = size_t{32} << 20;
 
+  /// Plans that are kept: 15 a number of tokens.
+  static constexpr size_t kMostPlans = 512;
+
+  uint64_t computed() const { return computed_; }
+  uint64_t refused() const { return refused_; }
+  /// The shape that was refused last, and what the library said; "" where none was.
+  const std::string& last_refusal() const { return last_refusal_; }
+
   /// c (N, M) = b (N, K) a (M, K)^T + beta * from (N, M); a and b bfloat16, c and from float32, sums float32. `from` may be c.
-  /// False where the library has no way to do it.
+  /// False where the library has no way to do it; that is counted, and said on stderr for the first one.
   bool product(void* c, const void* a, const void* b, const void* from, float beta, int64_t M, int64_t N, int64_t K,
                int64_t lda, int64_t ldb, int64_t ldc, void* workspace, void* stream) {
-    Plan* plan = plan_of(M, N, K, lda, ldb, ldc);
-    if (!plan) return false;
-    const float alpha = 1.0f;
-    return matmul_(handle_, operation_, &alpha, a, plan->a, b, plan->b, &beta, from, plan->c, c, plan->c, plan->algorithm,
-                   workspace, kWorkspace, stream) == 0;
+    const Shape shape{M, N, K, lda, ldb, ldc, aligned(a), aligned(b), aligned(from), aligned(c)};
+    Plan& plan = plan_of(shape);
+    if (plan.refusal.empty()) {
+      const float alpha = 1.0f;
+      const int status = matmul_(handle_, operation_, &alpha, a, plan.a, b, plan.b, &beta, from, plan.c, c, plan.c,
+                                 plan.algorithm, workspace, kWorkspace, stream);
+      if (status == 0) {
+        computed_++;
+        return true;
+      }
+      plan.refusal = "cublasLtMatmul " + status_text(status);
+    }
+    refused_++;
+    last_refusal_ = std::to_string(M) + " x " + std::to_string(N) + " x " + std::to_string(K) + ": " + plan.refusal;
+    if (refused_ == 1) {
+      std::fprintf(stderr, "parallel-r1: cuBLASLt refused a product, %s; own kernels compute it. More of them are counted and not told\n",
+                   last_refusal_.c_str());
+    }
+    return false;
   }
 
  private:
   // cublasLt.h. Matrices are column-major there: row-major (N, M) is column-major M x N.
-  enum { kComputeF32 = 68, kRealF32 = 0, kRealBf16 = 14, kTransposeA = 3, kTransposeB = 4, kTransposed = 1, kNot = 0, kMaxWorkspace = 1 };
+  enum { kComputeF32 = 68, kRealF32 = 0, kRealBf16 = 14, kTransposeA = 3, kTransposeB = 4, kTransposed = 1, kNot = 0 };
+  enum Preference { kMaxWorkspace = 1, kAlignmentA = 5, kAlignmentB = 6, kAlignmentC = 7, kAlignmentD = 8 };
   struct Heuristic {
     uint64_t algorithm[8];
     size_t workspace;
@@ -92,10 +120,27 @@ class CublasLt {
     float waves;
     int reserved[4];
   };
+  /// M, N, K, three strides, then what the addresses of a, b, from and c are multiples of: algorithms differ by it.
+  using Shape = std::array<int64_t, 10>;
   struct Plan {
-    void *a, *b, *c;
-    uint64_t algorithm[8];
+    void *a = nullptr, *b = nullptr, *c = nullptr;
+    uint64_t algorithm[8] = {};
+    std::string refusal;  // "": it can be computed
+    uint64_t used = 0;    // when, to drop the one that was not used for the longest
   };
+
+  static int64_t aligned(const void* p) {
+    const uintptr_t address = reinterpret_cast<uintptr_t>(p) | 256;
+    return static_cast<int64_t>(address & (~address + 1));
+  }
+
+  static std::string status_text(int status) {
+    static const std::map<int, const char*> names{{1, "NOT_INITIALIZED"}, {3, "ALLOC_FAILED"},      {7, "INVALID_VALUE"},
+                                                  {8, "ARCH_MISMATCH"},   {11, "MAPPING_ERROR"},    {13, "EXECUTION_FAILED"},
+                                                  {14, "INTERNAL_ERROR"}, {15, "NOT_SUPPORTED"}, {16, "LICENSE_ERROR"}};
+    const auto it = names.find(status);
+    return "gave status " + std::to_string(status) + (it == names.end() ? "" : std::string(", CUBLAS_STATUS_") + it->second);
+  }
 
   CublasLt(void* library, std::string place) : library_(library), place_(std::move(place)) {}
 
@@ -136,40 +181,79 @@ class CublasLt {
     }
     const int transposed = kTransposed, plain = kNot;
     const uint64_t most = kWorkspace;
-    if (create_(&handle_) != 0 || create_operation_(&operation_, kComputeF32, kRealF32) != 0 ||
-        set_operation_(operation_, kTransposeA, &transposed, sizeof transposed) != 0 ||
-        set_operation_(operation_, kTransposeB, &plain, sizeof plain) != 0 || create_preference_(&preference_) != 0 ||
-        set_preference_(preference_, kMaxWorkspace, &most, sizeof most) != 0) {
-      why = place_ + " could not be initialised";
+    int status = create_(&handle_);
+    if (status == 0) status = create_operation_(&operation_, kComputeF32, kRealF32);
+    if (status == 0) status = set_operation_(operation_, kTransposeA, &transposed, sizeof transposed);
+    if (status == 0) status = set_operation_(operation_, kTransposeB, &plain, sizeof plain);
+    if (status == 0) status = create_preference_(&preference_);
+    if (status == 0) status = set_preference_(preference_, kMaxWorkspace, &most, sizeof most);
+    if (status != 0) {
+      why = place_ + " could not be initialised: it " + status_text(status);
       return false;
     }
     return true;
   }
 
-  Plan* plan_of(int64_t M, int64_t N, int64_t K, int64_t lda, int64_t ldb, int64_t ldc) {
-    const auto shape = std::make_tuple(M, N, K, lda, ldb, ldc);
+  Plan& plan_of(const Shape& shape) {
     auto it = plans_.find(shape);
-    if (it != plans_.end()) return &it->second;
-    Plan plan{};
-    if (create_layout_(&plan.a, kRealBf16, static_cast<uint64_t>(K), static_cast<uint64_t>(M), lda) != 0 ||
-        create_layout_(&plan.b, kRealBf16, static_cast<uint64_t>(K), static_cast<uint64_t>(N), ldb) != 0 ||
-        create_layout_(&plan.c, kRealF32, static_cast<uint64_t>(M), static_cast<uint64_t>(N), ldc) != 0) {
-      return nullptr;
+    if (it == plans_.end()) {
+      if (plans_.size() >= kMostPlans) {
+        const auto oldest = std::min_element(plans_.begin(), plans_.end(), [](auto& a, auto& b) { return a.second.used < b.second.used; });
+        destroy(oldest->second);
+        plans_.erase(oldest);
+      }
+      it = plans_.emplace(shape, Plan()).first;
+      make(it->second, shape);
+    }
+    it->second.used = ++clock_;
+    return it->second;
+  }
+
+  void make(Plan& plan, const Shape& shape) {
+    const auto [M, N, K, lda, ldb, ldc, align_a, align_b, align_from, align_c] = shape;
+    int status = create_layout_(&plan.a, kRealBf16, static_cast<uint64_t>(K), static_cast<uint64_t>(M), lda);
+    if (status == 0) status = create_layout_(&plan.b, kRealBf16, static_cast<uint64_t>(K), static_cast<uint64_t>(N), ldb);
+    if (status == 0) status = create_layout_(&plan.c, kRealF32, static_cast<uint64_t>(M), static_cast<uint64_t>(N), ldc);
+    if (status != 0) {
+      plan.refusal = "cublasLtMatrixLayoutCreate " + status_text(status);
+      return;
+    }
+    // Without these the library takes all addresses to be multiples of 256, and gradients are multiples of 64.
+    const std::pair<int, int64_t> alignments[] = {
+        {kAlignmentA, align_a}, {kAlignmentB, align_b}, {kAlignmentC, align_from}, {kAlignmentD, align_c}};
+    for (const auto& [which, bytes] : alignments) {
+      const uint32_t value = static_cast<uint32_t>(bytes);
+      if (status == 0) status = set_preference_(preference_, which, &value, sizeof value);
+    }
+    if (status != 0) {
+      plan.refusal = "cublasLtMatmulPreferenceSetAttribute " + status_text(status);
+      return;
     }
     Heuristic result{};
     int found = 0;
-    if (heuristic_(handle_, operation_, plan.a, plan.b, plan.c, plan.c, preference_, 1, &result, &found) != 0 || found < 1) {
-      return nullptr;
+    status = heuristic_(handle_, operation_, plan.a, plan.b, plan.c, plan.c, preference_, 1, &result, &found);
+    if (status == 0 && found >= 1) status = result.status;
+    if (status != 0) {
+      plan.refusal = "cublasLtMatmulAlgoGetHeuristic " + status_text(status);
+    } else if (found < 1) {
+      plan.refusal = "cublasLtMatmulAlgoGetHeuristic found no algorithm";
     }
     std::memcpy(plan.algorithm, result.algorithm, sizeof plan.algorithm);
-    return &plans_.emplace(shape, plan).first->second;
+  }
+
+  void destroy(const Plan& plan) {
+    for (void* layout : {plan.a, plan.b, plan.c}) {
+      if (layout) destroy_layout_(layout);
+    }
   }
 
   void* library_;
   std::string place_;
   size_t version_ = 0;
   void *handle_ = nullptr, *operation_ = nullptr, *preference_ = nullptr;
-  std::map<std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t>, Plan> plans_;
+  std::map<Shape, Plan> plans_;
+  uint64_t clock_ = 0, computed_ = 0, refused_ = 0;
+  std::string last_refusal_;
 
   size_t (*get_version_)() = nullptr;
   int (*create_)(void**) = nullptr;

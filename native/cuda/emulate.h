@@ -7,6 +7,7 @@
 // (data arrives only at the wait), a collective that not every lane reaches. What it cannot find: what only real
 // timing or the real compiler does.
 #pragma once
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -286,6 +287,13 @@ struct Memory {
   }
 };
 inline Memory memory;
+
+/// PR1_EMULATE_FAIL names what fails: a kernel (the next wait says so, as on a device), launch:<kernel>, or a function of CUDA.
+inline bool fails(const std::string& what) {
+  const char* name = std::getenv("PR1_EMULATE_FAIL");
+  return name && *name && (what == name || what.rfind(std::string(name) + "<", 0) == 0);
+}
+inline bool fault = false;  // a kernel failed, and nobody has waited for it yet
 
 using Recording = std::vector<std::function<void()>>;
 inline Recording* recording = nullptr;

@@ -1,5 +1,5 @@
 // What the CUDA library exports to the addon, and to the check and bench programs. The factory gives an Ops, so both sides
-// must have been compiled from the same ops.h: `abi` is a hash of that file, compared before anything else is called.
+// must have been compiled from the same headers: `abi` is a hash of them (scripts/ops-hash.mjs), compared before anything else.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +11,9 @@ namespace pr1::cuda {
 struct LibraryInfo {
   char device[256];    // name of the GPU
   char products[512];  // who computes large matrix products, and why
+  double products_computed, products_refused;  // by it so far; refused ones went to our kernels
+  char last_refusal[256];  // shape and reason
+  char switched[64];       // what the environment switched off, or ""
   int major, minor, multiprocessors;
   double total_bytes;
 };

@@ -33,9 +33,9 @@ bool load_cuda(const std::string& file, const std::string& numerics, CudaEngine&
   }
   auto abi = find<decltype(&pr1_cuda_abi)>(library, "pr1_cuda_abi");
   auto make = find<decltype(&pr1_cuda_make_ops)>(library, "pr1_cuda_make_ops");
-  auto info = find<decltype(&pr1_cuda_info)>(library, "pr1_cuda_info");
+  engine.describe = find<decltype(&pr1_cuda_info)>(library, "pr1_cuda_info");
   engine.memory = find<decltype(&pr1_cuda_memory)>(library, "pr1_cuda_memory");
-  if (!abi || !make || !info || !engine.memory) {
+  if (!abi || !make || !engine.describe || !engine.memory) {
     why = file + " is not the CUDA library of parallel-r1";
     return false;
   }
@@ -49,7 +49,6 @@ bool load_cuda(const std::string& file, const std::string& numerics, CudaEngine&
     why = one_line(reason);
     return false;
   }
-  info(engine.ops.get(), &engine.info);
   return true;
 }
 

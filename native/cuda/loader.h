@@ -10,7 +10,7 @@ namespace pr1 {
 /// The library, loaded once and never unloaded (its kernels may be queued), and the Ops it made.
 struct CudaEngine {
   std::unique_ptr<Ops> ops;
-  cuda::LibraryInfo info{};
+  void (*describe)(Ops*, cuda::LibraryInfo*) = nullptr;
   void (*memory)(Ops*, cuda::MemoryUse*) = nullptr;
 };
 

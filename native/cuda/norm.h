@@ -319,38 +319,4 @@ __global__ void fill_random(float* to, int64_t n) {
   }
 }
 
-// ---- Optimizer ----
-
-constexpr int kSquaresChunk = 1 << 16;
-
-/// parts (blocks): sums of squares of 65,536 elements each, in double.
-__global__ void square_parts(double* parts, const float* x, int64_t n) {
-  __shared__ double sums[256];
-  const int64_t i0 = static_cast<int64_t>(blockIdx.x) * kSquaresChunk;
-  const int64_t i1 = i0 + kSquaresChunk < n ? i0 + kSquaresChunk : n;
-  double sum = 0.0;
-  for (int64_t i = i0 + threadIdx.x; i < i1; i += 256) sum += static_cast<double>(x[i]) * x[i];
-  sums[threadIdx.x] = sum;
-  __syncthreads();
-  for (int half = 128; half > 0; half /= 2) {
-    if (static_cast<int>(threadIdx.x) < half) sums[threadIdx.x] += sums[threadIdx.x + half];
-    __syncthreads();
-  }
-  if (threadIdx.x == 0) parts[blockIdx.x] = sums[0];
-}
-
-__global__ void adamw_elements(float* weight, float* gradient, float* m, float* v, int64_t n, AdamW o) {
-  const float decay = 1.0f - o.lr * o.weight_decay, step = -o.lr / o.correction1, root = 1.0f / sqrtf(o.correction2);
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
-       i += static_cast<int64_t>(gridDim.x) * blockDim.x) {
-    const float g = gradient[i] * o.scale;
-    const float m1 = fmaf(m[i], o.beta1, g * (1.0f - o.beta1));
-    const float v1 = fmaf(v[i], o.beta2, g * g * (1.0f - o.beta2));
-    weight[i] = fmaf(step, m1 / (sqrtf(v1) * root + o.eps), weight[i] * decay);
-    m[i] = m1;
-    v[i] = v1;
-    gradient[i] = 0.0f;
-  }
-}
-
 }  // namespace pr1::cuda

@@ -5,7 +5,6 @@
 // activations written beside the float32 ones by the op that makes them or converted before the product. Keys and values
 // in the cache are bfloat16.
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -22,14 +21,23 @@
 #include "gemm.h"
 #include "head.h"
 #include "library.h"
+#include "optimizer.h"
 #include "plan.h"
 #include "staging.h"
+#include "switches.h"
 
 #ifndef PR1_OPS_HASH
-#error "PR1_OPS_HASH must be the hash of ops.h: see scripts/build-cuda.mjs"
+#error "PR1_OPS_HASH must be what scripts/ops-hash.mjs prints: see scripts/build-cuda.mjs"
 #endif
 
 namespace pr1::cuda {
+
+// What messages say of a launch's shape.
+inline void add_numbers(Launch& launch, const GemmArgs& g) { launch.add(g.M), launch.add(g.N), launch.add(g.K); }
+inline void add_numbers(Launch& launch, const AttentionArgs& a) { add_numbers(launch, a.h); }
+inline void add_numbers(Launch& launch, const AttentionBackwardArgs& a) { launch.add(a.T), add_numbers(launch, a.h); }
+inline void add_numbers(Launch& launch, const RopeArgs& r) { launch.add(r.T), add_numbers(launch, r.h); }
+
 namespace {
 
 int64_t pad(int64_t n) { return (n + kPadK - 1) / kPadK * kPadK; }
@@ -47,11 +55,13 @@ class CudaOps final : public Ops {
       : exact_(exact), facts_(std::move(facts)), stream_(stream),
         arena_(allocate_device, release_device, memory_free, kBlock),
         isa_("sm_" + std::to_string(facts_.major) + std::to_string(facts_.minor)) {
+    wait_for_each = read_switch("PR1_CUDA_SYNC", false);
+    graphs_ = read_switch("PR1_CUDA_GRAPHS", !wait_for_each) && !wait_for_each;  // nothing can be waited for while it is recorded
     products_ = CublasLt::open(why_no_products_);
     ring_ = Ring(kRing);
     ring_host_ = static_cast<char*>(allocate_pinned(kRing));
     ring_device_ = static_cast<char*>(arena_.allocate(kRing));
-    if (products_) workspace_ = arena_.allocate(CublasLt::kWorkspace);
+    if (products_) try_products();
   }
 
   ~CudaOps() override {
@@ -72,6 +82,7 @@ class CudaOps final : public Ops {
   const char* isa() const override { return isa_.c_str(); }
 
   void info(LibraryInfo& out) const {
+    out = {};
     std::snprintf(out.device, sizeof out.device, "%s", facts_.name.c_str());
     if (!products_) {
       std::snprintf(out.products, sizeof out.products, "own tensor-core kernels (%s)", why_no_products_.c_str());
@@ -79,7 +90,12 @@ class CudaOps final : public Ops {
       std::snprintf(out.products, sizeof out.products, "%s by cuBLASLt %zu.%zu from %s",
                     exact_ ? "backward products" : "large products", products_->version() / 10000,
                     products_->version() / 100 % 100, products_->place().c_str());
+      out.products_computed = static_cast<double>(products_->computed());
+      out.products_refused = static_cast<double>(products_->refused());
+      std::snprintf(out.last_refusal, sizeof out.last_refusal, "%s", products_->last_refusal().c_str());
     }
+    const char* switched = wait_for_each ? "PR1_CUDA_SYNC: each kernel is waited for" : !graphs_ ? "no CUDA graphs" : "";
+    std::snprintf(out.switched, sizeof out.switched, "%s", switched);
     out.major = facts_.major, out.minor = facts_.minor, out.multiprocessors = facts_.multiprocessors;
     out.total_bytes = facts_.total_bytes;
   }
@@ -155,6 +171,19 @@ class CudaOps final : public Ops {
   size_t cache_row_floats(Heads h) const override { return static_cast<size_t>(h.kv_heads) * padded_dim(h) / 2; }
   size_t forward_floats(int out, int in) const override { return static_cast<size_t>(out) * pad(in) / 2; }
   size_t backward_floats(int out, int in) const override { return static_cast<size_t>(in) * pad(out) / 2; }
+  /// As much as the work space grows to below: operands of products in bfloat16, heads padded to 64 or 128 numbers, the copy
+  /// beside an activation, sums of parts.
+  double scratch_floats(double tokens, int hidden, int intermediate, int vocab, Heads h) const override {
+    const double T = tokens, D = padded_dim(h), C = hidden, F = intermediate, V = vocab, W = h.qkv_width();
+    const double chunk = std::min(T, static_cast<double>(head_rows(vocab))), more = kPadK;  // rows end on a multiple of it
+    const double widest = std::max({2 * F, W, C}), in = std::max({F, C, static_cast<double>(h.q_width())});
+    const double operand_b = std::max((widest + more) * (T + more), (V + more) * (chunk + more));
+    const double operand_a = in * (T + more);
+    const double heads = T * (2 * h.heads + 2 * h.kv_heads) * D;
+    const double halves = operand_a + operand_b + heads + T * (in + more);
+    const double sums = T * h.heads + std::ceil(T / kPart) * std::max(W, C) + chunk * 3;
+    return kSpare * (halves / 2 + sums);
+  }
   int head_rows(int V) const override { return static_cast<int>(std::min<int64_t>(4096, std::max<int64_t>(64, (int64_t{1} << 28) / V))); }
 
   void pack(const Matrix& m) override {
@@ -173,27 +202,16 @@ class CudaOps final : public Ops {
     shadow_of_ = nullptr;
   }
 
-  /// Steps of 3 and 4 tokens share a recording, and so on: as many rows as the kernels of products compute anyway.
-  int step_rows(int T) const override {
-    if (!records(T)) return T;
-    if (T > 64) return (T + 63) / 64 * 64;
-    int rows = 1;
-    while (rows < T) rows *= 2;
-    return rows;
-  }
-
   bool begin_step(const void* owner, Heads h, const int* ids, const int* positions, const int* slots,
                   const Query* queries, int T) override {
     begin_pass();
-    if (!records(T)) return true;
+    if (!graphs_ || T > kMostRecorded) return true;
     check_heads(h);
     plan_.build(queries, T, h.heads / h.kv_heads, false);
-    // A step in which some sequence brings several tokens has one kernel more.
-    const bool tiles = !plan_.tiles.empty();
-    const int rows = step_rows(T);
+    if (!plan_.tiles.empty()) return true;  // prompts differ from step to step: nothing to replay
     Recorded* step = nullptr;
     for (auto& entry : steps_) {
-      if (entry->owner == owner && entry->rows == rows && (entry->tile_slots > 0) == tiles) step = entry.get();
+      if (entry->owner == owner && entry->T == T) step = entry.get();
     }
     if (step && (step->generation != generation_ || !fits(*step))) {
       forget(step);
@@ -201,16 +219,15 @@ class CudaOps final : public Ops {
     }
     if (!step) {
       if (steps_.size() >= kMostSteps) forget(steps_.front().get());
-      step = record(owner, rows);
+      step = record(owner, T);
     }
-    fill(*step, ids, positions, slots, T);
-    const size_t bytes = sizeof(int) * static_cast<size_t>(rows);
-    resident_.add(ids, bytes, step->ids);
-    resident_.add(positions, bytes, step->positions);
-    resident_.add(slots, bytes, step->slots);
-    planned_.push_back({queries, rows, false, step->plan});
+    fill(*step, ids, positions, slots);
+    resident_.add(ids, sizeof(int) * static_cast<size_t>(T), step->ids);
+    resident_.add(positions, sizeof(int) * static_cast<size_t>(T), step->positions);
+    resident_.add(slots, sizeof(int) * static_cast<size_t>(T), step->slots);
+    planned_.push_back({queries, T, false, step->plan});
     if (step->graph) {
-      launch_graph(step->graph, stream_);
+      replay(step->graph, T);
       return false;
     }
     if (step->ran) {
@@ -228,7 +245,7 @@ class CudaOps final : public Ops {
       Recorded* step = capturing_;
       capturing_ = nullptr;
       Graph graph = end_capture(stream_);
-      launch_graph(graph, stream_);
+      replay(graph, step->T);
       if (graveyard_.empty()) {
         step->graph = graph;
         step->generation = generation_;
@@ -411,7 +428,7 @@ class CudaOps final : public Ops {
     const unsigned kv = static_cast<unsigned>(h.kv_heads);
     if (plan.tile_count > 0) {
       launch(D == 64 ? attention_tiles<64> : attention_tiles<128>, dim3(static_cast<unsigned>(plan.tile_count), kv), 128u,
-             attention_tiles_shared(D), stream_, a, plan.tiles, plan.counts + 2);
+             attention_tiles_shared(D), stream_, a, plan.tiles);
     }
     if (plan.single_slots > 0) {
       const size_t results = static_cast<size_t>(plan.partial_slots) * h.heads;
@@ -512,7 +529,7 @@ class CudaOps final : public Ops {
   void sample_rows(int* ids, float* logits, const SamplingRow* rows, int n, int V) override {
     if (n == 0) return;
     int* drawn = drawn_.get<int>(*this, static_cast<size_t>(n));
-    draw(drawn, logits, rows, n, V);
+    launch(sample_logits, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, drawn, logits, staged(rows, n), V);
     score(drawn, logits, n, V, false);
     const size_t id_bytes = sizeof(int) * static_cast<size_t>(n), score_bytes = sizeof(RowScore) * static_cast<size_t>(n);
     char* host = results(score_bytes + id_bytes);
@@ -547,6 +564,14 @@ class CudaOps final : public Ops {
            static_cast<int64_t>(n), options);
   }
 
+  bool packs_moments() const override { return true; }
+  void adamw_step_packed(float* weight, float* gradient, const PackedMoments& m, size_t n, const AdamW& options,
+                         uint64_t update) override {
+    if (n == 0) return;
+    launch(adamw_packed, blocks(static_cast<int64_t>(n)), 256u, 0, stream_, weight, gradient, m, static_cast<int64_t>(n),
+           options, update);
+  }
+
  private:
   static constexpr size_t kRing = size_t{4} << 20;
 #if defined(PR1_EMULATE)
@@ -554,6 +579,7 @@ class CudaOps final : public Ops {
 #else
   static constexpr size_t kBlock = size_t{64} << 20;
 #endif
+  static constexpr double kSpare = 1.25;  // of work space that grows
   static constexpr int kMostRecorded = 512;
   static constexpr size_t kMostSteps = 64;
   static constexpr unsigned kRowBlock = kRowThreads;
@@ -570,8 +596,9 @@ class CudaOps final : public Ops {
         if (data_) ops.drop(data_);
         data_ = nullptr;
         bytes_ = 0;
-        data_ = ops.take(bytes + bytes / 4);
-        bytes_ = bytes + bytes / 4;
+        const size_t room = static_cast<size_t>(kSpare * static_cast<double>(bytes));
+        data_ = ops.take(room);
+        bytes_ = room;
       }
       return static_cast<T*>(data_);
     }
@@ -700,11 +727,6 @@ class CudaOps final : public Ops {
     DevicePlan plan;
   };
 
-  /// Items, queries with chunks of their own, tiles.
-  static std::array<int, 3> counts_of(const AttentionPlan& plan) {
-    return {static_cast<int>(plan.items.size()), static_cast<int>(plan.singles.size()), static_cast<int>(plan.tiles.size())};
-  }
-
   const DevicePlan& planned(const Query* queries, int T, Heads h, bool packed) {
     for (const Planned& it : planned_) {
       if (it.queries == queries && it.T == T && it.tiles_only == packed) return it.plan;
@@ -716,18 +738,18 @@ class CudaOps final : public Ops {
     d.visible = keep(plan_.visible);
     d.tiles = keep(plan_.tiles);
     d.tile_count = static_cast<int>(plan_.tiles.size());
-    const std::array<int, 3> counts = counts_of(plan_);
-    d.counts = keep(counts.data(), 3);
     if (packed) {
       key_plan_.build(plan_, T);
       d.key_first = keep(key_plan_.first);
       d.key_tiles = keep(key_plan_.tiles);
     }
     if (!plan_.singles.empty()) {
+      const int counts[2] = {static_cast<int>(plan_.items.size()), static_cast<int>(plan_.singles.size())};
       d.items = keep(plan_.items);
       d.members = keep(plan_.members);
       d.singles = keep(plan_.singles);
       d.partial = keep(plan_.partial);
+      d.counts = keep(counts, 2);
       d.item_slots = counts[0];
       d.single_slots = counts[1];
       d.partial_slots = plan_.partials;
@@ -738,9 +760,7 @@ class CudaOps final : public Ops {
 
   // ---- Recorded decode steps ----
 
-  bool records(int T) const { return T <= kMostRecorded; }
-
-  /// The inputs of a step of up to `rows` tokens at fixed places, sized for more than the step at hand, and the recording.
+  /// The inputs of a step of T tokens at fixed places, sized for more than the step at hand, and the recording.
   struct Recorded {
     explicit Recorded(CudaOps& o) : ops(o) {}
     ~Recorded() {
@@ -750,8 +770,8 @@ class CudaOps final : public Ops {
     }
     CudaOps& ops;
     const void* owner = nullptr;
-    int rows = 0;
-    size_t tile_slots = 0, slice_slots = 0, item_slots = 0, member_slots = 0, partial_slots = 0, bytes = 0;
+    int T = 0;
+    size_t slice_slots = 0, item_slots = 0, member_slots = 0, partial_slots = 0, bytes = 0;
     char *host = nullptr, *device = nullptr;
     const int *ids = nullptr, *positions = nullptr, *slots = nullptr;
     DevicePlan plan{};
@@ -761,17 +781,16 @@ class CudaOps final : public Ops {
   };
 
   bool fits(const Recorded& s) const {
-    return plan_.tiles.size() <= s.tile_slots && plan_.slices.size() <= s.slice_slots && plan_.items.size() <= s.item_slots &&
+    return plan_.slices.size() <= s.slice_slots && plan_.items.size() <= s.item_slots &&
            plan_.members.size() <= s.member_slots && static_cast<size_t>(plan_.partials) <= s.partial_slots;
   }
 
-  Recorded* record(const void* owner, int rows) {
+  Recorded* record(const void* owner, int T) {
     auto step = std::make_unique<Recorded>(*this);
     step->owner = owner;
-    step->rows = rows;
+    step->T = T;
     // Room for sequences to grow before the recording has to be made anew.
     auto room = [](size_t n) { return n + n / 2 + 64; };
-    if (!plan_.tiles.empty()) step->tile_slots = plan_.tiles.size() + plan_.tiles.size() / 2 + 8;
     step->slice_slots = room(plan_.slices.size());
     step->item_slots = room(plan_.items.size());
     step->member_slots = room(plan_.members.size());
@@ -782,6 +801,13 @@ class CudaOps final : public Ops {
     layout(*step, step->device);
     steps_.push_back(std::move(step));
     return steps_.back().get();
+  }
+
+  void replay(Graph graph, int T) {
+    Launch what{"recorded decode step"};
+    what.add(T);
+    launch_graph(graph, stream_);
+    journal.note(key_of(stream_), what);
   }
 
   void forget(const Recorded* step) {
@@ -797,44 +823,37 @@ class CudaOps final : public Ops {
       pointer = reinterpret_cast<T*>(base + at);
       at += (n * sizeof(T) + 255) / 256 * 256;
     };
-    const size_t rows = static_cast<size_t>(s.rows);
-    place(s.ids, rows);
-    place(s.positions, rows);
-    place(s.slots, rows);
-    place(s.plan.visible, rows);
-    place(s.plan.singles, rows);
-    place(s.plan.partial, rows);
-    place(s.plan.counts, 3);
-    place(s.plan.tiles, s.tile_slots);
+    const size_t T = static_cast<size_t>(s.T);
+    place(s.ids, T);
+    place(s.positions, T);
+    place(s.slots, T);
+    place(s.plan.visible, T);
+    place(s.plan.singles, T);
+    place(s.plan.partial, T);
+    place(s.plan.counts, 2);
     place(s.plan.slices, s.slice_slots);
     place(s.plan.items, s.item_slots);
     place(s.plan.members, s.member_slots);
     s.plan.item_slots = static_cast<int>(s.item_slots);
-    s.plan.tile_count = static_cast<int>(s.tile_slots);
-    s.plan.single_slots = s.rows;
+    s.plan.single_slots = s.T;
     s.plan.partial_slots = static_cast<int>(s.partial_slots);
     return at;
   }
 
-  /// One copy brings all inputs of the step to the device. Rows from T on are the first token of the vocabulary at the first position,
-  /// belong to no chunk of attention and are not stored.
-  void fill(Recorded& s, const int* ids, const int* positions, const int* slots, int T) {
+  /// One copy brings all inputs of the step to the device.
+  void fill(Recorded& s, const int* ids, const int* positions, const int* slots) {
     auto put = [&](const auto* device, const auto* from, size_t n) {
       std::memcpy(s.host + (reinterpret_cast<const char*>(device) - s.device), from, n * sizeof(*from));
     };
-    auto put_rows = [&](const int* device, const int* from, int padding) {
-      int* to = reinterpret_cast<int*>(s.host + (reinterpret_cast<const char*>(device) - s.device));
-      std::fill(std::copy(from, from + T, to), to + s.rows, padding);
-    };
-    const std::array<int, 3> counts = counts_of(plan_);
-    put_rows(s.ids, ids, 0);
-    put_rows(s.positions, positions, 0);
-    put_rows(s.slots, slots, -1);
-    put_rows(s.plan.visible, plan_.visible.data(), 0);
-    put_rows(s.plan.partial, plan_.partial.data(), -1);
-    put(s.plan.singles, plan_.singles.data(), plan_.singles.size());
-    put(s.plan.counts, counts.data(), counts.size());
-    put(s.plan.tiles, plan_.tiles.data(), plan_.tiles.size());
+    const size_t T = static_cast<size_t>(s.T);
+    const int counts[2] = {static_cast<int>(plan_.items.size()), static_cast<int>(plan_.singles.size())};
+    put(s.ids, ids, T);
+    put(s.positions, positions, T);
+    put(s.slots, slots, T);
+    put(s.plan.visible, plan_.visible.data(), T);
+    put(s.plan.singles, plan_.singles.data(), T);
+    put(s.plan.partial, plan_.partial.data(), T);
+    put(s.plan.counts, counts, 2);
     put(s.plan.slices, plan_.slices.data(), plan_.slices.size());
     put(s.plan.items, plan_.items.data(), plan_.items.size());
     put(s.plan.members, plan_.members.data(), plan_.members.size());
@@ -861,13 +880,7 @@ class CudaOps final : public Ops {
 
   /// own: the arithmetic of gemm.h whatever the shape; else cuBLASLt may take large products.
   void product(const GemmArgs& g, bool own) {
-    if (!own && products_ && g.N > 64 && !g.bias) {
-      const bool adds = g.accumulate || g.residual;
-      if (products_->product(g.c, g.a, g.b, g.residual ? g.residual : g.c, adds ? 1.0f : 0.0f, g.M, g.N, g.K, g.lda, g.ldb,
-                             g.ldc, workspace_, stream_handle())) {
-        return;
-      }
-    }
+    if (!own && products_ && g.N > 64 && !g.bias && cublas_product(g)) return;
     if (g.N <= 64) {
       const int chunks = (g.K + kChunk - 1) / kChunk, rounds = (chunks + kMaxWarps - 1) / kMaxWarps;
       const int warps = (chunks + rounds - 1) / rounds;
@@ -878,11 +891,54 @@ class CudaOps final : public Ops {
     }
     const int64_t large = static_cast<int64_t>((g.M + 127) / 128) * ((g.N + 127) / 128);
     if (large >= facts_.multiprocessors) {
-      launch(gemm_tiles<128, 128, 32, 64>, dim3(static_cast<unsigned>(large)), 256u, gemm_tile_shared(128, 128), stream_, g);
+      launch(gemm_tiles<128, 128, 64, 32>, dim3(static_cast<unsigned>(large)), 256u, gemm_tile_shared(128, 128), stream_, g);
     } else {
       const int64_t small = static_cast<int64_t>((g.M + 63) / 64) * ((g.N + 63) / 64);
       launch(gemm_tiles<64, 64, 32, 32>, dim3(static_cast<unsigned>(small)), 128u, gemm_tile_shared(64, 64), stream_, g);
     }
+  }
+
+  /// cuBLASLt computes what it is said to compute once it has shown that it can.
+  void try_products() {
+    workspace_ = arena_.allocate(CublasLt::kWorkspace);
+    constexpr int n = 128;
+    constexpr size_t floats = size_t{n} * n;
+    Scratch a, b, c;
+    bf16* operand = a.get<bf16>(*this, floats);
+    float *theirs = b.get<float>(*this, floats), *ours = c.get<float>(*this, floats);
+    launch(fill_random, blocks(floats), 256u, 0, stream_, ours, static_cast<int64_t>(floats));
+    to_rows(operand, ours, n, n, n);
+    GemmArgs g{operand, operand, theirs, nullptr, nullptr, n, n, n, n, n, n, 0};
+    const bool computed = cublas_product(g);
+    g.c = ours;
+    product(g, true);
+    std::vector<float> got(floats), want(floats);
+    download(got.data(), theirs, floats);
+    download(want.data(), ours, floats);
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < floats; i++) {
+      const double d = static_cast<double>(got[i]) - want[i];
+      difference += d * d;
+      size += static_cast<double>(want[i]) * want[i];
+    }
+    for (Scratch* s : {&a, &b, &c}) s->clear(*this);
+    if (computed && difference <= 1e-8 * size) return;
+    why_no_products_ = products_->place() + (computed ? " gave a wrong product" : " refused a product, " + products_->last_refusal());
+    products_.reset();
+    arena_.release(workspace_);
+    workspace_ = nullptr;
+  }
+
+  bool cublas_product(const GemmArgs& g) {
+    const bool adds = g.accumulate || g.residual;
+    if (!products_->product(g.c, g.a, g.b, g.residual ? g.residual : g.c, adds ? 1.0f : 0.0f, g.M, g.N, g.K, g.lda, g.ldb,
+                            g.ldc, workspace_, stream_handle())) {
+      return false;
+    }
+    Launch what{"a product of cuBLASLt"};
+    add_numbers(what, g);
+    journal.note(key_of(stream_), what);
+    return true;
   }
 
   template <int MT, int NT>
@@ -922,32 +978,6 @@ class CudaOps final : public Ops {
     launch(column_parts, dim3(columns, static_cast<unsigned>(parts)), 128u, 0, stream_, sums, dy, x, rstd, T, C);
     launch(add_parts, dim3(columns), 128u, 0, stream_, to, sums, parts, C);
   }
-  void draw(int* drawn, const float* logits, const SamplingRow* rows, int n, int V) {
-    const size_t count = static_cast<size_t>(n), parts = count * static_cast<size_t>(slices_of(V));
-    const dim3 grid(static_cast<unsigned>(slices_of(V)), static_cast<unsigned>(n));
-    const bool cuts_any = std::any_of(rows, rows + n, [&](const SamplingRow& s) {
-      return s.temperature > 0.0f && (s.top_p < 1.0f || (s.top_k > 0 && s.top_k < V));
-    });
-    if (cuts_any && V >= kMostSampled) {
-      throw std::runtime_error("device cuda draws with top-k or top-p from fewer than " + std::to_string(kMostSampled) + " tokens. Got " +
-                               std::to_string(V) + ". Use device: cpu.");
-    }
-    const SamplingRow* sampling = staged(rows, n);
-    SliceMax* maxima = maxima_.get<SliceMax>(*this, parts);
-    SliceSum* sums = sums_.get<SliceSum>(*this, parts);
-    Cut* cuts = cuts_.get<Cut>(*this, 3 * count);
-    unsigned long long* bins = nullptr;
-    launch(sample_maxima, grid, kRowBlock, 0, stream_, maxima, logits, V);
-    if (cuts_any) {
-      bins = bins_.get<unsigned long long>(*this, 3 * kBins * count);
-      fill_zero(bins, 3 * kBins * count * sizeof(unsigned long long), stream_);
-      for (int level = 0; level < 3; level++) {
-        launch(sample_histogram, grid, kRowBlock, 0, stream_, bins, cuts, level, maxima, logits, sampling, V);
-      }
-    }
-    launch(sample_sums, grid, kRowBlock, 0, stream_, sums, cuts, bins, maxima, logits, sampling, V);
-    launch(sample_pick, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, drawn, sums, cuts, maxima, slices_of(V), logits, sampling, V);
-  }
   void score(const int* targets, const float* logits, int n, int V, bool entropy) {
     RowScore* scores = scores_.get<RowScore>(*this, static_cast<size_t>(n));
     launch(score_logits, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, scores, logits, targets, V, entropy ? 1 : 0);
@@ -972,6 +1002,7 @@ class CudaOps final : public Ops {
   }
 
   bool exact_;
+  bool graphs_ = true;  // decode steps are recorded
   DeviceFacts facts_;
   Stream stream_;
   Arena arena_;
@@ -994,8 +1025,7 @@ class CudaOps final : public Ops {
   std::list<std::unique_ptr<Recorded>> steps_;
   Recorded *capturing_ = nullptr, *latest_ = nullptr;
 
-  Scratch operand_a_, operand_b_, heads_, dout_heads_, delta_, item_sums_, item_outs_, parts_, shadow_, scores_, drawn_,
-      maxima_, sums_, cuts_, bins_;
+  Scratch operand_a_, operand_b_, heads_, dout_heads_, delta_, item_sums_, item_outs_, parts_, shadow_, scores_, drawn_;
   const float* shadow_of_ = nullptr;
   int shadow_T_ = 0, shadow_C_ = 0;
 

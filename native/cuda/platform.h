@@ -6,7 +6,11 @@
 #include <stdexcept>
 #include <string>
 
+#include <mutex>
+#include <unordered_map>
+
 #include "../ops.h"
+#include "journal.h"
 
 #if defined(PR1_EMULATE)
 #include "emulate.h"
@@ -17,8 +21,6 @@
 #else
 #include <cuda_runtime.h>
 
-#include <map>
-#include <mutex>
 #define PR1_DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
 #define PR1_UNROLL _Pragma("unroll")
 #endif
@@ -83,7 +85,7 @@ __device__ __forceinline__ void each_number(F&& body) {
 }
 
 /// 16 bytes from global to shared memory, zeros where `valid` is false; complete after a wait and a barrier.
-__device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid = true) {
+__device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid) {
 #if defined(PR1_EMULATE)
   emulation::copy_async(to, valid ? from : nullptr, 16);
 #else
@@ -134,15 +136,6 @@ __device__ __forceinline__ unsigned high_halves(unsigned a, unsigned b) {
 #endif
 }
 
-/// Added whatever other threads add: the same in any order.
-__device__ __forceinline__ void atomic_add(unsigned long long* to, unsigned long long x) {
-#if defined(PR1_EMULATE)
-  *to += x;
-#else
-  atomicAdd(to, x);
-#endif
-}
-
 /// 2^x as the hardware has it: one instruction, the same bits in every kernel.
 __device__ __forceinline__ float exp2_fast(float x) {
 #if defined(PR1_EMULATE)
@@ -187,11 +180,20 @@ inline void copy_device(void* to, const void* from, size_t bytes, Stream) {
 inline void fill_zero(void* p, size_t bytes, Stream) {
   emulation::issue([=] { std::memset(p, 0, bytes); });
 }
-inline void synchronize(Stream) {
+inline const void* key_of(Stream stream) { return reinterpret_cast<const void*>(static_cast<intptr_t>(stream)); }
+inline void synchronize(Stream stream) {
   if (emulation::recording) throw std::logic_error("emulation: synchronize while capturing");
+  if (emulation::fault) {
+    emulation::fault = false;
+    throw std::runtime_error(failed_wait(key_of(stream), "an illegal memory access was encountered (emulated)"));
+  }
+  journal.settled(key_of(stream));
 }
-inline void destroy_stream(Stream) {}
-inline void begin_capture(Stream) { emulation::recording = new emulation::Recording; }
+inline void destroy_stream(Stream stream) { journal.settled(key_of(stream)); }
+inline void begin_capture(Stream) {
+  if (emulation::fails("cudaStreamBeginCapture")) throw std::runtime_error("CUDA: cudaStreamBeginCapture failed (emulated).");
+  emulation::recording = new emulation::Recording;
+}
 inline Graph end_capture(Stream) {
   Graph graph = emulation::recording;
   emulation::recording = nullptr;
@@ -203,8 +205,15 @@ inline void launch_graph(Graph graph, Stream) {
 inline void destroy_graph(Graph graph) { delete graph; }
 inline size_t memory_free() { return emulation::memory.limit() - emulation::memory.used; }
 
+inline const char* name_of(const void* kernel) {
+  Dl_info found{};
+  return dladdr(kernel, &found) && found.dli_sname ? short_name(found.dli_sname) : "a kernel";
+}
+
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, unsigned threads, size_t shared, Stream, A... args) {
+void start(const Launch& what, void (*kernel)(P...), dim3 grid, unsigned threads, size_t shared, Stream, A... args) {
+  if (emulation::fails("launch:" + std::string(what.kernel))) throw std::runtime_error(failed_launch(what, "invalid argument (emulated)"));
+  if (emulation::fails(what.kernel)) emulation::issue([] { emulation::fault = true; });
   emulation::launch(kernel, grid, threads, shared, args...);
 }
 
@@ -213,10 +222,18 @@ void launch(void (*kernel)(P...), dim3 grid, unsigned threads, size_t shared, St
 using Stream = cudaStream_t;
 using Graph = cudaGraphExec_t;
 
+inline std::string text_of(cudaError_t status) {
+  return std::string(cudaGetErrorString(status)) + " (" + cudaGetErrorName(status) + ")";
+}
+inline void check(cudaError_t status, const std::string& what) {
+  if (status != cudaSuccess) throw std::runtime_error("CUDA: " + text_of(status) + ": " + what + " failed.");
+}
+/// Without a string where nothing failed.
 inline void check(cudaError_t status, const char* what) {
-  if (status != cudaSuccess) {
-    throw std::runtime_error(std::string("CUDA: ") + what + " failed: " + cudaGetErrorString(status) + ".");
-  }
+  if (status != cudaSuccess) check(status, std::string(what));
+}
+inline void check_copy(cudaError_t status, const char* where, size_t bytes) {
+  if (status != cudaSuccess) check(status, "a copy of " + std::to_string(bytes) + " bytes " + where);
 }
 
 inline void* allocate_device(size_t bytes) {
@@ -237,17 +254,25 @@ inline void* allocate_pinned(size_t bytes) {
 }
 inline void release_pinned(void* p) { (void)cudaFreeHost(p); }
 inline void copy_in(void* to, const void* from, size_t bytes, Stream stream) {
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "copy to the device");
+  check_copy(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "to the device", bytes);
 }
 inline void copy_out(void* to, const void* from, size_t bytes, Stream stream) {
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "copy from the device");
+  check_copy(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "from the device", bytes);
 }
 inline void copy_device(void* to, const void* from, size_t bytes, Stream stream) {
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copy on the device");
+  check_copy(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "on the device", bytes);
 }
 inline void fill_zero(void* p, size_t bytes, Stream stream) { check(cudaMemsetAsync(p, 0, bytes, stream), "cudaMemset"); }
-inline void synchronize(Stream stream) { check(cudaStreamSynchronize(stream), "a kernel or copy"); }
-inline void destroy_stream(Stream stream) { (void)cudaStreamDestroy(stream); }
+inline void synchronize(Stream stream) {
+  const cudaError_t status = cudaStreamSynchronize(stream);
+  if (status != cudaSuccess) throw std::runtime_error(failed_wait(stream, text_of(status)));
+  journal.settled(stream);
+}
+inline void destroy_stream(Stream stream) {
+  journal.settled(stream);
+  (void)cudaStreamDestroy(stream);
+}
+inline const void* key_of(Stream stream) { return stream; }
 inline void begin_capture(Stream stream) {
   check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
 }
@@ -268,18 +293,23 @@ inline size_t memory_free() {
   return free;
 }
 
+inline const char* name_of(const void* kernel) {
+  const char* name = nullptr;
+  return cudaFuncGetName(&name, kernel) == cudaSuccess && name ? short_name(name) : "a kernel";
+}
+
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, unsigned threads, size_t shared, Stream stream, A... args) {
+void start(const Launch& what, void (*kernel)(P...), dim3 grid, unsigned threads, size_t shared, Stream stream, A... args) {
   if (shared > 48 * 1024) {
     // More than 48 KB a block must be asked for.
     static std::mutex mutex;
-    static std::map<const void*, size_t> asked;
+    static std::unordered_map<const void*, size_t> asked;
     std::lock_guard<std::mutex> lock(mutex);
     const void* key = reinterpret_cast<const void*>(kernel);
     size_t& most = asked[key];
     if (shared > most) {
-      check(cudaFuncSetAttribute(key, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
-            "asking for shared memory");
+      const cudaError_t status = cudaFuncSetAttribute(key, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+      if (status != cudaSuccess) throw std::runtime_error(failed_launch(what, text_of(status)));
       most = shared;
     }
   }
@@ -288,9 +318,29 @@ void launch(void (*kernel)(P...), dim3 grid, unsigned threads, size_t shared, St
   config.blockDim = dim3(threads);
   config.dynamicSmemBytes = shared;
   config.stream = stream;
-  check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...), "a kernel launch");
+  const cudaError_t status = cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
+  if (status != cudaSuccess) throw std::runtime_error(failed_launch(what, text_of(status)));
 }
 
 #endif
+
+/// The name of a kernel, asked for once: after a fault CUDA may not tell it any more.
+inline const char* known_name(const void* kernel) {
+  static std::mutex mutex;
+  static std::unordered_map<const void*, const char*> names;
+  std::lock_guard<std::mutex> lock(mutex);
+  const char*& name = names[kernel];
+  if (!name) name = name_of(kernel);
+  return name;
+}
+
+template <class... P, class... A>
+void launch(void (*kernel)(P...), dim3 grid, unsigned threads, size_t shared, Stream stream, A... args) {
+  Launch what{known_name(reinterpret_cast<const void*>(kernel)), {grid.x, grid.y, grid.z}, threads, shared};
+  (add_numbers(what, args), ...);
+  start(what, kernel, grid, threads, shared, stream, args...);
+  journal.note(key_of(stream), what);
+  if (wait_for_each) synchronize(stream);
+}
 
 }  // namespace pr1::cuda

@@ -60,8 +60,8 @@ void Parameters::allocate_training() {
   for (Moment* m : {&moments_.first, &moments_.second}) m->exponents = reinterpret_cast<int8_t*>(m->codes + codes);
 }
 
-/// Bytes of the codes of one moment.
-size_t Parameters::moment_codes() const { return moments_.type == MomentType::bf16 ? 2 * floats_ : floats_; }
+/// Bytes of the codes of one moment, whole floats.
+size_t Parameters::moment_codes() const { return ((moments_.type == MomentType::bf16 ? 2 * floats_ : floats_) + 3) / 4 * 4; }
 
 double Parameters::moment_bytes() const {
   if (moments_.type == MomentType::f32) return 8.0 * static_cast<double>(floats_);
@@ -88,24 +88,60 @@ static void each_block(size_t floats, size_t at, size_t count, F&& f) {
   }
 }
 
+/// A copy in the host's memory of the moments at … at + count − 1 with their blocks: `moment` is addressed as the whole is.
+class Parameters::MomentCopy {
+ public:
+  MomentCopy(const Parameters& of, Values kind, size_t at, size_t count) : of_(of), whole_(of.moment(kind)) {
+    // Four blocks begin on a whole float of their exponents.
+    constexpr size_t kStep = 4 * kMomentBlock;
+    const size_t width = of.moments_.type == MomentType::bf16 ? 2 : 1;
+    const size_t begin = at / kStep * kStep, end = std::min(of.floats_, (at + count + kStep - 1) / kStep * kStep);
+    codes_.from = begin * width;
+    codes_.values.resize(((end - begin) * width + 3) / sizeof(float));
+    exponents_.from = begin / kMomentBlock;
+    exponents_.values.resize(((end - begin + kMomentBlock - 1) / kMomentBlock + 3) / 4);
+    of.ops_.download(codes_.values.data(), codes_.on_device(whole_.codes), codes_.values.size());
+    of.ops_.download(exponents_.values.data(), exponents_.on_device(whole_.exponents), exponents_.values.size());
+    moment = {whole_.squared, static_cast<uint8_t*>(codes_.addressed()), static_cast<int8_t*>(exponents_.addressed())};
+  }
+  void write_back() {
+    of_.ops_.upload(codes_.on_device(whole_.codes), codes_.values.data(), codes_.values.size());
+    of_.ops_.upload(exponents_.on_device(whole_.exponents), exponents_.values.data(), exponents_.values.size());
+  }
+  Moment moment;
+
+ private:
+  struct Bytes {
+    size_t from = 0;
+    std::vector<float> values;
+    float* on_device(void* whole) const { return reinterpret_cast<float*>(static_cast<uint8_t*>(whole) + from); }
+    /// Where byte 0 of the whole would be.
+    void* addressed() { return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(values.data()) - from); }
+  };
+  const Parameters& of_;
+  const Moment& whole_;
+  Bytes codes_, exponents_;
+};
+
 void Parameters::read_moments(Values kind, float* to, size_t at, size_t count) const {
-  const Moment& m = moment(kind);
+  const MomentCopy copy(*this, kind, at, count);
   float numbers[kMomentBlock];
   each_block(floats_, at, count, [&](size_t block, size_t held, size_t within, size_t n, size_t done) {
-    decode_moment(numbers, moments_.type, m, block, held);
+    decode_moment(numbers, moments_.type, copy.moment, block, held);
     std::memcpy(to + done, numbers + within, n * sizeof(float));
   });
 }
 
 /// Neighbours in a block stay as they are where the numbers were decoded from the same type.
 void Parameters::write_moments(Values kind, const float* from, size_t at, size_t count) {
-  const Moment& m = moment(kind);
+  MomentCopy copy(*this, kind, at, count);
   float numbers[kMomentBlock];
   each_block(floats_, at, count, [&](size_t block, size_t held, size_t within, size_t n, size_t done) {
-    decode_moment(numbers, moments_.type, m, block, held);
+    decode_moment(numbers, moments_.type, copy.moment, block, held);
     std::memcpy(numbers + within, from + done, n * sizeof(float));
-    encode_moment(moments_.type, m, block, numbers, held, 0);
+    encode_moment(moments_.type, copy.moment, block, numbers, held, 0);
   });
+  copy.write_back();
 }
 
 float* Parameters::array(Values kind) const {

@@ -93,6 +93,7 @@ class Parameters {
   float* array(Values kind) const;
   size_t moment_codes() const;
   const Moment& moment(Values kind) const { return kind == Values::moment1 ? moments_.first : moments_.second; }
+  class MomentCopy;
   void read_moments(Values kind, float* to, size_t at, size_t count) const;
   void write_moments(Values kind, const float* from, size_t at, size_t count);
   void write_panels(size_t parameter, const float* from);

@@ -222,8 +222,8 @@ export function checkUpdate(options: UpdateOptions): FullUpdate {
 
 /** Moments of AdamW in fewer bits are a matter of the native CPU engine. */
 export function checkOptimizerState(device: string, state: OptimizerState): void {
-  if (state === 'f32' || device === 'cpu') return
+  if (state === 'f32' || device === 'cpu' || device === 'cuda') return
   throw new UnavailableError(
-    `optimizerState: ${state} is available on device: cpu only. Got device: ${device}. Use device: cpu, or optimizerState: f32.`,
+    `optimizerState: ${state} is available on device: cpu and cuda only. Got device: ${device}. Use one of them, or optimizerState: f32.`,
   )
 }

@@ -138,7 +138,10 @@ export const optimizerStates = ['f32', 'bf16', '8bit'] as const
 export type OptimizerState = (typeof optimizerStates)[number]
 
 export interface LoadOptions {
-  /** Capacity of the KV cache in tokens, allocated at the first `create`. Default: 16384, less if memory is short. */
+  /**
+   * Capacity of the KV cache in tokens, allocated at the first step. Default: 16384, less if memory is short. On CUDA half of what the
+   * model leaves of the GPU's memory, or a quarter where it trains; 1048576 at most.
+   */
   cacheTokens?: number
   /**
    * To train: float32 weights are kept, and gradients and moments follow at the first `forward` that keeps state. Without it the model
@@ -200,8 +203,19 @@ export interface Loadable {
 /** Weights for a model that is made rather than loaded: every parameter, float32, row-major. */
 export type InitialWeights = (spec: ParameterSpec) => Float32Array
 
+/** Memory of a device that has its own. */
+export interface DeviceMemory {
+  name: string
+  /** Bytes: of the device, of this engine's models and work space, and what else they can get. */
+  total: number
+  used: number
+  free: number
+}
+
 export interface Engine {
   readonly info: EngineInfo
+  /** Where models lie in memory of a device. Undefined: they lie in the machine's. */
+  deviceMemory?(): DeviceMemory | undefined
   /** The same for a model that `load` makes of this checkpoint: its weights may be held as they are stored. */
   infoFor(checkpoint: Loadable, options?: LoadOptions): EngineInfo
   /** Loads a checkpoint, or the Hugging Face folder of this name. Throws `CheckpointError` naming file, tensor, expected and found. */
@@ -340,6 +354,8 @@ export interface Model {
   /** Tokens that can still be stored. Slots are handed out in pages of {@link cachePage} tokens. */
   readonly cacheFree: number
   readonly cachePage: number
+  /** Tokens of a step that keep the device busy, where prompts wait. Absent: 512. */
+  readonly stepTokens?: number
 
   // Decode. These are bookkeeping and synchronous: no key or value moves.
   create(): Sequence

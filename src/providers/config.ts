@@ -114,7 +114,7 @@ const modelKeys = {
   attention: key(choice(attentions).optional(), 'only for a checkpoint that does not say', { absent: 'of the checkpoint, else `causal`' }),
   ...engineKeys,
   cacheTokens: key(int({ min: 1 }).optional(), 'size of the KV cache; what does not fit waits', {
-    absent: '16384, less where memory is short',
+    absent: '16384, less where memory is short. With `device: cuda` half of what the model leaves of the GPU',
     unit: 'tokens',
   }),
   speculate: key(

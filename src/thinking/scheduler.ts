@@ -25,7 +25,7 @@ const MIN_CHUNK = 32
 const MOST_GUESSING = 8
 
 export interface SchedulerOptions {
-  /** Most tokens of one step of the model, 16 or more. Default 512. */
+  /** Most tokens of one step of the model, 16 or more. Default: the model's {@link Model.stepTokens}, else 512. */
   maxStepTokens?: number
 }
 
@@ -99,7 +99,7 @@ export class Scheduler {
   private readonly idle: (() => void)[] = []
 
   constructor(model: Model, options: SchedulerOptions = {}) {
-    const maxStepTokens = options.maxStepTokens ?? 512
+    const maxStepTokens = options.maxStepTokens ?? model.stepTokens ?? 512
     if (!Number.isSafeInteger(maxStepTokens) || maxStepTokens < 2 * SHORT_INPUT) {
       throw new ConfigError(`maxStepTokens must be a whole number, ${2 * SHORT_INPUT} or more. Got ${maxStepTokens}. 512 is usual.`)
     }

@@ -1,17 +1,16 @@
 /** What a run prints before its first step: the settings, the engine, the model, stages, evaluations and memory. */
 
 import { availableMemory } from '../engine/checkpoint/memory.ts'
-import { ConfigError } from '../engine/errors.ts'
 import { modelSpec } from '../engine/families/index.ts'
 import { parameterCount } from '../engine/spec.ts'
-import type { MemoryPlan } from '../engine/types.ts'
 import { counted } from '../show.ts'
 import { trainsNothing } from './answers-only.ts'
 import type { Stage, TrainConfig } from './config.ts'
 import { configTable, settingsTable } from './config-table.ts'
 import type { Evaluations } from './evaluation/evaluations.ts'
 import type { Generator } from './generate/generator.ts'
-import { bytes, memoryTable, table } from './log.ts'
+import { memoryTable, table } from './log.ts'
+import { checkTrainingMemory } from './memory-check.ts'
 import { describePrompt } from './prompt-form.ts'
 import { hasWeights, type Reader, type Recipe, type Session } from './recipe.ts'
 import { changeLine, lengthLine, type Resumed } from './resume.ts'
@@ -23,8 +22,6 @@ export function printConfig(run: Run, saved: Resumed | undefined): void {
   const { device, precision, isa, threads, reason } = run.engine.info
   printSettings(run)
   run.say(`\nEngine: ${device}, ${precision}, ${isa}, ${counted(threads, 'thread')} (${reason})`)
-  const { gaveWay } = run.config
-  if (gaveWay) run.say(`precision: ${gaveWay} in the file gave way to --device ${device}, which computes in ${precision}`)
   if (saved) run.say([`Going on from ${saved.folder}`, ...saved.lengths.map(lengthLine), ...saved.changes.map(changeLine)].join('\n'))
   else if (run.options.resume) run.say('Nothing is saved yet: starting from the beginning')
 }
@@ -66,9 +63,14 @@ function printMemory(run: Run, { model, shards }: Session, recipes: readonly (Re
   const plan = model.memoryPlan(tokens)
   const reference = recipes.reduce((most, recipe) => Math.max(most, ('referenceBytes' in recipe && recipe.referenceBytes) || 0), 0)
   const partialSums = trainsNothing(run.config) ? 0 : partialSumBytes(model, shards)
-  plan.total += reference + partialSums
-  run.say(`\nMemory plan\n${table(memoryTable(plan, tokens, { reference, partialSums }))}\n`)
-  refuseTooLarge(plan)
+  const beside = reference + partialSums
+  const device = run.engine.deviceMemory?.()
+  const shown = { ...plan, total: plan.total + beside }
+  run.say(`\nMemory plan\n${table(memoryTable(shown, tokens, { reference, partialSums }))}\n`)
+  const { recompute, optimizerState } = run.config
+  // Weights and moments are there already: count them as free.
+  const host = availableMemory() + (device ? 0 : process.memoryUsage().rss)
+  checkTrainingMemory(plan, { beside, host, device, recompute, optimizerState })
 }
 
 function parameterLine({ model, trained }: Session, trains: boolean): string {
@@ -83,13 +85,4 @@ function rayLine({ workers, threads, address }: NonNullable<TrainConfig['ray']>,
   if (shards.most >= workers) return `${all}. An update is at most ${shards.most} shards`
   const some = shards.most === 1 ? 'one shard, so one of them computes it' : `at most ${shards.most} shards, so as many of them compute it`
   return `${all}. An update is ${some}. Set "shards" to ${workers} or more in a new run`
-}
-
-function refuseTooLarge(plan: MemoryPlan): void {
-  // Weights and moments are there already: count them as free.
-  const room = availableMemory() + process.memoryUsage().rss
-  if (plan.total <= room) return
-  throw new ConfigError(
-    `Training needs ${bytes(plan.total)}, this machine has ${bytes(room)} to give. Lower microBatchTokens or cacheTokens, or set recompute: true.`,
-  )
 }

@@ -44,6 +44,16 @@ export const emulatedLibrary = () =>
 export const hostTest = () =>
   make('host_test', compiler, (out) => ['-std=c++17', '-O1', '-Wall', '-Wextra', '-Werror', '../test/cuda/host_test.cpp', '-o', out])
 
+/** cuBLASLt on the host, and what holds native/cuda/cublaslt.h against it. */
+export const fakeCublasLt = () =>
+  make('fake_cublaslt.so', compiler, (out) => [
+    ...['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '../test/cuda/fake_cublaslt.cpp', '-o', out],
+  ])
+export const cublasLtTest = () =>
+  make('cublaslt_test', compiler, (out) => [
+    ...['-std=c++17', '-O1', '-Wall', '-Wextra', '-Werror', '../test/cuda/cublaslt_test.cpp', '-o', out, '-ldl'],
+  ])
+
 export const opsCheck = () =>
   make('ops_check', compiler, (out) => [
     ...['-std=c++17', '-O1', '-ffp-contract=off', '-fno-math-errno', '-DPR1_PORTABLE_TWIN', `-DPR1_OPS_HASH=${opsHash()}`],

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "../../native/cuda/arena.h"
+#include "../../native/cuda/journal.h"
 #include "../../native/cuda/plan.h"
 #include "../../native/cuda/staging.h"
+#include "../../native/cuda/switches.h"
 #include "../native/slots.h"
 
 using namespace pr1;
@@ -271,7 +273,51 @@ static void key_plans() {
   std::printf("ok tiles of keys\n");
 }
 
+static void journals() {
+  Journal journal;
+  int a, b;  // streams
+  check(journal.suspects(&a).find("no kernel was launched") != std::string::npos, "journal: nothing launched");
+  Launch launch{"gemm_few<1, 1>", {12, 4, 1}, 128, 6144};
+  add_numbers(launch, 2560);
+  add_numbers(launch, int64_t{1} << 40);
+  add_numbers(launch, 0.5f);
+  add_numbers(launch, &a);
+  add_numbers(launch, Heads{32, 8, 128});
+  journal.note(&a, launch);
+  check(journal.suspects(&a) == "the kernel gemm_few<1, 1>(2560, 1099511627776, 32, 8, 128) in 12 x 4 x 1 blocks of 128 threads with 6144 bytes "
+                                "shared failed, or a copy beside it",
+        "journal: one kernel: " + journal.suspects(&a));
+  for (int i = 0; i < 20; i++) {
+    Launch other{"rmsnorm_rows", {5, 1, 1}, 96, 0};
+    add_numbers(other, i);
+    journal.note(&a, other);
+  }
+  const std::string many = journal.suspects(&a);
+  check(many.rfind("one of the 21 kernels launched since the last wait failed, the latest first: rmsnorm_rows(19) in 5 blocks of 96 threads; "
+                   "rmsnorm_rows(18)", 0) == 0 && many.find("rmsnorm_rows(12)") != std::string::npos && many.find("rmsnorm_rows(11)") == std::string::npos,
+        "journal: the last eight: " + many);
+  journal.note(&b, launch);
+  check(journal.suspects(&a) == many, "journal: another stream");
+  journal.settled(&a);
+  check(journal.suspects(&a).find("no kernel") != std::string::npos && journal.suspects(&b).find("gemm_few") != std::string::npos, "journal: settled");
+  check(std::string(short_name("_ZN3pr14cuda8gemm_fewILi1ELi2EEEvNS0_8GemmArgsE")) == "gemm_few<1, 2>", "journal: a short name");
+  for (const char* value : {"on", "off", ""}) {
+    setenv("PR1_TEST_SWITCH", value, 1);
+    check(read_switch("PR1_TEST_SWITCH", true) == (value[1] != 'f'), "switch: on, off and not set");
+  }
+  setenv("PR1_TEST_SWITCH", "no", 1);
+  std::string message;
+  try {
+    (void)read_switch("PR1_TEST_SWITCH", true);
+  } catch (const std::exception& e) {
+    message = e.what();
+  }
+  check(message == "PR1_TEST_SWITCH must be on or off. Got no. Unset it for on", "switch: refused: " + message);
+  std::printf("ok journal\n");
+}
+
 int main() {
+  journals();
   arena();
   ring();
   plans();

@@ -36,7 +36,7 @@ export interface NativeEngineHandle {
   readonly loadsFiles: boolean
   /** What rows become in products with weights in blocks; `auto`: 8 bits where the CPU has instructions for it. */
   readonly blockRows: 'int8' | 'float32'
-  readonly gpu?: { name: string; products: string; multiprocessors: number; totalBytes: number }
+  readonly gpu?: NativeGpu
   /** Bytes on the GPU: held by the engine's arrays now and at most, taken from the device, free on it. */
   memory(): { used: number; most: number; held: number; free: number } | undefined
   /** types: of the blocks of every matrix, where they are held in blocks; then the model does not train, whatever `trains` says. */
@@ -54,6 +54,20 @@ export interface NativeEngineHandle {
     },
   ): Promise<NativeModelHandle>
   dispose(): void
+}
+
+export interface NativeGpu {
+  name: string
+  /** Who computes large products. */
+  products: string
+  /** Products of cuBLASLt so far, and those that it refused and our kernels computed; the shape and reason of the last one. */
+  computed: number
+  refused: number
+  lastRefusal: string
+  /** What the environment switched off; empty: nothing. */
+  switched: string
+  multiprocessors: number
+  totalBytes: number
 }
 
 export interface NativeAdapters {

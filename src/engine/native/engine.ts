@@ -3,13 +3,13 @@ import { availableParallelism } from 'node:os'
 import { merged } from '../adapters/merge.ts'
 import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
-import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
+import { affordableCache, checkMemory, gpuCache, gpuStepTokens } from '../checkpoint/memory.ts'
 import { checkOptimizerState } from '../checks.ts'
 import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
-import { precisionsOf } from '../open.ts'
 import { elementCount } from '../spec.ts'
 import {
+  type DeviceMemory,
   type Engine,
   type EngineInfo,
   type EngineOptions,
@@ -72,7 +72,7 @@ export class NativeEngine implements Engine {
   constructor(options: EngineOptions = {}, device: 'cpu' | 'cuda' = 'cpu') {
     const precision = options.precision ?? 'auto'
     if (device === 'cuda') {
-      if (!precisionsOf.cuda.includes(precision)) {
+      if (precision !== 'auto' && precision !== 'bf16') {
         throw new UnavailableError(`precision: ${precision} is not available on device: cuda. Use auto or bf16, or device: cpu.`)
       }
       this.addon = loadAddon()
@@ -168,12 +168,15 @@ export class NativeEngine implements Engine {
     const spec = modelSpec(config)
     const held = quantizes ? quantizedTo(spec, precision) : stored
     const { train = false } = options
-    const [available, packed] = [this.available(), precision === 'bf16' ? 2 : 4]
+    const [device, packed] = [this.deviceMemory(), precision === 'bf16' ? 2 : 4]
+    // What other models of this engine were promised is not free, though nothing holds it yet.
+    const available = device && [...this.models].reduce((free, model) => free - model.owed, device.free)
     const blocks = held && heldBytes(spec, held)
     const masters = (train && !adapters) || !this.handle.loadsFiles
     const beside = adapters && trainedParameters(spec, adapters)
     const adapterCount = beside?.reduce((sum, { shape }) => sum + elementCount(shape), 0)
-    checkMemory(spec, checkpoint, {
+    const room = checkMemory(spec, checkpoint, {
+      gpu: device?.name,
       train,
       optimizerState,
       cacheTokens: options.cacheTokens,
@@ -183,7 +186,7 @@ export class NativeEngine implements Engine {
       blocks,
       adapterCount,
     })
-    const cacheTokens = options.cacheTokens ?? affordableCache(spec, available)
+    const cacheTokens = options.cacheTokens ?? (device ? gpuCache(spec, room, train) : affordableCache(spec, available))
     if (!Number.isInteger(cacheTokens) || cacheTokens < 0) {
       throw new ConfigError(`cacheTokens must be a whole number of tokens. Got ${cacheTokens}.`)
     }
@@ -197,16 +200,19 @@ export class NativeEngine implements Engine {
     const draftRowCost =
       this.info.device === 'cpu' ? draftRowCosts[held ? this.handle.blockRows : (precision as 'f32' | 'bf16')] : undefined
     const model = new NativeModel(config, spec, handle, {
-      ...{ checkpoint, cacheTokens, noTraining, held, draftRowCost, onDispose },
+      ...{ checkpoint, cacheTokens, noTraining, held, draftRowCost, onDispose, stepTokens: device && gpuStepTokens(spec, room) },
       adapters: beside,
     })
     this.models.add(model)
     return model
   }
 
-  /** Free bytes on the GPU; undefined on the CPU: what the machine has. */
-  private available(): number | undefined {
-    return this.handle.memory()?.free
+  deviceMemory(): DeviceMemory | undefined {
+    const memory = this.handle.memory()
+    if (!memory) return undefined
+    const { name, totalBytes } = this.handle.gpu!
+    // What the engine holds in pieces that nothing uses can be had, too.
+    return { name, total: totalBytes, used: memory.used, free: memory.free + memory.held - memory.used }
   }
 
   async dispose(): Promise<void> {
@@ -237,7 +243,7 @@ function openCuda(addon: NativeAddon, options: EngineOptions): { handle: NativeE
   } catch (error) {
     throw new UnavailableError(`device: cuda cannot be used: ${(error as Error).message}. Use device: cpu.`)
   }
-  const { name, products } = handle.gpu!
-  const reason = `${name}, bfloat16 products with float32 sums, ${numerics} numerics, ${products}`
+  const { name, products, switched } = handle.gpu!
+  const reason = `${name}, bfloat16 products with float32 sums, ${numerics} numerics, ${products}${switched && `, ${switched}`}`
   return { handle, info: { device: 'cuda', precision: 'bf16', isa: handle.isa, threads: handle.threads, reason } }
 }

@@ -18,6 +18,7 @@ export interface NativeModelOptions extends ModelOptions {
   /** In which blocks its matrices are held; absent: float32. */
   held?: Held
   draftRowCost: number | undefined
+  stepTokens: number | undefined
 }
 
 /** One model in the addon: flattens sampling, names parameters, turns error codes into this package's errors. */
@@ -29,6 +30,11 @@ export class NativeModel extends CheckedModel {
   readonly weights: readonly ParameterSpec[]
   private readonly adapted: boolean
   readonly draftRowCost: number | undefined
+  readonly stepTokens?: number
+  private readonly trains: boolean
+  /** Whether its cache, and gradients and moments, have been allocated. */
+  private stepped = false
+  private trained = false
 
   constructor(config: ModelConfig, spec: ModelSpec, handle: NativeModelHandle, options: NativeModelOptions) {
     super(config, spec, options)
@@ -37,6 +43,8 @@ export class NativeModel extends CheckedModel {
     this.weights = parametersOf(spec)
     this.adapted = options.adapters !== undefined
     this.draftRowCost = options.draftRowCost
+    this.stepTokens = options.stepTokens
+    this.trains = options.noTraining === undefined
     this.index = new Map(handle.parameters.map(({ name }, i) => [name, i]))
   }
 
@@ -70,11 +78,13 @@ export class NativeModel extends CheckedModel {
       }
     }
     const { offsets, values } = flattenSets(sets)
+    this.stepped = true
     return translatedAsync(() => this.handle.step(ids, positions, counts, runCounts, runs, sampling, offsets, values))
   }
 
   protected runForward(batch: TrainBatch, keep: boolean, entropy: boolean, base: boolean): Promise<Scored> {
     const { offsets, values } = flattenSets(batch.exclusionSets ?? [])
+    if (keep) this.trained = true
     const { ids, positions, bounds, hidden, targets = noBytes, exclusion = noInts, temperature = 1 } = batch
     return this.planned(() =>
       this.handle.forward(
@@ -164,6 +174,12 @@ export class NativeModel extends CheckedModel {
     const { adapters, ...plan } = translated(() => this.handle.plan(tokens))
     const total = plan.weights + adapters + plan.gradients + plan.moments + plan.cache + plan.activations
     return { ...plan, ...(this.adapted && { adapters }), total }
+  }
+
+  /** Bytes that its cache, gradients and moments will take and do not take yet. */
+  get owed(): number {
+    const { cache, gradients, moments } = this.memoryPlan(this.trains ? 1 : 0)
+    return (this.stepped ? 0 : cache) + (this.trained ? 0 : gradients + moments)
   }
 
   /** Out of memory names the plan of the batch at hand. */
