@@ -21,7 +21,7 @@ const REASON =
 const PREPOSITION =
   /^(?:.*[^\p{L}])?(for|in|of|to|than|with|from|by|at|on|per|after|before|within|among|over|under|between|every|each|during|until|into|through|out|towards?|against|without|across|beyond|behind|despite|via|versus|since|throughout|including|excluding|above|below)((?:\s+[\p{L}'’-]+){0,5})\s*[$€£]?\s*$/isu
 const FINITE =
-  /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave|keeps|kept|owes|owed|holds|reads|drives|walks|runs|remains|collects|receives|wins|loses)\b/i
+  /\b(?:is|are|was|were|has|had|have|will|would|can|could|must|should|needs?|gets?|makes|takes|earns|costs|spends|pays|sells|buys|saves|leaves|gives|equals|becomes|weighs|travels|eats|uses|got|made|took|earned|spent|paid|sold|bought|saved|left|gave|keeps|kept|owes|owed|holds|reads|drives|walks|runs|remains|collects|receives|wins|loses|puts|brings|adds|totals|yields)\b/i
 /** A verb of several, behind what a preposition governs. */
 const PLURAL =
   /\s\p{L}+\s(?:earn|cost|make|take|pay|weigh|give|leave|need|hold|get|cover|bring|yield|buy|eat|contain|produce|equal|have|last)\b/iu
@@ -31,6 +31,11 @@ const WAYS = /^ (?:\w+ )?ways?\b/i
 const DEFINITE = /\b(?:the|these|those|all)\s[$€£\ue000]?$/i
 /** "8 seconds behind the winner" */
 const COMPARED = /^(?: [a-z]+)? (?:behind|ahead of|above|below|short of) (?:the|his|her|its|their|[A-Z])/
+/** "That leaves her 5 tickets short of the 12": there it is what the sentence says. */
+const PREDICATED =
+  /(?:\b(?:is|are|was|were|leaves?|left|puts?|makes?|brings?|keeps?|finish\w*|ends? up|falls?|fell|remains?|stays?)|['’](?:s|re))\s(?:(?:him|her|it|them|us|me|you|[A-Z][a-z]+)\s)?(?:still |now |exactly |only |just )?[$€£\ue000]?$/
+/** "8 of her 20 cards" */
+const PART_OF = /^(?:\s[a-z]+)?\s(?:out )?of (?:the|his|her|its|their|our|my|your|all|these|those)\s(?:[a-z]+\s)?[$€£\ue000]?$/i
 /** "15 flats at 250 francs each cost 3750": behind its noun "each" belongs to the number before, and a verb follows. */
 const DISTRIBUTED =
   /^\s?(?:\p{L}+\s){1,2}(?:each|apiece)\s(?!(?:for|from|in|on|at|of|to|with|by|per|than|over|after|before|and|or|but|plus|minus|times|day|night|week|month|year|hour|minute|second|time|side|row|one|other|the)\b)\p{L}{2,12}\s(?:up to |exactly |a total of |about )?[$€£\ue000]?$/u
@@ -50,7 +55,7 @@ const GOVERNED =
 const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
 
 const CONCLUSION =
-  /, (?:(?:and )?(?:which|this|that) (?:means|leaves|gives|makes|yields)|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s|:\s(?=\d[\d.,]*\s\p{L}+\s(?:are|is|were|was|must))/giu
+  /, (?:(?:and )?(?:which|this|that) (?:means|leaves|gives|makes|yields|puts|brings)|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s|:\s(?=\d[\d.,]*\s\p{L}+\s(?:are|is|were|was|must))/giu
 
 /** "her twice as old as her 7-year-old brother" states no value. */
 const TWICE_AS = /^(?:him|her|it|them|this|that|\w+) (?:twice|three times|half|\w+ times)? ?(?:as|more|less)\b/i
@@ -272,7 +277,9 @@ function isOblique(said: string, second: boolean, behind: string): boolean {
   // "in 126 ways" answers how many, and "the 4 players" are known before.
   if (WAYS.test(behind) && /\bin\s$/i.test(before)) return false
   if (second && DEFINITE.test(before)) return true
-  if (COMPARED.test(behind)) return true
+  if (second && PART_OF.test(before)) return true
+  if (COMPARED.test(behind))
+    return !(PREDICATED.test(before) || (!second && /^\s?(?:him|her|it|them|us|me|you) [$€£\ue000]?$/.test(before)))
   if (second && DISTRIBUTED.test(before)) return false
   const found = PREPOSITION.exec(before)
   // "16 more weeks before he can afford the $400 bike": a clause of its own.

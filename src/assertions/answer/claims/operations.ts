@@ -7,8 +7,8 @@ import { cues } from './cues.ts'
 const OPERATED = cues(
   String.raw`
     \b(?:times|twice|thrice|double|triple|half|\d\schoose)\s*[$€£]?$
-    \b(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|multiples?) of\s*[$€£]?$
-    \b(?:factors?|powers?|roots?|squares?|cubes?|reciprocal|inverse|negative|opposite|complement|logarithm) of\s*[$€£]?$
+    (?<!\b(?:least|lowest|smallest) common )\b(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|multiples?) of\s*[$€£]?$
+    (?<!\b(?:greatest|highest|largest|biggest) common )\b(?:factors?|powers?|roots?|squares?|cubes?|reciprocal|inverse|negative|opposite|complement|logarithm) of\s*[$€£]?$
     \bfactorial of\s*[$€£]?$
     [\w)] (?:[<>≤≥]|<=|>=)\s?[$€£]?$
     (?<!\b(?:least|sharp|best|tight|smallest|greatest|optimal) )\b(?:upper|lower) (?:bound|limit) (?:is|of|equals)?\s*[$€£]?$

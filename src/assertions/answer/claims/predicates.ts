@@ -77,6 +77,11 @@ export function rootsIn(text: string): Found | undefined {
 /** "it's 5" says 5, and "Ana's ten" does not. */
 const CONTRACTED = /\b(?:it|that|there|here|what|who|he|she|this|which|answer|result|total|sum|value|one)$/i
 
+/** "so 15q = 75 and he has 5 quarters": a step, and what it says. */
+const SAYS_MORE = /^[-−]?[$€£]?[\d.,/]{1,20}(?: [a-z]{1,12})? and (?:he|she|it|they|there|we)\b[^=]*\d[^=]*$/i
+/** "2c = 16 and c = 8": a step, and the letter alone. */
+const STEP_TO = /^[^=,]{0,40}\d\s?[a-z]\b[^=,]{0,40}=[^=,]{1,40}?,? and ([a-z]\s?=\s?[^\s=]{1,30})$/
+
 /** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
 export function copula(sentence: string): Found | undefined {
   const text = sentence.slice(-1000)
@@ -88,6 +93,7 @@ export function copula(sentence: string): Found | undefined {
     if (word === '=' && /[<>!]$/.test(text.slice(0, at))) continue
     if (/s $/.test(word) && /^['’]/.test(word) && !CONTRACTED.test(text.slice(0, at))) continue
     const rest = trimEnd(text.slice(at + word.length))
+    if (word === '=' && SAYS_MORE.test(rest)) continue
     const placedAt = shift + at + word.length
     if (word === '=' && /^[a-z]$/i.test(rest)) {
       const value = trimEnd(text.slice(0, at).slice(text.slice(0, at).trimEnd().lastIndexOf(' ') + 1))
@@ -137,6 +143,8 @@ function listBehind(text: string): Found | undefined {
   )
   for (const { index, 0: word } of verb.slice(-3).reverse()) {
     const rest = trimEnd(text.slice(index + word.length))
+    const alone = STEP_TO.exec(rest)?.[1]
+    if (alone !== undefined && isAnswer(alone)) return { text: alone, at: index + word.length + rest.length - alone.length }
     if (/[=\d]\S{0,40}(?:\s(?:and|or)|,)\s\S/.test(rest) && isAnswer(rest)) return { text: rest, at: index + word.length }
   }
   return undefined

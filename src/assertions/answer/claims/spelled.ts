@@ -93,6 +93,12 @@ export function isPlaceBeside(sentence: string, before: string | undefined): boo
   return noun !== undefined && before !== undefined && new RegExp(String.raw`\d\s(?:[a-z]+\s)?${noun}s?\b`, 'i').test(before)
 }
 
+/** "the seventh floor" at the end of a sentence, where the problem asks which floor. */
+export function asksPlace(sentence: string, problem: string): boolean {
+  const noun = /(?:st|nd|rd|th) ([a-z]{3,14})[.!\s]{0,4}$/i.exec(sentence)?.[1]
+  return noun !== undefined && new RegExp(String.raw`\b(?:which|what) ${noun.replace(/s$/i, '')}s?\b`, 'i').test(problem)
+}
+
 /**
  * "The holiday starts in the 13th week.": which one it is, where the problem asks for that, the sentence concludes, or the sentence
  * before it counted the same.
@@ -100,7 +106,8 @@ export function isPlaceBeside(sentence: string, before: string | undefined): boo
 export function placeStated(sentence: string, before: string | undefined, problem: string | undefined, wanted: boolean): Found | undefined {
   const found = sentence.length > SEARCHED ? null : (PLACE.exec(sentence) ?? PLACE_FIRST.exec(sentence))
   const ahead = found === null || /^,? ?(?:so|thus|hence|therefore)\b/i.test(found[0]) ? '' : sentence.slice(0, found.index)
-  if (!found || /\d/.test(ahead) || /\b(?:not|never)\b|n['’]t\b/i.test(sentence)) return undefined
+  if (!found || /\d/.test(ahead.split(/, (?:and )?(?:so|thus|hence|therefore)\b/).at(-1)!) || /\b(?:not|never)\b|n['’]t\b/i.test(sentence))
+    return undefined
   const noun = found[2].replace(/s$/i, '')
   const asked = problem !== undefined && new RegExp(String.raw`\b(?:which|what)\s(?:[a-z]+\s)?${noun}s?\b|\bwhen\b`, 'i').test(problem)
   const counted = before !== undefined && new RegExp(String.raw`\d\s(?:[a-z]+\s)?${noun}s?\b`, 'i').test(before)

@@ -14,6 +14,7 @@ import { deniedOfItself, effectOf } from './corrections.ts'
 import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
 import { beforeCheck, withoutRemarkBegun, withoutRemarks } from './ending.ts'
 import type { Expected } from './expected.ts'
+import { inFigures } from './figures.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, restatedIn } from './formulas.ts'
 import { gatheredParts, gatheredValues } from './gathered.ts'
 import { isLeftOpen, isNone } from './open.ts'
@@ -21,12 +22,13 @@ import { isOfAnother, isOperated } from './operations.ts'
 import { markedOption } from './options.ts'
 import { polarIn, verdictIn } from './polar.ts'
 import { ROOTS } from './predicates.ts'
+import { numbersIn, proofsAtEnd } from './proven.ts'
 import { isAttributed } from './quoted.ts'
 import { NAMED_ROLE } from './roles.ts'
 import { resultOfRows } from './rows.ts'
 import { contrasted, lastSentence, sentencesOf, withoutAsides, withoutRate } from './sentences.ts'
 import { inSigns } from './signs.ts'
-import { isPlaceBeside, placeStated } from './spelled.ts'
+import { asksPlace, isPlaceBeside, placeStated } from './spelled.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
 import { otherSolutions, twoSolutions } from './two-solutions.ts'
 import { valueIn } from './values.ts'
@@ -53,7 +55,8 @@ const PICTURES = 80
 export function lastStatement(text: string, expected: Expected): Statement | undefined {
   if (/[:：][*_\s]{0,6}$/.test(text.slice(-12)))
     return { text: lastSentence(text.trimEnd().slice(-400)).trim(), status: 'cut off', where: 'last line' }
-  const shown = withoutPictures(text).trimEnd()
+  const words = expected.kind === 'text' || expected.kind === 'choice'
+  const shown = withoutPictures(words ? text : inFigures(text, expected.problem)).trimEnd()
   const trimmed = withoutRemarks(expected.kind !== 'text' && isCutOff(shown) ? withoutRemarkBegun(shown) : shown, expected)
   const parts = expected.parts && gatheredParts(trimmed, expected.parts, expected, lastStatement)
   const gathered = parts ?? (expected.names && gatheredValues(trimmed, expected.names))
@@ -61,9 +64,22 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   const option = expected.kind === 'choice' ? markedOption(trimmed) : undefined
   if (option) return { text: option, status: 'stated', where: 'marked option' }
   const check = beforeCheck(trimmed)
-  const checked = check === undefined ? undefined : settled(withoutRemarks(check, expected), expected)
+  const checked =
+    check === undefined ? undefined : settled(withoutRemarks(words ? check : inFigures(check, expected.problem), expected), expected)
   if (checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text))) return checked
-  return settled(trimmed, expected)
+  return (words ? undefined : proven(trimmed, expected)) ?? settled(trimmed, expected)
+}
+
+/** What stands before a check at the end that calculates with it. */
+function proven(trimmed: string, expected: Expected): Statement | undefined {
+  for (const { before, parts } of proofsAtEnd(trimmed, expected.problem)) {
+    const said = settled(withoutRemarks(inFigures(before, expected.problem), expected), expected)
+    if (said?.status !== 'stated' || !isAnswer(said.text)) continue
+    const values = numbersIn(said.text)
+    if (values.length > 0 && values.every((one) => parts.includes(one)))
+      return { ...said, where: `${said.where}, the conclusion before a check` }
+  }
+  return undefined
 }
 
 /** What a text without remarks and checks at its end states: the part that answers the question, its conclusion, or its end. */
@@ -307,8 +323,13 @@ function ending(last: string, line: string, expected: Expected): Statement | und
 /** "Suppose it were 12", "We try 5" */
 const SUPPOSED = /\b(?:suppos\w+|assum\w+|if|let|try|trying|were|would)\b/i
 
+/** "Half of them are boys.", "So she paid twice that.": a value made of the one before. */
+const SHARE =
+  /^\W{0,4}(?:(?:so|thus|hence|therefore|then|now|and),? )?(?:(?:exactly|only|just|about) )?(?:half|an? (?:third|quarter|fourth|fifth|sixth|eighth|tenth)|(?:one|two|three|four) (?:thirds?|quarters?|fourths?|fifths?)|twice|double) (?:of )?(?:them|these|those|that|it|this|the (?:rest|others?|remainder|remaining))\b|^\W{0,4}(?:so|thus|hence|therefore)\b[^.;,]{1,60}\b(?:half|third|quarter|twice|double|triple) (?:of )?(?:them|these|those|that|it|this)[.!\s]*$/i
+
 /** "So he needs triple 64 metres": it concludes another number than the one it names, and no sentence before it counts. */
 function partial(sentence: string): Statement | undefined {
+  if (!/\d/.test(sentence) && SHARE.test(sentence)) return { text: sentence.trim(), status: 'operation', where: 'last line' }
   const clause = /(?:^|[,;]\s)\W{0,4}(?:so|thus|hence|therefore)\b[^,;]*$/i.exec(sentence)?.[0]
   const number = clause === undefined ? null : /[$€£]?\d/.exec(clause)
   return number && isOperated(clause!.slice(0, number.index))
@@ -317,6 +338,8 @@ function partial(sentence: string): Statement | undefined {
 }
 
 function statementIn(said: string, before: string | undefined, expected: Expected): Statement | undefined {
+  const asked = expected.problem !== undefined && asksPlace(said, expected.problem) ? place(said, before, expected) : undefined
+  if (asked?.status === 'stated') return asked
   const found = standing(said, expected)
   if (found && found.status !== 'operation') return found
   return (found ? undefined : partial(said)) ?? place(said, before, expected) ?? found
@@ -409,7 +432,7 @@ function standingIn(sentenceWhole: string, expected: Expected): Statement | unde
       isOfAnother(plain.slice(0, found.at))
         ? 'operation'
         : 'stated',
-      (TO_BE_USED.test(behind) ||
+      ((TO_BE_USED.test(behind) && !/\b(?:is|are|was|were)\s(?:still |now )?[$€£]?$|['’](?:s|re)\s$/i.test(plain.slice(0, found.at))) ||
         (SUBTRACTED.test(behind) && /\b(?:subtract|take|deduct|remove)\s[$\\(]{0,3}\s?$/i.test(plain.slice(0, found.at)))) &&
       expected.kind !== 'text' &&
       expected.kind !== 'choice'

@@ -199,6 +199,9 @@ function valueOfClause(written: string, expected: Expected): Placed | undefined 
 
 export function numberIn(text: string, where: string): Placed | undefined {
   const number = statedNumber(text)
-  // A bare row of numbers states none.
-  return number === undefined || /\d[\s,;.]+$/.test(text.slice(-2000, text.lastIndexOf(number.text))) ? undefined : { ...number, where }
+  // A bare row of numbers states none. A unit of its own takes the last one out: "what is missing to 180, 65 degrees".
+  const row = (end: number): boolean =>
+    /\d[\s,;.]+$/.test(text.slice(-2000, end)) &&
+    !(/^[$€£]?[\d.,]+ (?!and\b|or\b|to\b)[a-z]/i.test(number!.text) && !/:\d\d[\s,;.]+$/.test(text.slice(0, end)))
+  return number === undefined || row(text.lastIndexOf(number.text)) ? undefined : { ...number, where }
 }

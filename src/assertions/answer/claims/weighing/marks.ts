@@ -8,7 +8,7 @@ import { quantityEnd } from '../extent.ts'
 import { concludes } from '../roles.ts'
 import { blotted } from '../sentences.ts'
 import type { Part } from './parts.ts'
-import { deedsOf, degreesOf, EACH, EACH_ONE, OF, type Question } from './question.ts'
+import { deedsOf, degreesOf, EACH, EACH_ONE, LEFT, OF, type Question } from './question.ts'
 
 /** Set by hand and checked on labelled prose. What speaks against a claim weighs more than a word that it shares with the question. */
 export const WEIGHTS = {
@@ -83,7 +83,7 @@ const REMARKED =
   /^[\W_]{0,6}(?:note|notice|by the way|incidentally|for (?:comparison|reference|completeness|the record|context|example|instance)|remember|of course|in practice|in real life|usually|typically|fun fact|you (?:should|might|may)|one (?:might|may|could)|please)\b|\bfor comparison\b|\bby the way\b|\bif you need\b/i
 
 const SUBJECT =
-  /^[\W_]{0,6}(?:(?:and|but|while|whereas|so|thus|hence|then|also|now|therefore),?\s)?(?:the|its|his|her|their|this|that|these|those|an?|each|every|another|most|some)\s((?:[a-z'’-]+\s){0,4}?[a-z'’-]+)\s(?:(?:is|are|was|were|has|have|had|can|could|will|would|should|must|may|might|equals?|of|in|on|at|with|for|often|usually|also|then|itself|alone|[a-z]{3,}(?:s|ed))\b|=|[•\d])/i
+  /^[\W_]{0,6}(?:(?:and|but|while|whereas|so|thus|hence|then|also|now|therefore),?\s)?(?:the|its|his|her|their|this|that|these|those|an?|each|every|another|most|some)\s(?!(?:puts?|makes?|leaves?|gives?|brings?|means?|yields?|takes?|adds?|shows?)\b)((?:[a-z'’-]+\s){0,4}?[a-z'’-]+)\s(?:(?:is|are|was|were|has|have|had|can|could|will|would|should|must|may|might|equals?|of|in|on|at|with|for|often|usually|also|then|itself|alone|[a-z]{3,}(?:s|ed))\b|=|[•\d])/i
 /** One of those before. */
 const CHOSEN =
   /\b(?:only|next|other|possible|required|(?:larg|small|great|long|short|high|low|clos|bigg|old|young|fast|slow)(?:er|est)|first|last|least|most|minimum|maximum)\b/i
@@ -181,6 +181,11 @@ export function weigh(part: Part, question: Question, problem: ReadonlySet<strin
   }
 }
 
+/** "of her 20 cards", behind the number of those that are meant. */
+const PART = /^ (?:out )?of (?:the|his|her|its|their|our|my|your|these|those) (?:[a-z]+ )?[$€£]?[•\d]/
+/** "Of the 20 cards" */
+const OF_ALL = /^[\W_]{0,6}(?:(?:so|and|but|then),? )?(?:of|out of|from|among) (?:the |these |those |all |his |her |its |their )?$/i
+
 const MEASURES = ['what is counted', 'the unit asked for'] as const
 const OTHER_MEASURES: ReadonlySet<Mark> = new Set<Mark>(['another unit', 'another count', 'the unit converted', 'a calculation'])
 /** What a sentence has said of itself holds for what it goes on with: its role, and its subject unless there is another one. */
@@ -190,7 +195,9 @@ const OWN: ReadonlySet<Mark> = new Set<Mark>(['the name asked for', 'the one ask
 
 function inherit(before: Weighed, marks: Mark[], bare: boolean): void {
   // "Ann has 12 marbles and Tom has 36": the noun is said once.
-  const measure = bare && !marks.some((one) => OTHER_MEASURES.has(one)) ? MEASURES.find((mark) => before.marks.includes(mark)) : undefined
+  const otherDeed = marks.includes('another deed') && before.marks.includes('the deed asked for')
+  const measure =
+    bare && !otherDeed && !marks.some((one) => OTHER_MEASURES.has(one)) ? MEASURES.find((mark) => before.marks.includes(mark)) : undefined
   if (measure) marks.push(measure)
   if (measure && before.marks.includes('the thing asked for') && !marks.includes('the thing asked for')) marks.push('the thing asked for')
   if (marks.includes('a conclusion')) return
@@ -208,21 +215,39 @@ function measures(plain: string, text: string, question: Question, marks: Mark[]
   let converted = false
   let other: Mark | undefined
   const numbers = matchesOf(plain, NUMBER).slice(-6)
+  let part: string | undefined
+  let whole = false
+  const count = (number: string, all: boolean): void => {
+    if (all) whole = true
+    else found.push(number)
+  }
   for (const { index, 0: number } of numbers) {
     const end = index + number.length
+    // "8 of her 20 cards", "Of the 20 cards she lost 8"
+    if (PART.test(plain.slice(end, end + 20))) {
+      part = text.slice(index, end)
+      continue
+    }
+    const all = part === undefined && OF_ALL.test(plain.slice(0, index))
+    const meant = part ?? text.slice(index, end)
+    part = undefined
     const unit = unitAt(text, index, end, number, asked)
     if (unit !== '' && (isMeasure(unit) || isPercent(unit))) {
-      if (asked !== undefined && isSame(unit, asked)) found.push(text.slice(index, end))
+      if (asked !== undefined && isSame(unit, asked)) count(meant, all)
       else if (asked !== undefined && sameKind(unit, asked)) converted = true
       else if (!conditioned(number, unit, question)) other ??= 'another unit'
       continue
     }
-    const noun = NOUN.exec(plain.slice(end, end + 60))?.[1]
+    const noun = (all ? /^\s([a-z]{3,})/ : NOUN).exec(plain.slice(end, end + 60))?.[1]
     const said = noun === undefined || VERBAL.test(noun) ? [] : stems(noun)
+    if (said.length === 0 && whole) {
+      found.push(meant)
+      continue
+    }
     bare ||= said.length === 0
     if (counted !== undefined && said.some((word) => counted.some((one) => sameNoun(word, one)))) {
       if (isOtherKind(said, question)) other ??= 'another count'
-      else found.push(text.slice(index, end))
+      else count(meant, all)
     } else if (
       counted?.length !== 0 &&
       said.length > 0 &&
@@ -339,7 +364,8 @@ function degrees(plain: string, { degrees: asked }: Question, marks: Mark[]): vo
 function deeds(plain: string, { deeds: asked }: Question, marks: Mark[]): void {
   if (asked.length === 0) return
   const said = deedsOf(plain)
-  if (said.some((one) => asked.includes(one))) marks.push('the deed asked for')
+  // "70 are left to read"
+  if (said.some((one) => asked.includes(one)) && (asked.includes(LEFT) || !said.includes(LEFT))) marks.push('the deed asked for')
   else if (said.length > 0) marks.push('another deed')
 }
 

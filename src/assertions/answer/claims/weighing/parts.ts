@@ -21,7 +21,7 @@ export interface Part {
 const VALUE =
   /\d|•|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,6}teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b/i
 const JOINT =
-  /;\s|,\s(?!(?:which (?:is|are|was|were|equals|comes|means)|because|since|as|where|who|whose|when|that is|i\.e\.|or|namely)\b)(?:and |but |while |whereas )?|:\s(?=[a-z])|\s[-–—]{1,2}\s(?=[a-z])|\s(?:and|with|against|versus|while|whereas|but)\s/g
+  /;\s|,\s(?!(?:which (?:is|are|was|were|equals|comes)|because|since|as|where|who|whose|when|that is|i\.e\.|or|namely)\b)(?:and |but |while |whereas )?|:\s(?=[a-z])|\s[-–—]{1,2}\s(?=[a-z])|\s(?:and|with|against|versus|while|whereas|but)\s/g
 /** What a part has to hold beside its value: a word, or the letter of "y is 4". */
 const WORDED = /[a-z]{3,}|(?<![a-z])[a-z] (?:is|=|equals)/i
 

@@ -88,18 +88,20 @@ const DEEDS = [
   'costs?|prices?|priced|pays?|paid|charge[sd]?|spends?|spent',
   'earn(?:s|ed)?|wages?|income',
   'sav(?:es?|ed|ings?)|discount(?:ed)?',
-  'left|remain(?:s|ed|ing)?|keeps?|kept|change|back',
+  'left|leaves?|leaving|remain(?:s|ed|ing)?|keeps?|kept|change|back',
   'profit|gain(?:s|ed)?',
   'los(?:es?|t)|loss(?:es)?',
   'wins?|won',
   'owes?|owed',
   'sells?|sold',
   'eat(?:s|en)?|ate',
-  'brea?ks?|broke|broken',
+  '(?<!\\b(?:ad|lunch|coffee|tea|rest|short) )brea?ks?|broke|broken',
   'reads?',
   'absent|missing',
   'present',
 ] as const
+/** Among them what is left. */
+export const LEFT = 3
 const DEED = new RegExp(String.raw`\b(?:${DEEDS.map((words) => `(${words})`).join('|')})\b`, 'gi')
 
 /** The groups of deeds that a text speaks of. */
