@@ -48,7 +48,7 @@ const NO_WEIGHT = 2 ** -40
 /** A row's test with its functions loaded, and what runs its assertions. */
 interface ScorableTest {
   test: AtomicTestCase
-  run: (sample: Sample) => Promise<Scores>
+  run: (sample: Sample) => Scores | Promise<Scores>
 }
 
 /** Takes a second and 300 MB of memory, so it is loaded where an assertion is more than a function. */
@@ -66,7 +66,8 @@ export class Scorer {
   private readonly suite: Suite
   private readonly scorable: ScorableCheck
   private readonly functions = new Map<string, Promise<AssertionValueFunction | undefined>>()
-  private readonly tests = new WeakMap<SuiteRow, Promise<ScorableTest>>()
+  /** A promise only until it is there. */
+  private readonly tests = new WeakMap<SuiteRow, ScorableTest | Promise<ScorableTest>>()
   private readonly watches = new AsyncLocalStorage<GraderWatch>()
   private turn: Promise<void> | undefined
   /** What a grader threw; promptfoo would make it a score of 0. */
@@ -112,11 +113,13 @@ export class Scorer {
   }
 
   private async run(row: SuiteRow, providerResponse: ProviderResponse, watch?: GraderWatch): Promise<Scores> {
-    const { test, run } = await this.testOf(row)
+    const ready = this.testOf(row)
+    const { test, run } = ready instanceof Promise ? await ready : ready
     const sample: Sample = { prompt: row.prompt, vars: row.vars as Record<string, string>, test, providerResponse }
     let result: Scores
     try {
-      result = await (watch ? this.watches.run(watch, run, sample) : run(sample))
+      const scores = watch ? this.watches.run(watch, run, sample) : run(sample)
+      result = scores instanceof Promise ? await scores : scores
     } catch (error) {
       throw this.failure(row, 'an assertion', error)
     }
@@ -126,11 +129,14 @@ export class Scorer {
       const what = part.assertion?.metric ?? part.assertion?.type ?? 'an assertion'
       if (failure !== undefined) throw this.failure(row, what, failure)
       // Each by itself: promptfoo adds up the scores of one metric and takes a NaN among them for 0.
-      for (const [metric, score] of [[what, part.score] as const, ...Object.entries(part.namedScores ?? {})]) {
-        if (!Number.isFinite(score)) throw this.failure(row, metric, `its score is no finite number. Got ${score}.`)
-      }
+      this.checkFinite(row, what, part.score)
+      if (part.namedScores) for (const [metric, score] of Object.entries(part.namedScores)) this.checkFinite(row, metric, score)
     }
     return result
+  }
+
+  private checkFinite(row: SuiteRow, metric: string, score: number): void {
+    if (!Number.isFinite(score)) throw this.failure(row, metric, `its score is no finite number. Got ${score}.`)
   }
 
   /** A wrong reference, config or variable ends the run before its first step, not in the middle. */
@@ -152,16 +158,19 @@ export class Scorer {
     )
   }
 
-  private testOf(row: SuiteRow): Promise<ScorableTest> {
-    let test = this.tests.get(row)
-    if (!test) {
-      const { assert: written = [], options } = row.test
-      test = this.resolveAssertions(written).then(async (assert) => ({
+  private testOf(row: SuiteRow): ScorableTest | Promise<ScorableTest> {
+    const known = this.tests.get(row)
+    if (known) return known
+    const { assert: written = [], options } = row.test
+    const test = this.resolveAssertions(written).then(async (assert) => {
+      const ready: ScorableTest = {
         test: { ...row.test, ...(options && { options: locatedIn(this.suite.folder, options) }), vars: row.vars, assert } as AtomicTestCase,
         run: areFunctions(assert) ? runFunctions : (await loadPromptfoo()).assertions.runAssertions,
-      }))
-      this.tests.set(row, test)
-    }
+      }
+      this.tests.set(row, ready)
+      return ready
+    })
+    this.tests.set(row, test)
     return test
   }
 
@@ -204,21 +213,32 @@ export class Scorer {
 
   /** `inTurn`: promptfoo begins it a little later than it is called, and nothing else begins until then. So what blocks this thread is what began last. */
   private guard(name: string, fn: AssertionValueFunction, inTurn = false): AssertionValueFunction {
-    return async (output, context) => {
+    const note = (error: unknown): never => {
+      this.thrown ??= { reference: name, error }
+      throw error
+    }
+    return (output, context) => {
       const watch = this.watches.getStore()
-      while (watch && this.turn) await this.turn
-      const passOn = watch && inTurn ? this.takeTurn() : undefined
-      watch?.begins(name)
+      if (watch) return this.watched(name, () => fn(output, context), watch, inTurn).catch(note)
       try {
         const result = fn(output, context)
-        return result instanceof Promise ? await result : result
+        return result instanceof Promise ? result.catch(note) : result
       } catch (error) {
-        this.thrown ??= { reference: name, error }
-        throw error
-      } finally {
-        watch?.ends(name)
-        passOn?.()
+        return note(error)
       }
+    }
+  }
+
+  private async watched<T>(name: string, grade: () => T | Promise<T>, watch: GraderWatch, inTurn: boolean): Promise<T> {
+    while (this.turn) await this.turn
+    const passOn = inTurn ? this.takeTurn() : undefined
+    watch.begins(name)
+    try {
+      const result = grade()
+      return result instanceof Promise ? await result : result
+    } finally {
+      watch.ends(name)
+      passOn?.()
     }
   }
 
