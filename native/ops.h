@@ -117,8 +117,11 @@ class Ops {
   /// A forward or backward begins: host arrays may hold other values than before at the same address. Until the next
   /// call positions, slots and queries at one address stay as they are.
   virtual void begin_pass() {}
-  /// The same for a decode step of `owner`. False: the layers of this step have been queued already (a recording of an
-  /// earlier one with as many tokens), from the embedding to the last layer's output; they are not to be called.
+  /// Rows that the layers of a decode step of T tokens compute: more than T where steps of several sizes share a recording.
+  /// Nobody reads what the rows from T on hold, and they leave the cache as it is.
+  virtual int step_rows(int T) const { return T; }
+  /// The same for a decode step of `owner`, whose layers are called with step_rows(T) rows. False: they have been queued already (a
+  /// recording of an earlier step), from the embedding to the last layer's output; they are not to be called.
   virtual bool begin_step(const void* owner, Heads h, const int* ids, const int* positions, const int* slots,
                           const Query* queries, int T) {
     (void)owner, (void)h, (void)ids, (void)positions, (void)slots, (void)queries, (void)T;

@@ -178,10 +178,11 @@ inline size_t attention_tiles_shared(int D) {
 
 /// Block (tile, key/value head): 4 warps of 16 rows; row r is query r / group, head r % group of the group.
 template <int D>
-__global__ void __launch_bounds__(128) attention_tiles(AttentionArgs a, const Tile* tiles) {
+__global__ void __launch_bounds__(128) attention_tiles(AttentionArgs a, const Tile* tiles, const int* count) {
   PR1_DYNAMIC_SHARED(shared);
   __shared__ int rows[4][kKeys];
   constexpr int KS = stride_by_rows(D), VS = stride_by_columns(D);
+  if (static_cast<int>(blockIdx.x) >= *count) return;
   const Tile tile = tiles[blockIdx.x];
   const int kv = blockIdx.y, group = a.h.heads / a.h.kv_heads, dim = a.h.dim;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, quad = lane / 4, t = lane % 4;
@@ -374,12 +375,13 @@ __global__ void split_heads(bf16* to, const float* x, int64_t stride, int T, int
   }
 }
 
-/// The k and v parts of qkv rows to the rows `slots` of the cache (slots, kv_heads, D).
+/// The k and v parts of qkv rows to the rows `slots` of the cache (slots, kv_heads, D); a row whose slot is below 0 goes nowhere.
 __global__ void store_cache(bf16* k_cache, bf16* v_cache, const float* qkv, const int* slots, int T, Heads h, int D) {
   const int64_t pairs = static_cast<int64_t>(h.kv_heads) * (D / 2), n = 2 * T * pairs;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
        i += static_cast<int64_t>(gridDim.x) * blockDim.x) {
     const int64_t t = i / (2 * pairs), part = (i / pairs) % 2, at = i % pairs;
+    if (slots[t] < 0) continue;
     const int head = static_cast<int>(at / (D / 2)), d = static_cast<int>(at % (D / 2)) * 2;
     const float* from = qkv + t * qkv_width(h) + q_width(h) + part * kv_width(h) + head * h.dim;
     unsigned* to = reinterpret_cast<unsigned*>(part ? v_cache : k_cache);

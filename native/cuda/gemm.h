@@ -135,20 +135,37 @@ __device__ __forceinline__ int tile_offset(int rows, int row, int half, int quar
 }
 inline size_t gemm_tile_shared(int BM, int BN) { return static_cast<size_t>(kStages) * (tile_bytes(BM) + tile_bytes(BN)); }
 
+/// What one thread copies of an operand at each step: addresses are computed once, and a step moves them on by kTileK.
+/// Rows that are not there are copies of the last one; what comes of them is not stored.
 template <int ROWS, int THREADS>
-__device__ __forceinline__ void load_tile(unsigned char* to, const bf16* from, int64_t ld, int first, int rows, int k) {
-  for (int v = threadIdx.x; v < ROWS * 8; v += THREADS) {
-    const int row = v / 8, part = v % 8;
-    const bool valid = first + row < rows;
-    const int64_t source = valid ? first + row : 0;
-    copy_async_16(to + tile_offset(ROWS, row, part / 4, part % 4), from + source * ld + k + part * 8, valid);
+struct TileCopies {
+  static constexpr int kCopies = ROWS * 8 / THREADS, kRows = THREADS / 8;
+  const bf16* from[kCopies];
+  int to;
+
+  __device__ __forceinline__ TileCopies(const bf16* operand, int64_t ld, int first, int rows) {
+    const int row = threadIdx.x / 8, part = threadIdx.x % 8;
+    PR1_UNROLL
+    for (int i = 0; i < kCopies; i++) {
+      const int source = first + row + i * kRows;
+      from[i] = operand + (source < rows ? source : rows - 1) * ld + part * 8;
+    }
+    to = tile_offset(ROWS, row, part / 4, part % 4);
   }
-}
+  __device__ __forceinline__ void start(unsigned char* stage) {
+    PR1_UNROLL
+    for (int i = 0; i < kCopies; i++) {
+      copy_async_16(stage + to + i * kRows * 64, from[i]);
+      from[i] += kTileK;
+    }
+  }
+};
 
 /// Block x: one tile of BM outputs x BN tokens, counted so that neighbours in time share rows of both operands.
 template <int BM, int BN, int WM, int WN>
 __global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArgs g) {
   constexpr int THREADS = (BM / WM) * (BN / WN) * 32, MT = WM / 16, NT = WN / 8;
+  constexpr int STAGE = tile_bytes(BM) + tile_bytes(BN), AHEAD = kStages - 1;
   PR1_DYNAMIC_SHARED(shared);
   const int m_tiles = (g.M + BM - 1) / BM, n_tiles = (g.N + BN - 1) / BN;
   // Bands of 8 tiles of tokens, each swept along the outputs.
@@ -160,49 +177,53 @@ __global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArg
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, quad = lane / 4, t = lane % 4;
   const int wm = warp / (BN / WN) * WM, wn = warp % (BN / WN) * WN;
   const int steps = g.K / kTileK;
-  auto stage_a = [&](int s) { return shared + s * (tile_bytes(BM) + tile_bytes(BN)); };
-  auto stage_b = [&](int s) { return stage_a(s) + tile_bytes(BM); };
-  auto fill = [&](int step) {
-    if (step < steps) {
-      load_tile<BM, THREADS>(stage_a(step % kStages), g.a, g.lda, m0, g.M, step * kTileK);
-      load_tile<BN, THREADS>(stage_b(step % kStages), g.b, g.ldb, n0, g.N, step * kTileK);
+  TileCopies<BM, THREADS> copies_a(g.a, g.lda, m0, g.M);
+  TileCopies<BN, THREADS> copies_b(g.b, g.ldb, n0, g.N);
+  int filled = 0, fill_at = 0, read_at = 0;  // steps whose copies have started; stages as bytes
+  auto fill = [&] {
+    if (filled < steps) {
+      copies_a.start(shared + fill_at);
+      copies_b.start(shared + fill_at + tile_bytes(BM));
+      fill_at = fill_at == AHEAD * STAGE ? 0 : fill_at + STAGE;
+      filled++;
     }
     commit_copies();  // also an empty group, so that the count of groups stays the same
   };
 
-  float total[MT][NT][4], acc[MT][NT][4];
+  float total[MT][NT][4];
   clear(total);
-  clear(acc);
-  fill(0);
-  fill(1);
-  for (int step = 0; step < steps; step++) {
-    wait_copies<kStages - 2>();
-    __syncthreads();  // the tile of this step is here, and all are done with the one that is filled next
-    fill(step + 2);
-    const unsigned char* ta = stage_a(step % kStages);
-    const unsigned char* tb = stage_b(step % kStages);
-    PR1_UNROLL
-    for (int half = 0; half < 2; half++) {
-      uint4 x[NT];
+  PR1_UNROLL
+  for (int i = 0; i < AHEAD; i++) fill();
+  const int from_a = tile_offset(BM, wm + quad, 0, t), from_b = tile_bytes(BM) + tile_offset(BN, wn + quad, 0, t);
+  for (int step = 0; step < steps;) {
+    const int chunk_end = step + kChunk / kTileK < steps ? step + kChunk / kTileK : steps;
+    float acc[MT][NT][4];
+    clear(acc);
+    for (; step < chunk_end; step++) {
+      wait_copies<AHEAD - 1>();
+      __syncthreads();  // the tile of this step is here, and all are done with the one that is filled next
+      fill();
+      const unsigned char* ta = shared + read_at + from_a;
+      const unsigned char* tb = shared + read_at + from_b;
+      read_at = read_at == AHEAD * STAGE ? 0 : read_at + STAGE;
       PR1_UNROLL
-      for (int j = 0; j < NT; j++) {
-        x[j] = *reinterpret_cast<const uint4*>(tb + tile_offset(BN, wn + j * 8 + quad, half, t));
-      }
-      PR1_UNROLL
-      for (int i = 0; i < MT; i++) {
-        const uint4 lo = *reinterpret_cast<const uint4*>(ta + tile_offset(BM, wm + i * 16 + quad, half, t));
-        const uint4 hi = *reinterpret_cast<const uint4*>(ta + tile_offset(BM, wm + i * 16 + quad + 8, half, t));
+      for (int half = 0; half < 2; half++) {
+        uint4 x[NT];
         PR1_UNROLL
-        for (int j = 0; j < NT; j++) {
-          mma_bf16(acc[i][j], lo.x, hi.x, lo.y, hi.y, x[j].x, x[j].y);
-          mma_bf16(acc[i][j], lo.z, hi.z, lo.w, hi.w, x[j].z, x[j].w);
+        for (int j = 0; j < NT; j++) x[j] = *reinterpret_cast<const uint4*>(tb + tile_offset(BN, j * 8, half, 0));
+        PR1_UNROLL
+        for (int i = 0; i < MT; i++) {
+          const uint4 lo = *reinterpret_cast<const uint4*>(ta + tile_offset(BM, i * 16, half, 0));
+          const uint4 hi = *reinterpret_cast<const uint4*>(ta + tile_offset(BM, i * 16 + 8, half, 0));
+          PR1_UNROLL
+          for (int j = 0; j < NT; j++) {
+            mma_bf16(acc[i][j], lo.x, hi.x, lo.y, hi.y, x[j].x, x[j].y);
+            mma_bf16(acc[i][j], lo.z, hi.z, lo.w, hi.w, x[j].z, x[j].w);
+          }
         }
       }
     }
-    if ((step + 1) % (kChunk / kTileK) == 0 || step + 1 == steps) {
-      each_number<MT, NT>([&](int i, int j, int e) { total[i][j][e] += acc[i][j][e]; });
-      clear(acc);
-    }
+    each_number<MT, NT>([&](int i, int j, int e) { total[i][j][e] += acc[i][j][e]; });
   }
   wait_copies<0>();
   each_number<MT, NT>([&](int i, int j, int e) {

@@ -89,7 +89,38 @@ __global__ void logprob_rows_backward(float* logits, const float* lse, const int
   }
 }
 
-// ---- Sampling ----
+// ---- Sampling: inverse transform in id order, as in cpu/head.h ----
+//
+// A row is cut into slices of 4096 ids, a block each, and a draw is a few kernels: maxima of the slices; where a row asks for top-k or
+// top-p, three histograms of weights, 10 bits of their float32 bits each, which find the lowest weight that is kept; sums of the slices;
+// the slice and the id that the draw falls on. top-k and top-p keep the ids above the threshold and the first `ties` of those at it.
+//
+// Histograms are added up by many blocks, so their sums are integers, which have no order: a bin's weights share their exponent, and a
+// bin holds a count (20 bits) above the sum of 24-bit mantissas (44 bits). Sums in double run in a fixed order.
+
+constexpr int kSlice = 4096, kBins = 1024, kMassBits = 44, kMostSampled = 1 << (64 - kMassBits);
+
+inline int slices_of(int V) { return (V + kSlice - 1) / kSlice; }
+
+struct SliceMax {
+  float max;
+  int id;  // the lowest with it
+};
+struct SliceSum {
+  double above;  // weights above the threshold
+  int at;        // ids at it
+};
+/// The threshold as far as it has been found, and what lies above it.
+struct Cut {
+  double mass, wanted;  // weights above; what top-p keeps
+  unsigned bits;
+  int count, ties;  // ids above; how many at the threshold stay
+};
+
+__device__ __forceinline__ bool draws(const SamplingRow& s, const float* row) { return s.temperature > 0.0f && row[0] == row[0]; }
+__device__ __forceinline__ bool by_count(const SamplingRow& s, int V) { return s.top_k > 0 && s.top_k < V; }
+__device__ __forceinline__ bool is_cut(const SamplingRow& s, int V) { return s.top_p < 1.0f || by_count(s, V); }
+__device__ __forceinline__ float sample_weight(float x, float max) { return exp2_fast((x - max) * kLog2e); }
 
 /// Sum over the block in double; scratch: kRowThreads doubles.
 __device__ __forceinline__ double block_sum_double(double x, double* scratch) {
@@ -105,134 +136,256 @@ __device__ __forceinline__ double block_sum_double(double x, double* scratch) {
   return sum;
 }
 
-/// Inverse transform in id order, as in cpu/head.h: every thread owns a stretch of ids. top-k and top-p keep the ids
-/// whose weight is above a threshold, found bit by bit, and the first `ties` of those that equal it.
-__global__ void __launch_bounds__(kRowThreads) sample_logits(int* ids, const float* logits, const SamplingRow* rows, int V) {
+/// Sum over this thread and those before it; scratch: kRowThreads. The order of additions is fixed.
+template <class T>
+__device__ __forceinline__ T block_scan(T x, T* scratch) {
+  const int t = threadIdx.x;
+  __syncthreads();
+  scratch[t] = x;
+  for (int step = 1; step < kRowThreads; step *= 2) {
+    __syncthreads();
+    const T before = t >= step ? scratch[t - step] : T(0);
+    __syncthreads();
+    scratch[t] += before;
+  }
+  __syncthreads();
+  return scratch[t];
+}
+/// Smallest over the block; scratch: kRowThreads.
+__device__ __forceinline__ int block_min(int x, int* scratch) {
+  __syncthreads();
+  scratch[threadIdx.x] = x;
+  __syncthreads();
+  for (int half = kRowThreads / 2; half > 0; half /= 2) {
+    if (static_cast<int>(threadIdx.x) < half && scratch[threadIdx.x + half] < scratch[threadIdx.x]) {
+      scratch[threadIdx.x] = scratch[threadIdx.x + half];
+    }
+    __syncthreads();
+  }
+  return scratch[0];
+}
+__device__ __forceinline__ float row_max(const SliceMax* maxima, int slices, float* scratch) {
+  float max = -infinity();
+  for (int i = threadIdx.x; i < slices; i += kRowThreads) max = max < maxima[i].max ? maxima[i].max : max;
+  return block_max(max, scratch);
+}
+
+/// Block (slice, row).
+__global__ void __launch_bounds__(kRowThreads) sample_maxima(SliceMax* maxima, const float* logits, int V) {
+  __shared__ float small[32];
+  __shared__ int ids[kRowThreads];
+  const float* row = logits + static_cast<int64_t>(blockIdx.y) * V;
+  const int begin = blockIdx.x * kSlice, end = begin + kSlice < V ? begin + kSlice : V;
+  float max = -infinity();
+  for (int i = begin + threadIdx.x; i < end; i += kRowThreads) max = max < row[i] ? row[i] : max;
+  max = block_max(max, small);
+  int id = V;
+  for (int i = begin + threadIdx.x; i < end; i += kRowThreads) id = row[i] == max && i < id ? i : id;
+  id = block_min(id, ids);
+  if (threadIdx.x == 0) maxima[static_cast<int64_t>(blockIdx.y) * gridDim.x + blockIdx.x] = {max, id};
+}
+
+/// Refines `cut` by the histogram of weights whose bits begin as its own do: the highest bin down to which enough is kept.
+__device__ __forceinline__ void find_bin(Cut& cut, const unsigned long long* bins, int level, const SamplingRow& s, int V) {
+  __shared__ double masses[kRowThreads];
+  __shared__ int counts[kRowThreads];
+  constexpr int each = kBins / kRowThreads;
+  const int shift = 20 - 10 * level;
+  double mass[each];
+  int count[each], own_count = 0;
+  double own_mass = 0.0;
+  PR1_UNROLL
+  for (int i = 0; i < each; i++) {
+    const int bin = kBins - 1 - (static_cast<int>(threadIdx.x) * each + i);
+    const unsigned long long held = bins[bin];
+    const int exponent = static_cast<int>((cut.bits | static_cast<unsigned>(bin) << shift) >> 23);
+    count[i] = static_cast<int>(held >> kMassBits);
+    mass[i] = ldexp(static_cast<double>(held & ((1ull << kMassBits) - 1)), (exponent > 0 ? exponent : 1) - 150);
+    own_count += count[i];
+    own_mass += mass[i];
+  }
+  int before_count = cut.count + block_scan(own_count, counts) - own_count;
+  const double through = block_scan(own_mass, masses);
+  if (level == 0) cut.wanted = static_cast<double>(s.top_p) * masses[kRowThreads - 1];
+  double before_mass = cut.mass + (through - own_mass);
+  int found = kBins, found_count = 0;
+  double found_mass = 0.0;
+  PR1_UNROLL
+  for (int i = 0; i < each; i++) {
+    const bool enough = (by_count(s, V) && before_count + count[i] >= s.top_k) ||
+                        (s.top_p < 1.0f && before_mass + mass[i] >= cut.wanted);
+    if (found == kBins && count[i] > 0 && enough) {
+      found = static_cast<int>(threadIdx.x) * each + i;
+      found_count = before_count;
+      found_mass = before_mass;
+    }
+    before_count += count[i];
+    before_mass += mass[i];
+  }
+  __shared__ int order[kRowThreads];
+  const int first = block_min(found, order);
+  __shared__ Cut next;
+  __syncthreads();
+  if (threadIdx.x == 0) next = {0.0, cut.wanted, 0u, 0, V};  // nothing is cut off
+  __syncthreads();
+  if (first < kBins && found == first) {
+    next = {found_mass, cut.wanted, cut.bits | static_cast<unsigned>(kBins - 1 - first) << shift, found_count, 0};
+  }
+  __syncthreads();
+  cut = next;
+}
+
+/// Block (slice, row): adds the slice to bins (rows, 3, kBins), which were zeroed. cuts (rows, 3): what each level found.
+__global__ void __launch_bounds__(kRowThreads) sample_histogram(unsigned long long* bins, Cut* cuts, int level, const SliceMax* maxima,
+                                                                const float* logits, const SamplingRow* rows, int V) {
+  __shared__ unsigned long long here[kBins];
+  __shared__ float small[32];
+  const int64_t r = blockIdx.y;
+  const SamplingRow s = rows[r];
+  const float* row = logits + r * V;
+  if (!draws(s, row) || !is_cut(s, V)) return;
+  const float max = row_max(maxima + r * gridDim.x, gridDim.x, small);
+  Cut cut = {0.0, 0.0, 0u, 0, V};
+  if (level > 0) {
+    if (level > 1) cut = cuts[r * 3 + level - 2];
+    find_bin(cut, bins + (r * 3 + level - 1) * kBins, level - 1, s, V);
+    if (blockIdx.x == 0 && threadIdx.x == 0) cuts[r * 3 + level - 1] = cut;
+    if (cut.bits == 0) return;  // all is kept
+  }
+  for (int i = threadIdx.x; i < kBins; i += kRowThreads) here[i] = 0;
+  __syncthreads();
+  const int shift = 20 - 10 * level;
+  const int begin = blockIdx.x * kSlice, end = begin + kSlice < V ? begin + kSlice : V;
+  for (int i = begin + threadIdx.x; i < end; i += kRowThreads) {
+    const unsigned bits = __float_as_uint(sample_weight(row[i], max));
+    if (bits == 0 || bits > 0x3F800000u || (level > 0 && (bits ^ cut.bits) >> (shift + 10) != 0)) continue;
+    const unsigned mantissa = (bits & 0x7FFFFFu) | (bits >> 23 ? 0x800000u : 0u);
+    atomic_add(&here[bits >> shift & (kBins - 1)], (1ull << kMassBits) + mantissa);
+  }
+  __syncthreads();
+  unsigned long long* to = bins + (r * 3 + level) * kBins;
+  for (int i = threadIdx.x; i < kBins; i += kRowThreads) {
+    if (here[i]) atomic_add(&to[i], here[i]);
+  }
+}
+
+/// Block (slice, row). The last level is found here; `bins` is null where no row is cut.
+__global__ void __launch_bounds__(kRowThreads) sample_sums(SliceSum* sums, Cut* cuts, const unsigned long long* bins, const SliceMax* maxima,
+                                                           const float* logits, const SamplingRow* rows, int V) {
   __shared__ double scratch[kRowThreads];
   __shared__ float small[32];
-  __shared__ int best, last;
-  const SamplingRow s = rows[blockIdx.x];
-  const float* row = logits + static_cast<int64_t>(blockIdx.x) * V;
-  if (s.temperature < 0.0f || !(row[0] == row[0])) {
-    if (threadIdx.x == 0) ids[blockIdx.x] = -1;
-    return;
-  }
-  const int stretch = (V + kRowThreads - 1) / kRowThreads;
-  const int i0 = static_cast<int>(threadIdx.x) * stretch < V ? threadIdx.x * stretch : V;
-  const int i1 = i0 + stretch < V ? i0 + stretch : V;
-  float max = -infinity();
-  for (int i = threadIdx.x; i < V; i += blockDim.x) max = max < row[i] ? row[i] : max;
-  max = block_max(max, small);
-  if (threadIdx.x == 0) best = V, last = -1;
-  __syncthreads();
-
-  // The lowest id among the largest: the answer of greedy, and the fallback where no weight is left.
-  int first_max = V;
-  for (int i = i1 - 1; i >= i0; i--) first_max = row[i] == max ? i : first_max;
-  scratch[threadIdx.x] = first_max;
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    int found = V;
-    for (int i = 0; i < kRowThreads && found == V; i++) found = static_cast<int>(scratch[i]);
-    best = found < V ? found : 0;
-  }
-  __syncthreads();
-  if (s.temperature == 0.0f) {
-    if (threadIdx.x == 0) ids[blockIdx.x] = best;
-    return;
-  }
-
-  auto weight = [&](int i) { return exp2_fast((row[i] - max) * kLog2e); };
-  float threshold = 0.0f;
-  double ties = 0.0;  // how many ids at the threshold stay
-  const bool nucleus = s.top_p < 1.0f, k_best = s.top_k > 0 && s.top_k < V;
-  if (nucleus || k_best) {
-    double all = 0.0;
-    if (nucleus) {
-      for (int i = i0; i < i1; i++) all += weight(i);
-      all = block_sum_double(all, scratch);
-    }
-    const double wanted = static_cast<double>(s.top_p) * all;
-    // Weights are not negative: their bits order as they do. The largest value above which too little is kept.
-    unsigned bits = 0;
-    double kept_above = 0.0, mass_above = 0.0;
-    for (int bit = 30; bit >= 0; bit--) {
-      const unsigned trial = bits | (1u << bit);
-      double count = 0.0, mass = 0.0;
-      for (int i = i0; i < i1; i++) {
-        const float w = weight(i);
-        if (__float_as_uint(w) >= trial) count += 1.0, mass += w;
+  const int64_t r = blockIdx.y;
+  const SamplingRow s = rows[r];
+  const float* row = logits + r * V;
+  if (!draws(s, row)) return;
+  const float max = row_max(maxima + r * gridDim.x, gridDim.x, small);
+  Cut cut = {0.0, 0.0, 0u, 0, V};
+  if (is_cut(s, V)) {
+    cut = cuts[r * 3 + 1];
+    if (cut.bits != 0) {
+      find_bin(cut, bins + (r * 3 + 2) * kBins, 2, s, V);
+      cut.ties = by_count(s, V) ? s.top_k - cut.count : V;
+      if (s.top_p < 1.0f && cut.bits != 0) {
+        const double needed = ceil((cut.wanted - cut.mass) / static_cast<double>(__uint_as_float(cut.bits)));
+        cut.ties = needed < cut.ties ? static_cast<int>(needed) : cut.ties;
       }
-      count = block_sum_double(count, scratch);
-      mass = block_sum_double(mass, scratch);
-      const bool enough = (k_best && count >= s.top_k) || (nucleus && mass >= wanted);
-      if (enough) bits = trial;
+      if (cut.count + cut.ties < 1) cut.ties = 1;
     }
-    threshold = __uint_as_float(bits);
-    double count = 0.0, mass = 0.0;
-    for (int i = i0; i < i1; i++) {
-      const float w = weight(i);
-      if (w > threshold) count += 1.0, mass += w;
-    }
-    kept_above = block_sum_double(count, scratch);
-    mass_above = block_sum_double(mass, scratch);
-    ties = k_best ? s.top_k - kept_above : V;
-    if (nucleus && threshold > 0.0f) {
-      const double needed = ceil((wanted - mass_above) / threshold);
-      ties = needed < ties ? needed : ties;
-    }
-    if (kept_above + ties < 1.0) ties = 1.0;
   }
+  if (blockIdx.x == 0 && threadIdx.x == 0) cuts[r * 3 + 2] = cut;
+  const float threshold = __uint_as_float(cut.bits);
+  const int begin = blockIdx.x * kSlice, end = begin + kSlice < V ? begin + kSlice : V;
+  double above = 0.0, at = 0.0;
+  for (int i = begin + threadIdx.x; i < end; i += kRowThreads) {
+    const float w = sample_weight(row[i], max);
+    if (w > threshold) above += w;
+    if (threshold > 0.0f && w == threshold) at += 1.0;
+  }
+  above = block_sum_double(above, scratch);
+  at = block_sum_double(at, scratch);
+  if (threadIdx.x == 0) sums[r * gridDim.x + blockIdx.x] = {above, static_cast<int>(at)};
+}
 
-  // Weights after the cut: ids at the threshold are counted in id order, so each thread needs how many came before.
-  double before = 0.0;
-  if (threshold > 0.0f) {
-    double mine = 0.0;
-    for (int i = i0; i < i1; i++) mine += weight(i) == threshold ? 1.0 : 0.0;
-    __syncthreads();
-    scratch[threadIdx.x] = mine;
-    __syncthreads();
-    for (unsigned t = 0; t < threadIdx.x; t++) before += scratch[t];
-    __syncthreads();
+/// Block: a row.
+__global__ void __launch_bounds__(kRowThreads) sample_pick(int* ids, const SliceSum* sums, const Cut* cuts, const SliceMax* maxima, int slices,
+                                                           const float* logits, const SamplingRow* rows, int V) {
+  __shared__ double scratch[kRowThreads];
+  __shared__ int small[kRowThreads], slice, before;
+  __shared__ float maxes[32];
+  __shared__ double start, drawn;
+  const int64_t r = blockIdx.x;
+  const SamplingRow s = rows[r];
+  const float* row = logits + r * V;
+  if (s.temperature < 0.0f || !(row[0] == row[0])) {
+    if (threadIdx.x == 0) ids[r] = -1;
+    return;
   }
-  auto kept = [&](int i, double& seen) {
-    const float w = weight(i);
-    if (w == threshold && threshold > 0.0f) return seen++ < ties ? w : 0.0f;
-    return w > threshold ? w : 0.0f;
-  };
-  double sum = 0.0, seen = before;
-  for (int i = i0; i < i1; i++) sum += kept(i, seen);
-  __syncthreads();
-  scratch[threadIdx.x] = sum;
-  __syncthreads();
-  double at = 0.0, total = 0.0;
-  for (unsigned t = 0; t < kRowThreads; t++) {
-    if (t == threadIdx.x) at = total;
-    total += scratch[t];
+  maxima += r * slices;
+  sums += r * slices;
+  const float max = row_max(maxima, slices, maxes);
+  int best = V;
+  for (int i = threadIdx.x; i < slices; i += kRowThreads) best = maxima[i].max == max && maxima[i].id < best ? maxima[i].id : best;
+  best = block_min(best, small);
+  if (s.temperature == 0.0f) {
+    if (threadIdx.x == 0) ids[r] = best < V ? best : 0;
+    return;
   }
-  const double u = (philox(s.seed, s.stream, s.position) + 0.5) * (1.0 / 4294967296.0) * total;
-  const bool mine = sum > 0.0 && at <= u && u < at + sum;
-  int chosen = -1, latest = -1;
-  seen = before;
-  double running = at;
-  for (int i = i0; i < i1 && chosen < 0; i++) {
-    const float w = kept(i, seen);
-    if (w > 0.0f) {
-      running += w;
-      latest = i;
-      if (mine && u < running) chosen = i;
+  const Cut cut = cuts[r * 3 + 2];
+  const float threshold = __uint_as_float(cut.bits);
+  if (threadIdx.x == 0) {
+    auto kept = [&](int i, int seen) {
+      const int left = cut.ties - seen, here = left < sums[i].at ? left : sums[i].at;
+      return sums[i].above + (here > 0 ? here * static_cast<double>(threshold) : 0.0);
+    };
+    double total = 0.0;
+    for (int i = 0, seen = 0; i < slices; seen += sums[i].at, i++) total += kept(i, seen);
+    const double u = (philox(s.seed, s.stream, s.position) + 0.5) * (1.0 / 4294967296.0) * total;
+    // Rounding can leave u beyond every slice: then the last one with a weight.
+    double at = 0.0;
+    slice = -1;
+    for (int i = 0, seen = 0; i < slices; seen += sums[i].at, i++) {
+      const double sum = kept(i, seen);
+      if (sum > 0.0) slice = i, before = seen, start = at;
+      at += sum;
+      if (sum > 0.0 && u < at) break;
+    }
+    drawn = u;
+  }
+  __syncthreads();
+  if (slice < 0) {  // no weight is left
+    if (threadIdx.x == 0) ids[r] = best < V ? best : 0;
+    return;
+  }
+  constexpr int each = kSlice / kRowThreads;
+  const int i0 = slice * kSlice + static_cast<int>(threadIdx.x) * each;
+  float w[each];
+  int at = 0;
+  PR1_UNROLL
+  for (int i = 0; i < each; i++) {
+    w[i] = i0 + i < V ? sample_weight(row[i0 + i], max) : 0.0f;
+    if (!(w[i] >= threshold && w[i] > 0.0f)) w[i] = 0.0f;
+    if (threshold > 0.0f && w[i] == threshold) at++;
+  }
+  int seen = before + block_scan(at, small) - at;
+  double sum = 0.0;
+  PR1_UNROLL
+  for (int i = 0; i < each; i++) {
+    if (threshold > 0.0f && w[i] == threshold && seen++ >= cut.ties) w[i] = 0.0f;
+    sum += w[i];
+  }
+  double running = start + (block_scan(sum, scratch) - sum);
+  int chosen = V, last = -1;
+  PR1_UNROLL
+  for (int i = 0; i < each; i++) {
+    if (w[i] > 0.0f) {
+      running += w[i];
+      last = i0 + i;
+      if (chosen == V && drawn < running) chosen = i0 + i;
     }
   }
-  // Rounding can leave u beyond every stretch: then the last id with a weight. One thread at most has `mine`.
-  __syncthreads();
-  scratch[threadIdx.x] = latest;
-  if (mine) last = chosen >= 0 ? chosen : latest;
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    int id = last;
-    for (int t = kRowThreads - 1; t >= 0 && id < 0; t--) id = static_cast<int>(scratch[t]);
-    ids[blockIdx.x] = id < 0 ? best : id;
-  }
+  chosen = block_min(chosen, small);
+  last = -block_min(-last, small);
+  if (threadIdx.x == 0) ids[r] = chosen < V ? chosen : last;
 }
 
 }  // namespace pr1::cuda

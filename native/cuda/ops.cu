@@ -5,6 +5,7 @@
 // activations written beside the float32 ones by the op that makes them or converted before the product. Keys and values
 // in the cache are bfloat16.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -202,16 +203,27 @@ class CudaOps final : public Ops {
     shadow_of_ = nullptr;
   }
 
+  /// Steps of 3 and 4 tokens share a recording, and so on: as many rows as the kernels of products compute anyway.
+  int step_rows(int T) const override {
+    if (!records(T)) return T;
+    if (T > 64) return (T + 63) / 64 * 64;
+    int rows = 1;
+    while (rows < T) rows *= 2;
+    return rows;
+  }
+
   bool begin_step(const void* owner, Heads h, const int* ids, const int* positions, const int* slots,
                   const Query* queries, int T) override {
     begin_pass();
-    if (!graphs_ || T > kMostRecorded) return true;
+    if (!records(T)) return true;
     check_heads(h);
     plan_.build(queries, T, h.heads / h.kv_heads, false);
-    if (!plan_.tiles.empty()) return true;  // prompts differ from step to step: nothing to replay
+    // A step in which some sequence brings several tokens has one kernel more.
+    const bool tiles = !plan_.tiles.empty();
+    const int rows = step_rows(T);
     Recorded* step = nullptr;
     for (auto& entry : steps_) {
-      if (entry->owner == owner && entry->T == T) step = entry.get();
+      if (entry->owner == owner && entry->rows == rows && (entry->tile_slots > 0) == tiles) step = entry.get();
     }
     if (step && (step->generation != generation_ || !fits(*step))) {
       forget(step);
@@ -219,13 +231,14 @@ class CudaOps final : public Ops {
     }
     if (!step) {
       if (steps_.size() >= kMostSteps) forget(steps_.front().get());
-      step = record(owner, T);
+      step = record(owner, rows);
     }
-    fill(*step, ids, positions, slots);
-    resident_.add(ids, sizeof(int) * static_cast<size_t>(T), step->ids);
-    resident_.add(positions, sizeof(int) * static_cast<size_t>(T), step->positions);
-    resident_.add(slots, sizeof(int) * static_cast<size_t>(T), step->slots);
-    planned_.push_back({queries, T, false, step->plan});
+    fill(*step, ids, positions, slots, T);
+    const size_t bytes = sizeof(int) * static_cast<size_t>(rows);
+    resident_.add(ids, bytes, step->ids);
+    resident_.add(positions, bytes, step->positions);
+    resident_.add(slots, bytes, step->slots);
+    planned_.push_back({queries, rows, false, step->plan});
     if (step->graph) {
       replay(step->graph, T);
       return false;
@@ -245,7 +258,7 @@ class CudaOps final : public Ops {
       Recorded* step = capturing_;
       capturing_ = nullptr;
       Graph graph = end_capture(stream_);
-      replay(graph, step->T);
+      replay(graph, step->rows);
       if (graveyard_.empty()) {
         step->graph = graph;
         step->generation = generation_;
@@ -428,7 +441,7 @@ class CudaOps final : public Ops {
     const unsigned kv = static_cast<unsigned>(h.kv_heads);
     if (plan.tile_count > 0) {
       launch(D == 64 ? attention_tiles<64> : attention_tiles<128>, dim3(static_cast<unsigned>(plan.tile_count), kv), 128u,
-             attention_tiles_shared(D), stream_, a, plan.tiles);
+             attention_tiles_shared(D), stream_, a, plan.tiles, plan.counts + 2);
     }
     if (plan.single_slots > 0) {
       const size_t results = static_cast<size_t>(plan.partial_slots) * h.heads;
@@ -529,7 +542,7 @@ class CudaOps final : public Ops {
   void sample_rows(int* ids, float* logits, const SamplingRow* rows, int n, int V) override {
     if (n == 0) return;
     int* drawn = drawn_.get<int>(*this, static_cast<size_t>(n));
-    launch(sample_logits, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, drawn, logits, staged(rows, n), V);
+    draw(drawn, logits, rows, n, V);
     score(drawn, logits, n, V, false);
     const size_t id_bytes = sizeof(int) * static_cast<size_t>(n), score_bytes = sizeof(RowScore) * static_cast<size_t>(n);
     char* host = results(score_bytes + id_bytes);
@@ -727,6 +740,11 @@ class CudaOps final : public Ops {
     DevicePlan plan;
   };
 
+  /// Items, queries with chunks of their own, tiles.
+  static std::array<int, 3> counts_of(const AttentionPlan& plan) {
+    return {static_cast<int>(plan.items.size()), static_cast<int>(plan.singles.size()), static_cast<int>(plan.tiles.size())};
+  }
+
   const DevicePlan& planned(const Query* queries, int T, Heads h, bool packed) {
     for (const Planned& it : planned_) {
       if (it.queries == queries && it.T == T && it.tiles_only == packed) return it.plan;
@@ -738,18 +756,18 @@ class CudaOps final : public Ops {
     d.visible = keep(plan_.visible);
     d.tiles = keep(plan_.tiles);
     d.tile_count = static_cast<int>(plan_.tiles.size());
+    const std::array<int, 3> counts = counts_of(plan_);
+    d.counts = keep(counts.data(), 3);
     if (packed) {
       key_plan_.build(plan_, T);
       d.key_first = keep(key_plan_.first);
       d.key_tiles = keep(key_plan_.tiles);
     }
     if (!plan_.singles.empty()) {
-      const int counts[2] = {static_cast<int>(plan_.items.size()), static_cast<int>(plan_.singles.size())};
       d.items = keep(plan_.items);
       d.members = keep(plan_.members);
       d.singles = keep(plan_.singles);
       d.partial = keep(plan_.partial);
-      d.counts = keep(counts, 2);
       d.item_slots = counts[0];
       d.single_slots = counts[1];
       d.partial_slots = plan_.partials;
@@ -760,7 +778,9 @@ class CudaOps final : public Ops {
 
   // ---- Recorded decode steps ----
 
-  /// The inputs of a step of T tokens at fixed places, sized for more than the step at hand, and the recording.
+  bool records(int T) const { return graphs_ && T <= kMostRecorded; }
+
+  /// The inputs of a step of up to `rows` tokens at fixed places, sized for more than the step at hand, and the recording.
   struct Recorded {
     explicit Recorded(CudaOps& o) : ops(o) {}
     ~Recorded() {
@@ -770,8 +790,8 @@ class CudaOps final : public Ops {
     }
     CudaOps& ops;
     const void* owner = nullptr;
-    int T = 0;
-    size_t slice_slots = 0, item_slots = 0, member_slots = 0, partial_slots = 0, bytes = 0;
+    int rows = 0;
+    size_t tile_slots = 0, slice_slots = 0, item_slots = 0, member_slots = 0, partial_slots = 0, bytes = 0;
     char *host = nullptr, *device = nullptr;
     const int *ids = nullptr, *positions = nullptr, *slots = nullptr;
     DevicePlan plan{};
@@ -781,16 +801,17 @@ class CudaOps final : public Ops {
   };
 
   bool fits(const Recorded& s) const {
-    return plan_.slices.size() <= s.slice_slots && plan_.items.size() <= s.item_slots &&
+    return plan_.tiles.size() <= s.tile_slots && plan_.slices.size() <= s.slice_slots && plan_.items.size() <= s.item_slots &&
            plan_.members.size() <= s.member_slots && static_cast<size_t>(plan_.partials) <= s.partial_slots;
   }
 
-  Recorded* record(const void* owner, int T) {
+  Recorded* record(const void* owner, int rows) {
     auto step = std::make_unique<Recorded>(*this);
     step->owner = owner;
-    step->T = T;
+    step->rows = rows;
     // Room for sequences to grow before the recording has to be made anew.
     auto room = [](size_t n) { return n + n / 2 + 64; };
+    if (!plan_.tiles.empty()) step->tile_slots = plan_.tiles.size() + plan_.tiles.size() / 2 + 8;
     step->slice_slots = room(plan_.slices.size());
     step->item_slots = room(plan_.items.size());
     step->member_slots = room(plan_.members.size());
@@ -823,37 +844,44 @@ class CudaOps final : public Ops {
       pointer = reinterpret_cast<T*>(base + at);
       at += (n * sizeof(T) + 255) / 256 * 256;
     };
-    const size_t T = static_cast<size_t>(s.T);
-    place(s.ids, T);
-    place(s.positions, T);
-    place(s.slots, T);
-    place(s.plan.visible, T);
-    place(s.plan.singles, T);
-    place(s.plan.partial, T);
-    place(s.plan.counts, 2);
+    const size_t rows = static_cast<size_t>(s.rows);
+    place(s.ids, rows);
+    place(s.positions, rows);
+    place(s.slots, rows);
+    place(s.plan.visible, rows);
+    place(s.plan.singles, rows);
+    place(s.plan.partial, rows);
+    place(s.plan.counts, 3);
+    place(s.plan.tiles, s.tile_slots);
     place(s.plan.slices, s.slice_slots);
     place(s.plan.items, s.item_slots);
     place(s.plan.members, s.member_slots);
     s.plan.item_slots = static_cast<int>(s.item_slots);
-    s.plan.single_slots = s.T;
+    s.plan.tile_count = static_cast<int>(s.tile_slots);
+    s.plan.single_slots = s.rows;
     s.plan.partial_slots = static_cast<int>(s.partial_slots);
     return at;
   }
 
-  /// One copy brings all inputs of the step to the device.
-  void fill(Recorded& s, const int* ids, const int* positions, const int* slots) {
+  /// One copy brings all inputs of the step to the device. Rows from T on are the first token of the vocabulary at the first position,
+  /// belong to no chunk of attention and are not stored.
+  void fill(Recorded& s, const int* ids, const int* positions, const int* slots, int T) {
     auto put = [&](const auto* device, const auto* from, size_t n) {
       std::memcpy(s.host + (reinterpret_cast<const char*>(device) - s.device), from, n * sizeof(*from));
     };
-    const size_t T = static_cast<size_t>(s.T);
-    const int counts[2] = {static_cast<int>(plan_.items.size()), static_cast<int>(plan_.singles.size())};
-    put(s.ids, ids, T);
-    put(s.positions, positions, T);
-    put(s.slots, slots, T);
-    put(s.plan.visible, plan_.visible.data(), T);
-    put(s.plan.singles, plan_.singles.data(), T);
-    put(s.plan.partial, plan_.partial.data(), T);
-    put(s.plan.counts, counts, 2);
+    auto put_rows = [&](const int* device, const int* from, int padding) {
+      int* to = reinterpret_cast<int*>(s.host + (reinterpret_cast<const char*>(device) - s.device));
+      std::fill(std::copy(from, from + T, to), to + s.rows, padding);
+    };
+    const std::array<int, 3> counts = counts_of(plan_);
+    put_rows(s.ids, ids, 0);
+    put_rows(s.positions, positions, 0);
+    put_rows(s.slots, slots, -1);
+    put_rows(s.plan.visible, plan_.visible.data(), 0);
+    put_rows(s.plan.partial, plan_.partial.data(), -1);
+    put(s.plan.singles, plan_.singles.data(), plan_.singles.size());
+    put(s.plan.counts, counts.data(), counts.size());
+    put(s.plan.tiles, plan_.tiles.data(), plan_.tiles.size());
     put(s.plan.slices, plan_.slices.data(), plan_.slices.size());
     put(s.plan.items, plan_.items.data(), plan_.items.size());
     put(s.plan.members, plan_.members.data(), plan_.members.size());
@@ -891,7 +919,7 @@ class CudaOps final : public Ops {
     }
     const int64_t large = static_cast<int64_t>((g.M + 127) / 128) * ((g.N + 127) / 128);
     if (large >= facts_.multiprocessors) {
-      launch(gemm_tiles<128, 128, 64, 32>, dim3(static_cast<unsigned>(large)), 256u, gemm_tile_shared(128, 128), stream_, g);
+      launch(gemm_tiles<128, 128, 32, 64>, dim3(static_cast<unsigned>(large)), 256u, gemm_tile_shared(128, 128), stream_, g);
     } else {
       const int64_t small = static_cast<int64_t>((g.M + 63) / 64) * ((g.N + 63) / 64);
       launch(gemm_tiles<64, 64, 32, 32>, dim3(static_cast<unsigned>(small)), 128u, gemm_tile_shared(64, 64), stream_, g);
@@ -978,6 +1006,32 @@ class CudaOps final : public Ops {
     launch(column_parts, dim3(columns, static_cast<unsigned>(parts)), 128u, 0, stream_, sums, dy, x, rstd, T, C);
     launch(add_parts, dim3(columns), 128u, 0, stream_, to, sums, parts, C);
   }
+  void draw(int* drawn, const float* logits, const SamplingRow* rows, int n, int V) {
+    const size_t count = static_cast<size_t>(n), parts = count * static_cast<size_t>(slices_of(V));
+    const dim3 grid(static_cast<unsigned>(slices_of(V)), static_cast<unsigned>(n));
+    const bool cuts_any = std::any_of(rows, rows + n, [&](const SamplingRow& s) {
+      return s.temperature > 0.0f && (s.top_p < 1.0f || (s.top_k > 0 && s.top_k < V));
+    });
+    if (cuts_any && V >= kMostSampled) {
+      throw std::runtime_error("device cuda draws with top-k or top-p from fewer than " + std::to_string(kMostSampled) + " tokens. Got " +
+                               std::to_string(V) + ". Use device: cpu.");
+    }
+    const SamplingRow* sampling = staged(rows, n);
+    SliceMax* maxima = maxima_.get<SliceMax>(*this, parts);
+    SliceSum* sums = sums_.get<SliceSum>(*this, parts);
+    Cut* cuts = cuts_.get<Cut>(*this, 3 * count);
+    unsigned long long* bins = nullptr;
+    launch(sample_maxima, grid, kRowBlock, 0, stream_, maxima, logits, V);
+    if (cuts_any) {
+      bins = bins_.get<unsigned long long>(*this, 3 * kBins * count);
+      fill_zero(bins, 3 * kBins * count * sizeof(unsigned long long), stream_);
+      for (int level = 0; level < 3; level++) {
+        launch(sample_histogram, grid, kRowBlock, 0, stream_, bins, cuts, level, maxima, logits, sampling, V);
+      }
+    }
+    launch(sample_sums, grid, kRowBlock, 0, stream_, sums, cuts, bins, maxima, logits, sampling, V);
+    launch(sample_pick, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, drawn, sums, cuts, maxima, slices_of(V), logits, sampling, V);
+  }
   void score(const int* targets, const float* logits, int n, int V, bool entropy) {
     RowScore* scores = scores_.get<RowScore>(*this, static_cast<size_t>(n));
     launch(score_logits, dim3(static_cast<unsigned>(n)), kRowBlock, 0, stream_, scores, logits, targets, V, entropy ? 1 : 0);
@@ -1025,7 +1079,8 @@ class CudaOps final : public Ops {
   std::list<std::unique_ptr<Recorded>> steps_;
   Recorded *capturing_ = nullptr, *latest_ = nullptr;
 
-  Scratch operand_a_, operand_b_, heads_, dout_heads_, delta_, item_sums_, item_outs_, parts_, shadow_, scores_, drawn_;
+  Scratch operand_a_, operand_b_, heads_, dout_heads_, delta_, item_sums_, item_outs_, parts_, shadow_, scores_, drawn_,
+      maxima_, sums_, cuts_, bins_;
   const float* shadow_of_ = nullptr;
   int shadow_T_ = 0, shadow_C_ = 0;
 

@@ -85,7 +85,7 @@ __device__ __forceinline__ void each_number(F&& body) {
 }
 
 /// 16 bytes from global to shared memory, zeros where `valid` is false; complete after a wait and a barrier.
-__device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid) {
+__device__ __forceinline__ void copy_async_16(void* to, const void* from, bool valid = true) {
 #if defined(PR1_EMULATE)
   emulation::copy_async(to, valid ? from : nullptr, 16);
 #else
@@ -133,6 +133,15 @@ __device__ __forceinline__ unsigned high_halves(unsigned a, unsigned b) {
   return (a >> 16) | (b & 0xFFFF0000u);
 #else
   return __byte_perm(a, b, 0x7632);
+#endif
+}
+
+/// Added whatever other threads add: the same in any order.
+__device__ __forceinline__ void atomic_add(unsigned long long* to, unsigned long long x) {
+#if defined(PR1_EMULATE)
+  *to += x;
+#else
+  atomicAdd(to, x);
 #endif
 }
 

@@ -252,7 +252,7 @@ UpdateResult Model::update(const UpdateOptions& o) {
 StepResult Model::step(const Step& step) {
   pack();
   const int T = static_cast<int>(step.ids.size());
-  const size_t depth = layers_.size(), stream = static_cast<size_t>(T) * spec_.hidden;
+  const size_t depth = layers_.size();
   const size_t layer_cache = static_cast<size_t>(cache_tokens_) * ops_.cache_row_floats(spec_.heads);
   if (!k_cache_) {
     k_cache_ = ops_.allocate(depth * layer_cache);
@@ -262,36 +262,40 @@ StepResult Model::step(const Step& step) {
   ensure_positions(step.positions);
   kept_ = false;  // the work space is shared with training
   visible_.build(step);
-  float* xs = xs_.get(stream * 2);
-  const Layer::Saved s = layers_[0].carve(saved_.get(layers_[0].saved_floats() * static_cast<size_t>(T)), T);
-  auto layers = [&](auto&& after) {
-    embedding_.forward(xs, step.ids.data(), T);
+  // A recorded step knows one list of queries.
+  const bool narrowed = visible_.narrowed();
+  const int rows = narrowed ? T : ops_.step_rows(T);
+  auto stream = [&](int n) { return static_cast<size_t>(n) * spec_.hidden; };
+  float* xs = xs_.get(stream(rows) * 2);
+  float* saved = saved_.get(layers_[0].saved_floats() * static_cast<size_t>(rows));
+  auto layers = [&](int n, auto&& after) {
+    const Layer::Saved s = layers_[0].carve(saved, n);
+    embedding_.forward(xs, step.ids.data(), n);
     after(kFaultEmbedding, xs);
     for (size_t l = 0; l < depth; l++) {
       check_cancelled();
       const Layer::Cache cache{step.slots.data(), k_cache_ + l * layer_cache, v_cache_ + l * layer_cache};
-      float* out = xs + stream * (~l & 1);
-      layers_[l].forward(out, xs + stream * (l & 1), s, step.positions.data(), visible_, T, &cache, work_);
+      float* out = xs + stream(n) * (~l & 1);
+      layers_[l].forward(out, xs + stream(n) * (l & 1), s, step.positions.data(), visible_, n, &cache, work_);
       after(fault_of_layer(l), out);
     }
   };
-  if (visible_.narrowed()) {
-    // A recorded step knows one list of queries.
+  if (narrowed) {
     ops_.begin_pass();
-    layers(nobody);
+    layers(T, nobody);
   } else if (ops_.begin_step(this, spec_.heads, step.ids.data(), step.positions.data(), step.slots.data(),
                              step.queries.data(), T)) {
-    layers(nobody);
+    layers(rows, nobody);
   }
   ops_.end_step();
-  StepResult result = head_.sample(xs + stream * (depth & 1), step, work_);
+  StepResult result = head_.sample(xs + stream(rows) * (depth & 1), step, work_);
   for (size_t r = 0; r < result.faults.size(); r++) {
     if (result.faults[r] == kFaultNone) continue;
     // The tokens of an input share their runs.
     const int row = step.rows[r];
     int begin = row;
     while (begin > 0 && step.queries[begin - 1].runs == step.queries[row].runs) begin--;
-    result.faults[r] = locate(layers, begin, row + 1);
+    result.faults[r] = locate([&](auto&& after) { layers(T, after); }, begin, row + 1);
     ops_.end_step();
   }
   return result;

@@ -21,7 +21,7 @@ export const engineKeys = {
   ),
   precision: key(
     choice(precisions).default('auto'),
-    'of matrix products; `auto` takes the best of the device, `stored` keeps the blocks of a GGUF file with rows in float32, `int8` and `int4` quantise (CPU; only adapters train): [docs/numerics.md](numerics.md)',
+    'of matrix products; `auto` takes the best of the device, `stored` keeps the blocks of a GGUF file with rows in float32, `int8` and `int4` quantise (CPU; only adapters train): [docs/numerics.md](numerics.md#choose-a-precision)',
   ),
   numerics: key(
     choice(numericsNames).default('exact'),

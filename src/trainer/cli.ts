@@ -2,6 +2,7 @@
 /** `pr1-train`: arguments, signals, exit codes. */
 
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
 import { readInt } from '../config-keys.ts'
 import { nearestName } from '../nearest-name.ts'
@@ -9,13 +10,15 @@ import type { TrainOptions } from './options.ts'
 
 const USAGE = `pr1-train -c train.yaml [options]
 pr1-train doctor -c train.yaml [options]
+pr1-train suites -c train.yaml -o <folder>
 pr1-train show | replay | regrade <run> [options]
 
 Trains a model in stages (sft, grpo) whose prompts, tests and rewards are promptfoo configs. "doctor" trains nothing: it samples a few
 responses of every stage and says whether the reward tells them apart, which graders are slow, what carries loss, and what a step costs.
+"suites" writes the rows of the promptfoo configs for a machine without promptfoo.
 
 "show" prints rollouts that a run keeps, "replay" makes a step of them again, "regrade" scores them with other assertions or another reward.
-Each of the three has a --help of its own.
+Each of these has a --help of its own.
 
   -c, --config <file>      the training file (YAML)
   -o, --output <folder>    folder of the run, instead of the file's "output"
@@ -24,7 +27,8 @@ Each of the three has a --help of its own.
                            with --resume: take the file's reward where it was corrected, and note it in metrics.jsonl
       --stage <name>       train this stage only, from the export of the stage before it
       --set <path=value>   override a value, e.g. --set stages.rl.lr=1e-5 (repeatable)
-      --device <name>      auto, cpu, cuda or tfjs
+      --device <name>      auto, cpu, cuda or tfjs. A precision in the file that this device lacks gives way
+      --suites <folder>    take the rows that "suites" or another run left there, and do without promptfoo
       --ray <address>      decode and compute gradients on workers that Ray places: auto, local or HOST:PORT
       --workers <n>        with --ray: how many (2)
       --dry-run            print the settings and the plan, train nothing
@@ -44,6 +48,7 @@ const OPTIONS = {
   stage: { type: 'string' },
   set: { type: 'string', multiple: true },
   device: { type: 'string' },
+  suites: { type: 'string' },
   ray: { type: 'string' },
   workers: { type: 'string' },
   'dry-run': { type: 'boolean' },
@@ -58,8 +63,9 @@ type Signal = keyof typeof EXIT_CODES
 
 type Command = (args: readonly string[], print: (text: string) => void) => Promise<number>
 
-/** What is done with a run that is there: each command has options of its own. */
+/** What is done beside training: each command has options of its own. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  suites: async () => (await import('./suites-command.ts')).suitesCommand,
   show: async () => (await import('./kept/show.ts')).showCommand,
   replay: async () => (await import('./kept/replay-command.ts')).replayCommand,
   regrade: async () => (await import('./kept/regrade-command.ts')).regradeCommand,
@@ -84,7 +90,7 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
       const next = command && !doctor ? `Did you mean pr1-train ${command}?` : `Run: pr1-train -c ${values.config ?? extra ?? 'train.yaml'}`
       throw new UsageError(`pr1-train takes one training file, after -c. Got ${extra === undefined ? 'none' : `"${extra}"`}. ${next}`)
     }
-    const { resume, stage, config: file, output, device, ray, set: sets } = values
+    const { resume, stage, suites, config: file, output, device, ray, set: sets } = values
     if (resume !== undefined && resume !== 'newest' && resume !== 'previous') {
       throw new UsageError(`--resume takes no value, or "previous". Got "${resume}".`)
     }
@@ -118,6 +124,7 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
       resume: resume === 'previous' ? resume : resume !== undefined,
       allowChange,
       stage,
+      suites: suites === undefined ? undefined : resolve(suites),
       dryRun: values['dry-run'] || doctor,
       allSettings: values['all-settings'],
       doctor: examined,

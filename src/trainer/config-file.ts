@@ -5,6 +5,7 @@ import { parse as parseYaml } from 'yaml'
 import { readYaml } from '../config/file.ts'
 import { readObject } from '../config-keys.ts'
 import { ConfigError } from '../engine/errors.ts'
+import { precisionsOf } from '../engine/open.ts'
 import { nearestName } from '../nearest-name.ts'
 import { parseTrainConfig, type TrainConfig } from './config.ts'
 
@@ -24,10 +25,26 @@ export function readTrainConfig(file: string, overrides: TrainOverrides = {}): T
   const path = resolve(file)
   const raw = { ...readObject(readYaml(path, 'training file'), path) }
   for (const set of overrides.sets ?? []) applySet(raw, set)
-  if (overrides.device) raw.device = overrides.device
   if (overrides.ray !== undefined || overrides.workers !== undefined) raw.ray = withWorkers(raw.ray, overrides)
-  const config = parseTrainConfig(raw, path)
+  const config = onDevice(raw, path, overrides)
   return overrides.output ? { ...config, output: resolve(overrides.output) } : config
+}
+
+/**
+ * Checks a file that runs on a device of somebody's choice. A precision that this device lacks was meant for another one, so it gives way to what
+ * the device has, unless the command line asks for both. So the table, and with it provenance and what a resume compares, says what is computed in.
+ * Throws ConfigError.
+ */
+export function onDevice(
+  raw: Record<string, unknown>,
+  file: string,
+  { device, sets }: Pick<TrainOverrides, 'device' | 'sets'>,
+): TrainConfig {
+  const config = parseTrainConfig(device ? { ...raw, device } : raw, file)
+  if (!device || config.device === 'auto' || sets?.some((set) => set.startsWith('precision='))) return config
+  const { precision } = config
+  if (precisionsOf[config.device].includes(precision)) return config
+  return { ...parseTrainConfig({ ...raw, device, precision: 'auto' }, file), gaveWay: precision }
 }
 
 function withWorkers(given: unknown, { ray, workers }: TrainOverrides): unknown {

@@ -12,7 +12,7 @@ import { rayKeys } from '../config/ray-keys.ts'
 import { choice, type Filled, flag, int, key, mapping, number, switched, text } from '../config/table.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { familyNames } from '../engine/families/index.ts'
-import { optimizerStates } from '../engine/types.ts'
+import { optimizerStates, type Precision } from '../engine/types.ts'
 import { checkpointPlace } from '../hub/place.ts'
 import type { AdvantageKind, Combination } from './advantages.ts'
 import { boardFolders, boardKeys } from './boards/keys.ts'
@@ -362,6 +362,8 @@ export type TrainConfig = Omit<z.output<typeof trainSchema>, 'model' | 'stages'>
   stages: Stage[]
   /** Keys of the file and the command line, without those that were left to their defaults: nested ones joined by dots, stages by name. */
   given: readonly string[]
+  /** The precision of the file, where `--device` named a device that has none such. */
+  gaveWay?: Precision
 }
 
 /** Checks a parsed file; relative paths are resolved against its folder. Throws ConfigError. */

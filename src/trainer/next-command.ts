@@ -4,7 +4,7 @@ import { commandLine } from '../cli/shell.ts'
 import type { TrainConfig } from './config.ts'
 import type { TrainOptions } from './options.ts'
 
-export type Given = Pick<TrainOptions, 'overrides' | 'stage' | 'allowChange'>
+export type Given = Pick<TrainOptions, 'overrides' | 'stage' | 'suites' | 'allowChange'>
 
 /** Goes on with the run. */
 export function resumeCommand(config: Pick<TrainConfig, 'file' | 'output'>, given: Given, env = process.env): string {
@@ -27,7 +27,7 @@ function program({ npm_command, npm_config_local_prefix: folder }: NodeJS.Proces
   return folder ? `${commandLine(['cd', folder])} && ${npx}` : npx
 }
 
-function optionsOf({ file, output }: Pick<TrainConfig, 'file' | 'output'>, { overrides = {}, stage }: Given): string[] {
+function optionsOf({ file, output }: Pick<TrainConfig, 'file' | 'output'>, { overrides = {}, stage, suites }: Given): string[] {
   const { device, ray, workers, sets = [] } = overrides
   return [
     ...['-c', file],
@@ -38,6 +38,7 @@ function optionsOf({ file, output }: Pick<TrainConfig, 'file' | 'output'>, { ove
     ...option('ray', ray),
     ...option('workers', workers),
     ...option('stage', stage),
+    ...option('suites', suites),
   ]
 }
 

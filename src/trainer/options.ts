@@ -13,6 +13,8 @@ export interface TrainOptions {
   overrides?: TrainOverrides
   /** Keys whose change a resume accepts and writes into the log of the run. */
   allowChange?: readonly string[]
+  /** A folder with the rows of all suites, which `pr1-train suites` or another run left: promptfoo is not asked. Absolute. */
+  suites?: string
   /** This stage only, from the export of the one before it. */
   stage?: string
   /** Everything up to the plan, nothing written. */

@@ -22,6 +22,8 @@ export function printConfig(run: Run, saved: Resumed | undefined): void {
   const { device, precision, isa, threads, reason } = run.engine.info
   printSettings(run)
   run.say(`\nEngine: ${device}, ${precision}, ${isa}, ${counted(threads, 'thread')} (${reason})`)
+  const { gaveWay } = run.config
+  if (gaveWay) run.say(`precision: ${gaveWay} in the file gave way to --device ${device}, which computes in ${precision}`)
   if (saved) run.say([`Going on from ${saved.folder}`, ...saved.lengths.map(lengthLine), ...saved.changes.map(changeLine)].join('\n'))
   else if (run.options.resume) run.say('Nothing is saved yet: starting from the beginning')
 }

@@ -68,12 +68,12 @@ function commandAsBefore(
   state: TrainerState,
   changes: readonly Change[],
   config: TrainConfig,
-  { stage, overrides = {}, allowChange }: TrainOptions,
+  { stage, suites, overrides = {}, allowChange }: TrainOptions,
 ): string | undefined {
   const paths = new Set(changes.map(({ path }) => path))
   const kept = (overrides.sets ?? []).filter((set) => !paths.has(set.slice(0, set.indexOf('='))))
   const sets = [...kept, ...changes.map(({ path, was }) => `${path}=${was === ABSENT ? 'null' : was}`)]
-  const given = { stage, allowChange, overrides: { ...overrides, sets } }
+  const given = { stage, suites, allowChange, overrides: { ...overrides, sets } }
   try {
     const before = selectStage(readTrainConfig(config.file, given.overrides), stage).config
     const { refused, lengths } = compareAtResume(state.config, before, allowChange)

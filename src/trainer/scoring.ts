@@ -51,15 +51,23 @@ interface ScorableTest {
   run: (sample: Sample) => Scores | Promise<Scores>
 }
 
-/** Takes a second and 300 MB of memory, so it is loaded where an assertion is more than a function. */
-function loadPromptfoo(): Promise<typeof import('promptfoo')> {
+/** Takes a second and 300 MB of memory, so it is loaded where an assertion is more than a function. Throws ConfigError where it is not there. */
+async function loadPromptfoo(): Promise<typeof import('promptfoo')> {
   // Its log files would stay open at the end of the run.
   process.env.PROMPTFOO_DISABLE_DEBUG_LOG ??= '1'
   process.env.PROMPTFOO_DISABLE_ERROR_LOG ??= '1'
   process.env.PROMPTFOO_DISABLE_TELEMETRY ??= '1'
   // With this a wrong answer would throw, and so end the run.
   process.env.PROMPTFOO_SHORT_CIRCUIT_TEST_FAILURES = 'false'
-  return import('promptfoo')
+  try {
+    return await import('promptfoo')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new ConfigError(
+      'promptfoo is not installed, and it runs every assertion that is no JavaScript function (and loads those in TypeScript). Install it, or leave such assertions out: npm install promptfoo.',
+      { cause: error },
+    )
+  }
 }
 
 export class Scorer {

@@ -13,6 +13,9 @@ import type { Run } from './run.ts'
 import { checkStageSuite, type Expressions } from './stage-metrics.ts'
 import { checkEntry, loadSuite, type Suite, type SuiteOptions, writeCache } from './suite.ts'
 
+/** Whose stages they are: a run, or the command that writes rows alone. */
+export type Resolving = Pick<Run, 'path' | 'options' | 'say'>
+
 export interface StageSuites {
   /** One for each stage to come. */
   suites: Suite[]
@@ -22,14 +25,14 @@ export interface StageSuites {
 
 /** `expressions`: of the stages, by their names; `goesOn`: the rows are kept already. Throws ConfigError. */
 export async function resolveSuites(
-  run: Run,
+  run: Resolving,
   stages: readonly Stage[],
   { expressions, goesOn }: { expressions: ReadonlyMap<string, Expressions>; goesOn: boolean },
 ): Promise<StageSuites> {
   const suites: Suite[] = []
   const excluded = new Map<string, Excluded>()
   // All of them before promptfoo takes its time for the first. A run that goes on has its rows.
-  if (!goesOn && !run.options.keptSuites) for (const { suite, provider } of stages) checkEntry(suite, provider)
+  if (!goesOn && !run.options.keptSuites && !run.options.suites) for (const { suite, provider } of stages) checkEntry(suite, provider)
   for (const [i, stage] of stages.entries()) {
     const asked = goesOn ? undefined : rowsOfSource(stage, stages.slice(0, i), suites)
     if (asked) {
@@ -59,7 +62,7 @@ function rowsOfSource(stage: Stage, before: readonly Stage[], suites: readonly S
   return index < 0 ? undefined : { ...suites[index], rows: suites[index].rows.map((row) => ({ ...row, test: {} })) }
 }
 
-function resolveSuite(run: Run, stage: Stage, goesOn: boolean): Promise<Suite> {
+function resolveSuite(run: Resolving, stage: Stage, goesOn: boolean): Promise<Suite> {
   return load(run, stage.suite, [`${stage.name}.jsonl`], goesOn, {
     provider: stage.provider,
     ...(stage.kind !== 'grpo' && { prompt: stage.prompt }),
@@ -73,7 +76,7 @@ function resolveSuite(run: Run, stage: Stage, goesOn: boolean): Promise<Suite> {
 }
 
 /** The rows whose problem stands in no test set. */
-async function withoutTestSets(run: Run, stage: GenerateStage, suite: Suite, goesOn: boolean): Promise<Excluded> {
+async function withoutTestSets(run: Resolving, stage: GenerateStage, suite: Suite, goesOn: boolean): Promise<Excluded> {
   const tests: Suite[] = []
   for (const [i, file] of stage.exclude!.suites.entries())
     tests.push(await load(run, file, ['exclude', `${stage.name}.${i}.jsonl`], goesOn, { tests: false, ofSameName: true }))
@@ -85,13 +88,14 @@ async function withoutTestSets(run: Run, stage: GenerateStage, suite: Suite, goe
 }
 
 /** `kept`: where its rows are kept, below the suites of the run. */
-function load(run: Run, file: string, kept: readonly string[], goesOn: boolean, asked: SuiteOptions): Promise<Suite> {
-  const { keptSuites, dryRun, signal } = run.options
-  run.say(`Resolving ${file} with promptfoo …`)
+function load(run: Resolving, file: string, kept: readonly string[], goesOn: boolean, asked: SuiteOptions): Promise<Suite> {
+  const { keptSuites, suites, dryRun, signal } = run.options
+  run.say(suites === undefined ? `Resolving ${file} with promptfoo …` : `Taking the rows of ${file} from ${suites}`)
   return loadSuite(file, {
     ...asked,
     cache: join(run.path, 'suites', ...kept),
     reuse: goesOn || keptSuites,
+    from: suites && join(suites, 'suites', ...kept),
     write: !dryRun,
     signal,
   })

@@ -63,6 +63,8 @@ export interface SuiteOptions {
   reuse?: boolean
   /** And only where they are of a promptfoo config of this name and of this provider. */
   ofSameName?: boolean
+  /** A file of rows that is taken in the place of promptfoo, where `cache` is not. */
+  from?: string
   /** Refuse a suite with several prompts. */
   onePrompt?: boolean
   /** Write the cache. Default true. */
@@ -93,6 +95,11 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
     const same = kept?.suite === basename(file) && (options.provider ?? kept.provider.label) === kept.provider.label
     if (kept && (same || !options.ofSameName)) return { provider: kept.provider, rows: kept.rows, file, folder: dirname(file) }
   }
+  if (options.from !== undefined) {
+    const given = await givenRows(file, options.from, options)
+    if (options.cache && options.write !== false) await writeCache(options.cache, given)
+    return given
+  }
   checkEntry(file, options.provider)
   const folder = mkdtempSync(join(tmpdir(), 'pr1-suite-'))
   try {
@@ -106,6 +113,25 @@ export async function loadSuite(file: string, options: SuiteOptions): Promise<Su
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Rows that were resolved elsewhere. Those that a stage selects were selected then. Throws ConfigError where they are of another suite. */
+async function givenRows(file: string, from: string, { provider, decodes, tests }: SuiteOptions): Promise<Suite> {
+  const kept = await readCache(from)
+  const next = 'Write them with "pr1-train suites", of the same training file, where promptfoo is installed.'
+  if (!kept) throw new ConfigError(`--suites has no rows of ${file}: there is no ${from}. ${next}`)
+  const { suite: name, provider: entry, rows } = kept
+  const wanted = provider ?? entry.label
+  if (name !== basename(file) || wanted !== entry.label) {
+    throw new ConfigError(
+      `${from} has the rows of ${name} for "${entry.label}". Got a stage that asks ${basename(file)} for "${wanted}". ${next}`,
+    )
+  }
+  if (tests && rows.every(({ test }) => Object.keys(test).length === 0))
+    throw new ConfigError(`${from} has rows without tests, and this stage needs their assertions. ${next}`)
+  const suite: Suite = { provider: entry, rows, file, folder: dirname(file) }
+  if (decodes) refuseSettings(suite)
+  return suite
 }
 
 /**

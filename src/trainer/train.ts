@@ -165,8 +165,8 @@ async function runStages(
 
 function resolveEvaluations(run: Run, goesOn: boolean): Promise<Evaluations> {
   const { config, options, path, state } = run
-  const { keptSuites, dryRun, signal, ops } = options
-  const kept = { folder: path, reuse: goesOn || keptSuites === true, write: !dryRun }
+  const { keptSuites, suites, dryRun, signal, ops } = options
+  const kept = { folder: path, from: suites, reuse: goesOn || keptSuites === true, write: !dryRun }
   return Evaluations.resolve(config, config.stages.slice(state.stage), { ...kept, signal, ops, say: (line) => run.say(line) })
 }
 

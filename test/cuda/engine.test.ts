@@ -198,6 +198,35 @@ describe.runIf(inProofs && process.platform === 'linux' && process.arch === 'x64
     await model.dispose()
   })
 
+  it('decodes bit for bit where steps of several sizes, and of several tokens a path, share recordings', async () => {
+    const model = await cuda.create(config, randomWeights(9), { cacheTokens: 2048 })
+    const prompt = Array.from({ length: 20 }, (_, i) => (i * 7 + 2) % config.vocabSize)
+    const parent = model.create()
+    await model.step([{ sequence: parent, ids: prompt, positions: prompt.map((_, i) => i) }])
+    const paths = model.fork(parent, 5).map((sequence, i) => ({ sequence, ids: [...prompt, 10 + i], fed: prompt.length }))
+    const drawn: { ids: number[]; at: number; logprob: number }[] = []
+    // Paths of a step, and tokens of the first: two given ones and the last drawn. Each kind of step comes often enough to be replayed.
+    for (const [active, given] of [5, 5, 5, 3, 3, 4, 3, 5, 4].flatMap((n, i) => [[n, 0], ...(i % 2 ? [] : [[n, 2]])])) {
+      const inputs = paths.slice(0, active).map((path, i) => {
+        if (i === 0) for (let k = 0; k < given; k++) path.ids.push((path.ids.length * 5 + k) % config.vocabSize)
+        const ids = path.ids.slice(path.fed)
+        const positions = ids.map((_, k) => path.fed + k)
+        path.fed = path.ids.length
+        return { sequence: path.sequence, ids, positions, sampling: { temperature: 1, seed: 3, stream: i } }
+      })
+      for (const [i, { id, logprob }] of (await model.step(inputs)).entries()) {
+        const path = paths[i]
+        path.ids.push(id)
+        drawn.push({ ids: path.ids, at: path.ids.length - 2, logprob })
+      }
+    }
+    for (const { ids, at, logprob } of drawn) {
+      const forward = await scored(model, ids, at)
+      expect(Object.is(forward, logprob), `${forward} and ${logprob} of ${ids.length} tokens at ${at}`).toBe(true)
+    }
+    await model.dispose()
+  })
+
   it('survives a thousand create, fork, join and free', async () => {
     const model = await cuda.create(config, randomWeights(7), { cacheTokens: 512 })
     for (let i = 0; i < 1000; i++) {

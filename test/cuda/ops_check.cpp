@@ -1,6 +1,7 @@
 // Every op of the CUDA library against its CPU twin and float64, on random inputs, into outputs poisoned with NaNs.
-// Usage: ops_check LIBRARY [brief | small | full | ceilings]. `small` and the shorter `brief` are for the emulated library,
-// `full` adds the shapes of Qwen3; `ceilings` prints copy bandwidth and matrix rates as JSON instead.
+// Usage: ops_check LIBRARY [brief | small | full | ceilings] [bits]. `small` and the shorter `brief` are for the emulated library,
+// `full` adds the shapes of Qwen3; `ceilings` prints copy bandwidth and matrix rates as JSON instead. With `bits` every line has a
+// hash of the result, too: two libraries whose lines agree compute the same bits.
 // Prints a line a check and exits 1 if any failed. Built and run by test/cuda/ops.proof.ts and by the bundle's `check`.
 #include <dlfcn.h>
 
@@ -55,7 +56,7 @@ using Ints = std::vector<int>;
 
 static std::mt19937 rng(5);
 static int failures = 0;
-static bool full = false, brief = false;
+static bool full = false, brief = false, bits = false;
 
 static Floats normal(size_t n, double scale = 1.0) {
   std::normal_distribution<double> draw(0.0, scale);
@@ -85,6 +86,17 @@ static std::string number(double x) {
   return text;
 }
 
+/// FNV-1a over the numbers' bits, where asked for.
+static std::string hash(const Floats& x) {
+  if (!bits) return "";
+  uint64_t h = 1469598103934665603ull;
+  const unsigned char* bytes = reinterpret_cast<const unsigned char*>(x.data());
+  for (size_t i = 0; i < x.size() * sizeof(float); i++) h = (h ^ bytes[i]) * 1099511628211ull;
+  char text[24];
+  std::snprintf(text, sizeof text, ", %016llx", static_cast<unsigned long long>(h));
+  return text;
+}
+
 /// Norm of the difference over the norm of what is expected; NaNs never pass.
 template <class Want>
 static void close(const std::string& what, const Floats& got, const Want& want, double allowed) {
@@ -97,11 +109,11 @@ static void close(const std::string& what, const Floats& got, const Want& want, 
     size += static_cast<double>(want[i]) * want[i];
   }
   const double error = std::sqrt(difference) / std::sqrt(std::max(size, 1e-30));
-  report(what, finite && error <= allowed, finite ? number(error) + " of " + number(allowed) : "not finite");
+  report(what, finite && error <= allowed, (finite ? number(error) + " of " + number(allowed) : "not finite") + hash(got));
 }
 static void same(const std::string& what, const Floats& a, const Floats& b) {
   const bool equal = a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-  report(what, equal, "bits");
+  report(what, equal, "bits" + hash(a));
 }
 
 static ThreadPool pool(2);
@@ -434,13 +446,19 @@ struct Checks {
 
   void sampling(int n, int V) {
     ops.begin_pass();
-    for (int mode = 0; mode < 5; mode++) {
+    static const char* const modes[] = {", greedy", "", ", top-k", ", top-p", ", both", ", top-p among ties", ", top-k among ties", ", top-p of 0"};
+    for (int mode = 0; mode < 8; mode++) {
       Floats logits = normal(static_cast<size_t>(n) * V, 2.0);
+      const bool ties = mode == 5 || mode == 6;  // a few values, each of many ids all over the row
+      if (ties) {
+        for (float& x : logits) x = std::round(x) * 0.5f;
+      }
       for (int i = 0; i < n; i++) logits[static_cast<size_t>(i) * V + i % V] = logits[static_cast<size_t>(i) * V + (i + 1) % V];  // ties
       std::vector<SamplingRow> rows(n);
       for (int i = 0; i < n; i++) {
-        rows[i] = SamplingRow{mode == 0 ? 0.0f : 1.0f, mode == 2 || mode == 4 ? 5 : 0, mode >= 3 ? 0.7f : 1.0f, static_cast<uint64_t>(i % 3) * 77777777777ull, 3,
-                              static_cast<uint32_t>(i)};
+        const int top_k = mode == 2 || mode == 4 ? 5 : mode == 6 ? V / 3 : 0;
+        const float top_p = mode == 3 || mode == 4 || mode == 5 ? 0.7f : mode == 7 ? 0.0f : 1.0f;
+        rows[i] = SamplingRow{mode == 0 ? 0.0f : 1.0f, top_k, top_p, static_cast<uint64_t>(i % 3) * 77777777777ull, 3, static_cast<uint32_t>(i)};
       }
       rows[n / 2].temperature = -1.0f;
       Device logits_d(ops, logits);
@@ -450,8 +468,8 @@ struct Checks {
       int different = 0;
       for (int i = 0; i < n; i++) different += got[i] != want[i];
       // A draw that falls on a boundary to the last bit may go either way.
-      report("sampling of " + std::to_string(V) + (mode == 0 ? ", greedy" : mode == 1 ? "" : mode == 2 ? ", top-k" : mode == 3 ? ", top-p" : ", both"),
-             different <= n / 100, std::to_string(different) + " of " + std::to_string(n) + " differ");
+      report("sampling of " + std::to_string(V) + modes[mode],
+             different <= n / 100, std::to_string(different) + " of " + std::to_string(n) + " differ" + hash(Floats(got.begin(), got.end())));
       Ints targets(n);
       for (int i = 0; i < n; i++) targets[i] = got[i] < 0 ? 0 : got[i];
       std::vector<RowScore> scores(n), again(n);
@@ -539,10 +557,11 @@ struct Checks {
 };
 
 int main(int argc, char** argv) {
-  if (argc < 2) return std::printf("usage: ops_check LIBRARY [brief | small | full | ceilings]\n"), 2;
+  if (argc < 2) return std::printf("usage: ops_check LIBRARY [brief | small | full | ceilings] [bits]\n"), 2;
   const std::string mode = argc > 2 ? argv[2] : "small";
   full = mode == "full";
   brief = mode == "brief";
+  bits = argc > 3 && std::string(argv[3]) == "bits";
   void* library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
   if (!library) return std::printf("unavailable: %s\n", dlerror()), 2;
   auto abi = reinterpret_cast<decltype(&pr1_cuda_abi)>(dlsym(library, "pr1_cuda_abi"));
@@ -623,6 +642,7 @@ int main(int argc, char** argv) {
     c.head(4, 3000, 0.7f);
     c.sampling(full ? 400 : 60, 50);
     c.sampling(full ? 400 : 10, 3001);
+    c.sampling(5, 12289);
     c.optimizer(100);
     c.optimizer(140000);
     for (MomentType type : {MomentType::bf16, MomentType::eight_bit}) {

@@ -1,13 +1,16 @@
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { parseTrainConfig } from '../../src/trainer/config.ts'
-import { readTrainConfig } from '../../src/trainer/config-file.ts'
-import { fixture } from './runs.ts'
+import { readTrainConfig, type TrainOverrides } from '../../src/trainer/config-file.ts'
+import { compareAtResume, configHash, decisiveTable } from '../../src/trainer/config-table.ts'
+import { fixture, root } from './runs.ts'
 
 const sft = { name: 'a', kind: 'sft', suite: './s.yaml', response: '{{ x }}' }
 const grpo = { name: 'b', kind: 'grpo', suite: './r.yaml', provider: 'p', steps: 3, reward: 'answer' }
 const file = (stages: unknown[], more: object = {}) => ({ output: 'out', model: { checkpoint: './m' }, stages, ...more })
 const parse = (raw: unknown) => parseTrainConfig(raw, path.resolve('/configs/train.yaml'))
+
+afterEach(() => vi.unstubAllEnvs())
 
 describe('train.yaml', () => {
   it('fills in every default and makes paths absolute', () => {
@@ -152,5 +155,33 @@ describe('train.yaml', () => {
     expect(() => readTrainConfig(fixture('train.yaml'), { sets: ['stages.rl.stepz=1'] })).toThrow(/Did you mean "steps"/)
     expect(() => readTrainConfig(fixture('train.yaml'), { sets: ['nothing'] })).toThrow(/key\.path=value/)
     expect(() => readTrainConfig(fixture('none.yaml'))).toThrow(/Cannot read/)
+  })
+
+  it('lets the precision of a shipped file give way to a device of the command line that lacks it, and to nothing else', () => {
+    vi.stubEnv('PR1_PARALLEL', 'models/a')
+    for (const name of ['parallel', 'sequential', 'parallel-10', 'sequential-10', 'outlines', 'self-distilled']) {
+      const read = (overrides: TrainOverrides = {}) => {
+        const config = readTrainConfig(path.join(root, `suites/countdown/train.${name}.yaml`), overrides)
+        return { ...config, asked: [config.device, config.precision, config.gaveWay] }
+      }
+      const file = read()
+      expect(file.asked).toEqual(['auto', 'f32', undefined])
+      expect(read({ device: 'cpu' }).asked).toEqual(['cpu', 'f32', undefined])
+      expect(read({ device: 'tfjs' }).asked).toEqual(['tfjs', 'f32', undefined])
+      expect(read({ device: 'cuda', sets: ['precision=bf16'] }).asked).toEqual(['cuda', 'bf16', undefined])
+      // Both on the command line contradict each other, and so do both in a file: the engine refuses them.
+      expect(read({ device: 'cuda', sets: ['precision=f32'] }).asked).toEqual(['cuda', 'f32', undefined])
+      expect(read({ sets: ['device=cuda'] }).asked).toEqual(['cuda', 'f32', undefined])
+
+      const cuda = read({ device: 'cuda' })
+      expect(cuda.asked).toEqual(['cuda', 'auto', 'f32'])
+      expect(configHash(cuda)).not.toBe(configHash(file))
+      expect(compareAtResume(decisiveTable(file), cuda).refused).toEqual([
+        { path: 'device', was: 'auto', is: 'cuda' },
+        { path: 'precision', was: 'f32', is: 'auto' },
+      ])
+      expect(compareAtResume(decisiveTable(cuda), read({ device: 'cuda' })).refused).toEqual([])
+      expect(compareAtResume(decisiveTable(cuda), file).refused).toHaveLength(2)
+    }
   })
 })

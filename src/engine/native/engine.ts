@@ -7,6 +7,7 @@ import { affordableCache, checkMemory, gpuCache, gpuStepTokens } from '../checkp
 import { checkOptimizerState } from '../checks.ts'
 import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
+import { precisionsOf } from '../open.ts'
 import { elementCount } from '../spec.ts'
 import {
   type DeviceMemory,
@@ -72,7 +73,7 @@ export class NativeEngine implements Engine {
   constructor(options: EngineOptions = {}, device: 'cpu' | 'cuda' = 'cpu') {
     const precision = options.precision ?? 'auto'
     if (device === 'cuda') {
-      if (precision !== 'auto' && precision !== 'bf16') {
+      if (!precisionsOf.cuda.includes(precision)) {
         throw new UnavailableError(`precision: ${precision} is not available on device: cuda. Use auto or bf16, or device: cpu.`)
       }
       this.addon = loadAddon()

@@ -5,6 +5,7 @@ import { affordableCache, checkMemory } from '../checkpoint/memory.ts'
 import { checkOptimizerState } from '../checks.ts'
 import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
+import { precisionsOf } from '../open.ts'
 import type { Engine, EngineInfo, EngineOptions, InitialWeights, Loadable, LoadOptions, Model, ModelConfig } from '../types.ts'
 import { type BackendChoice, backendChoices } from './backend.ts'
 import { Host } from './host.ts'
@@ -33,7 +34,7 @@ export class TfjsEngine implements Engine {
    */
   static async open(options: EngineOptions = {}): Promise<TfjsEngine> {
     const { precision = 'auto', threads } = options
-    if (precision !== 'auto' && precision !== 'f32') {
+    if (!precisionsOf.tfjs.includes(precision)) {
       throw new UnavailableError(
         `precision: ${precision} is not available with device: tfjs (TensorFlow.js has no such numbers). Use auto or f32.`,
       )

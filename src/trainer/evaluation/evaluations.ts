@@ -26,6 +26,8 @@ export interface EvaluationsOptions {
   folder: string
   /** The run goes on: take the rows that it began with. */
   reuse: boolean
+  /** A folder whose rows are taken in the place of promptfoo's (suites-command.ts). */
+  from?: string
   /** False: nothing is written. */
   write: boolean
   signal?: AbortSignal
@@ -68,8 +70,10 @@ export class Evaluations {
           Evaluation.check(one, known, stage, wanted)
           continue
         }
-        options.say(`Resolving ${suite} with promptfoo …`)
-        const kept = { cache: join(options.folder, 'suites', 'evaluate', `${name}.jsonl`), reuse: options.reuse, write: options.write }
+        const { folder, from, reuse, write } = options
+        const place = ['suites', 'evaluate', `${name}.jsonl`]
+        options.say(from === undefined ? `Resolving ${suite} with promptfoo …` : `Taking the rows of ${suite} from ${from}`)
+        const kept = { cache: join(folder, ...place), from: from && join(from, ...place), reuse, write }
         const whole = await loadSuite(suite, {
           ...{ provider, tests: true, decodes: true, ...kept },
           ...{ ofSameName: true, onePrompt: true, signal: options.signal },

@@ -78,7 +78,7 @@ export function regradeCommand(args: readonly string[], print: (text: string) =>
 function withReward(config: TrainConfig, stage: string, reward: string): TrainConfig {
   if (reward.trim() === '')
     throw new UsageError('--reward takes an expression over metric names, or file:// and a reward file. Got nothing.')
-  const { file, given: _, ...rest } = config
+  const { file, given: _, gaveWay: ____, ...rest } = config
   // The path of a reward file is relative to where the command was called.
   const said = reward.startsWith('file://') ? `file://${resolve(reward.slice('file://'.length))}` : reward
   const stages = rest.stages.map((one) => {

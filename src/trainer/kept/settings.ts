@@ -6,8 +6,8 @@ import { parseJson } from '../../json.ts'
 import { RolloutsError } from '../../rollouts/format.ts'
 import { rolloutsFolder } from '../../rollouts/reader.ts'
 import { runFile } from '../../rollouts/writer.ts'
-import { type GrpoStage, parseTrainConfig, type TrainConfig } from '../config.ts'
-import { readTrainConfig } from '../config-file.ts'
+import type { GrpoStage, TrainConfig } from '../config.ts'
+import { onDevice, readTrainConfig } from '../config-file.ts'
 import { selectStage } from '../select-stage.ts'
 import { noStage, severalStages } from './choose.ts'
 
@@ -30,8 +30,8 @@ function keptSettings(file: string, device: string | undefined): TrainConfig {
   }
   if (typeof config !== 'object' || config === null) throw new RolloutsError(`${file} is damaged: it has no "config". ${next}`)
   // What a later version adds stands at its default.
-  const { file: trainFile, given: _, ...raw } = config as { file?: unknown; given?: unknown }
-  return parseTrainConfig(device === undefined ? raw : { ...raw, device }, typeof trainFile === 'string' ? trainFile : file)
+  const { file: trainFile, given: _, gaveWay: __, ...raw } = config as { file?: unknown; given?: unknown; gaveWay?: unknown }
+  return onDevice(raw, typeof trainFile === 'string' ? trainFile : file, { device })
 }
 
 /** The grpo stage that is named, or the only one that has such a step. Throws RolloutsError. */
