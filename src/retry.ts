@@ -32,6 +32,8 @@ export interface Fault {
   next: string
   /** Something arrived: the tries are counted anew. */
   progress?: boolean
+  /** Tries in all, where this fault deserves others than usual. */
+  attempts?: number
 }
 
 export type Outcome<T, F extends Fault = Fault> = { value: T } | { fault: F }
@@ -57,6 +59,7 @@ export interface Asking<F extends Fault> extends RetryOptions {
 }
 
 const ATTEMPTS = 6
+const LONGEST_BACKOFF_MS = 30_000
 /** A server that wants more patience than this is named in an error instead of waited for. */
 const LONGEST_WAIT_MS = 5 * 60_000
 const NOTABLE_WAIT_MS = 10_000
@@ -71,8 +74,8 @@ export async function retried<T, F extends Fault>(attempt: () => Promise<Outcome
     signal?.throwIfAborted()
     const { fault } = outcome
     if (fault.progress) tries = 1
-    const waitMs = fault.waitMs ?? backoffMs(tries)
-    if (!fault.again || tries >= attempts || waitMs > LONGEST_WAIT_MS) {
+    const waitMs = fault.waitMs ?? backoffMs(tries, { longestMs: LONGEST_BACKOFF_MS })
+    if (!fault.again || tries >= (fault.attempts ?? attempts) || waitMs > LONGEST_WAIT_MS) {
       const asked = fault.waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(fault.waitMs / 1000)} s`
       const often = fault.again && tries > 1 ? ` (${tries} tries)` : ''
       throw failed(`The ${who} ${fault.what}${asked}${often}: ${url}. ${fault.next}`, fault)

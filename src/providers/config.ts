@@ -104,9 +104,13 @@ export const serverKeys = {
     },
   ),
   concurrency: key(int({ min: 1, max: 4096 }).default(SERVER_DEFAULTS.concurrency), 'requests in flight'),
-  timeout: key(number({ above: 0 }).default(SERVER_DEFAULTS.timeout), 'longest silence of the server before a request is made again', {
-    unit: 'seconds',
-  }),
+  timeout: key(
+    number({ above: 0 }).default(SERVER_DEFAULTS.timeout),
+    'longest silence of the server before a request is made again, and how long one that is gone is waited for',
+    {
+      unit: 'seconds',
+    },
+  ),
 }
 
 /** Settings that choose the model, how it is loaded and where its samples are kept. */

@@ -61,6 +61,7 @@ const MORE: Record<string, (wanted: Pick<Wanted, 'topK' | 'stop'>) => unknown> =
   include_stop_str_in_output: ({ stop }) => stop && true,
   no_stop_trim: ({ stop }) => stop && true,
   preserved_tokens: ({ stop }) => stop && [stop.text],
+  watermarking: () => false,
   stop_token_ids: ({ stop }) => (stop?.id === undefined ? undefined : [stop.id]),
 }
 

@@ -129,7 +129,8 @@ class RemoteThinker implements Thinker {
     return {
       url,
       model,
-      ask: (path: string, body: object | undefined, asked?: Asked) => this.#transport.ask(path, body, { signal, ...asked }),
+      ask: (path: string, body: object | undefined, asked?: Asked) =>
+        this.#transport.ask(path, body, { signal, refuses500: true, ...asked }),
     }
   }
 

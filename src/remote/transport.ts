@@ -1,6 +1,7 @@
 /**
- * JSON to and from one server, as many requests at a time as were asked for. Asked again where that helps: 408, 429, 502, 503 and 504,
- * connections that break, answers that are cut or are no JSON. A completion may be asked for twice, since it changes nothing there.
+ * JSON to and from one server, as many requests at a time as were asked for. Asked again where that helps: 408, 429 and 5xx, connections that
+ * break, answers that are cut or are no JSON. A completion may be asked for twice, since it changes nothing there. A server that answered
+ * before and is gone is waited for, as long as one that loads a model again takes.
  * Redirects are not followed: the key is for this server.
  */
 
@@ -35,6 +36,8 @@ export interface Asked {
   again?(): void
   /** Tries in all, where they are fewer than usual. */
   attempts?: number
+  /** 500 says that it does not take the request. Otherwise it is the server's own trouble. */
+  refuses500?: boolean
 }
 
 /** Of an answer: thousands of tokens with their log-probabilities are some MB. */
@@ -42,8 +45,15 @@ const MOST_BYTES = 64 * 2 ** 20
 /** Of what a refusal says. */
 const MOST_REFUSAL = 2000
 
+/** Tries at a server that was there and is gone: half a minute of growing waits, then one each half minute for as long as it may be silent. */
+const returnAttempts = (timeout: number): number => 6 + Math.max(0, Math.ceil((timeout - 30) / 30))
+/** As many requests as are in flight learn of the same outage; one of them tells it. */
+const NOTICE_MS = 20_000
+
 interface ServerFault extends Fault {
   said?: string
+  /** No server answered. */
+  gone?: boolean
 }
 
 export class Transport {
@@ -51,6 +61,9 @@ export class Transport {
   readonly #options: RetryOptions
   readonly #agent: HttpAgent | HttpsAgent
   readonly #slots: Slots
+  /** It answered a request. */
+  #known = false
+  #noticed = Number.NEGATIVE_INFINITY
 
   constructor(settings: ServerSettings, options: RetryOptions = {}) {
     this.#settings = settings
@@ -68,19 +81,33 @@ export class Transport {
   }
 
   /** What it answers to JSON (POST) or to nothing (GET). Throws ServerError, and the signal's reason. */
-  async ask(path: string, body: object | undefined, { signal, again, attempts }: Asked = {}): Promise<unknown> {
+  async ask(path: string, body: object | undefined, { signal, again, attempts, refuses500 = false }: Asked = {}): Promise<unknown> {
     const leave = await this.#slots.enter(signal)
     const to = this.#url(path)
+    const once = async (): Promise<Outcome<unknown, ServerFault>> => {
+      const outcome = await this.#once(to, body, signal)
+      if ('value' in outcome) this.#known = true
+      else if (attempts === undefined && this.#known && outcome.fault.gone) outcome.fault.attempts = returnAttempts(this.#settings.timeout)
+      else if (refuses500 && outcome.fault.status === 500) outcome.fault.again = false
+      return outcome
+    }
     try {
-      return await retried(() => this.#once(to, body, signal), {
+      return await retried(once, {
         ...this.#options,
         ...(attempts !== undefined && { attempts }),
-        ...{ who: 'server', url: to.href, signal, again },
+        ...{ who: 'server', url: to.href, signal, again, notify: (message: string) => this.#notice(message) },
         failed: (message, { status, said }: ServerFault) => new ServerError(message, { status, said }),
       })
     } finally {
       leave()
     }
+  }
+
+  #notice(message: string): void {
+    const now = performance.now()
+    if (now - this.#noticed < NOTICE_MS) return
+    this.#noticed = now
+    this.#options.notify?.(message)
   }
 
   async #once(url: URL, body: object | undefined, signal: AbortSignal | undefined): Promise<Outcome<unknown, ServerFault>> {
@@ -107,7 +134,7 @@ export class Transport {
       if (error instanceof StaleSocket) return await this.#once(url, body, signal)
       const what = silence.signal.aborted ? `said nothing for ${timeout} s` : `could not be asked (${reason(error)})`
       const next = silence.signal.aborted ? 'Raise "timeout" in "server", or ask for less at a time with "concurrency".' : REACH
-      return { fault: { what, again: !UNKNOWN_HOST.test(what), next } }
+      return { fault: { what, again: !UNKNOWN_HOST.test(what), next, gone: !silence.signal.aborted } }
     } finally {
       clearTimeout(timer)
     }
@@ -178,10 +205,13 @@ function refusal({ statusCode: status = 0, headers }: IncomingMessage, text: str
   if (status === 404) return { ...fault, again: false, next: 'Check "url" and "model" in "server".' }
   const again = AGAIN.has(status)
   const next = again ? 'Run again later, or lower "concurrency" in "server".' : 'Its own log may say more.'
-  return { ...fault, again, next, ...(again && { waitMs: retryAfterMs(headers['retry-after']) }) }
+  return { ...fault, again, next, gone: GONE.has(status), ...(again && { waitMs: retryAfterMs(headers['retry-after']) }) }
 }
 
-const AGAIN = new Set([408, 429, 502, 503, 504])
+/** vLLM says 500 where its engine failed, before it ends. */
+const AGAIN = new Set([408, 429, 500, 502, 503, 504])
+/** Said by what stands before a server. */
+const GONE = new Set([502, 503, 504])
 
 /** The message of an error in the forms that servers give it, else the text. */
 function message(text: string): string {

@@ -80,14 +80,25 @@ export class EngineServer {
     Object.assign(this, { style, faults: [], asked: [], headers: [], twist: undefined, mostInFlight: 0, dropped: 0 })
   }
 
+  /** Nobody listens until what it resolves to is called: a server that was killed, and one that took its place. */
+  async leave(): Promise<() => Promise<void>> {
+    const { port } = this.#server.address() as AddressInfo
+    await this.#hangUp()
+    return () => new Promise((done) => this.#server.listen(port, '127.0.0.1', done))
+  }
+
   async close(): Promise<void> {
+    await this.#hangUp()
+    await this.#turn.catch(() => {})
+    await this.#model.dispose()
+    await this.#dispose()
+  }
+
+  async #hangUp(): Promise<void> {
     await new Promise<void>((done) => {
       this.#server.close(() => done())
       this.#server.closeAllConnections()
     })
-    await this.#turn.catch(() => {})
-    await this.#model.dispose()
-    await this.#dispose()
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

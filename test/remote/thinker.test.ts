@@ -280,6 +280,54 @@ describe('remoteThinker', () => {
     expect(again.server!.retries).toBeGreaterThanOrEqual(2)
   })
 
+  it('waits for a server that was there and is gone, and tells it once', async () => {
+    const more = { mode: 'sequential' } as const
+    const expected = await local.think(request(0, more))
+    const told: string[] = []
+    const waits: number[] = []
+    let comeBack: (() => Promise<void>) | undefined
+    const thinker = remote(
+      { kind: 'vllm' },
+      {},
+      {
+        notify: (line) => told.push(line),
+        sleep: async (ms) => {
+          waits.push(ms)
+          // Longer than for a server that was never there.
+          if (waits.length < 9) return
+          await comeBack?.()
+          comeBack = undefined
+        },
+      },
+    )
+    await thinker.think(request(1, more))
+    // As vLLM: its engine fails, it says so and ends.
+    server.faults = [
+      (response) => {
+        status(500)(response, async () => '')
+        return server.leave().then((back) => {
+          comeBack = back
+          return true
+        })
+      },
+    ]
+    expect((await thinker.think(request(0, more))).ids).toEqual(expected.ids)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(1.25 * 30_000)
+    expect(told).toEqual([expect.stringMatching(/^the server could not be asked \(ECONNREFUSED\); trying again in \d+ s$/)])
+  })
+
+  it('waits half a minute for a server that was never there', async () => {
+    const waits: number[] = []
+    const thinker = remote({ kind: 'vllm' }, {}, { sleep: async (ms) => void waits.push(ms) })
+    const back = await server.leave()
+    try {
+      await expect(thinker.think(request())).rejects.toThrow(/could not be asked \(ECONNREFUSED\) \(6 tries\).*Check that it runs/)
+      expect(waits).toHaveLength(5)
+    } finally {
+      await back()
+    }
+  })
+
   it('gives up with what the server said last, and where patience helps nothing', async () => {
     const thinker = remote()
     await thinker.think(request())
@@ -293,8 +341,11 @@ describe('remoteThinker', () => {
       expect(error).toBeInstanceOf(ServerError)
       return (error as Error).message
     }
-    const six = (one: EngineServer['faults'][number]) => Array.from({ length: 6 }, () => one)
-    expect(await fail(six(status(503)))).toMatch(/answered 503 \("busy"\) \(6 tries\).*Run again later/)
+    const times = (count: number, one: EngineServer['faults'][number]) => Array.from({ length: count }, () => one)
+    const six = (one: EngineServer['faults'][number]) => times(6, one)
+    expect(await fail(six(status(429)))).toMatch(/answered 429 \("busy"\) \(6 tries\).*Run again later/)
+    expect(await fail(six(status(500)))).toMatch(/answered 500 \("busy"\) \(6 tries\).*Run again later/)
+    expect(await fail(times(25, status(503)))).toMatch(/answered 503 \("busy"\) \(25 tries\).*Run again later/)
     expect(await fail([status(429, { 'retry-after': '3600' })])).toMatch(/answered 429 \("busy"\) and asks to wait 3600 s:/)
     expect(await fail([status(400, {}, '{"message":"max_tokens is too large"}')])).toMatch(/answered 400 \("max_tokens is too large"\)/)
     expect(await fail([status(307, { location: 'http://elsewhere/v1' })])).toMatch(/answered 307.*leads to "http:\/\/elsewhere\/v1"/)
