@@ -111,7 +111,7 @@ export function toProviderResponse(thought: Thought, options: ResponseOptions): 
     // As promptfoo's own providers count: what a run costs is told from what it reuses.
     ...(cached && { cached }),
     tokenUsage: cached ? { cached: total, total, numRequests: 0 } : { prompt, completion: thought.totalTokens, total, numRequests: 1 },
-    ...(thought.server?.logprobs !== false && { logProbs: responseLogprobs(thought) }),
+    ...(thought.server?.logprobs !== 'none' && { logProbs: responseLogprobs(thought) }),
     finishReason: thought.finishReason,
     metadata: { ...metadata },
   }

@@ -8,8 +8,8 @@ export interface Dialect {
   stops: 'server' | 'ours'
   /** Fields beyond OpenAI's first ones that it takes. */
   fields: ReadonlySet<string>
-  /** Its answers hold log-probabilities. */
-  logprobs: boolean
+  /** Its log-probabilities: the model's own (`raw`), or after temperature and of what may be drawn (`processed`). */
+  logprobs: 'raw' | 'processed' | 'none'
   /** The first token that it puts before a text. */
   bos?: number
   /** How its tokenizer was compared with ours: ids with ids, their number, or not at all. */

@@ -40,14 +40,28 @@ export async function probe(server: Probed, tokens: ServerTokens, tagged: boolea
   if (shape.prompts === 'ids') refuseMoreTokens(answer, withSpecial.length, tokens)
   const { bos, tokenizer } = await compare(server, tokens, { text, plain, withSpecial, answer: byText })
   const choice = choiceOf(answer)
+  const dialect = { ...shape, bos, tokenizer, tokens: tokensIn(choice) }
+  const says = shape.fields.has('logprobs') && isObject(choice.logprobs)
   return {
-    ...shape,
-    bos,
-    tokenizer,
-    tokens: tokensIn(choice),
-    logprobs: shape.fields.has('logprobs') && isObject(choice.logprobs),
+    ...dialect,
+    logprobs: says ? await logprobsOf(server, tokens, dialect, few(withSpecial, { most: 1, force: plain[0] })) : 'none',
     context: await contextOf(server),
   }
+}
+
+/**
+ * Whose log-probabilities a server says. A token that nobody would say there is forced: the model's own is far below 0 (vLLM, llama.cpp), that
+ * of what is drawn is 0 (SGLang, and vLLM with --logprobs-mode).
+ */
+async function logprobsOf(
+  { model, ask }: Probed,
+  tokens: ServerTokens,
+  dialect: Shape & Pick<Dialect, 'tokens'>,
+  wanted: Wanted,
+): Promise<'raw' | 'processed'> {
+  const answer = await quietly(ask('completions', completionBody(wanted, model, dialect, tokens)))
+  const written = answer === undefined ? undefined : readCompletion(answer, wanted, dialect, tokens)
+  return written && written.ids[0] === wanted.force && written.logprobs[0] > -0.1 ? 'processed' : 'raw'
 }
 
 /** What follows the sample, asked for in the way that the server takes. */
@@ -169,7 +183,8 @@ async function contextOf({ model, ask }: Probed): Promise<number | undefined> {
   const get = (path: string): Promise<unknown> => ask(path, undefined, { attempts: 1 }).catch(() => undefined)
   const listed = await get('models')
   const models: unknown[] = isObject(listed) && Array.isArray(listed.data) ? listed.data : []
-  const own = models.filter(isObject).find(({ id }) => id === model)
+  // SGLang answers under any name, and has one model.
+  const own = models.filter(isObject).find(({ id }, _, all) => id === model || all.length === 1)
   if (typeof own?.max_model_len === 'number') return own.max_model_len
   const props = await get('/props')
   const settings = isObject(props) ? props.default_generation_settings : undefined

@@ -80,8 +80,7 @@ class RemoteThinker implements Thinker {
       }
     })
     const thought = await decode(sequences, sequences, request, limits)
-    // As servers say log-probabilities: of what the model said, before temperature.
-    thought.trajectory.temperature = 1
+    if (dialect.logprobs === 'raw') thought.trajectory.temperature = 1
     const { url, model } = this.#server
     const { prompts, tokens, stops, logprobs, tokenizer } = dialect
     const { requests, respelled } = sequences

@@ -189,8 +189,8 @@ export interface ServerRun {
   stops: 'server' | 'ours'
   /** How its tokenizer was compared with ours: ids with ids, their number, or not at all. */
   tokenizer: 'compared' | 'counted' | 'unchecked'
-  /** It says log-probabilities: before temperature, and without what was ruled out taken off. */
-  logprobs: boolean
+  /** Its log-probabilities: before temperature and as if nothing were ruled out (`raw`), after both (`processed`), or it says none. */
+  logprobs: 'raw' | 'processed' | 'none'
   /** Completions that were asked for, and how many of them again. */
   requests: number
   retries: number

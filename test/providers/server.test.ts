@@ -17,9 +17,9 @@ const apiKey = 'pr1key-0123456789abcdef'
 let server: EngineServer
 
 beforeAll(async () => {
-  server = await EngineServer.start(checkpoint, { kind: 'vllm', key: apiKey })
+  server = await EngineServer.start(checkpoint, { kind: 'sglang', key: apiKey })
 }, 60_000)
-beforeEach(() => server.reset({ kind: 'vllm', key: apiKey }))
+beforeEach(() => server.reset({ kind: 'sglang', key: apiKey }))
 afterAll(async () => {
   await pool.releaseAll()
   await server.close()
@@ -80,7 +80,7 @@ describe('a provider with "server"', () => {
   it('shows its key to nobody: neither in its config nor in an error', async () => {
     const target = provider({ server: place() })
     expect(JSON.stringify(target)).not.toContain(apiKey)
-    server.style = { kind: 'vllm', key: 'another' }
+    server.style = { kind: 'sglang', key: 'another' }
     const { error } = await provider({ server: { ...place(), apiKey: `${apiKey}-old` } }).callApi(prompts[0], context)
     expect(error).toMatch(/answered 401 .*\[key\].*renew it/)
     expect(error).not.toContain(apiKey)

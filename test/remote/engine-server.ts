@@ -2,7 +2,8 @@
  * A server of OpenAI's completions over our own engine: every token is decoded by a real checkpoint. It answers in the ways of servers that
  * people run, as their sources and answers show them, and fails on request.
  *
- *   vllm    ids and text, token_ids, stop_token_ids, stop_reason, prompt_token_ids, /tokenize
+ *   vllm    ids and text, token_ids, stop_token_ids, stop_reason, prompt_token_ids, /tokenize, log-probabilities of the model
+ *   sglang  the same but for matched_stop, any model's name, and log-probabilities of what is drawn
  *   llama   ids and text, entries with ids but for stops and tokens that end inside a character, no reason to stop, /tokenize, /props
  *   openai  OpenAI's own fields and no others, text, strings with log-probabilities
  */
@@ -14,7 +15,7 @@ import { openEngine } from '../../src/engine/open.ts'
 import type { Model } from '../../src/engine/types.ts'
 
 export interface ServerStyle {
-  kind: 'vllm' | 'llama' | 'openai'
+  kind: 'vllm' | 'sglang' | 'llama' | 'openai'
   /** Prompts of ids are answered with 500, as by llama-cpp-python. */
   textPrompts?: boolean
   /** Special tokens are left out of the text, whatever a request says. */
@@ -113,7 +114,7 @@ export class EngineServer {
     }
     if (request.url === '/v1/models') {
       const { context } = this.style
-      return void send(200, { object: 'list', data: [{ id: 'countdown', ...(kind === 'vllm' && context && { max_model_len: context }) }] })
+      return void send(200, { object: 'list', data: [{ id: 'countdown', ...(saysIds(kind) && context && { max_model_len: context }) }] })
     }
     if (request.url === '/props' && kind === 'llama') {
       return void send(200, { default_generation_settings: { n_ctx: this.style.context ?? 0 } })
@@ -158,7 +159,7 @@ export class EngineServer {
       const unknown = Object.keys(body).find((name) => !OPENAI.has(name))
       if (unknown) throw refused(400, `Unrecognized request argument supplied: ${unknown}`)
     }
-    if (body.model !== 'countdown' && kind !== 'llama') throw refused(404, `The model ${body.model} does not exist.`)
+    if (body.model !== 'countdown' && kind !== 'llama' && kind !== 'sglang') throw refused(404, `The model ${body.model} does not exist.`)
     if (typeof body.prompt !== 'string' && textPrompts) throw refused(500, "'list' object has no attribute 'encode'")
     const prompt = typeof body.prompt === 'string' ? this.#encode(body.prompt) : (body.prompt as number[])
     const drawn = await this.#decode(prompt, body, signal)
@@ -191,7 +192,7 @@ export class EngineServer {
       exclude,
     }
     const stops = (body.stop ?? []) as string[]
-    const stopIds = this.style.kind === 'vllm' ? ((body.stop_token_ids ?? []) as number[]) : []
+    const stopIds = saysIds(this.style.kind) ? ((body.stop_token_ids ?? []) as number[]) : []
     const drawn: Drawn = { ids: [], logprobs: [], finish: 'length' }
     const sequence = this.#model.create()
     try {
@@ -211,17 +212,30 @@ export class EngineServer {
         }
         fed = [id]
       }
+      if (this.style.kind === 'vllm' || this.style.kind === 'llama') drawn.logprobs = await this.#rawLogprobs(prompt, drawn.ids)
       return drawn
     } finally {
       this.#model.free(sequence)
     }
   }
 
+  /** Of what was drawn, before temperature and with what was ruled out. */
+  async #rawLogprobs(prompt: readonly number[], drawn: readonly number[]): Promise<number[]> {
+    const ids = Int32Array.from([...prompt, ...drawn])
+    const batch = { ids, positions: ids.map((_, i) => i), bounds: Int32Array.of(0, ids.length) }
+    const { logprobs } = await this.#next(() => this.#model.forward(batch, { keep: false }))
+    return [...logprobs.slice(prompt.length - 1, -1)]
+  }
+
   /** One step at a time: the engine takes no two. */
-  async #step(input: Parameters<Model['step']>[0][number]) {
-    const step = this.#turn.then(() => this.#model.step([input]))
-    this.#turn = step.catch(() => {})
-    return step
+  #step(input: Parameters<Model['step']>[0][number]) {
+    return this.#next(() => this.#model.step([input]))
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
   }
 
   #text(ids: readonly number[], keepSpecial = true): string {
@@ -233,17 +247,32 @@ export class EngineServer {
     const { eosTokenIds } = this.checkpoint.generation
     const withoutEnd = eosTokenIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids
     const shown =
-      hidesSpecial || (kind === 'vllm' && body.skip_special_tokens !== false) ? this.#text(withoutEnd, false) : this.#text(withoutEnd)
-    const cut = typeof stop === 'string' && !(kind === 'vllm' && body.include_stop_str_in_output) ? shown.split(stop)[0] : shown
+      hidesSpecial || (saysIds(kind) && body.skip_special_tokens !== false) ? this.#text(withoutEnd, false) : this.#text(withoutEnd)
+    const cut =
+      typeof stop === 'string' && !(kind === 'vllm' && body.include_stop_str_in_output) && !(kind === 'sglang' && body.no_stop_trim)
+        ? shown.split(stop)[0]
+        : shown
     const text = cut.replace(/\ufffd+$/, '')
     if (kind === 'llama')
       return { text, finish_reason: finish, logprobs: body.logprobs ? { content: this.#entries(ids, logprobs, stop) } : null }
     const strings = { tokens: withoutEnd.map((id) => this.#text([id])), token_logprobs: logprobs.slice(0, withoutEnd.length) }
     if (kind === 'openai') return { text, finish_reason: finish, logprobs: body.logprobs ? strings : null }
+    const said = Boolean(body.return_token_ids) && { token_ids: ids, prompt_token_ids: prompt }
+    if (kind === 'sglang') {
+      const tokens = ids.map((id) => this.#text([id]))
+      const end = withoutEnd.length < ids.length ? ids.at(-1) : null
+      return {
+        text,
+        finish_reason: finish,
+        matched_stop: stop ?? end,
+        logprobs: body.logprobs ? { tokens, token_logprobs: logprobs } : null,
+        ...said,
+      }
+    }
     return {
       ...{ text, finish_reason: finish, stop_reason: stop ?? null },
       logprobs: body.logprobs ? { tokens: ids.map((id) => `token_id:${id}`), token_logprobs: logprobs } : null,
-      ...(Boolean(body.return_token_ids) && { token_ids: ids, prompt_token_ids: typeof body.prompt === 'string' ? prompt : undefined }),
+      ...said,
     }
   }
 
@@ -260,6 +289,8 @@ export class EngineServer {
     return typeof stop === 'string' ? entries.slice(0, -this.checkpoint.tokenizer!.encode(stop).length) : entries
   }
 }
+
+const saysIds = (kind: ServerStyle['kind']): boolean => kind === 'vllm' || kind === 'sglang'
 
 interface Drawn {
   ids: number[]

