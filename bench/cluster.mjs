@@ -2,6 +2,10 @@
 // beside one process. Countdown, parallel form, 32 prompts x 8 samples from the shipped checkpoint; sft is the cold start. Each arm is a run of
 // pr1-train, in turns. PR1_PYTHON names a Python with Ray. Prints seconds a step (median without the first), what moved, and whether the weights
 // of all arms are equal. Compare figures of one run only.
+//
+// --init '{ hiddenSize: 512, layers: 12, … }' takes a model of that size from random weights, and --tokens the size of an update of sft. --nodes 2 puts the
+// workers on a node of their own, and --link 1000 lets so many megabits a second through between the two (Linux, root). --against FOLDER does each arm
+// with the build of another checkout, too, in turns, and prints the ratio of steps done side by side.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +13,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { stringify } from 'yaml'
+import { tsImport } from 'tsx/esm/api'
+import { parse, stringify } from 'yaml'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const countdown = path.join(root, 'suites', 'countdown')
@@ -19,6 +24,12 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '2' },
     kind: { type: 'string', default: 'grpo' },
     arms: { type: 'string' },
+    init: { type: 'string' },
+    tokens: { type: 'string', default: '2048' },
+    shards: { type: 'string' },
+    nodes: { type: 'string', default: '1' },
+    link: { type: 'string' },
+    against: { type: 'string' },
   },
 })
 const cores = os.availableParallelism()
@@ -31,7 +42,12 @@ const ARMS = {
   four: { what: '4 workers of 1 thread', keys: { threads: cores, ray: { address: 'local', workers: 4 } } },
   worker: { what: '1 worker of 1 thread', keys: { threads: cores, ray: { address: 'local', workers: 1 } } },
 }
-const arms = (values.arms ?? Object.keys(ARMS).join(',')).split(',')
+const OTHER = ' before'
+const builds = values.against ? [OTHER, ''] : ['']
+const arms = (values.arms ?? Object.keys(ARMS).join(',')).split(',').flatMap((arm) => builds.map((build) => `${arm}${build}`))
+/** An arm without the build that it is of. */
+const armOf = (arm) => ARMS[arm.replace(OTHER, '')]
+const nodes = Number(values.nodes) > 1 ? await twoNodes() : undefined
 // Below the package, which suites name.
 mkdirSync(path.join(root, 'runs'), { recursive: true })
 const folder = mkdtempSync(path.join(root, 'runs', 'bench-'))
@@ -44,14 +60,37 @@ try {
   }
   report()
 } finally {
+  nodes?.stop()
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** A Ray cluster of this machine whose workers are on a node with a network of its own. */
+async function twoNodes() {
+  process.env.PR1_TEST_ONCE = mkdtempSync('/tmp/b-')
+  const { RayNodes } = await tsImport('../test/cluster/nodes.ts', import.meta.url)
+  const cluster = await RayNodes.start(0, 4e9)
+  try {
+    await cluster.join(4)
+    if (values.link) cluster.networks.limit(Number(values.link))
+  } catch (error) {
+    cluster.stop()
+    throw error
+  }
+  const ray = { address: cluster.address, python: cluster.driver({ token: true }) }
+  return { ray, stop: () => cluster.stop() }
 }
 
 function measure(arm, output) {
   const steps = Number(values.steps)
   const stage =
     values.kind === 'sft'
-      ? { kind: 'sft', suite: suite('cold-start.parallel-10.yaml'), each: 'trajectories', response: '{{ item }}', batchTokens: 2048 }
+      ? {
+          kind: 'sft',
+          suite: suite('cold-start.parallel-10.yaml'),
+          each: 'trajectories',
+          response: '{{ item }}',
+          batchTokens: Number(values.tokens),
+        }
       : {
           ...{
             kind: 'grpo',
@@ -65,25 +104,31 @@ function measure(arm, output) {
           lr: 1e-4,
         }
   const file = path.join(folder, `${arm}.yaml`)
+  const { ray, ...others } = armOf(arm).keys
+  const keys = { ...others, ...(ray && { ray: { ...ray, ...nodes?.ray } }) }
   writeFileSync(
     file,
     stringify({
       output,
       seed: 1,
       precision: 'f32',
-      ...ARMS[arm].keys,
-      model: { checkpoint: path.join(countdown, 'checkpoints', 'parallel-10') },
+      ...keys,
+      ...(values.shards && { shards: Number(values.shards) }),
+      model: values.init
+        ? { init: { tokenizer: path.join(countdown, 'tokenizer'), architecture: parse(values.init) } }
+        : { checkpoint: path.join(countdown, 'checkpoints', 'parallel-10') },
       stages: [{ name: 'rl', steps, ...stage }],
       save: { every: 1000, rollouts: false },
     }),
   )
-  const run = spawnSync(process.execPath, [path.join(root, 'dist/trainer/cli.js'), '-c', file], { encoding: 'utf8', maxBuffer: 2 ** 28 })
+  const home = arm.endsWith(OTHER) ? path.resolve(values.against) : root
+  const run = spawnSync(process.execPath, [path.join(home, 'dist/trainer/cli.js'), '-c', file], { encoding: 'utf8', maxBuffer: 2 ** 28 })
   if (run.status !== 0) throw new Error(`${arm} ended with ${run.status}:\n${run.stdout.slice(-2000)}${run.stderr.slice(-2000)}`)
   const lines = readFileSync(path.join(output, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
   const [, ...later] = lines.map((line) => JSON.parse(line))
   seconds[arm].push(...later.map((line) => line.seconds))
   clusters[arm].push(...later.flatMap(({ cluster }) => cluster ?? []))
-  if (arm !== 'chain')
+  if (!arm.startsWith('chain'))
     hashes.set(
       arm,
       createHash('sha256')
@@ -108,10 +153,15 @@ function suite(name) {
 function report() {
   const median = (some) => [...some].sort((a, b) => a - b)[Math.floor(some.length / 2)]
   const base = median(seconds[arms.includes('process') ? 'process' : arms[0]])
+  const ratios = (arm) => seconds[arm].map((time, i) => time / seconds[arm + OTHER][i])
   console.log(`\n${os.cpus()[0].model}, ${cores} cores, load ${os.loadavg()[0].toFixed(1)} at the end`)
   for (const arm of arms) {
     const time = median(seconds[arm])
-    console.log(`${ARMS[arm].what.padEnd(40)} ${time.toFixed(2)} s a step, ${(base / time).toFixed(2)} of the throughput of one process`)
+    console.log(
+      `${(armOf(arm).what + (arm.endsWith(OTHER) ? OTHER : '')).padEnd(40)} ${time.toFixed(2)} s a step, ${(base / time).toFixed(2)} of the throughput of one process`,
+    )
+    if (values.against && !arm.endsWith(OTHER))
+      console.log(`${''.padEnd(40)} ${median(ratios(arm)).toFixed(3)} of the time before, median of pairs`)
     if (clusters[arm].length === 0) continue
     const of = (name) => median(clusters[arm].map((one) => one[name]))
     const parts = ['rollouts', 'gradients', 'transfer', 'waiting'].map((name) => `${name} ${of(name).toFixed(2)} s`)

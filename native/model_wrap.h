@@ -40,7 +40,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
         {InstanceAccessor<&ModelWrap::parameters>("parameters"),
          InstanceAccessor<&ModelWrap::get_updates, &ModelWrap::set_updates>("updates"),
          InstanceMethod<&ModelWrap::step>("step"), InstanceMethod<&ModelWrap::forward>("forward"),
-         InstanceMethod<&ModelWrap::backward>("backward"), InstanceMethod<&ModelWrap::update>("update"),
+         InstanceMethod<&ModelWrap::backward>("backward"), InstanceMethod<&ModelWrap::backward_on>("backwardOn"),
+         InstanceMethod<&ModelWrap::update>("update"),
          InstanceMethod<&ModelWrap::plan>("plan"), InstanceMethod<&ModelWrap::read>("read"),
          InstanceMethod<&ModelWrap::read_rows>("readRows"),
          InstanceMethod<&ModelWrap::write>("write"), InstanceMethod<&ModelWrap::write_blocks>("writeBlocks"),
@@ -253,11 +254,26 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
       guard(env, given.size == tokens_ && entropies_, "entropyWeights");
       entropy = std::make_shared<std::vector<float>>(given.data, given.data + given.size);
     }
+    const size_t layers = layers_of(env, info[2]);
     auto model = model_;
-    return run(env, [model, copy, entropy]() -> JobQueue::Result {
-      model->backward(*copy, entropy.get());
-      return {};
-    });
+    return run(env, [model, copy, entropy, layers] { return count(model->backward(*copy, entropy.get(), layers)); });
+  }
+  /// (layers) → Promise of the layers that are left
+  Napi::Value backward_on(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    const size_t layers = layers_of(env, info[0]);
+    auto model = model_;
+    return run(env, [model, layers] { return count(model->backward_on(layers)); });
+  }
+  /// Undefined: all of them.
+  static size_t layers_of(Napi::Env env, const Napi::Value& value) {
+    if (value.IsUndefined()) return SIZE_MAX;
+    const double layers = value.ToNumber().DoubleValue();
+    guard(env, layers >= 1 && layers <= 1e9, "layers");
+    return static_cast<size_t>(layers);
+  }
+  static JobQueue::Result count(size_t n) {
+    return [n](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, static_cast<double>(n)); };
   }
 
   Napi::Value update(const Napi::CallbackInfo& info) {

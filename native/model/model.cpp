@@ -192,21 +192,29 @@ ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entro
   return result;
 }
 
-void Model::backward(const std::vector<float>& weights, const std::vector<float>* entropy_weights) {
-  if (!kept_) {
-    throw std::runtime_error(
-        "backward needs the activations of a forward. Call forward with keep: true (the default) first; an update, a "
-        "write of weights or another forward discards them.");
-  }
+static const char* const kNothingKept =
+    "backward needs the activations of a forward. Call forward with keep: true (the default) first; an update, a "
+    "write of weights or another forward discards them.";
+
+size_t Model::backward(const std::vector<float>& weights, const std::vector<float>* entropy_weights, size_t layers) {
+  if (!kept_) throw std::runtime_error(kNothingKept);
   ops_.begin_pass();
+  const size_t stream = static_cast<size_t>(batch_->T) * spec_.hidden;
+  head_.score_backward(dx_.get(stream), xs_.data() + stream * layers_.size(), *batch_, weights, entropy_weights, work_);
+  backward_left_ = layers_.size();
+  return backward_on(layers);
+}
+
+size_t Model::backward_on(size_t layers) {
+  if (!kept_ || backward_left_ == 0) throw std::runtime_error(kNothingKept);
   const Batch& b = *batch_;
   const int T = b.T;
   const size_t stream = static_cast<size_t>(T) * spec_.hidden;
   const size_t per_layer = layers_[0].saved_floats() * static_cast<size_t>(T);
   auto x_at = [&](size_t l) { return xs_.data() + stream * l; };
   float* dx = dx_.get(stream);
-  head_.score_backward(dx, x_at(layers_.size()), b, weights, entropy_weights, work_);
-  for (size_t l = layers_.size(); l-- > 0;) {
+  for (; layers > 0 && backward_left_ > 0; layers--) {
+    const size_t l = --backward_left_;
     const Layer::Saved s = layers_[l].carve(saved_.data() + (recompute_ ? 0 : l) * per_layer, T);
     // The same ops on the same inputs: what is recomputed equals what was dropped bit for bit.
     if (recompute_) {
@@ -216,8 +224,10 @@ void Model::backward(const std::vector<float>& weights, const std::vector<float>
     check_cancelled();
     layers_[l].backward(dx, x_at(l), s, visible_, b, work_);
   }
+  if (backward_left_ > 0) return backward_left_;
   embedding_.backward(dx, b.ids.data(), T);
   kept_ = false;
+  return 0;
 }
 
 UpdateResult Model::update(const UpdateOptions& o) {

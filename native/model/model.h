@@ -49,7 +49,10 @@ class Model {
   /// base: without the adapters.
   ForwardResult forward(std::shared_ptr<Batch> batch, bool keep, bool entropy, bool base = false);
   /// weights (T): dLoss/dLogprob of the kept forward; gradients accumulate. entropy_weights (T): dLoss/dEntropy, of a forward that gave entropies.
-  void backward(const std::vector<float>& weights, const std::vector<float>* entropy_weights = nullptr);
+  /// Goes down `layers` layers at most. Returns how many are left, whose gradients backward_on adds, with that of the embedding.
+  size_t backward(const std::vector<float>& weights, const std::vector<float>* entropy_weights = nullptr, size_t layers = SIZE_MAX);
+  /// Goes on with the backward that left some: nothing but reads and writes of gradients may have come between.
+  size_t backward_on(size_t layers);
   UpdateResult update(const UpdateOptions& options);
   MemoryPlan plan(double tokens) const;
 
@@ -93,6 +96,7 @@ class Model {
   // The last forward.
   std::shared_ptr<Batch> batch_;
   bool kept_ = false;
+  size_t backward_left_ = 0;  // layers, of a backward that has begun on it
   Visibility visible_;
 };
 

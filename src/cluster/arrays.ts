@@ -45,3 +45,10 @@ export function unpackArrays(notes: readonly ArrayNote[], payload: Uint8Array): 
   }
   return arrays
 }
+
+/** The payload of a frame as numbers, in place. Throws ClusterError where it is none. */
+export function numbersOf({ buffer, byteOffset, byteLength }: Uint8Array): Float32Array {
+  if (byteLength % 4 > 0 || byteOffset % 4 > 0)
+    throw new ClusterError(`Float32 numbers have four bytes each. Got ${byteLength} from byte ${byteOffset} on.`)
+  return new Float32Array(buffer, byteOffset, byteLength / 4)
+}

@@ -4,6 +4,7 @@
  */
 
 import { readWeights } from '../engine/gradients.ts'
+import { type Part, partsOf } from '../engine/parts.ts'
 import type { Model } from '../engine/types.ts'
 import { arithmeticOf } from './arithmetic.ts'
 import type { Bridge, Reply, WorkerPlace } from './bridge.ts'
@@ -45,6 +46,8 @@ export interface Member {
   told: { setUp: boolean; weights: string | undefined }
   /** Calls that tell it come one after the other. */
   telling: Promise<void>
+  /** A call waits for what it is told. */
+  waits: boolean
   refused: boolean
   /** How often in a row its process ended before it was ready. */
   failedStarts: number
@@ -64,7 +67,7 @@ export interface Piece {
 export interface ClusterFigures {
   /** To and from the workers. */
   bytes: number
-  /** Seconds in which weights and gradients were on their way, of all workers. */
+  /** Seconds in which workers waited for weights, and the run for gradients that were computed, of all workers. What moves beside work is not in it. */
   transfer: number
   /** Seconds in which workers had a piece, of all workers. */
   busy: number
@@ -89,8 +92,8 @@ export class Crew {
   #outstanding = 0
   /** Most that was outstanding since nothing was. */
   #peak = 0
-  #weights = ''
-  #weightBytes = 0
+  /** Weights that workers compute with, and when each of their parts is in the store. */
+  #published: { weights: string; parts: readonly { part: Part; put: Promise<void> }[] } | undefined
   #figures: ClusterFigures = { bytes: 0, transfer: 0, busy: 0, lost: 0 }
   #failed: Error | undefined
   #closed = false
@@ -112,6 +115,7 @@ export class Crew {
       since: 0,
       told: { setUp: false, weights: undefined },
       telling: Promise.resolve(),
+      waits: false,
       refused: false,
       failedStarts: 0,
     }))
@@ -139,17 +143,28 @@ export class Crew {
     return this.#members.length
   }
 
-  /** Makes one of the weights of `model` those that workers compute with. Nothing may be under way. */
-  async publish(model: Model): Promise<string> {
+  /**
+   * Makes one of the weights of `model` those that workers compute with, and sends them on their way. No piece may be under way. They are read when this
+   * returns; a call that needs them waits until they are there.
+   */
+  publish(model: Model): string {
     const weights = `updates ${model.updates}`
-    if (weights !== this.#weights) {
-      const numbers = readWeights(model)
-      const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
-      this.#weightBytes = bytes.length
-      const old = this.#weights
-      await this.#bridge.put(weights, [bytes])
-      this.#weights = weights
-      if (old !== '') this.#bridge.drop(old)
+    if (weights === this.#published?.weights || this.#failed || this.#closed) return weights
+    const old = this.#published
+    for (const i of old?.parts.keys() ?? []) this.#bridge.drop(partKey(old!.weights, i))
+    const numbers = readWeights(model)
+    const parts = partsOf(model).map((part, i) => {
+      const { from, to } = part
+      const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset + 4 * from, 4 * (to - from))
+      const put = this.#bridge.put(partKey(weights, i), [bytes])
+      // Who needs it hears of it.
+      put.catch(() => {})
+      return { part, put }
+    })
+    this.#published = { weights, parts }
+    // Who had the last ones will need these. The others are told when they do.
+    for (const member of this.#members) {
+      if (old && member.place && member.told.weights === old.weights) this.#tell(member, weights).catch(() => {})
     }
     return weights
   }
@@ -174,21 +189,25 @@ export class Crew {
   /** One call to a worker, which is told before what it needs to know. `weights`: those that it must hold. */
   async call(member: Member, call: Call, { weights, ...data }: CallData & { weights?: string } = {}): Promise<Reply> {
     for (let tries = 0; ; tries++) {
-      await this.#tell(member, weights)
-      const began = performance.now()
+      const { told } = member
       try {
-        const reply = await this.#ask(member, call, data)
-        if (call.op === 'gradient') this.#figures.transfer += (performance.now() - began) / 1000
-        return reply
+        await this.#waitToTell(member, weights)
+        return await this.#ask(member, call, data)
       } catch (error) {
         // Of a task that it has forgotten only who runs the task can begin anew.
         const forgot = error instanceof Error && error.name === STATE_ERROR
         if (!forgot) throw error
-        member.told = { setUp: false, weights: undefined }
+        // Another call may have told it anew.
+        if (member.told === told) member.told = { setUp: false, weights: undefined }
         if (tries + 1 >= TELL_TRIES || !('weights' in call) || ('step' in call && call.step > 0))
           throw new WorkerLostError(member.index, `it was started anew (${error.message})`)
       }
     }
+  }
+
+  /** Something was waited for that was on its way since `began`. */
+  waited(began: number): void {
+    this.#figures.transfer += (performance.now() - began) / 1000
   }
 
   /** Figures since the last time. */
@@ -216,6 +235,20 @@ export class Crew {
     return reply
   }
 
+  /** What several calls of a worker wait for counts once. */
+  async #waitToTell(member: Member, weights: string | undefined): Promise<void> {
+    const told = this.#tell(member, weights)
+    if (member.waits || !member.told.setUp || weights === undefined || member.told.weights === weights) return told
+    const began = performance.now()
+    member.waits = true
+    try {
+      await told
+    } finally {
+      member.waits = false
+      this.waited(began)
+    }
+  }
+
   #tell(member: Member, weights: string | undefined): Promise<void> {
     const told = member.telling.then(() => this.#tellNow(member, weights))
     member.telling = told.catch(() => {})
@@ -229,12 +262,19 @@ export class Crew {
       this.#compare(member, header.info as WorkerInfo, info)
       member.told = { setUp: true, weights: setup.model.kind === 'checkpoint' ? setup.model.hash : undefined }
     }
-    if (weights === undefined || member.told.weights === weights) return
-    const began = performance.now()
-    await this.#ask(member, { op: 'weights', weights }, { object: weights })
-    this.#figures.transfer += (performance.now() - began) / 1000
-    this.#figures.bytes += this.#weightBytes
-    member.told.weights = weights
+    const { told } = member
+    if (weights === undefined || told.weights === weights) return
+    const published = this.#published
+    if (published?.weights !== weights)
+      throw new ClusterError(`Workers are to compute with weights "${weights}", and are told of "${published?.weights}".`)
+    await Promise.all(
+      published.parts.map(async ({ part, put }, i) => {
+        await put
+        await this.#ask(member, { op: 'weights', weights, part: i }, { object: partKey(weights, i) })
+        this.#figures.bytes += 4 * (part.to - part.from)
+      }),
+    )
+    told.weights = weights
   }
 
   /** A worker that lacks files is sent them. */
@@ -387,4 +427,9 @@ export class Crew {
     this.#notice.unref()
     this.#noticeMs *= 4
   }
+}
+
+/** Of the object store. */
+function partKey(weights: string, part: number): string {
+  return `${weights}, part ${part}`
 }

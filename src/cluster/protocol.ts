@@ -62,17 +62,18 @@ export type Call =
   | Setup
   /** Bytes of a file of a place, from `offset` on. */
   | { op: 'file'; place: string; name: string; offset: number }
-  /** Payload: all weights, float32, in the order of the parameters. */
-  | { op: 'weights'; weights: string }
+  /** Payload: a part (engine/parts.ts) of all weights, float32. They count when every part is there, in whatever order they came. */
+  | { op: 'weights'; weights: string; part: number }
   | { op: 'think'; weights: string; call: string; requests: WireRequest[] }
   | { op: 'cancel'; call: string }
   /** The first of a shard's forwards has `step` 0 and clears what another left. */
   | { op: 'forward'; weights: string; task: string; step: number; batch: WireBatch; options: ForwardOptions; arrays: ArrayNote[] }
-  | { op: 'backward'; task: string; step: number; arrays: ArrayNote[] }
-  /** Ends a shard: its gradient joins the sum. */
+  /** The `last` one of a task ends it. */
+  | { op: 'backward'; task: string; step: number; last?: true; arrays: ArrayNote[] }
+  /** Ends a shard that is not the last of its task: its gradient joins the sum. */
   | { op: 'shard'; task: string; step: number }
-  /** Ends a task: the answer's payload is the sum. */
-  | { op: 'gradient'; task: string; step: number }
+  /** The answer's payload is a part of the sum, and comes when it is final: during the last backward. It may be asked for before that begins. */
+  | { op: 'gradient'; task: string; part: number }
 
 /** What a thought came to, in the order of the requests. */
 export type Outcome = { thought: WireThought } | { error: WireError }

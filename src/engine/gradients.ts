@@ -3,6 +3,7 @@
  * tree it is the same bits whoever computes which of its parts.
  */
 
+import { flatOrder } from './parts.ts'
 import { elementCount } from './spec.ts'
 import type { Model } from './types.ts'
 
@@ -11,26 +12,33 @@ export type Differentiable = Pick<Model, 'forward' | 'backward'>
 
 type Holder = Pick<Model, 'parameters' | 'read' | 'write' | 'accumulate'>
 
-/** The gradients of all parameters, one behind the other in their order. The model's own are zeros after it. */
+/** The gradients of all parameters as one array (parts.ts). The model's own are zeros after it. */
 export function takeGradient(model: Holder): Float32Array {
-  const parts = model.parameters.map(({ name }) => model.read(name, 'gradient'))
-  for (const [i, { name }] of model.parameters.entries()) model.write(name, new Float32Array(parts[i].length), 'gradient')
-  return joined(parts)
+  const gradient = joined(flatOrder(model).map(({ name }) => model.read(name, 'gradient')))
+  clearGradient(model)
+  return gradient
+}
+
+export function clearGradient(model: Holder): void {
+  for (const { name, shape } of model.parameters) model.write(name, new Float32Array(elementCount(shape)), 'gradient')
 }
 
 /** Adds what {@link takeGradient} gave. */
 export function addGradient(model: Holder, gradient: Float32Array): void {
-  forEachParameter(model, gradient, (name, values) => model.accumulate(name, values))
+  const parameters = flatOrder(model)
+  const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  if (count !== gradient.length) throw new RangeError(`A model of ${count} parameters was given ${gradient.length} numbers.`)
+  let at = 0
+  for (const { name, shape } of parameters) {
+    const end = at + elementCount(shape)
+    model.accumulate(name, gradient.subarray(at, end))
+    at = end
+  }
 }
 
-/** The weights of all parameters, one behind the other in their order. */
+/** The weights of all parameters as one array (parts.ts). */
 export function readWeights(model: Holder): Float32Array {
-  return joined(model.parameters.map(({ name }) => model.read(name)))
-}
-
-/** Puts in place what {@link readWeights} gave. */
-export function writeWeights(model: Holder, weights: Float32Array): void {
-  forEachParameter(model, weights, (name, values) => model.write(name, values))
+  return joined(flatOrder(model).map(({ name }) => model.read(name)))
 }
 
 /**
@@ -78,15 +86,4 @@ function joined(parts: readonly Float32Array[]): Float32Array {
     at += part.length
   }
   return whole
-}
-
-function forEachParameter({ parameters }: Holder, whole: Float32Array, put: (name: string, values: Float32Array) => void): void {
-  const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
-  if (count !== whole.length) throw new RangeError(`A model of ${count} parameters was given ${whole.length} numbers.`)
-  let at = 0
-  for (const { name, shape } of parameters) {
-    const end = at + elementCount(shape)
-    put(name, whole.subarray(at, end))
-    at = end
-  }
 }

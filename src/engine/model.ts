@@ -17,6 +17,7 @@ import { type Fault, type FaultPlace, nonFinite } from './non-finite.ts'
 import { cachePage, SequenceTable } from './sequences.ts'
 import { elementCount, type ModelSpec, type ParameterSpec, parametersOf } from './spec.ts'
 import type {
+  BackwardOptions,
   ForwardOptions,
   ForwardResult,
   MemoryPlan,
@@ -104,7 +105,7 @@ export abstract class CheckedModel implements Model {
   protected abstract runStep(inputs: readonly StepInput[], step: FlatStep): Promise<Drawn>
   /** base: without adapters. */
   protected abstract runForward(batch: TrainBatch, keep: boolean, entropy: boolean, base: boolean): Promise<Scored>
-  protected abstract runBackward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void>
+  protected abstract runBackward(weights: Float32Array, entropyWeights?: Float32Array, reached?: (layer: number) => void): Promise<void>
   protected abstract runUpdate(options: FullUpdate): Promise<UpdateResult>
   protected abstract runRead(name: string, what: ParameterKind): Float32Array
   protected abstract runWrite(name: string, what: ParameterKind, values: Float32Array): void
@@ -185,11 +186,11 @@ export abstract class CheckedModel implements Model {
     throw this.nonFinite(fault.place, `token ${fault.token - batch.bounds[sequence]} of sequence ${sequence} of a batch`)
   }
 
-  async backward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void> {
+  async backward(weights: Float32Array, entropyWeights?: Float32Array, { reached }: BackwardOptions = {}): Promise<void> {
     this.checkTrains()
     checkWeights(weights, this.tokens)
     if (entropyWeights) checkEntropyWeights(entropyWeights, this.tokens, this.gaveEntropies)
-    return this.runBackward(weights, entropyWeights)
+    return this.runBackward(weights, entropyWeights, reached)
   }
 
   async update(options: UpdateOptions): Promise<UpdateResult> {

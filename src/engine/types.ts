@@ -313,6 +313,16 @@ export interface ForwardResult {
   entropies?: Float32Array
 }
 
+export interface BackwardOptions {
+  /** No other backward adds to the gradient before somebody takes it. A model need not know; who sends the gradient away does. */
+  last?: boolean
+  /**
+   * Told now and then, while the backward stands still, that it has done with the gradients of this layer and of those above. It may read them.
+   * Engines that cannot stop don't tell.
+   */
+  reached?: (layer: number) => void
+}
+
 export interface UpdateOptions {
   lr: number
   /** Default [0.9, 0.95]. */
@@ -380,7 +390,7 @@ export interface Model {
    * weights (T): dLoss/dLogprob of the last kept forward. entropyWeights (T): dLoss/dEntropy, where that forward was asked for
    * entropies. Accumulates gradients.
    */
-  backward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void>
+  backward(weights: Float32Array, entropyWeights?: Float32Array, options?: BackwardOptions): Promise<void>
   update(options: UpdateOptions): Promise<UpdateResult>
   /** Bytes that training on `tokens` packed tokens needs, by part. */
   memoryPlan(tokens: number): MemoryPlan

@@ -110,6 +110,7 @@ async function gradedRecipe(
       const tally = await accumulate(model, part.flat(), loss, packing)
       tallies.push(tally)
       updates.push(await model.update(updateOptions(stage, lr)))
+      runner.updated?.()
       control = afterUpdate(control, tally, stage)
     }
     if (reference && stage.referenceEvery !== undefined && (step + 1) % stage.referenceEvery === 0) reference.follow(stage.referenceMix)

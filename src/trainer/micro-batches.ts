@@ -62,10 +62,11 @@ export async function accumulate(model: Model, samples: readonly UpdateSample[],
     await (options.runner ?? localShards(model)).run(shards.length, async (shard, model) => {
       const terms: LossTerms[] = []
       let packedTokens = 0
-      for (const { samples, pack } of shards[shard]) {
+      for (const [i, { samples, pack }] of shards[shard].entries()) {
         const microBatch = { tokens: lossTokens(samples), count }
         const { batch, places } = pack()
-        terms.push(...(await learn(model, samples, batch, places, loss, { ...update, microBatch })))
+        const last = i === shards[shard].length - 1
+        terms.push(...(await learn(model, samples, { batch, places, last }, loss, { ...update, microBatch })))
         packedTokens += batch.ids.length
       }
       done[shard] = { terms, packedTokens }
@@ -79,12 +80,11 @@ export async function accumulate(model: Model, samples: readonly UpdateSample[],
   return tally
 }
 
-/** Forward and backward of one micro-batch. */
+/** Forward and backward of one micro-batch, perhaps the last of its shard. */
 async function learn(
   model: Differentiable,
   samples: readonly UpdateSample[],
-  batch: TrainBatch,
-  places: readonly Int32Array[],
+  { batch, places, last }: { batch: TrainBatch; places: readonly Int32Array[]; last: boolean },
   loss: Loss,
   update: Update,
 ): Promise<LossTerms[]> {
@@ -105,7 +105,7 @@ async function learn(
     }
     return terms
   })
-  await model.backward(slopes, entropySlopes)
+  await model.backward(slopes, entropySlopes, { last })
   return all
 }
 

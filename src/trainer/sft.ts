@@ -43,6 +43,7 @@ export async function sftRecipe(session: Session, stage: SftStage, suite: Suite)
     const tally = await accumulate(model, samples, loss, { microBatchTokens, sharesPrompts: false, shards, runner })
     const lr = learningRate({ ...stage, kind: stage.schedule }, step, steps)
     const update = await model.update(updateOptions(stage, lr))
+    runner.updated?.()
     return { loss: tally.sum('loss'), lr, updates: [update], tokens: tally.packedTokens }
   }
 

@@ -8,8 +8,13 @@ import type { Model } from '../engine/types.ts'
 
 /** Computes shards and adds the sum of their gradients to those of the model in training. */
 export interface ShardRunner {
-  /** `work` does the forwards and backwards of one shard on the model that it is given. It may be called again for a shard that was lost. */
+  /**
+   * `work` does the forwards and backwards of one shard on the model that it is given, and says which of these is the last. It may be called again for a
+   * shard that was lost.
+   */
   run(shards: number, work: (shard: number, model: Differentiable) => Promise<void>): Promise<void>
+  /** The model in training has other weights, which work will soon need. */
+  updated?(): void
 }
 
 /** Into how many shards an update is cut: at most so many, of about so many tokens or more each. */

@@ -43,7 +43,7 @@ export async function openWorkers(
     crew,
     async openThinker() {
       const began = performance.now()
-      const thinker = clusterThinker(crew, await crew.publish(model))
+      const thinker = clusterThinker(crew, crew.publish(model))
       return {
         ...thinker,
         async close() {
@@ -58,6 +58,7 @@ export async function openWorkers(
         await shards.run(...work)
         gradients += secondsSince(began)
       },
+      updated: () => void crew.publish(model),
     },
     takeReport() {
       const { bytes, transfer, busy, lost } = crew.takeFigures()

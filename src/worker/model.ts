@@ -3,15 +3,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Numbers, packArrays, unpackArrays } from '../cluster/arrays.ts'
+import { numbersOf, packArrays, unpackArrays } from '../cluster/arrays.ts'
 import { type Call, type Outcome, type Setup, STATE_ERROR, type WorkerInfo } from '../cluster/protocol.ts'
 import { requestFromWire, thoughtToWire } from '../cluster/requests.ts'
 import { toWire } from '../cluster/wire-errors.ts'
 import { openCheckpoint } from '../engine/checkpoint/folder.ts'
 import { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
 import { ConfigError } from '../engine/errors.ts'
-import { GradientTree, takeGradient, writeWeights } from '../engine/gradients.ts'
+import { clearGradient, GradientTree, takeGradient } from '../engine/gradients.ts'
 import { openEngine } from '../engine/open.ts'
+import { Arrival, Departure } from '../engine/parts.ts'
 import { elementCount } from '../engine/spec.ts'
 import type { Engine, EngineInfo, Model, TrainBatch } from '../engine/types.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
@@ -37,6 +38,7 @@ interface Task {
   /** Of the last call that was answered. */
   step: number
   tree: GradientTree
+  sum: Departure
 }
 
 export class WorkerModel {
@@ -46,6 +48,8 @@ export class WorkerModel {
   #thinker: Thinker | undefined
   /** Of the model now. */
   #weights = ''
+  /** Those that the model is to have next, of which not all is there. */
+  #coming: { weights: string; parts: Arrival } | undefined
   #task: Task | undefined
   readonly #places = new SentFiles()
   readonly #calls = new Map<string, AbortController>()
@@ -64,7 +68,7 @@ export class WorkerModel {
       case 'file':
         return this.#inTurn(() => this.#places.take(call, payload)).then(() => ({ header: {} }))
       case 'weights':
-        return this.#inTurn(() => this.#take(call.weights, payload))
+        return this.#inTurn(() => this.#take(call, payload))
       case 'think':
         return this.#think(call)
       case 'cancel':
@@ -81,11 +85,7 @@ export class WorkerModel {
           return { header: {} }
         })
       case 'gradient':
-        return this.#inTurn(async () => {
-          const { tree } = this.#at(call)
-          this.#task = undefined
-          return { header: {}, payload: bytesOf(tree.sum() ?? new Float32Array(0)) }
-        })
+        return this.#part(call)
       default:
         return Promise.reject(new ConfigError(`A worker knows no call "${(call as { op: unknown }).op}".`))
     }
@@ -114,7 +114,8 @@ export class WorkerModel {
     }
     await this.close()
     this.#weights = ''
-    this.#task = undefined
+    this.#coming = undefined
+    this.#begin(undefined)
     const engine = await openEngine(asked)
     try {
       this.#served = { engine, ...(await open(engine, what, this.#places)) }
@@ -127,14 +128,21 @@ export class WorkerModel {
     return { header: { info: { device, precision, isa, threads } satisfies WorkerInfo } }
   }
 
-  async #take(weights: string, payload: Uint8Array): Promise<Answer> {
+  async #take({ weights, part }: Extract<Call, { op: 'weights' }>, payload: Uint8Array): Promise<Answer> {
     const model = this.#model()
-    await this.#closeThinker()
-    const count = model.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0)
-    const { values } = unpackArrays([{ name: 'values', type: 'Float32Array', length: count }], payload)
-    writeWeights(model, values as Float32Array)
-    this.#weights = weights
-    this.#task = undefined
+    if (weights === this.#weights) return { header: {} }
+    if (this.#coming?.weights !== weights) {
+      await this.#closeThinker()
+      this.#begin(undefined)
+      this.#weights = ''
+      this.#coming = { weights, parts: new Arrival(model, (name, values) => model.write(name, values)) }
+    }
+    const { parts } = this.#coming
+    parts.take(part, numbersOf(payload))
+    if (parts.complete) {
+      this.#weights = weights
+      this.#coming = undefined
+    }
     return { header: {} }
   }
 
@@ -168,8 +176,8 @@ export class WorkerModel {
     if (options.keep !== false) {
       if (step === 0) {
         await this.#closeThinker()
-        takeGradient(model)
-        this.#task = { name: task, step, tree: new GradientTree() }
+        clearGradient(model)
+        this.#begin({ name: task, step, tree: new GradientTree(), sum: new Departure(model) })
       } else this.#at({ task, step })
     }
     const whole = { ...batch, ...unpackArrays(arrays, payload) } as unknown as TrainBatch
@@ -178,11 +186,28 @@ export class WorkerModel {
     return { header: { arrays: notes }, payload: parts }
   }
 
-  async #backward({ task, step, arrays }: Extract<Call, { op: 'backward' }>, payload: Uint8Array): Promise<Answer> {
-    this.#at({ task, step })
-    const { slopes, entropySlopes } = unpackArrays(arrays, payload) as Record<string, Numbers | undefined>
-    await this.#model().backward(slopes as Float32Array, entropySlopes as Float32Array | undefined)
+  async #backward({ task, step, arrays, last }: Extract<Call, { op: 'backward' }>, payload: Uint8Array): Promise<Answer> {
+    const { tree, sum } = this.#at({ task, step })
+    const { slopes, entropySlopes } = unpackArrays(arrays, payload) as Record<string, Float32Array | undefined>
+    const behind = last ? tree.sumsBehind() : []
+    // A gradient of one part leaves at the end anyhow.
+    const reached = last && sum.parts > 1 ? (layer: number) => sum.reached(behind, layer) : undefined
+    await this.#model().backward(slopes!, entropySlopes, { reached })
+    if (last) sum.reached(behind)
     return { header: {} }
+  }
+
+  /** Out of turn: it is asked for while the backward that makes it waits or works. */
+  async #part({ task, part }: Extract<Call, { op: 'gradient' }>): Promise<Answer> {
+    if (this.#task?.name !== task) throw new StateError(`It is at "${this.#task?.name}", not at "${task}".`)
+    const { buffer, byteOffset, byteLength } = await this.#task.sum.part(part)
+    return { header: {}, payload: [new Uint8Array(buffer, byteOffset, byteLength)] }
+  }
+
+  /** What another task left is gone. */
+  #begin(task: Task | undefined): void {
+    this.#task?.sum.fail(new StateError(`It has left "${this.#task.name}".`))
+    this.#task = task
   }
 
   async #closeThinker(): Promise<void> {
@@ -247,8 +272,4 @@ async function tokenizerOf(files: Record<string, string>): Promise<Tokenizer> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array[] {
-  return [new Uint8Array(buffer, byteOffset, byteLength)]
 }

@@ -39,6 +39,15 @@ class Networks {
     ip('-n', this.name(1), 'link', 'set', `p${process.pid}b`, state)
   }
 
+  /** From now on at most so many megabits a second go from either network to the other. */
+  limit(megabits: number): void {
+    for (const i of [0, 1] as const) {
+      const device = `p${process.pid}${'ab'[i]}`
+      const limit = ['tbf', 'rate', `${megabits}mbit`, 'burst', '256kb', 'latency', '100ms']
+      run('ip', 'netns', 'exec', this.name(i), 'tc', 'qdisc', 'replace', 'dev', device, 'root', ...limit)
+    }
+  }
+
   private build(): void {
     const [end0, end1] = [`p${process.pid}a`, `p${process.pid}b`]
     for (const i of [0, 1] as const) ip('netns', 'add', this.name(i))
@@ -58,8 +67,12 @@ class Networks {
 }
 
 function ip(...args: string[]): void {
-  const { status, stderr, error } = spawnSync('ip', args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${error?.message ?? stderr}`)
+  run('ip', ...args)
+}
+
+function run(program: string, ...args: string[]): void {
+  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? stderr}`)
 }
 
 /** One `ray start --block`: its raylet, its workers and, of a head, the GCS. */
@@ -124,14 +137,14 @@ export class RayNodes {
   readonly token: string
   private readonly headHome: string
 
-  /** A head with `cpus` CPUs, in the first network. Its token is made as docs/scale.md says. */
-  static async start(cpus: number): Promise<RayNodes> {
-    const cluster = new RayNodes()
+  /** A head with `cpus` CPUs, in the first network. Its token is made as docs/scale.md says. `storeBytes`: of each node's object store. */
+  static async start(cpus: number, storeBytes = 200_000_000): Promise<RayNodes> {
+    const cluster = new RayNodes(storeBytes)
     await cluster.add('--head', `--port=${PORT}`, '--include-dashboard=false', `--num-cpus=${cpus}`)
     return cluster
   }
 
-  private constructor() {
+  private constructor(private readonly storeBytes: number) {
     this.headHome = this.home()
     this.token = path.join(this.headHome, '.ray', 'auth_token')
     const { status, stderr } = spawnSync(python, ['-c', CLI, 'get-auth-token', '--generate'], {
@@ -181,7 +194,7 @@ export class RayNodes {
       `--node-ip-address=${ip}`,
       `--temp-dir=${folder}`,
       '--disable-usage-stats',
-      '--object-store-memory=200000000',
+      `--object-store-memory=${this.storeBytes}`,
     ]
     const node = new RayNode(folder, ip, [...this.within(place), python, '-c', CLI, 'start', ...all], this.env(home))
     this.nodes.push(node)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addGradient, GradientTree, readWeights, takeGradient, writeWeights } from '../../src/engine/gradients.ts'
+import { addGradient, GradientTree, takeGradient } from '../../src/engine/gradients.ts'
 import { largeWeights, withSmallModel } from '../thinking/small-model.ts'
 
 /** The sum of parts `from` to `end` as the docstring says it: the left half is the largest power of two below their number. */
@@ -73,15 +73,3 @@ it('takes the gradient of a model as one array and leaves zeros; added, it is th
     expect(model.parameters.map(({ name }) => model.read(name, 'gradient'))).toEqual(before)
     expect(() => addGradient(model, gradient.subarray(1))).toThrow(RangeError)
   }))
-
-it('reads and writes all weights as one array', () =>
-  withSmallModel(1, largeWeights, (one) =>
-    withSmallModel(
-      1,
-      (spec) => largeWeights(spec).map((value) => -value),
-      async (other) => {
-        writeWeights(other, readWeights(one))
-        for (const { name } of one.parameters) expect(other.read(name)).toEqual(one.read(name))
-      },
-    ),
-  ))

@@ -73,6 +73,32 @@ describe('a run on workers', () => {
     expect(text).toMatch(/runs again, on 127\.0\.0\.1/)
   })
 
+  it('gives them where weights and gradients travel in parts, and workers are killed while they do', async () => {
+    // 1.5 M parameters: three parts.
+    const sets = ['hiddenSize=256', 'layers=3', 'intermediateSize=512'].map((size) => `model.init.architecture.${size}`)
+    const few = [...sets, 'stages.base.steps=3', 'stages.rl.steps=2']
+    const killed = { weights: 0, gradient: 0 }
+    const asked = new Set<unknown>()
+    const { folder } = await onWorkers(2, {
+      sets: few,
+      watch: (processes) => {
+        let calls = 0
+        processes.onCall = (worker, { op, part }) => {
+          if (op !== 'weights' && op !== 'gradient') return
+          asked.add(part)
+          // The part in the middle of some of them: others of its kind are under way.
+          if (part !== 1 || ++calls % 5 > 0) return
+          killed[op]++
+          processes.kill(worker)
+        }
+      },
+    })
+    expect([...asked].sort()).toEqual([0, 1, 2])
+    expect(killed.weights).toBeGreaterThan(0)
+    expect(killed.gradient).toBeGreaterThan(0)
+    expect(results(folder)).toEqual(results(await alone(...few)))
+  })
+
   it('lets a slow worker take fewer prompts', async () => {
     const taken = [0, 0]
     const { folder } = await onWorkers(2, {

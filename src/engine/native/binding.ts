@@ -108,8 +108,10 @@ export interface NativeModelHandle {
   ): Promise<Drawn>
   /** base: without adapters. */
   forward(batch: NativeBatch, keep: boolean, entropy: boolean, base?: boolean): Promise<Scored>
-  /** entropyWeights: where the last forward gave entropies. */
-  backward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void>
+  /** entropyWeights: where the last forward gave entropies. layers: down how many it goes, default all. Resolves with how many are left. */
+  backward(weights: Float32Array, entropyWeights?: Float32Array, layers?: number): Promise<number>
+  /** Goes on with it. */
+  backwardOn(layers: number): Promise<number>
   update(options: FullUpdate): Promise<UpdateResult>
   plan(tokens: number): { weights: number; adapters: number; gradients: number; moments: number; cache: number; activations: number }
   /** kind: 0 weight, 1 gradient, 2 first moment, 3 second moment. */

@@ -102,8 +102,12 @@ export class NativeModel extends CheckedModel {
     )
   }
 
-  protected runBackward(weights: Float32Array, entropyWeights?: Float32Array): Promise<void> {
-    return this.planned(() => this.handle.backward(weights, entropyWeights))
+  /** In one piece, or a layer at a time where somebody wants to be told. */
+  protected runBackward(weights: Float32Array, entropyWeights?: Float32Array, reached?: (layer: number) => void): Promise<void> {
+    return this.planned(async () => {
+      let left = await this.handle.backward(weights, entropyWeights, reached && 1)
+      for (; left > 0; left = await this.handle.backwardOn(1)) reached!(left)
+    })
   }
 
   protected runUpdate(options: FullUpdate): Promise<UpdateResult> {
