@@ -3,7 +3,8 @@
 // machine, 10 Gbit/s to and from the machine of the run, equal prompts. --scale multiplies prompts, samples and tokens of a step.
 //
 // A prompt is the smallest piece of the rollouts, a shard that of the gradients. Weights go to each machine once for each update, a sum of
-// gradients comes back from each worker that has a shard. Nothing overlaps but what workers do at the same time.
+// gradients comes back from each worker that has a shard. Nothing overlaps but what workers do at the same time. So the transfer is a bound: gradients
+// leave during the last backward, and the weights while the run does something else.
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({

@@ -66,7 +66,9 @@ try {
 
 /** A Ray cluster of this machine whose workers are on a node with a network of its own. */
 async function twoNodes() {
-  process.env.PR1_TEST_ONCE = mkdtempSync('/tmp/b-')
+  // A short name: paths of sockets have 107 bytes.
+  const home = mkdtempSync('/tmp/b-')
+  process.env.PR1_TEST_ONCE = home
   const { RayNodes } = await tsImport('../test/cluster/nodes.ts', import.meta.url)
   const cluster = await RayNodes.start(0, 4e9)
   try {
@@ -77,7 +79,11 @@ async function twoNodes() {
     throw error
   }
   const ray = { address: cluster.address, python: cluster.driver({ token: true }) }
-  return { ray, stop: () => cluster.stop() }
+  const stop = () => {
+    cluster.stop()
+    rmSync(home, { recursive: true, force: true })
+  }
+  return { ray, stop }
 }
 
 function measure(arm, output) {

@@ -151,7 +151,10 @@ export class Crew {
     const weights = `updates ${model.updates}`
     if (weights === this.#published?.weights || this.#failed || this.#closed) return weights
     const old = this.#published
-    for (const i of old?.parts.keys() ?? []) this.#bridge.drop(partKey(old!.weights, i))
+    for (const [i, { put }] of old?.parts.entries() ?? []) {
+      const drop = () => this.#bridge.drop(partKey(old!.weights, i))
+      put.then(drop, drop)
+    }
     const numbers = readWeights(model)
     const parts = partsOf(model).map((part, i) => {
       const { from, to } = part

@@ -67,7 +67,7 @@ export interface ClusterReport {
   machines: number
   rollouts: number
   gradients: number
-  /** Weights and gradients on their way, mean of the workers. */
+  /** Waiting for weights, and for gradients that were computed, mean of the workers. What moves beside work is not in it. */
   transfer: number
   /** Without a piece of work, mean of the workers. */
   waiting: number

@@ -26,6 +26,8 @@ export class Processes implements Placer {
   #closed = false
   /** Hears of every call that is made. */
   onCall?: (worker: number, header: Record<string, unknown>) => void
+  /** Hears of every call that was answered. */
+  onReply?: (worker: number, header: Record<string, unknown>) => void
 
   spawn(worker: number, { command, env }: Parameters<Placer['spawn']>[1], life = 0): void {
     const [program, ...args] = command
@@ -64,6 +66,7 @@ export class Processes implements Placer {
     const frame = await reply.finally(() => running.calls.delete(id))
     const { error } = frame.header as { error?: { name: string; message: string } }
     if (error) throw Object.assign(new Error(error.message), { name: error.name })
+    this.onReply?.(worker, header)
     return frame
   }
 

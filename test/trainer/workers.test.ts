@@ -79,11 +79,19 @@ describe('a run on workers', () => {
     const few = [...sets, 'stages.base.steps=3', 'stages.rl.steps=2']
     const killed = { weights: 0, gradient: 0 }
     const asked = new Set<unknown>()
+    /** Parts that left before the backward that makes them had ended, and workers that are at one. */
+    let early = 0
+    const ending = new Set<number>()
     const { folder } = await onWorkers(2, {
       sets: few,
       watch: (processes) => {
         let calls = 0
-        processes.onCall = (worker, { op, part }) => {
+        processes.onReply = (worker, { op, last }) => {
+          if (op === 'backward' && last) ending.delete(worker)
+          if (op === 'gradient' && ending.has(worker)) early++
+        }
+        processes.onCall = (worker, { op, part, last }) => {
+          if (op === 'backward' && last) ending.add(worker)
           if (op !== 'weights' && op !== 'gradient') return
           asked.add(part)
           // The part in the middle of some of them: others of its kind are under way.
@@ -94,6 +102,7 @@ describe('a run on workers', () => {
       },
     })
     expect([...asked].sort()).toEqual([0, 1, 2])
+    expect(early).toBeGreaterThan(0)
     expect(killed.weights).toBeGreaterThan(0)
     expect(killed.gradient).toBeGreaterThan(0)
     expect(results(folder)).toEqual(results(await alone(...few)))
