@@ -94,6 +94,11 @@ describe('guards of the addon', () => {
     expect(() => handle.backward(new Float32Array(2))).toThrow(/weights out of range/)
     // No entropies to be had of that forward.
     expect(() => handle.backward(new Float32Array(3), new Float32Array(3))).toThrow(/entropyWeights out of range/)
+    for (const layers of [0, -1, Number.NaN]) {
+      expect(() => handle.backward(new Float32Array(3), undefined, layers)).toThrow(/layers out of range/)
+      expect(() => handle.backwardOn(layers)).toThrow(/layers out of range/)
+    }
+    await expect(handle.backwardOn(1)).rejects.toThrow(/backward needs the activations of a forward/)
     expect(() => handle.write(0, 0, new Float32Array(2))).toThrow(/values out of range/)
     expect(() => handle.addGradient(0, new Float32Array(2))).toThrow(/values out of range/)
     expect(() => handle.read(999, 0)).toThrow(/No such parameter/)
