@@ -53,6 +53,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'engine/errors.ts',
     'engine/types.ts',
     'engine/gradients.ts',
+    'engine/parts.ts',
     'engine/checkpoint/identity.ts',
     'json.ts',
     'version.ts',

@@ -90,6 +90,8 @@ describe('a worker', () => {
     const model = newModel()
     await expect(model.answer({ op: 'think', weights: 'w', call: 'a', requests: [] }, none)).rejects.toMatchObject({ name: 'StateError' })
     await expect(model.answer({ op: 'backward', task: 't', step: 1, arrays: [] }, none)).rejects.toMatchObject({ name: 'StateError' })
+    await expect(model.answer({ op: 'gradient', task: 't', part: 0 }, none)).rejects.toMatchObject({ name: 'StateError' })
+    await expect(model.answer({ op: 'weights', weights: 'w', part: 0 }, none)).rejects.toMatchObject({ name: 'StateError' })
     await expect(model.answer({ op: 'dance' } as unknown as Call, none)).rejects.toThrow('A worker knows no call "dance".')
     await expect(model.answer({ ...(await setup(shipped, 'x')), version: '0.9.0' } as Call, none)).rejects.toThrow(
       'It has parallel-r1 1.0.0, and the run 0.9.0. Install the same version there',
