@@ -6,8 +6,10 @@
 //   --batches, --context: decode   --prefix: fork   --prefill   --tokens, --recompute on: train   --prompts, --group, --response: grpo
 //   --peer-python           default: PR1_PEER_PYTHON; off: none      --eager  without torch.compile, which takes minutes
 //   --pairs 2               turns of each, 1 without PyTorch         --peer-seconds 900  a Python process that takes longer is ended
+//   --seconds N             what has not begun by then is left out, and named          --lines FILE  a JSON line a figure is added
+// Exit code: 0; 1 where a line of ours failed; 4 where time ran out.
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -39,8 +41,12 @@ const { values } = parseArgs({
     'peer-seconds': text('900'),
     eager: { type: 'boolean' },
     pairs: { type: 'string' },
+    seconds: { type: 'string' },
+    lines: { type: 'string' },
   },
 })
+const end = values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000
+if (Number.isNaN(end)) fail(`--seconds must be a number. Got ${values.seconds}.`)
 const names = values.models.split(',')
 const shapeOf = (name) => Object.keys(shapes).find((key) => [name, `qwen3-${name}`].some((n) => n.toLowerCase() === key))
 const unknown = names.filter((name) => !shapeOf(name))
@@ -110,28 +116,47 @@ function add(model, numerics, what, ms, tokens, bytes, flops) {
     rows.push(row)
   }
   row.turns.push(ms)
+  record({ model, numerics, what, ms, tokensPerSecond: (tokens / ms) * 1000, ...shares(row, ms) })
   console.log(`${model} ${numerics}: ${what}: ${ms.toFixed(2)} ms, ${((tokens / ms) * 1000).toFixed(0)} tokens/s${share(row, ms)}`)
 }
 
-function share({ bytes, flops }, ms) {
-  const part = (amount, rate, of) => `, ${((100 * amount) / (ms / 1000) / rate).toFixed(0)} % of ${of}`
-  if (!ceilings) return ''
-  if (bytes) return part(bytes, ceilings.copyBytesPerSecond, 'copy')
-  return flops ? part(flops, Math.max(ceilings.ownFlops, ceilings.cublasFlops), 'products') : ''
+/** Of the ceilings that were measured. */
+function shares({ bytes, flops }, ms) {
+  if (!ceilings) return {}
+  if (bytes) return { ofCopy: bytes / (ms / 1000) / ceilings.copyBytesPerSecond }
+  return flops ? { ofProducts: flops / (ms / 1000) / Math.max(ceilings.ownFlops, ceilings.cublasFlops) } : {}
+}
+
+function share(row, ms) {
+  const { ofCopy, ofProducts } = shares(row, ms)
+  if (ofCopy !== undefined) return `, ${(100 * ofCopy).toFixed(0)} % of copy`
+  return ofProducts === undefined ? '' : `, ${(100 * ofProducts).toFixed(0)} % of products`
 }
 
 /** A line of work that fails, for want of memory as a rule, is a line with the reason. */
 async function attempt(who, what, run) {
+  if (performance.now() > end) return leaveOut(who, what)
   try {
     await run()
   } catch (error) {
+    process.exitCode = 1
     lack(who, what, error.message)
   }
+}
+
+function leaveOut(who, what) {
+  process.exitCode ??= 4
+  lack(who, what, 'no time is left')
 }
 
 function lack(who, what, reason) {
   console.log(`${who}: ${what}: not measured: ${reason}`)
   failed.push({ who, what, reason })
+  record({ who, what, notMeasured: reason })
+}
+
+function record(line) {
+  if (values.lines) appendFileSync(values.lines, `${JSON.stringify({ part: 'bench', ...line })}\n`)
 }
 
 const count = (n) => Array.from({ length: n }, (_, i) => i)
@@ -244,6 +269,7 @@ async function measure(engine, name, numerics) {
       const eight = await timed(24, decoder(paths, prefix))
       add(name, numerics, `8 paths ${from}`, eight, 8, read + prefix * rowBytes)
       console.log(`8 paths take ${(eight / single).toFixed(2)} times one`)
+      record({ model: name, numerics, what: `8 paths over 1 path ${from}`, ratio: eight / single })
       free([...paths, parent])
     })
   }
@@ -358,14 +384,19 @@ function findPeer() {
 
 /** The JSON line that a script of bench/peers ends with, or the reason why there is none. */
 function runPython(script, args) {
+  const seconds = Math.min(Number(values['peer-seconds']), (end - performance.now()) / 1000)
+  if (seconds < 5) {
+    process.exitCode ??= 4
+    return { reason: 'no time is left' }
+  }
   const done = spawnSync(values['peer-python'], [path.join(here, 'bench/peers', script), '--device', values.device, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
     maxBuffer: 1 << 26,
-    timeout: Number(values['peer-seconds']) * 1000,
+    timeout: seconds * 1000,
     env: { ...process.env, HF_HUB_OFFLINE: '1' },
   })
-  if (done.error?.code === 'ETIMEDOUT') return { reason: `took longer than ${values['peer-seconds']} s` }
+  if (done.error?.code === 'ETIMEDOUT') return { reason: `took longer than ${seconds.toFixed(0)} s` }
   if (done.error) return { reason: done.error.message }
   const lines = (output) => output.trim().split('\n')
   if (done.status === 0) return { found: JSON.parse(lines(done.stdout).at(-1)) }
@@ -415,6 +446,7 @@ function theirs(name) {
       }
       row.turns.push(median)
       if (micro) row.micro = found.micro
+      record({ model: name, peer: how, what, unit, value: median, ...(found.micro && { micro: found.micro }) })
       console.log(`${who}: ${what}${micro}: ${median >= 100 ? median.toFixed(0) : median.toPrecision(3)} ${unit}`)
     }
     for (const { work: what, reason } of found.failed ?? []) lack(who, what, reason)
@@ -437,8 +469,7 @@ function print() {
       row.peer = { how: best.how, tokensPerSecond: speed(best) }
       row.timesAsFast = row.tokensPerSecond / row.peer.tokensPerSecond
     }
-    if (ceilings && row.bytes) row.ofCopy = row.bytes / (row.ms / 1000) / ceilings.copyBytesPerSecond
-    if (ceilings && row.flops) row.ofProducts = row.flops / (row.ms / 1000) / Math.max(ceilings.ownFlops, ceilings.cublasFlops)
+    Object.assign(row, shares(row, row.ms))
     const theirs = best ? `${figure(row.peer.tokensPerSecond)} ${best.how}` : '–'
     const cells = [row.model, row.what, row.numerics, figure(row.ms), figure(row.tokensPerSecond), share(row, row.ms).slice(2) || '–']
     console.log(`| ${[...cells, theirs, figure(row.timesAsFast)].join(' | ')} |`)

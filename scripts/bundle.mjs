@@ -4,11 +4,26 @@
 //   --node FILE      a Node binary for the target; default: the one that runs this
 //   --cuda FILE      the CUDA library; default: what npm run build:cuda made
 //   --fixtures DIR   checkpoints with reference values for `check` (one folder a family, with cases.json)
-//   --out FILE       another archive
-// promptfoo is not inside: it is several times the limit. Training from a config needs it installed on the host.
+//   --rows DIR       rows of Countdown's training files, a folder a form, which `pr1-train suites` wrote; default: made here, which
+//                    takes minutes
+//   --out FILE       another archive. first-run.sh, which unpacks it, goes beside it
+// promptfoo is not inside. Its place is taken by the rows of Countdown's suites, which it resolves here:
+//   parallel-r1/run train -c parallel-r1/suites/countdown/train.parallel.yaml --suites parallel-r1/rows/parallel --device cuda -o RUN
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
@@ -16,12 +31,17 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const limit = 60 * 2 ** 20
+/** Training files of Countdown that are carried with their rows. */
+const forms = ['parallel', 'sequential']
+/** What both forms begin with. */
+const common = ['base', 'reading']
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const { values } = parseArgs({
   options: {
     node: { type: 'string', default: process.execPath },
     cuda: { type: 'string', default: path.join(root, 'prebuilds/linux-x64/parallel_r1_cuda.so') },
     fixtures: { type: 'string' },
+    rows: { type: 'string' },
     out: { type: 'string', default: path.join(root, 'parallel-r1-linux-x64.tar.xz') },
   },
 })
@@ -30,6 +50,7 @@ for (const [file, next] of [
   [path.join(root, 'dist/.built'), 'npm run build:ts'],
   [path.join(root, 'build/Release/parallel_r1.node'), 'npm run build:native'],
   [values.cuda, 'npm run build:cuda, or name one with --cuda'],
+  ...(values.rows === undefined ? [] : forms.map((form) => [path.join(values.rows, form, 'suites'), 'npm run bundle without --rows'])),
 ]) {
   if (!existsSync(file)) fail(`${file} is missing. Run ${next}.`)
 }
@@ -46,8 +67,9 @@ try {
   chmodSync(path.join(top, 'bin/node'), 0o755)
   place(path.join(root, 'build/Release/parallel_r1.node'), 'build/Release/parallel_r1.node')
   place(values.cuda, 'prebuilds/linux-x64/parallel_r1_cuda.so')
-  for (const name of ['run', 'check.mjs', 'bench.mjs']) place(path.join(root, 'bundle', name), name)
+  for (const name of ['run', 'check.mjs', 'bench.mjs', 'countdown.mjs', 'first-run.sh']) place(path.join(root, 'bundle', name), name)
   chmodSync(path.join(top, 'run'), 0o755)
+  countdown(top)
   const peers = ['common.py', 'torch_train.py', 'transformers_decode.py', 'transformers_generate.py', 'trl_grpo.py']
   for (const name of ['shapes.json', ...peers.map((peer) => `peers/${peer}`)]) place(path.join(root, 'bench', name), `bench/${name}`)
   for (const name of ['package.json', 'LICENSE', 'docs/cuda.md']) place(path.join(root, name), name)
@@ -63,11 +85,42 @@ try {
   compileCheck(path.join(top, 'bin/ops_check'))
   const env = { ...process.env, XZ_OPT: '-6 -T0' }
   run('tar', ['-C', work, '--owner=0', '--group=0', '-cJf', path.resolve(values.out), 'parallel-r1'], env)
+  copyFileSync(path.join(root, 'bundle/first-run.sh'), path.join(path.dirname(path.resolve(values.out)), 'first-run.sh'))
   const size = statSync(values.out).size
   console.log(`${values.out}: ${(size / 2 ** 20).toFixed(1)} MiB`)
   if (size > limit) fail(`the bundle is larger than ${limit / 2 ** 20} MiB.`)
 } finally {
   rmSync(work, { recursive: true, force: true })
+}
+
+/** Countdown's training files with all that they name, and the rows of their suites. */
+function countdown(top) {
+  const suites = path.join(root, 'suites/countdown')
+  const named = [
+    ...readdirSync(suites).filter((name) => /\.(yaml|j2)$/.test(name)),
+    'tokenizer',
+    ...forms.map((form) => `checkpoints/${form}`),
+  ]
+  for (const name of named) cpSync(path.join(suites, name), path.join(top, 'suites/countdown', name), { recursive: true })
+  cpSync(path.join(root, 'bundle/held-out.yaml'), path.join(top, 'bundle/held-out.yaml'))
+  for (const [i, form] of forms.entries()) {
+    const rows = path.join(top, 'rows', form)
+    if (values.rows !== undefined) cpSync(path.join(values.rows, form), rows, { recursive: true })
+    else {
+      const evaluate = `stages.rl.evaluate={ suite: ../../bundle/held-out.yaml, provider: ${form} }`
+      const own = i === 0 ? [] : ['--stage', 'cold-start', '--stage', 'rl']
+      const file = path.join(suites, `train.${form}.yaml`)
+      run(process.execPath, [path.join(root, 'dist/trainer/cli.js'), 'suites', '-c', file, '-o', rows, '--set', evaluate, ...own])
+    }
+    // The archive holds them once.
+    if (i > 0) {
+      for (const stage of common) {
+        const file = path.join(rows, 'suites', `${stage}.jsonl`)
+        rmSync(file, { force: true })
+        linkSync(path.join(top, 'rows', forms[0], 'suites', `${stage}.jsonl`), file)
+      }
+    }
+  }
 }
 
 /** Folders below node_modules that the dependencies of this package resolve to; headers and what is only for reports in HTML stay behind. */
