@@ -39,7 +39,7 @@ const problems = [
 ]
 const prompt = (problem: number): string => `Use ${problems[problem % problems.length]}.`
 
-/** One thread, float32, and a small cache. A CPU's generators cannot be set back, which a prompt that is read in parts asks of them. */
+/** One thread, float32, a small cache, and prompts read whole (docs/servers.md). */
 Object.assign(process.env, { VLLM_CPU_KVCACHE_SPACE: '1', OMP_NUM_THREADS: '1', VLLM_NO_USAGE_STATS: '1', HF_HUB_OFFLINE: '1' })
 const startVllm = (model: string, positions: number): Promise<PythonServer> =>
   PythonServer.start(python!, (port) => [
