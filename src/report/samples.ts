@@ -128,7 +128,9 @@ function addColumns({ columns, results }: Experiment, result: Results): Map<numb
   return new Map(
     found.map(({ promptIdx, provider, row }) => {
       const prompt = fields(row.prompt)
-      let label = repeated(provider) ? `${provider}, ${short(text(prompt.label) ?? text(prompt.raw) ?? `prompt ${promptIdx}`)}` : provider
+      let label = repeated(provider)
+        ? `${provider}, ${promptName(text(prompt.label) ?? text(prompt.raw) ?? `prompt ${promptIdx}`)}`
+        : provider
       if (columns.some((column) => column.label === label))
         label = `${label} (${results.length > 1 ? result.source : `column ${promptIdx + 1}`})`
       if (columns.some((column) => column.label === label)) label = `${label}, column ${columns.length + 1}`
@@ -143,6 +145,9 @@ function providerName(row: Row): string {
   const { label, id } = fields(row.provider)
   return text(label) || text(id) || text(row.provider) || `column ${row.promptIdx + 1}`
 }
+
+/** promptfoo labels the prompt of a file with its path and what it says. Paths of one folder look alike once they are cut. */
+const promptName = (label: string): string => /^(?:[^\s:]*\/)?([^\s:/]+\.\w+): /.exec(label)?.[1] ?? short(label)
 
 const short = (line: string): string => (line.length > 40 ? `${line.slice(0, 40)}…` : line).replace(/\s+/g, ' ').trim()
 

@@ -98,10 +98,18 @@ describe('what counts as a problem, a sample, a right answer', () => {
     const twice = readExperiment([results([row({ problem: 1 })], 'a.json'), results([row({ problem: 1 })], 'b.json')])
     expect(twice.columns.map(({ label }) => label)).toEqual(['alpha', 'alpha (b.json)'])
     expect(twice.problems).toHaveLength(1)
-    const prompts = [0, 1].map((column) =>
-      row({ problem: 1, column, extra: { provider: { label: 'one' }, prompt: { label: `prompt ${column}` } } }),
-    )
-    expect(readExperiment([results(prompts)]).columns.map(({ label }) => label)).toEqual(['one, prompt 0', 'one, prompt 1'])
+    const labelsOf = (prompts: string[]) => {
+      const rows = prompts.map((label, column) => row({ problem: 1, column, extra: { provider: { label: 'one' }, prompt: { label } } }))
+      return readExperiment([results(rows)]).columns.map(({ label }) => label)
+    }
+    expect(labelsOf(['prompt 0', 'prompt 1'])).toEqual(['one, prompt 0', 'one, prompt 1'])
+    // As promptfoo names prompts of files: the path, and how the text begins.
+    const folder = 'node_modules/parallel-r1/suites/prompts'
+    expect(labelsOf([`${folder}/parallel.j2: {{ problem }}\n\nWork on…`, `${folder}/parallel-example.j2: [\n  {\n`])).toEqual([
+      'one, parallel.j2',
+      'one, parallel-example.j2',
+    ])
+    expect(labelsOf(['a/same.txt: one', 'b/same.txt: two'])).toEqual(['one, same.txt', 'one, same.txt (column 2)'])
   })
 })
 
