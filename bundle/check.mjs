@@ -2,12 +2,13 @@
 // a thousand cycles without a leak, out of memory as an error. Exits 1 if anything fails. --sanitize: the ops once more under
 // compute-sanitizer. --device cpu: the model checks without a GPU (tries the program itself).
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { randomWeights } from './dist/engine/checkpoint/init.js'
 import { openEngine } from './dist/engine/open.js'
+import { judged, logprobsOf } from './fixtures.mjs'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 const { values } = parseArgs({
@@ -57,6 +58,7 @@ await trainsBeside()
 await cycles()
 if (values.device === 'cuda') await shortOfMemory()
 await fixtures()
+if (values.device === 'cuda') products()
 await engine.dispose()
 await cpu.dispose()
 console.log(failures ? `${failures} FAILED` : 'all checks passed')
@@ -170,35 +172,40 @@ async function shortOfMemory() {
   await model.dispose()
 }
 
-/** PyTorch's values for small checkpoints, where the bundle carries them. bfloat16 products: to a few percent of a nat. */
+/** PyTorch's values for small checkpoints, where the bundle carries them, beside the same kernels on this machine's CPU. */
 async function fixtures() {
   const root = path.join(here, 'fixtures')
   if (!existsSync(root)) return console.log('skipped fixtures: this bundle carries none')
-  for (const family of readdirSync(root)) {
-    const { cases } = JSON.parse(readFileSync(path.join(root, family, 'cases.json'), 'utf8'))
-    const model = await engine.load(path.join(root, family))
-    let furthest = 0
-    for (const { ids, positions, hidden, logprobs: expected } of cases) {
-      const levels = Math.max(1, ...hidden.map((ranges) => ranges.length))
-      const flat = new Int32Array(ids.length * levels * 2)
-      hidden.forEach((ranges, t) => {
-        ranges.forEach((range, level) => {
-          flat.set(range, (t * levels + level) * 2)
-        })
-      })
-      const batch = {
-        ids: Int32Array.from(ids),
-        positions: Int32Array.from(positions),
-        bounds: Int32Array.of(0, ids.length),
-        hidden: flat,
-        hiddenLevels: levels,
-      }
-      const { logprobs } = await model.forward(batch, { keep: false })
-      expected.forEach((value, i) => {
-        furthest = Math.max(furthest, Math.abs(logprobs[i] - value))
-      })
-    }
-    report(`fixtures of ${family}`, furthest < 0.1, `${cases.length} cases, furthest ${furthest.toFixed(5)}`)
-    await model.dispose()
+  const beside = await emulated()
+  const twin = await logprobsOf(beside, root)
+  await beside.dispose()
+  for (const [i, { family, got, want }] of (await logprobsOf(engine, root)).entries()) {
+    const { ok, detail } = judged(got, twin[i].got, want, values.device === 'cuda')
+    report(`fixtures of ${family}`, ok, detail)
   }
+}
+
+/** The CUDA library with the device emulated on the host: what right kernels give. */
+async function emulated() {
+  const [library, products] = [process.env.PR1_CUDA, process.env.PR1_CUBLASLT]
+  process.env.PR1_CUDA = path.join(here, 'bin/emulated.so')
+  process.env.PR1_CUBLASLT = 'off'
+  try {
+    return await openEngine({ device: 'cuda' })
+  } finally {
+    restore('PR1_CUDA', library)
+    restore('PR1_CUBLASLT', products)
+  }
+}
+
+function restore(name, value) {
+  if (value === undefined) delete process.env[name]
+  else process.env[name] = value
+}
+
+/** Who computed the products that cuBLASLt was to compute. */
+function products() {
+  const { computed, refused, lastRefusal } = engine.handle.gpu
+  if (computed + refused === 0) return console.log('cuBLASLt computed nothing')
+  report('cuBLASLt', refused === 0, `${computed} products, ${refused} refused${lastRefusal && `, the last ${lastRefusal}`}`)
 }

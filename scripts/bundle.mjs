@@ -83,6 +83,8 @@ try {
   }
   if (values.fixtures) cpSync(path.resolve(values.fixtures), path.join(top, 'fixtures'), { recursive: true })
   compileCheck(path.join(top, 'bin/ops_check'))
+  place(path.join(root, 'bundle/fixtures.mjs'), 'fixtures.mjs')
+  run(process.execPath, [path.join(root, 'scripts/build-cuda.mjs'), '--host', '--out', path.join(top, 'bin/emulated.so')])
   const env = { ...process.env, XZ_OPT: '-6 -T0' }
   run('tar', ['-C', work, '--owner=0', '--group=0', '-cJf', path.resolve(values.out), 'parallel-r1'], env)
   copyFileSync(path.join(root, 'bundle/first-run.sh'), path.join(path.dirname(path.resolve(values.out)), 'first-run.sh'))

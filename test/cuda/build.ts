@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +40,26 @@ const opsHash = () => spawnSync(process.execPath, [path.join(root, 'scripts/ops-
 
 export const emulatedLibrary = () =>
   make('emulated.so', process.execPath, (out) => [path.join(root, 'scripts/build-cuda.mjs'), '--host', '--out', out])
+
+/** The emulated library with the text of some of its files changed: [file, text, in its place]. */
+export function changedLibrary(name: string, changes: readonly (readonly [string, string, string])[]): string {
+  return make(`${name}.so`, compiler, (out) => {
+    const copy = `${out}.sources`
+    cpSync(path.join(native, 'cuda'), path.join(copy, 'cuda'), { recursive: true })
+    for (const header of ['ops.h', 'moments.h']) cpSync(path.join(native, header), path.join(copy, header))
+    for (const [file, text, other] of changes) {
+      const place = path.join(copy, 'cuda', file)
+      const source = readFileSync(place, 'utf8')
+      if (source.split(text).length !== 2) throw new Error(`${file} does not hold once what "${name}" changes: ${text}`)
+      writeFileSync(
+        place,
+        source.replace(text, () => other),
+      )
+    }
+    const flags = ['-x', 'c++', '-std=c++17', '-O1', '-ffp-contract=off', '-U_FORTIFY_SOURCE', '-fPIC', '-shared']
+    return [...flags, '-DPR1_EMULATE', `-DPR1_OPS_HASH=${opsHash()}`, path.join(copy, 'cuda/ops.cu'), '-o', out, '-ldl']
+  })
+}
 
 export const hostTest = () =>
   make('host_test', compiler, (out) => ['-std=c++17', '-O1', '-Wall', '-Wextra', '-Werror', '../test/cuda/host_test.cpp', '-o', out])
