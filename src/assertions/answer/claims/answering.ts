@@ -2,7 +2,7 @@
 
 import { matchesOf } from '../reading/matches.ts'
 import { isMeasure } from '../units/units.ts'
-import { asksDifference, asksHowMany, focusIn, focusWithin } from './asked.ts'
+import { askedIn, asksDifference, asksHowMany, focusIn, focusWithin } from './asked.ts'
 import { effectOf } from './corrections.ts'
 import type { Found } from './numbers.ts'
 import { conclusionWeight, isStep } from './roles.ts'
@@ -99,6 +99,10 @@ export function upToAnswering(text: string, problem: string): string | undefined
     weight = Math.max(weight, conclusionWeight(part.text))
   }
   if (!best || best.part === parts.at(-1) || !SAYS.test(best.part.text)) return undefined
+  // "The other 72 were returned.": it says what is asked, though not of what.
+  const said = (part: string): number => askedIn(part, problem) - focusIn(part, problem)
+  const end = parts.at(-1)!.text
+  if (/^\W{0,4}(?:and )?the (?:other|remaining|rest)\b/i.test(end) && said(end) > said(best.part.text)) return undefined
   const sameSentence = !/[.!?]\s/.test(text.slice(best.part.end).slice(0, -1))
   const own = Math.max(conclusionWeight(best.part.text), NAMED_VALUE.test(best.part.text) || sameSentence ? 1 : 0)
   if (own < weight || own === 0) return undefined

@@ -4,9 +4,10 @@
  */
 
 import { matchesOf } from '../reading/matches.ts'
+import { stems } from './asked.ts'
 import { sentenceBefore, sentenceBehind } from './sentences.ts'
 import { SPELLED, spelledValue } from './spelled.ts'
-import { namesOthers } from './weighing/marks.ts'
+import { namesOthers, sameNoun } from './weighing/marks.ts'
 import { degreesOf, EACH_ONE, questionOf } from './weighing/question.ts'
 
 /** Characters at the end of a response that are read. */
@@ -36,8 +37,19 @@ const REMAIN =
   /^(?! [a-z]+ remain to be)(?: [a-z]+)?(?: of (?:them|these|the [a-z]+))? (?:still )?(?:remain(?:s|ed)?|(?:is|are|was|were) (?:still )?(?:left|free|missing|over|needed)|stay(?:s|ed)?(?= |[.,!]|$))\b/i
 const FIRST =
   /(?:^|[.!?]\s|[,;:]\s(?:and |so |but )?|\b(?:so|and|then|means|that|therefore|thus)\s)(?:in the end |now |then |finally |only |still )?(?:(?:the )?(?:other|remaining) )?(?:an? )?$/i
+/** "The chance is one in two hundred." */
+const CHANCE = /(?<=\b(?:is|are|of) (?:only |just )?)one (?:in|out of) (?:an? )?$/i
 /** "The other ten wear glasses." */
 const THE_OTHERS = /(?:^|[.!?]\s)(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:other|remaining) $/
+/** "He is left with ten.", "It comes to six." */
+const COMES_TO =
+  /\b(?:(?:left|ends? up|ended up) with|(?:comes?|came|amounts?|adds? up|sums? up|works? out) (?:out )?to) (?:only |just |exactly )?$/i
+/** "Three of the ten eggs broke." */
+const OF_THE = /^ of (?:the|his|her|its|their|our|those|these) [a-z]/i
+/** "six red apples and twelve green ones" */
+const COORDINATED = /\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?: [a-z]{3,}){1,3},? and $/i
+/** "form nine teams." */
+const LAST_NOUN = /^ [a-z][a-z'’-]{2,}[*_]{0,2}[.!](?:\s|$)/
 /** Nothing but the noun of the number behind it. */
 const ENDS = /^(?:\s?(?:[a-z][a-z'’-]{2,}|in all|in total))?[*_]{0,2}[.!,;:)]*(?:\s|$)/i
 /** The end of a sentence or clause. */
@@ -65,8 +77,7 @@ const FIGURE = /\d|\\(?:frac|sqrt|pi)/
 /** What a sentence opens with that concludes: what stands behind it only adds to it. */
 const CONCLUDES =
   /^[\W_]{0,6}(?:so|thus|hence|therefore|altogether|in total|in all|that (?:means|leaves|makes|gives)|this (?:means|leaves|makes|gives))\b/i
-/** What a sentence goes on with behind its figures to state another value: "Of the 24 students 14 don't, so ten do." */
-const GOES_ON = /[,;:–—]|\b(?:so|thus|hence|therefore|which|leaving|giving|making|leaves|means|gives|makes|is|are|equals|must|has|have)\b/i
+/** What stands behind a figure and only says more of it: "192 cows in 8 stalls after he adds four". */
 const SUBORDINATE = /\b(?:after|before|when|while|if|until|since|because|who|where|as)\b/i
 /** "two years ago", "three days later" */
 const WHEN = /^ (?:[a-z]+ )?(?:second|minute|hour|day|week|month|year)s? (?:ago|later|earlier|before|after|from now|old when)\b/i
@@ -108,10 +119,14 @@ function figureOf(tail: string, index: number, words: string, problem: string | 
   const before = tail.slice(Math.max(0, index - 80), index)
   const behind = tail.slice(index + words.length, index + words.length + 80)
   // "15 million", "an hour and a half", "two and a half million", "seven-day"
-  if (MADE_OTHER.test(behind) || WHEN.test(behind) || PART_OF_OTHER.test(before)) return undefined
+  const times = /^ times as\b/.test(behind) && problem !== undefined && /\bhow many times\b/i.test(problem)
+  if ((MADE_OTHER.test(behind) && !times) || WHEN.test(behind) || PART_OF_OTHER.test(before)) return undefined
   const value = spelledValue(words.toLowerCase())
   if (value === undefined) return undefined
   const end = index + words.length
+  const chance = CHANCE.exec(before)
+  if (chance && !value.includes('/') && /\b(?:probability|chances?|odds|likel\w+)\b/i.test(`${problem ?? ''} ${tail}`))
+    return { text: `1/${value}`, at: index - chance[0].length, end }
   if (value.includes('/')) {
     const unit = UNIT_OF.exec(behind)
     if (!isFraction(tail, words, before, behind) || COMPARED.test(behind) || (unit && !isLast(tail, index))) return undefined
@@ -125,8 +140,21 @@ function figureOf(tail: string, index: number, words: string, problem: string | 
     (article === 0 || /\b(?:about|around|roughly|nearly|almost|some|half)\s$/i.test(ahead) || /^s?\s(?:of|times)\b/.test(behind))
   )
     return undefined
-  const passing = Number(value) < SMALL && !(isLast(tail, index) && isSaid(ahead, behind) && isAskedFor(tail, index, end, problem))
+  const passing =
+    Number(value) < SMALL &&
+    !(
+      (isLast(tail, index) || isCounted(ahead, behind, problem)) &&
+      isSaid(ahead, behind, problem !== undefined) &&
+      isAskedFor(tail, index, end, problem)
+    )
   return passing ? undefined : { text: value, at: index - article, end }
+}
+
+/** "That is nine coins, worth $1.30.": of what the problem counts, figures may say something else behind it. */
+function isCounted(before: string, behind: string, problem: string | undefined): boolean {
+  const counted = problem === undefined || !IS.test(before) ? undefined : questionOf(problem).counted
+  const noun = counted === undefined ? undefined : /^ ([a-z]{3,})(?=[,.;])/i.exec(behind)?.[1]
+  return noun !== undefined && stems(noun).some((word) => counted!.some((one) => sameNoun(word, one)))
 }
 
 /** A number that goes on from another one, or one in a name. */
@@ -148,16 +176,18 @@ function isLast(tail: string, at: number): boolean {
   const figures = /^.*\d[\d.,/%]*/s.exec(sentence)
   if (!figures) return true
   const between = sentence.slice(figures[0].length)
-  return GOES_ON.test(between) && !SUBORDINATE.test(between)
+  return !SUBORDINATE.test(between)
 }
 
 /** Whether a small number is what its clause states. */
-function isSaid(before: string, behind: string): boolean {
+function isSaid(before: string, behind: string, asked: boolean): boolean {
+  if (COMES_TO.test(before)) return CLOSED.test(behind)
+  if (asked && ((FIRST.test(before) && OF_THE.test(behind)) || COORDINATED.test(before))) return true
   if (NAMED.test(before)) return CLOSED.test(behind) || ENDS.test(behind)
   if (IN.test(before)) return PLACES.test(behind)
   if ((FIRST.test(before) && REMAIN.test(behind)) || THE_OTHERS.test(before)) return true
   if (GOVERNED.test(before)) return false
-  return SAID.test(before) || IS.test(before) || (CLOSED.test(behind) && /[a-z,:]\s$/i.test(before))
+  return SAID.test(before) || IS.test(before) || LAST_NOUN.test(behind) || (CLOSED.test(behind) && /[a-z,:]\s$/i.test(before))
 }
 
 /** Whether the clause of a small number may speak of what the problem asks for: not of another person, a share or a comparison. */

@@ -15,7 +15,7 @@ const SENTENCES = 3
 
 /** What opens a check, or ends it. */
 const CHECKS =
-  /^[\W_]{0,6}(?:(?:and |we |as a |quick )?(?:check|test|verif|plug|substitut|insert|try)\w*|(?:and )?(?:indeed|in fact|sure enough)|to (?:check|verify|confirm|test|see)|(?:putting|placing|setting) (?:it|this|that|them|\S{1,12}) (?:back |in)|(?:this|that|it|which) (?:fits|works|agrees|matches|checks|is right|is correct)|both sides)\b|\b(?:which|this|that|it|they|both|all|everything|so it) (?:also |indeed |really |both |all )?(?:agrees?|fits?|works|match(?:es)?|holds?|checks out|is (?:correct|right|true)|(?:is|are) (?:what|as|the)\b[^.;]{0,30}\b(?:want\w*|need\w*|given|said|says|asked|required|should|expected|had|have))[.!\s]*$|\b(?:just )?as (?:required|given|stated|wanted|needed|expected|desired|it should|they should|the (?:problem|question|text|exercise) \w+)[.!\s]*$|\b(?:both|the two|all) (?:equations?|conditions?|sides) (?:hold|agree|match|are (?:met|fulfilled|satisfied|true))[.!\s]*$|[✓✔]\W*$/i
+  /^[\W_]{0,6}(?:(?:and |we |as a |quick )?(?:check|test|verif|plug|substitut|insert|try)\w*|(?:and )?(?:indeed|in fact|sure enough)|to (?:check|verify|confirm|test|see)|(?:putting|placing|setting) (?:it|this|that|them|\S{1,12}) (?:back |in)|(?:this|that|it|which) (?:fits|works|agrees|matches|checks|is right|is correct)|both sides)\b|\b(?:which|this|that|it|they|both|all|everything|so it) (?:also |indeed |really |both |all )?(?:agrees?|fits?|works|match(?:es)?|holds?|checks out|is (?:correct|right|true)|(?:is|are) (?:what|as|the)\b[^.;]{0,30}\b(?:want\w*|need\w*|given|said|says|asked|required|should|expected|had|have))[.!\s]*$|\b(?:just )?as (?:required|given|stated|wanted|needed|expected|desired|it should|they should|the (?:problem|question|text|exercise) \w+)[.!\s]*$|\b(?:both|the two|all) (?:equations?|conditions?|sides) (?:hold|agree|match|are (?:met|fulfilled|satisfied|true))[.!\s]*$|\b(?:just|exactly) (?:like|as|the|what)\b[^.;]{0,40}\b(?:says|said|given|wanted|needed|asked|required|described|states)[.!\s]*$|\bconfirms (?:this|it|that|our|the)\b|[✓✔]\W*$/i
 /** Agreement that calculates nothing. */
 const AGREES = /^[^\d]{0,80}$/
 const FAILS =
@@ -99,7 +99,7 @@ export function* proofsAtEnd(text: string, given: string | undefined): Generator
     .reverse()
     .slice(0, SENTENCES)) {
     at = text.lastIndexOf(sentence, at - 1)
-    if (at <= 0 || FAILS.test(sentence) || STEPS.test(sentence)) return
+    if (at <= 0 || FAILS.test(sentence) || (STEPS.test(sentence) && !CHECKS.test(sentence))) return
     closing = `${sentence} ${closing}`
     if (!AGREES.test(sentence) && !equationsIn(sentence)) return
     const found = equationsIn(closing)

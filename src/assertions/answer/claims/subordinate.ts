@@ -59,7 +59,7 @@ const VERB =
 
 /** A calculation, or what comes out, is a step and no circumstance. */
 const STEP =
-  /=|\b(?:(?:we|I|you|they) (?:can )?(?:\w+ )?(?:find|get|obtain|have|know|see|conclude|deduce|compute)|turns out|in fact|yields?|produces?|which (?:means|puts|brings|makes)|equal to|gives?|leaves|answer|rounded (?:to|off)|averages? to)\b/i
+  /=|\b(?:(?:we|I|you|they) (?:can )?(?:\w+ )?(?:find|get|obtain|have|know|see|conclude|deduce|compute)|turns out|in fact|yields?|produces?|which (?:means|puts|brings|makes|takes (?:us|it|him|her|them))|equal to|gives?|leaves|answer|rounded (?:to|off)|averages? to)\b/i
 
 /** A verb, or the sign in a formula: "Hence $a + b = -1$". */
 const says = (head: string, written: string): boolean =>

@@ -97,6 +97,7 @@ const DEEDS = [
   'eat(?:s|en)?|ate',
   '(?<!\\b(?:ad|lunch|coffee|tea|rest|short) )brea?ks?|broke|broken',
   'reads?',
+  'use[sd]?|consumed?',
   'absent|missing',
   'present',
 ] as const
