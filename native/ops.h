@@ -250,6 +250,15 @@ class Ops {
                                 const Query* queries, int T, Heads h) {
     attention_forward(out, nullptr, q, q_stride, k_cache, v_cache, h.kv_width(), queries, T, h);
   }
+  /// rope_forward of qkv, cache_store of what it gives, attention_cached: the three in one, with their bits. `rotated` is work space for
+  /// the first one's result, may be qkv, and holds nothing that is read afterwards.
+  virtual void attention_step(float* out, float* rotated, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos,
+                              const float* sin, const int* positions, const int* slots, float* k_cache, float* v_cache,
+                              const Query* queries, int T, Heads h) {
+    rope_forward(rotated, qkv, q_norm, k_norm, cos, sin, positions, T, h);
+    cache_store(k_cache, v_cache, rotated, slots, T, h);
+    attention_cached(out, rotated, h.qkv_width(), k_cache, v_cache, queries, T, h);
+  }
   /// dqkv (T, qkv_width) = …; all of it is written. bounds (sequences + 1): runs never leave their sequence.
   virtual void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
                                   const Query* queries, const int* bounds, int sequences, int T, Heads h) = 0;

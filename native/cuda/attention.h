@@ -339,20 +339,48 @@ __global__ void __launch_bounds__(128) attention_items(AttentionArgs a, const It
   }
 }
 
-/// Folds the chunks of one query and head in order; block (single, head), D threads.
-__global__ void attention_fold(AttentionArgs a, int D, const int* singles, const int* count, const int* partial,
-                               const float2* sums, const float* outs) {
+constexpr int kFoldAhead = 8;  // loads under way
+
+/// Folds the chunks of one query and head in order; block (single, head), D threads. What a chunk is multiplied with depends on the
+/// maxima before it alone, so the factors of D chunks are found side by side; the sums go through the chunks in order.
+__global__ void __launch_bounds__(128) attention_fold(AttentionArgs a, int D, const int* singles, const int* count, const int* partial,
+                                                      const float2* sums, const float* outs) {
+  __shared__ float maxima[128], old_factors[128], new_factors[128], weights[128];
   if (static_cast<int>(blockIdx.x) >= *count) return;
   const int query = singles[blockIdx.x], head = blockIdx.y, d = threadIdx.x;
   const int chunks = (a.visible[query] + kKeys - 1) / kKeys;
+  const int64_t first = static_cast<int64_t>(partial[query]) * a.h.heads + head, stride = static_cast<int64_t>(a.h.heads) * D;
   float m = -infinity(), l = 0.0f, o = 0.0f;
-  for (int c = 0; c < chunks; c++) {
-    const int64_t at = static_cast<int64_t>(partial[query] + c) * a.h.heads + head;
-    const float2 sum = sums[at];
-    float of, nf;
-    fold_factors(m, sum.x, of, nf);
-    l = fold(l, of, sum.y, nf);
-    o = fold(o, of, outs[at * D + d], nf);
+  for (int c0 = 0; c0 < chunks; c0 += D) {
+    const int n = chunks - c0 < D ? chunks - c0 : D;
+    const float2 sum = d < n ? sums[first + static_cast<int64_t>(c0 + d) * a.h.heads] : make_float2(-infinity(), 0.0f);
+    __syncthreads();  // all are done with the factors before
+    maxima[d] = sum.x == sum.x ? sum.x : -infinity();
+    for (int step = 1; step < n; step *= 2) {
+      __syncthreads();
+      const float before = d >= step ? maxima[d - step] : -infinity();
+      __syncthreads();
+      if (maxima[d] < before) maxima[d] = before;
+    }
+    __syncthreads();
+    float running = d > 0 && m < maxima[d - 1] ? maxima[d - 1] : m;
+    fold_factors(running, sum.x, old_factors[d], new_factors[d]);
+    weights[d] = sum.y;
+    if (m < maxima[n - 1]) m = maxima[n - 1];
+    __syncthreads();
+    const float* from = outs + (first + static_cast<int64_t>(c0) * a.h.heads) * D + d;
+    for (int i = 0; i < n; i += kFoldAhead) {
+      float values[kFoldAhead];
+      PR1_UNROLL
+      for (int j = 0; j < kFoldAhead; j++) values[j] = i + j < n ? from[(i + j) * stride] : 0.0f;
+      PR1_UNROLL
+      for (int j = 0; j < kFoldAhead; j++) {
+        if (i + j < n) {
+          l = fold(l, old_factors[i + j], weights[i + j], new_factors[i + j]);
+          o = fold(o, old_factors[i + j], values[j], new_factors[i + j]);
+        }
+      }
+    }
   }
   if (d < a.h.dim) {
     const float y = o * (1.0f / l);

@@ -36,80 +36,109 @@ __device__ __forceinline__ void gemm_store(const GemmArgs& g, int m, int n, floa
   g.c[at] = g.accumulate ? g.c[at] + total : total;
 }
 
-// ---- Few tokens: weights go from memory to registers, chunks of k to the warps of a block ----
+// ---- Up to 16 tokens: chunks of k to the warps of a block ----
+//
+// Operands pass through a ring in shared memory of which every lane copies what it reads itself: so much is under way as the ring
+// holds, and nobody waits for anybody until a chunk is done.
 
-constexpr int kMaxWarps = 8;
+constexpr int kMaxWarps = 6;
 
+/// Stages of the ring, 64 k's each, and bytes of one of a warp.
+__host__ __device__ constexpr int few_stages(int NT) { return NT == 1 ? 4 : 3; }
+__host__ __device__ constexpr int few_stage_bytes(int NT) { return (4 + 2 * NT) * 32 * 16; }
 /// Bytes of shared memory of gemm_few.
-inline size_t gemm_few_shared(int MT, int NT, int warps) {
-  return sizeof(float) * static_cast<size_t>(MT) * 16 * NT * 8 * static_cast<size_t>(warps + 1);
+inline size_t gemm_few_shared(int NT, int warps) {
+  return static_cast<size_t>(warps) * few_stages(NT) * few_stage_bytes(NT) + sizeof(float) * 16 * NT * 8 * static_cast<size_t>(warps + 1);
 }
 
-/// Block x: outputs 16 MT x … ; NT * 8 tokens. Warps take chunks in turn and fold a round of them in order.
-template <int MT, int NT>
+/// Block x: outputs 16 x … ; NT * 8 tokens. Warps take chunks in turn and fold a round of them in order.
+template <int NT>
 __global__ void __launch_bounds__(kMaxWarps * 32) gemm_few(GemmArgs g) {
   PR1_DYNAMIC_SHARED(shared);
-  constexpr int rows = MT * 16, columns = NT * 8, outputs = rows * columns;
-  float* total = reinterpret_cast<float*>(shared);
-  float* parts = total + outputs;
+  constexpr int rows = 16, columns = NT * 8, outputs = rows * columns, STAGES = few_stages(NT), BYTES = few_stage_bytes(NT);
   const int warp = threadIdx.x / 32, warps = blockDim.x / 32, lane = threadIdx.x % 32;
   const int quad = lane / 4, t = lane % 4;
   const int m0 = blockIdx.x * rows;
   const int chunks = (g.K + kChunk - 1) / kChunk;
+  unsigned char* ring = shared + warp * STAGES * BYTES + lane * 16;
+  float* total = reinterpret_cast<float*>(shared + warps * STAGES * BYTES);
+  float* parts = total + outputs;
   for (int i = threadIdx.x; i < outputs; i += blockDim.x) total[i] = 0.0f;
 
-  const bf16* a[MT][2];
+  // Rows that exist; what comes of those beyond them is not stored.
+  const bf16 *a[2], *b[NT];
   PR1_UNROLL
-  for (int i = 0; i < MT; i++) {
-    PR1_UNROLL
-    for (int half = 0; half < 2; half++) {
-      int m = m0 + i * 16 + quad + half * 8;
-      m = m < g.M ? m : g.M - 1;  // a row that exists; its results are not stored
-      a[i][half] = g.a + m * g.lda + t * 8;
-    }
+  for (int half = 0; half < 2; half++) {
+    const int m = m0 + quad + half * 8;
+    a[half] = g.a + (m < g.M ? m : g.M - 1) * g.lda + t * 8 + warp * kChunk;
   }
-  const bf16* b[NT];
   PR1_UNROLL
   for (int j = 0; j < NT; j++) {
-    int n = j * 8 + quad;
-    n = n < g.N ? n : g.N - 1;
-    b[j] = g.b + n * g.ldb + t * 8;
+    const int n = j * 8 + quad;
+    b[j] = g.b + (n < g.N ? n : g.N - 1) * g.ldb + t * 8 + warp * kChunk;
   }
+
+  // The copies run ahead through all chunks of the warp, whatever has been computed: to_do is where the next one starts.
+  int to_do = warp * kChunk, fill_at = 0, read_at = 0;
+  auto fill = [&] {
+    if (to_do < g.K) {
+      unsigned char* to = ring + fill_at;
+      PR1_UNROLL
+      for (int s = 0; s < 2; s++) {
+        PR1_UNROLL
+        for (int half = 0; half < 2; half++) copy_async_16(to + (s * 2 + half) * 512, a[half] + s * 32);
+        PR1_UNROLL
+        for (int j = 0; j < NT; j++) copy_async_16(to + (4 + s * NT + j) * 512, b[j] + s * 32);
+      }
+      const bool ends = to_do % kChunk == kChunk - 64;
+      const int on = ends ? 64 + (warps - 1) * kChunk : 64;
+      PR1_UNROLL
+      for (int half = 0; half < 2; half++) a[half] += on;
+      PR1_UNROLL
+      for (int j = 0; j < NT; j++) b[j] += on;
+      to_do += on;
+      fill_at = fill_at == (STAGES - 1) * BYTES ? 0 : fill_at + BYTES;
+    }
+    commit_copies();  // also an empty group, so that the count of groups stays the same
+  };
+  PR1_UNROLL
+  for (int i = 0; i < STAGES - 1; i++) fill();
 
   for (int c0 = 0; c0 < chunks; c0 += warps) {
     const int chunk = c0 + warp;
     if (chunk < chunks) {
-      float acc[MT][NT][4];
+      float acc[NT][4];
       clear(acc);
       const int k1 = (chunk + 1) * kChunk < g.K ? (chunk + 1) * kChunk : g.K;
       for (int k = chunk * kChunk; k < k1; k += 64) {
-        uint4 wa[2][MT][2];
+        wait_copies<STAGES - 2>();
+        uint4 w[2][2], x[2][NT];
+        const unsigned char* from = ring + read_at;
         PR1_UNROLL
         for (int s = 0; s < 2; s++) {
           PR1_UNROLL
-          for (int i = 0; i < MT; i++) {
-            wa[s][i][0] = load_16(a[i][0] + k + s * 32);
-            wa[s][i][1] = load_16(a[i][1] + k + s * 32);
-          }
+          for (int half = 0; half < 2; half++) w[s][half] = *reinterpret_cast<const uint4*>(from + (s * 2 + half) * 512);
+          PR1_UNROLL
+          for (int j = 0; j < NT; j++) x[s][j] = *reinterpret_cast<const uint4*>(from + (4 + s * NT + j) * 512);
         }
+        read_at = read_at == (STAGES - 1) * BYTES ? 0 : read_at + BYTES;
+        fill();
         PR1_UNROLL
         for (int s = 0; s < 2; s++) {
+          const uint4 &lo = w[s][0], &hi = w[s][1];
           PR1_UNROLL
           for (int j = 0; j < NT; j++) {
-            const uint4 x = load_16(b[j] + k + s * 32);
-            PR1_UNROLL
-            for (int i = 0; i < MT; i++) {
-              const uint4 &lo = wa[s][i][0], &hi = wa[s][i][1];
-              mma_bf16(acc[i][j], lo.x, hi.x, lo.y, hi.y, x.x, x.y);
-              mma_bf16(acc[i][j], lo.z, hi.z, lo.w, hi.w, x.z, x.w);
-            }
+            mma_bf16(acc[j], lo.x, hi.x, lo.y, hi.y, x[s][j].x, x[s][j].y);
+            mma_bf16(acc[j], lo.z, hi.z, lo.w, hi.w, x[s][j].z, x[s][j].w);
           }
         }
       }
       float* part = parts + warp * outputs;
-      each_number<MT, NT>([&](int i, int j, int e) {
-        part[(j * 8 + t * 2 + (e & 1)) * rows + i * 16 + quad + (e >> 1) * 8] = acc[i][j][e];
-      });
+      PR1_UNROLL
+      for (int j = 0; j < NT; j++) {
+        PR1_UNROLL
+        for (int e = 0; e < 4; e++) part[(j * 8 + t * 2 + (e & 1)) * rows + quad + (e >> 1) * 8] = acc[j][e];
+      }
     }
     __syncthreads();
     const int have = chunks - c0 < warps ? chunks - c0 : warps;
@@ -120,12 +149,13 @@ __global__ void __launch_bounds__(kMaxWarps * 32) gemm_few(GemmArgs g) {
     }
     __syncthreads();
   }
+  wait_copies<0>();
   for (int i = threadIdx.x; i < outputs; i += blockDim.x) gemm_store(g, m0 + i % rows, i / rows, total[i]);
 }
 
-// ---- Many tokens: tiles through shared memory, three stages of asynchronous copies ----
+// ---- More tokens: tiles through shared memory, three or four stages of asynchronous copies ----
 
-constexpr int kStages = 3, kTileK = 64;
+constexpr int kTileK = 64;
 
 /// Bytes of one operand of one stage: two halves of 32 k's (64 bytes a row), the second shifted by 64 bytes so that the
 /// eight vectors of a row lie in different banks.
@@ -133,7 +163,7 @@ __host__ __device__ constexpr int tile_bytes(int rows) { return rows * 128 + 128
 __device__ __forceinline__ int tile_offset(int rows, int row, int half, int quarter) {
   return half * (rows * 64 + 64) + row * 64 + quarter * 16;
 }
-inline size_t gemm_tile_shared(int BM, int BN) { return static_cast<size_t>(kStages) * (tile_bytes(BM) + tile_bytes(BN)); }
+inline size_t gemm_tile_shared(int BM, int BN, int stages) { return static_cast<size_t>(stages) * (tile_bytes(BM) + tile_bytes(BN)); }
 
 /// What one thread copies of an operand at each step: addresses are computed once, and a step moves them on by kTileK.
 /// Rows that are not there are copies of the last one; what comes of them is not stored.
@@ -161,11 +191,16 @@ struct TileCopies {
   }
 };
 
-/// Block x: one tile of BM outputs x BN tokens, counted so that neighbours in time share rows of both operands.
-template <int BM, int BN, int WM, int WN>
-__global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArgs g) {
+/// Chunks before which split `s` of `splits` ends.
+__host__ __device__ constexpr int chunks_before(int chunks, int s, int splits) { return chunks * s / splits; }
+
+/// Block x: one tile of BM outputs x BN tokens, counted so that neighbours in time share rows of both operands. Block y: a stretch of
+/// chunks, where few tiles would leave multiprocessors idle. Then the first one's sum and the others' chunks, each by itself, go to
+/// parts (…, N, M), which fold_parts adds in order.
+template <int BM, int BN, int WM, int WN, int STAGES, bool SPLIT>
+__global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArgs g, float* parts) {
   constexpr int THREADS = (BM / WM) * (BN / WN) * 32, MT = WM / 16, NT = WN / 8;
-  constexpr int STAGE = tile_bytes(BM) + tile_bytes(BN), AHEAD = kStages - 1;
+  constexpr int STAGE = tile_bytes(BM) + tile_bytes(BN), AHEAD = STAGES - 1;
   PR1_DYNAMIC_SHARED(shared);
   const int m_tiles = (g.M + BM - 1) / BM, n_tiles = (g.N + BN - 1) / BN;
   // Bands of 8 tiles of tokens, each swept along the outputs.
@@ -176,10 +211,13 @@ __global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArg
 
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, quad = lane / 4, t = lane % 4;
   const int wm = warp / (BN / WN) * WM, wn = warp % (BN / WN) * WN;
-  const int steps = g.K / kTileK;
-  TileCopies<BM, THREADS> copies_a(g.a, g.lda, m0, g.M);
-  TileCopies<BN, THREADS> copies_b(g.b, g.ldb, n0, g.N);
-  int filled = 0, fill_at = 0, read_at = 0;  // steps whose copies have started; stages as bytes
+  const int chunks = (g.K + kChunk - 1) / kChunk, split = SPLIT ? blockIdx.y : 0, splits = SPLIT ? gridDim.y : 1;
+  const int first_chunk = chunks_before(chunks, split, splits), end_chunk = chunks_before(chunks, split + 1, splits);
+  const int begin = first_chunk * (kChunk / kTileK), end = end_chunk * (kChunk / kTileK);
+  const int steps = end < g.K / kTileK ? end : g.K / kTileK;
+  TileCopies<BM, THREADS> copies_a(g.a + begin * kTileK, g.lda, m0, g.M);
+  TileCopies<BN, THREADS> copies_b(g.b + begin * kTileK, g.ldb, n0, g.N);
+  int filled = begin, fill_at = 0, read_at = 0;  // steps whose copies have started; stages as bytes
   auto fill = [&] {
     if (filled < steps) {
       copies_a.start(shared + fill_at);
@@ -195,7 +233,15 @@ __global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArg
   PR1_UNROLL
   for (int i = 0; i < AHEAD; i++) fill();
   const int from_a = tile_offset(BM, wm + quad, 0, t), from_b = tile_bytes(BM) + tile_offset(BN, wn + quad, 0, t);
-  for (int step = 0; step < steps;) {
+  const size_t outputs = static_cast<size_t>(g.N) * g.M;
+  auto put = [&](const float (&sums)[MT][NT][4], int which) {
+    float* to = parts + static_cast<size_t>(which) * outputs;
+    each_number<MT, NT>([&](int i, int j, int e) {
+      const int m = m0 + wm + i * 16 + quad + (e >> 1) * 8, n = n0 + wn + j * 8 + t * 2 + (e & 1);
+      if (m < g.M && n < g.N) to[static_cast<size_t>(n) * g.M + m] = sums[i][j][e];
+    });
+  };
+  for (int step = begin; step < steps;) {
     const int chunk_end = step + kChunk / kTileK < steps ? step + kChunk / kTileK : steps;
     float acc[MT][NT][4];
     clear(acc);
@@ -223,12 +269,30 @@ __global__ void __launch_bounds__((BM / WM) * (BN / WN) * 32) gemm_tiles(GemmArg
         }
       }
     }
-    each_number<MT, NT>([&](int i, int j, int e) { total[i][j][e] += acc[i][j][e]; });
+    if (SPLIT && split > 0) {
+      put(acc, (step - 1) / (kChunk / kTileK) - chunks_before(chunks, 1, splits) + 1);
+    } else {
+      each_number<MT, NT>([&](int i, int j, int e) { total[i][j][e] += acc[i][j][e]; });
+    }
   }
   wait_copies<0>();
+  if (SPLIT && splits > 1) {
+    if (split == 0) put(total, 0);
+    return;
+  }
   each_number<MT, NT>([&](int i, int j, int e) {
     gemm_store(g, m0 + wm + i * 16 + quad + (e >> 1) * 8, n0 + wn + j * 8 + t * 2 + (e & 1), total[i][j][e]);
   });
+}
+
+/// Adds n parts (n, N, M) of a product that was split along k, in order, and stores it. Block (outputs, token).
+__global__ void fold_parts(GemmArgs g, const float* parts, int n) {
+  const int m = blockIdx.x * blockDim.x + threadIdx.x;
+  if (m >= g.M) return;
+  const size_t outputs = static_cast<size_t>(g.N) * g.M, at = static_cast<size_t>(blockIdx.y) * g.M + m;
+  float sum = parts[at];
+  for (int p = 1; p < n; p++) sum += parts[static_cast<size_t>(p) * outputs + at];
+  gemm_store(g, m, blockIdx.y, sum);
 }
 
 // ---- Operands: float32 to bfloat16, padded along k with zeros ----

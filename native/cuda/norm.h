@@ -131,6 +131,24 @@ __device__ __forceinline__ float rope_load(float (&a)[kHalfLanes], float (&b)[kH
   return norm ? 1.0f / sqrtf(warp_sum(sum) / static_cast<float>(dim) + eps) : 1.0f;
 }
 
+/// One head of a token, by a warp: put(d, number) for what becomes of it.
+template <class Put>
+__device__ __forceinline__ void rope_head(const float* x, NormWeight norm, const float* c, const float* s, int dim, int lane, Put&& put) {
+  const int half = dim / 2;
+  float a[kHalfLanes], b[kHalfLanes];
+  const float rstd = rope_load(a, b, x, half, lane, norm.w != nullptr, dim, norm.eps);
+  PR1_UNROLL
+  for (int i = 0; i < kHalfLanes; i++) {
+    const int d = lane + i * 32;
+    if (d < half) {
+      const float low = norm.w ? a[i] * rstd * norm_weight(norm, d) : a[i];
+      const float high = norm.w ? b[i] * rstd * norm_weight(norm, half + d) : b[i];
+      put(d, low * c[d] - high * s[d]);
+      put(half + d, high * c[d] + low * s[d]);
+    }
+  }
+}
+
 /// A block a token, a warp a head in turn. out may be qkv.
 __global__ void rope_rows(float* out, const float* qkv, RopeArgs r) {
   const int64_t t = blockIdx.x;
@@ -138,24 +156,33 @@ __global__ void rope_rows(float* out, const float* qkv, RopeArgs r) {
   const float* c = r.cos + static_cast<int64_t>(r.positions[t]) * half;
   const float* s = r.sin + static_cast<int64_t>(r.positions[t]) * half;
   for (int head = threadIdx.x / 32; head < r.h.heads + r.h.kv_heads; head += warps) {
-    const NormWeight norm = head < r.h.heads ? r.q_norm : r.k_norm;
     const int64_t at = t * width + static_cast<int64_t>(head) * r.h.dim;
-    float a[kHalfLanes], b[kHalfLanes];
-    const float rstd = rope_load(a, b, qkv + at, half, lane, norm.w != nullptr, r.h.dim, norm.eps);
-    PR1_UNROLL
-    for (int i = 0; i < kHalfLanes; i++) {
-      const int d = lane + i * 32;
-      if (d < half) {
-        const float x = norm.w ? a[i] * rstd * norm_weight(norm, d) : a[i];
-        const float y = norm.w ? b[i] * rstd * norm_weight(norm, half + d) : b[i];
-        out[at + d] = x * c[d] - y * s[d];
-        out[at + half + d] = y * c[d] + x * s[d];
-      }
-    }
+    rope_head(qkv + at, head < r.h.heads ? r.q_norm : r.k_norm, c, s, r.h.dim, lane, [&](int d, float x) { out[at + d] = x; });
   }
   if (out != qkv) {
     const int v = q_width(r.h) + kv_width(r.h);
     for (int i = v + threadIdx.x; i < width; i += blockDim.x) out[t * width + i] = qkv[t * width + i];
+  }
+}
+
+/// rope_rows, split_heads and store_cache in one: queries (T, heads, D), and keys and values to the rows `slots` of the cache, in bfloat16.
+__global__ void rope_store(bf16* queries, bf16* k_cache, bf16* v_cache, const float* qkv, const int* slots, RopeArgs r, int D) {
+  const int64_t t = blockIdx.x, slot = slots[t];
+  const int lane = threadIdx.x % 32, warps = blockDim.x / 32, half = r.h.dim / 2;
+  const float* c = r.cos + static_cast<int64_t>(r.positions[t]) * half;
+  const float* s = r.sin + static_cast<int64_t>(r.positions[t]) * half;
+  for (int head = threadIdx.x / 32; head < r.h.heads + 2 * r.h.kv_heads; head += warps) {
+    const float* from = qkv + t * qkv_width(r.h) + static_cast<int64_t>(head) * r.h.dim;
+    const int kv = head - r.h.heads, v = kv - r.h.kv_heads;
+    if (kv >= 0 && slot < 0) continue;
+    bf16* to = kv < 0 ? queries + (t * r.h.heads + head) * D
+                      : v < 0 ? k_cache + (slot * r.h.kv_heads + kv) * D : v_cache + (slot * r.h.kv_heads + v) * D;
+    if (v >= 0) {
+      for (int d = lane; d < r.h.dim; d += 32) to[d] = to_bf16(from[d]);
+    } else {
+      rope_head(from, kv < 0 ? r.q_norm : r.k_norm, c, s, r.h.dim, lane, [&](int d, float x) { to[d] = to_bf16(x); });
+    }
+    for (int d = r.h.dim + lane; d < D; d += 32) to[d] = 0;
   }
 }
 

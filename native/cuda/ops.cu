@@ -427,34 +427,27 @@ class CudaOps final : public Ops {
     a.k = packed ? rows + static_cast<int64_t>(h.heads) * D : reinterpret_cast<const bf16*>(k);
     a.v = packed ? a.k + static_cast<int64_t>(h.kv_heads) * D : reinterpret_cast<const bf16*>(v);
     a.kv_stride = packed ? a.q_stride : static_cast<int64_t>(h.kv_heads) * D;
-    a.out = out;
-    a.shadow = shadow_for(out, T, h.q_width());
-    a.shadow_ld = pad(h.q_width());
-    if (a.shadow && a.shadow_ld != h.q_width()) {
-      fill_zero(a.shadow, sizeof(bf16) * static_cast<size_t>(T) * static_cast<size_t>(a.shadow_ld), stream_);
-    }
-    a.lse = lse;
-    a.slices = plan.slices;
-    a.visible = plan.visible;
-    a.h = h;
-    a.scale2 = h.scale > 0.0f ? kLog2e * h.scale : kLog2e / std::sqrt(static_cast<float>(h.dim));
-    const unsigned kv = static_cast<unsigned>(h.kv_heads);
-    if (plan.tile_count > 0) {
-      launch(D == 64 ? attention_tiles<64> : attention_tiles<128>, dim3(static_cast<unsigned>(plan.tile_count), kv), 128u,
-             attention_tiles_shared(D), stream_, a, plan.tiles, plan.counts + 2);
-    }
-    if (plan.single_slots > 0) {
-      const size_t results = static_cast<size_t>(plan.partial_slots) * h.heads;
-      float2* sums = item_sums_.get<float2>(*this, results);
-      float* outs = item_outs_.get<float>(*this, results * D);
-      const unsigned head_blocks = static_cast<unsigned>((h.heads / h.kv_heads + kItemRows - 1) / kItemRows);
-      const unsigned most = std::max(1u, static_cast<unsigned>(facts_.multiprocessors) * 16 / (kv * head_blocks));
-      const unsigned wanted = (static_cast<unsigned>(plan.item_slots) + 3) / 4;
-      launch(D == 64 ? attention_items<64> : attention_items<128>, dim3(std::min(wanted, most), kv * head_blocks), 128u, 0,
-             stream_, a, plan.items, plan.counts, plan.members, plan.partial, sums, outs);
-      launch(attention_fold, dim3(static_cast<unsigned>(plan.single_slots), static_cast<unsigned>(h.heads)),
-             static_cast<unsigned>(D), 0, stream_, a, D, plan.singles, plan.counts + 1, plan.partial, sums, outs);
-    }
+    attend(a, out, lse, plan, T, h);
+  }
+
+  void attention_step(float* out, float*, const float* qkv, NormWeight q_norm, NormWeight k_norm, const float* cos, const float* sin,
+                      const int* positions, const int* slots, float* k_cache, float* v_cache, const Query* queries, int T,
+                      Heads h) override {
+    if (T == 0) return;
+    check_heads(h);
+    const DevicePlan& plan = planned(queries, T, h, false);
+    const int D = padded_dim(h);
+    bf16* rows = heads_.get<bf16>(*this, static_cast<size_t>(T) * h.heads * D);
+    AttentionArgs a{};
+    a.q = rows;
+    a.k = reinterpret_cast<const bf16*>(k_cache);
+    a.v = reinterpret_cast<const bf16*>(v_cache);
+    a.q_stride = static_cast<int64_t>(h.heads) * D;
+    a.kv_stride = static_cast<int64_t>(h.kv_heads) * D;
+    const RopeArgs r{q_norm, k_norm, cos, sin, kept(positions, T), T, h};
+    launch(rope_store, dim3(static_cast<unsigned>(T)), head_threads(h), 0, stream_, rows, reinterpret_cast<bf16*>(k_cache),
+           reinterpret_cast<bf16*>(v_cache), qkv, kept(slots, T), r, D);
+    attend(a, out, nullptr, plan, T, h);
   }
 
   void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
@@ -594,6 +587,7 @@ class CudaOps final : public Ops {
 #endif
   static constexpr double kSpare = 1.25;  // of work space that grows
   static constexpr int kMostRecorded = 512;
+  static constexpr double kMostParts = 1 << 23;  // numbers of a product that is split along k
   static constexpr size_t kMostSteps = 64;
   static constexpr unsigned kRowBlock = kRowThreads;
 
@@ -776,6 +770,39 @@ class CudaOps final : public Ops {
     return planned_.back().plan;
   }
 
+  /// From queries, keys and values that lie ready.
+  void attend(AttentionArgs a, float* out, float* lse, const DevicePlan& plan, int T, Heads h) {
+    const int D = padded_dim(h);
+    a.out = out;
+    a.shadow = shadow_for(out, T, h.q_width());
+    a.shadow_ld = pad(h.q_width());
+    if (a.shadow && a.shadow_ld != h.q_width()) {
+      fill_zero(a.shadow, sizeof(bf16) * static_cast<size_t>(T) * static_cast<size_t>(a.shadow_ld), stream_);
+    }
+    a.lse = lse;
+    a.slices = plan.slices;
+    a.visible = plan.visible;
+    a.h = h;
+    a.scale2 = h.scale > 0.0f ? kLog2e * h.scale : kLog2e / std::sqrt(static_cast<float>(h.dim));
+    const unsigned kv = static_cast<unsigned>(h.kv_heads);
+    if (plan.tile_count > 0) {
+      launch(D == 64 ? attention_tiles<64> : attention_tiles<128>, dim3(static_cast<unsigned>(plan.tile_count), kv), 128u,
+             attention_tiles_shared(D), stream_, a, plan.tiles, plan.counts + 2);
+    }
+    if (plan.single_slots > 0) {
+      const size_t results = static_cast<size_t>(plan.partial_slots) * h.heads;
+      float2* sums = item_sums_.get<float2>(*this, results);
+      float* outs = item_outs_.get<float>(*this, results * D);
+      const unsigned head_blocks = static_cast<unsigned>((h.heads / h.kv_heads + kItemRows - 1) / kItemRows);
+      const unsigned most = std::max(1u, static_cast<unsigned>(facts_.multiprocessors) * 16 / (kv * head_blocks));
+      const unsigned wanted = (static_cast<unsigned>(plan.item_slots) + 3) / 4;
+      launch(D == 64 ? attention_items<64> : attention_items<128>, dim3(std::min(wanted, most), kv * head_blocks), 128u, 0,
+             stream_, a, plan.items, plan.counts, plan.members, plan.partial, sums, outs);
+      launch(attention_fold, dim3(static_cast<unsigned>(plan.single_slots), static_cast<unsigned>(h.heads)),
+             static_cast<unsigned>(D), 0, stream_, a, D, plan.singles, plan.counts + 1, plan.partial, sums, outs);
+    }
+  }
+
   // ---- Recorded decode steps ----
 
   bool records(int T) const { return graphs_ && T <= kMostRecorded; }
@@ -909,21 +936,13 @@ class CudaOps final : public Ops {
   /// own: the arithmetic of gemm.h whatever the shape; else cuBLASLt may take large products.
   void product(const GemmArgs& g, bool own) {
     if (!own && products_ && g.N > 64 && !g.bias && cublas_product(g)) return;
-    if (g.N <= 64) {
-      const int chunks = (g.K + kChunk - 1) / kChunk, rounds = (chunks + kMaxWarps - 1) / kMaxWarps;
-      const int warps = (chunks + rounds - 1) / rounds;
-      if (g.N <= 8) return few<1, 1>(g, warps);
-      if (g.N <= 16) return few<1, 2>(g, warps);
-      if (g.N <= 32) return few<2, 4>(g, warps);
-      return few<2, 8>(g, warps);
-    }
+    if (g.N <= 8) return few<1>(g);
+    if (g.N <= 16) return few<2>(g);
+    if (g.N <= 32) return tiles<128, 32, 32, 16, 4, true>(g);
+    if (g.N <= 64) return tiles<128, 64, 32, 32, 4, true>(g);
     const int64_t large = static_cast<int64_t>((g.M + 127) / 128) * ((g.N + 127) / 128);
-    if (large >= facts_.multiprocessors) {
-      launch(gemm_tiles<128, 128, 32, 64>, dim3(static_cast<unsigned>(large)), 256u, gemm_tile_shared(128, 128), stream_, g);
-    } else {
-      const int64_t small = static_cast<int64_t>((g.M + 63) / 64) * ((g.N + 63) / 64);
-      launch(gemm_tiles<64, 64, 32, 32>, dim3(static_cast<unsigned>(small)), 128u, gemm_tile_shared(64, 64), stream_, g);
-    }
+    if (large >= facts_.multiprocessors) return tiles<128, 128, 32, 64, 3, false>(g);
+    tiles<64, 64, 32, 32, 3, true>(g);
   }
 
   /// cuBLASLt computes what it is said to compute once it has shown that it can.
@@ -969,10 +988,29 @@ class CudaOps final : public Ops {
     return true;
   }
 
-  template <int MT, int NT>
-  void few(const GemmArgs& g, int warps) {
-    launch(gemm_few<MT, NT>, dim3(static_cast<unsigned>((g.M + MT * 16 - 1) / (MT * 16))), static_cast<unsigned>(warps) * 32,
-           gemm_few_shared(MT, NT, warps), stream_, g);
+  template <int NT>
+  void few(const GemmArgs& g) {
+    const int chunks = (g.K + kChunk - 1) / kChunk, rounds = (chunks + kMaxWarps - 1) / kMaxWarps;
+    const int warps = (chunks + rounds - 1) / rounds;
+    launch(gemm_few<NT>, dim3(static_cast<unsigned>((g.M + 15) / 16)), static_cast<unsigned>(warps) * 32, gemm_few_shared(NT, warps),
+           stream_, g);
+  }
+
+  /// Fewer tiles than multiprocessors: chunks of k are split among as many blocks as make up for it.
+  template <int BM, int BN, int WM, int WN, int STAGES, bool SPLIT>
+  void tiles(const GemmArgs& g) {
+    const int chunks = (g.K + kChunk - 1) / kChunk, most = facts_.multiprocessors;
+    const int64_t count = static_cast<int64_t>((g.M + BM - 1) / BM) * ((g.N + BN - 1) / BN);
+    int splits = !SPLIT || count >= most ? 1 : std::min(chunks, static_cast<int>((most + count - 1) / count));
+    const int kept = 1 + chunks - chunks_before(chunks, 1, splits);  // parts
+    if (static_cast<double>(kept) * g.N * g.M > kMostParts) splits = 1;
+    float* parts = splits > 1 ? product_parts_.get<float>(*this, static_cast<size_t>(kept) * g.N * g.M) : nullptr;
+    launch(gemm_tiles<BM, BN, WM, WN, STAGES, SPLIT>, dim3(static_cast<unsigned>(count), static_cast<unsigned>(splits)),
+           static_cast<unsigned>((BM / WM) * (BN / WN) * 32), gemm_tile_shared(BM, BN, STAGES), stream_, g, parts);
+    if (splits > 1) {
+      launch(fold_parts, dim3(static_cast<unsigned>((g.M + 255) / 256), static_cast<unsigned>(g.N)), 256u, 0, stream_, g,
+             static_cast<const float*>(parts), kept);
+    }
   }
 
   // ---- Helpers ----
@@ -1080,7 +1118,7 @@ class CudaOps final : public Ops {
   Recorded *capturing_ = nullptr, *latest_ = nullptr;
 
   Scratch operand_a_, operand_b_, heads_, dout_heads_, delta_, item_sums_, item_outs_, parts_, shadow_, scores_, drawn_,
-      maxima_, sums_, cuts_, bins_;
+      maxima_, sums_, cuts_, bins_, product_parts_;
   const float* shadow_of_ = nullptr;
   int shadow_T_ = 0, shadow_C_ = 0;
 
@@ -1108,7 +1146,7 @@ __attribute__((visibility("default"))) pr1::Ops* pr1_cuda_make_ops(const char* n
 #if defined(PR1_EMULATE)
     facts.name = "emulated on the host";
     facts.major = 0;
-    facts.multiprocessors = 2;
+    facts.multiprocessors = 3;
     facts.total_bytes = static_cast<double>(emulation::memory.limit());
     const Stream stream = 0;
 #else

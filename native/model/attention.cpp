@@ -23,9 +23,13 @@ Attention::Saved Attention::carve(Carving& saved) const {
 
 void Attention::project(const Saved& s, const float* normed, Rows rows, const int* positions) const {
   const size_t at = rows.t * heads_.qkv_width();
-  qkv_.forward(s.raw + at, normed, nullptr, rows.n);
+  project_raw(s, normed, rows);
   ops_.rope_forward(s.qkv + at, s.raw + at, q_norm_.weight(), k_norm_.weight(), rope_.cos(), rope_.sin(),
                     positions + rows.t, rows.n, heads_);
+}
+
+void Attention::project_raw(const Saved& s, const float* normed, Rows rows) const {
+  qkv_.forward(s.raw + rows.t * heads_.qkv_width(), normed, nullptr, rows.n);
 }
 
 void Attention::attend(const Saved& s, const Visibility& visible, int T) const {
@@ -34,10 +38,10 @@ void Attention::attend(const Saved& s, const Visibility& visible, int T) const {
                          visible.queries(window_), T, heads_);
 }
 
-void Attention::attend_cached(const Saved& s, const Visibility& visible, int T, const int* slots, float* k_cache,
+void Attention::attend_cached(const Saved& s, const Visibility& visible, int T, const int* positions, const int* slots, float* k_cache,
                               float* v_cache) const {
-  ops_.cache_store(k_cache, v_cache, s.qkv, slots, T, heads_);
-  ops_.attention_cached(s.att, s.qkv, heads_.qkv_width(), k_cache, v_cache, visible.queries(window_), T, heads_);
+  ops_.attention_step(s.att, s.qkv, s.raw, q_norm_.weight(), k_norm_.weight(), rope_.cos(), rope_.sin(), positions, slots, k_cache,
+                      v_cache, visible.queries(window_), T, heads_);
 }
 
 void Attention::output(float* y, const Saved& s, const float* residual, Rows rows) const {

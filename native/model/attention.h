@@ -51,10 +51,12 @@ class Attention {
 
   /// raw and qkv of a block from its normed rows (n, hidden).
   void project(const Saved& s, const float* normed, Rows rows, const int* positions) const;
+  /// The same without norms of q and k and rotation: raw alone.
+  void project_raw(const Saved& s, const float* normed, Rows rows) const;
   /// att of all T rows, over packed tokens.
   void attend(const Saved& s, const Visibility& visible, int T) const;
-  /// The same over a layer's cache, where keys and values of the rows go to `slots` (T) first.
-  void attend_cached(const Saved& s, const Visibility& visible, int T, const int* slots, float* k_cache,
+  /// The same from raw rows over a layer's cache, where keys and values of the rows go to `slots` (T) first.
+  void attend_cached(const Saved& s, const Visibility& visible, int T, const int* positions, const int* slots, float* k_cache,
                      float* v_cache) const;
   /// y (n, hidden) = o(att) + residual of a block; residual may be null.
   void output(float* y, const Saved& s, const float* residual, Rows rows) const;

@@ -68,10 +68,14 @@ void Layer::forward(float* out, const float* x, const Saved& s, const int* posit
   w.act.get(block * mlp_.inner());
   row_blocks(ops_, T, [&](Rows rows) {
     norm1_.forward(normed, s.rstd1 + rows.t, x + rows.t * C, nullptr, rows.n);
-    attention_.project(s.attention, normed, rows, positions);
+    if (cache) {
+      attention_.project_raw(s.attention, normed, rows);
+    } else {
+      attention_.project(s.attention, normed, rows, positions);
+    }
   });
   if (cache) {
-    attention_.attend_cached(s.attention, visible, T, cache->slots, cache->k, cache->v);
+    attention_.attend_cached(s.attention, visible, T, positions, cache->slots, cache->k, cache->v);
   } else {
     attention_.attend(s.attention, visible, T);
   }

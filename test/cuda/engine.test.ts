@@ -347,7 +347,7 @@ describe.runIf(inProofs && process.platform === 'linux' && process.arch === 'x64
       expect(engine.info.reason).toMatch(/PR1_CUDA_SYNC: each kernel is waited for/)
       process.env.PR1_EMULATE_FAIL = 'gemm_few'
       await expect(forward(engine)).rejects.toThrow(
-        /^CUDA: an illegal memory access was encountered \(emulated\): the kernel gemm_few<\d, \d>\(128, 14, \d+\) in \d+ blocks of \d+ threads with \d+ bytes shared failed, or a copy beside it\.$/,
+        /^CUDA: an illegal memory access was encountered \(emulated\): the kernel gemm_few<\d>\(128, 14, \d+\) in \d+ blocks of \d+ threads with \d+ bytes shared failed, or a copy beside it\.$/,
       )
     })
     delete process.env.PR1_CUDA_SYNC

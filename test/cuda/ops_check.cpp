@@ -352,6 +352,26 @@ struct Checks {
     ops.begin_pass();
     ops.attention_forward(again.p, nullptr, qkv_d.p, width, kc.p, vc.p, h.kv_width(), queries.data(), T, h);
     same(name + " from a cache", again.get(), whole);
+    // What a layer of a decode step calls: norms, rotation, cache and attention in one, against the three.
+    {
+      const int half = h.dim / 2;
+      Floats angles(64 * half), norm = normal(h.dim);
+      for (size_t i = 0; i < angles.size(); i++) angles[i] = std::cos(static_cast<float>(i));
+      Ints positions(T);
+      for (int& p : positions) p = static_cast<int>(rng() % 64);
+      Device cos(ops, angles), norm_d(ops, norm), rotated(ops, rows * width), three(ops, out.size()), one(ops, out.size());
+      Device kc1(ops, kc.n), vc1(ops, vc.n), kc3(ops, kc.n), vc3(ops, vc.n);
+      const NormWeight weight{norm_d.p, 0.0f, 1e-6f};
+      for (Device* cache : {&kc1, &vc1, &kc3, &vc3}) ops.zero(cache->p, cache->n);
+      ops.begin_pass();
+      ops.rope_forward(rotated.p, qkv_d.p, weight, weight, cos.p, cos.p, positions.data(), T, h);
+      ops.cache_store(kc3.p, vc3.p, rotated.p, slots.data(), T, h);
+      ops.attention_cached(three.p, rotated.p, width, kc3.p, vc3.p, queries.data(), T, h);
+      ops.attention_step(one.p, rotated.p, qkv_d.p, weight, weight, cos.p, cos.p, positions.data(), slots.data(), kc1.p, vc1.p, queries.data(), T, h);
+      same(name + " as one step", one.get(), three.get());
+      same(name + ": its keys", kc1.get(), kc3.get());
+      same(name + ": its values", vc1.get(), vc3.get());
+    }
     // One token each of several paths and sequences: decoding. Rows are gathered so that neighbours are not in one tile.
     Ints picked;
     for (int t = T - 1; t >= 0; t -= std::max(1, T / 37)) picked.push_back(t);
@@ -364,6 +384,27 @@ struct Checks {
     ops.gather_rows(expected.p, out_d.p, picked.data(), n, h.q_width());
     ops.attention_forward(result.p, nullptr, q.p, width, kc.p, vc.p, h.kv_width(), few.data(), n, h);
     same(name + " decoded side by side", result.get(), expected.get());
+  }
+
+  /// More chunks than attention_fold takes at a time: a query alone, chunk by chunk side by side, has the bits it has in a tile.
+  void long_context(int keys, Heads h) {
+    const int width = h.qkv_width(), n = 3;
+    const Floats qkv = rounded(normal(static_cast<size_t>(keys) * width, 0.8));
+    Device qkv_d(ops, qkv), kc(ops, static_cast<size_t>(keys) * ops.cache_row_floats(h)), vc(ops, static_cast<size_t>(keys) * ops.cache_row_floats(h));
+    Ints slots(keys);
+    for (int t = 0; t < keys; t++) slots[t] = t;
+    ops.begin_pass();
+    ops.cache_store(kc.p, vc.p, qkv_d.p, slots.data(), keys, h);
+    const std::vector<Run> all{{0, keys}};
+    const std::vector<Query> queries{{all.data(), keys - 70}, {all.data(), keys - 1}, {all.data(), keys}};
+    const size_t row = h.q_width();
+    Device tile(ops, n * row), alone(ops, n * row);
+    ops.attention_forward(tile.p, nullptr, qkv_d.p, width, kc.p, vc.p, h.kv_width(), queries.data(), n, h);
+    for (int i = 0; i < n; i++) {
+      ops.begin_pass();
+      ops.attention_forward(alone.p + i * row, nullptr, qkv_d.p + static_cast<size_t>(i) * width, width, kc.p, vc.p, h.kv_width(), &queries[i], 1, h);
+    }
+    same("attention to " + std::to_string(keys) + " keys, alone and in a tile", alone.get(), tile.get());
   }
 
   void gated(Activation activation, int T, int F) {
@@ -676,6 +717,8 @@ int main(int argc, char** argv) {
     c.linear(66, 24, 1100);
     c.linear(5, 200, 5000);
     c.linear(300, 300, 72);
+    c.linear(24, 40, 2100);
+    c.linear(51, 150, 3000);
     c.shadows(3, 40, 24);
     c.shadows(70, 100, 24);
     c.rope(5, {4, 2, 16}, true);
@@ -689,6 +732,7 @@ int main(int argc, char** argv) {
     c.attention(3, 7, 2, 5, 3, {8, 2, 64});
     c.attention(1, 60, 1, 10, 3, {20, 1, 32});
     c.attention(1, 60, 2, 10, 3, {4, 2, 16, 0.4f});
+    c.long_context(4300, {2, 1, 16});
     for (Activation activation : {Activation::silu, Activation::gelu}) {
       c.gated(activation, 3, 16);
       c.gated(activation, 70, 37);
@@ -714,6 +758,7 @@ int main(int argc, char** argv) {
       c.rope(2048, {32, 8, 128}, true);
       c.attention(1, 2000, 8, 60, 50, {32, 8, 128});
       c.attention(4, 300, 4, 100, 50, {16, 8, 128});
+      c.long_context(32768, {16, 8, 128});
       c.gated(Activation::silu, 1000, 9728);
       c.embedding(4000, 2560, 5000);
       c.head(30, 151936, 1.0f);
