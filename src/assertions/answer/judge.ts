@@ -2,8 +2,10 @@
 
 import { valueOfChain } from './chains.ts'
 import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter, smallChoice } from './claims/choice.ts'
+import { LIST_IN_JSON } from './claims/claims.ts'
 import type { Expected } from './claims/expected.ts'
 import { type Extraction, extractAnswer } from './claims/extract.ts'
+import { optionsOf } from './claims/options.ts'
 import type { Status } from './claims/status.ts'
 import { sameCongruence } from './equality/congruences.ts'
 import { sameUpToNames } from './equality/constants.ts'
@@ -83,10 +85,14 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
   if (text.length > LIMITS.candidate) return judged({ pass: false, rule: `it is longer than ${LIMITS.candidate} characters` })
   if (choice !== undefined) {
     const verdict = agreeOnChoice(text, choice, choices, policy)
-    if (verdict) return judged({ ...verdict, type: 'choice' })
+    const said = verdict ?? (choices === 'auto' && problem !== undefined ? agreeOnOption(text, source, choice, problem, policy) : undefined)
+    if (said) return judged({ ...said, type: 'choice' })
   }
   const verdict = agree(text, reference, policy)
   if (verdict.pass) return judged(verdict)
+  // {"answer": [2, 5]} is written with brackets, whatever the reference means by them.
+  if (source === LIST_IN_JSON && wanted.kind === 'tuple' && wanted.open === '[' && agree(`[${text}]`, reference, policy).pass)
+    return judged({ pass: true, type: 'list', rule: 'same entries' })
   // "(E) 14": the value beside its letter.
   const option = reference.option === undefined ? lettered(text) : undefined
   if (option && agree(option.text, reference, policy).pass)
@@ -114,6 +120,7 @@ function expectedOf(expected: Expected, choice: boolean, problem: string | undef
     bare: expected.bare,
     names: expected.names,
     parts: expected.parts,
+    entries: expected.entries,
     problem,
   }
 }
@@ -129,6 +136,23 @@ function agreeOnChoice(text: string, choice: Choice, choices: Choices, policy: P
     return { pass: letter === choice.letter, rule: `choice ${letter}` }
   }
   return choice.text === undefined ? undefined : agree(text, referenceOf(choice.text), policy)
+}
+
+/** Where a response says a value for an option, and no number in passing. */
+const SAID_FOR_OPTION = new Set(['\\boxed{}', '<answer>', '####', 'answer line', 'answer heading', 'JSON', LIST_IN_JSON])
+
+/** By its value, where the problem lists the options and exactly one of them equals it. */
+function agreeOnOption(
+  text: string,
+  source: string,
+  choice: Choice,
+  problem: string,
+  policy: Policy,
+): { pass: boolean; rule: string } | undefined {
+  const options = SAID_FOR_OPTION.has(source) ? optionsOf(problem) : undefined
+  if (!options?.has(choice.letter)) return undefined
+  const equal = [...options].filter(([, option]) => agree(text, referenceOf(option), policy).pass)
+  return equal.length === 1 ? { pass: equal[0][0] === choice.letter, rule: `the value of choice ${equal[0][0]}` } : undefined
 }
 
 /** The 25 of "so m + n = 25": a sum of different letters that problems ask for, stated with its value. */

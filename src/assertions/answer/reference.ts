@@ -72,6 +72,7 @@ export class Reference {
       bare: this.answer.kind === 'expression' && this.answer.unit === undefined && this.answer.either === undefined,
       names: namesIn(this.answer),
       parts: partsIn(this.text),
+      entries: entriesIn(this.answer),
       ordinal: /^\W{0,4}\d{1,4}\s?(?:st|nd|rd|th)\W{0,4}$/i.test(this.text) || ordinalInWords(this.text) !== undefined,
       polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(this.text),
     }
@@ -91,6 +92,13 @@ function namesIn(answer: Answer): string[] | undefined {
     item.kind === 'relation' && item.ops.join() === '=' && /^[a-z]$/.test(item.sides[0].key) ? item.sides[0].key : '',
   )
   return names.length > 1 && !names.includes('') && new Set(names).size === names.length ? names : undefined
+}
+
+/** How many parts a list or a point has. */
+function entriesIn(answer: Answer): Expected['entries'] {
+  if (answer.kind === 'list' || answer.kind === 'set')
+    return answer.items.length > 1 ? { count: answer.items.length, ordered: false } : undefined
+  return answer.kind === 'tuple' && answer.open === '(' && answer.close === ')' ? { count: answer.items.length, ordered: true } : undefined
 }
 
 /** a and b of "(a) 12; (b) 18". */

@@ -23,6 +23,7 @@ import { isQualified } from './operations.ts'
 import { isQuoted } from './quoted.ts'
 import { withoutMarkup } from './response.ts'
 import { contrasted, firstLine, isWorded, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
+import { boxesTogether, type Together } from './several-boxes.ts'
 import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
 import { twoSolutions } from './two-solutions.ts'
@@ -163,6 +164,8 @@ function boxClaims(text: string, expected: Expected): Claim[] {
         out.push({ text: '', where: '\\boxed{}', status: 'cut off', at: last.start, end: text.length, weight: 'explicit', missing })
       break
     }
+    const together = out.length === 0 ? boxesTogether(text, expected) : undefined
+    if (together) return [joined(text, together)]
     const named = out.length === 0 ? namedPair(text, last) : undefined
     if (named) return [named]
     const { contents, start } = expected.kind === 'list' ? adjacent(text, last) : { contents: [last.content], start: last.start }
@@ -180,6 +183,21 @@ function boxClaims(text: string, expected: Expected): Claim[] {
     before = start
   }
   return out
+}
+
+/** Boxes that are one answer, as one claim. */
+function joined(text: string, { text: said, boxes }: Together): Claim {
+  const statuses = boxes.map(({ start, end }) => boxStatus(text, start, end))
+  const status = statuses.find((one) => one !== 'stated') ?? 'stated'
+  return {
+    text: said,
+    where: `${boxes.length} boxes`,
+    status,
+    at: boxes[0].start,
+    end: boxes.at(-1)!.end,
+    weight: 'explicit',
+    boxed: true,
+  }
 }
 
 /** "\\boxed{8} pints" */
@@ -293,6 +311,9 @@ function hashClaim(text: string, from: number): Claim | undefined {
 }
 
 /** The answer key of a JSON object that ends the response. */
+/** Where a claim stood that JSON writes in brackets. */
+export const LIST_IN_JSON = 'JSON list'
+
 function jsonClaim(text: string): Claim | undefined {
   const tail = text.slice(-LIMITS.tail)
   if (!/\}[\s`]{0,40}$/.test(tail.slice(-41))) return undefined
@@ -300,7 +321,7 @@ function jsonClaim(text: string): Claim | undefined {
   return (
     found && {
       text: found.text,
-      where: 'JSON',
+      where: found.bracketed ? LIST_IN_JSON : 'JSON',
       status: 'stated',
       at: text.length - tail.length + found.at,
       end: text.length,

@@ -180,7 +180,7 @@ const MEASURED =
 const onlyOne = <T>(found: readonly T[]): T | undefined => (found.length === 1 ? found[0] : undefined)
 
 /** The value that the last answer key of a JSON object holds. */
-export function jsonAnswer(text: string): { text: string; at: number } | undefined {
+export function jsonAnswer(text: string): { text: string; at: number; bracketed?: boolean } | undefined {
   const key = matchesOf(text, KEY).at(-1) ?? onlyOne(matchesOf(text, RESULT_KEY))
   if (!key || !/[{,]\s*$/.test(text.slice(0, key.index))) return undefined
   const rest = text.slice(key.index + key[0].length)
@@ -192,6 +192,8 @@ export function jsonAnswer(text: string): { text: string; at: number } | undefin
   const string = /^"((?:[^"\\\n]|\\.){0,1000})"\s{0,40}[,}]/s.exec(rest.slice(0, 1100))
   const bare = string ? string[1].replace(/\\([\\"/])/g, '$1') : /^(\[[^\]\n]{0,400}\]|[^,}"\n{[]{1,200})\s{0,40}[,}]/.exec(rest)?.[1]
   if (bare === undefined) return undefined
-  const list = bare.startsWith('[') ? bare.slice(1, -1).replaceAll('"', '') : bare.replace(/^'(.*)'$/s, '$1')
-  return { text: firstLine(list.trim()), at: key.index }
+  // "[2, 5)" is an interval.
+  const bracketed = /^\[[^\n]*\]$/.test(bare)
+  const list = bracketed ? bare.slice(1, -1).replaceAll('"', '') : bare.replace(/^'(.*)'$/s, '$1')
+  return { text: firstLine(list.trim()), at: key.index, bracketed }
 }

@@ -16,7 +16,8 @@ const STATED = new RegExp(
   'g',
 )
 const SUPPOSED = /\b(?:if|suppose|assume|try|trying|case|would|could|maybe|perhaps|either|whether|or|when|let)\b/i
-const DOUBTED = /\b(?:contradict\w*|fails?|mistake|wrong|oops|wait|incorrect|impossible|not|cannot|no solutions?)\b|n['’]t\b/i
+/** What leaves the parts of an answer open, or takes one back. */
+export const DOUBTED = /\b(?:contradict\w*|fails?|mistake|wrong|oops|wait|incorrect|impossible|not|cannot|no solutions?)\b|n['’]t\b/i
 const ANOTHER = /\b(?:other|another|second) (?:one|solution|pair)\b/i
 
 /** The value of each letter that is asked for. Undefined: one of them has none, or several, or the response doubts. */

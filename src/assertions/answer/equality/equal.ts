@@ -175,6 +175,9 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
     return sameMixed(column, b, work)
   }
   if (a.kind === 'list' && b.kind === 'tuple' && b.open === '(' && b.close === ')') return sameAssignments(a.items, b.items, work)
+  // [2, 3, 7] is a list, as an interval has two ends. Its order is kept: it may be a point.
+  if (a.kind === 'list' && isRow(b) && b.items.length > 2)
+    return work.by('same entries', a.items.length === b.items.length && sameItems(a.items, b.items, work))
   if (a.kind === 'text' && (b.kind === 'list' || b.kind === 'set')) {
     const items = textItems(a.text)
     const others = b.items.map((item) => plainWords(item.kind === 'text' ? item.text : item.key))
