@@ -202,6 +202,8 @@ describe('a folder of a run', () => {
     const stop = new AbortController()
     const sets = ['stages.base.steps=100000']
     const first = run(folder, { sets, signal: stop.signal })
+    // Of two that begin at once either may win.
+    await vi.waitUntil(() => readdirSync(folder).some((name) => name.startsWith('lock-')), { timeout: 60_000, interval: 5 })
     await expect(run(folder)).rejects.toThrow(/in use by another pr1-train.*--output/)
     await expect(run(folder, { stage: 'base' })).rejects.toThrow(/in use by another pr1-train/)
     expect((await run(folder, { sets, dryRun: true })).outcome).toBe('planned')

@@ -35,6 +35,8 @@ export const SEED_BITS = 31
 
 /** Seconds in which promptfoo has loaded the suite and the provider, on a machine that does other work. */
 const START = 300
+/** Milliseconds in which a process whose pipe broke ends. */
+const END_WAIT_MS = 2000
 
 interface Waiting {
   resolve(answer: Answer | { error: string }): void
@@ -83,7 +85,7 @@ export class ProviderTeacher implements Teacher {
       }, 1000 * this.#timeout)
     })
     host.send({ id, prompt, promptConfig, vars, test, repeatIndex, seed } satisfies HostRequest, (error) => {
-      if (error) this.#settle(id, ({ reject }) => reject(this.#ended ?? this.#failure(error.message)))
+      if (error) this.#unsent(id, error)
     })
     try {
       return await answer
@@ -151,9 +153,12 @@ export class ProviderTeacher implements Teacher {
       )
       child.once('error', reject)
       child.once('exit', (code, signal) => {
-        const ended = this.#failure(`its process ended (${signal ?? `exit ${code}`})`)
-        reject(ended)
-        this.#lose(ended)
+        // What it said last is read before.
+        setImmediate(() => {
+          const ended = this.#failure(`its process ended (${signal ?? `exit ${code}`})`)
+          reject(ended)
+          this.#lose(child, ended)
+        })
       })
       child.on('message', (message: HostMessage) => {
         if ('ready' in message) resolve(message.ready)
@@ -171,8 +176,15 @@ export class ProviderTeacher implements Teacher {
     if (waiting) act(waiting)
   }
 
-  #lose(error: TeacherError): void {
-    this.#ended = error
+  /** A pipe that breaks comes before the end of the process, which says more. */
+  #unsent(id: number, error: Error): void {
+    const lose = (): void => this.#settle(id, ({ reject }) => reject(this.#ended ?? this.#failure(error.message)))
+    if (this.#ended) lose()
+    else setTimeout(lose, END_WAIT_MS)
+  }
+
+  #lose(child: ChildProcess, error: TeacherError): void {
+    if (this.#child === child) this.#ended = error
     for (const id of [...this.#waiting.keys()]) this.#settle(id, ({ reject }) => reject(error))
   }
 
