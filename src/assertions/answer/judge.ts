@@ -1,6 +1,7 @@
 /** One output against its references: extraction, reading, equality. */
 
 import { valueOfChain } from './chains.ts'
+import { askedOf } from './claims/asked.ts'
 import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter, smallChoice } from './claims/choice.ts'
 import { LIST_IN_JSON } from './claims/claims.ts'
 import type { Expected } from './claims/expected.ts'
@@ -88,7 +89,8 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
     const said = verdict ?? (choices === 'auto' && problem !== undefined ? agreeOnOption(text, source, choice, problem, policy) : undefined)
     if (said) return judged({ ...said, type: 'choice' })
   }
-  const verdict = agree(text, reference, policy)
+  const coins = problem === undefined ? undefined : agreeInCurrency(text, reference, problem, policy)
+  const verdict = coins ?? agree(text, reference, policy)
   if (verdict.pass) return judged(verdict)
   // {"answer": [2, 5]} is written with brackets, whatever the reference means by them.
   if (source === LIST_IN_JSON && wanted.kind === 'tuple' && wanted.open === '[' && agree(`[${text}]`, reference, policy).pass)
@@ -306,6 +308,25 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     (decimal && compareAnswers(decimal, wanted, policy).equal) ||
     (decimalReference && compareAnswers(answer, decimalReference, policy).equal)
   return comma ? { pass: true, type: 'number', rule: 'decimal comma' } : { pass: false, type, rule }
+}
+
+/** In what a problem asks for a price: "in dollars", "How many cents". */
+const CURRENCY_ASKED = /\b(?:in|how many) (?:US )?(dollars|cents)\b/gi
+
+/** A price in cents where the problem asks for dollars, or the other way round, beside a reference without a unit. */
+function agreeInCurrency(text: string, reference: Reference, problem: string, policy: Policy): Verdict | undefined {
+  const wanted = reference.answer
+  if (wanted.kind !== 'expression' || wanted.unit !== undefined || /[$¢€£%]/.test(reference.text)) return undefined
+  const currencies = new Set(matchesOf(askedOf(problem).sentence, CURRENCY_ASKED).map(([, one]) => one.toLowerCase()))
+  if (currencies.size !== 1) return undefined
+  const [unit] = currencies
+  const answer = readAnswer(text)
+  if (answer.kind !== 'expression') return undefined
+  const said = answer.unit === undefined && PRICE.test(text) ? { ...answer, unit: 'dollars' } : answer
+  if (said.unit === undefined || !(unit === 'dollars' ? /^(?:cents?|¢|pennies)$/i : /^(?:dollars?|\$|usd)$/i).test(said.unit))
+    return undefined
+  const { equal, rule } = compareAnswers(said, { ...wanted, unit, key: '' }, policy)
+  return { pass: equal, type: describe(said), rule: equal ? `a price in ${unit}` : rule }
 }
 
 /** A price with its sign alone. */

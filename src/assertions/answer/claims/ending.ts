@@ -3,6 +3,7 @@
 import { matchesOf } from '../reading/matches.ts'
 import { effectOf } from './corrections.ts'
 import type { Expected } from './expected.ts'
+import { withoutOneMore } from './one-more.ts'
 import { concludes } from './roles.ts'
 import { lastSentence } from './sentences.ts'
 
@@ -12,7 +13,7 @@ const DOUBT = /\b(?:not|no|never|cannot|can't|don't|unsure|doubt|wrong|mistake|i
 const COURTESY = /\b(?:hope|let me know|feel free|questions?|help|thank|happy to|clarif)/i
 /** A courtesy that may hold a number: "If you have 2 more questions, just ask." */
 const OFFER =
-  /^\W{0,6}(?:(?:please )?let me know (?:if|when|whether|in case)\b|(?:please )?feel free\b|if you (?:have|need|want|would like)\b|I (?:hope|am happy|['’]m happy|would be happy|['’]d be happy)\b|I can also\b|does (?:that|this|it) (?:make sense|help)|is (?:that|this) (?:clear|ok|okay)|any (?:other )?questions|happy to help\b|do you want|would you like|thanks?\b)/i
+  /^\W{0,6}(?:(?:please )?let me know (?:if|when|whether|in case)\b|(?:please )?feel free\b|if you(?:['’]d like| have| need| want| would like)\b|I (?:hope|am happy|['’]m happy|would be happy|['’]d be happy)\b|I can also\b|does (?:that|this|it) (?:make sense|help)|is (?:that|this) (?:clear|ok|okay)|any (?:other )?questions|happy to help\b|do you want|would you like|thanks?\b)/i
 /** What "I hope" must not go on with. */
 const STATES = /[=:]|\b(?:is|are|was|answer|gives|equals|means|makes|get)\b/i
 
@@ -69,13 +70,18 @@ const CONFIRMING =
 const GOES_ON =
   /\b(?:still|but|however|twice|needs?|must|have to|has to|should|divide\w*|subtract\w*|add\w*|remov\w+|exclud\w+|counts?|counted|only|assum\w+|so|thus|therefore|not|n['’]t|wrong|mistake|instead)\b/i
 
+/** "Another way to see this is to split the": the same is only said again. */
+const AGAIN =
+  /^\W{0,4}(?:in other words|put differently|another way to|an alternative (?:way|method)|alternatively|to (?:check|verify|double-check)|as a (?:quick )?check|(?:you|we) can (?:also )?(?:check|verify|see|confirm))\b/i
+
 /** A text without a remark at its end that breaks off, where a value stands before it. */
 export function withoutRemarkBegun(text: string): string {
   const last = lastSentence(text.slice(text.lastIndexOf('\n') + 1))
   const confirming = CONFIRMING.test(last)
-  if (!(confirming || REMARK_BEGUN.test(last)) || GOES_ON.test(last)) return text
+  const again = AGAIN.test(last) && !/\d/.test(last)
+  if (!(confirming || again || REMARK_BEGUN.test(last) || (OFFER.test(last) && !/\d/.test(last))) || GOES_ON.test(last)) return text
   const rest = text.slice(0, text.length - last.length).trimEnd()
-  if (confirming && !concludes(lastSentence(rest.slice(rest.lastIndexOf('\n') + 1)))) return text
+  if ((confirming || again) && !concludes(lastSentence(rest.slice(rest.lastIndexOf('\n') + 1)))) return text
   return /(?:\d|\$|\\[)\]])[^.\n]{0,60}\.$/.test(rest.slice(-400)) ? rest : text
 }
 
@@ -137,6 +143,7 @@ export function withoutRemarks(whole: string, expected: Expected): string {
     withoutBracketed(withoutChatter(text.replace(/\s?\$?\\(?:blacksquare|square|Box|qed)\$?\s{0,4}\.?$/, ''), expected)),
   )
   if (expected.kind === 'text') return out
+  out = withoutOneMore(out)
   for (let round = 0; round < SENTENCES; round++) {
     const last = lastSentence(out.slice(out.lastIndexOf('\n') + 1))
     const offer = OFFER.test(last) && !STATES.test(last)

@@ -129,12 +129,14 @@ function figureOf(tail: string, index: number, words: string, problem: string | 
     return { text: `1/${value}`, at: index - chance[0].length, end }
   if (value.includes('/')) {
     const unit = UNIT_OF.exec(behind)
+    if (isPartLeft(before, behind, problem) && isLast(tail, index)) return { text: value, at: index, end }
     if (!isFraction(tail, words, before, behind) || COMPARED.test(behind) || (unit && !isLast(tail, index))) return undefined
     return unit ? { text: `${value} `, at: index, end: end + unit[0].length } : { text: value, at: index, end }
   }
   const round = /^(?:dozen|hundred|thousand|million)$/i.test(words)
   const article = round ? (/\ban? $/i.exec(before)?.[0].length ?? 0) : 0
-  const ahead = before.slice(0, before.length - article)
+  // "take her a dozen weeks": before an article it is no possessive.
+  const ahead = article > 0 ? before.slice(0, before.length - article).replace(/\bher\s$/i, 'him ') : before
   if (
     round &&
     (article === 0 || /\b(?:about|around|roughly|nearly|almost|some|half)\s$/i.test(ahead) || /^s?\s(?:of|times)\b/.test(behind))
@@ -167,6 +169,13 @@ const isFraction = (tail: string, words: string, before: string, behind: string)
   !OF_NUMBER.test(behind) &&
   (!/^ of\b/.test(behind) || UNIT_OF.test(behind) || SAID.test(before) || IS.test(before))
 
+/** "which means three eighths of it is left", "so a quarter of the wall is still bare", where the problem asks what part. */
+const isPartLeft = (before: string, behind: string, problem: string | undefined): boolean =>
+  problem !== undefined &&
+  /\b(?:what|which) (?:fraction|part|portion|share|proportion)\b/i.test(problem) &&
+  /\b(?:means|so|thus|hence|therefore|leaves|leaving)(?: that)? (?:only |still |just |exactly )?$/i.test(before) &&
+  /^ of (?:it|them|(?:the|his|her|their|this) [a-z]+)(?: (?:is|are|was|were|remains?|has|have)\b|[.!]|\s*$)/i.test(behind)
+
 /** Whether no figures stand behind a number in words: a writer of figures states the value in them. */
 function isLast(tail: string, at: number): boolean {
   const end = sentenceBehind(tail, at).length
@@ -198,7 +207,9 @@ function isAskedFor(tail: string, at: number, end: number, problem: string | und
   if (!asked) return true
   const before = sentenceBefore(tail, at)
   const joint = Math.max(...[',', ';', ':', ' and '].map((one) => before.lastIndexOf(one)))
-  const clause = before.slice(Math.max(0, joint)) + tail.slice(at, end) + behind.split(/[,;:.]/)[0]
+  // "At $15 every week that will take her a dozen weeks.": the rate is that of another number.
+  const own = before.slice(Math.max(0, joint)).replace(/\d[\d.,]{0,12} (?:each|every|per|an?) [a-z]+/gi, ' ')
+  const clause = own + tail.slice(at, end) + behind.split(/[,;:.]/)[0]
   if (namesOthers(clause, asked)) return false
   if (
     /\bhow (?:many|much) (?:more|additional|extra)\b/i.test(asked.sentence) &&

@@ -55,7 +55,7 @@ const GOVERNED =
 const COORDINATED = /^\s*[\p{L}'’-]*(?:\s+[\p{L}'’-]+)?,?\s+(?:and|or)\s+$/iu
 
 const CONCLUSION =
-  /, (?:(?:and )?(?:which|this|that) (?:means|leaves|gives|makes|yields|puts|brings|takes (?:us|it|him|her|them))|meaning|so|thus|hence|therefore|giving|leaving)(?: that)?\s|:\s(?=\d[\d.,]*\s\p{L}+\s(?:are|is|were|was|must))/giu
+  /, (?:(?:and )?(?:which|this|that) (?:means|leaves|gives|makes|yields|puts|brings|takes (?:us|it|him|her|them))|meaning|so|thus|hence|therefore|and (?:so|thus|hence|therefore)(?=\s[^$\\]{0,400}$)|giving|leaving)(?: that)?\s|:\s(?=\d[\d.,]*\s\p{L}+\s(?:are|is|were|was|must))/giu
 
 /** "her twice as old as her 7-year-old brother" states no value. */
 const TWICE_AS = /^(?:him|her|it|them|this|that|\w+) (?:twice|three times|half|\w+ times)? ?(?:as|more|less)\b/i

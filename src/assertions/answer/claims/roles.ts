@@ -275,11 +275,15 @@ export const isPlain = (sentence: string): boolean =>
   !CALCULATES.test(sentence) &&
   ![ANSWERING, LABELLED, SET_OFF].some((sign) => sign.test(sentence.slice(-600)))
 
+/** "The coupon brings this down to $55.": it goes on with the same quantity. */
+export const CHANGES_IT =
+  /\b(?:brings?|reduces?|lowers?|raises?|takes?|cuts?|drops?)\s(?:this|it|that|the (?:price|total|cost|amount|bill|sum|number))\s(?:down |up |further )?to\s(?:just |only )?[$€£•\d]/i
 /** "After buying 4 more he has 12.", "Then", "The difference is": a step that goes on from what was concluded. */
 const SEQUEL =
   /^[\W_]{0,6}(?:and |but )?(?:then|now|next|after(?:wards)?|later|finally|first|second(?:ly)?|third|lastly|adding|add|subtract\w*|multiply\w*|divid\w*|dividing|combin\w*|using|use|since|because|when|if|given|from|with|we|I|let|solving|taking|so|thus|hence|this|that|these|those|it|which|he|she|they|there|both|each|to|for|in|on|at|by|of|out of|therefore|together|all|the (?:total|sum|difference|product|answer|result|rest|remaining|average|final|other|whole|number|amount|cost|price|probability|ratio|new|combined|two))\b|\b(?:then|now|therefore|also|more|another|answer|however|furthermore|moreover|additionally|must|equals?|left|remain\w*|altogether|total|so)\b/i
 export const isSequel = (sentence: string): boolean =>
   SEQUEL.test(sentence) ||
+  CHANGES_IT.test(sentence) ||
   /=|\\(?:Rightarrow|implies|iff|Longleftrightarrow)(?![a-z])/.test(sentence) ||
   !/[a-z]{3,} [^.]{0,80}\b(?:is|are|was|were|has|have|had|\w{2,}s|\w{2,}ed)\b/i.test(sentence)
 

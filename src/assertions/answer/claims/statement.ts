@@ -3,6 +3,7 @@
 import { remembered } from '../reading/remembered.ts'
 import { answerIn } from './answer-line.ts'
 import { upToAnswering } from './answering.ts'
+import { withoutApproximation } from './approximations.ts'
 import { focusIn } from './asked.ts'
 import { isAssumption } from './assumptions.ts'
 import { apart, assignedInCode, labelledLines, tableAtEnd } from './blocks.ts'
@@ -115,13 +116,13 @@ const isEquation = (text: string): boolean => {
 
 /** Whether a statement was found outside of a part, which is no remark in brackets. */
 function isElsewhere(text: string, part: string, trimmed: string): boolean {
-  const number =
-    text
-      .match(/\d[\d.,/]*/g)
-      ?.at(-1)
-      ?.replace(/[.,]$/, '') ?? text
-  return !part.includes(number) && !/^\s*\(/.test(lastSentence(trimmed.slice(trimmed.lastIndexOf('\n') + 1)))
+  const number = numbersOf(text).at(-1)
+  // 6 is not in 66.
+  const within = number === undefined ? part.includes(text) : numbersOf(part).includes(number)
+  return !within && !/^\s*\(/.test(lastSentence(trimmed.slice(trimmed.lastIndexOf('\n') + 1)))
 }
+
+const numbersOf = (text: string): string[] => (text.match(/\d[\d.,/]*/g) ?? []).map((one) => one.replace(/[.,]$/, ''))
 
 /** "y = -2", where the end of the text states (3, -2). */
 function isCoordinate(text: string, trimmed: string, expected: Expected): boolean {
@@ -401,7 +402,9 @@ const choiceOf = (part: string, expected: Expected): boolean => {
 
 function standingIn(sentenceWhole: string, expected: Expected): Statement | undefined {
   const written = expected.kind === 'text' || expected.kind === 'choice' ? sentenceWhole : inSigns(sentenceWhole)
-  const whole = expected.problem === undefined ? written : besideAsked(written, expected.problem)
+  const { problem } = expected
+  const plain = problem === undefined ? written : besideAsked(written, problem)
+  const whole = problem === undefined || expected.kind === 'text' ? plain : withoutApproximation(plain, problem)
   let fallen: Statement | undefined
   const { said: sentence, open } = withoutRate(whole)
   const parts = contrasted(sentence).slice(-PARTS)

@@ -5,7 +5,7 @@ import { remembered } from '../../reading/remembered.ts'
 import { isMeasure, isPercent, relateUnits } from '../../units/units.ts'
 import { objectsIn, stems } from '../asked.ts'
 import { quantityEnd } from '../extent.ts'
-import { concludes } from '../roles.ts'
+import { CHANGES_IT, concludes } from '../roles.ts'
 import { blotted } from '../sentences.ts'
 import type { Part } from './parts.ts'
 import { deedsOf, degreesOf, EACH, EACH_ONE, LEFT, OF, type Question } from './question.ts'
@@ -146,7 +146,7 @@ export function weigh(part: Part, question: Question, problem: ReadonlySet<strin
   if (question.letter !== undefined) letters(plain, question.letter, marks)
   const rounded = ROUNDED.test(plain) && !question.rounds
   const concluded = concludes(plain.replace(PLAIN_RESULT, '')) && !rounded
-  const subject = concluded ? null : SUBJECT.exec(plain)
+  const subject = concluded || CHANGES_IT.test(plain) ? null : SUBJECT.exec(plain)
   if (subject) {
     const said = stems(subject[1])
     if (said.length > 0 && !CHOSEN.test(subject[1]) && !said.some((word) => question.words.has(word) || ANY.has(word) || problem.has(word)))

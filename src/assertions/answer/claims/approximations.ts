@@ -1,0 +1,20 @@
+/** A rounded form behind an exact value in the same sentence: "25π square inches, which is roughly 78.5". */
+
+import { compareAnswers } from '../equality/equal.ts'
+import { DEFAULT_POLICY } from '../limits.ts'
+import { readAnswer } from '../reading/read.ts'
+import { questionOf } from './weighing/question.ts'
+
+/** How far a rounded form may be off. */
+const OFF = { absolute: 0, relative: 0.02 }
+const ROUNDED_BEHIND =
+  /(?<![\w.,/^√π])((?:\d{1,9}(?:\.\d{1,9})?)?(?:π|√\d{1,9}|√\(\d{1,9}\))|\d{1,9}\/\d{1,9})((?: [a-z]{1,15}){0,3}),? (?:(?:which|that|this) is|or|i\.e\.,?) (?:roughly|about|approximately|around|nearly|≈) [$€£]?(\d[\d,]{0,12}(?:\.\d{1,12})?)(?: [a-z]{1,15}){0,3}[.\s]{0,3}$/
+
+/** A sentence without the rounded form at its end, where it belongs to the exact value before and the problem asks for no rounding. */
+export function withoutApproximation(sentence: string, problem: string): string {
+  const found = /[π√/]/.test(sentence.slice(-160)) ? ROUNDED_BEHIND.exec(sentence.slice(-160)) : null
+  if (!found || questionOf(problem).rounds) return sentence
+  const [whole, exact, measure, rounded] = found
+  if (!compareAnswers(readAnswer(exact), readAnswer(rounded), { ...DEFAULT_POLICY, tolerance: OFF }).equal) return sentence
+  return `${sentence.slice(0, sentence.length - whole.length)}${exact}${measure}.`
+}
