@@ -4,7 +4,7 @@
  */
 
 import { matchesOf } from '../reading/matches.ts'
-import { stems } from './asked.ts'
+import { askedOf, stems } from './asked.ts'
 import { sentenceBefore, sentenceBehind } from './sentences.ts'
 import { SPELLED, spelledValue } from './spelled.ts'
 import { namesOthers, sameNoun } from './weighing/marks.ts'
@@ -169,10 +169,12 @@ const isFraction = (tail: string, words: string, before: string, behind: string)
   !OF_NUMBER.test(behind) &&
   (!/^ of\b/.test(behind) || UNIT_OF.test(behind) || SAID.test(before) || IS.test(before))
 
+const LEFT = /\b(?:left|leav\w+|remain\w*|over|still|rest)\b/i
 /** "which means three eighths of it is left", "so a quarter of the wall is still bare", where the problem asks what part. */
 const isPartLeft = (before: string, behind: string, problem: string | undefined): boolean =>
   problem !== undefined &&
   /\b(?:what|which) (?:fraction|part|portion|share|proportion)\b/i.test(problem) &&
+  LEFT.test(before.slice(-20) + behind.slice(0, 50)) === LEFT.test(askedOf(problem).sentence) &&
   /\b(?:means|so|thus|hence|therefore|leaves|leaving)(?: that)? (?:only |still |just |exactly )?$/i.test(before) &&
   /^ of (?:it|them|(?:the|his|her|their|this) [a-z]+)(?: (?:is|are|was|were|remains?|has|have)\b|[.!]|\s*$)/i.test(behind)
 

@@ -1,6 +1,7 @@
 /** Several boxes that are one answer together: "x = \\boxed{3}, y = \\boxed{-2}", "(a) … \\boxed{12} (b) … \\boxed{35}". */
 
 import { matchesOf } from '../reading/matches.ts'
+import { readAnswer } from '../reading/read.ts'
 import { type Box, lastBoxed } from './boxed.ts'
 import type { Expected } from './expected.ts'
 import { DOUBTED } from './gathered.ts'
@@ -11,6 +12,7 @@ export interface Together {
   boxes: readonly Box[]
 }
 
+const SEVERAL = new Set(['list', 'set', 'logic'])
 /** More parts than these no problem asks for. */
 const PARTS = 8
 
@@ -19,6 +21,8 @@ export function boxesTogether(text: string, expected: Expected): Together | unde
   const { entries, kind, problem } = expected
   if (entries === undefined || entries.count > PARTS) return undefined
   const boxes = lastBoxes(text, entries.count + 1)
+  // "(a) \\boxed{5} (b) \\boxed{2, 3}": one of them is a list itself.
+  if (boxes.some(({ content }) => SEVERAL.has(readAnswer(content).kind))) return undefined
   return (
     namedBoxes(text, boxes.slice(-entries.count), entries, problem) ??
     (kind === 'list' ? labelledBoxes(text, boxes, entries.count) : undefined)
