@@ -1,5 +1,5 @@
-// node bench/cluster.mjs [--steps 6] [--rounds 2] [--arms one,two,alone,sft]: what a step of training takes on workers that Ray places on this machine,
-// beside one process. Countdown, parallel form, 32 prompts x 8 samples from the shipped checkpoint; sft is the cold start. Each arm is a run of
+// node bench/cluster.mjs [--steps 6] [--rounds 2] [--arms process,workers,worker]: what a step of training takes on workers that Ray places on this machine,
+// beside one process. Countdown, parallel form, 32 prompts x 8 samples from the shipped checkpoint; --kind sft is the cold start. Each arm is a run of
 // pr1-train, in turns. PR1_PYTHON names a Python with Ray. Prints seconds a step (median without the first), what moved, and whether the weights
 // of all arms are equal. Compare figures of one run only.
 //
@@ -47,6 +47,11 @@ const builds = values.against ? [OTHER, ''] : ['']
 const arms = (values.arms ?? Object.keys(ARMS).join(',')).split(',').flatMap((arm) => builds.map((build) => `${arm}${build}`))
 /** An arm without the build that it is of. */
 const armOf = (arm) => ARMS[arm.replace(OTHER, '')]
+const unknown = arms.find((arm) => !armOf(arm))
+if (unknown !== undefined) {
+  console.error(`bench/cluster: there is no arm "${unknown}". Arms: ${Object.keys(ARMS).join(', ')}.`)
+  process.exit(2)
+}
 const nodes = Number(values.nodes) > 1 ? await twoNodes() : undefined
 // Below the package, which suites name.
 mkdirSync(path.join(root, 'runs'), { recursive: true })
