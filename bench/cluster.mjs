@@ -6,8 +6,9 @@
 // --init '{ hiddenSize: 512, layers: 12, … }' takes a model of that size from random weights, and --tokens the size of an update of sft. --nodes 2 puts the
 // workers on a node of their own, and --link 1000 lets so many megabits a second through between the two (Linux, root). --against FOLDER does each arm
 // with the build of another checkout, too, in turns, and prints the ratio of steps done side by side.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -41,6 +42,8 @@ const ARMS = {
   workers: { what: `${cores} workers of 1 thread`, keys: { threads: cores, ray: { address: 'local', workers: cores } } },
   four: { what: '4 workers of 1 thread', keys: { threads: cores, ray: { address: 'local', workers: 4 } } },
   worker: { what: '1 worker of 1 thread', keys: { threads: cores, ray: { address: 'local', workers: 1 } } },
+  // What the machine allows: runs that share nothing but its caches, memory and clock.
+  apart: { what: `${cores} runs of 1 thread, nothing shared`, copies: cores, keys: { threads: 1 } },
 }
 const OTHER = ' before'
 const builds = values.against ? [OTHER, ''] : ['']
@@ -61,7 +64,14 @@ const clusters = Object.fromEntries(arms.map((arm) => [arm, []]))
 const hashes = new Map()
 try {
   for (let round = 0; round < Number(values.rounds); round++) {
-    for (const arm of round % 2 ? [...arms].reverse() : arms) measure(arm, path.join(folder, `${arm}-${round}`))
+    for (const arm of round % 2 ? [...arms].reverse() : arms) {
+      const copies = armOf(arm).copies ?? 1
+      const outputs = Array.from({ length: copies }, (_, copy) => path.join(folder, `${arm}-${round}-${copy}`))
+      const steps = await Promise.all(outputs.map((output) => measure(arm, output)))
+      // So many runs do so many steps in that time.
+      seconds[arm].push(...steps.flat().map((time) => time / copies))
+      console.log(`${arm}: ${steps.map((some) => some.map((time) => time.toFixed(2)).join(' ')).join(' and ')} s`)
+    }
   }
   report()
 } finally {
@@ -91,7 +101,8 @@ async function twoNodes() {
   return { ray, stop }
 }
 
-function measure(arm, output) {
+/** A run of an arm. @returns {Promise<number[]>} seconds of each step but the first */
+async function measure(arm, output) {
   const steps = Number(values.steps)
   const stage =
     values.kind === 'sft'
@@ -114,7 +125,7 @@ function measure(arm, output) {
           },
           lr: 1e-4,
         }
-  const file = path.join(folder, `${arm}.yaml`)
+  const file = `${output}.yaml`
   const { ray, ...others } = armOf(arm).keys
   const keys = { ...others, ...(ray && { ray: { ...ray, ...nodes?.ray } }) }
   writeFileSync(
@@ -133,11 +144,13 @@ function measure(arm, output) {
     }),
   )
   const home = arm.endsWith(OTHER) ? path.resolve(values.against) : root
-  const run = spawnSync(process.execPath, [path.join(home, 'dist/trainer/cli.js'), '-c', file], { encoding: 'utf8', maxBuffer: 2 ** 28 })
-  if (run.status !== 0) throw new Error(`${arm} ended with ${run.status}:\n${run.stdout.slice(-2000)}${run.stderr.slice(-2000)}`)
+  const run = spawn(process.execPath, [path.join(home, 'dist/trainer/cli.js'), '-c', file])
+  let printed = ''
+  for (const stream of [run.stdout, run.stderr]) stream.setEncoding('utf8').on('data', (text) => (printed += text))
+  const [status] = await once(run, 'close')
+  if (status !== 0) throw new Error(`${arm} ended with ${status}:\n${printed.slice(-4000)}`)
   const lines = readFileSync(path.join(output, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
   const [, ...later] = lines.map((line) => JSON.parse(line))
-  seconds[arm].push(...later.map((line) => line.seconds))
   clusters[arm].push(...later.flatMap(({ cluster }) => cluster ?? []))
   if (!arm.startsWith('chain'))
     hashes.set(
@@ -146,7 +159,7 @@ function measure(arm, output) {
         .update(readFileSync(path.join(output, 'final', 'model.safetensors')))
         .digest('hex'),
     )
-  console.log(`${arm}: ${later.map((line) => line.seconds.toFixed(2)).join(' ')} s`)
+  return later.map((line) => line.seconds)
 }
 
 /** The suite with few rows, in a file of its own: promptfoo takes minutes to resolve thousands. */
