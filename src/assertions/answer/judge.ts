@@ -5,7 +5,7 @@ import { askedOf } from './claims/asked.ts'
 import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter, smallChoice } from './claims/choice.ts'
 import { LIST_IN_JSON } from './claims/claims.ts'
 import type { Expected } from './claims/expected.ts'
-import { type Extraction, extractAnswer } from './claims/extract.ts'
+import { type Extract, type Extraction, extractAnswer } from './claims/extract.ts'
 import { optionsOf } from './claims/options.ts'
 import type { Status } from './claims/status.ts'
 import { sameCongruence } from './equality/congruences.ts'
@@ -56,14 +56,32 @@ export const DEFAULT_MANNER: Manner = { extract: 'auto', policy: DEFAULT_POLICY,
 /** Whether the answer that an output states equals any of the references. */
 export function judgeAnswer(output: string, references: readonly string[], manner: Manner = DEFAULT_MANNER): Judgement {
   let last: Judgement = { pass: false, rule: 'there is no reference' }
+  const extract = references.length > 1 ? extractedOnce() : extractAnswer
   for (const reference of references) {
-    last = judgeOne(output, referenceOf(reference), manner)
+    last = judgeOne(output, referenceOf(reference), manner, extract)
     if (last.pass) break
   }
   return last
 }
 
-function judgeOne(output: string, reference: Reference, { extract, policy, choices, problem }: Manner): Judgement {
+/** The answer of one output, found once for all references from which finding it has to know the same. */
+function extractedOnce(): typeof extractAnswer {
+  const known = new Map<string, Extract>()
+  return (output, how, expected) => {
+    // The problem is the same for all.
+    const key = JSON.stringify({ ...expected, problem: undefined })
+    const extract = known.get(key) ?? extractAnswer(output, how, expected)
+    known.set(key, extract)
+    return extract
+  }
+}
+
+function judgeOne(
+  output: string,
+  reference: Reference,
+  { extract, policy, choices, problem }: Manner,
+  answerOf: typeof extractAnswer,
+): Judgement {
   const wanted = reference.answer
   const choice = choiceReference(reference, choices) ?? smallChoice(reference, choices, problem)
   const expected = expectedOf(reference.expected, choice !== undefined, problem)
@@ -71,7 +89,7 @@ function judgeOne(output: string, reference: Reference, { extract, policy, choic
   if (spoken && plainWords(output) === plainWords(reference.text)) {
     return { pass: true, extracted: output.trim(), source: 'whole output', claim: 'stated', type: 'text', rule: 'same words' }
   }
-  const extracted = extractAnswer(output, extract, expected)
+  const extracted = answerOf(output, extract, expected)
   if ('missing' in extracted) return { pass: false, claim: extracted.status, rule: extracted.missing }
   const { text, source } = extracted
   // Written out, as spreading into an object that has properties is slow.

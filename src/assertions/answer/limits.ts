@@ -15,6 +15,8 @@ export const LIMITS = {
   bits: 60_000,
   /** Units of numeric work for one comparison; a multiplication is one, an exponential a hundred; about a microsecond each. */
   work: 60_000,
+  /** Units of work for the exact values of one comparison. */
+  exact: 12_000,
 } as const
 
 /** The answer is beyond a bound: only its text can be compared. */
@@ -42,6 +44,8 @@ export class Work {
   nested = 0
   /** There are many entries to compare, so that each gets less work. */
   brief = false
+  /** For exact values, which have a bound of their own each. */
+  readonly exact = { left: LIMITS.exact }
   private left: number = LIMITS.work
   private binders = 0
 

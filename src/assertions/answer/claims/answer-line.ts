@@ -1,5 +1,6 @@
 /** What an answer line states, behind "the answer is" and the like. */
 
+import { upTo } from '../reading/matches.ts'
 import { isCaseDistinction } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import type { Expected } from './expected.ts'
@@ -53,7 +54,7 @@ export function answerBehind(rest: string, expected: Expected): Line | undefined
   return line === '' ? undefined : answerIn(line, expected)
 }
 
-const firstSentence = (text: string): string => firstLine(text).split(/[.!?]\s/)[0]
+const firstSentence = (text: string): string => upTo(firstLine(text), /[.!?]\s/)
 
 /** "C, though A was tempting", "(D), 25, not (B)" */
 const LETTER_FIRST =
@@ -72,14 +73,14 @@ export function answerIn(said: string, expected: Expected): Line {
   const calm = expected.factorial || /\$\W*$/.test(line) ? line : line.replace(/(\d[\s*_]{0,4})!+[\s*_]{0,4}$/, '$1')
   const head = /[.!?]\s+(?=[A-Z][a-z])/.exec(calm)
   const first = head && isAnswer(trimEnd(calm.slice(0, head.index))) ? calm.slice(0, head.index) : calm
-  const whole = trimEnd(first.split(APPOSITION)[0]) || trimEnd(calm)
-  const own = trimEnd(calm.split(SENTENCE_END)[0])
+  const whole = trimEnd(upTo(first, APPOSITION)) || trimEnd(calm)
+  const own = trimEnd(upTo(calm, SENTENCE_END))
   const behind = (text: string): Status => statusBehind(firstSentence(calm.slice(calm.indexOf(text) + text.length)))
   const polar = expected.polar ? polarIn(calm) : undefined
   if (polar) return { text: polar.text, status: 'stated', direct: true }
   const parts = expected.kind === 'text' || expected.kind === 'choice' ? undefined : namedValues(whole)
   if (parts && !isAnswer(whole)) return { text: parts.text, status: expected.kind === 'list' ? 'stated' : 'hedged', direct: true }
-  for (const text of expected.kind === 'choice' ? [whole, own, own.split(/, (?:an?|the) /)[0], LETTER_FIRST.exec(whole)?.[1] ?? ''] : []) {
+  for (const text of expected.kind === 'choice' ? [whole, own, upTo(own, /, (?:an?|the) /), LETTER_FIRST.exec(whole)?.[1] ?? ''] : []) {
     if (chosenLetter(text) !== undefined) return { text, status: behind(text), direct: true }
   }
   if (UNCERTAIN.test(whole) || /\b(?:give or take|or so|thereabouts)\b/i.test(whole)) return { text: whole, status: 'hedged', direct: true }

@@ -90,7 +90,14 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
     if (whole) return whole
   }
   const lead = sources === 'auto' && boxes.length + tagged.length === 0 ? leadClaim(text, expected) : undefined
-  const lines = lineClaims(text, expected, sources, box?.end).map((claim) => (boxes.length > 0 ? besideBox(claim, expected) : claim))
+  const deniedBox = boxes.some(({ status }) => status === 'denied')
+  const lines: Claim[] = []
+  for (const said of lineClaims(text, expected, sources, box?.end)) {
+    const line = boxes.length > 0 ? besideBox(said, expected) : said
+    lines.unshift(line)
+    // Nothing before it can outweigh it.
+    if (line.weight === 'explicit' && line.status === 'stated' && !deniedBox && !lines.some(({ status }) => status === 'denied')) break
+  }
   const claims = [...boxes, ...tagged, ...lines, ...(lead ? [lead] : [])].sort((a, b) => a.at - b.at)
   return afterCorrection(text, pick(claims), sources, expected)
 }
@@ -288,15 +295,20 @@ function tagClaim(text: string, expected: Expected, from: number): Claim | undef
   const open = close < 0 ? -1 : text.lastIndexOf(`<${name}`, close)
   if (open < 0 || open < from) return undefined
   const inner = text.slice(open + name.length + 1, close).trim()
-  const line = lineClaims(inner.slice(-LIMITS.tail), expected, 'final-answer').findLast(({ status }) => status === 'stated')
   return {
-    text: wholeClaim(inner, expected)?.text ?? line?.text ?? inner,
+    text: wholeClaim(inner, expected)?.text ?? lastStated(inner, expected) ?? inner,
     where: '<answer>',
     status: 'stated',
     at: open,
     end: close,
     weight: 'explicit',
   }
+}
+
+/** What the last answer line that stands in a text says. */
+function lastStated(text: string, expected: Expected): string | undefined {
+  for (const line of lineClaims(text.slice(-LIMITS.tail), expected, 'final-answer')) if (line.status === 'stated') return line.text
+  return undefined
 }
 
 function hashClaim(text: string, from: number): Claim | undefined {
@@ -407,16 +419,16 @@ const CONCLUDED = /,? (?:so|thus|hence|therefore),? (?:the|our|my) (?:\w+ )?$/i
 
 const lowered = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 
-/** The answer lines behind `from`, from the first of the last markers to the last. */
-function lineClaims(text: string, expected: Expected, sources: Sources, from = 0): Claim[] {
+/** The answer lines behind `from`, the last one first; each is read when it is asked for. */
+function* lineClaims(text: string, expected: Expected, sources: Sources, from = 0): Generator<Claim> {
   const tail = text.slice(-LIMITS.tail)
   const skipped = text.length - tail.length
-  return markersIn(tail, expected, Math.max(0, from - skipped)).flatMap(({ index, 0: { length } }) => {
+  for (const { index, 0: marker } of markersIn(tail, expected, Math.max(0, from - skipped)).reverse()) {
     // The box in an answer line is a claim itself.
-    if (sources === 'auto' && /\\f?boxed/.test(firstLine(tail.slice(index, index + 600)))) return []
-    const claim = lineClaim(tail, index, length, expected)
-    return claim ? [{ ...claim, at: claim.at + skipped, end: claim.end + skipped }] : []
-  })
+    if (sources === 'auto' && /\\f?boxed/.test(firstLine(tail.slice(index, index + 600)))) continue
+    const claim = lineClaim(tail, index, marker.length, expected)
+    if (claim) yield { ...claim, at: claim.at + skipped, end: claim.end + skipped }
+  }
 }
 
 const ANSWER = /answer/gi

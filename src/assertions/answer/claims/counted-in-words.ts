@@ -1,6 +1,6 @@
 /** "Cara must work three more hours.", "every one of them receives nine apples": the number in words of what the question counts. */
 
-import { matchesOf } from '../reading/matches.ts'
+import { matchesOf, upTo } from '../reading/matches.ts'
 import { meetsQualifiers, stems } from './asked.ts'
 import type { Found } from './numbers.ts'
 import { SPELLED, spelledValue } from './spelled.ts'
@@ -53,7 +53,7 @@ export function countedInWords(sentence: string, problem: string): Found | undef
   const last = found.at(-1)
   if (!last || (inFigures && !last.remains)) return undefined
   const from = Math.max(...[',', ';', ':', ' and '].map((joint) => last.before.lastIndexOf(joint)))
-  const clause = sentence.slice(Math.max(0, from), last.index + last.words.length) + last.behind.split(/[,;:]/)[0]
+  const clause = sentence.slice(Math.max(0, from), last.index + last.words.length) + upTo(last.behind, /[,;:]/)
   if (found.some((one) => one !== last && one.index > from) || namesOthers(clause, asked)) return undefined
   const compares = asked.compares || /\b(?:another|additional|extra|further|still)\b/i.test(asked.sentence)
   if ((last.more && !compares) || (/\bthan\b/i.test(last.behind) && !asked.compares)) return undefined

@@ -3,7 +3,7 @@
  * ones are mostly said in passing ("the two throws", "for three friends") and become figures only where a sentence states them.
  */
 
-import { matchesOf } from '../reading/matches.ts'
+import { matchesOf, upTo } from '../reading/matches.ts'
 import { askedOf, stems } from './asked.ts'
 import { sentenceBefore, sentenceBehind } from './sentences.ts'
 import { SPELLED, spelledValue } from './spelled.ts'
@@ -211,7 +211,7 @@ function isAskedFor(tail: string, at: number, end: number, problem: string | und
   const joint = Math.max(...[',', ';', ':', ' and '].map((one) => before.lastIndexOf(one)))
   // "At $15 every week that will take her a dozen weeks.": the rate is that of another number.
   const own = before.slice(Math.max(0, joint)).replace(/\d[\d.,]{0,12} (?:each|every|per|an?) [a-z]+/gi, ' ')
-  const clause = own + tail.slice(at, end) + behind.split(/[,;:.]/)[0]
+  const clause = own + tail.slice(at, end) + upTo(behind, /[,;:.]/)
   if (namesOthers(clause, asked)) return false
   if (
     /\bhow (?:many|much) (?:more|additional|extra)\b/i.test(asked.sentence) &&

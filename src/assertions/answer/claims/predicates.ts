@@ -1,6 +1,6 @@
 /** What stands behind the last verb or = of a sentence: a value, the values of a letter, a ratio, a list, points, a relation. */
 
-import { matchesOf } from '../reading/matches.ts'
+import { matchesOf, upTo } from '../reading/matches.ts'
 import { numberInWords } from '../reading/words.ts'
 import { isAnswer } from './formulas.ts'
 import { type Found, resultAt } from './numbers.ts'
@@ -99,8 +99,8 @@ export function copula(sentence: string): Found | undefined {
       const value = trimEnd(text.slice(0, at).slice(text.slice(0, at).trimEnd().lastIndexOf(' ') + 1))
       if (/\d/.test(value) && isAnswer(value)) return { text: value, at: shift }
     }
-    const start = trimEnd(rest.split(SENTENCE_END)[0])
-    const relation = trimEnd(text.slice(at + word.length).split(/ is | as /)[0])
+    const start = trimEnd(upTo(rest, SENTENCE_END))
+    const relation = trimEnd(upTo(text.slice(at + word.length), / is | as /))
     const place = PLACE.exec(rest)
     if (place) return { text: place[1], at: placedAt }
     const named = APPOSITION.exec(rest)

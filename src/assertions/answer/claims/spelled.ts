@@ -171,7 +171,7 @@ export function spelledValue(words: string): string | undefined {
 }
 
 function wholeInWords(words: string): bigint | undefined {
-  const [, times, dozen] = /^(.*?)[\s-]?(dozen)?$/.exec(words)!
+  const [, times, dozen] = /^(.*?)[\s-]?(dozen)?$/s.exec(words)!
   const value = times === '' ? 1n : (numberInWords(times) ?? numberInWords(`one ${times}`))
   return value === undefined ? undefined : value * (dozen === undefined ? 1n : 12n)
 }

@@ -6,7 +6,7 @@
  * digits a relative error of 2^-50 is noise, also beside a short decimal (0.30000000000000004 is 0.3).
  */
 
-import { compare, divide, isInteger, multiply, negate, type Rational, rational, subtract } from '../../rational.ts'
+import { compare, divide, isInteger, multiply, negate, type Rational, rational } from '../../rational.ts'
 import type { Node } from '../node.ts'
 import * as big from '../numeric/bigfloat.ts'
 
@@ -35,7 +35,8 @@ export function longDecimal(node: Node): Decimal | undefined {
 /** Whether a rational, written otherwise than as a decimal or as a short one, is what the decimal stands for. */
 export function standsForRational({ value, digits }: Decimal, target: Rational): boolean {
   if (value.n === 0n || target.n === 0n) return false
-  const error = absolute(subtract(value, target))
+  // Not in lowest terms, which only a comparison with it does not need.
+  const error = absolute({ n: value.n * target.d - target.n * value.d, d: value.d * target.d })
   if (digits >= DOUBLE_DIGITS && compare(absolute(target), LARGEST) < 0 && compare(error, multiply(NOISE, absolute(target))) <= 0)
     return true
   if (terminates(target)) return false
@@ -68,7 +69,9 @@ const absolute = (x: Rational): Rational => (x.n < 0n ? negate(x) : x)
 /** Whether it can be written as a decimal: no prime but 2 and 5 below. */
 function terminates(x: Rational): boolean {
   if (isInteger(x)) return true
-  let rest = x.d
-  for (const prime of [2n, 5n]) while (rest % prime === 0n) rest /= prime
+  let rest = x.d / (x.d & -x.d)
+  const powers: bigint[] = []
+  for (let power = 5n; rest % power === 0n; power *= power) powers.push(power)
+  for (const power of powers.reverse()) if (rest % power === 0n) rest /= power
   return rest === 1n
 }

@@ -7,7 +7,7 @@ import { compare, type Rational, rational } from '../../rational.ts'
 import { Work } from '../limits.ts'
 import type { Answer, Node } from '../node.ts'
 import { substitute } from '../nodes.ts'
-import { exactValue } from '../numeric/exact.ts'
+import { exactValue, smallValue } from '../numeric/exact.ts'
 import { readAnswer } from '../reading/read.ts'
 import { sameValue, variables } from './values.ts'
 
@@ -95,8 +95,8 @@ function changesOf(branches: readonly Branch[], name: string): Rational[] | unde
     if (when.ops.some((op) => !['<', '<=', '=', '!='].includes(op))) return undefined
     for (const side of when.sides) {
       if (side.kind !== 'expression') return undefined
-      const value = exactValue(side.node)
-      if (typeof value === 'object') out.push(value)
+      const value = smallValue(side.node)
+      if (value) out.push(value)
       else if (!(side.node.kind === 'symbol' && side.node.name === name)) return undefined
     }
   }

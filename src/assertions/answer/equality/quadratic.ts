@@ -5,7 +5,7 @@ import type { Work } from '../limits.ts'
 import type { Node } from '../node.ts'
 import { substitute } from '../nodes.ts'
 import * as big from '../numeric/bigfloat.ts'
-import { exactValue } from '../numeric/exact.ts'
+import { smallValue } from '../numeric/exact.ts'
 import { variables } from './values.ts'
 
 export interface Quadratic {
@@ -24,8 +24,7 @@ export function quadraticForm(node: Node, work: Work): Quadratic | undefined {
   if (variable === undefined || others.length > 0) return undefined
   const at = (x: bigint): Rational | undefined => {
     work.spend(10)
-    const value = exactValue(substitute(node, new Map([[variable, { kind: 'number', value: rational(x) }]])))
-    return typeof value === 'object' ? value : undefined
+    return smallValue(substitute(node, new Map([[variable, { kind: 'number', value: rational(x) }]])))
   }
   const [zero, one, below] = [at(0n), at(1n), at(-1n)]
   if (!zero || !one || !below) return undefined

@@ -92,10 +92,15 @@ export function sameSet(a: RealSet, b: RealSet): boolean {
   collect(a, ends)
   collect(b, ends)
   ends.sort((x, y) => big.sign(big.subtract(x, y)))
-  const distinct = ends.filter((end, i) => i === 0 || !sameReal(end, ends[i - 1]))
-  if (distinct.length > 200) return false
-  const rank = (end: BigFloat): number => 2 * distinct.findIndex((one) => sameReal(one, end)) + 1
-  for (let probe = 0; probe <= 2 * distinct.length; probe++) {
+  const ranks = new Map<BigFloat, number>()
+  let distinct = 0
+  for (const [i, end] of ends.entries()) {
+    if (i === 0 || !sameReal(end, ends[i - 1])) distinct++
+    ranks.set(end, 2 * distinct - 1)
+  }
+  if (distinct > 200) return false
+  const rank = (end: BigFloat): number => ranks.get(end)!
+  for (let probe = 0; probe <= 2 * distinct; probe++) {
     if (contains(a, probe, rank) !== contains(b, probe, rank)) return false
   }
   return true

@@ -2,7 +2,7 @@
 
 import { divide, multiply, type Rational, subtract } from '../../rational.ts'
 import type { Answer } from '../node.ts'
-import { exactValue } from '../numeric/exact.ts'
+import { smallValue } from '../numeric/exact.ts'
 import { readAnswer } from '../reading/read.ts'
 
 const SPAN =
@@ -26,8 +26,8 @@ function vectorOf(answer: Answer): Rational[] | undefined {
       : answer.kind === 'matrix' && (answer.rows.length === 1 || answer.rows.every((row) => row.length === 1))
         ? answer.rows.flat()
         : []
-  const values = entries.map((entry) => (entry.kind === 'expression' && entry.unit === undefined ? exactValue(entry.node) : 'inexact'))
-  return values.length > 0 && values.length <= MOST && values.every((value) => typeof value === 'object') ? values : undefined
+  const values = entries.map((entry) => (entry.kind === 'expression' && entry.unit === undefined ? smallValue(entry.node) : undefined))
+  return values.length > 0 && values.length <= MOST && values.every((value) => value !== undefined) ? values : undefined
 }
 
 /** The reduced row echelon form without its rows of zeros: the same for all sets of vectors with the same span. */

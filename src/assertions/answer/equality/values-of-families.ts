@@ -14,6 +14,8 @@ import { realValue, variables } from './values.ts'
 const REACH = 14
 const CLOSE = 1e-9
 const MOST_PARTS = 4
+/** A longer text is no family. */
+const LONGEST = 300
 const DECLARED =
   /[\s,;$(]*(?:\\(?:quad|qquad)|\\text\s?\{[^{}]{0,20}\}|where\s|with\s|for\s(?:all\s|any\s)?|[,;$(]|\s|\\[,; ]){0,6}[a-z]\$?\s?(?:\\in(?![a-z])|∈)\s?(?:\\(?:mathbb|mathbf)\s?\{?\s?Z\}?|ℤ|\\Z)[\s$).]{0,6}$/
 /** That k is an integer goes without saying where x is an angle. */
@@ -29,8 +31,9 @@ interface Values {
 }
 
 function valuesOf(text: string): Values | undefined {
+  if (text.length > LONGEST) return undefined
   const declared = DECLARED.test(text)
-  if (text.length > 300 || (!declared && !GOES_WITHOUT.test(text))) return undefined
+  if (!declared && !GOES_WITHOUT.test(text)) return undefined
   const body = text
     .replace(DECLARED, '')
     .replace(/\\[,;! ]|\\q?quad(?![a-z])/g, ' ')

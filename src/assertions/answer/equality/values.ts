@@ -8,7 +8,7 @@ import { Undefined } from '../numeric/bigfloat.ts'
 import type { Complex } from '../numeric/complex.ts'
 import * as complex from '../numeric/complex.ts'
 import { CANCELLED_BITS, evaluate, type Scale, type Scope } from '../numeric/evaluate.ts'
-import { exactValue } from '../numeric/exact.ts'
+import { type Allowance, exactValue } from '../numeric/exact.ts'
 import { longDecimal, standsForRational, standsForReal } from './decimals.ts'
 
 /** Points tried, those behind the first 40 natural numbers only, and how many of them must be defined and agree. */
@@ -26,8 +26,8 @@ const TELLING_BITS = 30
 export function sameValue(a: Node, b: Node, work: Work): boolean {
   const infinite = infinitySign(a)
   if (infinite !== 0 || infinitySign(b) !== 0) return infinite === infinitySign(b)
-  const left = exactValue(a)
-  const right = exactValue(b)
+  const left = exactValue(a, work.exact)
+  const right = exactValue(b, work.exact)
   if (typeof left === 'object' && typeof right === 'object') {
     if (equals(left, right)) return work.by('same exact value', true)
     if (sameDecimal(a, right) || sameDecimal(b, left)) return work.by('same to the digits written', true)
@@ -35,12 +35,12 @@ export function sameValue(a: Node, b: Node, work: Work): boolean {
   }
   if (left === 'undefined' || right === 'undefined') return false
   // Beyond the bounds only the writing counts.
-  if (left === 'huge' || right === 'huge') return work.by('same writing', shape(a) === shape(b))
-  if (hasInfinity(a) || hasInfinity(b)) return work.by('same writing', shape(a) === shape(b))
+  if (left === 'huge' || right === 'huge') return work.by('same writing', sameShape(a, b, work))
+  if (hasInfinity(a) || hasInfinity(b)) return work.by('same writing', sameShape(a, b, work))
   const names = variables([a, b])
   if (names.length === 0) return sameConstant(a, b, work)
   if (samePoints(a, b, names, work, false) || samePoints(a, b, names, work, true)) return work.by('same values at sample points', true)
-  return work.by('same writing', (isBound(a) || isBound(b)) && shape(a) === shape(b))
+  return work.by('same writing', (isBound(a) || isBound(b)) && sameShape(a, b, work))
 }
 
 /** Whether two expressions agree at sample points. `real`: only where nothing leaves the real numbers, as ln xy = ln x + ln y. */
@@ -86,9 +86,12 @@ function hasInfinity(node: Node): boolean {
   }
 }
 
+const sameShape = (a: Node, b: Node, { exact }: Work): boolean => shape(a, exact) === shape(b, exact)
+
 /** The writing of an expression whatever the order of its terms and factors, with its exact parts worked out. */
-function shape(node: Node): string {
-  const exact = exactValue(node)
+function shape(node: Node, work: Allowance): string {
+  const exact = exactValue(node, work)
+  const shapeOf = (one: Node): string => shape(one, work)
   if (typeof exact === 'object') return `${exact.n}/${exact.d}`
   switch (node.kind) {
     case 'number':
@@ -97,25 +100,26 @@ function shape(node: Node): string {
     case 'constant':
       return node.name
     case 'call':
-      return `${node.name}(${node.args.map(shape).join()})`
+      return `${node.name}(${node.args.map(shapeOf).join()})`
     case 'application':
-      return `${shape(node.of)}(${node.args.map(shape).join()})`
+      return `${shapeOf(node.of)}(${node.args.map(shapeOf).join()})`
     case 'factorial':
-      return `${shape(node.of)}${'!'.repeat(node.step)}`
+      return `${shapeOf(node.of)}${'!'.repeat(node.step)}`
     case 'bound': {
-      const parts = [node.from, node.to].map((one) => (one ? shape(one) : ''))
-      return `${node.op}(${node.variable},${parts.join()},${node.side ?? ''},${shape(node.body)})`
+      const parts = [node.from, node.to].map((one) => (one ? shapeOf(one) : ''))
+      return `${node.op}(${node.variable},${parts.join()},${node.side ?? ''},${shapeOf(node.body)})`
     }
     case 'binary':
-      if (node.op === '+' || node.op === '-' || node.op === '*' || node.op === '/') return flat(node, node.op === '+' || node.op === '-')
-      return `(${shape(node.left)})${node.op}(${shape(node.right)})`
+      if (node.op === '+' || node.op === '-' || node.op === '*' || node.op === '/')
+        return flat(node, node.op === '+' || node.op === '-', work)
+      return `(${shapeOf(node.left)})${node.op}(${shapeOf(node.right)})`
     default:
-      return `${node.kind}(${shape(node.of)})`
+      return `${node.kind}(${shapeOf(node.of)})`
   }
 }
 
 /** Terms or factors in sorted order. */
-function flat(node: Node, sum: boolean): string {
+function flat(node: Node, sum: boolean, work: Allowance): string {
   const parts: string[] = []
   const visit = (one: Node, inverse: boolean): void => {
     const op = one.kind === 'binary' ? one.op : undefined
@@ -123,7 +127,7 @@ function flat(node: Node, sum: boolean): string {
       visit(one.left, inverse)
       visit(one.right, inverse !== (op === '-' || op === '/'))
     } else if (sum && one.kind === 'negate') visit(one.of, !inverse)
-    else parts.push(`${inverse ? '~' : ''}${shape(one)}`)
+    else parts.push(`${inverse ? '~' : ''}${shape(one, work)}`)
   }
   visit(node, false)
   return `${sum ? 'sum' : 'product'}(${parts.sort().join()})`
@@ -215,7 +219,7 @@ export function isNumeric(node: Node): boolean {
 function sameConstant(a: Node, b: Node, work: Work): boolean {
   const none: Scope = new Map()
   const close = closeAt(a, b, none, work)
-  if (close === undefined && isBound(a) && isBound(b) && shape(a) === shape(b)) return work.by('same writing', true)
+  if (close === undefined && isBound(a) && isBound(b) && sameShape(a, b, work)) return work.by('same writing', true)
   if (close !== false) return work.by('same value at high precision', close === true)
   const [decimal, other] = longDecimal(a) ? [longDecimal(a), b] : [longDecimal(b), a]
   const real = decimal && realValue(other, work)

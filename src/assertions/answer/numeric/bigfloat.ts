@@ -37,7 +37,7 @@ const halves = new Uint32Array(double.buffer)
 const HIGH = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0
 
 /** Bits of |m|, from the exponent of the nearest double where there is one. */
-function bitLength(m: bigint): number {
+export function bitLength(m: bigint): number {
   double[0] = Number(m)
   const exponent = (halves[HIGH] >>> 20) & 0x7ff
   if (exponent < 0x7ff && exponent > 0) {

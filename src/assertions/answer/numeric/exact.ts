@@ -1,14 +1,29 @@
-/** Exact values of rational expressions, with the size bounded before anything is computed. */
+/** Exact values of rational expressions, with the size and the cost bounded before anything is computed. */
 
-import { add, compare, divide, gcd, isInteger, multiply, negate, type Rational, rational, subtract, ZERO } from '../../rational.ts'
+import { add, compare, divide, isInteger, multiply, negate, type Rational, rational, subtract, ZERO } from '../../rational.ts'
 import { LIMITS } from '../limits.ts'
 import type { Node } from '../node.ts'
+import { bitLength } from './bigfloat.ts'
 
 /**
  * `inexact`: there is no exact rational value (a root, π, a variable). `huge`: there may be one, but it is beyond the
  * bound, so that only identity of the writing can prove equality. `undefined`: division by zero and the like.
  */
 export type Exact = Rational | 'inexact' | 'huge' | 'undefined'
+
+/** Units of work, about a microsecond each. */
+export interface Allowance {
+  left: number
+}
+
+/** For one value. A gcd of two numbers of 2000 decimal digits takes most of it. */
+const WORK = 6000
+/** The values that cost that much are kept: several rules ask for the same. */
+const DEAR = 50
+const kept = new WeakMap<Node, Exact>()
+
+/** Bits below which the usual arithmetic is quick. */
+const SMALL = 1000
 
 /** Thrown inside; the value of the whole is then this. No Error: every root and variable throws it, and needs no stack. */
 class NotExact {
@@ -19,17 +34,42 @@ class NotExact {
   }
 }
 
-/** The exact value of an expression. */
-export function exactValue(node: Node): Exact {
+/** The exact value of an expression. Where `shared` is used up it is huge. What a value costs follows from the expression alone. */
+export function exactValue(node: Node, shared?: Allowance): Exact {
+  if (node.kind === 'number') return node.value
+  if (node.kind === 'symbol' || node.kind === 'constant') return 'inexact'
+  const known = kept.get(node)
+  if (known !== undefined) return known
+  if (shared && shared.left <= 0) return 'huge'
+  const work = { left: WORK }
+  const exact = valueWithin(node, work)
+  const spent = WORK - work.left
+  if (shared) shared.left -= spent
+  if (spent > DEAR) kept.set(node, exact)
+  return exact
+}
+
+/** The exact value where it is one to compute with: of at most 2000 bits. */
+export function smallValue(node: Node): Rational | undefined {
+  const exact = exactValue(node)
+  return typeof exact === 'object' && bits(exact) <= 2000 ? exact : undefined
+}
+
+function valueWithin(node: Node, work: Allowance): Exact {
   try {
-    return value(node)
+    return value(node, work)
   } catch (error) {
     if (error instanceof NotExact) return error.why
     throw error
   }
 }
 
-function value(node: Node): Rational {
+function spend(work: Allowance, units: number): void {
+  work.left -= units
+  if (work.left < 0) throw new NotExact('huge')
+}
+
+function value(node: Node, work: Allowance): Rational {
   switch (node.kind) {
     case 'number':
       return node.value
@@ -39,58 +79,89 @@ function value(node: Node): Rational {
     case 'application':
       throw new NotExact('inexact')
     case 'negate':
-      return negate(value(node.of))
+      return negate(value(node.of, work))
     case 'degrees':
-      return value(node.of)
+      return value(node.of, work)
     case 'percent':
-      return divide(value(node.of), rational(100n))
+      return binary('/', value(node.of, work), rational(100n), work)
     case 'factorial':
-      return rational(factorial(natural(value(node.of)), node.step))
+      return rational(factorial(natural(value(node.of, work)), node.step, work))
     case 'binary':
-      return binary(node.op, value(node.left), value(node.right))
+      return binary(node.op, value(node.left, work), value(node.right, work), work)
     case 'call':
-      return call(node.name, node.args.map(value))
+      return call(
+        node.name,
+        node.args.map((arg) => value(arg, work)),
+        work,
+      )
   }
 }
 
-function binary(op: string, left: Rational, right: Rational): Rational {
-  if (bits(left) + bits(right) > LIMITS.bits) throw new NotExact('huge')
+function binary(op: string, left: Rational, right: Rational, work: Allowance): Rational {
+  const size = bits(left) + bits(right)
+  if (size > LIMITS.bits) throw new NotExact('huge')
+  spend(work, 1 + size / 200)
   switch (op) {
     case '+':
-      return add(left, right)
+      return size < SMALL ? add(left, right) : fraction(left.n * right.d + right.n * left.d, left.d * right.d, work)
     case '-':
-      return subtract(left, right)
+      return size < SMALL ? subtract(left, right) : fraction(left.n * right.d - right.n * left.d, left.d * right.d, work)
     case '*':
-      return multiply(left, right)
+      return size < SMALL ? multiply(left, right) : fraction(left.n * right.n, left.d * right.d, work)
     case '/':
       if (right.n === 0n) throw new NotExact('undefined')
-      return divide(left, right)
+      return size < SMALL ? divide(left, right) : fraction(left.n * right.d, left.d * right.n, work)
     case 'mod':
       if (right.n === 0n) throw new NotExact('undefined')
-      return subtract(left, multiply(right, rational(floor(divide(left, right)))))
+      return binary('-', left, binary('*', right, rational(floor(binary('/', left, right, work))), work), work)
     case '^':
-      return power(left, right)
+      return power(left, right, work)
     default:
       throw new NotExact('inexact')
   }
 }
 
-function power(base: Rational, exponent: Rational): Rational {
+/** n/d reduced, for d other than 0. */
+function fraction(n: bigint, d: bigint, work: Allowance): Rational {
+  if (d === 1n) return { n, d }
+  const divisor = d < 0n ? -commonDivisor(n, d, work) : commonDivisor(n, d, work)
+  return { n: n / divisor, d: d / divisor }
+}
+
+/** The greatest common divisor. Its steps are counted: there are few where one number divides the other, however large they are. */
+function commonDivisor(a: bigint, b: bigint, work: Allowance): bigint {
+  let x = a < 0n ? -a : a
+  let y = b < 0n ? -b : b
+  const step = 0.2 + Math.min(bitLength(x), bitLength(y)) / 6000
+  while (y !== 0n) {
+    spend(work, step)
+    const rest = x % y
+    x = y
+    y = rest
+  }
+  return x
+}
+
+function power(base: Rational, exponent: Rational, work: Allowance): Rational {
   if (!isInteger(exponent)) {
-    const root = exponent.d <= 64n ? exactRoot(base, Number(exponent.d)) : undefined
+    const root = exponent.d <= 64n ? exactRoot(base, Number(exponent.d), work) : undefined
     if (!root) throw new NotExact('inexact')
-    return power(root, rational(exponent.n))
+    return power(root, rational(exponent.n), work)
   }
   if (base.n === 0n && exponent.n <= 0n) throw new NotExact('undefined')
   if (isInteger(base) && (base.n === 1n || base.n === 0n)) return base
   if (isInteger(base) && base.n === -1n) return exponent.n % 2n === 0n ? negate(base) : base
   const size = exponent.n < 0n ? -exponent.n : exponent.n
   if (size > BigInt(LIMITS.bits) || BigInt(bits(base)) * size > BigInt(LIMITS.bits)) throw new NotExact('huge')
-  const up = rational(base.n ** size, base.d ** size)
-  return exponent.n < 0n ? divide(rational(1n), up) : up
+  spend(work, (bits(base) * Number(size)) / 200)
+  // A power of what is reduced is reduced.
+  const n = base.n ** size
+  const d = base.d ** size
+  if (exponent.n > 0n) return { n, d }
+  return n < 0n ? { n: -d, d: -n } : { n: d, d: n }
 }
 
-function call(name: string, args: Rational[]): Rational {
+function call(name: string, args: Rational[], work: Allowance): Rational {
   const [first, second] = args
   switch (name) {
     case 'abs':
@@ -100,20 +171,20 @@ function call(name: string, args: Rational[]): Rational {
     case 'ceil':
       return rational(-floor(negate(first)))
     case 'max':
-      return args.reduce((best, one) => (compare(one, best) > 0 ? one : best))
+      return args.reduce((best, one) => (order(one, best, work) > 0 ? one : best))
     case 'min':
-      return args.reduce((best, one) => (compare(one, best) < 0 ? one : best))
+      return args.reduce((best, one) => (order(one, best, work) < 0 ? one : best))
     case 'gcd':
-      return rational(args.map(integer).reduce(gcd, 0n))
+      return rational(args.map(integer).reduce((a, b) => commonDivisor(a, b, work), 0n))
     case 'lcm':
-      return rational(args.map(integer).reduce(lcm, 1n))
+      return rational(args.map(integer).reduce((a, b) => lcm(a, b, work), 1n))
     case 'binomial':
-      return rational(binomial(natural(first), natural(second)))
+      return rational(binomial(natural(first), natural(second), work))
     case 'det':
-      return determinant(args)
+      return determinant(args, work)
     case 'sqrt': {
       if (second && !(isInteger(second) && second.n >= 1n && second.n <= 64n)) throw new NotExact('inexact')
-      const root = exactRoot(first, second ? Number(second.n) : 2)
+      const root = exactRoot(first, second ? Number(second.n) : 2, work)
       if (!root) throw new NotExact('inexact')
       return root
     }
@@ -122,14 +193,19 @@ function call(name: string, args: Rational[]): Rational {
   }
 }
 
-function determinant(entries: Rational[]): Rational {
+function order(a: Rational, b: Rational, work: Allowance): number {
+  spend(work, (bits(a) + bits(b)) / 200)
+  return compare(a, b)
+}
+
+function determinant(entries: Rational[], work: Allowance): Rational {
   const size = Math.sqrt(entries.length)
   if (size === 1) return entries[0]
   let sum = ZERO
   for (let column = 0; column < size; column++) {
     const minor = entries.filter((_, i) => i >= size && i % size !== column)
-    const term = binary('*', entries[column], determinant(minor))
-    sum = binary(column % 2 === 0 ? '+' : '-', sum, term)
+    const term = binary('*', entries[column], determinant(minor, work), work)
+    sum = binary(column % 2 === 0 ? '+' : '-', sum, term, work)
   }
   return sum
 }
@@ -151,32 +227,45 @@ function natural(x: Rational): number {
 }
 
 /** n(n − step)(n − 2·step)… down to the last positive factor. */
-function factorial(n: number, step: number): bigint {
+function factorial(n: number, step: number, work: Allowance): bigint {
   if (n > 4 && (n / step) * Math.log2(n / 2.8) > LIMITS.bits) throw new NotExact('huge')
-  let product = 1n
-  for (let i = n; i > 1; i -= step) product *= BigInt(i)
-  return product
+  spend(work, n / 5)
+  const least = n % step === 0 ? step : n % step
+  return product(least, Math.floor((n - least) / step), step)
 }
 
-function binomial(n: number, k: number): bigint {
+/** from · (from + step) ⋯ (from + last · step). Factors of about the same size are multiplied: that is quicker than one by one. */
+function product(from: number, last: number, step: number): bigint {
+  if (last < 8) {
+    let out = 1n
+    for (let i = 0; i <= last; i++) out *= BigInt(from + i * step)
+    return out
+  }
+  const half = last >> 1
+  return product(from, half, step) * product(from + (half + 1) * step, last - half - 1, step)
+}
+
+function binomial(n: number, k: number, work: Allowance): bigint {
   if (k > n) return 0n
   const few = Math.min(k, n - k)
   if (few * Math.log2(n + 1) > LIMITS.bits || few > 4000) throw new NotExact('huge')
-  let product = 1n
-  for (let i = 1; i <= few; i++) product = (product * BigInt(n - few + i)) / BigInt(i)
-  return product
+  spend(work, few / 3)
+  return few === 0 ? 1n : product(n - few + 1, few - 1, 1) / product(1, few - 1, 1)
 }
 
-function lcm(a: bigint, b: bigint): bigint {
+function lcm(a: bigint, b: bigint, work: Allowance): bigint {
   if (a === 0n || b === 0n) return 0n
-  const product = (a / gcd(a, b)) * b
-  return product < 0n ? -product : product
+  if (bitLength(a) + bitLength(b) > LIMITS.bits) throw new NotExact('huge')
+  const common = (a / commonDivisor(a, b, work)) * b
+  return common < 0n ? -common : common
 }
 
 /** The real root where it is rational. */
-function exactRoot(x: Rational, degree: number): Rational | undefined {
+function exactRoot(x: Rational, degree: number, work: Allowance): Rational | undefined {
   if (x.n < 0n && degree % 2 === 0) return undefined
-  if (bits(x) > 4000) return undefined
+  const size = bits(x)
+  if (size > 4000) return undefined
+  spend(work, 1 + size / 10)
   const above = integerRoot(x.n < 0n ? -x.n : x.n, degree)
   const below = integerRoot(x.d, degree)
   if (above === undefined || below === undefined) return undefined
@@ -195,6 +284,6 @@ function integerRoot(x: bigint, degree: number): bigint | undefined {
   return guess ** k === x ? guess : undefined
 }
 
-function bits(x: Rational): number {
-  return 4 * (x.n.toString(16).length + x.d.toString(16).length)
-}
+/** Bits of both numbers, each as hexadecimal digits need them. */
+const bits = ({ n, d }: Rational): number => digitBits(n) + digitBits(d)
+const digitBits = (m: bigint): number => Math.max(4, (bitLength(m) + 3) & ~3)

@@ -3,7 +3,7 @@
 import { compare, rational } from '../../rational.ts'
 import type { Answer, Node } from '../node.ts'
 import { substitute } from '../nodes.ts'
-import { type Exact, exactValue } from '../numeric/exact.ts'
+import { type Exact, exactValue, smallValue } from '../numeric/exact.ts'
 import { closes, isSign, opens, type Read, split } from './scan.ts'
 import type { Token } from './tokens.ts'
 
@@ -159,9 +159,9 @@ function integersWith(condition: Answer, name: string, known: boolean): bigint[]
 /** Whether a relation holds at a value. Undefined: it cannot be told exactly. */
 function holds({ sides, ops }: Relation, at: ReadonlyMap<string, Node>): boolean | undefined {
   const values = sides.map((side) =>
-    side.kind === 'expression' && side.unit === undefined ? exactValue(substitute(side.node, at)) : undefined,
+    side.kind === 'expression' && side.unit === undefined ? smallValue(substitute(side.node, at)) : undefined,
   )
-  if (!values.every((value) => typeof value === 'object')) return undefined
+  if (!values.every((value) => value !== undefined)) return undefined
   const verdicts = ops.map((op, i) => {
     const order = compare(values[i], values[i + 1])
     if (op === '<') return order < 0

@@ -13,6 +13,7 @@ import { conditionOf, exceptionOf, realsWithout } from './described-sets.ts'
 import { readMatrix, readMatrixSum } from './matrices.ts'
 import { normalizeUnicode } from './normalize.ts'
 import { inUsualNotation } from './notation.ts'
+import { Parts } from './parts.ts'
 import { Recent } from './recent.ts'
 import { readConnective, readImplication, readRelation } from './relations.ts'
 import { balanced, isSign, trim, words } from './scan.ts'
@@ -82,13 +83,17 @@ function withCurrency(answer: Answer, word: string, key: string): Answer {
   return answer.kind === 'expression' ? { ...answer, unit } : { kind: 'text', text: key, key }
 }
 
-function readTokens(all: readonly Token[], depth: number): Answer {
+function readTokens(all: readonly Token[], depth: number, parts = new Parts()): Answer {
   const tokens = trim(all)
+  return parts.of(tokens, () => readTrimmed(tokens, depth, parts))
+}
+
+function readTrimmed(tokens: readonly Token[], depth: number, parts: Parts): Answer {
   const key = canonical(tokens)
   if (tokens.length === 1 && tokens[0].kind === 'number') return readQuantity(tokens, key)!
   const text: Answer = { kind: 'text', text: words(tokens), key }
   if (depth > LIMITS.depth || tokens.length === 0) return text
-  const read = (part: readonly Token[]): Answer => readTokens(part, depth + 1)
+  const read = (part: readonly Token[]): Answer => readTokens(part, depth + 1, parts)
   if (tokens.every((token) => token.kind === 'text' || token.kind === 'word' || isSign(token, '-'))) return readWords(tokens, text, read)
   const outer = outwardInterval(tokens)
   if (!balanced(outer)) return text
