@@ -36,7 +36,7 @@ export function ggufNamed(names: readonly string[], asked: string): string[] | u
 }
 
 /** Language models in GGUF, in folders too. A name that would lead out of the repository is none. */
-export function ggufNames(names: readonly string[]): string[] {
+function ggufNames(names: readonly string[]): string[] {
   return names.filter((name) => {
     const parts = name.split('/')
     return parts.every((part) => /^[^.\\][^\\]*$/.test(part)) && /^(?!mmproj).*\.gguf$/i.test(parts.at(-1)!)

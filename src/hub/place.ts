@@ -64,7 +64,7 @@ export async function adapterBase(folder: string, base?: string, { weights = tru
 const fetched = new Map<string, Promise<string>>()
 
 /** The folder or GGUF file of a {@link checkpointPlace}. A model of the hub is fetched once in a process. Throws CheckpointError, ConfigError and HubError. */
-export async function checkpointFolder(place: string, { weights = true } = {}): Promise<string> {
+async function checkpointFolder(place: string, { weights = true } = {}): Promise<string> {
   const id = path.isAbsolute(place) ? undefined : modelId(place)
   if (id === undefined) return place
   const { HF_ENDPOINT, HF_HUB_CACHE, HF_HOME } = process.env

@@ -8,7 +8,7 @@ import type { ThinkRequest, Thought } from '../thinking/types.ts'
  */
 
 /** Part of every key. Raise it when the decoder, the sampler or the engine come to answer the same request differently, or when `Thought` changes. */
-export const SAMPLE_FORMAT = 1
+const SAMPLE_FORMAT = 1
 
 /** What computes: engine and arithmetic, or a server with the model that it names. */
 export interface Computer {

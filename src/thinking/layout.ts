@@ -119,7 +119,7 @@ export function packLayouts(layouts: readonly Layout[]): Packed {
 }
 
 /** Tokens that a trajectory takes when packed. */
-export function packedLength(trajectory: Trajectory, attention: AttentionMode): number {
+function packedLength(trajectory: Trajectory, attention: AttentionMode): number {
   let length = trajectory.promptIds.length
   for (const run of runsOf(trajectory)) length += run.ids.length
   if (attention === 'structured') return length

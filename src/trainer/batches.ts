@@ -6,7 +6,7 @@
 import { permutation } from '../random.ts'
 
 /** Updates of one epoch over samples of the given lengths (tokens): as few as keep the mean at or below `batchTokens`. */
-export function updatesPerEpoch(lengths: ArrayLike<number>, batchTokens: number): number {
+function updatesPerEpoch(lengths: ArrayLike<number>, batchTokens: number): number {
   return Math.max(1, Math.min(lengths.length, Math.ceil(total(lengths) / batchTokens)))
 }
 

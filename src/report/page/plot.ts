@@ -8,7 +8,7 @@ import { parseHTML } from 'linkedom'
 import { escapeHtml } from './html.ts'
 
 /** Columns that have a colour of their own; further ones share them. */
-export const COLORS = 8
+const COLORS = 8
 
 export const SYMBOLS = ['circle', 'square', 'triangle', 'diamond2', 'star', 'cross', 'wye', 'times'] as const
 export const DASHES = ['none', '6 3', '2 3', '8 3 2 3', '12 3', '4 2', '1 3', '10 2 2 2'] as const

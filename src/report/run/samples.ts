@@ -22,7 +22,7 @@ export interface Kept {
 }
 
 /** Signs and words of the verdicts: below, above, neither. */
-export const MARKS = ['−', '+', '·']
+const MARKS = ['−', '+', '·']
 export const VERDICTS = ['below its group', 'above its group', 'teaches nothing']
 
 /** Reads every kept step once. The page gets at most `limit` samples: of each step the same number, in whole groups. */

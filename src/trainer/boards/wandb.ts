@@ -175,7 +175,7 @@ class Frames {
 }
 
 /** Whole records from the beginning: a kill or a flipped bit ends them. */
-export function* unframe(file: Uint8Array): Generator<Uint8Array> {
+function* unframe(file: Uint8Array): Generator<Uint8Array> {
   const view = new DataView(file.buffer, file.byteOffset, file.length)
   let pieces: Uint8Array[] = []
   for (let at = FILE_HEADER.length; at + FRAME_HEADER <= file.length; ) {

@@ -26,7 +26,7 @@ export function runOf(positionals: readonly string[], command: string): string {
 }
 
 /** The kept steps of a run, oldest first. Throws RolloutsError where there is none. */
-export function keptSteps(run: string): KeptFile[] {
+function keptSteps(run: string): KeptFile[] {
   const steps = listSteps(run)
   if (steps.length > 0) return steps
   const inner = readdirSync(run).find((name) => name.startsWith('only-') && listSteps(join(run, name)).length > 0)

@@ -74,7 +74,7 @@ export function keptResponse({ text, metadata }: KeptRollout): ProviderResponse 
 }
 
 /** A term as its configuration has it. */
-export function termText({ reward, weight, where }: RewardTerm): StepHeader['terms'][number] {
+function termText({ reward, weight, where }: RewardTerm): StepHeader['terms'][number] {
   return { reward: reward.expression, weight, ...(where && { where: where.expression }) }
 }
 
