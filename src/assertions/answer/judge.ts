@@ -8,13 +8,16 @@ import type { Expected } from './claims/expected.ts'
 import { type Extract, type Extraction, extractAnswer } from './claims/extract.ts'
 import { optionsOf } from './claims/options.ts'
 import type { Status } from './claims/status.ts'
+import { sameChemistry } from './equality/chemistry.ts'
 import { sameCongruence } from './equality/congruences.ts'
 import { sameUpToNames } from './equality/constants.ts'
 import { compareAnswers } from './equality/equal.ts'
 import { sameFamily } from './equality/families.ts'
 import { sameGeneralSolution } from './equality/general-solutions.ts'
+import { allowsMultiples, areMultiples } from './equality/multiples.ts'
 import { samePermutation } from './equality/permutations.ts'
 import { samePiecewise } from './equality/piecewise.ts'
+import { withoutQuantifier } from './equality/quantifiers.ts'
 import { sameRecurrence } from './equality/recurrences.ts'
 import { sameSpan } from './equality/spans.ts'
 import { isNumeric, variables } from './equality/values.ts'
@@ -110,6 +113,8 @@ function judgeOne(
   const coins = problem === undefined ? undefined : agreeInCurrency(text, reference, problem, policy)
   const verdict = coins ?? agree(text, reference, policy)
   if (verdict.pass) return judged(verdict)
+  if (problem !== undefined && allowsMultiples(problem) && areMultiples(readAnswer(text), wanted))
+    return judged({ pass: true, type: verdict.type, rule: 'a multiple, which the problem allows' })
   // {"answer": [2, 5]} is written with brackets, whatever the reference means by them.
   if (source === LIST_IN_JSON && wanted.kind === 'tuple' && wanted.open === '[' && agree(`[${text}]`, reference, policy).pass)
     return judged({ pass: true, type: 'list', rule: 'same entries' })
@@ -242,14 +247,6 @@ function letters(node: Node): string[] | undefined {
   return right && [...left, ...right]
 }
 
-/** "f(x) = 2x for all x in Q" */
-const QUANTIFIER =
-  /^([^<>≤≥]{1,200}?=[^<>≤≥]{1,200}?)(?:,|\\[ ,;]|\\q?quad)?\s{0,3}(?:\\text\s?\{\s?)?,?\s?(?:for )?(?:all|every|any|each)\s(?:(?:real|rational|positive|integer|integers|complex|numbers?)\s){0,3}\s?\}?\s?\$?[a-zA-Z]\$?(?:\s?(?:\\in(?![a-z])|∈|in)\s?(?:\\mathbb\s?\{?)?[A-Zℚℝℤℕ]\}?(?:\^[+*])?)?\s{0,3}\$?\.?$/
-
-/** An equation without what it holds for, where that is everything. */
-const withoutQuantifier = (text: string): string | undefined =>
-  /\b(?:all|every|any|each)\b/.test(text) && text.length < 400 ? QUANTIFIER.exec(text)?.[1].replace(/\\[,;]?$/, '') : undefined
-
 const POINT = /\d\.\d/
 
 /** The reading in which 27,108,135 is a list; 1,000 never is. */
@@ -270,14 +267,15 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   const answer = readAnswer(text)
   const wanted = reference.answer
   const type = describe(answer)
-  if (text.includes('\\begin') || reference.text.includes('\\begin')) {
-    const pieces = samePiecewise(text, reference.text)
-    if (pieces) return { pass: true, type: 'cases', rule: 'same function in every case' }
-  }
+  const pieces = samePiecewise(text, reference.text)
+  if (pieces === 'lost') return { pass: false, type, rule: 'it does not say which case has which value' }
+  if (pieces) return { pass: true, type: 'cases', rule: 'same function in every case' }
   const residues = sameCongruence(text, reference.text)
   if (residues !== undefined) return { pass: residues, type: 'congruence', rule: residues ? 'same residues' : 'other residues' }
   const cycles = samePermutation(text, reference.text)
   if (cycles !== undefined) return { pass: cycles, type: 'permutation', rule: cycles ? 'same permutation' : 'another permutation' }
+  const chemistry = sameChemistry(text, reference.text)
+  if (chemistry) return { pass: chemistry.same, type: chemistry.type, rule: `${chemistry.same ? 'the same' : 'another'} ${chemistry.type}` }
   const span = sameSpan(text, reference.text)
   if (span !== undefined) return { pass: span, type: 'span', rule: span ? 'same subspace' : 'another subspace' }
   const family = sameFamily(text, reference.text)
@@ -295,9 +293,10 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   const open = withoutQuantifier(text)
   const openReference = withoutQuantifier(reference.text)
   if (open !== undefined || openReference !== undefined) {
-    const said = open === undefined ? answer : readAnswer(open)
-    const meant = openReference === undefined ? wanted : readAnswer(openReference)
-    if (said.kind !== 'text' && compareAnswers(said, meant, policy).equal)
+    const said = open === undefined ? answer : readAnswer(open.bare)
+    const meant = openReference === undefined ? wanted : readAnswer(openReference.bare)
+    const begins = open?.from === undefined || openReference?.from === undefined || open.from === openReference.from
+    if (begins && said.kind !== 'text' && compareAnswers(said, meant, policy).equal)
       return { pass: true, type: describe(said), rule: 'for all values' }
   }
   if (sameRecurrence(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal))

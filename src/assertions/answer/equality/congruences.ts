@@ -1,6 +1,7 @@
 /** Congruences with several residues: n ≡ ±1 (mod 6) is n ≡ 1, 5 (mod 6), and n ≡ 1, 4 (mod 6) is n ≡ 1 (mod 3). */
 
-interface Residues {
+/** The integers with these remainders. */
+export interface Residues {
   name: string
   modulus: number
   of: Set<number>
@@ -19,7 +20,8 @@ const RESIDUE = /^(\\pm|±)?\s?(-?\d{1,5})$/
 const LARGEST = 5000
 const MOST = 60
 
-function residues(text: string): Residues | undefined {
+/** The remainders that a congruence names. Undefined: it is none, or several with different moduli. */
+export function residues(text: string): Residues | undefined {
   let rest = text
     .trim()
     .replace(AMONG, '')

@@ -64,15 +64,18 @@ function withTwoConstants(text: string, swapped: boolean): string | undefined {
   return text.replace(PAIR, (name) => `C_${order[names.indexOf(name.replace(/[{}]/g, ''))]} `)
 }
 
-const FUNCTION = /^\s?\$?([a-zA-Z])\(([a-z])\)\s?=\s?([^=<>]{1,200}?)\$?\.?$/
+const FUNCTION = /^\s?\$?([a-zA-Z](?:\s?\^\s?\{?\s?-1\s?\}?|'{1,3}|_\{?\w\}?)?)\s?\(([a-z])\)\s?=\s?([^=<>]{1,200}?)\$?\.?$/
 const GRAPH = /^\s?\$?y\s?=\s?([^=<>y]{1,200}?)\$?\.?$/
+
+/** f^{-1} as f^-1 */
+const nameOf = (written: string): string => written.replace(/[{}\s]/g, '')
 
 /** f(t) = t² + 1 and y = x² + 1 say what f(x) = x² + 1 does. */
 function sameFunction(text: string, reference: string, equal: Equal): boolean {
   const meant = FUNCTION.exec(reference)
-  const graph = meant?.[2] === 'x' ? GRAPH.exec(text) : null
+  const graph = meant?.[2] === 'x' && !/['_]/.test(meant[1]) ? GRAPH.exec(text) : null
   const said = graph ? undefined : FUNCTION.exec(text)
-  if (!meant || (!graph && (!said || said[1] !== meant[1] || said[2] === meant[2]))) return false
+  if (!meant || (!graph && (!said || nameOf(said[1]) !== nameOf(meant[1]) || said[2] === meant[2]))) return false
   const [body, wanted] = [readAnswer(graph ? graph[1] : said![3]), readAnswer(meant[3])]
   if (body.kind !== 'expression' || wanted.kind !== 'expression' || body.unit !== undefined) return false
   if (!said) return equal(body, wanted)
@@ -82,17 +85,20 @@ function sameFunction(text: string, reference: string, equal: Equal): boolean {
   return equal({ kind: 'expression', node, key: '' }, wanted)
 }
 
-const OF_ITS_ARGUMENT = /^(\s?\$?([a-zA-Z]))\(([a-z])\)(\s?=\s?([^=<>]{1,200})$)/
+const OF_ITS_ARGUMENT = /^(\s?\$?([a-zA-Z]))\(([a-z](?:,\s?[a-z]){0,3})\)(\s?=\s?([^=<>]{1,200})$)/
 const OF_NONE = /^\s?\$?([a-zA-Z])\s?=[^=<>]{1,200}$/
 
 /** y = 5e^{2t} of "y(t) = 5e^{2t}", beside another text that names y alone. Undefined: they do not differ in that. */
 function withoutArgument(text: string, beside: string): string | undefined {
   const named = OF_ITS_ARGUMENT.exec(text)
   const alone = named && OF_NONE.exec(beside)
-  if (!named || alone?.[1] !== named[2] || named[2] === named[3]) return undefined
+  if (!named || alone?.[1] !== named[2]) return undefined
+  const letters = named[3].split(/,\s?/)
+  if (letters.includes(named[2])) return undefined
   // "x(y) = 5" may be a product.
   const body = readAnswer(named[5])
-  return body.kind === 'expression' && variables([body.node]).includes(named[3]) ? named[1] + named[4] : undefined
+  const names = body.kind === 'expression' ? variables([body.node]) : []
+  return letters.every((letter) => names.includes(letter)) ? named[1] + named[4] : undefined
 }
 
 const INDEXED = /(?<![a-zA-Z\\])([a-z])_\{?[1-4]\}?(?=\s?=)/g

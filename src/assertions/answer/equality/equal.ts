@@ -9,9 +9,10 @@ import { sameQuantity } from '../units/same-quantity.ts'
 import { resolveApplications } from './application.ts'
 import { bindings, sameBindings } from './bindings.ts'
 import { sameDifferentialEquation } from './derivatives.ts'
+import { sameLaw } from './laws.ts'
 import { follows, sameLogic, unconnected } from './logic.ts'
 import { withOnePlanckConstant } from './planck.ts'
-import { isName, isRealSetOnly, realSet, sameSet, subjects } from './sets.ts'
+import { isName, isRealSetOnly, realSet, sameSet, solutionsOfAbsolute, subjects } from './sets.ts'
 import { coordinatesOf, sameVector } from './unit-vectors.ts'
 import { infinitySign, isNumeric, proportional, sameValue, variables } from './values.ts'
 
@@ -134,6 +135,8 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
   if (a.kind === 'relation' && b.kind !== 'relation') {
     const value = bareValue(a, work) ?? memberOf(a)
     if (value && same(value, b, work)) return true
+    const both = isCollection(b) && b.items.every(({ kind }) => kind === 'relation') ? solutionsOfAbsolute(a, work) : undefined
+    if (both) return same(both, b, work)
   }
   if (a.kind === 'logic' && b.kind !== 'logic') {
     const other = unconnected(a)
@@ -310,7 +313,8 @@ function sameRelation(a: Extract<Answer, { kind: 'relation' }>, b: Extract<Answe
     if (names(a) !== names(b)) return false
     const left = bareValue(a, work)
     const right = left && bareValue(b, work)
-    return left !== undefined && right !== undefined && same(left, right, work)
+    if (left === undefined || right === undefined) return false
+    return same(left, right, work) || sameLaw(left, right, work)
   }
   return sameRealSet(a, b, work)
 }

@@ -1,14 +1,16 @@
 /** Sets on the real line: intervals, points, unions, intersections, differences, and what inequalities describe. */
 
+import { rational } from '../../rational.ts'
 import type { Work } from '../limits.ts'
 import { type Answer, BLANK, type Node } from '../node.ts'
+import { substitute } from '../nodes.ts'
 import type { BigFloat } from '../numeric/bigfloat.ts'
 import * as big from '../numeric/bigfloat.ts'
 import { deniesValue } from '../reading/labels.ts'
 import { isMeasure } from '../units/units.ts'
 import { linearForm } from './linear.ts'
 import { quadraticForm } from './quadratic.ts'
-import { infinitySign, realValue, sameReal, variables } from './values.ts'
+import { infinitySign, isNumeric, realValue, sameReal, variables } from './values.ts'
 
 type End = BigFloat | 'infinite'
 
@@ -153,6 +155,25 @@ function described(answer: Extract<Answer, { kind: 'relation' }>, work: Work): R
   const inner = form.absolute ? mirrored(values) : values
   const unmapped = (end: End): End => (end === 'infinite' ? end : big.divide(big.subtract(end, form.offset), form.slope))
   return mapped(inner, unmapped, big.sign(form.slope) < 0)
+}
+
+/** x = 1 and x = 5 of |x − 3| = 2. A letter that is seldom real has more solutions. */
+export function solutionsOfAbsolute({ sides, ops }: Extract<Answer, { kind: 'relation' }>, work: Work): Answer | undefined {
+  if (sides.length !== 2 || ops[0] !== '=' || sides.some((side) => side.kind !== 'expression' || side.unit !== undefined)) return undefined
+  const [left, right] = sides as Extract<Answer, { kind: 'expression' }>[]
+  const [absolute, value] = left.node.kind === 'call' && left.node.name === 'abs' ? [left.node, right.node] : [right.node, left.node]
+  const form = absolute.kind === 'call' ? linearForm(absolute, work) : undefined
+  const size = form?.absolute && !/^[zw]/.test(form.variable) && isNumeric(value) ? realValue(value, work) : undefined
+  if (!form || absolute.kind !== 'call' || !size || big.sign(size) <= 0) return undefined
+  const inner = (n: bigint): Node =>
+    substitute(absolute.args[0], new Map([[form.variable, { kind: 'number' as const, value: rational(n) }]]))
+  const binary = (op: '-' | '/', one: Node, other: Node): Node => ({ kind: 'binary', op, left: one, right: other })
+  const name: Answer = { kind: 'expression', node: { kind: 'symbol', name: form.variable }, key: form.variable }
+  const items = [value, { kind: 'negate' as const, of: value }].map((at): Answer => {
+    const node = binary('/', binary('-', at, inner(0n)), binary('-', inner(1n), inner(0n)))
+    return { kind: 'relation', sides: [name, { kind: 'expression', node, key: '' }], ops: ['='], key: '' }
+  })
+  return { kind: 'list', items, key: '' }
 }
 
 /** x² − 3x − 4 < 0 solved for x. */

@@ -16,7 +16,7 @@ const POINTS = 100
 const MIXED = 40
 const AGREEING = 10
 /** Points tried of each of many entries. */
-const FEW = 16
+const FEW = 10
 /** Bits two values must share. */
 const RELATIVE_BITS = 150
 /** Bits that must be known of the larger of two values, or behind the point beside 0, for a comparison to tell anything. */
@@ -54,6 +54,23 @@ function samePoints(a: Node, b: Node, names: readonly string[], work: Work, real
     }
   } catch (error) {
     if (!(error instanceof TooComplex)) throw error
+  }
+  return agreeing >= AGREEING
+}
+
+/**
+ * Whether two expressions agree where all of their letters are positive, as physics means its symbols: (P_0^{2/5} - cP_0^{2/5}z)^{5/2} is
+ * P_0(1 - cz)^{5/2}. Nothing may leave the reals on the way.
+ */
+export function samePositive(a: Node, b: Node, work: Work): boolean {
+  const names = variables([a, b])
+  if (names.length < 3 || variables([a]).length !== names.length || variables([b]).length !== names.length) return false
+  let agreeing = 0
+  for (let i = 0; i < POINTS && agreeing < AGREEING; i++) {
+    if (i % 4 === 2 && i < MIXED) continue
+    const close = closeAt(a, b, point(names, i), work, RELATIVE_BITS, true)
+    if (close === false) return false
+    if (close === true) agreeing++
   }
   return agreeing >= AGREEING
 }

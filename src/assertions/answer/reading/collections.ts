@@ -30,14 +30,17 @@ export function readLines(tokens: readonly Token[], key: string, read: Read): An
   return items.every(({ kind }) => kind === 'relation') ? { kind: 'list', items, key } : undefined
 }
 
-/** ]1, 2[ is (1, 2). */
+/** ]1, 2[ is (1, 2), alone, behind its name and in a union. */
 export function outwardInterval(tokens: readonly Token[]): readonly Token[] {
-  if (!isSign(tokens[0], ']') && !isSign(tokens.at(-1), '[')) return tokens
-  const out = [...tokens]
-  if (isSign(out[0], ']')) out[0] = { ...out[0], text: '(' }
-  if (isSign(out.at(-1), '[')) out[out.length - 1] = { ...out[out.length - 1], text: ')' }
-  return out
+  if (!tokens.some((token) => token.kind === 'sign' && (token.text === ']' || token.text === '['))) return tokens
+  const joins = (token: Token | undefined): boolean => token === undefined || (token.kind === 'sign' && BESIDE_INTERVAL.has(token.text))
+  return tokens.map((token, i): Token => {
+    if (isSign(token, ']') && joins(tokens[i - 1])) return { ...token, kind: 'sign', text: '(' }
+    return isSign(token, '[') && joins(tokens[i + 1]) ? { ...token, kind: 'sign', text: ')' } : token
+  })
 }
+
+const BESIDE_INTERVAL = new Set(['\\cup', '\\cap', '\\setminus', '=', '\\in'])
 
 export function readList(tokens: readonly Token[], key: string, read: Read): Answer | undefined {
   const found = split(tokens, ({ text }) => SEPARATORS.has(text))
@@ -66,12 +69,17 @@ export function readOperation(tokens: readonly Token[], key: string, read: Read)
   const minus = isSign(tokens[0], '\\R') && isSign(tokens[1], '-')
   const found = split(tokens, (token) => Object.hasOwn(SET_OPERATIONS, token.text) || (minus && token === tokens[1]))
   if (!found || found.parts.some((part) => part.length === 0)) return undefined
+  // S = A ∪ B names the union.
+  if (isStated(found.parts[0]) && !found.parts.slice(1).some(isStated)) return undefined
   const operands = found.parts.map(read)
   return operands.reduce((left, right, i): Answer => {
     const op = SET_OPERATIONS[found.signs[i - 1]] ?? 'difference'
     return { kind: 'operation', op, items: [left, right], key }
   })
 }
+
+/** x ∈ or S = before a set */
+const isStated = (part: readonly Token[]): boolean => split(part, ({ text }) => text === '=' || text === '\\in') !== undefined
 
 export function readRatio(tokens: readonly Token[], key: string, read: Read): Answer | undefined {
   const found = split(tokens, ({ text }) => text === ':')

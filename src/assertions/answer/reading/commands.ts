@@ -109,7 +109,8 @@ function takeStyled(t: Tokenizer, command: string): void {
   else return
   const plain = (inner.includes('\\') ? plainUnits(inner) : inner).replace(/[{}$\\~]/g, ' ').trim()
   const prose = TEXT_COMMANDS.has(command)
-  if (/^(?:,?\s*and|,?\s*or),?$/i.test(plain)) t.push({ kind: 'sign', text: /and/i.test(plain) ? 'and' : 'or', space: true })
+  if (/^,?\s*(?:and|or|et|ou|und|oder|且|或),?$/i.test(plain))
+    t.push({ kind: 'sign', text: /or|ou|oder|或/i.test(plain) ? 'or' : 'and', space: true })
   else if (command === 'mathbb' && plain === 'R') t.push({ kind: 'sign', text: '\\R', space: t.space })
   else if (!prose && FUNCTIONS.has(plain)) t.push({ kind: 'function', text: plain, space: t.space })
   else if (prose && FUNCTIONS.has(plain) && (plain === 'cis' || t.text[t.at] === '('))

@@ -58,11 +58,14 @@ function readMatrixTerm(tokens: readonly Token[], read: Read): Matrix | undefine
     if (inside?.kind === 'matrix') factor = inside
     at += length
     if (factor && isSign(tokens[at], '^')) {
-      const braced = isSign(tokens[at + 1], '{') && isSign(tokens[at + 3], '}')
-      const exponent = tokens[at + (braced ? 2 : 1)]
-      at += braced ? 4 : 2
-      if (exponent?.text === 'T' || exponent?.text === '\\top') factor = transpose(factor)
-      else factor = exponent?.kind === 'number' && /^\d$/.test(exponent.text) ? matrixPower(factor, Number(exponent.text)) : undefined
+      const braced = isSign(tokens[at + 1], '{')
+      const negative = braced && isSign(tokens[at + 2], '-')
+      const exponent = tokens[at + (negative ? 3 : braced ? 2 : 1)]
+      at += negative ? 5 : braced ? 4 : 2
+      if (braced && !isSign(tokens[at - 1], '}')) return undefined
+      if (!negative && (exponent?.text === 'T' || exponent?.text === '\\top')) factor = transpose(factor)
+      else if (exponent?.kind !== 'number' || !/^\d{1,2}$/.test(exponent.text)) return undefined
+      else factor = matrixPower(factor, negative ? -Number(exponent.text) : Number(exponent.text))
     }
     if (!factor) return undefined
     product = product ? multiplyMatrices(product, factor) : factor

@@ -4,6 +4,9 @@ import { parseRational, rational } from '../../rational.ts'
 import { LIMITS, TooComplex } from '../limits.ts'
 import type { Tokenizer } from './tokens.ts'
 
+/** 6{,}25 is 6.25, where 1{,}500 has a group of three. */
+const DECIMAL_COMMA = /^\{\s?,\s?\}(\d{1,40})(?!\d|\s?\{\s?,)/
+
 /** With what a separator of thousands may begin. */
 const SEPARATOR_STARTS = " {,'\\\u00a0\u2009\u202f"
 
@@ -38,6 +41,13 @@ export function takeNumber(t: Tokenizer): void {
     const behind = t.text.slice(t.at, t.at + 16)
     if (REPEATING.test(behind) || BARE_POINT.test(behind)) t.at++
   }
+  const comma =
+    !decimal && t.text[t.at] === '{' && t.at - start === digits.length ? DECIMAL_COMMA.exec(t.text.slice(t.at, t.at + 64)) : null
+  if (comma && (comma[1].length !== 3 || digits.length > 3 || digits === '0')) {
+    fraction = comma[1]
+    decimal = true
+    t.at += comma[0].length
+  }
   let repeating = takeRepeating(t)
   if (repeating === '' && decimal) {
     const ellipsis = /^\s?(?:\.\.\.|\\(?:ldots|dots|cdots)(?![a-zA-Z]))/.exec(t.text.slice(t.at, t.at + 8))
@@ -57,7 +67,8 @@ export function takeNumber(t: Tokenizer): void {
   }
   if (exponent > 0) value = rational(value.n * 10n ** BigInt(exponent), value.d)
   else if (exponent < 0) value = rational(value.n, value.d * 10n ** BigInt(-exponent))
-  const text = t.text.slice(start, t.at).replace(/[^\d.eE+-]/g, '')
+  const written = t.text.slice(start, t.at)
+  const text = (comma && decimal ? written.replace(',', '.') : written).replace(/[^\d.eE+-]/g, '')
   const plain = !decimal && repeating === '' && exponent === 0
   const ordinal = plain && takeOrdinal(t, text) ? { ordinal: true as const } : {}
   t.push({ kind: 'number', value, text, decimal: decimal && repeating === '', ...ordinal, space: t.space })

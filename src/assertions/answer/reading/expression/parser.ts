@@ -243,11 +243,13 @@ export class ExpressionParser extends Cursor {
     const token = this.tokens[this.at]
     if (!token) return false
     if (token.kind === 'name' || token.kind === 'function') return true
-    // (n − 2) 2^n, n2^{n-1} and 2^3 5^2, but not 2 3 or x 2.
+    // (n − 2) 2^n, n2^{n-1}, \binom{n}{k}2^k and 2^3 5^2, but not 2 3 or x 2.
     if (token.kind === 'number') {
       if (this.raised === this.at && token.space) return true
       const before = this.tokens[this.at - 1]
-      return /^[)!]$/.test(before?.text ?? '') || (before?.kind === 'name' && !token.space && isSign(this.tokens[this.at + 1], '^'))
+      if (/^[)!]$/.test(before?.text ?? '')) return true
+      const behind = (before?.kind === 'name' && !token.space) || isSign(before, '}')
+      return behind && isSign(this.tokens[this.at + 1], '^')
     }
     if (token.kind !== 'sign') return false
     if (token.text === '|') return this.bars === 0
