@@ -1,10 +1,5 @@
 #!/usr/bin/env node
-// npx pr1-cuda, in a clone npm run build:cuda: native/cuda as one shared library, prebuilds/<platform>/parallel_r1_cuda.so of the package.
-//   --arch 90       machine code for one target only (quick); default: all targets and PTX of the last
-//   --out FILE      another place
-//   --host          compiled by the C++ compiler with the device emulated (PR1_EMULATE): for tests
-// Needs nvcc 12.8 or later (13 for sm_100 and 120 without warnings) and a C++17 compiler; no GPU and no cuBLAS headers. The nvcc is
-// the one that NVCC names, or of the PATH, of /usr/local/cuda, or of pip's wheels.
+// npx pr1-cuda, in a clone npm run build:cuda: native/cuda as one shared library.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
@@ -14,7 +9,26 @@ import { parseArgs } from 'node:util'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const targets = ['80', '86', '89', '90', '100', '120']
-const values = readArguments({ arch: { type: 'string' }, out: { type: 'string' }, host: { type: 'boolean' } })
+const HELP = `pr1-cuda [options]
+
+Compiles the CUDA library of the package, prebuilds/<platform>/parallel_r1_cuda.so. It needs nvcc 12.8 or later (13 for sm_100 and 120
+without warnings) and a C++17 compiler, no GPU and no cuBLAS headers. nvcc is the one that NVCC names, or of the PATH, of
+/usr/local/cuda, or of pip's wheels.
+
+  --arch <n>     machine code for one target only, which is quick: ${targets.join(', ')}. Default: all of them, and PTX of the last
+  --out <file>   where the library is written
+  --host         compile it for the CPU, with the GPU emulated (PR1_EMULATE): for tests
+  -h, --help     this text`
+const values = readArguments({
+  arch: { type: 'string' },
+  out: { type: 'string' },
+  host: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+})
+if (values.help) {
+  console.log(HELP)
+  process.exit(0)
+}
 if (values.arch && !targets.includes(values.arch)) fail(`--arch must be one of ${targets.join(', ')}. Got ${values.arch}.`)
 const out = path.resolve(values.out ?? path.join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'parallel_r1_cuda.so'))
 

@@ -83,6 +83,7 @@ describe.skipIf(process.platform === 'win32')('install where there is no compile
     expect(bin('pr1-report', '--help')).toContain('pr1-report')
     expect(bin('pr1-data', '--help')).toContain('pr1-data')
     expect(bin('pr1-train', '--help')).toContain('pr1-train')
+    expect(bin('pr1-cuda', '--help')).toContain('pr1-cuda')
   })
 
   it('the first use of the engine says again what was missing', () => {
