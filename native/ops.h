@@ -262,6 +262,18 @@ class Ops {
   /// dqkv (T, qkv_width) = …; all of it is written. bounds (sequences + 1): runs never leave their sequence.
   virtual void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
                                   const Query* queries, const int* bounds, int sequences, int T, Heads h) = 0;
+  /// Whether `attention_backward_rows` is there, and so whether a model may leave out rows that nobody asks for.
+  virtual bool picks_rows() const { return false; }
+  /// Tokens that a weight gradient adds in one go, counted from the first of a call: where a group of so many is 0, the others have the
+  /// same bits without it.
+  virtual int token_group() const { return 1; }
+  /// attention_backward where only n tokens, `rows`, have a gradient: dout (n, heads * dim) is theirs, out and lse of the i-th are row
+  /// at[i]. The bits are those of a dout that is 0 elsewhere.
+  virtual void attention_backward_rows(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
+                                       const Query* queries, const int* bounds, int sequences, const int* rows, const int* at, int n,
+                                       Heads h) {
+    (void)dqkv, (void)dout, (void)out, (void)lse, (void)qkv, (void)queries, (void)bounds, (void)sequences, (void)rows, (void)at, (void)n, (void)h;
+  }
 
   /// act (T, F) = activation(gate) * up of gate_up (T, 2F).
   virtual void gated_forward(float* act, const float* gate_up, Activation activation, int T, int F) = 0;

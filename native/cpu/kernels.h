@@ -394,48 +394,52 @@ class CpuOps final : public Ops {
 
   void attention_backward(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
                           const Query* queries, const int* bounds, int sequences, int T, Heads h) override {
-    const float scale = h.score_scale();
-    const int group = h.heads / h.kv_heads, dim = h.dim;
-    const size_t width = h.qkv_width();
     (void)T;
-    // One task owns the keys and values of one head in one sequence, so that their gradients add up in one order.
-    pool_.parallel(sequences * h.kv_heads, [&](int task, int thread) {
-      const int kv = task % h.kv_heads, s = task / h.kv_heads;
-      const int t0 = bounds[s], n = bounds[s + 1] - t0;
-      const size_t k_at = t0 * width + h.q_width() + static_cast<size_t>(kv) * dim, v_at = k_at + h.kv_width();
-      const size_t keys = static_cast<size_t>(n) * dim, scores = static_cast<size_t>(n) * kLanes;
-      const size_t panel = static_cast<size_t>(dim + 15) / 16 * 16 * kLanes;
-      const size_t room = QueryBlock::room(queries + t0, n);
-      BackwardScratch w;
-      float* at = local_[thread].get(4 * keys + 2 * scores + 4 * panel + room * (sizeof(Span) / sizeof(float)));
-      auto carve = [&](size_t floats) {
-        float* p = at;
-        at += floats;
-        return p;
-      };
-      w.p = carve(scores), w.ds = carve(scores);
-      w.lanes = carve(panel), w.mixed = carve(panel), w.q_panels = carve(panel), w.d_panels = carve(panel);
-      w.k = carve(keys), w.v = carve(keys), w.dk = carve(keys), w.dv = carve(keys);
-      Span* spans = reinterpret_cast<Span*>(at);
-      std::memset(w.dk, 0, sizeof(float) * 2 * keys);
-      for (int i = 0; i < n; i++) {
-        copy_floats(w.k + static_cast<size_t>(i) * dim, qkv + k_at + i * width, dim);
-        copy_floats(w.v + static_cast<size_t>(i) * dim, qkv + v_at + i * width, dim);
+    const size_t width = h.qkv_width(), stride = h.q_width(), heads = h.heads;
+    attention_backward_blocks(dqkv, qkv, queries, bounds, sequences, h, [&](int t0, int begin, int end, const BlockBackward& w) {
+      const size_t t = static_cast<size_t>(t0) + begin;
+      QueryBlock block{queries + t, end - begin, t0, false, nullptr, 0, 0};
+      block.find(w.spans);
+      for (size_t head = w.head; head < w.head + w.group; head++) {
+        const size_t at = head * h.dim;
+        attention_block_backward(dqkv + t * width + at, width, {dout + t * stride + at, stride}, {out + t * stride + at, stride},
+                                 {lse + t * heads + head, heads}, {qkv + t * width + at, width}, block, h.dim, h.score_scale(), w.scratch);
       }
-      for (int b = 0; b < n; b += kLanes) {
-        QueryBlock block{queries + t0 + b, n - b < kLanes ? n - b : kLanes, t0, false, nullptr, 0, 0};
-        block.find(spans);
-        for (int i = 0; i < group; i++) {
-          const size_t head = static_cast<size_t>(kv) * group + i, t = static_cast<size_t>(t0) + b;
-          const size_t out_at = t * h.q_width() + head * dim, q_at = t * width + head * dim;
-          const size_t stride = h.q_width(), heads = h.heads;
-          attention_block_backward(dqkv + q_at, width, {dout + out_at, stride}, {out + out_at, stride},
-                                   {lse + t * heads + head, heads}, {qkv + q_at, width}, block, dim, scale, w);
+    });
+  }
+
+  bool picks_rows() const override { return true; }
+  int token_group() const override { return precision_ == Precision::f32 ? 1 : tiles_ ? 32 : 2; }
+
+  void attention_backward_rows(float* dqkv, const float* dout, const float* out, const float* lse, const float* qkv,
+                               const Query* queries, const int* bounds, int sequences, const int* rows, const int* at, int n,
+                               Heads h) override {
+    const int dim = h.dim;
+    const size_t width = h.qkv_width(), stride = h.q_width(), heads = h.heads;
+    // Blocks are those of all tokens: the heads of a group add to keys and values block by block.
+    attention_backward_blocks(dqkv, qkv, queries, bounds, sequences, h, [&](int t0, int begin, int end, const BlockBackward& w) {
+      for (int t = begin; t < end; t++) {
+        std::memset(dqkv + static_cast<size_t>(t0 + t) * width + w.head * dim, 0, sizeof(float) * w.group * dim);
+      }
+      const int first = first_from(rows, n, t0 + begin);
+      int count = 0;
+      Query picked[kLanes];
+      for (; first + count < n && rows[first + count] < t0 + end; count++) picked[count] = queries[rows[first + count]];
+      if (count == 0) return;
+      QueryBlock block{picked, count, t0, false, nullptr, 0, 0};
+      block.find(w.spans);
+      float *q = w.rows, *o = q + kLanes * dim, *dq = o + kLanes * dim, lses[kLanes];
+      for (size_t head = w.head; head < w.head + w.group; head++) {
+        for (int i = 0; i < count; i++) {
+          const size_t row = rows[first + i], saved = at[first + i];
+          copy_floats(q + i * dim, qkv + row * width + head * dim, dim);
+          copy_floats(o + i * dim, out + saved * stride + head * dim, dim);
+          lses[i] = lse[saved * heads + head];
         }
-      }
-      for (int i = 0; i < n; i++) {
-        copy_floats(dqkv + k_at + i * width, w.dk + static_cast<size_t>(i) * dim, dim);
-        copy_floats(dqkv + v_at + i * width, w.dv + static_cast<size_t>(i) * dim, dim);
+        const size_t d = dim;
+        attention_block_backward(dq, d, {dout + first * stride + head * d, stride}, {o, d}, {lses, 1}, {q, d}, block, dim,
+                                 h.score_scale(), w.scratch);
+        for (int i = 0; i < count; i++) copy_floats(dqkv + rows[first + i] * width + head * d, dq + i * d, dim);
       }
     });
   }
@@ -471,15 +475,11 @@ class CpuOps final : public Ops {
   }
 
   void gather_rows(float* out, const float* x, const int* index, int n, int C) override {
-    for (int i = 0; i < n; i++) {
-      std::memcpy(out + static_cast<size_t>(i) * C, x + static_cast<size_t>(index[i]) * C, sizeof(float) * C);
-    }
+    rows(n, C, [&](int i) { std::memcpy(out + static_cast<size_t>(i) * C, x + static_cast<size_t>(index[i]) * C, sizeof(float) * C); });
   }
 
   void scatter_rows(float* out, const float* x, const int* index, int n, int C) override {
-    for (int i = 0; i < n; i++) {
-      std::memcpy(out + static_cast<size_t>(index[i]) * C, x + static_cast<size_t>(i) * C, sizeof(float) * C);
-    }
+    rows(n, C, [&](int i) { std::memcpy(out + static_cast<size_t>(index[i]) * C, x + static_cast<size_t>(i) * C, sizeof(float) * C); });
   }
 
   void prepare_logits(float* logits, int n, int V_, const float* temperatures, const int* const* excluded,
@@ -617,6 +617,67 @@ class CpuOps final : public Ops {
                         {q + t * q_stride + head * dim, q_stride}, k, v, block, dim, scale, {qt, mixed, p});
       }
     }
+  }
+
+  /// How many of n ascending numbers are below `from`.
+  static int first_from(const int* numbers, int n, int from) {
+    int low = 0;
+    for (int high = n; low < high;) {
+      const int middle = (low + high) / 2;
+      if (numbers[middle] < from) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  /// What the backward of a block of queries finds: query heads head … head + group − 1 of one key/value head.
+  struct BlockBackward {
+    BackwardScratch scratch;
+    Span* spans;
+    float* rows;  // (3, 16, dim)
+    size_t head, group;
+  };
+
+  /// body(t0, begin, end, BlockBackward) for blocks of up to 16 tokens t0 + begin … t0 + end − 1 of each sequence and key/value head; keys and
+  /// values are gathered before and their gradients written afterwards.
+  template <class F>
+  void attention_backward_blocks(float* dqkv, const float* qkv, const Query* queries, const int* bounds, int sequences, Heads h, F&& body) {
+    const int group = h.heads / h.kv_heads, dim = h.dim;
+    const size_t width = h.qkv_width();
+    // One task owns the keys and values of one head in one sequence, so that their gradients add up in one order.
+    pool_.parallel(sequences * h.kv_heads, [&](int task, int thread) {
+      const int kv = task % h.kv_heads, s = task / h.kv_heads;
+      const int t0 = bounds[s], n = bounds[s + 1] - t0;
+      const size_t k_at = t0 * width + h.q_width() + static_cast<size_t>(kv) * dim, v_at = k_at + h.kv_width();
+      const size_t keys = static_cast<size_t>(n) * dim, scores = static_cast<size_t>(n) * kLanes;
+      const size_t panel = static_cast<size_t>(dim + 15) / 16 * 16 * kLanes;
+      const size_t room = QueryBlock::room(queries + t0, n);
+      BackwardScratch w;
+      float* at = local_[thread].get(4 * keys + 2 * scores + 7 * panel + room * (sizeof(Span) / sizeof(float)));
+      auto carve = [&](size_t floats) {
+        float* p = at;
+        at += floats;
+        return p;
+      };
+      w.p = carve(scores), w.ds = carve(scores);
+      w.lanes = carve(panel), w.mixed = carve(panel), w.q_panels = carve(panel), w.d_panels = carve(panel);
+      float* rows = carve(3 * panel);
+      w.k = carve(keys), w.v = carve(keys), w.dk = carve(keys), w.dv = carve(keys);
+      const BlockBackward inside{w, reinterpret_cast<Span*>(at), rows, static_cast<size_t>(kv) * group, static_cast<size_t>(group)};
+      std::memset(w.dk, 0, sizeof(float) * 2 * keys);
+      for (int i = 0; i < n; i++) {
+        copy_floats(w.k + static_cast<size_t>(i) * dim, qkv + k_at + i * width, dim);
+        copy_floats(w.v + static_cast<size_t>(i) * dim, qkv + v_at + i * width, dim);
+      }
+      for (int b = 0; b < n; b += kLanes) body(t0, b, b + kLanes < n ? b + kLanes : n, inside);
+      for (int i = 0; i < n; i++) {
+        copy_floats(dqkv + k_at + i * width, w.dk + static_cast<size_t>(i) * dim, dim);
+        copy_floats(dqkv + v_at + i * width, w.dv + static_cast<size_t>(i) * dim, dim);
+      }
+    });
   }
 
   /// (M, in) in 8 bits; valid until the next call.

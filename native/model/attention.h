@@ -53,21 +53,21 @@ class Attention {
   void project(const Saved& s, const float* normed, Rows rows, const int* positions) const;
   /// The same without norms of q and k and rotation: raw alone.
   void project_raw(const Saved& s, const float* normed, Rows rows) const;
-  /// att of all T rows, over packed tokens.
-  void attend(const Saved& s, const Visibility& visible, int T) const;
+  /// att of the tokens `rows`, all or some of T, one behind the other.
+  void attend(const Saved& s, const Visibility& visible, const TokenList& rows, int T, Workspace& w) const;
   /// The same from raw rows over a layer's cache, where keys and values of the rows go to `slots` (T) first.
   void attend_cached(const Saved& s, const Visibility& visible, int T, const int* positions, const int* slots, float* k_cache,
                      float* v_cache) const;
   /// y (n, hidden) = o(att) + residual of a block; residual may be null.
   void output(float* y, const Saved& s, const float* residual, Rows rows) const;
 
-  /// From dy (n, hidden) of a block: gradients of o, and w.datt.
-  void output_backward(const float* dy, const Saved& s, Rows rows, Workspace& w) const;
-  /// w.datt → w.dqkv, all T rows.
-  void attend_backward(const Saved& s, const Visibility& visible, const Batch& batch, Workspace& w) const;
-  /// From w.dqkv of a block: gradients of qkv and of the norms of q and k, and dnormed (n, hidden).
-  void project_backward(float* dnormed, const Saved& s, const float* normed, Rows rows, const int* positions,
-                        Workspace& w) const;
+  /// From dy (n, hidden) and att (n, heads * dim) of a block: gradients of o, and rows of w.datt.
+  void output_backward(const float* dy, const float* att, Rows rows, Workspace& w) const;
+  /// w.datt, of the tokens `rows`, which are rows `at` of what `attend` gave, → w.dqkv, all of it.
+  void attend_backward(const Saved& s, const Visibility& visible, const Batch& batch, const TokenList& rows, const TokenList& at,
+                       Workspace& w) const;
+  /// From d (n, qkv width) and raw of a block: gradients of qkv and of the norms of q and k, and dnormed (n, hidden). d is overwritten.
+  void project_backward(float* dnormed, float* d, const float* raw, const float* normed, int n, const int* positions) const;
 
  private:
   Ops& ops_;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../ops.h"
+#include "token_list.h"
 
 namespace pr1 {
 

@@ -55,10 +55,9 @@ Head::Head(Parameters& parameters, Ops& ops, const ModelSpec& model, const Embed
     : ops_(ops), embedding_(embedding), tied_(model.head.name == model.embedding.name), hidden_(model.hidden), norm_(parameters, ops, model.norm, model),
       linear_(head_linear(parameters, ops, model, embedding)), rstd_(ops), rows_(ops), drows_(ops), logits_(ops) {}
 
-/// Tokens whose next one is scored: all but the last of each sequence, those in `targets`, those with a weight.
-std::vector<int> Head::target_rows(const Batch& b, const std::vector<float>* weights, const std::vector<float>* entropy_weights) {
+TokenList Head::target_rows(const Batch& b, const std::vector<float>* weights, const std::vector<float>* entropy_weights) {
   auto weighs = [&](int t) { return (*weights)[t] != 0.0f || (entropy_weights && (*entropy_weights)[t] != 0.0f); };
-  std::vector<int> rows;
+  TokenList rows;
   for (size_t s = 0; s + 1 < b.bounds.size(); s++) {
     for (int t = b.bounds[s]; t + 1 < b.bounds[s + 1]; t++) {
       if ((b.targets.empty() || b.targets[t]) && (!weights || weighs(t))) rows.push_back(t);
@@ -98,21 +97,21 @@ void Head::project(float* logits, const float* x, int count) const {
   if (const TokenRows* own = token_rows()) own->logits(logits, linear_.out(), x, count);
 }
 
-ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspace& w) {
+ForwardResult Head::score(const float* x, const TokenList& there, const Batch& b, bool entropy, Workspace& w) {
   const size_t n = static_cast<size_t>(b.T), C = static_cast<size_t>(hidden_);
   const int V = linear_.out();
-  float* normed = w.normed.get(n * C);
-  norm_.forward(normed, rstd_.get(n), x, nullptr, b.T);
+  float* normed = w.normed.get(there.size() * C);
+  norm_.forward(normed, rstd_.get(there.size()), x, nullptr, static_cast<int>(there.size()));
   ForwardResult result;
   result.logprobs.assign(n, 0.0f);
   if (entropy) result.entropies.assign(n, 0.0f);
   lse_.assign(n, 0.0f);
-  const std::vector<int> rows = target_rows(b, nullptr, nullptr);
+  const TokenList rows = target_rows(b, nullptr, nullptr), places = places_in(there, rows);
   Chunk chunk;
   std::vector<RowScore> scores;
   chunks(rows, [&](int r, int count, float* logits) {
     float* gathered = rows_.get(static_cast<size_t>(count) * C);
-    ops_.gather_rows(gathered, normed, rows.data() + r, count, hidden_);
+    ops_.gather_rows(gathered, normed, places.data() + r, count, hidden_);
     project(logits, gathered, count);
     chunk.fill(b, rows.data() + r, count);
     scores.resize(count);
@@ -130,19 +129,22 @@ ForwardResult Head::score(const float* x, const Batch& b, bool entropy, Workspac
   return result;
 }
 
-void Head::score_backward(float* dx, const float* x, const Batch& b, const std::vector<float>& weights,
-                          const std::vector<float>* entropy_weights, Workspace& w) {
-  const size_t n = static_cast<size_t>(b.T), C = static_cast<size_t>(hidden_);
+void Head::score_backward(float* dx, const float* x, const TokenList& reach, const TokenList& at, const Batch& b,
+                          const std::vector<float>& weights, const std::vector<float>* entropy_weights, Workspace& w) {
+  const size_t n = reach.size(), C = static_cast<size_t>(hidden_);
   const int V = linear_.out();
+  ops_.zero(dx, static_cast<size_t>(b.T) * C);
+  if (n == 0) return;
+  const float* there = w.stream.get(x, at.data(), static_cast<int>(n), C, n);
   float* normed = w.normed.get(n * C);
-  norm_.forward(normed, nullptr, x, nullptr, b.T);
+  norm_.forward(normed, nullptr, there, nullptr, static_cast<int>(n));
   float* dh = w.dh.get(n * C);
   ops_.zero(dh, n * C);
-  const std::vector<int> rows = target_rows(b, &weights, entropy_weights);
+  const TokenList rows = target_rows(b, &weights, entropy_weights), places = places_in(reach, rows);
   Chunk chunk;
   chunks(rows, [&](int r, int count, float* logits) {
     float* gathered = rows_.get(static_cast<size_t>(count) * C);
-    ops_.gather_rows(gathered, normed, rows.data() + r, count, hidden_);
+    ops_.gather_rows(gathered, normed, places.data() + r, count, hidden_);
     project(logits, gathered, count);
     chunk.fill(b, rows.data() + r, count);
     chunk.weights.resize(count);
@@ -165,10 +167,11 @@ void Head::score_backward(float* dx, const float* x, const Batch& b, const std::
     float* drows = drows_.get(static_cast<size_t>(count) * C);
     linear_.backward_input(drows, logits, count);
     if (own) own->add_input(drows, count);
-    ops_.scatter_rows(dh, drows, rows.data() + r, count, hidden_);
+    ops_.scatter_rows(dh, drows, places.data() + r, count, hidden_);
   });
-  ops_.zero(dx, n * C);
-  norm_.backward(dx, dh, x, rstd_.data(), b.T);
+  float* d = w.gradient.get(dx, reach.data(), static_cast<int>(n), C, n);
+  norm_.backward(d, dh, there, w.rstd.get(rstd_.data(), at.data(), static_cast<int>(n), 1, n), static_cast<int>(n));
+  w.gradient.put_back(dx, d, reach.data(), static_cast<int>(n), C);
 }
 
 StepResult Head::sample(const float* x, const Step& step, Workspace& w) {

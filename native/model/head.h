@@ -49,12 +49,15 @@ class Head {
   /// Called between chunks of rows; may throw.
   std::function<void()> between = [] {};
 
-  /// Log-probabilities (and entropies) of the next ids after x (T, hidden), for the batch's targets. Names a token at fault only.
-  ForwardResult score(const float* x, const Batch& batch, bool entropy, Workspace& w);
-  /// dx (T, hidden) = gradient of x from weights (T), dLoss/dLogprob of what `score` gave; gradients of norm and matrix += ….
-  /// entropy_weights (T), dLoss/dEntropy, may be null; else `score` was asked for entropies.
-  void score_backward(float* dx, const float* x, const Batch& batch, const std::vector<float>& weights,
-                      const std::vector<float>* entropy_weights, Workspace& w);
+  /// Tokens whose next one is scored: all but the last of each sequence, those in `targets`, those with a weight. weights (T), null: any.
+  static TokenList target_rows(const Batch& batch, const std::vector<float>* weights, const std::vector<float>* entropy_weights);
+  /// Log-probabilities (and entropies) of the next ids after the tokens `rows`, x (…, hidden), for the batch's targets, which are among
+  /// them. Names a token at fault only.
+  ForwardResult score(const float* x, const TokenList& rows, const Batch& batch, bool entropy, Workspace& w);
+  /// dx (T, hidden) = gradient of x from weights (T), dLoss/dLogprob of what `score` gave; gradients of norm and matrix += …. reach: tokens
+  /// that have one, and where x has them. entropy_weights (T), dLoss/dEntropy, may be null; else `score` was asked for entropies.
+  void score_backward(float* dx, const float* x, const TokenList& reach, const TokenList& at, const Batch& batch,
+                      const std::vector<float>& weights, const std::vector<float>* entropy_weights, Workspace& w);
   /// Draws the next ids after the step's rows of x (T, hidden). Faults are marked; where they come from is not known here.
   StepResult sample(const float* x, const Step& step, Workspace& w);
 
@@ -68,7 +71,6 @@ class Head {
   };
   template <class F>
   void chunks(const std::vector<int>& rows, F&& body);
-  static std::vector<int> target_rows(const Batch& batch, const std::vector<float>* weights, const std::vector<float>* entropy_weights);
 
   /// logits (count, vocab) of rows x (count, hidden)
   void project(float* logits, const float* x, int count) const;

@@ -58,11 +58,17 @@ class Layer {
     const int* slots;
     float *k, *v;
   };
-  /// out from x (T, hidden); over packed tokens, or over the cache.
+  /// Rows of out for the tokens `rows`, one behind the other, from x (T, hidden); over packed tokens, or all rows over the cache.
   void forward(float* out, const float* x, const Saved& s, const int* positions, const Visibility& visible, int T,
-               const Cache* cache, Workspace& w) const;
-  /// dx: gradient of the layer's output, becomes the gradient of its input x.
-  void backward(float* dx, const float* x, const Saved& s, const Visibility& visible, const Batch& batch,
+               const TokenList& rows, const Cache* cache, Workspace& w) const;
+  /// How far a gradient reaches. Everywhere else it is 0.
+  struct Reach {
+    TokenList rows;  // tokens whose output has one,
+    TokenList at;    // which are so many-th of those that the forward gave,
+    TokenList seen;  // tokens whose input gets one
+  };
+  /// dx (T, hidden): gradient of the layer's output, becomes the gradient of its input x.
+  void backward(float* dx, const float* x, const Saved& s, const Visibility& visible, const Batch& batch, const Reach& reach,
                 Workspace& w) const;
 
  private:

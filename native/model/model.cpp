@@ -153,6 +153,10 @@ struct Off {
   Off(const Off&) = delete;
 };
 
+TokenList Model::computed(const TokenList& tokens) const {
+  return ops_.picks_rows() ? whole_groups(tokens, ops_.token_group(), batch_->T) : all_tokens(batch_->T);
+}
+
 ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entropy, bool base) {
   if (keep) prepare_training();
   const Off off(base && adapters_ ? &adapters_->on : nullptr);
@@ -171,21 +175,24 @@ ForwardResult Model::forward(std::shared_ptr<Batch> batch, bool keep, bool entro
   float* xs = xs_.get(stream * (keep ? depth + 1 : 2));
   float* saved = saved_.get(per_layer * (every_layer ? depth : 1));
   auto x_at = [&](size_t l) { return xs + stream * (keep ? l : l & 1); };
+  const TokenList all = all_tokens(T);
+  ends_ = computed(Head::target_rows(b, nullptr, nullptr));
   auto layers = [&](auto&& after) {
     embedding_.forward(x_at(0), b.ids.data(), T);
     after(kFaultEmbedding, x_at(0));
     for (size_t l = 0; l < depth; l++) {
       check_cancelled();
       const Layer::Saved s = layers_[l].carve(saved + (every_layer ? l : 0) * per_layer, T);
-      layers_[l].forward(x_at(l + 1), x_at(l), s, b.positions.data(), visible_, T, nullptr, work_);
+      layers_[l].forward(x_at(l + 1), x_at(l), s, b.positions.data(), visible_, T, l + 1 < depth ? all : ends_, nullptr, work_);
       after(fault_of_layer(l), x_at(l + 1));
     }
   };
   layers(nobody);
-  ForwardResult result = head_.score(x_at(depth), b, entropy, work_);
+  ForwardResult result = head_.score(x_at(depth), ends_, b, entropy, work_);
   kept_ = keep && !base && result.fault_token < 0;
   if (result.fault_token >= 0) {
     // A hidden key counts 0 times its value: one token's fault can reach the logits of an earlier one of its sequence.
+    ends_ = all;
     const auto next = std::upper_bound(b.bounds.begin(), b.bounds.end(), result.fault_token);
     result.fault = locate(layers, *(next - 1), *next);
   }
@@ -200,7 +207,9 @@ size_t Model::backward(const std::vector<float>& weights, const std::vector<floa
   if (!kept_) throw std::runtime_error(kNothingKept);
   ops_.begin_pass();
   const size_t stream = static_cast<size_t>(batch_->T) * spec_.hidden;
-  head_.score_backward(dx_.get(stream), xs_.data() + stream * layers_.size(), *batch_, weights, entropy_weights, work_);
+  reached_ = computed(Head::target_rows(*batch_, &weights, entropy_weights));
+  head_.score_backward(dx_.get(stream), xs_.data() + stream * layers_.size(), reached_, places_in(ends_, reached_), *batch_, weights,
+                       entropy_weights, work_);
   backward_left_ = layers_.size();
   return backward_on(layers);
 }
@@ -213,16 +222,20 @@ size_t Model::backward_on(size_t layers) {
   const size_t per_layer = layers_[0].saved_floats() * static_cast<size_t>(T);
   auto x_at = [&](size_t l) { return xs_.data() + stream * l; };
   float* dx = dx_.get(stream);
+  const TokenList all = all_tokens(T);
   for (; layers > 0 && backward_left_ > 0; layers--) {
     const size_t l = --backward_left_;
+    const TokenList& given = l + 1 < layers_.size() ? all : ends_;
     const Layer::Saved s = layers_[l].carve(saved_.data() + (recompute_ ? 0 : l) * per_layer, T);
     // The same ops on the same inputs: what is recomputed equals what was dropped bit for bit.
     if (recompute_) {
       check_cancelled();
-      layers_[l].forward(again_.get(stream), x_at(l), s, b.positions.data(), visible_, T, nullptr, work_);
+      layers_[l].forward(again_.get(stream), x_at(l), s, b.positions.data(), visible_, T, given, nullptr, work_);
     }
     check_cancelled();
-    layers_[l].backward(dx, x_at(l), s, visible_, b, work_);
+    const Layer::Reach reach{reached_, places_in(given, reached_), computed(visible_.seen(reached_))};
+    layers_[l].backward(dx, x_at(l), s, visible_, b, reach, work_);
+    reached_ = reach.seen;
   }
   if (backward_left_ > 0) return backward_left_;
   embedding_.backward(dx, b.ids.data(), T);
@@ -279,6 +292,7 @@ StepResult Model::step(const Step& step) {
   float* xs = xs_.get(stream(rows) * 2);
   float* saved = saved_.get(layers_[0].saved_floats() * static_cast<size_t>(rows));
   auto layers = [&](int n, auto&& after) {
+    const TokenList all = all_tokens(n);
     const Layer::Saved s = layers_[0].carve(saved, n);
     embedding_.forward(xs, step.ids.data(), n);
     after(kFaultEmbedding, xs);
@@ -286,7 +300,7 @@ StepResult Model::step(const Step& step) {
       check_cancelled();
       const Layer::Cache cache{step.slots.data(), k_cache_ + l * layer_cache, v_cache_ + l * layer_cache};
       float* out = xs + stream(n) * (~l & 1);
-      layers_[l].forward(out, xs + stream(n) * (l & 1), s, step.positions.data(), visible_, n, &cache, work_);
+      layers_[l].forward(out, xs + stream(n) * (l & 1), s, step.positions.data(), visible_, n, all, &cache, work_);
       after(fault_of_layer(l), out);
     }
   };
@@ -331,8 +345,13 @@ MemoryPlan Model::plan(double tokens) const {
     const double saved = static_cast<double>(layers_[0].saved_floats()) * (recompute_ ? 1 : depth);
     const double block = std::min(tokens, static_cast<double>(ops_.row_block()));
     // Streams and their gradients, then what exists for a block of rows and for a chunk of logits.
-    const double rows = C * (depth + 1) + 1 + C * (recompute_ ? 4 : 3) + h.q_width() + h.qkv_width();
-    const double inside = 3 * F + (layers_[0].has_post_norms() ? C : 0);
+    double rows = C * (depth + 1) + 1 + C * (recompute_ ? 4 : 3) + h.q_width() + h.qkv_width();
+    double inside = 3 * F + (layers_[0].has_post_norms() ? C : 0);
+    if (ops_.picks_rows()) {
+      // Copies of rows that lie apart: those of the head, then what layers left.
+      rows += 2 * C;
+      inside += 2 * F + 2 * h.qkv_width() + h.q_width() + (layers_[0].has_post_norms() ? C + 2 : 1);
+    }
     const double chunk = std::min(tokens, static_cast<double>(head_.most_rows()));
     if (adapters_) plan.activations = 4.0 * (block * 3 * adapters_->widest + (spec_.token_rows.there() ? tokens * C : 0));
     plan.activations += 4.0 * (tokens * (saved + rows) + block * inside + chunk * (V + 2 * C) +

@@ -70,6 +70,8 @@ class Model {
   size_t first_of(size_t parameter) const { return frozen(parameter) ? 0 : frozen_count(); }
   void ensure_positions(const std::vector<int>& positions);
   void check_cancelled() const;
+  /// Those rows that may stand for the tokens: all of the batch, where the device computes no others.
+  TokenList computed(const TokenList& tokens) const;
   bool finite(const float* x, int begin, int end) const;
   template <class Layers>
   int locate(const Layers& layers, int begin, int end) const;
@@ -96,7 +98,9 @@ class Model {
   // The last forward.
   std::shared_ptr<Batch> batch_;
   bool kept_ = false;
+  TokenList ends_;            // tokens that the last layer gave, one behind the other
   size_t backward_left_ = 0;  // layers, of a backward that has begun on it
+  TokenList reached_;         // tokens that its gradient has reached
   Visibility visible_;
 };
 

@@ -67,6 +67,26 @@ void Visibility::narrow(const Query* queries, size_t n) {
   }
 }
 
+TokenList Visibility::seen(const TokenList& tokens) const {
+  std::vector<int> edges(own_.size() + 1, 0);
+  for (int t : tokens) {
+    int left = own_[static_cast<size_t>(t)].visible;
+    for (const Run* run = own_[static_cast<size_t>(t)].runs; left > 0; run++) {
+      const int n = std::min(run->end - run->begin, left);
+      edges[static_cast<size_t>(run->begin)]++;
+      edges[static_cast<size_t>(run->begin + n)]--;
+      left -= n;
+    }
+  }
+  TokenList seen;
+  int open = 0;
+  for (size_t t = 0; t < own_.size(); t++) {
+    open += edges[t];
+    if (open > 0) seen.push_back(static_cast<int>(t));
+  }
+  return seen;
+}
+
 bool Visibility::narrowed() const {
   return std::any_of(windows_.begin(), windows_.end(), [](const Window& w) { return w.narrows; });
 }

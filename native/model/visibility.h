@@ -20,6 +20,8 @@ class Visibility {
 
   /// One query a token.
   const Query* queries(int window) const;
+  /// Tokens of a batch that some of these see in some layer, themselves included, or more.
+  TokenList seen(const TokenList& tokens) const;
   /// Some token sees less in some layer than in others.
   bool narrowed() const;
 

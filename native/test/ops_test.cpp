@@ -427,6 +427,29 @@ struct Test {
     if (T <= 70) {
       expect_close(name + " dqkv", d, differences(widen(qkv), r, [&](const Doubles& v) { return attention64(v, visible, h); }), kBackward);
     }
+    // Of some tokens alone: the bits that zeros elsewhere give. What the forward left lies in other places.
+    for (int every : {2, 7, T}) {
+      std::vector<int> rows, at;
+      for (int t = every / 2; t < T; t += every) rows.push_back(t), at.push_back(T - 1 - t);
+      Floats zeros(r.size(), 0.0f), packed, out2(out.size(), NAN), lse2(lse.size(), NAN), some(d.size(), NAN), want(d.size());
+      for (size_t i = 0; i < rows.size(); i++) {
+        auto copy = [&](const Floats& from, int row, Floats& to, int place, int width) {
+          std::copy_n(from.begin() + row * width, width, to.begin() + place * width);
+        };
+        copy(r, rows[i], zeros, rows[i], h.q_width());
+        packed.insert(packed.end(), r.begin() + rows[i] * h.q_width(), r.begin() + (rows[i] + 1) * h.q_width());
+        copy(out, rows[i], out2, at[i], h.q_width());
+        copy(lse, rows[i], lse2, at[i], h.heads);
+      }
+      ops.attention_backward(want.data(), zeros.data(), out.data(), lse.data(), qkv.data(), queries.data(), bounds, 2, T, h);
+      ops.attention_backward_rows(some.data(), packed.data(), out2.data(), lse2.data(), qkv.data(), queries.data(), bounds, 2, rows.data(),
+                                  at.data(), static_cast<int>(rows.size()), h);
+      for (size_t i = 0; i < want.size(); i++) {
+        if (some[i] == want[i]) continue;
+        std::printf("FAILED %s: of every %d-th token, element %zu is %.9g, expected %.9g\n", name.c_str(), every, i, some[i], want[i]);
+        std::exit(1);
+      }
+    }
     // Scattered slots of a cache give the bits of packed rows: all tokens in one call, each alone, and, where they share
     // one list of runs as a prompt does, together.
     std::vector<int> slot(T);
