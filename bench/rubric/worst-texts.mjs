@@ -7,6 +7,9 @@ import { output as torture } from '../../scripts/torture/outputs.mjs'
 import { mutate, randomFrom } from '../../test/assertions/mutate.ts'
 
 const LONGEST = 1_100_000
+/** Characters of most outputs, and how many of them there are for each that may be longer. */
+const RESPONSE = 8000
+const LONG_EVERY = 12
 /** Characters of a candidate or reference that the grader parses. */
 const ANSWER = 4096
 
@@ -455,7 +458,7 @@ const CONFIGS = [
 export function worstText(seed, corpus) {
   const d = new Draw(seed, corpus)
   const said = answer(d)
-  const size = d.length(20, LONGEST)
+  const size = d.length(20, d.chance(1 / LONG_EVERY) ? LONGEST : RESPONSE)
   const body = d.pick(BODY_KINDS)
   const form = d.pick(FORMS)
   const stated = form.replace('#', () => said.text)

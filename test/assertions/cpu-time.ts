@@ -4,10 +4,11 @@ export function cpuTime(): number {
   return (user + system) / 1000
 }
 
-/** CPU milliseconds of the fastest of up to six runs, which end as soon as one is within `enough`. */
-export function fastest(run: () => void, enough: number): number {
+/** CPU milliseconds of the fastest of up to six runs, which end as soon as one is within `enough`. `before` is called before each. */
+export function fastest(run: () => void, enough: number, before = () => {}): number {
   let best = Number.POSITIVE_INFINITY
   for (let i = 0; i < 6 && best > enough; i++) {
+    before()
     const start = cpuTime()
     run()
     best = Math.min(best, cpuTime() - start)

@@ -14,6 +14,10 @@ export const bars = { outputs: 1_000_000 }
 
 const MOST_CHARACTERS = 1_000_000
 const MOST_MS = 100
+/** Calls that took longer are repeated: the table tells how many really do. */
+const SLOW_MS = 50
+/** Other answers than a grader keeps. */
+const OTHERS = 300
 const RESPONSE_CHARACTERS = 2000
 /** Every so many outputs one is longer than a response. */
 const LONG_EVERY = 500
@@ -79,7 +83,7 @@ export async function open() {
     }
     if (JSON.stringify(Object.getOwnPropertyNames(Object.prototype)) !== prototype)
       return { what, outcome: 'lost', lost: 'it changed Object.prototype' }
-    return { what, outcome: slowest < 10 ? 'within 10 ms' : 'within 100 ms', tally: { outputs: 1 } }
+    return { what, outcome: slowest < 10 ? 'within 10 ms' : slowest <= SLOW_MS ? 'within 50 ms' : 'within 100 ms', tally: { outputs: 1 } }
   }
   return { attempt }
 }
@@ -117,6 +121,12 @@ function judge(run) {
   }
   let ms = cpuTime() - start
   // A collection of garbage or a first compilation falls into one run, not into all.
-  if (wrong === undefined && ms > MOST_MS) ms = fastest(run, MOST_MS)
+  if (wrong === undefined && ms > SLOW_MS) ms = fastest(run, SLOW_MS, forget)
   return { ms, lost: wrong ?? (ms > MOST_MS ? `${Math.round(ms)} ms of CPU` : undefined) }
+}
+
+let others = 0
+/** Grades other answers, so that nothing of the last output is remembered. */
+function forget() {
+  for (let i = 0; i < OTHERS; i++, others++) assertions.mathAnswer(`There are ${others} of them.`, { vars: { answer: String(others) } })
 }

@@ -359,10 +359,12 @@ const choosesAtEnd = (text: string): boolean => chosenLetter(text) === undefined
 /** The whole output where it is an answer and not prose. */
 function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
+  const fenced = /(?:```|~~~)$/.test(trimmed.slice(-3))
+  if (trimmed.length > 400 && !fenced) return undefined
   if (/^(?:By|From|Let|Using|Since|As|If|When|Suppose|Assume)\s/.test(trimmed)) return undefined
   if (/[\w)$]\. [A-Z][a-z]+\b/.test(trimmed) && expected.kind !== 'text' && expected.kind !== 'choice') return undefined
   if (expected.kind === 'text' && /\$\. [A-Z][a-z]+\b/.test(trimmed)) return undefined
-  const plain = joinLines(/(?:```|~~~)$/.test(trimmed) ? (leadingFence(trimmed) ?? trimmed) : trimmed)
+  const plain = joinLines(fenced ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
   if (expected.kind !== 'text' && (RESTATED.test(plain) || (expected.kind === 'choice' && choosesAtEnd(plain)))) return undefined
   if (expected.kind !== 'text' && (deniesItself(plain) || isTried(plain) || isCalculation(plain))) return undefined

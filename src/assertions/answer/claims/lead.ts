@@ -21,7 +21,7 @@ const LONGEST = 200
 
 /** The first paragraph without its label, where it stands in bold or reasons follow it. Undefined: it does not, or the end concludes something. */
 export function leadOf(text: string): { text: string; end: number } | undefined {
-  const end = text.search(/\n\s*\n/)
+  const end = text.slice(0, LONGEST + 1000).search(/\n\s*\n/)
   if (end < 0 || end > LONGEST) return undefined
   const first = text.slice(0, end).trim()
   if (!EXPLAINS.test(text.slice(end).trimStart().slice(0, 60)) && !LEADS.test(first)) return undefined

@@ -189,8 +189,9 @@ function wholeNumber(clause: string, start: number, end: number): string | undef
   if (OPERATES.test(behind)) return undefined
   const quantity = quantityEnd(clause, start, end)
   // √13 m
-  const rooted = /√\(?$/.test(clause.slice(0, start))
-  if (quantity > end && !rooted) return (/[$€£\ue000]$/.exec(clause.slice(0, start))?.[0] ?? '') + clause.slice(start, quantity)
+  const rooted = /√\(?$/.test(clause.slice(Math.max(0, start - 2), start))
+  if (quantity > end && !rooted)
+    return (/[$€£\ue000]$/.exec(clause.slice(Math.max(0, start - 1), start))?.[0] ?? '') + clause.slice(start, quantity)
   let from = start
   let to = end
   while (from > 0 && start - from < EXPRESSION && !BOUNDARY.test(clause[from - 1])) from--

@@ -19,6 +19,8 @@ const AGREEING = 10
 const FEW = 10
 /** Bits two values must share. */
 const RELATIVE_BITS = 150
+/** Units of work for the exact parts of one side whose writing is compared. */
+const SHAPE = 5000
 /** Bits that must be known of the larger of two values, or behind the point beside 0, for a comparison to tell anything. */
 const TELLING_BITS = 30
 
@@ -35,7 +37,8 @@ export function sameValue(a: Node, b: Node, work: Work): boolean {
   }
   if (left === 'undefined' || right === 'undefined') return false
   // Beyond the bounds only the writing counts.
-  if (left === 'huge' || right === 'huge') return work.by('same writing', sameShape(a, b, work))
+  if (left === 'huge' || right === 'huge')
+    return typeof left !== 'object' && typeof right !== 'object' && work.by('same writing', sameShape(a, b, work))
   if (hasInfinity(a) || hasInfinity(b)) return work.by('same writing', sameShape(a, b, work))
   const names = variables([a, b])
   if (names.length === 0) return sameConstant(a, b, work)
@@ -103,16 +106,23 @@ function hasInfinity(node: Node): boolean {
   }
 }
 
-const sameShape = (a: Node, b: Node, { exact }: Work): boolean => shape(a, exact) === shape(b, exact)
+function sameShape(a: Node, b: Node, { exact }: Work): boolean {
+  // Each side may cost the same, so that the order of the two does not matter.
+  const before = Math.min(exact.left, SHAPE)
+  const [left, right] = [{ left: before }, { left: before }]
+  const same = shape(a, left) === shape(b, right)
+  exact.left -= 2 * before - left.left - right.left
+  return same
+}
 
 /** The writing of an expression whatever the order of its terms and factors, with its exact parts worked out. */
 function shape(node: Node, work: Allowance): string {
   const exact = exactValue(node, work)
   const shapeOf = (one: Node): string => shape(one, work)
-  if (typeof exact === 'object') return `${exact.n}/${exact.d}`
+  if (typeof exact === 'object') return fractionShape(exact)
   switch (node.kind) {
     case 'number':
-      return `${node.value.n}/${node.value.d}`
+      return fractionShape(node.value)
     case 'symbol':
     case 'constant':
       return node.name
@@ -134,6 +144,9 @@ function shape(node: Node, work: Allowance): string {
       return `${node.kind}(${shapeOf(node.of)})`
   }
 }
+
+/** In hexadecimal, which takes a time that grows evenly with the number. */
+const fractionShape = ({ n, d }: Rational): string => `${n.toString(16)}/${d.toString(16)}`
 
 /** Terms or factors in sorted order. */
 function flat(node: Node, sum: boolean, work: Allowance): string {
