@@ -59,7 +59,7 @@ const ANSWERING = cues(
       |side|age|percentage|fraction|maximum|minimum)\b[^.;]{0,120}(?:\b(?:is|are|equals|was|were)\b|=)`,
 )
 /** "Total:", "(c) total:", "**Integer roots:**" */
-const LABELLED = /^[\W_]{0,6}(?:\([a-z\d]\) ?)?(?:[a-z][\w'’-]*[ -]){0,4}[a-z][\w'’-]{2,}[*_]{0,2}:(?!\S*\/\/)/i
+const LABELLED = /^[\W_]{0,6}(?:\([a-z\d]\) ?)?(?:[a-z][\w'’-]* ){0,4}[a-z][\w'’-]{2,}[*_]{0,2}:(?!\S*\/\/)/i
 /** A value set off from the text at the end. */
 const SET_OFF = /(?:\*\*[^*\n]{1,200}\*\*[^\w$]{0,4}(?:[a-z²³ ]{1,40}\.?)?|\$\$[\s.]{0,4}|\\\][\s.]{0,4})$/i
 
