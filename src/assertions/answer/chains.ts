@@ -47,6 +47,9 @@ const ENDLESS = /\\[lc]?dots|\.\.\.|…|\\(?:sum|prod|int|lim|binom|det)(?![a-z]
  * An equation in unknowns, as 2m + 3n = 25 or x² = 4, says none.
  */
 export function valueOfChain(text: string): string | undefined {
+  const congruent = text.lastIndexOf('\\equiv')
+  // "3^{2024} ≡ 3^4 = 81"
+  if (congruent > 0 && !/mod/.test(text) && text.includes('=', congruent)) return valueOfChain(text.slice(congruent + '\\equiv'.length))
   const sides = sidesOf(text.replace(/^\s*\$+|\$+\s*$/g, ''))
   if (!sides) return undefined
   const last = sides.at(-1)!

@@ -4,9 +4,15 @@ import { valueOfChain } from './chains.ts'
 import { askedOf } from './claims/asked.ts'
 import { type Choice, type Choices, choiceReference, chosenLetter, lettered, singleLetter, smallChoice } from './claims/choice.ts'
 import { LIST_IN_JSON } from './claims/claims.ts'
+import { dayAsked } from './claims/days.ts'
 import type { Expected } from './claims/expected.ts'
+
+import { sameConvergence, unexplained, valueForWhich } from './claims/explained.ts'
+
 import { type Extract, type Extraction, extractAnswer } from './claims/extract.ts'
+
 import { optionsOf } from './claims/options.ts'
+import { valueOfCall } from './claims/pointed.ts'
 import type { Status } from './claims/status.ts'
 import { sameChemistry } from './equality/chemistry.ts'
 import { sameCongruence } from './equality/congruences.ts'
@@ -25,11 +31,14 @@ import { sameValuesOfFamilies } from './equality/values-of-families.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { substitute } from './nodes.ts'
+import { withoutDomain } from './reading/domains.ts'
+import { labelledParts } from './reading/labelled-parts.ts'
 import { matchesOf } from './reading/matches.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
 import { sameTime } from './reading/times.ts'
 import { plainWords, withoutNoun, withoutSubject } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
+import { withoutUnitAsked } from './units/unit-asked.ts'
 import { relateUnits } from './units/units.ts'
 
 export interface Judgement {
@@ -110,6 +119,11 @@ function judgeOne(
     const said = verdict ?? (choices === 'auto' && problem !== undefined ? agreeOnOption(text, source, choice, problem, policy) : undefined)
     if (said) return judged({ ...said, type: 'choice' })
   }
+  const day = problem !== undefined && DAY.test(reference.text) ? dayAsked(text, problem) : undefined
+  if (day !== undefined) {
+    const same = day !== '' && agree(day, reference, policy).pass
+    return judged({ pass: same, type: 'date', rule: same ? 'the day of the month asked for' : 'another day' })
+  }
   const coins = problem === undefined ? undefined : agreeInCurrency(text, reference, problem, policy)
   const verdict = coins ?? agree(text, reference, policy)
   if (verdict.pass) return judged(verdict)
@@ -131,7 +145,63 @@ function judgeOne(
   const chained = extract !== 'whole' && wanted.kind !== 'relation' && wanted.kind !== 'text' ? valueOfChain(text) : undefined
   if (chained !== undefined && agree(chained, reference, policy).pass)
     return judged({ pass: true, type: verdict.type, rule: 'value that the equation states' })
+  const parts = reference.parts && labelledParts(text)
+  if (parts && sameParts(parts, reference.parts!, policy))
+    return judged({ pass: true, type: 'list', rule: 'same values of the same parts' })
+  if (extract !== 'whole') {
+    const more = saysMore(text, source, reference, output, problem)
+    if (more && agree(more.text, reference, policy).pass) return judged({ pass: true, type: verdict.type, rule: more.rule })
+    if (wanted.kind === 'text' && sameConvergence(unexplained(text, false) ?? text, reference.text))
+      return judged({ pass: true, type: 'text', rule: 'the same in other words' })
+  }
   return judged(verdict)
+}
+
+/** The day of a month. */
+const DAY = /^\W{0,4}\d{1,2}(?:st|nd|rd|th)?\W{0,4}$/
+
+/** Each part under the name it has in the reference. Of a point the coordinates may have their letters. */
+function sameParts(said: ReadonlyMap<string, string>, meant: ReadonlyMap<string, string>, policy: Policy): boolean {
+  if (said.size !== meant.size) return false
+  return [...meant].every(([name, value]) => {
+    const text = said.get(name)
+    if (text === undefined) return false
+    return agree(text, referenceOf(value), policy).pass || agree(pointOf(text), referenceOf(value), policy).pass
+  })
+}
+
+/** (3, -1) of "x = 3, y = -1" */
+function pointOf(text: string): string {
+  const found = /^x\s?=([^=,]{1,60}),\s*y\s?=([^=,]{1,60})(?:,\s*z\s?=([^=,]{1,60}))?$/.exec(text.trim())
+  return found
+    ? `(${found
+        .slice(1)
+        .filter((value) => value !== undefined)
+        .join(', ')})`
+    : text
+}
+
+/** The value in an answer that says more: a call whose value stands elsewhere, what a formula holds for, an explanation, a unit by its letter. */
+function saysMore(
+  text: string,
+  source: string,
+  reference: Reference,
+  output: string,
+  problem: string | undefined,
+): { text: string; rule: string } | undefined {
+  const numeric = reference.answer.kind === 'expression' && isNumeric(reference.answer.node)
+  const value = numeric ? valueOfCall(text, output) : undefined
+  if (value !== undefined) return { text: value, rule: 'value that the response gives to it' }
+  const measured = numeric && problem !== undefined && source !== 'last number' ? withoutUnitAsked(text, problem) : undefined
+  if (measured !== undefined) return { text: measured, rule: 'in the unit asked for' }
+  const open = withoutDomain(text)
+  if (open !== undefined) return { text: open, rule: 'what it holds for goes without saying' }
+  if (!/box/.test(source)) return undefined
+  const which = problem === undefined ? undefined : valueForWhich(text, problem)
+  if (which !== undefined) return { text: which, rule: 'the value asked for' }
+  const several = !['expression', 'text', 'relation'].includes(reference.answer.kind)
+  const plain = unexplained(text, several)
+  return plain === undefined ? undefined : { text: plain, rule: 'without what explains it' }
 }
 
 /** What extraction has to know. Written out, as spreading is slow. */
@@ -145,6 +215,7 @@ function expectedOf(expected: Expected, choice: boolean, problem: string | undef
     bare: expected.bare,
     names: expected.names,
     parts: expected.parts,
+    labels: expected.labels,
     entries: expected.entries,
     problem,
   }

@@ -3,6 +3,7 @@
 import { type Choice, lettered, singleLetter } from './claims/choice.ts'
 import type { Expected } from './claims/expected.ts'
 import type { Answer } from './node.ts'
+import { labelledParts } from './reading/labelled-parts.ts'
 import { matchesOf } from './reading/matches.ts'
 import { readProblem } from './reading/problem.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
@@ -24,6 +25,7 @@ interface Findings {
   letter?: string
   option?: Required<Choice>
   decimal?: Answer
+  parts?: ReadonlyMap<string, string>
 }
 
 /** A reference and what was read from it, each part when it is first asked for. */
@@ -64,6 +66,11 @@ export class Reference {
     return this.once('decimal', readDecimalComma)
   }
 
+  /** Its parts by their names: centre (3, -1), radius 2. */
+  get parts(): ReadonlyMap<string, string> | undefined {
+    return this.once('parts', labelledParts)
+  }
+
   /** What extraction has to know of it. */
   get expected(): Expected {
     this.sought ??= {
@@ -72,6 +79,7 @@ export class Reference {
       bare: this.answer.kind === 'expression' && this.answer.unit === undefined && this.answer.either === undefined,
       names: namesIn(this.answer),
       parts: partsIn(this.text),
+      labels: this.parts && [...this.parts.keys()],
       entries: entriesIn(this.answer),
       ordinal: /^\W{0,4}\d{1,4}\s?(?:st|nd|rd|th)\W{0,4}$/i.test(this.text) || ordinalInWords(this.text) !== undefined,
       polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(this.text),

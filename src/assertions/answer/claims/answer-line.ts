@@ -1,11 +1,16 @@
 /** What an answer line states, behind "the answer is" and the like. */
 
+import { readDate } from '../reading/dates.ts'
+
 import { upTo } from '../reading/matches.ts'
+
 import { isCaseDistinction } from './cases.ts'
 import { chosenLetter } from './choice.ts'
+import { asksDay, dateIn } from './days.ts'
 import type { Expected } from './expected.ts'
 import { measuresInside } from './extent.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, leadingFence, leadingMath } from './formulas.ts'
+import { madeInWords } from './made-in-words.ts'
 import { namedValues } from './named.ts'
 import { statedNumber } from './numbers.ts'
 import { isOfSeveral, isOperated, isQualified } from './operations.ts'
@@ -30,7 +35,8 @@ const APPOSITION = /,? \(?(?:i\.e\.|that is,|in other words|or equivalently)[ ,]
 const OPEN =
   /^(?:not|never|either|at (?:least|most)|up to|upwards? of|as (?:many|much|few|little) as|no (?:more|less|fewer) than|(?:more|less|greater|fewer|larger|smaller|bigger|lower|higher) than|between|one of|neither|none of|unknown|cannot|I (?:can(?:not|'t)?|do|am)|we can(?:not|'t)?|excluding|except|other than|any|some|every(?:thing)?)\b/i
 
-const UNCERTAIN = /^(?:perhaps|maybe|possibly|probably|likely|presumably|might|may|could|unclear|uncertain|unsure)\b/i
+const UNCERTAIN =
+  /^(?:perhaps|maybe|possibly|probably|likely|presumably|might|may(?! \d{1,2}(?:st|nd|rd|th)?\b)|could|unclear|uncertain|unsure)\b/i
 
 /** The answer right behind a marker: in a formula, in a code block, or on the rest of the line or the next one. */
 export function answerBehind(rest: string, expected: Expected): Line | undefined {
@@ -88,6 +94,10 @@ export function answerIn(said: string, expected: Expected): Line {
   const named = expected.kind === 'text' || expected.kind === 'choice' ? undefined : appositionIn(whole)
   if (named !== undefined) return { text: named, status: 'stated', direct: true }
   if (isAnswer(whole)) return { text: whole, status: 'stated', direct: true }
+  if (expected.problem !== undefined && asksDay(expected.problem) && readDate(own) !== undefined)
+    return { text: dateIn(own)?.text ?? own, status: behind(own), direct: true }
+  const made = expected.kind === 'text' || expected.kind === 'choice' ? undefined : madeInWords(own)
+  if (made !== undefined) return { text: made, status: behind(own), direct: true }
   const several = isOfSeveral(own)
   const concluded = several || isQualified(own) ? WORKED_OUT.exec(calm) : null
   if (concluded && isAnswer(trimEnd(concluded[1]))) return { text: trimEnd(concluded[1]), status: behind(concluded[1]), direct: true }

@@ -6,9 +6,12 @@
 import { isNumeric } from '../equality/values.ts'
 import { LIMITS } from '../limits.ts'
 import { exceptionOf } from '../reading/described-sets.ts'
+import { inPlainFigures, isMyriad } from '../reading/grouped.ts'
 import { stripDelimiters } from '../reading/normalize.ts'
 import { readAnswer } from '../reading/read.ts'
 import { answerBehind } from './answer-line.ts'
+import { askedBehind } from './asked-behind.ts'
+import { attemptChosen } from './attempts.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
 import { isCase, isCaseDistinction, isContrary, isImagined, isLimited, isTried } from './cases.ts'
 import { chosenLetter } from './choice.ts'
@@ -16,10 +19,12 @@ import { lastLetter } from './chosen.ts'
 import { effectOn, isCompleted, isRevised } from './corrections.ts'
 import type { Expected } from './expected.ts'
 import { measureBehind } from './extent.ts'
-import { inEnglish } from './foreign.ts'
+import { fractionsInFigures, inEnglish } from './foreign.ts'
 import { isAnswer, joinLines, jsonAnswer, leadingFence, withDollars, withoutDollars } from './formulas.ts'
 import { leadOf } from './lead.ts'
+import { endOfItems, opensOptions } from './listed.ts'
 import { isQualified } from './operations.ts'
+import { rowPointedAt } from './pointed.ts'
 import { isQuoted } from './quoted.ts'
 import { withoutMarkup } from './response.ts'
 import { contrasted, firstLine, isWorded, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
@@ -54,11 +59,16 @@ const BEHIND = 8000
 /** The claim that stands for the answer of a response; one that doesn't stand says what the response says instead. Undefined: it claims nothing. */
 export function finalClaim(response: string, sources: Sources, expected: Expected): Claim | undefined {
   const said = response.includes('but') || response.includes('other than') ? response.replace(SURELY, 'must be') : response
-  const text = withoutDollars(expected.kind === 'choice' ? said : said.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))
+  const text = figured(
+    fractionsInFigures(withoutDollars(expected.kind === 'choice' ? said : said.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))),
+  )
   const found = chosen(text, sources, expected)
   const claim = found?.weight === 'explicit' && found.status === 'stated' ? found : (otherwise(text, sources, expected) ?? found)
   return claim && { ...claim, text: withDollars(claim.text) }
 }
+
+/** Of a response with a box its content is read, and that by itself. */
+const figured = (text: string): string => (text.includes('boxed{') ? text : inPlainFigures(text))
 
 /** What a text claims without marks of HTML, or in English. Undefined: it has none and is English. */
 function otherwise(text: string, sources: Sources, expected: Expected): Claim | undefined {
@@ -71,6 +81,8 @@ function otherwise(text: string, sources: Sources, expected: Expected): Claim | 
 const SURELY = /\b(?:can(?:no|['’])t|cannot|could(?: not|n['’]t)) be any(?:thing|one|thing else) (?:but|other than)\b/gi
 
 function chosen(text: string, sources: Sources, expected: Expected): Claim | undefined {
+  const attempt = sources === 'auto' && expected.kind !== 'choice' ? attemptClaim(text, expected) : undefined
+  if (attempt) return attempt
   const boxes = sources === 'final-answer' ? [] : boxClaims(text, expected)
   if (sources === 'boxed') return afterCorrection(text, pick(boxes), sources, expected)
   // What stands before a box that is stated can't outweigh it.
@@ -78,6 +90,8 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
   const from = box?.at ?? 0
   const tagged = [tagClaim(text, expected, from), hashClaim(text, from), jsonClaim(text)].filter((claim) => claim !== undefined)
   if (boxes.length + tagged.length === 0 && sources === 'auto') {
+    const row = expected.kind === 'text' || expected.kind === 'choice' ? undefined : rowClaim(text)
+    if (row) return row
     const parts = expected.parts ? closingClaim(text, expected) : undefined
     if (parts?.where === 'parts') return parts
     const polar = expected.polar ? polarClaim(text) : undefined
@@ -98,8 +112,33 @@ function chosen(text: string, sources: Sources, expected: Expected): Claim | und
     // Nothing before it can outweigh it.
     if (line.weight === 'explicit' && line.status === 'stated' && !deniedBox && !lines.some(({ status }) => status === 'denied')) break
   }
-  const claims = [...boxes, ...tagged, ...lines, ...(lead ? [lead] : [])].sort((a, b) => a.at - b.at)
+  const later = sources === 'auto' && box && expected.kind === 'other' ? laterClaim(text, box, expected) : undefined
+  const claims = [...boxes, ...tagged, ...lines, ...(lead ? [lead] : []), ...(later ? [later] : [])].sort((a, b) => a.at - b.at)
   return afterCorrection(text, pick(claims), sources, expected)
+}
+
+/** The quantity that the problem asks for, behind the box of another one. */
+function laterClaim(text: string, box: Claim, { problem }: Expected): Claim | undefined {
+  const value = problem === undefined ? undefined : askedBehind(text, box, problem)
+  return value === undefined
+    ? undefined
+    : { text: value, where: 'quantity asked for', status: 'stated', at: box.end, end: text.length, weight: 'explicit' }
+}
+
+/** The value in the row of a table at which the last sentence points. */
+function rowClaim(text: string): Claim | undefined {
+  const row = rowPointedAt(text)
+  const said = row && ([row.value ?? row.sentence, row.value === undefined ? 'hedged' : 'stated'] as const)
+  return said && { text: said[0], where: 'row of a table', status: said[1], at: 0, end: text.length, weight: 'last sentence' }
+}
+
+/** What the attempt states that the last sentence chooses. */
+function attemptClaim(text: string, expected: Expected): Claim | undefined {
+  const found = attemptChosen(text)
+  if (!found) return undefined
+  const said = found.part === undefined ? undefined : chosen(found.part, 'auto', expected)
+  const claim = said ?? { text: found.sentence.trim(), where: 'last line', status: 'hedged', weight: 'last sentence' }
+  return { ...claim, at: 0, end: text.length, where: said ? `${said.where} of the attempt chosen` : claim.where }
 }
 
 /** Words behind a box take no formula's place: "so the answer to that question is yes". */
@@ -178,7 +217,7 @@ function boxClaims(text: string, expected: Expected): Claim[] {
     const { contents, start } = expected.kind === 'list' ? adjacent(text, last) : { contents: [last.content], start: last.start }
     const where = contents.length === 1 ? '\\boxed{}' : `${contents.length} boxes`
     out.unshift({
-      text: contents.length === 1 && !expected.bare ? withMeasure(contents[0], text, last.end) : contents.join(', '),
+      text: contents.length === 1 ? withScale(contents[0], text, last.end, expected) : contents.join(', '),
       where,
       status: boxStatus(text, start, last.end),
       at: start,
@@ -205,6 +244,13 @@ function joined(text: string, { text: said, boxes }: Together): Claim {
     weight: 'explicit',
     boxed: true,
   }
+}
+
+/** "\\boxed{350}万", "\\boxed{8} pints" */
+function withScale(content: string, text: string, end: number, expected: Expected): string {
+  const sign = text[end] === '$' ? text[end + 1] : text[end]
+  if (isMyriad(sign)) return content + sign
+  return expected.bare ? content : withMeasure(content, text, end)
 }
 
 /** "\\boxed{8} pints" */
@@ -465,8 +511,9 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
   if (CHECKED.test(before) || (twoSolutions(tail) !== undefined && /\b(?:other|another|second|one|first)\s$/i.test(before)))
     return undefined
   const sentence = before + sentenceBehind(tail, at)
+  const options = expected.kind !== 'list' && opensOptions(before, tail.slice(from, start))
   const about =
-    marker?.[1] !== undefined || PROVISIONAL.test(before) || PROVISIONAL_BEHIND.test(sentenceBehind(tail, start))
+    options || marker?.[1] !== undefined || PROVISIONAL.test(before) || PROVISIONAL_BEHIND.test(sentenceBehind(tail, start))
       ? 'hedged'
       : OTHERS.test(before)
         ? 'denied'
@@ -493,6 +540,10 @@ function lineClaim(tail: string, at: number, length: number, expected: Expected)
   // "A calculator gives the answer $33.98$" says it in passing.
   const passing = blank && !heading
   const weight = (line.direct && !passing) || label ? 'explicit' : 'found'
+  if (options) {
+    const listed = endOfItems(tail, start)
+    return { text: line.text, where, status, at: listed, end: listed, weight }
+  }
   if (contrast?.status === 'stated')
     return { text: contrast.text, where, status: 'stated', at, end: Math.max(end, start + own.length), weight: 'found' }
   return { text: line.text, where, status, at, end: Math.max(start, end), weight }

@@ -15,6 +15,8 @@ export interface Expected {
   names?: readonly string[]
   /** The letters of its parts: (a) 12; (b) 18. */
   parts?: readonly string[]
+  /** The names of its parts: centre (3, -1), radius 2. */
+  labels?: readonly string[]
   /** How many parts the reference has, and whether their order counts: (3, -2). */
   entries?: { count: number; ordered: boolean }
   /** The problem as it was put to the model, where it is known: it helps to rank the claims of a response. */

@@ -21,6 +21,40 @@ const RATHER = /不是[^，,。\n]{1,40}[，,]\s?而是/g
 /** 15，而不是25 */
 const NOT_ANOTHER = /[，,]\s?(?:而|并)?(?:不是|并非|非)(?![常])[^，,。；;\n]{1,40}(?=[。；;\n.]|$)/g
 const WIDE = /[０-９ａ-ｚＡ-Ｚ＝＋－．]/g
+/** Fractions in German: "ein Sechstel", "drei Viertel". */
+const PARTS: Readonly<Record<string, number>> = {
+  Drittel: 3,
+  Viertel: 4,
+  Fünftel: 5,
+  Sechstel: 6,
+  Siebtel: 7,
+  Achtel: 8,
+  Neuntel: 9,
+  Zehntel: 10,
+  Zwölftel: 12,
+  Zwanzigstel: 20,
+  Hundertstel: 100,
+}
+const FEW = ['ein', 'zwei', 'drei', 'vier', 'fünf', 'sechs', 'sieben', 'acht', 'neun', 'zehn', 'elf']
+const FRACTION = new RegExp(
+  String.raw`(?<!\p{L})(${FEW.join('|')}|\d{1,3}) (${Object.keys(PARTS).join('|')})(?!\p{L}| von | [a-z]+ \d)`,
+  'gu',
+)
+/** How much at the end is searched for them. */
+const SPOKEN = 400
+
+/** A text with the German fractions of its end in figures. */
+export function fractionsInFigures(text: string): string {
+  const from = Math.max(0, text.length - SPOKEN)
+  if (text.indexOf('tel', from) < 0) return text
+  return (
+    text.slice(0, from) +
+    text
+      .slice(from)
+      .replace(FRACTION, (_, count: string, part: string) => `${/\d/.test(count) ? count : FEW.indexOf(count) + 1}/${PARTS[part]}`)
+  )
+}
+
 /** What ends a sentence behind the value. */
 const CLOSING = /\s?(?:です|である|である。|입니다)[。.．]?\s*$/
 const MAYBE = /[^\u0000-\u007f]|[Aa]ntwo|ANTW|[Ll]oesung|[Rr]espuesta|[Rr]eponse|[Rr]esposta|[Rr]isposta/

@@ -61,4 +61,4 @@ export const isQualified = (text: string): boolean =>
   text.length < 600 &&
   /[a-z]{2}/i.test(text) &&
   !text.includes('\\begin') &&
-  QUALIFIED.test(text.replace(/\\(?:times|not(?:in)?)(?![a-z])/g, ''))
+  QUALIFIED.test(text.replace(/\\(?:times|not(?:in)?)(?![a-z])|\bif and only if\b/g, ''))

@@ -9,7 +9,7 @@ import { deniesItself } from './status.ts'
 
 /** What ends the answer inside its sentence. */
 export const SENTENCE_END =
-  /[.?](?=\s|$)|!(?=\s|$)(?!(?<=\d!{1,2})\s[a-z])|,? but |,? because |,? since |,? which |; |, (?:so|not|it|as|(?:or )?(?:about|approximately|roughly|around|nearly)|or (?:exactly|equivalently)|i\.e|e\.g|half|one less|one more|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
+  /[.?](?=\s|$)|!(?=\s|$)(?!(?<=\d!{1,2})\s[a-z])|,? but |,? because |,? since |,? which |; |, (?:so|not|it|as|(?:or )?(?:about|approximately|roughly|around|nearly)|or (?:exactly|equivalently)|i\.e|e\.g|half|twice|double|triple|(?:two|three|four|five|six|ten|\d{1,3}) times (?:as|what|that|the)|(?:exactly |just |only |slightly |a (?:little|bit) |much |far )?(?:(?:[$€£\ue000]?\d[\d.,]{0,12}|one|two|three|four|five|six|ten) (?:[a-z]{1,12} )?)?(?:more|less|fewer) than|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
 
 export const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
 

@@ -1,5 +1,6 @@
 /** Several boxes that are one answer together: "x = \\boxed{3}, y = \\boxed{-2}", "(a) … \\boxed{12} (b) … \\boxed{35}". */
 
+import { nameOfPart } from '../reading/labelled-parts.ts'
 import { matchesOf } from '../reading/matches.ts'
 import { readAnswer } from '../reading/read.ts'
 import { type Box, lastBoxed } from './boxed.ts'
@@ -18,7 +19,11 @@ const PARTS = 8
 
 /** The last boxes of a text as the one answer that the reference expects, where it has as many parts. Undefined: they are no such answer. */
 export function boxesTogether(text: string, expected: Expected): Together | undefined {
-  const { entries, kind, problem } = expected
+  const { entries, kind, problem, labels } = expected
+  const parts = labels && partBoxes(lastBoxes(text, labels.length + 1), labels, text)
+  if (parts) return parts
+  const solutions = kind === 'choice' || kind === 'text' ? undefined : solutionBoxes(text)
+  if (solutions) return solutions
   if (entries === undefined || entries.count > PARTS) return undefined
   const boxes = lastBoxes(text, entries.count + 1)
   // "(a) \\boxed{5} (b) \\boxed{2, 3}": one of them is a list itself.
@@ -91,4 +96,39 @@ function labelledBoxes(text: string, boxes: readonly Box[], count: number): Toge
   const inPart = ({ start }: Box, i: number): boolean =>
     start > from + labels[i].index && (i + 1 === count || start < from + labels[i + 1].index)
   return boxes.every(inPart) ? { text: boxes.map(({ content }) => content.trim()).join(', '), boxes } : undefined
+}
+
+/** The name of a part before its box: "Centre:", "the radius is". */
+const PART = /\b([a-zA-Z]{4,15})(?:[*_]{0,3}\s?(?:is|are|equals|=|:)[*_]{0,3}|:)\s*(?:\$\$?|\\\(|\\\[)?\s*$/
+
+/** Boxes that each stand behind the name of one part of the reference. */
+function partBoxes(boxes: readonly Box[], names: readonly string[], text: string): Together | undefined {
+  if (boxes.length !== names.length) return undefined
+  const values = new Map<string, string>()
+  for (const [i, box] of boxes.entries()) {
+    const from = Math.max(i === 0 ? 0 : boxes[i - 1].end, box.start - 60)
+    const name = PART.exec(text.slice(from, box.start))?.[1]
+    if (name === undefined) return undefined
+    values.set(nameOfPart(name), box.content.trim())
+  }
+  const said = names.map((name) => (values.has(name) ? `${name}: ${values.get(name)}` : ''))
+  return said.includes('') ? undefined : { text: said.join(', '), boxes }
+}
+
+/** What says behind boxes that there are no other solutions. */
+const ALL_SAID =
+  /\b(?:these|those)(?: [a-z]+){0,2} are (?:all|exactly|precisely|the only)\b|\bthere (?:are|is) no (?:other|further|more) (?:[a-z]+ )?(?:solutions?|roots?|values?|ones?)\b/i
+const SOLUTION = /^\s*([a-zA-Z])\s?=[^=<>,]{1,80}$/
+
+/** "From u = 1: \\boxed{x = ±1}. From u = 4: \\boxed{x = ±2}. These are all the solutions." */
+function solutionBoxes(text: string): Together | undefined {
+  if (!/[a-z][.!]?\s*$/i.test(text.slice(-6)) || !ALL_SAID.test(text.slice(-200))) return undefined
+  const boxes = lastBoxes(text, PARTS + 1)
+  if (boxes.length < 2 || boxes.length > PARTS) return undefined
+  const behind = text.slice(boxes.at(-1)!.end)
+  const between = text.slice(boxes[0].start)
+  if (between.length > 4000 || !ALL_SAID.test(behind) || DOUBTED.test(between) || /extraneous|discard|reject/i.test(between))
+    return undefined
+  const names = new Set(boxes.map(({ content }) => SOLUTION.exec(content)?.[1]))
+  return names.size === 1 && !names.has(undefined) ? { text: boxes.map(({ content }) => content.trim()).join(', '), boxes } : undefined
 }

@@ -7,6 +7,7 @@ import { boundsIn, exceptionIn, thoseWith } from './bounds.ts'
 import { chosenLetter } from './choice.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
 import { countedInWords } from './counted-in-words.ts'
+import { asksDay, dateIn } from './days.ts'
 import type { Expected } from './expected.ts'
 import { measuresInside } from './extent.ts'
 import { FORMULA, isAnswer, lastMath } from './formulas.ts'
@@ -91,6 +92,8 @@ export function valueIn(whole: string, expected: Expected): Placed | undefined {
   if (exception) return { ...exception, where: 'last line' }
   const { problem } = expected
   if (problem === undefined) return valueOfClause(mainClause(sentence), expected)
+  const date = asksDay(problem) ? dateIn(mainClause(sentence)) : undefined
+  if (date) return { ...date, where: 'last date' }
   const growth = byHowMuch(sentence, problem)
   if (growth) return { ...growth, where: 'last line, by how much' }
   const twice = inUnitAsked(sentence, problem)

@@ -10,6 +10,7 @@ import { isMeasure } from '../units/units.ts'
 import { outwardInterval, readBracket, readLines, readList, readOperation, readRatio } from './collections.ts'
 import { readDate } from './dates.ts'
 import { conditionOf, exceptionOf, realsWithout } from './described-sets.ts'
+import { inPlainFigures } from './grouped.ts'
 import { readMatrix, readMatrixSum } from './matrices.ts'
 import { normalizeUnicode } from './normalize.ts'
 import { inUsualNotation } from './notation.ts'
@@ -37,7 +38,7 @@ export function readAnswer(text: string, thousands = true): Answer {
 }
 
 function readAnew(text: string, thousands: boolean): Answer {
-  const plain = inUsualNotation(withBraces(withSigns(unwrap(normalizeUnicode(text))), text))
+  const plain = inUsualNotation(withBraces(withSigns(unwrap(normalizeUnicode(inPlainFigures(text)))), text))
   const date = readDate(plain)
   if (date) return { kind: 'text', text: date, key: date }
   const spoken = readSpoken(text, plain)
