@@ -3,13 +3,14 @@
 import { equals, rational } from '../../rational.ts'
 import { type Policy, TooComplex, Work } from '../limits.ts'
 import type { Answer, Node } from '../node.ts'
+import { some } from '../nodes.ts'
 import { exactValue } from '../numeric/exact.ts'
 import { ordinalInWords, plainWords } from '../reading/words.ts'
 import { sameQuantity } from '../units/same-quantity.ts'
 import { resolveApplications } from './application.ts'
 import { bindings, sameBindings } from './bindings.ts'
 import { sameDifferentialEquation } from './derivatives.ts'
-import { sameLaw } from './laws.ts'
+import { isLaw, sameLaw } from './laws.ts'
 import { follows, sameLogic, unconnected } from './logic.ts'
 import { withOnePlanckConstant } from './planck.ts'
 import { isName, isRealSetOnly, realSet, sameSet, solutionsOfAbsolute, subjects } from './sets.ts'
@@ -43,7 +44,7 @@ function same(first: Answer, second: Answer, work: Work): boolean {
   const a = expandSigns(first)
   const b = expandSigns(second)
   if (a.kind === 'expression' && b.kind === 'expression')
-    return sameQuantity(a, b, work) || samePlainVector(a, b, work) || samePlainVector(b, a, work)
+    return sameQuantity(a, b, work) || samePlainVector(a, b, work) || samePlainVector(b, a, work) || (isLaw(a, b) && sameLaw(a, b, work))
   if (a.kind === 'text' && b.kind === 'text') return work.by('same words', sameText(a.text, b.text))
   if (a.kind === 'tuple' && b.kind === 'tuple') {
     return a.open === b.open && a.close === b.close && sameItems(a.items, b.items, work)
@@ -395,6 +396,13 @@ function expandSigns(answer: Answer): Answer {
     const items = [1, -1].map((sign): Answer => ({ ...answer, node: choose(answer.node, sign), key: '' }))
     return { kind: 'list', items, key: answer.key }
   }
+  if (answer.kind === 'tuple' && answer.open === '(' && answer.close === ')' && isChosenOnce(answer.items)) {
+    const items = [1, -1].map((sign): Answer => {
+      const parts = answer.items.map((item) => (item.kind === 'expression' ? { ...item, node: choose(item.node, sign), key: '' } : item))
+      return { ...answer, items: parts, key: '' }
+    })
+    return { kind: 'list', items, key: answer.key }
+  }
   if (answer.kind === 'relation' && answer.sides.some((side) => side.kind === 'expression' && hasChoice(side.node))) {
     const items = [1, -1].map((sign): Answer => {
       const sides = answer.sides.map((side) => (side.kind === 'expression' ? { ...side, node: choose(side.node, sign), key: '' } : side))
@@ -403,6 +411,14 @@ function expandSigns(answer: Answer): Answer {
     return { kind: 'list', items, key: answer.key }
   }
   return answer
+}
+
+/** One coordinate has ±, or one has ± and the others ∓: that of (±1, ±2) the signs go together is not said. */
+function isChosenOnce(items: readonly Answer[]): boolean {
+  const nodes = items.flatMap((item) => (item.kind === 'expression' && hasChoice(item.node) ? [item.node] : []))
+  if (nodes.length < 2) return nodes.length === 1
+  const opposite = nodes.filter((node) => some(node, (one) => one.kind === 'binary' && one.op === 'mp'))
+  return opposite.length === 1 && nodes.length === 2
 }
 
 function hasChoice(node: Node): boolean {

@@ -13,6 +13,11 @@ export function sameLaw(a: Answer, b: Answer, work: Work): boolean {
   return work.by('same values where its letters are positive', samePositive(a.node, b.node, work))
 }
 
+/** A symbol with the index 0, as r_0, is a quantity of physics. */
+export const isLaw = (a: Answer, b: Answer): boolean => OF_PHYSICS.test(a.key) && OF_PHYSICS.test(b.key)
+
+const OF_PHYSICS = /[a-zA-Z]_(?:0|\{0\})/
+
 /** A root, or a power that is none of an integer. */
 const isRoot = (node: Node): boolean => {
   if (node.kind === 'call') return node.name === 'sqrt'

@@ -20,6 +20,12 @@ const OF_A_KIND = new RegExp(
 const COUNTED =
   /^(.{1,300}?)\s?[,;(]?\s?(?:for|where|with)?\s?([nkmjN])\s?=\s?([012]),\s?[123],\s?(?:[234],\s?)?(?:\.{3}|\\[lc]?dots[bc]?)\s?\)?$/
 
+/** "for all x > 0", said of the argument of a function. */
+const OF_ITS_ARGUMENT =
+  /^([a-zA-Z]\s?\(([a-z])\)\s?=[^=<>]{1,200}?)\s?,?\s?(?:for\s)?(?:(?:all|every|any|each)\s|\\forall\s?|∀\s?)(?:(?:real|positive)\s){0,2}(?:numbers?\s)?\2\s?(?:>=?|\\neq?(?![a-z])|≠|!=)\s?0$/
+/** all integers n ≥ 3 */
+const ALL_INTEGERS = /^(?:all|every|any)\s(?:positive\s|natural\s)?(?:integers?|natural\snumbers?|numbers?)\s([nkmjN]\s?>=?\s?\d{1,9})$/
+
 export interface Quantified {
   /** Without what it holds for. */
   bare: string
@@ -42,6 +48,8 @@ export function withoutQuantifier(text: string): Quantified | undefined {
     .replace(/\s{1,10}/g, ' ')
     .trim()
     .replace(/[.\s]{1,3}$/, '')
+  const whole = OF_ITS_ARGUMENT.exec(plain) ?? ALL_INTEGERS.exec(plain)
+  if (whole) return { bare: whole[1] }
   const [, body, letter, from] = boundIn(plain) ?? []
   if (body === undefined || /[<>≤≥]|\\(?:le|ge|ne|in)(?![a-z])|\\[lg]eq/.test(body)) return undefined
   const bare = body.trim().replace(/(?:,|\\,|\\!)\s?$/, '')

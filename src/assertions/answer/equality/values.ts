@@ -3,6 +3,7 @@
 import { equals, type Rational } from '../../rational.ts'
 import { TooComplex, type Work } from '../limits.ts'
 import type { Node } from '../node.ts'
+import { some } from '../nodes.ts'
 import * as big from '../numeric/bigfloat.ts'
 import { Undefined } from '../numeric/bigfloat.ts'
 import type { Complex } from '../numeric/complex.ts'
@@ -43,7 +44,28 @@ export function sameValue(a: Node, b: Node, work: Work): boolean {
   const names = variables([a, b])
   if (names.length === 0) return sameConstant(a, b, work)
   if (samePoints(a, b, names, work, false) || samePoints(a, b, names, work, true)) return work.by('same values at sample points', true)
+  if (names.every((name) => COUNTS.test(name)) && [a, b].some((node) => some(node, isStep)))
+    return work.by('same values at integers', sameAtIntegers(a, b, names, work))
   return work.by('same writing', (isBound(a) || isBound(b)) && sameShape(a, b, work))
+}
+
+/** Letters that are integers by custom. */
+const COUNTS = /^[nkm]$/
+const isStep = (node: Node): boolean => node.kind === 'call' && (node.name === 'floor' || node.name === 'ceil')
+/** So many natural numbers are compared first, then larger ones round powers of two and of ten. */
+const SMALLEST = 48
+const LARGER = [63, 64, 65, 99, 100, 101, 127, 128, 129, 255, 256, 257, 360, 500, 999, 1000, 1001, 1023, 1024, 1025]
+
+/** Whether two expressions with floors agree at natural numbers: ⌈n/2⌉ is ⌊(n + 1)/2⌋ of them. All points count, an undefined one too. */
+function sameAtIntegers(a: Node, b: Node, names: readonly string[], work: Work): boolean {
+  const numbers = [...Array.from({ length: SMALLEST }, (_, i) => i + 1), ...LARGER]
+  for (const [i, n] of numbers.entries()) {
+    const scope = new Map<string, Complex>()
+    for (const [j, name] of names.entries())
+      scope.set(name, complex.real(big.fromNumber(j === 0 ? n : 1 + ((i * (7 * j + 4) + 3 * j) % 37))))
+    if (closeAt(a, b, scope, work) !== true) return false
+  }
+  return true
 }
 
 /** Whether two expressions agree at sample points. `real`: only where nothing leaves the real numbers, as ln xy = ln x + ln y. */

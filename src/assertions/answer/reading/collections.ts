@@ -46,8 +46,9 @@ export function readList(tokens: readonly Token[], key: string, read: Read): Ans
   const found = split(tokens, ({ text }) => SEPARATORS.has(text))
   if (!found) return undefined
   // 1,2; 3,4: pairs.
-  const pairs = found.signs.includes(';') && found.signs.includes(',')
-  const parts = pairs ? split(tokens, ({ text }) => text === ';')!.parts : found.parts
+  const between = found.signs.includes(';') ? ';' : 'or'
+  const pairs = found.signs.includes(',') && (between === ';' || areAssignments(tokens))
+  const parts = pairs ? split(tokens, ({ text }) => text === between)!.parts : found.parts
   const items = parts.filter((part) => part.length > 0 && !isQualifier(part)).map(read)
   if (items.length === 1) return items[0]
   if (items.length === 0) return undefined
@@ -57,6 +58,18 @@ export function readList(tokens: readonly Token[], key: string, read: Read): Ans
   const tuples = items.map((item): Answer => (item.kind === 'list' ? { ...item, kind: 'tuple', open: '(', close: ')' } : item))
   return { kind: 'list', items: tuples, key }
 }
+
+/** x = 1, y = 2 or x = 2, y = 1: the same letters in the same order. */
+function areAssignments(tokens: readonly Token[]): boolean {
+  const parts = split(tokens, ({ text }) => text === 'or')?.parts ?? []
+  const letters = parts.map((part) => {
+    const items = split(part, ({ text }) => text === ',' || text === 'and')?.parts ?? []
+    return items.map(([name, sign]) => (name?.kind === 'name' && isSign(sign, '=') ? name.text : '')).join()
+  })
+  return letters.length > 1 && letters.every((one) => one === letters[0] && /^[a-z](?:,[a-z])+$/.test(one) && isSorted(one.split(',')))
+}
+
+const isSorted = (letters: readonly string[]): boolean => letters.every((letter, i) => i === 0 || letter > letters[i - 1])
 
 /** "k \\in \\mathbb{Z}" beside an answer says what its letter ranges over. */
 function isQualifier([name, sign, set, ...rest]: readonly Token[]): boolean {

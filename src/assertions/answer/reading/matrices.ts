@@ -1,6 +1,7 @@
 /** Matrices: their rows, and sums, multiples, products, powers and transposes of them. */
 
-import type { Answer } from '../node.ts'
+import { rational } from '../../rational.ts'
+import type { Answer, Node } from '../node.ts'
 import { addMatrices, type Matrix, MINUS_ONE, matrixPower, multiplyMatrices, scaleMatrix, transpose } from '../numeric/matrix.ts'
 import { isSign, matching, type Read, split } from './scan.ts'
 import type { Token } from './tokens.ts'
@@ -38,8 +39,29 @@ export function readMatrixSum(tokens: readonly Token[], key: string, read: Read)
   return sum && { ...sum, key }
 }
 
+/** A matrix above the bar of a fraction, or before a slash. */
+function overNumber(tokens: readonly Token[]): { above: readonly Token[]; below: readonly Token[] } | undefined {
+  if (isSign(tokens[0], '\\frac') && isSign(tokens[1], '{') && isSign(tokens.at(-1), '}')) {
+    const end = 1 + matching(tokens.slice(1))
+    const above = tokens.slice(2, end)
+    return above.some(opensMatrix) && isSign(tokens[end + 1], '{') && matching(tokens.slice(end + 1)) === tokens.length - end - 2
+      ? { above, below: tokens.slice(end + 2, -1) }
+      : undefined
+  }
+  const parts = split(tokens, ({ text }) => text === '/')?.parts
+  return parts?.length === 2 && parts[0].some(opensMatrix) && !parts[1].some(opensMatrix) ? { above: parts[0], below: parts[1] } : undefined
+}
+
 /** [scalar] matrix [^T or ^n] matrix … */
 function readMatrixTerm(tokens: readonly Token[], read: Read): Matrix | undefined {
+  const quotient = overNumber(tokens)
+  if (quotient) {
+    const [above, below] = [readMatrixTerm(quotient.above, read), read(quotient.below)]
+    const one: Node = { kind: 'number', value: rational(1n) }
+    return above && below.kind === 'expression' && below.unit === undefined
+      ? scaleMatrix({ kind: 'binary', op: '/', left: one, right: below.node }, above)
+      : undefined
+  }
   const begin = tokens.findIndex(opensMatrix)
   const wrapped = begin > 0 && (isSign(tokens[begin - 1], '(') || isSign(tokens[begin - 1], '['))
   let at = wrapped ? begin - 1 : begin

@@ -23,14 +23,22 @@ function halfLine(_: string, relation: string | undefined, sign: string | undefi
 const CONJUGATE = /\\(?:overline|bar)\s?\{\s?(-?[\d.]*\s?[-+]\s?[\d.]*\s?i)\s?\}/g
 
 const DERIVATIVE =
-  /\\[dt]?frac\s?\{\s?d(?:\^\s?\{?([23])\}?)?\s?([a-zA-Z]|\\[a-z]{2,7})\s?\}\s?\{\s?d\s?([a-z])(?:\^\s?\{?([23])\}?)?\s?\}/g
+  /\\[dt]?frac\s?\{\s?d(?:\^\s?\{?([23])\}?)?\s?((?:[a-zA-Z]|\\[a-z]{2,7})(?:_\s?\{?\s?\w{1,3}\s?\}?)?)\s?\}\s?\{\s?d\s?([a-z])(?:\^\s?\{?([23])\}?)?\s?\}/g
 /** dy/dx */
 const DERIVATIVE_CLOSE = /(?<![\w\\])d([a-zA-Z])\s?\/\s?d([a-z])(?!\w)/g
-const DOTS = /\\(d{0,2})dot\s?(?:\{\s?([a-zA-Z]|\\[a-z]{2,7})\s?\}|\s([a-zA-Z])(?![a-zA-Z])|(\\[a-z]{2,7}))/g
+const DOTS =
+  /\\(d{0,2})dot\s?(?:\{\s?((?:[a-zA-Z]|\\[a-z]{2,7})(?:_\s?\{?\s?\w{1,3}\s?\}?)?)\s?\}|\s([a-zA-Z])(?![a-zA-Z])|(\\[a-z]{2,7}))(_\s?(?:\{\s?\w{1,3}\s?\}|\w))?/g
 
 /** dy/dx as y', and dv/dt and a v with a dot as another one, by the time. */
-const primed = (name: string, by: string, count: number): string =>
-  `${name}${name === 'y' && by === 'x' ? '' : `_{d${by}}`}${"'".repeat(count)}`
+function primed(name: string, by: string, count: number): string {
+  const [, letter, index] = /^([^_]+)(?:_\s?\{?\s?(\w{1,3}))?/.exec(name)!
+  const primes = "'".repeat(count)
+  if (index !== undefined) return `${letter}_{${index}d${by}}${primes}`
+  return `${letter}${letter === 'y' && by === 'x' ? '' : `_{d${by}}`}${primes}`
+}
+
+/** \tg, \operatorname{arctg}, \ctg */
+const TANGENT = /\\(?:(?:operatorname|mathrm)\s?\{\s?(arc)?(c?)tg\s?\}|(arc)?(c?)tg(?![a-zA-Z]))/g
 
 /** A text in the usual notation. */
 export function inUsualNotation(text: string): string {
@@ -49,7 +57,14 @@ export function inUsualNotation(text: string): string {
     )
   if (out.includes('/d')) out = out.replace(DERIVATIVE_CLOSE, (_, name: string, by: string) => primed(name, by, 1))
   if (out.includes('dot'))
-    out = out.replace(DOTS, (_, more: string, a?: string, b?: string, c?: string) => primed((a ?? b ?? c)!, 't', more.length + 1))
+    out = out.replace(DOTS, (_, more: string, a?: string, b?: string, c?: string, index?: string) =>
+      primed((a ?? b ?? c)! + (index ?? ''), 't', more.length + 1),
+    )
+  if (out.includes('tg'))
+    out = out.replace(
+      TANGENT,
+      (_, a?: string, b?: string, c?: string, d?: string) => `\\${a ?? c ?? ''}${(b ?? d) === 'c' ? 'cot' : 'tan'} `,
+    )
   if (/R/.test(out)) out = out.replace(HALF_LINE, halfLine).replace(BACKSLASH, '$1\\setminus\\{$2\\}')
   if (/[CP]\s?_/.test(out))
     out = out.replace(CHOOSE, (_, _mark, n: string, kind: string, k: string) =>

@@ -63,7 +63,9 @@ export function readRelation(tokens: readonly Token[], key: string, read: Read):
   }
   if (parts.some((part, i) => part.length === 0 && !(bare && i === 0))) return undefined
   const reversed = signs.some((sign) => Object.hasOwn(REVERSED, sign))
-  const ops = signs.map((sign) => (reversed && sign !== '=' ? REVERSED[sign] : OPS[sign]))
+  // f(x) ≡ 0 says that a function is 0 everywhere, n ≡ 0 nothing without its modulus.
+  const identical = tokens[0].kind === 'name' && isSign(tokens[1], '(')
+  const ops = signs.map((sign) => (identical && sign === '\\equiv' ? '=' : reversed && sign !== '=' ? REVERSED[sign] : OPS[sign]))
   if (ops.some((op) => op === undefined)) return undefined
   const sides = parts.map((part) => (part.length === 0 ? BLANK : read(part)))
   return reversed ? { kind: 'relation', sides: sides.reverse(), ops: ops.reverse(), key } : { kind: 'relation', sides, ops, key }

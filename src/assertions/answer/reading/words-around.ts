@@ -8,7 +8,7 @@ import { isHarmless, relateUnits } from '../units/units.ts'
 import { deniesValue } from './labels.ts'
 import { closes, isSign, matching, opens, type Read, words } from './scan.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
-import { rationalInWords, setInWords } from './words.ts'
+import { rationalInWords, setInWords, signsInWords } from './words.ts'
 
 const LABEL = /(?:\s(?:is|are|equals)|:)$|^\s?(?:exactly|precisely|just|only|simply)\s?$/i
 
@@ -44,6 +44,8 @@ export function readWords(tokens: readonly Token[], text: Extract<Answer, { kind
   const set = setInWords(text.text)
   if (set === 'reals') return { kind: 'reals', key: text.key }
   if (set === 'empty') return { kind: 'set', items: [], key: '\\emptyset' }
+  const signs = signsInWords(text.text)
+  if (signs !== undefined) return { ...read(tokenize(signs)), key: text.key }
   const [only] = tokens
   if (tokens.length > 1 || only.kind !== 'text' || !/^\(?[-+]?[\d.]/.test(only.text)) return text
   const inner = read(tokenize(only.text))

@@ -140,6 +140,24 @@ export function setInWords(text: string): 'reals' | 'empty' | undefined {
   return REALS.has(plain) ? 'reals' : NOTHING.has(plain) ? 'empty' : undefined
 }
 
+const HALF_LINE =
+  /^(?:all |every |any |the )?(?:set of (?:all )?)?(non-?positive|non-?negative|positive|negative) real(?: number)?s?(?: [a-z])?$/
+const HALVES: Readonly<Record<string, string>> = {
+  positive: '(0,\\infty)',
+  negative: '(-\\infty,0)',
+  nonnegative: '[0,\\infty)',
+  nonpositive: '(-\\infty,0]',
+}
+
+/** "all positive real numbers" as an interval, "infinity" as its sign. */
+export function signsInWords(text: string): string | undefined {
+  const plain = text.trim().toLowerCase()
+  const half = HALF_LINE.exec(plain)
+  if (half) return HALVES[half[1].replace('-', '')]
+  const infinite = /^(?:(positive|plus)|(negative|minus))? ?infinity$/.exec(plain)
+  return infinite ? `${infinite[2] === undefined ? '' : '-'}\\infty` : undefined
+}
+
 const ARTICLE = /^((?:\s|[{$]|\\text\{){0,4})(?:(?:an?|the)\s+(?=[a-z])|on\s+(?=(?:mon|tues|wednes|thurs|fri|satur|sun)day))/
 const SAME: Readonly<Record<string, string>> = { dne: 'doesnotexist' }
 
