@@ -31,6 +31,8 @@ describe('the table of a configuration', () => {
     const hash = (name: string) => configHash(readTrainConfig(path.join(root, 'suites', name)))
     expect(hash('countdown/train.parallel.yaml')).toBe('89089306b78cc6ab')
     expect(hash('countdown/train.sequential.yaml')).toBe('0f94ddb8db3d3fd8')
+    expect(hash('countdown/train.parallel-last.yaml')).toBe('233a90702dbbbc79')
+    expect(hash('countdown/train.sequential-last.yaml')).toBe('094d988d1e36e9a3')
     expect(hash('countdown/train.parallel-10.yaml')).toBe('e1425bfa7979b10e')
     expect(hash('countdown/train.sequential-10.yaml')).toBe('a8aadb4830593290')
     expect(hash('dapo/train.parallel.yaml')).toBe('9d4adc588d504130')

@@ -42,6 +42,7 @@ export function responseOf(raw: string): string | undefined {
   const own = turn > 0 ? text.slice(0, turn) : text
   const answered = own.search(ANSWERED)
   INLINE.lastIndex = Math.max(0, answered)
+  INLINE_PART.lastIndex = INLINE.lastIndex
   const opening = answered < 0 || !INLINE_PART.test(own) ? null : INLINE.exec(own)
   return beforeRunOn(opening ? own.slice(0, opening.index + 1) : own, answered)
 }
@@ -69,7 +70,7 @@ const ASKED = /\b(?:how (?:many|much|long|far|old|fast|tall)|what (?:is|are|was|
 const DOUBTED = /^\W{0,4}(?:wait|hmm|hold on|actually|but|no|let|so|check|then|therefore|thus|is|the question|we)\b/i
 
 /** The same inside a line. */
-const INLINE_PART = /(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s/
+const INLINE_PART = /(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s/g
 const INLINE = /[.!?)}$*\d]\s{1,3}(?=(?:(?:Next|New|Another) )?(?:Question|Problem|Exercise|Q|User|Human) ?\d{0,3}:\s)/g
 
 /** A response with so many headings of questions before its first answer goes through questions itself. */

@@ -17,11 +17,12 @@ interface Part {
 
 export class Parts {
   private count = 0
-  private readonly kept = new Map<Token, Part[]>()
+  private kept: Map<Token, Part[]> | undefined
 
   /** A part is told by its first and last token and its length. */
   of(tokens: readonly Token[], read: () => Answer): Answer {
     if (++this.count <= FREE || tokens.length === 0) return read()
+    this.kept ??= new Map()
     const [first] = tokens
     const last = tokens[tokens.length - 1]
     const parts = this.kept.get(first) ?? []
