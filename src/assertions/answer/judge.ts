@@ -38,7 +38,7 @@ import { readAnswer, readDecimalComma } from './reading/read.ts'
 import { sameTime } from './reading/times.ts'
 import { plainWords, withoutNoun, withoutSubject } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
-import { withoutUnitAsked } from './units/unit-asked.ts'
+import { isOtherUnit, unitAsked, withoutUnitAsked } from './units/unit-asked.ts'
 import { relateUnits } from './units/units.ts'
 
 export interface Judgement {
@@ -124,8 +124,9 @@ function judgeOne(
     const same = day !== '' && agree(day, reference, policy).pass
     return judged({ pass: same, type: 'date', rule: same ? 'the day of the month asked for' : 'another day' })
   }
-  const coins = problem === undefined ? undefined : agreeInCurrency(text, reference, problem, policy)
-  const verdict = coins ?? agree(text, reference, policy)
+  const asked =
+    problem === undefined ? undefined : (agreeInCurrency(text, reference, problem, policy) ?? agreeInUnit(text, reference, problem, policy))
+  const verdict = asked ?? agree(text, reference, policy)
   if (verdict.pass) return judged(verdict)
   if (problem !== undefined && allowsMultiples(problem) && areMultiples(readAnswer(text), wanted))
     return judged({ pass: true, type: verdict.type, rule: 'a multiple, which the problem allows' })
@@ -415,6 +416,18 @@ function agreeInCurrency(text: string, reference: Reference, problem: string, po
     return undefined
   const { equal, rule } = compareAnswers(said, { ...wanted, unit, key: '' }, policy)
   return { pass: equal, type: describe(said), rule: equal ? `a price in ${unit}` : rule }
+}
+
+/** A quantity in another unit than the problem asks for, beside a number that is meant in that one: 0.85 m beside 85, "in centimeters". */
+function agreeInUnit(text: string, reference: Reference, problem: string, policy: Policy): Verdict | undefined {
+  const wanted = reference.answer
+  if (policy.units !== 'optional' || wanted.kind !== 'expression' || wanted.unit !== undefined || !isNumeric(wanted.node)) return undefined
+  const said = readAnswer(text)
+  if (said.kind !== 'expression' || said.unit === undefined) return undefined
+  const unit = unitAsked(problem)
+  if (unit === undefined || !isOtherUnit(said.unit, unit)) return undefined
+  const { equal } = compareAnswers(said, { ...wanted, unit, key: '' }, policy)
+  return { pass: equal, type: describe(said), rule: equal ? `the same in ${unit}` : `the problem asks for ${unit}` }
 }
 
 /** A price with its sign alone. */

@@ -13,7 +13,7 @@ const LEFT_OPEN = cues(
       |any) (?:figure|diagram|picture|image|graph|table|chart|drawing|sketch|attachment|photo)
     \bI (?:can(?:not| ?n[o’']t|['’]t)|could ?n[o’']t|could not|(?:am|was) (?:unable|not able) to|do(?: not|n['’]t) know how to) (?:\w+ly )?(?:solve|answer|finish
       |complete|work out|help with|determine)(?: (?:it|this(?: one| problem| question| exercise)?|that|the (?:problem|question|task|exercise
-      |rest|answer)))?(?=\s?(?:[.:;,!]|$|without\b|because\b|since\b|from\b))
+      |answer|rest(?: of (?:it|this|the \w+))?)))?(?=\s?(?:[.:;,!]|$|without\b|because\b|since\b|from\b))
     \b(?:problem|question|exercise|task|it|this) (?:cannot|can ?not|can['’]t|could not) be (?:solved|answered|determined|decided|worked out)\b
     \b(?:need|require)s? (?:\w+ ){0,3}(?:more|further|additional) (?:information|details?|data|context)\b
     \b(?:not enough|insufficient|too little|lacks?(?: the)?) (?:information|data)\b(?=\s?(?:[.:;,!]|$|to\b|is\b|was\b|about\b))

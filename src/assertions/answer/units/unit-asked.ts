@@ -1,6 +1,54 @@
-/** A unit by its one letter, where the problem asks in it: the L of "25 + 30 = 55 L" where it asks how many litres. */
+/** The unit that a problem asks for: "in microns", "(in meters)", "how many minutes". */
 
 import { askedOf } from '../claims/asked.ts'
+import { matchesOf } from '../reading/matches.ts'
+import { Recent } from '../reading/recent.ts'
+import { isMeasure, relateUnits } from './units.ts'
+
+/** What may name it: as many words, of which the first ones that are a unit count. */
+const PLACE = /\b(?:in|how many)\s+((?:[^\s?.;:!,]{1,40}\s?){1,4})/gi
+/** "in 3 feet", "in the hours before": no unit of the answer. */
+const OTHERS = /^(?:\d|(?:a|an|the|each|every|one|this|that|his|her|its|their|these|those|all)\b)/i
+
+const kept = new Recent<{ unit?: string }>(64)
+
+/** Undefined: none, or several that differ. */
+export function unitAsked(problem: string): string | undefined {
+  return kept.of(problem, () => {
+    const units = new Set(matchesOf(askedOf(problem).sentence, PLACE).flatMap(([, words]) => unitOf(words) ?? []))
+    return units.size === 1 ? { unit: [...units][0] } : {}
+  }).unit
+}
+
+/** Where its name ends. */
+const BEHIND =
+  /\s(?:at|in|on|of|do|does|did|is|are|was|were|will|would|can|could|to|for|that|this|the|he|she|it|they|there|has|have|had|from|with|and|or)\b.*$/i
+
+/** The longest unit with which some words begin. */
+function unitOf(text: string): string | undefined {
+  const words = text
+    .replace(BEHIND, '')
+    .replace(/[$()]|\\(?:text|mathrm|rm)\b|[{}~]/g, ' ')
+    .trim()
+    .split(/\s+/)
+  if (OTHERS.test(words[0])) return undefined
+  for (let n = words.length; n > 0; n--) {
+    const unit = words.slice(0, n).join(' ')
+    if (isMeasure(unit) && NAMED.test(unit)) return unit
+  }
+  return undefined
+}
+
+/** More than a letter, which may be a name: in V, how many A. */
+const NAMED = /[a-z]{2}|\//i
+
+/** Whether a unit is another one of the same kind than the problem asks for. */
+export function isOtherUnit(unit: string, asked: string): boolean {
+  const conversion = relateUnits(asked, unit)
+  return typeof conversion === 'object' && (conversion.factor.n !== conversion.factor.d || conversion.pi !== 0 || conversion.shift.n !== 0n)
+}
+
+// A unit by its one letter, where the problem asks in it: the L of "25 + 30 = 55 L" where it asks how many litres.
 
 const NAMES: Readonly<Record<string, string>> = {
   L: 'lit(?:re|er)s?',
