@@ -3,7 +3,7 @@
  * that its rules look for without end, and answers that are large for their writing. The same seed gives the same text.
  * They are for our own grader alone. What npm run torture tries stays harmless to other software.
  */
-import { output as torture } from '../../scripts/torture/outputs.mjs'
+import { fill, output as torture } from '../../scripts/torture/outputs.mjs'
 import { mutate, randomFrom } from '../../test/assertions/mutate.ts'
 
 const LONGEST = 1_100_000
@@ -42,16 +42,6 @@ class Draw {
     const from = this.below(words.length)
     return words.slice(from, from + 1 + this.below(most)).join(' ')
   }
-}
-
-const fill = (next, size) => {
-  const parts = []
-  for (let length = 0; length < size; ) {
-    const part = next() || ' '
-    parts.push(part)
-    length += part.length
-  }
-  return parts.join('').slice(0, size)
 }
 
 const OPENING = [

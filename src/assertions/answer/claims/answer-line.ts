@@ -1,9 +1,7 @@
 /** What an answer line states, behind "the answer is" and the like. */
 
 import { readDate } from '../reading/dates.ts'
-
 import { upTo } from '../reading/matches.ts'
-
 import { isCaseDistinction } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { asksDay, dateIn } from './days.ts'

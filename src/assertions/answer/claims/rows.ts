@@ -12,13 +12,6 @@ export function resultOfRows(text: string): string | undefined {
   return found ? lastOf(found[2]) : undefined
 }
 
-/** The last row of an environment that is all of a formula; the formula itself where it has none. */
-export function lastRow(formula: string): string {
-  const trimmed = formula.trim()
-  const found = /^\\begin\{/.test(trimmed) ? LAST.exec(trimmed) : null
-  return found?.index === 0 ? lastOf(found[2]) : formula
-}
-
 function lastOf(inner: string): string {
   const rows = inner
     .replace(/\\(?:tag|label)\{[^{}]{0,40}\}|\\(?:nonumber|notag)\b/g, ' ')

@@ -52,11 +52,6 @@ interface Term {
   state: string
 }
 
-interface Reaction {
-  arrow: string
-  sides: Term[][]
-}
-
 /** The terms of one side, 3 CO2 + 4 H2O. */
 function termsOf(side: string): Term[] | undefined {
   const terms = side.split(/\+(?!>)/).map((part): Term | undefined => {
@@ -68,12 +63,13 @@ function termsOf(side: string): Term[] | undefined {
   return terms.every((term) => term !== undefined) ? terms : undefined
 }
 
-function reactionOf(text: string): Reaction | undefined {
+/** The terms of both sides. */
+function reactionOf(text: string): Term[][] | undefined {
   if (text.length > LONGEST) return undefined
-  const parts = plainFormula(text).split(/ ([→⇌]) /)
-  if (parts.length !== 3) return undefined
-  const sides = [termsOf(parts[0]), termsOf(parts[2])]
-  return sides.every((side) => side !== undefined) ? { arrow: parts[1], sides } : undefined
+  const parts = plainFormula(text).split(/ [→⇌] /)
+  if (parts.length !== 2) return undefined
+  const sides = parts.map(termsOf)
+  return sides.every((side) => side !== undefined) ? sides : undefined
 }
 
 function sameTerms(a: readonly Term[], b: readonly Term[]): boolean {
@@ -132,7 +128,7 @@ export function sameChemistry(text: string, reference: string): { same: boolean;
     const meant = reactionOf(reference)
     const said = meant && reactionOf(text.replace(/(?<![<>=])=(?![=>])/, ' → '))
     if (!meant || !said) return undefined
-    return { same: said.sides.every((side, i) => sameTerms(side, meant.sides[i])), type: 'reaction' }
+    return { same: said.every((side, i) => sameTerms(side, meant[i])), type: 'reaction' }
   }
   if (MAY_BE_CONFIGURATION.test(reference)) {
     const meant = configurationOf(reference)

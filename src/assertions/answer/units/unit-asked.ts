@@ -48,8 +48,7 @@ export function isOtherUnit(unit: string, asked: string): boolean {
   return typeof conversion === 'object' && (conversion.factor.n !== conversion.factor.d || conversion.pi !== 0 || conversion.shift.n !== 0n)
 }
 
-// A unit by its one letter, where the problem asks in it: the L of "25 + 30 = 55 L" where it asks how many litres.
-
+/** How a problem names units of one letter. */
 const NAMES: Readonly<Record<string, string>> = {
   L: 'lit(?:re|er)s?',
   h: 'hours?',
@@ -65,7 +64,7 @@ const NAMES: Readonly<Record<string, string>> = {
 
 const MEASURED = /^([^a-zA-Z\\=]*[\d)]) ?([LhmsgNJWVA])[.\s]*$/
 
-/** The number without this letter. Undefined: it has none, or the problem asks in another unit. */
+/** A number without its unit of one letter, where the problem asks in it: 55 of "25 + 30 = 55 L" if it asks how many litres a day. Undefined: it has none, or the problem asks in another unit. */
 export function withoutUnitAsked(text: string, problem: string): string | undefined {
   const found = MEASURED.exec(text.trim())
   if (!found) return undefined
