@@ -5,7 +5,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { assertions } from 'promptfoo'
 import { mathAnswer } from '../dist/assertions/index.js'
-import { Scorer } from '../dist/trainer/scoring.js'
+import { Scorer } from '../dist/trainer/grading/scoring.js'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 const shared = process.argv[2] ?? path.resolve(here, '../../shared')

@@ -15,9 +15,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openEngine } from './dist/engine/open.js'
 import { layoutTrajectory } from './dist/thinking/layout.js'
-import { groupAdvantages } from './dist/trainer/advantages.js'
 import { lossNamed } from './dist/trainer/losses/index.js'
-import { accumulate } from './dist/trainer/micro-batches.js'
+import { groupAdvantages } from './dist/trainer/rewards/advantages.js'
+import { accumulate } from './dist/trainer/update/micro-batches.js'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 const shapes = JSON.parse(readFileSync(path.join(here, 'bench/shapes.json'), 'utf8'))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # readline of Node 24 ends a line at U+2028 and U+2029 too. That of Node 20 and 22 ends it at line feeds and carriage returns only.
 # JSON.stringify leaves both characters as they are, so a file of JSON lines that one version reads is torn by the other.
-# Seen with Node 20.20.2, 22.23.3 and 24.21.0. In the product: JSON lines are split at line feeds (src/trainer/suite.ts). The published
+# Seen with Node 20.20.2, 22.23.3 and 24.21.0. In the product: JSON lines are split at line feeds (src/json-lines.ts). The published
 # parallel traces of GSM8K hold a U+2028, so a cold start failed to load on Node 24.
 set -euo pipefail
 work=$(mktemp -d)

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { documents as ofServer } from '../dist/serve/documents.js'
-import { documents as ofTrainer } from '../dist/trainer/documents.js'
+import { documents as ofTrainer } from '../dist/trainer/config/documents.js'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 for (const { file, render } of [...ofTrainer, ...ofServer]) {

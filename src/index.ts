@@ -9,9 +9,9 @@ import type { WrittenSettings } from './remote/settings.ts'
 import type { ServedCheckpoint } from './remote/tokens.ts'
 import type { RetryOptions } from './retry.ts'
 import type { Thinker } from './thinking/thinker.ts'
-import type { TrainConfig } from './trainer/config.ts'
-import type { TrainOverrides } from './trainer/config-file.ts'
-import type { Outcome, TrainOptions } from './trainer/options.ts'
+import type { TrainConfig } from './trainer/config/config.ts'
+import type { TrainOverrides } from './trainer/config/config-file.ts'
+import type { Outcome, TrainOptions } from './trainer/run/options.ts'
 
 export { DEFAULT_MANNER, type Judgement, judgeAnswer, type Manner } from './assertions/answer/judge.ts'
 export type { AssertionContext, AssertionResult } from './assertions/index.ts'
@@ -70,7 +70,7 @@ export async function remoteThinker(
 
 /** Reads and checks a training file as `pr1-train -c` does. Throws `ConfigError`. */
 export async function readTrainConfig(file: string, overrides?: TrainOverrides): Promise<TrainConfig> {
-  const config = await import('./trainer/config-file.ts')
+  const config = await import('./trainer/config/config-file.ts')
   return config.readTrainConfig(file, overrides)
 }
 

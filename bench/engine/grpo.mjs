@@ -3,10 +3,10 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { localThinker } from '../../dist/thinking/thinker.js'
-import { readTrainConfig } from '../../dist/trainer/config-file.js'
+import { readTrainConfig } from '../../dist/trainer/config/config-file.js'
 import { grpoRecipe } from '../../dist/trainer/grpo.js'
-import { openModel } from '../../dist/trainer/model.js'
-import { loadSuite } from '../../dist/trainer/suite.js'
+import { openModel } from '../../dist/trainer/model/model.js'
+import { loadSuite } from '../../dist/trainer/suite/suite.js'
 import { forget } from './shape.mjs'
 
 const suites = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../suites/countdown')

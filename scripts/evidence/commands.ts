@@ -9,8 +9,8 @@ import { stringify } from 'yaml'
 import { ParallelR1Error } from '../../src/engine/errors.ts'
 import { runPromptfoo } from '../../src/installed-promptfoo.ts'
 import { fields, readResults } from '../../src/report/rows.ts'
-import { holderOf } from '../../src/trainer/run-lock.ts'
-import { asPattern } from '../../src/trainer/suite.ts'
+import { holderOf } from '../../src/trainer/states/run-lock.ts'
+import { asPattern } from '../../src/trainer/suite/suite.ts'
 import type { EvaluationPart, TrainPart } from './parts.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '')

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { parse } from 'yaml'
-import { readTrainConfig } from '../../src/trainer/config-file.ts'
+import { readTrainConfig } from '../../src/trainer/config/config-file.ts'
 import { train } from '../../src/trainer/train.ts'
 import { fixture, results, states } from '../../test/trainer/runs.ts'
 import { badEnd, root, runNode } from './programs.mjs'

@@ -6,7 +6,7 @@ import type { BackwardOptions, ForwardResult, Model } from '../engine/types.ts'
 import { type ArrayNote, numbersOf, packArrays, unpackArrays } from './arrays.ts'
 import type { Crew, Member } from './crew.ts'
 
-/** What accumulate (trainer/micro-batches.ts) asks of who computes shards. */
+/** What accumulate (trainer/update/micro-batches.ts) asks of who computes shards. */
 export interface ClusterShards {
   run(shards: number, work: (shard: number, model: Differentiable) => Promise<void>): Promise<void>
 }

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { runCommand, runMain, UsageError } from '../cli/arguments.ts'
 import { readInt } from '../config-keys.ts'
 import { nearestName } from '../nearest-name.ts'
-import type { TrainOptions } from './options.ts'
+import type { TrainOptions } from './run/options.ts'
 
 const USAGE = `pr1-train -c train.yaml [options]
 pr1-train doctor -c train.yaml [options]
@@ -104,7 +104,7 @@ async function trainCommand(args: readonly string[], print: (text: string) => vo
       throw new UsageError('--prompts and --group are options of pr1-train doctor.')
     if (doctor && (resume !== undefined || values['dry-run'])) throw new UsageError('pr1-train doctor takes no --resume and no --dry-run.')
     // The engine and promptfoo load after the command line was understood.
-    const [{ readTrainConfig }, { train }] = await Promise.all([import('./config-file.ts'), import('./train.ts')])
+    const [{ readTrainConfig }, { train }] = await Promise.all([import('./config/config-file.ts'), import('./train.ts')])
     const overrides = { output, device, ray, workers, sets }
     const config = readTrainConfig(file, overrides)
     const interrupt = new AbortController()

@@ -9,10 +9,10 @@ import { runCommand, UsageError } from '../cli/arguments.ts'
 import { commandLine } from '../cli/shell.ts'
 import { ConfigError } from '../engine/errors.ts'
 import { plainLine } from '../plain.ts'
-import { readTrainConfig } from './config-file.ts'
+import { readTrainConfig } from './config/config-file.ts'
 import { Evaluations } from './evaluation/evaluations.ts'
-import { compileStages } from './stage-metrics.ts'
-import { resolveSuites } from './stage-suites.ts'
+import { compileStages } from './run/stage-metrics.ts'
+import { resolveSuites } from './run/stage-suites.ts'
 
 const USAGE = `pr1-train suites -c train.yaml -o <folder> [options]
 

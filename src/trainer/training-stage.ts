@@ -2,19 +2,19 @@
 
 import { join } from 'node:path'
 import { edgesOf, joinEdges } from '../engine/prompt-edges.ts'
-import { trainsNothing } from './answers-only.ts'
-import type { TrainingStage } from './config.ts'
+import { trainsNothing } from './config/answers-only.ts'
+import type { TrainingStage } from './config/config.ts'
 import { describeBest, endsEarly } from './evaluation/best.ts'
 import type { Evaluations } from './evaluation/evaluations.ts'
 import { BEST_FOLDER } from './evaluation/keys.ts'
 import { answersOf, type LearnOptions, learningRecipe } from './generate/learn.ts'
 import { grpoRecipe } from './grpo.ts'
 import type { Recipe, Session, StepReport } from './recipe.ts'
-import type { Run } from './run.ts'
+import type { Run } from './run/run.ts'
+import { afterStep, DROPPED_NOTICE, StandstillError } from './run/standstill.ts'
 import { sftRecipe } from './sft.ts'
-import { afterStep, DROPPED_NOTICE, StandstillError } from './standstill.ts'
-import type { TrainerState } from './state.ts'
-import type { Suite } from './suite.ts'
+import type { TrainerState } from './states/state.ts'
+import type { Suite } from './suite/suite.ts'
 
 /** `output`: the folder of the stages, `run` that of states and suites. */
 export interface OpenOptions extends Omit<LearnOptions, 'answers' | 'cache'> {

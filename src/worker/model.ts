@@ -16,8 +16,8 @@ import { Arrival, Departure } from '../engine/parts.ts'
 import { elementCount } from '../engine/spec.ts'
 import type { Engine, EngineInfo, Model, TrainBatch } from '../engine/types.ts'
 import { localThinker, type Thinker } from '../thinking/thinker.ts'
-import type { ModelSource } from '../trainer/config.ts'
-import { openModel } from '../trainer/model.ts'
+import type { ModelSource } from '../trainer/config/config.ts'
+import { openModel } from '../trainer/model/model.ts'
 import { SentFiles } from './sent-files.ts'
 
 export interface Answer {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ABSENT_ERROR, type Places } from '../cluster/protocol.ts'
 import { CheckpointError, ConfigError } from '../engine/errors.ts'
-import { isAlive } from '../trainer/run-lock.ts'
+import { isAlive } from '../trainer/states/run-lock.ts'
 
 const PREFIX = 'pr1-worker-'
 

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { passedResponses } from '../../src/data/loaders.ts'
 import { parseThinking } from '../../src/thinking/grammar.ts'
 import { withoutLayout } from '../../src/thinking/writing.ts'
-import { loadSuite } from '../../src/trainer/suite.ts'
+import { loadSuite } from '../../src/trainer/suite/suite.ts'
 import { promptfooEval, root, run } from '../package/route.ts'
 import { row, saved } from '../report/synthetic.ts'
 

@@ -10,9 +10,9 @@ import { Records } from '../../scripts/evidence/records.ts'
 import { readReward, switched } from '../../scripts/evidence/rewards.ts'
 import { describePlan, probesOf, ratesOf } from '../../scripts/evidence/schedule.ts'
 import { readTable } from '../../scripts/evidence/table.ts'
-import { parseTrainConfig } from '../../src/trainer/config.ts'
-import { readTrainConfig } from '../../src/trainer/config-file.ts'
-import { compileReward } from '../../src/trainer/rewards.ts'
+import { parseTrainConfig } from '../../src/trainer/config/config.ts'
+import { readTrainConfig } from '../../src/trainer/config/config-file.ts'
+import { compileReward } from '../../src/trainer/rewards/rewards.ts'
 import { mixedTrain } from '../../suites/countdown/data.ts'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')

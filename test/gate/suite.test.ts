@@ -10,7 +10,7 @@ import { toTest } from '../../src/data/loaders.ts'
 import type { Problem } from '../../src/data/problem.ts'
 import { type GateSuite, type GateTest, gateSuite } from '../../src/gate/suite.ts'
 import { plainText } from '../../src/gate/verbatim.ts'
-import { loadSuite } from '../../src/trainer/suite.ts'
+import { loadSuite } from '../../src/trainer/suite/suite.ts'
 import { promptfooEval, run } from '../package/route.ts'
 import { inProofs } from '../proofs.ts'
 

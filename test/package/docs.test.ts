@@ -1,6 +1,6 @@
 /** README, docs/ and the suites' READMEs: links lead somewhere, blocks say what they are. `npm run docs:check` runs their commands. */
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { blocksOf, brokenLinks, pagesOf } from '../../scripts/docs-blocks.mjs'
@@ -22,6 +22,15 @@ describe('the pages', () => {
     for (const { line, language, marks } of blocks) {
       expect(language, `${page}:${line}`).toMatch(page.endsWith('log.md') ? /^\w*$/ : /^(sh|yaml|ts|text|json|diff)$/)
       for (const mark of Object.keys(marks)) expect(['run', 'needs', 'not run', 'file']).toContain(mark)
+    }
+  })
+
+  it('the file map of the walkthrough has every folder of src/ and src/trainer/', () => {
+    const map = readFileSync(path.join(root, 'docs', 'walkthrough.md'), 'utf8').split('## File map')[1]
+    for (const folder of ['src', 'src/trainer']) {
+      for (const entry of readdirSync(path.join(root, folder), { withFileTypes: true })) {
+        if (entry.isDirectory()) expect(map).toContain(`](../${folder}/${entry.name})`)
+      }
     }
   })
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ModelPool } from '../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../src/providers/provider.ts'
 import type { ThinkingMetadata } from '../../src/providers/response.ts'
-import { loadSuite } from '../../src/trainer/suite.ts'
+import { loadSuite } from '../../src/trainer/suite/suite.ts'
 import { promptfooEval, root, run } from '../package/route.ts'
 import { EngineServer } from '../remote/engine-server.ts'
 

@@ -9,8 +9,8 @@ import * as loaders from '../../src/data/loaders.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
 import { parseThinking } from '../../src/thinking/grammar.ts'
 import { withoutLayout } from '../../src/thinking/writing.ts'
-import { readTrainConfig } from '../../src/trainer/config-file.ts'
-import { loadSuite } from '../../src/trainer/suite.ts'
+import { readTrainConfig } from '../../src/trainer/config/config-file.ts'
+import { loadSuite } from '../../src/trainer/suite/suite.ts'
 import { sharedPath } from '../shared.ts'
 
 const suites = fileURLToPath(new URL('../../suites/', import.meta.url))

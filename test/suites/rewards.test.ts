@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { stepAdvantages } from '../../src/trainer/advantages.ts'
-import { type GrpoStage, parseTrainConfig } from '../../src/trainer/config.ts'
-import { efficiencyWarnings } from '../../src/trainer/efficiency.ts'
-import { compileTerms, evaluateTerms } from '../../src/trainer/reward-terms.ts'
-import type { Rollout } from '../../src/trainer/rollouts.ts'
+import { type GrpoStage, parseTrainConfig } from '../../src/trainer/config/config.ts'
+import { stepAdvantages } from '../../src/trainer/rewards/advantages.ts'
+import { efficiencyWarnings } from '../../src/trainer/rewards/efficiency.ts'
+import { compileTerms, evaluateTerms } from '../../src/trainer/rewards/reward-terms.ts'
+import type { Rollout } from '../../src/trainer/samples/rollouts.ts'
 import { root } from '../trainer/runs.ts'
 
 const folder = path.join(root, 'suites', 'rewards')

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import * as loaders from '../../src/data/loaders.ts'
 import { parseThinkingConfig } from '../../src/providers/config.ts'
-import { readTrainConfig } from '../../src/trainer/config-file.ts'
+import { readTrainConfig } from '../../src/trainer/config/config-file.ts'
 
 const suite = fileURLToPath(new URL('../../suites/gsm8k/smollm2/', import.meta.url))
 const train = (form: string) => readTrainConfig(path.join(suite, `train.${form}.yaml`))

@@ -15,7 +15,7 @@ import { parseThinking } from '../../src/thinking/grammar.ts'
 import { TAG_TOKENS } from '../../src/thinking/tags.ts'
 import { localThinker } from '../../src/thinking/thinker.ts'
 import { trajectoryFromIds } from '../../src/thinking/trajectory.ts'
-import { openModel } from '../../src/trainer/model.ts'
+import { openModel } from '../../src/trainer/model/model.ts'
 import { tokenizers } from './tokenizers.ts'
 
 const EMBEDDING = 'model.embed_tokens.weight'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { loadSuite } from '../../src/trainer/suite.ts'
+import { loadSuite } from '../../src/trainer/suite/suite.ts'
 import { suitesCommand } from '../../src/trainer/suites-command.ts'
 import { call } from './kept/runs.ts'
 import { editSuite, fixture, folderWithSuites, newFolder, results, run, wholeRun } from './runs.ts'

@@ -1,10 +1,10 @@
 /** Boards: what a run writes beside metrics.jsonl for the programs in which people look at curves. They follow from it, line by line. */
 
 import { basename, join } from 'node:path'
+import { readLines } from '../../json-lines.ts'
 import { packageVersion } from '../../version.ts'
-import type { TrainConfig } from '../config.ts'
-import { configTable } from '../config-table.ts'
-import { readLines } from '../json-lines.ts'
+import type { TrainConfig } from '../config/config.ts'
+import { configTable } from '../config/config-table.ts'
 import { type Line, type Point, Points } from './points.ts'
 import { TensorBoard } from './tensorboard.ts'
 import { Wandb, type WandbRun } from './wandb.ts'

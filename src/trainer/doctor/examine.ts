@@ -1,12 +1,12 @@
 /** `pr1-train doctor`: a probe of every stage of a run, and what it says. All of them find the model as the run does. */
 
-import type { SftStage, Stage, TrainingStage } from '../config.ts'
+import type { SftStage, Stage, TrainingStage } from '../config/config.ts'
 import { Generator } from '../generate/generator.ts'
 import { probeReport } from '../generate/probe-report.ts'
-import { doctorCommand } from '../next-command.ts'
-import { decodes } from '../open-session.ts'
 import type { Reader, Recipe } from '../recipe.ts'
-import type { Run } from '../run.ts'
+import { doctorCommand } from '../run/next-command.ts'
+import { decodes } from '../run/open-session.ts'
+import type { Run } from '../run/run.ts'
 import type { ProbeOptions } from './probe.ts'
 import { stageReport } from './report.ts'
 

@@ -1,6 +1,6 @@
 /** What a probe of a grpo stage warns of. Each line says what was seen and what to do. */
 
-import type { GrpoStage } from '../config.ts'
+import type { GrpoStage } from '../config/config.ts'
 import { informativeShare } from './informative.ts'
 import { correlated, spreadOf, summarize } from './metrics.ts'
 import type { RolloutProbe } from './probe.ts'

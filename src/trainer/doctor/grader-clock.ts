@@ -1,6 +1,6 @@
 /** Times graders as they begin and end. One that waits for a service counts its waiting, too. */
 
-import type { GraderWatch } from '../scoring.ts'
+import type { GraderWatch } from '../grading/scoring.ts'
 
 export class GraderClock implements GraderWatch {
   private readonly totals = new Map<string, { seconds: number; calls: number }>()

@@ -1,6 +1,6 @@
 /** What the responses of a probe say of the metrics of a suite: their spread, which never vary, which say the same. */
 
-import type { Rollout } from '../rollouts.ts'
+import type { Rollout } from '../samples/rollouts.ts'
 
 export interface MetricSummary {
   name: string

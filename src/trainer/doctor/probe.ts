@@ -1,7 +1,7 @@
 /** What a stage shows of itself before it trains: one of its samples, and for grpo a few groups with rewards, times and a backward. */
 
-import type { UpdateSample } from '../micro-batches.ts'
-import type { Rollout } from '../rollouts.ts'
+import type { Rollout } from '../samples/rollouts.ts'
+import type { UpdateSample } from '../update/micro-batches.ts'
 
 export interface ProbeOptions {
   /** Prompts that are sampled, at most as many as the suite has. */

@@ -3,7 +3,7 @@
 import { duration } from '../../cli/progress.ts'
 import { plainLine } from '../../plain.ts'
 import { shareOfProblems } from '../../report/intervals.ts'
-import type { GrpoStage, SftStage } from '../config.ts'
+import type { GrpoStage, SftStage } from '../config/config.ts'
 import { findings, meanOf, percent, short } from './findings.ts'
 import { informativeShare } from './informative.ts'
 import { lossMask, type MaskOptions } from './mask.ts'

@@ -1,8 +1,8 @@
 /** Which evaluation was the best so far, and whether a stage still waits for a better one. */
 
 import { ConfigError } from '../../engine/errors.ts'
-import type { Stage, TrainConfig } from '../config.ts'
-import type { TrainerState } from '../state.ts'
+import type { Stage, TrainConfig } from '../config/config.ts'
+import type { TrainerState } from '../states/state.ts'
 import { splitBest } from './keys.ts'
 import type { EvaluationPlace } from './rows.ts'
 

@@ -3,7 +3,7 @@
 import { overlaps } from '../../data/contamination.ts'
 import type { Problem } from '../../data/problem.ts'
 import { questionOf } from '../../report/problems.ts'
-import type { SuiteRow } from '../suite.ts'
+import type { SuiteRow } from '../suite/suite.ts'
 
 /** Of the stages up to the evaluated one. */
 export interface TrainedRows {

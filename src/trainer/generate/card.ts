@@ -1,8 +1,8 @@
 /** The data card: who was asked what, what was kept, why the rest fell, what it cost. The same answers give the same card. */
 
-import type { GenerateStage } from '../config.ts'
-import { withoutSecrets } from '../secrets.ts'
-import type { Suite } from '../suite.ts'
+import type { GenerateStage } from '../config/config.ts'
+import { withoutSecrets } from '../suite/secrets.ts'
+import type { Suite } from '../suite/suite.ts'
 import type { Excluded } from './exclude.ts'
 import { ANSWERS_FILE, CARD_FILE, KEPT_FILE, REJECTED_FILE, TAG_FREE_FILE } from './files.ts'
 import type { JournalLine } from './journal.ts'

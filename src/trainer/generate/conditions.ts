@@ -1,8 +1,8 @@
 /** The conditions of `accept`: expressions as in a reward, which also know figures of an answer that no assertion reports. */
 
 import { ConfigError } from '../../engine/errors.ts'
-import type { GenerateStage } from '../config.ts'
-import { compileReward, type Reward } from '../rewards.ts'
+import type { GenerateStage } from '../config/config.ts'
+import { compileReward, type Reward } from '../rewards/rewards.ts'
 
 /** Figures of every answer, beside the metrics of the assertions. */
 export const FIGURES = ['tokens', 'characters', 'finished'] as const

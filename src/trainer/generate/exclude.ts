@@ -4,7 +4,7 @@ import { normalForm } from '../../data/contamination.ts'
 import { NearIndex } from '../../data/near.ts'
 import { ConfigError } from '../../engine/errors.ts'
 import { questionOf } from '../../report/problems.ts'
-import type { Suite, SuiteRow } from '../suite.ts'
+import type { Suite, SuiteRow } from '../suite/suite.ts'
 import type { ExcludeConfig } from './keys.ts'
 
 /** What is left of a suite, and what was taken out. */

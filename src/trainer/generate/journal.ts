@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import type { FileOps } from '../../engine/checkpoint/atomic.ts'
 import { ConfigError, ParallelR1Error } from '../../engine/errors.ts'
 import { isObject, type JsonObject } from '../../json.ts'
-import { lines, parsed, writeLines } from '../json-lines.ts'
+import { lines, parsed, writeLines } from '../../json-lines.ts'
 
 /** What a teacher said, as far as assertions and the card read it. JSON-safe. */
 export interface Answer {

@@ -1,7 +1,7 @@
 /** What `pr1-train doctor` prints of a stage that asks a teacher. */
 
 import { plainLine } from '../../plain.ts'
-import type { GenerateStage } from '../config.ts'
+import type { GenerateStage } from '../config/config.ts'
 import { type Candidate, Kept } from './select.ts'
 import { counted, meansOf, sum } from './tally.ts'
 

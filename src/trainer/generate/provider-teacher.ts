@@ -10,7 +10,7 @@ import type { ConfigObject } from '../../config-keys.ts'
 import { ConfigError } from '../../engine/errors.ts'
 import { startPromptfoo } from '../../installed-promptfoo.ts'
 import { refuseDeep } from '../../json.ts'
-import { type Suite, suiteArguments } from '../suite.ts'
+import { type Suite, suiteArguments } from '../suite/suite.ts'
 import type { Answer } from './journal.ts'
 import { type Question, type Teacher, TeacherError } from './teacher.ts'
 

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { plainVars } from '../../gate/verbatim.ts'
-import type { SuiteRow } from '../suite.ts'
+import type { SuiteRow } from '../suite/suite.ts'
 
 export interface AskedRow {
   key: string

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ParallelR1Error } from '../../engine/errors.ts'
 import { backoffMs } from '../../retry.ts'
-import type { SuiteRow } from '../suite.ts'
+import type { SuiteRow } from '../suite/suite.ts'
 import type { Answer } from './journal.ts'
 
 /** A teacher that gives no answers. Those that it gave are kept. */

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { KeptRollout } from '../../rollouts/format.ts'
-import type { Suite, SuiteRow } from '../suite.ts'
+import type { Suite, SuiteRow } from '../suite/suite.ts'
 
 /**
  * The test at the same place where it asks the same, else the one that asks the same: with the same variables where several do. So tests may

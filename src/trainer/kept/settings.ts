@@ -6,9 +6,9 @@ import { parseJson } from '../../json.ts'
 import { RolloutsError } from '../../rollouts/format.ts'
 import { rolloutsFolder } from '../../rollouts/reader.ts'
 import { runFile } from '../../rollouts/writer.ts'
-import type { GrpoStage, TrainConfig } from '../config.ts'
-import { onDevice, readTrainConfig } from '../config-file.ts'
-import { selectStage } from '../select-stage.ts'
+import type { GrpoStage, TrainConfig } from '../config/config.ts'
+import { onDevice, readTrainConfig } from '../config/config-file.ts'
+import { selectStage } from '../config/select-stage.ts'
 import { noStage, severalStages } from './choose.ts'
 
 /** `device` is taken in place of the run's. Throws ConfigError, RolloutsError. */

@@ -5,12 +5,12 @@ import type { ProviderResponse } from 'promptfoo'
 import type { KeptRollout, StepHeader } from '../../rollouts/format.ts'
 import { runsOf } from '../../thinking/trajectory.ts'
 import type { Trajectory } from '../../thinking/types.ts'
-import type { TermRewards } from '../advantages.ts'
-import type { GrpoStage } from '../config.ts'
-import type { JudgedGroups } from '../path-credit.ts'
-import type { RewardTerm } from '../reward-terms.ts'
-import type { Rollout } from '../rollouts.ts'
-import type { SuiteRow } from '../suite.ts'
+import type { GrpoStage } from '../config/config.ts'
+import type { TermRewards } from '../rewards/advantages.ts'
+import type { JudgedGroups } from '../rewards/path-credit.ts'
+import type { RewardTerm } from '../rewards/reward-terms.ts'
+import type { Rollout } from '../samples/rollouts.ts'
+import type { SuiteRow } from '../suite/suite.ts'
 
 /** A step without its place in the run. */
 export interface JudgedStep {

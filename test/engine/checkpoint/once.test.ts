@@ -5,7 +5,7 @@ import { checkMemory } from '../../../src/engine/checkpoint/memory.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import { ModelPool } from '../../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../../src/providers/provider.ts'
-import { openModel } from '../../../src/trainer/model.ts'
+import { openModel } from '../../../src/trainer/model/model.ts'
 import { writeTinyCheckpoint } from '../../providers/tiny-checkpoint.ts'
 import { temporaryFolder } from './build.ts'
 

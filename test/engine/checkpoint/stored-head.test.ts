@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { narrowBfloat16 } from '../../../src/engine/checkpoint/floats.ts'
 import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { openEngine } from '../../../src/engine/open.ts'
-import { openModel } from '../../../src/trainer/model.ts'
+import { openModel } from '../../../src/trainer/model/model.ts'
 import { editJson, rawSafetensors, splitSafetensors, tensorsOf, tinyCheckpoint, tinyConfig } from './build.ts'
 
 const embeddingName = 'model.embed_tokens.weight'

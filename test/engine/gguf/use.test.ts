@@ -7,7 +7,7 @@ import { openEngine } from '../../../src/engine/open.ts'
 import type { Engine } from '../../../src/engine/types.ts'
 import { ModelPool } from '../../../src/providers/pool.ts'
 import { ParallelThinkingProvider } from '../../../src/providers/provider.ts'
-import { openModel } from '../../../src/trainer/model.ts'
+import { openModel } from '../../../src/trainer/model/model.ts'
 import { encode, tinyBlocks, tinyLlama } from './tiny.ts'
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'pr1-gguf-'))

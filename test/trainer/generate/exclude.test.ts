@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { withoutTests } from '../../../src/trainer/generate/exclude.ts'
-import type { Suite } from '../../../src/trainer/suite.ts'
+import type { Suite } from '../../../src/trainer/suite/suite.ts'
 
 const suite = (...all: (string | Record<string, unknown>)[]): Suite => ({
   file: 'suite.yaml',

@@ -5,7 +5,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { loadSuite } from '../../../src/trainer/suite.ts'
+import { loadSuite } from '../../../src/trainer/suite/suite.ts'
 import { run as runProcess } from '../../package/route.ts'
 import { inProofs } from '../../proofs.ts'
 import { root } from '../runs.ts'

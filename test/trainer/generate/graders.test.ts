@@ -2,12 +2,12 @@
 
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import type { GenerateStage, GrpoStage } from '../../../src/trainer/config.ts'
+import type { GenerateStage, GrpoStage } from '../../../src/trainer/config/config.ts'
 import { Generator } from '../../../src/trainer/generate/generator.ts'
 import { Journal } from '../../../src/trainer/generate/journal.ts'
 import { grpoRecipe } from '../../../src/trainer/grpo.ts'
 import type { Session } from '../../../src/trainer/recipe.ts'
-import type { Suite } from '../../../src/trainer/suite.ts'
+import type { Suite } from '../../../src/trainer/suite/suite.ts'
 import { openedGraders } from '../opened-graders.ts'
 import { fixture, newFolder } from '../runs.ts'
 

@@ -5,7 +5,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { Judge } from '../../../src/trainer/generate/judge.ts'
 import type { Session } from '../../../src/trainer/recipe.ts'
 import { readPrompts } from '../../../src/trainer/sft.ts'
-import type { Suite } from '../../../src/trainer/suite.ts'
+import type { Suite } from '../../../src/trainer/suite/suite.ts'
 import { root } from '../runs.ts'
 
 it('counts the positions of an answer behind the prompt that the supervised stage reads', async () => {

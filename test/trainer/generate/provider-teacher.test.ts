@@ -10,7 +10,7 @@ import { stringify } from 'yaml'
 import { ConfigError } from '../../../src/engine/errors.ts'
 import { ProviderTeacher } from '../../../src/trainer/generate/provider-teacher.ts'
 import { TeacherError } from '../../../src/trainer/generate/teacher.ts'
-import type { Suite } from '../../../src/trainer/suite.ts'
+import type { Suite } from '../../../src/trainer/suite/suite.ts'
 import { inProofs } from '../../proofs.ts'
 import { root } from '../runs.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { askedRows, varsKey } from '../../../src/trainer/generate/rows.ts'
 import { type Candidate, DUPLICATE, ENOUGH, keptAnswers, selectAnswers } from '../../../src/trainer/generate/select.ts'
-import type { SuiteRow } from '../../../src/trainer/suite.ts'
+import type { SuiteRow } from '../../../src/trainer/suite/suite.ts'
 
 const row = (vars: Record<string, unknown>, prompt = String(vars.problem)): SuiteRow => ({ prompt, promptConfig: {}, vars, test: {} })
 const candidate = (text: string, attempt = 0, reasons: string[] = []): Candidate => ({ text, metrics: {}, reasons, try: attempt, seed: 1 })

@@ -6,7 +6,7 @@ import type { KeptRollout } from '../../../src/rollouts/format.ts'
 import { listSteps, readStep } from '../../../src/rollouts/reader.ts'
 import { regradeCommand } from '../../../src/trainer/kept/regrade-command.ts'
 import { RowFinder } from '../../../src/trainer/kept/rows.ts'
-import type { Suite } from '../../../src/trainer/suite.ts'
+import type { Suite } from '../../../src/trainer/suite/suite.ts'
 import { editSuite, fixture, root, wholeRun } from '../runs.ts'
 import { call, copyOf, countdownRun } from './runs.ts'
 

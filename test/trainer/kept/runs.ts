@@ -2,7 +2,7 @@
 
 import { cpSync } from 'node:fs'
 import path from 'node:path'
-import { readTrainConfig } from '../../../src/trainer/config-file.ts'
+import { readTrainConfig } from '../../../src/trainer/config/config-file.ts'
 import { train } from '../../../src/trainer/train.ts'
 import { once } from '../../once.ts'
 import { fixture, newFolder } from '../runs.ts'
