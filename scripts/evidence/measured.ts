@@ -71,7 +71,7 @@ export function readMeasured(plan: Plan, records: Records): Measured {
     const of = (label: string) => new Map([...files].map(([seed, answers]) => [seed, answers.get(label) ?? new Map()]))
     return [
       { arm, plain: false, title: arm.title, bySeed: of(column) },
-      ...(plain === undefined ? [] : [{ arm, plain: true, title: `${arm.title}, decoded plainly`, bySeed: of(plain) }]),
+      ...(plain === undefined ? [] : [{ arm, plain: true, title: `${arm.title}, decoded sequentially`, bySeed: of(plain) }]),
     ]
   })
   const trained = plan.arms.flatMap((arm): Trained[] => {

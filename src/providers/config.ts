@@ -25,7 +25,7 @@ const OWN_VARIABLES = ['messages', 'add_generation_prompt']
 const decodingKeys = {
   mode: key(
     choice(['parallel', 'sequential']).default('parallel'),
-    '`parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint plainly',
+    '`parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint token by token',
   ),
   tags: key(
     choice(['tokens', 'text']).default('tokens'),

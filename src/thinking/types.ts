@@ -122,7 +122,7 @@ export interface StoppedPaths {
 
 export interface ThinkRequest {
   promptIds: readonly number[]
-  /** `parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint plainly. */
+  /** `parallel` forks at `<Parallel>`; `sequential` decodes the same checkpoint token by token. */
   mode: 'parallel' | 'sequential'
   attention: AttentionMode
   tags: TagIds

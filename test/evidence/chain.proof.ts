@@ -107,7 +107,7 @@ it('is killed, goes on, is interrupted, goes on, and decides every claim from wh
 
   const markdown = readFileSync(path.join(out, 'evidence.md'), 'utf8')
   const rows = markdown.split('\n').filter((line) => line.startsWith('| '))
-  for (const title of ['sequential RL', 'parallel RL, S1, no curriculum', 'parallel RL, S1, no curriculum, decoded plainly']) {
+  for (const title of ['sequential RL', 'parallel RL, S1, no curriculum', 'parallel RL, S1, no curriculum, decoded sequentially']) {
     const row = rows.find((line) => line.startsWith(`| ${title} | 1 |`))
     expect(row, title).toMatch(/^\| .* \| 1 \| \d+\.\d % \| \d+\.\d % \| \d+ \| \d+ \| \d+\.\d % \|/)
   }

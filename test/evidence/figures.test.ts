@@ -33,7 +33,12 @@ function made(name: string, { right, parallel = 0, critical = 100, total = 100 }
   const answers = () =>
     new Map(Array.from({ length: PROBLEMS }, (_, p): [string, Answer[]] => [`problem ${p}`, Array.from({ length: SAMPLES }, answer)]))
   const arm = armOf(name)
-  return { arm, plain, title: plain ? `${arm.title}, decoded plainly` : arm.title, bySeed: new Map(seeds.map((seed) => [seed, answers()])) }
+  return {
+    arm,
+    plain,
+    title: plain ? `${arm.title}, decoded sequentially` : arm.title,
+    bySeed: new Map(seeds.map((seed) => [seed, answers()])),
+  }
 }
 
 /** A run whose figures go in a straight line from the first value to the last. */
