@@ -3,7 +3,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export interface Place {
+interface Place {
   host: string
   /** 0: a free one. */
   port: number

@@ -23,7 +23,7 @@ function multiply(a: number, b: number): [high: number, low: number] {
   return [high >>> 0, Math.imul(a, b) >>> 0]
 }
 
-export type Words4 = [number, number, number, number]
+type Words4 = [number, number, number, number]
 
 /** Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four random words from a counter and a key. */
 export function philox([c0, c1, c2, c3]: Readonly<Words4>, key: readonly [number, number]): Words4 {

@@ -17,9 +17,9 @@ export class UsageError extends ExitError {
   readonly exitCode = 2
 }
 
-export type Options = NonNullable<ParseArgsConfig['options']>
+type Options = NonNullable<ParseArgsConfig['options']>
 
-export interface Program<O extends Options = Options> {
+interface Program<O extends Options = Options> {
   /** As in package.json's `bin`. */
   name: string
   /** What `--help` prints, without a line break at its end. */

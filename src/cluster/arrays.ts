@@ -4,7 +4,7 @@ import { ClusterError } from './errors.ts'
 
 const TYPES = { Float32Array, Int32Array, Uint8Array } as const
 type TypeName = keyof typeof TYPES
-export type Numbers = Float32Array | Int32Array | Uint8Array
+type Numbers = Float32Array | Int32Array | Uint8Array
 
 export interface ArrayNote {
   name: string

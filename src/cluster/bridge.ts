@@ -36,7 +36,7 @@ export interface WorkerPlace {
   life: number
 }
 
-export interface ClusterNode {
+interface ClusterNode {
   id: string
   ip: string
   cpus: number

@@ -18,7 +18,7 @@ type CallData = NonNullable<Parameters<Bridge['call']>[2]>
 /** Of the bridge that a crew needs. */
 export type Placer = Pick<Bridge, 'spawn' | 'put' | 'drop' | 'call' | 'kill' | 'retire' | 'close' | 'onPlaced' | 'onLost' | 'onGone'>
 
-export interface CrewOptions {
+interface CrewOptions {
   workers: number
   /** CPUs of each. */
   threads: number
@@ -54,7 +54,7 @@ export interface Member {
 }
 
 /** A piece of work. */
-export interface Piece {
+interface Piece {
   /** How much of a worker's room it takes. */
   size: number
   /** Whether it needs a worker for itself. */
@@ -64,7 +64,7 @@ export interface Piece {
 }
 
 /** What moved and who waited since {@link Crew.takeFigures}. */
-export interface ClusterFigures {
+interface ClusterFigures {
   /** To and from the workers. */
   bytes: number
   /** Seconds in which workers waited for weights, and the run for gradients that were computed, of all workers. What moves beside work is not in it. */

@@ -56,7 +56,7 @@ export type WireRequest = Omit<ThinkRequest, 'tagText' | 'thinking' | 'settledBy
 export type WireThought = Omit<Thought, 'trajectory'> & { trajectory: Omit<Thought['trajectory'], 'promptIds'> }
 
 /** Arrays of the batch are in the payload. */
-export type WireBatch = Omit<TrainBatch, 'ids' | 'positions' | 'bounds' | 'hidden' | 'targets' | 'exclusion'>
+type WireBatch = Omit<TrainBatch, 'ids' | 'positions' | 'bounds' | 'hidden' | 'targets' | 'exclusion'>
 
 export type Call =
   | Setup

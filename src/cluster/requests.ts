@@ -4,7 +4,7 @@ import { spellingOf, type TextTokenizer, tagTextOf } from '../thinking/text-tags
 import type { ThinkRequest, Thought } from '../thinking/types.ts'
 import type { WireRequest, WireThought } from './protocol.ts'
 
-export interface Reader extends TextTokenizer {
+interface Reader extends TextTokenizer {
   decode(ids: readonly number[], options?: { keepSpecial?: boolean }): string
 }
 

@@ -7,7 +7,7 @@ import { type ArrayNote, numbersOf, packArrays, unpackArrays } from './arrays.ts
 import type { Crew, Member } from './crew.ts'
 
 /** What accumulate (trainer/update/micro-batches.ts) asks of who computes shards. */
-export interface ClusterShards {
+interface ClusterShards {
   run(shards: number, work: (shard: number, model: Differentiable) => Promise<void>): Promise<void>
 }
 

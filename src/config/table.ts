@@ -7,7 +7,7 @@ import { z } from 'zod'
 import type { NumberBounds } from '../config-keys.ts'
 
 /** What a key says of itself beside what it may be. */
-export interface KeyInfo {
+interface KeyInfo {
   /** One line for the reader of the page; also said where a required key is missing. */
   about: string
   unit?: string

@@ -41,7 +41,7 @@ export async function seal(file: string, value: unknown): Promise<void> {
   }
 }
 
-export type Unsealed<T> = { state: 'absent' } | { state: 'damaged' } | { state: 'good'; value: T }
+type Unsealed<T> = { state: 'absent' } | { state: 'damaged' } | { state: 'good'; value: T }
 
 /** Reads what `seal` wrote. What is not of its kind, or nested deeper than any row, was not written by it, whatever the checksum. */
 export async function unseal<T>(file: string, isOfKind: (value: unknown) => value is T): Promise<Unsealed<T>> {

@@ -3,12 +3,12 @@
  * of documents", 1997). With `masked` every number is the same word, so a problem is near its copy with other numbers.
  */
 
-export interface NearOptions {
+interface NearOptions {
   /** Numbers count as one and the same word. */
   masked: boolean
 }
 
-export interface Nearest {
+interface Nearest {
   /** Index of the text that is most alike, the first of equals. */
   index: number
   /** 0 (no trigram shared) to 1 (the same set). */

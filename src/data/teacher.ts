@@ -14,7 +14,7 @@ import { type Vars, verbatimVars } from '../gate/verbatim.ts'
 import { fields, type Row, readResults } from '../report/rows.ts'
 import { DataError, excerpt } from './problem.ts'
 
-export interface ResponseTest {
+interface ResponseTest {
   /** Those of the row, and `response`. */
   vars: Record<string, unknown>
   options: { disableVarExpansion: true }

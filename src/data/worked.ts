@@ -9,11 +9,11 @@ import type { Problem } from './problem.ts'
 import { type Calculation, type Slip, slip, type Worked } from './slips.ts'
 
 export const traceForms = ['parallel', 'sequential'] as const
-export type TraceForm = (typeof traceForms)[number]
+type TraceForm = (typeof traceForms)[number]
 
 const ANNOTATION = /<<([^<>]{1,200})>>/g
 
-export interface TraceOptions {
+interface TraceOptions {
   form: TraceForm
   /** Most calculations of a problem. Default: any number. */
   maxSteps?: number

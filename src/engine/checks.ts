@@ -132,7 +132,7 @@ export function checkBatch(batch: TrainBatch, config: ModelConfig): void {
 }
 
 /** @throws ConfigError */
-export function checkType(array: unknown, type: new () => object, name: string): void {
+function checkType(array: unknown, type: new () => object, name: string): void {
   if (!(array instanceof type)) throw new ConfigError(`${name} has the wrong type. Give it as ${type.name}.`)
 }
 

@@ -11,7 +11,7 @@ export interface PromptEdges {
   lastIds: readonly number[]
 }
 
-export type Edge = keyof PromptEdges
+type Edge = keyof PromptEdges
 
 export const edgeNames = ['firstIds', 'lastIds'] as const satisfies readonly Edge[]
 

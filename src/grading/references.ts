@@ -33,7 +33,7 @@ export interface ReferenceOptions {
 }
 
 /** The function of a Python file that a reference without one means, by what the reference is. */
-export const PYTHON_DEFAULT = { value: 'get_assert', transform: 'get_transform' } as const
+const PYTHON_DEFAULT = { value: 'get_assert', transform: 'get_transform' } as const
 
 export const isReference = (value: unknown): value is string => typeof value === 'string' && /^(file:\/\/|package:)/.test(value)
 

@@ -29,7 +29,7 @@ interface RemoteFile {
   hash: string
 }
 
-export interface FetchModelOptions extends Pick<RequestOptions, 'attempts' | 'sleep'> {
+interface FetchModelOptions extends Pick<RequestOptions, 'attempts' | 'sleep'> {
   env?: NodeJS.ProcessEnv
   /** False: configuration and tokenizer, and an adapter; no whole model. A GGUF file holds both and comes whole. Default true. */
   weights?: boolean

@@ -29,7 +29,7 @@ export interface Advice {
   otherWays?: string
 }
 
-export interface JsonResponse {
+interface JsonResponse {
   body: unknown
   headers: Headers
 }

@@ -8,7 +8,7 @@ import { isPromptfoo } from '../installed-promptfoo.ts'
 import { notice } from '../plain.ts'
 
 /** A provider that can look at its model without loading it. */
-export interface Checked {
+interface Checked {
   label?: string
   id(): string
   /** Throws ParallelR1Error where no row could be answered. No weights are loaded. */

@@ -62,7 +62,7 @@ export interface ThinkingMetadata {
   report?: string
 }
 
-export interface ResponseOptions {
+interface ResponseOptions {
   request: ThinkRequest
   repeatIndex: number
   /** Default 0. */

@@ -13,7 +13,7 @@ import type { ServerTokens } from './tokens.ts'
 import { type Asked, ServerError } from './transport.ts'
 
 /** What the probe needs of a server; `ask` posts to it, or reads where there is no body. */
-export interface Probed {
+interface Probed {
   url: string
   model: string
   ask(path: string, body: object | undefined, asked?: Asked): Promise<unknown>

@@ -15,7 +15,7 @@ import type { Wanted, Written } from './completion.ts'
 import { ServerError } from './transport.ts'
 
 /** How a completion is asked for. */
-export type Complete = (wanted: Wanted) => Promise<Written>
+type Complete = (wanted: Wanted) => Promise<Written>
 
 /** Tokens of a completion that were not taken yet. */
 interface Ahead {

@@ -20,7 +20,7 @@ export interface Analysis {
   seed: number
 }
 
-export interface AnalysisOptions {
+interface AnalysisOptions {
   /** Seed of the bootstrap; default 1. */
   seed?: number
   /** Label of the column that the others are compared with; default: every pair of up to four columns, else the first. */

@@ -20,7 +20,7 @@ export interface Comparison {
   atCriticalPath: BudgetDifference[]
 }
 
-export interface NamedDifference extends Difference {
+interface NamedDifference extends Difference {
   name: string
   /** Corrected for the number of comparisons (Holm), within this metric. */
   corrected: number

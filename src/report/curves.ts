@@ -4,7 +4,7 @@ import { cellsOf, type Grid } from './grid.ts'
 import { type Estimate, shareOfProblems } from './intervals.ts'
 import type { Column, Experiment } from './samples.ts'
 
-export interface CurvePoint extends Estimate {
+interface CurvePoint extends Estimate {
   tokens: number
 }
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 /** Beside promptfoo's own view, which listens at 15500. */
 export const DEFAULT_PORT = 15501
 
-export interface LinkedSample {
+interface LinkedSample {
   /** promptfoo's name of the evaluation; without one nothing is kept that a page could show. */
   evaluationId?: string
   /** Of the provider. */

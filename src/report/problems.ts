@@ -19,7 +19,7 @@ export interface Copies {
 }
 
 /** Where a row belongs. */
-export interface Place {
+interface Place {
   /** Index of the problem. */
   problem: number
   /** Number of the test: rows of one test have the same variables. */

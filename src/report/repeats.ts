@@ -11,7 +11,7 @@ import { fields, ReportError, type Row, text } from './rows.ts'
 import type { Column, Experiment } from './samples.ts'
 
 /** One test in one column. */
-export interface Repeats {
+interface Repeats {
   column: Column
   /** The test's description, else what tells it apart. */
   test: string

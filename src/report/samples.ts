@@ -51,7 +51,7 @@ export interface Sample {
 }
 
 /** What a response looks like. */
-export interface Shape {
+interface Shape {
   blocks: number
   paths: number
   /** Where the first block begins, as a share of the response. */

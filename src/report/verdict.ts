@@ -7,7 +7,7 @@ import { cellsOf, type Grid } from './grid.ts'
 import { type Estimate, mean, ratioOfTotals } from './intervals.ts'
 import type { Column, Sample } from './samples.ts'
 
-export interface Verdict {
+interface Verdict {
   /** One sentence; before it, one each of what makes the columns other than they are called (all rows failed, never forked). */
   headline: string
   /** The figures it rests on, in one to three sentences. */
@@ -15,7 +15,7 @@ export interface Verdict {
 }
 
 /** Two columns are right as often where the whole interval of the difference lies within so much (0.05: 5 points). */
-export const MARGIN = 0.05
+const MARGIN = 0.05
 
 /**
  * Fewest problems that can show it. Of m problems that all agree, up to 3 / m of all problems may still differ, with 95 % confidence (rule of

@@ -5,7 +5,7 @@ import { DEFAULT_POLICY } from '../assertions/answer/limits.ts'
 import type { Votes } from './estimators.ts'
 import type { Sample } from './samples.ts'
 
-export interface Ballot {
+interface Ballot {
   groups: Votes[]
   /** Samples without an answer. */
   abstaining: number

@@ -9,7 +9,7 @@ import { diskOps, type FileOps, writeFileAtomic } from '../engine/checkpoint/ato
 import { encodeStep, type KeptRollout, type StepHeader, type StepPlace, stepFile } from './format.ts'
 import { type KeptFile, listSteps, rolloutsFolder } from './reader.ts'
 
-export interface KeepOptions {
+interface KeepOptions {
   /** Steps of a stage that are kept: every one whose number this divides; 0: none. */
   every: number
   /** Most that they take on the disk, in 10⁶ bytes. */

@@ -10,7 +10,7 @@ import { isLoopback } from '../listening.ts'
 import { type ServeConfig, serveSchema } from './config.ts'
 
 /** What the command line says in place of the file. */
-export interface ServeOverrides {
+interface ServeOverrides {
   host?: string
   port?: string
 }

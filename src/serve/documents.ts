@@ -6,7 +6,7 @@ import { serveSchema } from './config.ts'
 import { fieldTables } from './openai/fields.ts'
 import { scoreSchema } from './suite.ts'
 
-export interface Document {
+interface Document {
   /** From the root of the package. */
   file: string
   render(): string

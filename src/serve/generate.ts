@@ -10,7 +10,7 @@ import type { Plan, ServedModel } from './model.ts'
 import type { ChatFields, CompletionsFields } from './openai/fields.ts'
 import type { Head, Shape, Usage } from './openai/shapes.ts'
 
-export interface Generation {
+interface Generation {
   model: ServedModel
   plan: Plan
   fields: CompletionsFields | ChatFields

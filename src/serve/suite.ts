@@ -31,10 +31,10 @@ export const scoreSchema = mapping({
   step: key(z.int().min(1).default(1), 'the step of training, for a reward that names `step`'),
 })
 
-export type ScoreFields = z.output<typeof scoreSchema>
+type ScoreFields = z.output<typeof scoreSchema>
 
 /** The verdict on one response. */
-export interface Score {
+interface Score {
   /** By metric name. */
   scores: Record<string, number>
   /** Where the suite has one. */

@@ -27,7 +27,7 @@ import {
  * (salvage.ts). A file that cannot be written serves what it has.
  */
 
-export interface SampleFileOptions {
+interface SampleFileOptions {
   /** Told in one line what the user should know. */
   notify(notice: string): void
   /** How long to wait for another process that writes. Default 5000. */

@@ -2,9 +2,9 @@ import os from 'node:os'
 import path from 'node:path'
 
 /** Says in place of a path that no samples are kept. */
-export const OFF = 'off'
+const OFF = 'off'
 
-export interface LocationOptions {
+interface LocationOptions {
   /** `samples` of the provider config: a file relative to `basePath`, or `off`. */
   configured?: string
   /** Folder of the config file. */

@@ -11,7 +11,7 @@ import type { ThinkRequest, Thought } from '../thinking/types.ts'
 const SAMPLE_FORMAT = 1
 
 /** What computes: engine and arithmetic, or a server with the model that it names. */
-export interface Computer {
+interface Computer {
   device: string
   precision: string
   isa: string

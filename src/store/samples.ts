@@ -13,7 +13,7 @@ const MOST_UNWRITTEN_BYTES = 64 * 2 ** 20
 /** How long the end of the process waits for the last samples to be written. */
 const EXIT_MS = 10_000
 
-export interface SampleStoreOptions {
+interface SampleStoreOptions {
   /** Told in one line what the user should know. Default: standard error. */
   notify?(notice: string): void
 }

@@ -21,7 +21,7 @@ import { inWords, RULES, type Rule, type Violation } from './rules.ts'
 import { IdSource, OUTLINE_TAGS, type Source, TAG_PATTERN, TAGS, type TagName, type TagReader, TextSource } from './source.ts'
 import type { TagIds } from './types.ts'
 
-export { inWords, OUTLINE_TAGS, RULES, type Rule, TAG_PATTERN, TAGS, type TagName, type Violation }
+export { inWords, OUTLINE_TAGS, RULES, type Rule, TAG_PATTERN, TAGS, type Violation }
 
 /** A tagged stretch: `[start, end)` with its tags, `[contentStart, contentEnd)` without. */
 export interface TaggedSpan {

@@ -45,7 +45,7 @@ import type { TokenRange, TrainBatch } from '../engine/types.ts'
 import { runsOf } from './trajectory.ts'
 import type { AttentionMode, Block, Layout, TokenRun, Trajectory } from './types.ts'
 
-export interface LayoutOptions {
+interface LayoutOptions {
   /** `sampled`: exactly the tokens the model sampled (RL). `response`: every token of the response, tags included (SFT). */
   loss: 'sampled' | 'response'
 }
@@ -63,7 +63,7 @@ export function layoutTrajectory(trajectory: Trajectory, attention: AttentionMod
 }
 
 /** Packed trajectories and where each begins. */
-export interface Packed {
+interface Packed {
   batch: TrainBatch
   /** starts[k] + an index of layout k = the packed index. */
   starts: number[]

@@ -25,7 +25,7 @@ export interface Drawn {
 }
 
 /** What the decoder lends for a block. */
-export interface OutlineWriting {
+interface OutlineWriting {
   tags: TagIds
   /** Most outlines. */
   paths: number

@@ -177,7 +177,7 @@ function isBeginning(text: string): boolean {
 }
 
 /** A stretch of a response and the tokens that hold it with its tags. */
-export interface SaidSpan {
+interface SaidSpan {
   text: string
   tokens: number
 }

@@ -35,7 +35,7 @@ export function takeLast(run: TokenRun, count: number): TokenRun {
   }
 }
 
-export interface TrajectoryOptions {
+interface TrajectoryOptions {
   /** Fewest paths of a block. Default 1. */
   minPaths?: number
   /** Most paths of a block. Default 16. */
@@ -104,7 +104,7 @@ export function responseIds(trajectory: Trajectory): number[] {
   return ids
 }
 
-export interface TrajectoryCounts {
+interface TrajectoryCounts {
   /** Tokens of the response, all paths, tags and the end-of-response id counted. */
   total: number
   /** Tokens along the longest chain: all outside the paths, outlines too, and the longest path of each block. */

@@ -7,7 +7,7 @@ import { OUTLINE_TAGS, parseThinking, RULES, TAG_PATTERN, TAGS, type TaggedSpan,
 export type WrittenPart = { kind: 'text'; text: string } | WrittenBlock
 
 /** `outlines`: one for each path, where paths have some. */
-export interface WrittenBlock {
+interface WrittenBlock {
   kind: 'block'
   outlines?: readonly string[]
   paths: readonly string[]

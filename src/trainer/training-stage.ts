@@ -17,7 +17,7 @@ import type { TrainerState } from './states/state.ts'
 import type { Suite } from './suite/suite.ts'
 
 /** `output`: the folder of the stages, `run` that of states and suites. */
-export interface OpenOptions extends Omit<LearnOptions, 'answers' | 'cache'> {
+interface OpenOptions extends Omit<LearnOptions, 'answers' | 'cache'> {
   output: string
   run: string
 }

@@ -20,7 +20,7 @@ import type { ModelSource } from '../trainer/config/config.ts'
 import { openModel } from '../trainer/model/model.ts'
 import { SentFiles } from './sent-files.ts'
 
-export interface Answer {
+interface Answer {
   header: Record<string, unknown>
   payload?: readonly Uint8Array[]
 }

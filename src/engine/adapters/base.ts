@@ -6,7 +6,7 @@ import { refuseUrl } from '../url.ts'
 
 /** The base of an adapter: what its configuration names, and where that is. */
 
-export interface NamedBase {
+interface NamedBase {
   file: string
   /** A path, relative to the adapter's folder or to the working directory (as PEFT takes it), or an id of the hub. */
   name: string

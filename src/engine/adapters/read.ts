@@ -40,7 +40,7 @@ export function readPeftConfig(folder: string): PeftConfig {
   return parsePeftConfig(json, file)
 }
 
-export interface FoundAdapters {
+interface FoundAdapters {
   adapters: Adapters & { weights: WeightSource }
   config: PeftConfig
   /** What its files leave open and how it was read, a sentence each. */

@@ -9,7 +9,7 @@ import type { PeftConfig } from './config.ts'
  */
 
 /** An adapter as the configuration describes it. */
-export interface Target {
+interface Target {
   /** Name of the layer, without `.weight`. */
   layer: string
   rank: number

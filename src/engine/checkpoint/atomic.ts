@@ -71,7 +71,7 @@ async function flushAndClose(handle: FileHandle): Promise<void> {
 }
 
 /** What a file will hold, or a function that writes it piece by piece. */
-export type FileContent = string | Uint8Array | ((writer: FileWriter) => Promise<void>)
+type FileContent = string | Uint8Array | ((writer: FileWriter) => Promise<void>)
 
 /** Writes and flushes a new file. */
 export async function writeNewFile(file: string, content: FileContent, ops: FileOps = diskOps): Promise<void> {
@@ -249,7 +249,7 @@ export async function removeFolder(folder: string, ops: FileOps = diskOps): Prom
 }
 
 /** What `recoverFolder` found: nothing to do, a swap it finished with the new folder, or one it undid. */
-export type Recovery = 'nothing' | 'finished' | 'restored'
+type Recovery = 'nothing' | 'finished' | 'restored'
 
 /**
  * Finishes or undoes a replacement of `folder` (or file) that was interrupted, and removes what killed writers left beside it. Run

@@ -28,7 +28,7 @@ export interface TemplateInputs {
   date?: string
 }
 
-export interface RenderOptions extends TemplateInputs {
+interface RenderOptions extends TemplateInputs {
   /** End with the opening of an assistant message. Default true. */
   addGenerationPrompt?: boolean
   /** Default: enough for every template that is known. */

@@ -137,7 +137,7 @@ export function parseModelConfig(json: unknown, file: string, named?: KeyName): 
 }
 
 /** Values of `config.json` that the arithmetic does not need. */
-export interface ConfigExtra {
+interface ConfigExtra {
   bosTokenId?: number
   eosTokenId?: number | readonly number[]
   dtype?: 'float32' | 'bfloat16'

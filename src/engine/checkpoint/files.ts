@@ -29,7 +29,7 @@ export const adapterFiles = [
 ]
 
 const MiB = 2 ** 20
-export const textLimit = 64 * MiB
+const textLimit = 64 * MiB
 export const tokenizerLimit = 256 * MiB
 
 const reasons: Record<string, string> = {

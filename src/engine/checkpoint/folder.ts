@@ -21,7 +21,7 @@ import { folderWeights } from './weights.ts'
 
 /** A checkpoint as a whole: the one way into its folder, into a GGUF file (gguf/), or into an adapter with its base (adapters/). Saving is in save.ts. */
 
-export { type SaveContent, type SaveOptions, saveCheckpoint } from './save.ts'
+export { type SaveContent, saveCheckpoint } from './save.ts'
 export type { ParallelInfo }
 
 /** What a checkpoint says besides its weights. */

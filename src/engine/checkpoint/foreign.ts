@@ -8,7 +8,7 @@ import { type Context, createContext, Script } from 'node:vm'
  */
 
 /** Foreign code that did not end in its time. */
-export class EndlessError extends Error {
+class EndlessError extends Error {
   override name = 'EndlessError'
 }
 

@@ -72,7 +72,7 @@ export function fillNormal(target: Float32Array, seed: number, name: string, sca
  * Uniform numbers within ±bound, a function of (seed, name, index).
  * @param seed any safe integer
  */
-export function fillUniform(target: Float32Array, seed: number, name: string, bound: number): void {
+function fillUniform(target: Float32Array, seed: number, name: string, bound: number): void {
   fourAtATime(target, seed, name, (words, i) => {
     for (let k = 0; k < 4; k++) target[i + k] = bound * ((2 * words[k] + 1) / 2 ** 32 - 1)
   })

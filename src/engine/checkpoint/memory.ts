@@ -50,7 +50,7 @@ export function availableMemory(): number {
 /** Bytes of a gradient and the two moments of a weight. */
 const trainingBytes: Record<OptimizerState, number> = { f32: 12, bf16: 8, '8bit': 6 }
 
-export interface MemoryCheck {
+interface MemoryCheck {
   /** Bytes; default: {@link availableMemory}. */
   available?: number
   /** Name of the GPU whose memory that is. Absent: it is this machine's. */

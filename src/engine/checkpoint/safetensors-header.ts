@@ -35,7 +35,7 @@ export const widths = {
   C64: 8,
 } as const
 
-export type Dtype = keyof typeof widths
+type Dtype = keyof typeof widths
 
 export interface TensorInfo {
   name: string
@@ -52,7 +52,7 @@ export interface TensorInfo {
 }
 
 export const prefixBytes = 8
-export const headerLimit = 100_000_000
+const headerLimit = 100_000_000
 
 /** Length of the JSON from the first 8 bytes of a file of `fileSize` bytes. */
 export function headerLength(file: string, prefix: Uint8Array, fileSize: number): number {

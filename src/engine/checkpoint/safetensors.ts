@@ -16,8 +16,6 @@ import { headerLength, metadataOf, parseHeader, prefixBytes, type TensorInfo, wi
 
 /** Reading and writing of safetensors files, in pieces: no file is held in memory as a whole. */
 
-export type { TensorInfo } from './safetensors-header.ts'
-
 export const singleFile = 'model.safetensors'
 export const indexFile = 'model.safetensors.index.json'
 

@@ -14,8 +14,6 @@ import type { Tokenizer } from './tokenizer.ts'
 
 /** Saving a checkpoint: a complete Hugging Face folder, or none. */
 
-export type { SaveOptions }
-
 /** What a saved folder says besides its weights. */
 export interface SavedInfo extends Pick<FolderContent, 'extraFiles'> {
   config: ModelConfig

@@ -52,7 +52,7 @@ interface Parts {
 class UnusualTables extends Error {}
 
 /** Merging by another rule than a list, and the list that comes nearest. */
-export interface Merges {
+interface Merges {
   merge(text: string): string[]
   list(): [string, string][]
 }

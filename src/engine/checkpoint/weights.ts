@@ -65,7 +65,7 @@ export function grownWeights(source: WeightSource, specs: readonly TensorSpec[])
 }
 
 /** How rows of a table are made of others. */
-export interface MeanRows {
+interface MeanRows {
   /** Names of the tensors, each (rows, width). */
   tables: ReadonlySet<string>
   /** Row → the rows that it is the mean of. */

@@ -4,7 +4,7 @@ import type { ModelConfig } from '../types.ts'
 /** The decoder that all families are variations of, with the names that transformers gives its parameters (LlamaForCausalLM). */
 
 /** Where a family departs from Llama. */
-export interface Traits {
+interface Traits {
   /** Biases on q, k and v. */
   qkvBias?: boolean
   /** RMSNorm over each head of q and k. */

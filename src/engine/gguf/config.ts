@@ -153,7 +153,7 @@ function rowsOf(tensors: ReadonlyMap<string, GgufTensor>, tensor: string, { file
 }
 
 /** A float32 as the shortest decimal that means it: 1e-5, where the file has 9.999999747378752e-6. So a copy as `config.json` says the same. */
-export function shortest(value: number): number {
+function shortest(value: number): number {
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits))
     if (Math.fround(short) === Math.fround(value)) return short

@@ -22,7 +22,7 @@ const fillIns = {
 }
 const fillInEnds = new Set(['fim_pad', 'fim_rep', 'fim_sep'])
 
-export interface EndTokens {
+interface EndTokens {
   /** Ids that end a response, that of `eos_token_id` first. */
   ids: number[]
   /** Ids that are special whatever their type says. */

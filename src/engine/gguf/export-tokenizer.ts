@@ -13,7 +13,7 @@ import { type Fail, scoresFromMerges } from './scores.ts'
 /** Values of `tokenizer.ggml.token_type`. */
 const types = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 }
 
-export interface TokenizerKeys {
+interface TokenizerKeys {
   metadata: Metadata
   /** What llama.cpp does not do as this tokenizer does, a sentence each. */
   notes: string[]

@@ -29,7 +29,7 @@ export type GgufFileType = keyof typeof fileTypes
 
 export const ggufFileTypes = Object.keys(fileTypes) as readonly GgufFileType[]
 
-export interface ExportOptions {
+interface ExportOptions {
   type: GgufFileType
   /** `general.name`. */
   name: string
@@ -40,7 +40,7 @@ export interface ExportOptions {
   ops?: FileOps
 }
 
-export interface Exported {
+interface Exported {
   /** What llama.cpp does not do as this package does, a sentence each. */
   notes: string[]
 }

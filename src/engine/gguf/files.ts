@@ -10,7 +10,7 @@ import { type GgufHeader, type GgufTensor, readHeader } from './header.ts'
 const shardName = /^(.+)-(\d{5})-of-(\d{5})\.gguf$/i
 const mostShards = 1024
 
-export function isGgufName(name: string): boolean {
+function isGgufName(name: string): boolean {
   return /\.gguf$/i.test(name)
 }
 

@@ -16,8 +16,6 @@ export const architectures = {
   gemma3_text: 'gemma3',
 } as const satisfies Record<Family, string>
 
-export type Architecture = (typeof architectures)[Family]
-
 /** The family that computes what an architecture does; undefined where there is none here. */
 export function familyOf(architecture: string): Family | undefined {
   return (Object.keys(architectures) as Family[]).find((family) => architectures[family] === architecture)

@@ -3,7 +3,7 @@
  * runs (src/llama-vocab.cpp), also where the model's own `tokenizer.json` says something finer: a GGUF file gives the same ids
  * everywhere. Each one cuts what the one before left whole; what it does not match is a piece as well.
  */
-export interface PreTokenizer {
+interface PreTokenizer {
   patterns: readonly string[]
   /** A piece that is a token as it stands is that token, whatever the merges make of it. */
   wholeTokens?: boolean

@@ -3,7 +3,7 @@
  * a row, and types of metadata. Numbers are little endian.
  */
 
-export interface BlockLayout {
+interface BlockLayout {
   /** As it stands in a tensor's entry. */
   id: number
   /** Numbers of a block; 1: each stands alone. */
@@ -71,7 +71,7 @@ export const valueTypes = {
 export type ValueType = keyof typeof valueTypes
 
 /** Numbers of an array keep their width; bool: a Uint8Array of 0 and 1. */
-export type NumberArray =
+type NumberArray =
   | Uint8Array
   | Int8Array
   | Uint16Array

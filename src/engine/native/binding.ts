@@ -56,7 +56,7 @@ export interface NativeEngineHandle {
   dispose(): void
 }
 
-export interface NativeGpu {
+interface NativeGpu {
   name: string
   /** Who computes large products. */
   products: string

@@ -14,7 +14,7 @@ const numberTypes = ['F32', 'F16', 'BF16'] as const satisfies readonly StoredNum
 const noInts = new Int32Array(0)
 const noBytes = new Uint8Array(0)
 
-export interface NativeModelOptions extends ModelOptions {
+interface NativeModelOptions extends ModelOptions {
   /** In which blocks its matrices are held; absent: float32. */
   held?: Held
   draftRowCost: number | undefined

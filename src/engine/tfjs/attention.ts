@@ -16,7 +16,7 @@ export interface Chunk {
 }
 
 /** Half-open ranges of rows that a token must not see, as in TrainBatch: (T, levels, 2); rows and tokens are numbered alike. */
-export interface Hidden {
+interface Hidden {
   ranges: Int32Array
   levels: number
 }

@@ -4,12 +4,12 @@ import type { ModelSpec } from '../spec.ts'
 import { linear, never, rmsNorm, type Tensor, type Tf } from './tensors.ts'
 
 /** Logits never exist for more rows than this at a time. */
-export function rowsAtOnce(vocabSize: number): number {
+function rowsAtOnce(vocabSize: number): number {
   return Math.min(512, Math.max(16, Math.floor(2 ** 22 / vocabSize)))
 }
 
 /** Ids that a row may not take, or undefined. */
-export type Excluded = readonly number[] | undefined
+type Excluded = readonly number[] | undefined
 
 /** Rows to be scored, and against what. All arrays have R entries. */
 export interface Targets {

@@ -4,7 +4,7 @@ import type { FullUpdate } from '../checks.ts'
 import type { Tensor, Tf } from './tensors.ts'
 
 /** What one parameter brings to an update, and what it becomes. */
-export interface AdamState {
+interface AdamState {
   weight: Tensor
   moment1: Tensor
   moment2: Tensor

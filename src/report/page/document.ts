@@ -7,7 +7,7 @@ import type { Estimate } from '../intervals.ts'
 import { html, Markup } from './html.ts'
 import { browserScript, type Scripts, themeScript } from './script.ts'
 
-export interface Document {
+interface Document {
   title: string
   /** Ids of the headings, which the navigation names. */
   sections: readonly string[]

@@ -16,7 +16,7 @@ import { DEFAULT_SAMPLES, packSamples } from './payload.ts'
 import { keySign } from './plot.ts'
 import { sampleBrowser } from './sample-browser.ts'
 
-export interface PageOptions {
+interface PageOptions {
   /** Samples of the browser at most; further repeats are left out and counted. */
   samples?: number
 }

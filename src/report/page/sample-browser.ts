@@ -5,7 +5,7 @@ import type { Payload } from './payload.ts'
 
 type Choices = readonly (readonly [value: string, name: string])[]
 
-export interface Filters {
+interface Filters {
   /** What the verdicts are called together, and the choices of them. */
   verdict: readonly [label: string, Choices]
   /** Steps of a run, where samples have one. */

@@ -11,7 +11,7 @@ import { describeRuns } from './terminal.ts'
 /** Options of an evaluation. */
 const OTHERS = ['serve', 'port', 'json', 'metric', 'baseline', 'seed'] as const
 
-export type RunOptions = { output: string; samples?: string } & Partial<Record<(typeof OTHERS)[number], unknown>>
+type RunOptions = { output: string; samples?: string } & Partial<Record<(typeof OTHERS)[number], unknown>>
 
 /** Prints what the runs came to and writes their page. Returns the exit code. */
 export async function reportRuns(inputs: readonly string[], options: RunOptions, print: (text: string) => void): Promise<number> {

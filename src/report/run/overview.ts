@@ -4,7 +4,7 @@ import { duration } from '../../cli/progress.ts'
 import { curvesOf, firstAndLast, formatFigure, type Quantity, quantitiesOf, stagesOf } from './quantities.ts'
 import type { Run } from './read.ts'
 
-export interface Overview {
+interface Overview {
   /** One sentence. */
   headline: string
   detail: string

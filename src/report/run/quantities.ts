@@ -112,7 +112,7 @@ export function curvesOf({ steps }: Run, value: (step: Step) => number | undefin
   return [...curves.values()]
 }
 
-export interface StageOf {
+interface StageOf {
   name: string
   kind: string
   /** Steps of the run before it. */

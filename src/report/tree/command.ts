@@ -25,7 +25,7 @@ standard input.
 
 A path with a ✓ comes to the answer. NO_COLOR=1 prints without colour.`
 
-export interface Terminal {
+interface Terminal {
   columns?: number
   isTTY?: boolean
 }

@@ -2,7 +2,7 @@
 
 import { CacheFullError, ConfigError, ParallelR1Error } from '../../engine/errors.ts'
 
-export interface ProblemOptions {
+interface ProblemOptions {
   /** The field of the request that is wrong. */
   param?: string
   code?: string

@@ -17,7 +17,7 @@ export interface Head {
 }
 
 /** A part of an answer that is written: its text, and its tokens where somebody asked for them. */
-export interface Piece {
+interface Piece {
   index: number
   text: string
   /** Undefined where nobody asked. */

@@ -82,7 +82,7 @@ export interface Change {
 export const ABSENT = 'absent'
 
 /** What a configuration changed of a run. */
-export interface Compared {
+interface Compared {
   lengths: LengthChange[]
   /** Allowed by the user. */
   changes: Change[]

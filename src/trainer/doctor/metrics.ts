@@ -2,7 +2,7 @@
 
 import type { Rollout } from '../samples/rollouts.ts'
 
-export interface MetricSummary {
+interface MetricSummary {
   name: string
   mean: number
   /** Population standard deviation. */

@@ -13,7 +13,7 @@ import type { Probe, RolloutProbe } from './probe.ts'
 /** Group sizes for which the informative share is foretold. */
 const SIZES = [4, 8, 16]
 
-export interface ReportOptions extends MaskOptions {
+interface ReportOptions extends MaskOptions {
   decode(ids: readonly number[]): string
 }
 

@@ -21,7 +21,7 @@ import { SAMPLES_FOLDER } from './keys.ts'
 import { resultsOf, resultsText } from './rows.ts'
 import { sharedProblems } from './shared-problems.ts'
 
-export interface EvaluationsOptions {
+interface EvaluationsOptions {
   /** Of the run: kept suites and samples are below it. */
   folder: string
   /** The run goes on: take the rows that it began with. */
@@ -36,7 +36,7 @@ export interface EvaluationsOptions {
 }
 
 /** What an evaluation does to the run around it. */
-export interface Effects {
+interface Effects {
   log: RunLog
   /** Writes into the folder of the run. */
   write<T>(effect: () => T | Promise<T>): Promise<T>

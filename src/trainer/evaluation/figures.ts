@@ -8,7 +8,7 @@ import { readExperiment } from '../../report/samples.ts'
 import { type Behaviour, summarize } from '../../report/statistics.ts'
 
 /** A value with the interval that its problems allow. */
-export interface Figure extends Estimate {
+interface Figure extends Estimate {
   unit: Unit
 }
 

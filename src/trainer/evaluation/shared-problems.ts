@@ -6,7 +6,7 @@ import { questionOf } from '../../report/problems.ts'
 import type { SuiteRow } from '../suite/suite.ts'
 
 /** Of the stages up to the evaluated one. */
-export interface TrainedRows {
+interface TrainedRows {
   stage: string
   rows: readonly SuiteRow[]
 }

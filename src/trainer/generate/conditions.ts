@@ -7,7 +7,7 @@ import { compileReward, type Reward } from '../rewards/rewards.ts'
 /** Figures of every answer, beside the metrics of the assertions. */
 export const FIGURES = ['tokens', 'characters', 'finished'] as const
 
-export interface Condition {
+interface Condition {
   condition: Reward
   /** The same with only the names that an assertion of the suite must have. */
   ofSuite: Omit<Reward, 'evaluate'>

@@ -25,7 +25,7 @@ import { type Candidate, Kept, selectAnswers } from './select.ts'
 import { SelfTeacher } from './self-teacher.ts'
 import { askPatiently, type Teacher, TeacherError } from './teacher.ts'
 
-export interface GeneratorOptions {
+interface GeneratorOptions {
   /** Where the answers and all that is made of them stand. */
   folder: string
   excluded?: Excluded
@@ -37,7 +37,7 @@ export interface GeneratorOptions {
 }
 
 /** What asking does to the run around it. */
-export interface GenerateEffects {
+interface GenerateEffects {
   /** Ends the asking; what is under way is still answered. */
   signal?: AbortSignal
   /** Hears how many problems are done. */

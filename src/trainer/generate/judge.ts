@@ -23,7 +23,7 @@ export interface Judged {
   reasons: string[]
 }
 
-export interface JudgeOptions {
+interface JudgeOptions {
   accept: string[]
   graderTimeout: number
 }

@@ -11,7 +11,7 @@ export interface Candidate extends Judged {
   seed: number
 }
 
-export interface SelectOptions {
+interface SelectOptions {
   /** Most of a problem. */
   keep: number
   /** Similarity from which an answer is a duplicate. */

@@ -27,7 +27,7 @@ export interface Teacher {
   close(): Promise<void>
 }
 
-export interface Patience {
+interface Patience {
   retries: number
   /** Seconds of the first wait. */
   backoff: number

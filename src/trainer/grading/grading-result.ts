@@ -5,7 +5,7 @@ import type { SuiteRow } from '../suite/suite.ts'
 import type { Scores } from './function-assertions.ts'
 
 /** One assertion's verdict. */
-export interface GradedAssertion {
+interface GradedAssertion {
   pass: boolean
   score: number
   reason: string

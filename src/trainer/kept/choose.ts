@@ -36,7 +36,7 @@ function keptSteps(run: string): KeptFile[] {
   throw new RolloutsError(`${run} keeps no rollouts. ${next}`)
 }
 
-export interface Choice {
+interface Choice {
   stage?: string
   /** Steps in the words of {@link parseSteps}; absent: all. */
   step?: string

@@ -22,7 +22,7 @@ import { loadSuite, type Suite } from '../suite/suite.ts'
 import { openTrainingStage } from '../training-stage.ts'
 import { compareSteps, type Difference } from './compare.ts'
 
-export interface ReplayOptions {
+interface ReplayOptions {
   /** Folder of the run. */
   run: string
   config: TrainConfig

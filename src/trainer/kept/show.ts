@@ -43,7 +43,7 @@ const OPTIONS = {
 
 type Values = Partial<Record<Exclude<keyof typeof OPTIONS, 'json'>, string>> & { json?: boolean }
 
-export interface Terminal {
+interface Terminal {
   columns?: number
   isTTY?: boolean
 }

@@ -18,7 +18,7 @@ export interface JudgedStep {
   rollouts: KeptRollout[]
 }
 
-export interface StepSamples {
+interface StepSamples {
   /** Of each group: the row that it samples, and its index in the suite. */
   rows: readonly SuiteRow[]
   indices: readonly number[]

@@ -4,7 +4,7 @@ import type { Loss } from './loss.ts'
 import { type ClipOptions, clippedTerm } from './parts/clip.ts'
 import { type AroundOptions, byToken, policyLoss } from './parts/policy.ts'
 
-export interface DrGrpoOptions {
+interface DrGrpoOptions {
   /** Tokens of the longest response that the budgets allow. */
   responseTokens: number
 }

@@ -4,7 +4,7 @@ import type { Loss } from './loss.ts'
 import type { Term } from './parts/clip.ts'
 import { type AroundOptions, byToken, policyLoss } from './parts/policy.ts'
 
-export interface SapoOptions {
+interface SapoOptions {
   /** τ of the gate: for A > 0, and for A ≤ 0. */
   sapoTemperatures: readonly [number, number]
 }

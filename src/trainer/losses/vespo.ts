@@ -6,7 +6,7 @@
 import type { Loss } from './loss.ts'
 import { type AroundOptions, emptyTerms, type Policy, policyLoss } from './parts/policy.ts'
 
-export interface VespoOptions {
+interface VespoOptions {
   /** k and λ of the weight for A ≥ 0, and for A < 0. */
   vespoPositive: readonly [number, number]
   vespoNegative: readonly [number, number]

@@ -24,7 +24,7 @@ export interface TrainedAdapters extends Pick<PeftOptions, 'base' | 'revision' |
   adapters: Pick<Adapters, 'parts' | 'tokens'>
 }
 
-export interface OpenedAdapters {
+interface OpenedAdapters {
   frozen: Loadable
   adapters: Adapters
   checkpoint: TaggedInfo

@@ -37,14 +37,14 @@ export interface Found {
 }
 
 /** Each [group][sample][block][path]. */
-export interface PathAdvantages {
+interface PathAdvantages {
   /** c − l: what a path found, as far as its response used it, or below 0 what it cost. */
   found: number[][][][]
   advantages: number[][][][]
 }
 
 /** Advantages of one response. */
-export interface ResponseCredit {
+interface ResponseCredit {
   /** [block][path] */
   paths: readonly (readonly number[])[]
   /** Of tokens outside of paths, [blocks before them]. */

@@ -14,7 +14,7 @@ export interface Output {
 }
 
 /** Where a step stands in its run. */
-export interface StepPlace {
+interface StepPlace {
   stage: string
   kind: string
   /** From 1. */

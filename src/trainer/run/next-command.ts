@@ -4,7 +4,7 @@ import { commandLine } from '../../cli/shell.ts'
 import type { TrainConfig } from '../config/config.ts'
 import type { TrainOptions } from './options.ts'
 
-export type Given = Pick<TrainOptions, 'overrides' | 'stage' | 'suites' | 'allowChange'>
+type Given = Pick<TrainOptions, 'overrides' | 'stage' | 'suites' | 'allowChange'>
 
 /** Goes on with the run. */
 export function resumeCommand(config: Pick<TrainConfig, 'file' | 'output'>, given: Given, env = process.env): string {

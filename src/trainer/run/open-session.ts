@@ -14,7 +14,7 @@ import type { Suite } from '../suite/suite.ts'
 import { ReferencePolicy } from '../update/reference.ts'
 import { localShards, shardsFor } from '../update/shards.ts'
 
-export interface OpenedSession extends Pick<OpenedModel, 'base' | 'below' | 'info'> {
+interface OpenedSession extends Pick<OpenedModel, 'base' | 'below' | 'info'> {
   session: Session
 }
 

@@ -24,7 +24,7 @@ import type { TrainOptions } from './options.ts'
 import type { Resumed } from './resume.ts'
 import { beginStage, NOTHING_LEARNT, StandstillError } from './standstill.ts'
 
-export interface RunParts {
+interface RunParts {
   config: TrainConfig
   options: TrainOptions
   folder: RunFolder

@@ -14,9 +14,9 @@ import type { Run } from './run.ts'
 import { checkStageSuite, type Expressions } from './stage-metrics.ts'
 
 /** Whose stages they are: a run, or the command that writes rows alone. */
-export type Resolving = Pick<Run, 'path' | 'options' | 'say'>
+type Resolving = Pick<Run, 'path' | 'options' | 'say'>
 
-export interface StageSuites {
+interface StageSuites {
   /** One for each stage to come. */
   suites: Suite[]
   /** By the name of a stage: what it does not ask because a test set has it. */

@@ -5,7 +5,7 @@
 
 import { permutation } from '../../random.ts'
 
-export interface Refill<Group> {
+interface Refill<Group> {
   /** Rows of the suite. */
   size: number
   /** Groups that shall teach. */
@@ -20,7 +20,7 @@ export interface Refill<Group> {
   teaching(groups: readonly Group[]): number
 }
 
-export interface Sampled<Group> {
+interface Sampled<Group> {
   indices: number[]
   groups: Group[]
   /** Rounds behind the first. */

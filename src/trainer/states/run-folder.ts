@@ -5,7 +5,7 @@ import type { FileOps } from '../../engine/checkpoint/atomic.ts'
 import { RunLock } from './run-lock.ts'
 import { States } from './states.ts'
 
-export interface RunFolderOptions {
+interface RunFolderOptions {
   /** The folder to lock, which exports go into: `path` or one above it. */
   output: string
   /** Writes nothing and takes no lock, so it may be open while a run goes on. */

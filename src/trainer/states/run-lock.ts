@@ -20,7 +20,7 @@ import { ParallelR1Error } from '../../engine/errors.ts'
 
 const TRIES = 5
 
-export interface Holder {
+interface Holder {
   file: string
   host: string
   pid: number

@@ -20,7 +20,7 @@ import { nearestName } from '../../nearest-name.ts'
 import { withoutSecrets, withoutUrlSecrets } from './secrets.ts'
 
 /** A test as promptfoo resolved it: vars, assertions, options. */
-export interface SuiteTest {
+interface SuiteTest {
   assert?: SuiteAssertion[]
   options?: Record<string, unknown>
   [key: string]: unknown

@@ -5,7 +5,7 @@
 
 import type { Tally } from '../losses/loss.ts'
 
-export interface EntropyBonusOptions {
+interface EntropyBonusOptions {
   entropyBonus: number
   /** Nats; absent: the coefficient stays. */
   entropyTarget?: number

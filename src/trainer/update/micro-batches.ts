@@ -34,7 +34,7 @@ export interface MicroBatchOptions {
   sharesPrompts: boolean
 }
 
-export interface UpdateCut extends MicroBatchOptions {
+interface UpdateCut extends MicroBatchOptions {
   /** Into which shards the update is cut. Default: one. */
   shards?: ShardLimits
   /** Who computes them. Default: this process, with the model. */

@@ -2,7 +2,7 @@
 
 export type ScheduleKind = 'cosine' | 'linear' | 'constant'
 
-export interface Schedule {
+interface Schedule {
   kind: ScheduleKind
   lr: number
   /** Rate that cosine and linear approach at the end of the stage. */

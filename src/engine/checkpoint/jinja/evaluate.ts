@@ -31,7 +31,7 @@ import {
  */
 
 /** A 1,000 messages take some 100,000 steps, a text of a million tokens 4 million characters. */
-export const templateBudget: TemplateBudget = { steps: 5e6, size: 2 ** 27, output: 2 ** 22 }
+const templateBudget: TemplateBudget = { steps: 5e6, size: 2 ** 27, output: 2 ** 22 }
 
 /** Variables of one block. What a block sets is gone when it ends. */
 class Scope {

@@ -211,7 +211,7 @@ function method<S extends Value>(table: Record<string, Signature<S>>, self: S, n
   return found && new Callable((args, named) => bind(found, self, name, args, named))
 }
 
-export function methodOf(value: Value, name: string): Value | undefined {
+function methodOf(value: Value, name: string): Value | undefined {
   if (typeof value === 'string' && name === 'format') return new Callable((args, named) => format(value, args, named))
   if (typeof value === 'string') return method(textMethods, value, name)
   if (Array.isArray(value)) return method(listMethods, value, name)

@@ -6,7 +6,7 @@ import { BudgetError, type TemplateBudget } from './nodes.ts'
 import { str } from './text.ts'
 import { Callable, iterate, Namespace, toValue, type Value } from './values.ts'
 
-export { BudgetError, type TemplateBudget } from './nodes.ts'
+export type { TemplateBudget } from './nodes.ts'
 
 /** A chat template with the functions of transformers' `apply_chat_template`. */
 

@@ -7,7 +7,7 @@ export function str(value: Value): string {
   return value instanceof Undefined ? '' : repr(value)
 }
 
-export function repr(value: Value): string {
+function repr(value: Value): string {
   if (value === null) return 'None'
   if (typeof value === 'string') return quoted(value)
   if (typeof value === 'boolean') return value ? 'True' : 'False'
@@ -36,7 +36,7 @@ function quoted(text: string): string {
 }
 
 /** The shortest digits that mean the number, with an exponent below 1e-4 and from 1e16 on. */
-export function floatText(value: number): string {
+function floatText(value: number): string {
   if (Number.isNaN(value)) return 'nan'
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
   const [digits, power] = value.toExponential().split('e')

@@ -20,7 +20,7 @@ export interface AroundOptions {
 }
 
 /** Terms of the tokens of one sample, not divided yet. */
-export interface PolicyTerms {
+interface PolicyTerms {
   losses: Float64Array
   /** Derivatives of the sum of `losses` by each log-probability. */
   slopes: Float64Array
