@@ -1,6 +1,6 @@
 /** Keys that a provider and a training file have alike: how the engine is opened, what a path sees. */
 
-import { devices, numericsNames, precisions } from '../engine/open.ts'
+import { devices, numericsNames, precisions } from '../engine/devices.ts'
 import type { AttentionMode } from '../thinking/types.ts'
 import { choice, int, key, text } from './table.ts'
 

@@ -7,31 +7,13 @@
  */
 
 import { rm } from 'node:fs/promises'
-import { isIP } from 'node:net'
 import path from 'node:path'
-import { hubAccess } from '../hub/access.ts'
-import { type Advice, getJson, HubError, type RequestOptions } from '../hub/request.ts'
-import { cacheFolder, seal, sourceFolder, unseal } from './cache.ts'
+import { getJson, HubError } from '../hub/request.ts'
+import { seal, sourceFolder, unseal } from './cache.ts'
+import { ADVICE, type FetchOptions, type HubSettings, MOST_ROWS } from './hub-settings.ts'
 import { DataError, excerpt } from './problem.ts'
 import type { HubRow } from './rows.ts'
 import type { HubSource } from './sets.ts'
-
-/** What the environment says about the hub. */
-export interface HubSettings {
-  /** URLs of the hub and of its dataset server, without a slash at the end. */
-  hub: string
-  server: string
-  token?: string
-  offline: boolean
-  cache: string
-}
-
-export interface FetchOptions extends Omit<RequestOptions, 'token' | 'advice'> {
-  /** Ask again although the split is in the cache. */
-  fresh?: boolean
-  /** Told as rows arrive: how many of how many are there. */
-  progress?(rows: number, total: number): void
-}
 
 interface Page {
   rows: HubRow[]
@@ -42,27 +24,9 @@ interface Page {
 
 const PAGE_ROWS = 100
 const CONNECTIONS = 4
-/** Ten times the largest set that is known here; a page each hundred. Rows are held in memory. */
-export const MOST_ROWS = 1_000_000
 /** Splits of more rows are announced: they take a while. */
 const LARGE = 2000
 const REFUSALS = new Set<number | undefined>([401, 403, 429])
-
-/** What to do where the hub gives no problem sets. */
-export const ADVICE: Advice = {
-  gone: 'The data set may have moved.',
-  otherWays: 'Check the network, set HF_ENDPOINT to a mirror, or PR1_DATA to a folder with the problem sets.',
-}
-
-/** Reads HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and PR1_CACHE. Throws ConfigError where they cannot be used. */
-export function hubSettings(env: NodeJS.ProcessEnv): HubSettings {
-  const { endpoint, token, offline } = hubAccess(env)
-  // The dataset server of a hub is its subdomain `datasets-server`; a bare address or localhost serves both.
-  const { hostname } = new URL(endpoint)
-  const address = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || hostname === 'localhost'
-  const server = address ? endpoint : endpoint.replace('://', '://datasets-server.')
-  return { hub: endpoint, server, token, offline, cache: cacheFolder(env) }
-}
 
 /** All rows of a split, from the cache or the hub. Throws DataError. */
 export async function fetchRows(source: HubSource, settings: HubSettings, options: FetchOptions = {}): Promise<HubRow[]> {

@@ -7,7 +7,7 @@
 import { type Compressors, type FileMetaData, parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { getFile, getJson, HubError } from '../hub/request.ts'
-import { ADVICE, type FetchOptions, type HubSettings, MOST_ROWS } from './hub.ts'
+import { ADVICE, type FetchOptions, type HubSettings, MOST_ROWS } from './hub-settings.ts'
 import { DataError, excerpt } from './problem.ts'
 import type { HubRow } from './rows.ts'
 import type { HubSource } from './sets.ts'

@@ -19,8 +19,16 @@ import { notice } from '../plain.ts'
 import { type HubAccess, hubAccess } from './access.ts'
 import { ggufAdvice, ggufNamed } from './gguf.ts'
 import { claimPart } from './part.ts'
-import type { ModelId } from './place.ts'
 import { type Advice, fillFile, getJson, HubError, type RequestOptions } from './request.ts'
+
+export interface ModelId {
+  /** `owner/name` */
+  name: string
+  /** Branch, tag or commit. */
+  revision: string
+  /** A GGUF file of it, also with its folder, or its quantisation. */
+  gguf?: string
+}
 
 interface RemoteFile {
   path: string

@@ -3,15 +3,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { refuseUrl } from '../engine/url.ts'
-
-export interface ModelId {
-  /** `owner/name` */
-  name: string
-  /** Branch, tag or commit. */
-  revision: string
-  /** A GGUF file of it, also with its folder, or its quantisation. */
-  gguf?: string
-}
+import type { ModelId } from './model.ts'
 
 /** A failure is remembered so long: the other rows of a run would all wait for the same one. */
 const FAILURE_MS = 60_000

@@ -2,8 +2,7 @@
 
 import { graderFailure } from '../assertions/crash.ts'
 import { isObject } from '../json.ts'
-import { type Fields, fields, list, number, type Results, type Row, text } from './rows.ts'
-import type { Experiment } from './samples.ts'
+import { type Fields, fields, list, number, type Row, text } from './rows.ts'
 
 export interface Exclusion {
   kind: 'error' | 'unscored'
@@ -34,30 +33,6 @@ function failureOf({ reason, metadata, assertion }: Fields): string | undefined 
   const { metric, type } = fields(assertion)
   const name = text(metric) ?? text(type)
   return `the grader${name ? ` of "${name}"` : ''} failed: ${failure}`
-}
-
-/** What is not there yet, what is left out and the first cause of each kind, a line each; empty where every row is a sample. */
-export function describeExclusions({ results, samples, failed, columns }: Experiment): string[] {
-  const rows = samples.length + failed.length
-  const share = (n: number) => `${n} of ${rows} row${rows === 1 ? '' : 's'}`
-  const ends = (n: number) => `${share(n)} ended with an error and ${n === 1 ? 'counts' : 'count'} as neither right nor wrong.`
-  const errors = failed.filter(({ exclusion }) => exclusion.kind === 'error')
-  // What left a column without a sample matters most.
-  const first = errors.find(({ column }) => samples.every((sample) => sample.column !== column)) ?? errors[0]
-  const lines = results.flatMap(describeUnfinished)
-  if (first) lines.push(`${ends(errors.length)} The first, of ${columns[first.column].label}: ${first.exclusion.cause}`)
-  const unscored = failed.map(({ exclusion }) => exclusion).filter(({ kind }) => kind === 'unscored')
-  if (unscored.length > 0) lines.push(`${share(unscored.length)} had ${unscored[0].cause}. There is nothing to score in them.`)
-  return lines
-}
-
-function describeUnfinished({ source, evalId, rows, unfinished }: Results): string[] {
-  if (!unfinished) return []
-  const planned = unfinished.planned === undefined ? '' : ` of at most ${unfinished.planned}`
-  const next = evalId === undefined ? '' : ` If nothing runs it any more, go on with: npx promptfoo eval --resume ${evalId}`
-  return [
-    `The evaluation ${evalId ?? source} has not finished. ${rows.length}${planned} rows are there, and the figures are of these.${next}`,
-  ]
 }
 
 /** Longer than any message that people wrote: the whole of those is told. */

@@ -1,47 +1,13 @@
 /** What the loop of a stage (training-stage.ts) and what it trains by (sft.ts, grpo.ts) say to each other. */
 
-import type { CheckpointInfo, ParallelInfo } from '../engine/checkpoint/folder.ts'
-import type { Tokenizer } from '../engine/checkpoint/tokenizer.ts'
-import type { Model, UpdateOptions, UpdateResult } from '../engine/types.ts'
+import type { ParallelInfo } from '../engine/checkpoint/folder.ts'
+import type { UpdateOptions, UpdateResult } from '../engine/types.ts'
 import type { ReadPrompt } from '../providers/prompt.ts'
-import type { Thinker } from '../thinking/thinker.ts'
 import type { OptimizerConfig } from './config/config.ts'
 import type { Probe, ProbeOptions } from './doctor/probe.ts'
 import type { JudgedStep } from './kept/step.ts'
-import type { TrainedAdapters } from './model/lora.ts'
-import type { Workers } from './model/workers.ts'
+import type { ClusterReport } from './model/workers.ts'
 import type { EntropyControl } from './update/entropy-bonus.ts'
-import type { ReferencePolicy } from './update/reference.ts'
-import type { ShardLimits, ShardRunner } from './update/shards.ts'
-
-/** What reads prompts and answers: the checkpoint of a session without its weights. */
-export interface Reader extends Pick<Session, 'checkpoint' | 'seed'> {
-  model: Pick<Model, 'config'>
-}
-
-/** Whether the weights are there, too. */
-export const hasWeights = (session: Reader | Session): session is Session => 'openThinker' in session
-
-/** The model in training with all that reading prompts and writing responses needs. */
-export interface Session {
-  model: Model
-  /** As the provider would have read it from a folder. */
-  checkpoint: CheckpointInfo & { tokenizer: Tokenizer; parallel: ParallelInfo }
-  /** What trains in the place of the weights, where that is adapters beside them. */
-  trained?: TrainedAdapters
-  /** Thinks with the weights as they are now, until it is closed: before the next update. */
-  openThinker(): Promise<Thinker>
-  seed: number
-  /** Whether a prompt is packed once for all its responses. Not on tfjs, where attention costs the square of a packed sequence, hidden or not. */
-  sharesPrompts: boolean
-  /** Parts of an update, and who computes them. */
-  shards: ShardLimits
-  runner: ShardRunner
-  /** Workers on other machines that decode and compute shards. */
-  workers?: Workers
-  /** Of the stage under way, where its KL has one. Saved with every state. */
-  reference?: ReferencePolicy
-}
 
 /** What one step reports: numbers for the step line and metrics.jsonl. */
 export interface StepReport {
@@ -59,20 +25,6 @@ export interface StepReport {
   entropyControl?: EntropyControl
   /** The rollouts themselves, as they are kept. */
   kept?: () => JudgedStep
-}
-
-/** Where the time of a step went, in seconds of the run, and what moved. */
-export interface ClusterReport {
-  workers: number
-  machines: number
-  rollouts: number
-  gradients: number
-  /** Waiting for weights, and for gradients that were computed, mean of the workers. What moves beside work is not in it. */
-  transfer: number
-  /** Without a piece of work, mean of the workers. */
-  waiting: number
-  bytes: number
-  lost: number
 }
 
 /** |training − sampling| log-probability over the tokens with loss, nats. */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach } from 'vitest'
-import { type FetchOptions, type HubSettings, hubSettings } from '../../src/data/hub.ts'
+import { type FetchOptions, type HubSettings, hubSettings } from '../../src/data/hub-settings.ts'
 import { type FakeHub, startHub } from './fake-hub.ts'
 
 export let hub: FakeHub

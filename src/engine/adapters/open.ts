@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { ChatTemplate } from '../checkpoint/chat-template.ts'
+import type { Checkpoint, CheckpointInfo } from '../checkpoint/checkpoint.ts'
 import { adapterConfigFile, parallelInfoFile, readJsonIfPresent, statFile, tokenizerFile } from '../checkpoint/files.ts'
-import type { Checkpoint, CheckpointInfo } from '../checkpoint/folder.ts'
 import { readGeneration } from '../checkpoint/generation.ts'
 import { parseParallelInfo } from '../checkpoint/parallel-info.ts'
 import { problem } from '../checkpoint/problem.ts'

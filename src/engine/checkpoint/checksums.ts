@@ -1,7 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { own } from './files.ts'
 import { problem, show } from './problem.ts'
-import type { TensorInfo } from './safetensors-header.ts'
 
 /**
  * Checksums of the tensors in a safetensors file that this package wrote. `__metadata__` says `writer: parallel-r1`, and its
@@ -14,7 +13,22 @@ import type { TensorInfo } from './safetensors-header.ts'
 const writer = 'parallel-r1'
 const digits = 8
 
-type Tensor = Pick<TensorInfo, 'name' | 'dtype'> & { shape: readonly number[] }
+interface Tensor {
+  name: string
+  dtype: string
+  shape: readonly number[]
+}
+
+/** A tensor that lies in a file. */
+export interface Summed {
+  name: string
+  /** The file that holds it. */
+  file: string
+  /** Numbers. */
+  count: number
+  /** CRC-32 that its data must have, where the writer left one. */
+  checksum?: number
+}
 
 /** Checksum of a tensor before its first byte; `crc32(bytes, checksum)` goes on with it. */
 export function startChecksum({ name, dtype, shape }: Tensor): number {
@@ -31,7 +45,7 @@ export function checksumMetadata(checksums: readonly number[]): Record<string, s
 }
 
 /** Notes the checksum of every tensor of a header. `tensors` are in the order of their data. */
-export function noteChecksums(file: string, metadata: unknown, tensors: readonly TensorInfo[]): void {
+export function noteChecksums(file: string, metadata: unknown, tensors: readonly Summed[]): void {
   const said = (key: string) => (metadata === undefined ? undefined : own(metadata as Record<string, unknown>, key))
   const ours = said('writer') === writer
   const list = said('crc32')
@@ -48,7 +62,7 @@ export function noteChecksums(file: string, metadata: unknown, tensors: readonly
 export const damaged = 'The file is damaged: fetch or write it again.'
 
 /** @throws CheckpointError where the data of a tensor are not those that were written */
-export function compareChecksum({ file, name, checksum }: TensorInfo, found: number): void {
+export function compareChecksum({ file, name, checksum }: Summed, found: number): void {
   if (checksum === undefined || checksum === found) return
   const next = `${damaged} If a tool changed it on purpose, let it leave out writer and crc32 of __metadata__.`
   throw problem({ file, tensor: name }, `data with the checksum ${hexChecksum(checksum)}`, hexChecksum(found), next)

@@ -5,13 +5,13 @@ import { isAdapterFolder } from '../adapters/read.ts'
 import { ConfigError } from '../errors.ts'
 import { ggufFiles } from '../gguf/files.ts'
 import { openGguf } from '../gguf/open.ts'
-import type { Loadable, ModelConfig } from '../types.ts'
 import { refuseUrl } from '../url.ts'
 import { ChatTemplate } from './chat-template.ts'
+import type { Checkpoint, CheckpointInfo } from './checkpoint.ts'
 import { parseModelConfig } from './config.ts'
 import { noCheckpoint } from './elsewhere.ts'
 import { configFile, parallelInfoFile, readJsonIfPresent, statFile, tokenizerFile } from './files.ts'
-import { type Generation, readGeneration } from './generation.ts'
+import { readGeneration } from './generation.ts'
 import { type Identity, identityOf, type Placed } from './identity.ts'
 import { type ParallelInfo, parseParallelInfo } from './parallel-info.ts'
 import { problem } from './problem.ts'
@@ -22,24 +22,7 @@ import { folderWeights } from './weights.ts'
 /** A checkpoint as a whole: the one way into its folder, into a GGUF file (gguf/), or into an adapter with its base (adapters/). Saving is in save.ts. */
 
 export { type SaveContent, saveCheckpoint } from './save.ts'
-export type { ParallelInfo }
-
-/** What a checkpoint says besides its weights. */
-export interface CheckpointInfo {
-  folder: string
-  config: ModelConfig
-  tokenizer?: Tokenizer
-  chatTemplate?: ChatTemplate
-  generation: Generation
-  parallel?: ParallelInfo
-  /** What its files contradict each other in and how it was read, a sentence each. */
-  warnings?: readonly string[]
-}
-
-export interface Checkpoint extends CheckpointInfo, Loadable {
-  /** Which checkpoint this is: taken before anything was read. */
-  identity: Identity
-}
+export type { Checkpoint, CheckpointInfo, ParallelInfo }
 
 /**
  * Reads everything but the weights, which are read by the engine that loads it. A save that was interrupted is finished or undone

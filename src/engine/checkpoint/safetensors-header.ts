@@ -1,5 +1,5 @@
 import { isObject } from '../../json.ts'
-import { noteChecksums } from './checksums.ts'
+import { noteChecksums, type Summed } from './checksums.ts'
 import { own, parseJsonObject, refuseDuplicateKeys } from './files.ts'
 import { FETCH_AGAIN, formatBytes, type Place, problem, show } from './problem.ts'
 
@@ -37,18 +37,11 @@ export const widths = {
 
 type Dtype = keyof typeof widths
 
-export interface TensorInfo {
-  name: string
+export interface TensorInfo extends Summed {
   dtype: Dtype
   shape: number[]
-  /** The file that holds it. */
-  file: string
   /** First byte in the file. */
   offset: number
-  /** Numbers. */
-  count: number
-  /** CRC-32 that its data must have, where the writer left one (checksums.ts). */
-  checksum?: number
 }
 
 export const prefixBytes = 8

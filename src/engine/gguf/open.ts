@@ -1,6 +1,6 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { parseModelConfig } from '../checkpoint/config.ts'
 import { parallelInfoFile, parseJsonObject } from '../checkpoint/files.ts'
-import type { Checkpoint } from '../checkpoint/folder.ts'
 import type { Identity } from '../checkpoint/identity.ts'
 import { parseParallelInfo } from '../checkpoint/parallel-info.ts'
 import { configJson, ropeFactorsName, storedKey } from './config.ts'

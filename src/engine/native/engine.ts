@@ -5,9 +5,9 @@ import { checkModelConfig } from '../checkpoint/config.ts'
 import { openCheckpoint } from '../checkpoint/folder.ts'
 import { affordableCache, checkMemory, gpuCache, gpuStepTokens } from '../checkpoint/memory.ts'
 import { checkOptimizerState } from '../checks.ts'
+import { precisionsOf } from '../devices.ts'
 import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
-import { precisionsOf } from '../open.ts'
 import { elementCount } from '../spec.ts'
 import {
   type DeviceMemory,

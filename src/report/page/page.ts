@@ -2,9 +2,9 @@
 
 import type { Analysis } from '../analysis.ts'
 import type { BudgetDifference, Comparison } from '../comparison.ts'
-import { describeExclusions } from '../exclusions.ts'
 import { formatP, formatValue, isTooNarrow, tooNarrow } from '../format.ts'
 import type { Estimate } from '../intervals.ts'
+import { describeExclusions } from '../left-out.ts'
 import { describeCopies } from '../problems.ts'
 import type { Fields } from '../rows.ts'
 import type { AtK, Behaviour, Summary } from '../statistics.ts'

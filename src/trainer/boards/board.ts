@@ -5,16 +5,9 @@ import { readLines } from '../../json-lines.ts'
 import { packageVersion } from '../../version.ts'
 import type { TrainConfig } from '../config/config.ts'
 import { configTable } from '../config/config-table.ts'
-import { type Line, type Point, Points } from './points.ts'
+import { type Board, type Line, type Point, Points } from './points.ts'
 import { TensorBoard } from './tensorboard.ts'
 import { Wandb, type WandbRun } from './wandb.ts'
-
-/** Is opened with what the run has so far. */
-export interface Board {
-  /** time: when it was written, in seconds since 1970. */
-  add(point: Point, time: number): void
-  close(): void
-}
 
 /** The boards of a run. */
 export class Boards {

@@ -14,6 +14,13 @@ export interface Point {
   seconds: number
 }
 
+/** Is opened with what the run has so far. */
+export interface Board {
+  /** time: when it was written, in seconds since 1970. */
+  add(point: Point, time: number): void
+  close(): void
+}
+
 /** What a line counts with, and the time left, which is no figure of its step. */
 const PLACES = ['step', 'steps', 'total', 'etaSeconds']
 

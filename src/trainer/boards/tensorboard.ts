@@ -6,9 +6,8 @@
 
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Board } from './board.ts'
 import { crc32c } from './crc.ts'
-import type { Point } from './points.ts'
+import type { Board, Point } from './points.ts'
 import { bytes, concat, double, fieldsOf, float, integer } from './protobuf.ts'
 
 /** Fields of Event, Summary, Summary.Value and SessionLog. */

@@ -8,8 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { Board } from './board.ts'
-import type { Point } from './points.ts'
+import type { Board, Point } from './points.ts'
 import { bytes, concat, type Field, fieldsOf, integer } from './protobuf.ts'
 
 /** Fields of Record and of what it holds. Items of config, history and summary are alike. */

@@ -5,7 +5,7 @@ import { merged } from '../../engine/adapters/merge.ts'
 import { isAdapterFolder } from '../../engine/adapters/read.ts'
 import { ChatTemplate } from '../../engine/checkpoint/chat-template.ts'
 import { noCheckpoint } from '../../engine/checkpoint/elsewhere.ts'
-import { openCheckpoint } from '../../engine/checkpoint/folder.ts'
+import { type CheckpointInfo, openCheckpoint, type ParallelInfo } from '../../engine/checkpoint/folder.ts'
 import { identityOf } from '../../engine/checkpoint/identity.ts'
 import { randomWeights } from '../../engine/checkpoint/init.ts'
 import { Tokenizer } from '../../engine/checkpoint/tokenizer.ts'
@@ -16,12 +16,17 @@ import { withLoadingBar } from '../../providers/loading.ts'
 import { withTags } from '../../tags/tagged.ts'
 import { tagIdsFrom, wantedTags } from '../../thinking/tags.ts'
 import type { Architecture, LoraConfig, ModelSource } from '../config/config.ts'
-import type { Session } from '../recipe.ts'
 import { openAdapters, type TrainedAdapters } from './lora.ts'
+
+/** As the provider would have read it from a folder. */
+export interface SessionCheckpoint extends CheckpointInfo {
+  tokenizer: Tokenizer
+  parallel: ParallelInfo
+}
 
 export interface OpenedModel {
   model: Model
-  checkpoint: Session['checkpoint']
+  checkpoint: SessionCheckpoint
   /** Where adapters train: they, how the engine holds the weights below them, and the hash of those. */
   trained?: TrainedAdapters
   info?: EngineInfo
@@ -46,7 +51,7 @@ export async function checkSource({ checkpoint, base }: ModelSource): Promise<vo
 }
 
 /** All of a model but its weights, which are not read. */
-export async function readCheckpoint(source: ModelSource): Promise<Session['checkpoint']> {
+export async function readCheckpoint(source: ModelSource): Promise<SessionCheckpoint> {
   if (source.init) return fromSizes(source)
   const { folder, base } = await checkpointPlaces(source.checkpoint!, source.base)
   const opened = await openCheckpoint(folder, { base })
@@ -75,7 +80,7 @@ async function fromScratch(engine: Engine, source: ModelSource, seed: number, op
   return { model, checkpoint, base: async () => 'scratch' }
 }
 
-function fromSizes(source: ModelSource): Session['checkpoint'] {
+function fromSizes(source: ModelSource): SessionCheckpoint {
   const { tokenizer: folder, architecture } = source.init!
   const tokenizer = Tokenizer.load(folder).withAddedTokens(wantedTags(source.outlines ?? false))
   const eos = idOfSpecial(tokenizer, 'eos_token')

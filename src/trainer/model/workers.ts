@@ -7,11 +7,29 @@ import { clusterShards } from '../../cluster/shards.ts'
 import { clusterThinker } from '../../cluster/thinker.ts'
 import type { Engine } from '../../engine/types.ts'
 import { checkpointPlaces } from '../../hub/place.ts'
+import type { Thinker } from '../../thinking/thinker.ts'
 import type { ModelSource, TrainConfig } from '../config/config.ts'
-import type { ClusterReport, Session } from '../recipe.ts'
+import type { ShardRunner } from '../update/shards.ts'
 import type { OpenedModel } from './model.ts'
 
-export interface Workers extends Pick<Session, 'openThinker' | 'runner'> {
+/** Where the time of a step went, in seconds of the run, and what moved. */
+export interface ClusterReport {
+  workers: number
+  machines: number
+  rollouts: number
+  gradients: number
+  /** Waiting for weights, and for gradients that were computed, mean of the workers. What moves beside work is not in it. */
+  transfer: number
+  /** Without a piece of work, mean of the workers. */
+  waiting: number
+  bytes: number
+  lost: number
+}
+
+export interface Workers {
+  /** Thinks with the weights as they are now. */
+  openThinker(): Promise<Thinker>
+  runner: ShardRunner
   crew: Crew
   /** Of what was done since the last time. */
   takeReport(): ClusterReport

@@ -4,7 +4,7 @@ import type { ProviderResponse } from 'promptfoo'
 import { withoutStart } from '../../assertions/path-starts.ts'
 import type { ThinkingMetadata } from '../../providers/response.ts'
 import type { GrpoStage } from '../config/config.ts'
-import { type ResponseTemplate, responseTemplate } from '../samples/response-template.ts'
+import { type ResponseTemplate, responseTemplate } from '../suite/response-template.ts'
 import type { SuiteRow } from '../suite/suite.ts'
 import { compileReward, type Reward } from './rewards.ts'
 

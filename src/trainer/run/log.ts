@@ -6,7 +6,8 @@ import { duration, Progress, type Screen } from '../../cli/progress.ts'
 import type { MemoryPlan } from '../../engine/types.ts'
 import { plain } from '../../plain.ts'
 import type { Boards } from '../boards/board.ts'
-import type { ClusterReport, Gap, StepReport } from '../recipe.ts'
+import type { ClusterReport } from '../model/workers.ts'
+import type { Gap, StepReport } from '../recipe.ts'
 
 /** Where lines go: process.stdout, or a recorder in tests. */
 export interface Output {

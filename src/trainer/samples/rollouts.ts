@@ -15,10 +15,10 @@ import type { Budgets, ThinkRequest, Thought } from '../../thinking/types.ts'
 import type { GrpoStage } from '../config/config.ts'
 import type { Graders } from '../grading/grader-host.ts'
 import type { GraderWatch } from '../grading/scoring.ts'
-import type { Session } from '../recipe.ts'
+import type { Session } from '../model/session.ts'
 import { type Metrics, PathGrader } from '../rewards/path-grader.ts'
+import type { ResponseTemplate } from '../suite/response-template.ts'
 import type { Suite, SuiteRow } from '../suite/suite.ts'
-import type { ResponseTemplate } from './response-template.ts'
 
 export interface Rollout {
   thought: Thought

@@ -8,7 +8,7 @@ import { layoutTrajectory } from '../../thinking/layout.ts'
 import { trajectoryFromIds } from '../../thinking/trajectory.ts'
 import type { Layout } from '../../thinking/types.ts'
 import { withoutLayout } from '../../thinking/writing.ts'
-import type { Reader } from '../recipe.ts'
+import type { Reader } from '../model/session.ts'
 import type { Suite, SuiteRow } from '../suite/suite.ts'
 
 /** A response that the model of this run cannot learn. */

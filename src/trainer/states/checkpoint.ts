@@ -4,7 +4,8 @@ import { saveAdapters } from '../../engine/adapters/write.ts'
 import { diskOps, type FileOps } from '../../engine/checkpoint/atomic.ts'
 import { type ParallelInfo, type SaveContent, saveCheckpoint } from '../../engine/checkpoint/folder.ts'
 import { trainedInputs } from '../model/prompt-form.ts'
-import type { Recipe, Session } from '../recipe.ts'
+import type { Session } from '../model/session.ts'
+import type { Recipe } from '../recipe.ts'
 
 /** What a stage's export tells its users beside the model: budgets, and what the chat template was told. */
 export function exportedInfo(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { errorCode } from '../../engine/checkpoint/problem.ts'
 import { ParallelR1Error } from '../../engine/errors.ts'
-import type { Reader, Session } from '../recipe.ts'
+import type { Reader, Session } from '../model/session.ts'
 import { stateName, type TrainerState } from './state.ts'
 import { States } from './states.ts'
 

@@ -15,7 +15,7 @@ import { diskOps, type FileOps, recoverFolder, removeFolder, writeFolderAtomic, 
 import { openSafetensorsFile, writeSafetensors } from '../../engine/checkpoint/safetensors.ts'
 import { CheckpointError, ParallelR1Error } from '../../engine/errors.ts'
 import type { Model } from '../../engine/types.ts'
-import { hasWeights, type Reader, type Session } from '../recipe.ts'
+import { hasWeights, type Reader, type Session } from '../model/session.ts'
 import { saveModel } from './checkpoint.ts'
 import { momentsFile, notingChecksums, readState, stateFile, stateName, stateText, type TrainerState } from './state.ts'
 

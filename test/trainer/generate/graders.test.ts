@@ -6,7 +6,7 @@ import type { GenerateStage, GrpoStage } from '../../../src/trainer/config/confi
 import { Generator } from '../../../src/trainer/generate/generator.ts'
 import { Journal } from '../../../src/trainer/generate/journal.ts'
 import { grpoRecipe } from '../../../src/trainer/grpo.ts'
-import type { Session } from '../../../src/trainer/recipe.ts'
+import type { Session } from '../../../src/trainer/model/session.ts'
 import type { Suite } from '../../../src/trainer/suite/suite.ts'
 import { openedGraders } from '../opened-graders.ts'
 import { fixture, newFolder } from '../runs.ts'
