@@ -153,7 +153,7 @@ describe('train files', () => {
     const [first, read, cold, rl] = ['base', 'reading', 'cold-start.parallel', 'rl.parallel'].map((name) => loaderConfig(`${name}.yaml`))
     const four = percent(1 - first.two - first.three)
     expect(rows('base')).toBe(
-      `${first.count} problems: single facts (${percent(first.two)}), three (${percent(first.three)}) or four numbers (${four})`,
+      `${first.count} problems with two (${percent(first.two)}), three (${percent(first.three)}) or four numbers (${four})`,
     )
     expect(rows('reading')).toBe(`${read.count} rows, ${percent(read.rehearsal)} of them of the base stage, half easy and half hard`)
     expect(rows('cold start')).toBe(
