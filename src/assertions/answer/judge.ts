@@ -14,6 +14,7 @@ import { type Extract, type Extraction, extractAnswer } from './claims/extract.t
 import { optionsOf } from './claims/options.ts'
 import { valueOfCall } from './claims/pointed.ts'
 import type { Status } from './claims/status.ts'
+import { saidTwice } from './claims/twice.ts'
 import { sameChemistry } from './equality/chemistry.ts'
 import { sameCongruence } from './equality/congruences.ts'
 import { sameUpToNames } from './equality/constants.ts'
@@ -25,6 +26,7 @@ import { samePermutation } from './equality/permutations.ts'
 import { samePiecewise } from './equality/piecewise.ts'
 import { withoutQuantifier } from './equality/quantifiers.ts'
 import { sameRecurrence } from './equality/recurrences.ts'
+import { isName } from './equality/sets.ts'
 import { sameSpan } from './equality/spans.ts'
 import { isNumeric, variables } from './equality/values.ts'
 import { sameValuesOfFamilies } from './equality/values-of-families.ts'
@@ -38,7 +40,8 @@ import { readAnswer, readDecimalComma } from './reading/read.ts'
 import { sameTime } from './reading/times.ts'
 import { plainWords, withoutNoun, withoutSubject } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
-import { isOtherUnit, unitAsked, withoutUnitAsked } from './units/unit-asked.ts'
+import { valueOfSteps } from './steps.ts'
+import { isAnotherLetter, isOtherUnit, letterAsked, unitAsked, withoutUnitAsked } from './units/unit-asked.ts'
 import { relateUnits } from './units/units.ts'
 
 export interface Judgement {
@@ -125,9 +128,19 @@ function judgeOne(
     return judged({ pass: same, type: 'date', rule: same ? 'the day of the month asked for' : 'another day' })
   }
   const asked =
-    problem === undefined ? undefined : (agreeInCurrency(text, reference, problem, policy) ?? agreeInUnit(text, reference, problem, policy))
+    problem === undefined
+      ? undefined
+      : (agreeInCurrency(text, reference, problem, policy) ?? agreeInUnit(text, source, reference, problem, policy))
   const verdict = asked ?? agree(text, reference, policy)
+  const twice =
+    extract !== 'whole' && wanted.kind === 'expression' && isNumeric((wanted.either ?? wanted).node) && !SAID_OUTRIGHT.test(source)
+      ? saidTwice(output.trimEnd())
+      : undefined
+  if (twice?.same === 'no') return judged({ pass: false, type: verdict.type, rule: 'it is said in two units that disagree' })
   if (verdict.pass) return judged(verdict)
+  const meant = twice?.forms.slice(0, twice.same === 'exactly' ? 2 : 1)
+  if (meant?.some((form) => compareAnswers(form, inUnitOf(wanted, problem), policy).equal))
+    return judged({ pass: true, type: verdict.type, rule: 'the same said in another unit' })
   if (problem !== undefined && allowsMultiples(problem) && areMultiples(readAnswer(text), wanted))
     return judged({ pass: true, type: verdict.type, rule: 'a multiple, which the problem allows' })
   // {"answer": [2, 5]} is written with brackets, whatever the reference means by them.
@@ -139,7 +152,8 @@ function judgeOne(
     return judged({ pass: true, type: verdict.type, rule: `the text of choice ${option.letter}` })
   if (extract !== 'whole' && (wanted.kind === 'expression' || wanted.kind === 'list')) {
     const answer = readAnswer(text)
-    const value = valueOfSum(answer) ?? valueOfFormula(answer) ?? valueOfKnown(answer, output) ?? limitOf(answer)
+    const steps = source === 'whole output' ? valueOfSteps(answer) : undefined
+    const value = steps ?? valueOfSum(answer) ?? valueOfFormula(answer) ?? valueOfKnown(answer, output) ?? limitOf(answer)
     if (value && compareAnswers(value, wanted, policy).equal)
       return judged({ pass: true, type: verdict.type, rule: 'value of the formula asked for' })
   }
@@ -156,6 +170,15 @@ function judgeOne(
       return judged({ pass: true, type: 'text', rule: 'the same in other words' })
   }
   return judged(verdict)
+}
+
+/** Where nothing behind the claim is part of it. */
+const SAID_OUTRIGHT = /box|answer|####|JSON|whole/
+
+/** A number in the unit that the problem asks for. */
+function inUnitOf(wanted: Answer, problem: string | undefined): Answer {
+  const unit = wanted.kind === 'expression' && wanted.unit === undefined && problem !== undefined ? unitAsked(problem) : undefined
+  return unit === undefined || wanted.kind !== 'expression' ? wanted : { ...wanted, unit, key: '' }
 }
 
 /** The day of a month. */
@@ -212,6 +235,7 @@ function expectedOf(expected: Expected, choice: boolean, problem: string | undef
     kind: choice ? 'choice' : expected.kind,
     factorial: expected.factorial,
     polar: expected.polar,
+    bounds: expected.bounds,
     ordinal: expected.ordinal,
     bare: expected.bare,
     names: expected.names,
@@ -419,15 +443,29 @@ function agreeInCurrency(text: string, reference: Reference, problem: string, po
 }
 
 /** A quantity in another unit than the problem asks for, beside a number that is meant in that one: 0.85 m beside 85, "in centimeters". */
-function agreeInUnit(text: string, reference: Reference, problem: string, policy: Policy): Verdict | undefined {
+function agreeInUnit(text: string, source: string, reference: Reference, problem: string, policy: Policy): Verdict | undefined {
   const wanted = reference.answer
   if (policy.units !== 'optional' || wanted.kind !== 'expression' || wanted.unit !== undefined || !isNumeric(wanted.node)) return undefined
-  const said = readAnswer(text)
+  const answer = readAnswer(text)
+  const letters = source === 'last number' ? undefined : inLetters(answer)
+  const said = letters ?? answer
   if (said.kind !== 'expression' || said.unit === undefined) return undefined
   const unit = unitAsked(problem)
-  if (unit === undefined || !isOtherUnit(said.unit, unit)) return undefined
-  const { equal } = compareAnswers(said, { ...wanted, unit, key: '' }, policy)
+  if (unit === undefined) return undefined
+  if (isAnotherLetter(said.unit, unit)) return { pass: false, type: describe(said), rule: `the problem asks for ${unit}` }
+  const own = letters && letterAsked(letters.unit, unit)
+  if (own === undefined && !isOtherUnit(said.unit, unit)) return undefined
+  const { equal } = compareAnswers(own === undefined ? said : { ...letters!, unit: own }, { ...wanted, unit, key: '' }, policy)
   return { pass: equal, type: describe(said), rule: equal ? `the same in ${unit}` : `the problem asks for ${unit}` }
+}
+
+/** 13.1 V, alone or behind its name, with the letters as a unit. They may be variables, unless the problem asks in it. */
+function inLetters(answer: Answer): (Answer & { kind: 'expression'; unit: string }) | undefined {
+  const named = answer.kind === 'relation' && answer.sides.length === 2 && answer.ops[0] === '=' && isName(answer.sides[0])
+  const value = named ? answer.sides[1] : answer
+  return value.kind === 'expression' && value.unit === undefined && value.either
+    ? { ...value, ...value.either, either: undefined }
+    : undefined
 }
 
 /** A price with its sign alone. */

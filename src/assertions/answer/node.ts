@@ -56,11 +56,18 @@ export type Answer =
       either?: { node: Node; unit: string }
       key: string
     }
-  | { kind: 'tuple'; open: Bracket; close: ')' | ']'; items: Answer[]; key: string }
+  | {
+      kind: 'tuple'
+      open: Bracket
+      close: ')' | ']'
+      items: Answer[]
+      key: string /** Its coordinates have the same sign of ±. */
+      together?: true
+    }
   | { kind: 'list' | 'set'; items: Answer[] /** The word between all items. */; word?: 'and' | 'or'; key: string }
   | { kind: 'operation'; op: 'union' | 'intersection' | 'difference'; items: Answer[]; key: string }
   | { kind: 'reals'; key: string }
-  | { kind: 'matrix'; rows: Answer[][]; key: string }
+  | { kind: 'matrix'; rows: Answer[][]; key: string; together?: true }
   /** Of a bare relation, \\geq 14, the first side is {@link BLANK}. */
   | { kind: 'relation'; sides: Answer[]; ops: RelationOp[]; key: string }
   | { kind: 'logic'; op: LogicOp; items: Answer[]; key: string }

@@ -2,6 +2,7 @@
 
 import { type Choice, lettered, singleLetter } from './claims/choice.ts'
 import type { Expected } from './claims/expected.ts'
+import { isRealSetOnly } from './equality/sets.ts'
 import type { Answer } from './node.ts'
 import { labelledParts } from './reading/labelled-parts.ts'
 import { matchesOf } from './reading/matches.ts'
@@ -82,6 +83,7 @@ export class Reference {
       labels: this.parts && [...this.parts.keys()],
       entries: entriesIn(this.answer),
       ordinal: /^\W{0,4}\d{1,4}\s?(?:st|nd|rd|th)\W{0,4}$/i.test(this.text) || ordinalInWords(this.text) !== undefined,
+      bounds: isRealSetOnly(this.answer) || (this.answer.kind === 'tuple' && this.answer.items.length === 2),
       polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(this.text),
     }
     return this.sought
@@ -104,6 +106,7 @@ function namesIn(answer: Answer): string[] | undefined {
 
 /** How many parts a list or a point has. */
 function entriesIn(answer: Answer): Expected['entries'] {
+  if (isSigned(answer)) return { count: 2, ordered: false }
   if (answer.kind === 'list' || answer.kind === 'set')
     return answer.items.length > 1 ? { count: answer.items.length, ordered: false } : undefined
   return answer.kind === 'tuple' && answer.open === '(' && answer.close === ')' ? { count: answer.items.length, ordered: true } : undefined
@@ -115,7 +118,11 @@ function partsIn(text: string): string[] | undefined {
   return letters.length > 1 && letters.every((letter, i) => letter === 'abcd'[i]) ? letters : undefined
 }
 
+/** ±(1, 2) */
+const isSigned = (answer: Answer): boolean => (answer.kind === 'tuple' || answer.kind === 'matrix') && answer.together === true
+
 function expectedKind(answer: Answer): Expected['kind'] {
+  if (isSigned(answer)) return 'list'
   if (answer.kind === 'logic') return answer.op === 'or' ? 'list' : 'other'
   return answer.kind === 'list' || answer.kind === 'set' ? 'list' : answer.kind === 'text' ? 'text' : 'other'
 }

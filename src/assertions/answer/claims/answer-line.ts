@@ -2,6 +2,7 @@
 
 import { readDate } from '../reading/dates.ts'
 import { upTo } from '../reading/matches.ts'
+import { boundAlone } from './bounds.ts'
 import { isCaseDistinction } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { asksDay, dateIn } from './days.ts'
@@ -32,6 +33,8 @@ const APPOSITION = /,? \(?(?:i\.e\.|that is,|in other words|or equivalently)[ ,]
 /** What leaves the answer open, or makes another thing of it. */
 const OPEN =
   /^(?:not|never|either|at (?:least|most)|up to|upwards? of|as (?:many|much|few|little) as|no (?:more|less|fewer) than|(?:more|less|greater|fewer|larger|smaller|bigger|lower|higher) than|between|one of|neither|none of|unknown|cannot|I (?:can(?:not|'t)?|do|am)|we can(?:not|'t)?|excluding|except|other than|any|some|every(?:thing)?)\b/i
+
+const EITHER_OF = /^either (\S{1,40}(?:, \S{1,40}){0,6},? or \S{1,40})$/i
 
 const UNCERTAIN =
   /^(?:perhaps|maybe|possibly|probably|likely|presumably|might|may(?! \d{1,2}(?:st|nd|rd|th)?\b)|could|unclear|uncertain|unsure)\b/i
@@ -102,6 +105,11 @@ export function answerIn(said: string, expected: Expected): Line {
   if (several && expected.kind !== 'text') return { text: own, status: 'operation', direct: true }
   if (isCaseDistinction(line) && expected.kind !== 'text') return { text: whole, status: 'conditional', direct: true }
   if (expected.kind === 'text') return { text: own || whole, status: behind(own || whole), direct: false }
+  const bound = expected.bounds ? boundAlone(whole) : undefined
+  if (bound !== undefined) return { text: bound, status: 'stated', direct: true }
+  // "either 4 or 8" are the solutions, where several are asked for.
+  const both = expected.kind === 'list' ? EITHER_OF.exec(whole)?.[1] : undefined
+  if (both !== undefined && isAnswer(both)) return { text: both, status: behind(both), direct: true }
   if (OPEN.test(whole))
     return {
       text: whole,

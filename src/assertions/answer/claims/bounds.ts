@@ -98,6 +98,28 @@ export function boundsIn(sentence: string): Found | undefined {
   )
 }
 
+/** "k is at least 2", "at least 2", "2 or more" */
+const BARE = new RegExp(
+  `^(?:(?:([a-z]) (?:(?:is|must be|has to be) )?)?(${LOW}|${HIGH}) ${VALUE}|${VALUE} or (more|greater|larger|bigger|higher|less|fewer|smaller|lower))[.!]?$`,
+  'i',
+)
+
+/** The relation that a text is which says nothing but a bound. */
+export function boundAlone(text: string): string | undefined {
+  const said = text.length > 60 ? null : BARE.exec(withoutText(text))
+  if (!said) return undefined
+  const [, letter = '', words, value, from, more] = said
+  const sign = words === undefined ? (/less|fewer|smaller|lower/i.test(more) ? '<=' : '>=') : signOf(words)
+  return found(`${letter} ${sign} ${plain(value ?? from)}`.trim(), 0)?.text
+}
+
+/** k \\text{ is at least } 2 */
+const withoutText = (text: string): string =>
+  text
+    .replace(/\\(?:text|textrm|mathrm|mbox)\s?\{([^{}]{0,30})\}/g, ' $1 ')
+    .replace(/\s{1,9}/g, ' ')
+    .trim()
+
 const found = (text: string, at: number): Found | undefined => (isAnswer(text) ? { text, at } : undefined)
 
 const plain = (value: string): string => value.replace(/^\$|\$$|^\\\(|\\\)$/g, '')

@@ -12,6 +12,7 @@ import { readAnswer } from '../reading/read.ts'
 import { answerBehind } from './answer-line.ts'
 import { askedBehind } from './asked-behind.ts'
 import { attemptChosen } from './attempts.ts'
+import { boundAlone } from './bounds.ts'
 import { type Boxed, lastBoxed } from './boxed.ts'
 import { isCase, isCaseDistinction, isContrary, isImagined, isLimited, isTried } from './cases.ts'
 import { chosenLetter } from './choice.ts'
@@ -420,6 +421,8 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
     !/answer| (?:is|are|was|were) |\b(?:it|that|this|statement)['’]s (?!not\b)|\b(?:lands?|falls?) on |back to |[a-z]{2}[.!] [A-Z]|^[^:]*\b(?:so|thus|hence|therefore|on|verdict|conclusion|result)\b[^:]*: /i.test(
       plain,
     )
+  const bound = expected.bounds ? boundAlone(plain) : undefined
+  if (bound !== undefined) return { text: bound, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' }
   const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)
   return answers ? { text: plain, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' } : undefined
 }
@@ -557,7 +560,12 @@ function contrastIn(others: readonly string[], expected: Expected): { text: stri
 }
 
 /** Why a claim can't be the answer as it stands, told by the words in it. */
-export const withQualification = (claim: Claim, expected: Expected): Claim =>
+export const withQualification = (claim: Claim, expected: Expected): Claim => {
+  const bound = expected.bounds && claim.status === 'stated' ? boundAlone(claim.text) : undefined
+  return bound === undefined ? unlessQualified(claim, expected) : { ...claim, text: bound }
+}
+
+const unlessQualified = (claim: Claim, expected: Expected): Claim =>
   claim.status === 'stated' &&
   expected.kind !== 'text' &&
   expected.kind !== 'choice' &&

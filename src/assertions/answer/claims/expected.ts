@@ -7,6 +7,8 @@ export interface Expected {
   factorial: boolean
   /** The reference is yes or no. */
   polar?: boolean
+  /** The reference is an inequality, an interval or the like, so that a bound may be the answer. */
+  bounds?: boolean
   /** The reference is an ordinal, so that one in words may be the answer. */
   ordinal?: boolean
   /** The reference is an expression without a unit, so that none behind a box matters. */

@@ -3,6 +3,7 @@
 import { type Answer, BLANK } from '../node.ts'
 import { matchesOf } from '../reading/matches.ts'
 import { readAnswer } from '../reading/read.ts'
+import { parseUnit } from '../units/units.ts'
 import { firstLine } from './sentences.ts'
 
 /** Longest text in prose that is tried as a formula. */
@@ -24,7 +25,7 @@ function isMathematics(answer: Answer): boolean {
       // The missing side of a bare relation.
       return answer === BLANK
     case 'expression':
-      return (answer.unit ?? '').length < 24
+      return answer.unit === undefined || answer.unit.length < 24 || parseUnit(answer.unit)?.strict === true
     case 'list':
     case 'set':
     case 'tuple':

@@ -5,7 +5,7 @@ import { matchesOf } from '../reading/matches.ts'
 import { isMeasure } from '../units/units.ts'
 import { quantityEnd } from './extent.ts'
 import { isAnswer } from './formulas.ts'
-import { isOfAnother, isOperated } from './operations.ts'
+import { isOfAnother, isOfSeveral, isOperated } from './operations.ts'
 
 /** A number with its sign, separators, percent sign or denominator; a time of day. */
 const NUMBER =
@@ -133,7 +133,7 @@ function numberOfClause(clause: string): Found | undefined {
     const value = joined
       ? clause.slice(at, behind) + (UNIT.exec(clause.slice(behind))?.[0] ?? '')
       : wholeNumber(clause, match.index, behind)
-    const found = value === undefined ? undefined : { text: value, at }
+    const found = value === undefined || (joined && isOfBoth(clause, at, behind)) ? undefined : { text: value, at }
     if (EXISTS.test(before.slice(-80)) && !/^\s\p{L}+\s(?:and|or)\s\d/u.test(clause.slice(behind))) return found
     // "33 are multiples of 3"
     if (!oblique && !(found === undefined && stated !== undefined && PROPERTY.test(before))) stated = found
@@ -144,6 +144,10 @@ function numberOfClause(clause: string): Found | undefined {
   }
   return stated ?? (last && { ...last, oblique: true })
 }
+
+/** "between 4 and 8", "the sum of 4 and 8": what they make together is not said. */
+const isOfBoth = (clause: string, at: number, behind: number): boolean =>
+  /\bbetween\s[$€£\ue000]?$/i.test(clause.slice(Math.max(0, at - 12), at)) || isOfSeveral(clause.slice(Math.max(0, at - 40), behind))
 
 /** Blanks, and the letters of scripts that put none around numbers. */
 const BOUNDARY = /[\s\u0900-\u0dff\u3000-\u9fff\uac00-\ud7af\uff00-\uff0f\uff1a]/

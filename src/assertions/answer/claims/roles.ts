@@ -184,6 +184,8 @@ const EVEN_OTHER = /^[\W_]{0,4}(?:for )?(?:an?|two|three|four|five) [a-z]+ (?:al
 /** What follows from the conclusion, or what it is like. */
 const FOLLOWS =
   /^[\W_]{0,4}(?:and )?(?:of which (?:only )?[$\\(]{0,3}\d|(?:[$\\(]{0,3}[-\d]\S{0,12}|no other \w+) (?:is|are|does|do|would)(?: not|n['’]t)\b|(?:which|this|it|that)\s(?:then |also |in turn )?(?:tends?|approaches|converges|goes|grows|agrees|matches|corresponds|is (?:an? |the )?(?:even|odd|prime|square|cube|perfect|triangular|multiple|well[- ]known|famous|known|same as|familiar|reasonable|plausible))\b)/i
+/** ", of which 0 must be rejected" */
+const REJECTS = /\b(?:rejected|discarded|extraneous|inadmissible|ruled out|excluded)\b/i
 const LEAVES = /^[\W_]{0,4}(?:and )?(?:which|this|that) (?:leaves|left|would leave)\b/i
 const IT_IS = /^[\W_]{0,4}(?:and )?(?:it|they|this|he|she) (?:is|are|lies?|has|have|was|were)\b/i
 
@@ -307,7 +309,7 @@ export function roleOfClause(clause: string, joint: string): Role {
   const said = clause.slice(0, 400)
   if (joint === '(' && /^\W{0,3}mod(?:ulo)?\b/.test(said)) return STATEMENT
   if (joint === '(') return effectOf(said) === 'nothing' && /(?<!\\)\b[a-z]{3,}\s/i.test(said) ? { is: 'aside', weight: 4 } : STATEMENT
-  if (effectOf(said) !== 'nothing') return STATEMENT
+  if (effectOf(said) !== 'nothing' || REJECTS.test(said)) return STATEMENT
   if (IRRELEVANT.test(said)) return { is: 'contrast', weight: 4 }
   if (BOUNDED.test(said)) return { is: 'comparison', weight: 4 }
   if (CONCLUDES.test(said) || /^[\W_]{0,4}but\b/i.test(said)) return STATEMENT

@@ -18,6 +18,7 @@ import type { Expected } from './expected.ts'
 import { inFigures } from './figures.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, restatedIn } from './formulas.ts'
 import { gatheredParts, gatheredValues } from './gathered.ts'
+import { leavesOut } from './left-out.ts'
 import { isLeftOpen, isNone } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
 import { markedOption } from './options.ts'
@@ -307,6 +308,7 @@ function ending(last: string, line: string, expected: Expected): Statement | und
       other?.status === 'stated' &&
       other.text !== statement!.text &&
       isAnswer(other.text) &&
+      !(expected.kind === 'list' && leavesOut(other.text, said)) &&
       (effectOf(said) === 'nothing' || deniedOfItself(said) !== undefined) &&
       !SUPPOSED.test(sentences[i - 1])
     )
@@ -430,6 +432,9 @@ function standingIn(sentenceWhole: string, expected: Expected): Statement | unde
       statusBehind(behind),
       statusBehind(parts.slice(i + 1).join(' ')),
       deniesItself(found.text) ? 'denied' : 'stated',
+      expected.kind === 'list' && leavesOut(found.text, sentence.slice(sentence.indexOf(found.text) + found.text.length))
+        ? 'denied'
+        : 'stated',
       isAttributed(plain, found.at) ? 'quoted' : 'stated',
       (!left && !CALCULATED.test(found.text) && isOperated(unlessSaid(plain.slice(0, found.at).replace(OPENED, '')))) ||
       isOfAnother(plain.slice(0, found.at))

@@ -1,5 +1,8 @@
 /** A quantity that a sentence says twice, in two units: "after 60 minutes, that is one hour", "75 cents, or $0.75". */
 
+import { compareAnswers } from '../equality/equal.ts'
+import { DEFAULT_POLICY } from '../limits.ts'
+import type { Answer } from '../node.ts'
 import { matchesOf } from '../reading/matches.ts'
 import { readAnswer } from '../reading/read.ts'
 import { isMeasure, relateUnits } from '../units/units.ts'
@@ -24,6 +27,47 @@ function unitOf(text: string): string | undefined {
 const isSame = (a: string, b: string): boolean => {
   const relation = relateUnits(a, b)
   return typeof relation === 'object' && relation.factor.n === relation.factor.d && relation.pi === 0
+}
+
+const AMOUNT = String.raw`[$€£]?[-−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d{1,3}|\s?(?:\\times|\\cdot|×|x|\*)\s?10\^\{?[-+]?\d{1,3}\}?)?\s?[a-zA-Zµ°\\][^\d=,;:()]{0,24}?(?:\^\{?-?\d\}?|²|³)?`
+const FIRST = new RegExp(
+  String.raw`(?<![\w.,/^])(${AMOUNT})(?: (?:long|wide|high|tall|deep|thick|away|apart|old|in (?:all|total|length)))?[.,;\s]{0,3}$`,
+)
+/** "8.49e-4 M. In other words, 0.849 mM": also from one sentence to the next, and with the name of it. */
+const SECOND = new RegExp(
+  String.raw`[.,;]?\s(?:\(?(?:in other words|put differently|that is|that['’]s|this is|i\.e\.|which is(?: the same as)?|which (?:equals|makes)|namely|equivalently|or equivalently|equal to|or),?\s|\()(?:exactly |just |simply |about |approximately |roughly )?(?:[a-zA-Z]\w{0,3} ?= ?)?(${AMOUNT})\)?[.\s*]{0,4}$`,
+  'i',
+)
+
+export interface Twice {
+  forms: readonly [Quantity, Quantity]
+  same: 'exactly' | 'rounded' | 'no'
+}
+
+type Quantity = Answer & { kind: 'expression'; unit: string }
+
+/** A quantity that a text ends in, said in two units. The second form has to be in another unit of the same kind. */
+export function saidTwice(text: string): Twice | undefined {
+  const end = text.slice(-240).replaceAll('$', '')
+  const second = SECOND.exec(end)
+  const first = second && FIRST.exec(end.slice(0, second.index))
+  const forms = first ? [first[1], second[1]].map(quantity) : []
+  const [one, other] = forms
+  if (one === undefined || other === undefined || isSame(one.unit, other.unit)) return undefined
+  if (typeof relateUnits(one.unit, other.unit) !== 'object') return undefined
+  if (compareAnswers(one, other).equal) return { forms: [one, other], same: 'exactly' }
+  const near = compareAnswers(one, other, { ...DEFAULT_POLICY, tolerance: { absolute: 0, relative: ROUNDED } }).equal
+  return { forms: [one, other], same: near ? 'rounded' : 'no' }
+}
+
+/** Two forms may differ by so much, where one of them is rounded. */
+const ROUNDED = 0.02
+
+function quantity(text: string): Quantity | undefined {
+  const answer = readAnswer(text.replace(/[.*\s]{1,6}$/, '').trim())
+  if (answer.kind !== 'expression') return undefined
+  const read = answer.unit === undefined && answer.either ? { ...answer, ...answer.either, either: undefined } : answer
+  return read.unit !== undefined && isMeasure(read.unit) ? { ...read, unit: read.unit } : undefined
 }
 
 /** The form in the unit that the problem asks for. Undefined: the sentence has no two forms, or the problem asks for neither. */

@@ -396,21 +396,36 @@ function expandSigns(answer: Answer): Answer {
     const items = [1, -1].map((sign): Answer => ({ ...answer, node: choose(answer.node, sign), key: '' }))
     return { kind: 'list', items, key: answer.key }
   }
-  if (answer.kind === 'tuple' && answer.open === '(' && answer.close === ')' && isChosenOnce(answer.items)) {
-    const items = [1, -1].map((sign): Answer => {
-      const parts = answer.items.map((item) => (item.kind === 'expression' ? { ...item, node: choose(item.node, sign), key: '' } : item))
-      return { ...answer, items: parts, key: '' }
-    })
-    return { kind: 'list', items, key: answer.key }
-  }
-  if (answer.kind === 'relation' && answer.sides.some((side) => side.kind === 'expression' && hasChoice(side.node))) {
-    const items = [1, -1].map((sign): Answer => {
-      const sides = answer.sides.map((side) => (side.kind === 'expression' ? { ...side, node: choose(side.node, sign), key: '' } : side))
-      return { ...answer, sides, key: '' }
-    })
-    return { kind: 'list', items, key: answer.key }
+  if (isSignedVector(answer) || (answer.kind === 'relation' && answer.sides.some((side) => isTogether(side) || isChoice(side)))) {
+    return { kind: 'list', items: [1, -1].map((sign) => chosen(answer, sign)), key: answer.key }
   }
   return answer
+}
+
+const isChoice = (answer: Answer): boolean => answer.kind === 'expression' && hasChoice(answer.node)
+
+/** ±(1, 2) */
+const isTogether = (answer: Answer): boolean => (answer.kind === 'tuple' || answer.kind === 'matrix') && answer.together === true
+
+/** A vector that stands for two. */
+const isSignedVector = (answer: Answer): boolean =>
+  isTogether(answer) || (answer.kind === 'tuple' && answer.open === '(' && answer.close === ')' && isChosenOnce(answer.items))
+
+/** An answer with one sign of its ±. */
+function chosen(answer: Answer, sign: number): Answer {
+  const inner = (part: Answer): Answer => chosen(part, sign)
+  switch (answer.kind) {
+    case 'expression':
+      return { ...answer, node: choose(answer.node, sign), key: '' }
+    case 'tuple':
+      return { ...answer, items: answer.items.map(inner), key: '', together: undefined }
+    case 'matrix':
+      return { ...answer, rows: answer.rows.map((row) => row.map(inner)), key: '', together: undefined }
+    case 'relation':
+      return { ...answer, sides: answer.sides.map((side) => (isChoice(side) || isTogether(side) ? inner(side) : side)), key: '' }
+    default:
+      return answer
+  }
 }
 
 /** One coordinate has ±, or one has ± and the others ∓: that of (±1, ±2) the signs go together is not said. */

@@ -9,6 +9,7 @@ import { Work } from '../limits.ts'
 import type { Node } from '../node.ts'
 import { substitute } from '../nodes.ts'
 import { readAnswer } from '../reading/read.ts'
+import { MAY_BE_IN_WORDS, progressionInWords } from './integers-in-words.ts'
 import { isNumeric, sameValue, variables } from './values.ts'
 
 /** Starts and steps of its coordinates, one or more. `over` is what the parameter runs over. */
@@ -32,6 +33,8 @@ const BEHIND = new RegExp(
 const IN_WORDS =
   /^(.{1,300}?)[\s,;$]{1,6}(?:where|with|for)\s(?:all |any |every |some |an? )?(?:integers? )?\$?([a-z])\$?(?:\s(?:is |being )?(?:an |any )?integers?)[\s.]{0,4}$/
 const INTEGER_BEFORE = /^(.{1,300}?)[\s,;$]{1,6}(?:where|with|for)\s(?:all |any |every |some |an? )?integers? \$?([a-z])\$?[\s.]{0,4}$/
+/** \text{ for an integer } */
+const OF_INTEGERS = /\\(?:text|textrm|mathrm|mbox)\s?\{([^{}]{0,40}\bintegers?[^{}]{0,40})\}/g
 const BUILDER = new RegExp(String.raw`^\\?\{\s?(.{1,200}?)\s?(?:\\mid|\\vert|\||:|\\colon)\s?([a-z])\s?(?:\\in|∈)\s?(?:${OVER})\s?\\?\}$`)
 
 /** x = 2 + 5t, y = -1 - 3t */
@@ -50,6 +53,12 @@ function multiples(text: string): Family | undefined {
   return { name: '', start: [NUMBER(start)], step: [NUMBER(BigInt(found[2]))], over: 'Z', sure: true }
 }
 
+/** every even integer */
+function inWords(text: string): Family | undefined {
+  const told = progressionInWords(text)
+  return told && { name: told.name, start: [NUMBER(told.start)], step: [NUMBER(told.step)], over: 'Z', sure: true }
+}
+
 function vectorLine(text: string): Family | undefined {
   const found = LINE.exec(text.trim())
   return found ? linear('', `${found[3]} + ${found[4]}${found[5]}`, found[4], 'R') : undefined
@@ -66,10 +75,10 @@ const withParentheses = (text: string): string =>
 /** The family that a text is. `undefined`: it is none, or not a linear one. */
 function readFamily(text: string): Family | undefined {
   if (text.length > 400) return undefined
-  const known = multiples(text) ?? vectorLine(withParentheses(text))
+  const known = multiples(text) ?? inWords(text) ?? vectorLine(withParentheses(text))
   if (known) return known
   if (!/\\in|∈|integer|\\Z|\\R/.test(text)) return congruence(text) ?? angles(text)
-  const plain = withParentheses(text)
+  const plain = withParentheses(text.includes('\\text') ? text.replace(OF_INTEGERS, ' $1 ').replace(/ {2,9}/g, ' ') : text)
     .replace(/\\[ ,;!]|\\q?quad(?![a-z])|~/g, ' ')
     .trim()
     .replace(/^\$+|\$+$/g, '')
@@ -167,7 +176,7 @@ const MAY_BE = /\\in|∈|ℤ|\\mathbb|langle|⟨|\)\s?\+\s?[a-z]\s?\(|integer|\\
 
 /** Whether two texts are families, and the same. Undefined: one of them is none that can be compared. */
 export function sameFamily(a: string, b: string): boolean | undefined {
-  if (!MAY_BE.test(b)) return undefined
+  if (!MAY_BE.test(b) && !MAY_BE_IN_WORDS.test(b)) return undefined
   const right = readFamily(b)
   const left = right && (readFamily(a.replace(SO, '')) ?? (/\\equiv|≡/.test(b) ? progression(a, right.name) : undefined))
   if (!left || !right || !(left.sure || right.sure)) return undefined

@@ -259,6 +259,8 @@ function isNameNode(node: Node): boolean {
   if (node.op !== '*') return false
   // AB is a segment, f(x) a function; xy is a product.
   const { left, right } = node
+  // Δt is one quantity.
+  if (left.kind === 'symbol' && left.name === '\\Delta') return right.kind === 'symbol' || isIndexed(right)
   const head = left.kind === 'binary' && left.op === '^' ? left.left : left
   if (head.kind === 'symbol' && /^[a-zA-Z]'*$/.test(head.name) && /^[fghpqFGHPQT]/.test(head.name)) {
     return right.kind === 'symbol' || right.kind === 'number' || isNameNode(right)
@@ -266,6 +268,11 @@ function isNameNode(node: Node): boolean {
   const capital = (one: Node): boolean => (one.kind === 'symbol' ? /^[A-Z]/.test(one.name) : one.kind === 'binary' && isNameNode(one))
   return capital(left) && capital(right)
 }
+
+/** ΔG°, ΔH^0 */
+const isIndexed = (node: Node): boolean =>
+  (node.kind === 'degrees' && node.of.kind === 'symbol') ||
+  (node.kind === 'binary' && node.op === '^' && node.left.kind === 'symbol' && node.right.kind === 'number' && node.right.value.n === 0n)
 
 function collect(set: RealSet, ends: BigFloat[]): void {
   if (set.kind === 'interval') {

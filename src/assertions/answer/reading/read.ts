@@ -15,12 +15,13 @@ import { readMatrix, readMatrixSum } from './matrices.ts'
 import { normalizeUnicode } from './normalize.ts'
 import { inUsualNotation } from './notation.ts'
 import { Parts } from './parts.ts'
+import { permuted } from './permuted.ts'
 import { Recent } from './recent.ts'
 import { readConnective, readImplication, readRelation } from './relations.ts'
 import { balanced, isSign, trim, words } from './scan.ts'
 import { readSpoken } from './spoken.ts'
 import { canonical, type Token, tokenize } from './tokens.ts'
-import { readVectorSum } from './vectors.ts'
+import { readSignedVector, readVectorSum } from './vectors.ts'
 import { rationalInWords } from './words.ts'
 import { readLabelled, readRemark, readWords } from './words-around.ts'
 import { unwrap, withBraces, withSigns } from './writing.ts'
@@ -51,6 +52,8 @@ function readAnew(text: string, thousands: boolean): Answer {
     if (money) return withCurrency(readTokens(tokenize(plain.slice(money[0].length), thousands), 0), money[0], plain)
     const exception = exceptionOf(plain)
     if (exception !== undefined) return realsWithout(readTokens(tokenize(exception), 0), plain)
+    const orders = permuted(plain, (part) => readTokens(tokenize(part), 0))
+    if (orders) return orders
     const condition = readCondition(plain)
     if (condition) return condition
     return readSpelled(plain) ?? readTokens(tokenize(plain, thousands), 0)
@@ -111,6 +114,7 @@ function readTrimmed(tokens: readonly Token[], depth: number, parts: Parts): Ans
     readBracket(outer, key, read) ??
     readMatrix(outer, key, read) ??
     readMatrixSum(outer, key, read) ??
+    readSignedVector(outer, key, read) ??
     readVectorSum(outer, key, read) ??
     readBased(outer, key) ??
     readLabelled(outer, read) ??

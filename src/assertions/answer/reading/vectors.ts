@@ -7,11 +7,12 @@ import type { Token } from './tokens.ts'
 
 type Tuple = Extract<Answer, { kind: 'tuple' }>
 
+const ZERO: Node = { kind: 'number', value: rational(0n) }
+
+const isPlain = (entry: Answer): boolean => entry.kind === 'expression' && entry.unit === undefined
+
 const isVector = (answer: Answer): answer is Tuple =>
-  answer.kind === 'tuple' &&
-  answer.open === '(' &&
-  answer.close === ')' &&
-  answer.items.every((item) => item.kind === 'expression' && item.unit === undefined)
+  answer.kind === 'tuple' && answer.open === '(' && answer.close === ')' && answer.items.every(isPlain)
 
 const nodesOf = ({ items }: Tuple): Node[] => items.flatMap((item) => (item.kind === 'expression' ? [item.node] : []))
 
@@ -29,11 +30,22 @@ export function readVectorSum(tokens: readonly Token[], key: string, read: Read)
     if (!term || (sum && sum.length !== term.nodes.length)) return undefined
     scaled += Number(term.scaled)
     const op = signs[i] === '-' ? '-' : '+'
-    const before: Node[] = sum ?? term.nodes.map(() => ({ kind: 'number', value: rational(0n) }))
+    const before: Node[] = sum ?? term.nodes.map(() => ZERO)
     sum = before.map((left, j): Node => ({ kind: 'binary', op, left, right: term.nodes[j] }))
   }
   if (!sum || (parts.length === 1 && scaled === 0)) return undefined
   return { kind: 'tuple', open: '(', close: ')', items: sum.map((node): Answer => ({ kind: 'expression', node, key: '' })), key }
+}
+
+/** ±(0, 1, 1): every coordinate has the same sign of the two. */
+export function readSignedVector([sign, ...rest]: readonly Token[], key: string, read: Read): Answer | undefined {
+  if (!isSign(sign, '\\pm') || rest.length < 3) return undefined
+  const vector = read(rest)
+  const signed = (entry: Answer): Answer =>
+    entry.kind === 'expression' ? { ...entry, node: { kind: 'binary', op: 'pm', left: ZERO, right: entry.node }, key: '' } : entry
+  if (vector.kind === 'matrix' && vector.rows.flat().every(isPlain))
+    return { ...vector, rows: vector.rows.map((row) => row.map(signed)), key, together: true }
+  return isVector(vector) && !vector.together ? { ...vector, items: vector.items.map(signed), key, together: true } : undefined
 }
 
 /** [scalar] (a, b, …) */

@@ -48,6 +48,25 @@ export function isOtherUnit(unit: string, asked: string): boolean {
   return typeof conversion === 'object' && (conversion.factor.n !== conversion.factor.d || conversion.pi !== 0 || conversion.shift.n !== 0n)
 }
 
+/** The scales that a letter may mean beside another unit. */
+const SCALES: Readonly<Record<string, string>> = { C: '°C', F: '°F' }
+
+/** The unit that a letter is where the problem asks in one of its kind. Undefined: it is none of that kind. */
+export function letterAsked(letters: string, asked: string): string | undefined {
+  return [letters, SCALES[letters]].find((unit) => unit !== undefined && typeof relateUnits(asked, unit) === 'object')
+}
+
+/** Whether a single letter is a unit of another kind than the problem asks for: 45 m "in seconds". An initial may be short for it. */
+export function isAnotherLetter(unit: string, asked: string): boolean {
+  return (
+    /^[a-zA-Z]$/.test(unit) &&
+    !/\bper\b|\//.test(asked) &&
+    asked[0].toLowerCase() !== unit.toLowerCase() &&
+    letterAsked(unit, asked) === undefined &&
+    relateUnits(unit, asked) === 'contradict'
+  )
+}
+
 /** How a problem names units of one letter. */
 const NAMES: Readonly<Record<string, string>> = {
   L: 'lit(?:re|er)s?',

@@ -273,7 +273,7 @@ export const isHarmless = (prose: string): boolean => !CHANGING.test(prose.toLow
 
 /** Symbols of several letters that are a unit and no product of variables, even in italics. */
 const PLAIN =
-  /^(?:[kcmdnµ]?m|km|in|ft|yd|mi|nmi|[kmµ]?g|lbs?|oz|ms|min|sec|hr|hrs|mins|secs|[mdck]?[lL]|gal|qt|fl|cc|[kMG]?W|[kMG]Wh|[kM]J|[kMG]?Hz|[kMh]?Pa|[kM]N|m?mol|rad|deg|mph|mpg|kph|kmh|psi|atm|bar|usd|eur|[kKMGT]B|[mk]V|mA|eV|[kM]eV|[kM]?Ω|°[CFKR]|rpm|kcal|cal|[A-Z]{3})$/
+  /^(?:[kcmdnµ]?m|km|in|ft|yd|mi|nmi|[kmµ]?g|lbs?|oz|ms|min|sec|hr|hrs|mins|secs|[mdck]?[lL]|gal|qt|fl|cc|[kMG]?W|[kMG]Wh|[kM]J|[kMG]?Hz|[kMh]?Pa|[kM]N|erg|dyn|[kMG]pc|m?mol|rad|deg|mph|mpg|kph|kmh|psi|atm|bar|usd|eur|[kKMGT]B|[mk]V|mA|[mkMGT]?eV|[kM]?Ω|°[CFKR]|rpm|kcal|cal|[A-Z]{3})$/
 const LENGTHS = new Set(['m', 'cm', 'mm', 'km', 'dm', 'in', 'ft', 'yd', 'mi'])
 /** Quotients of single letters that nobody means as variables. */
 const LETTERS = new Set(['m/s', 'm/s^2', 'm/h', 'm/min', 'g/l', 'g/L', 'N/m', 'J/s', 'V/m', 'W/m^2', 'J/K', 'C/s', 'N/C', 'N/m^2'])
