@@ -134,7 +134,7 @@ function judgeOne(
   const verdict = asked ?? agree(text, reference, policy)
   const twice =
     extract !== 'whole' && wanted.kind === 'expression' && isNumeric((wanted.either ?? wanted).node) && !SAID_OUTRIGHT.test(source)
-      ? saidTwice(output.trimEnd())
+      ? saidTwice(output.trimEnd(), text)
       : undefined
   if (twice?.same === 'no') return judged({ pass: false, type: verdict.type, rule: 'it is said in two units that disagree' })
   if (verdict.pass) return judged(verdict)

@@ -46,12 +46,17 @@ export interface Twice {
 
 type Quantity = Answer & { kind: 'expression'; unit: string }
 
-/** A quantity that a text ends in, said in two units. The second form has to be in another unit of the same kind. */
-export function saidTwice(text: string): Twice | undefined {
+const compact = (text: string): string => text.replace(/[$\s.]/g, '')
+
+/** A claim that a text ends in, said in two units of one kind. */
+export function saidTwice(text: string, claim: string): Twice | undefined {
   const end = text.slice(-240).replaceAll('$', '')
   const second = SECOND.exec(end)
   const first = second && FIRST.exec(end.slice(0, second.index))
-  const forms = first ? [first[1], second[1]].map(quantity) : []
+  const texts = first ? [first[1], second[1]] : []
+  const said = compact(claim)
+  if (!texts.map(compact).some((form) => said.includes(form) || form.includes(said))) return undefined
+  const forms = texts.map(quantity)
   const [one, other] = forms
   if (one === undefined || other === undefined || isSame(one.unit, other.unit)) return undefined
   if (typeof relateUnits(one.unit, other.unit) !== 'object') return undefined

@@ -60,6 +60,7 @@ export function letterAsked(letters: string, asked: string): string | undefined 
 export function isAnotherLetter(unit: string, asked: string): boolean {
   return (
     /^[a-zA-Z]$/.test(unit) &&
+    isMeasure(unit) &&
     !/\bper\b|\//.test(asked) &&
     asked[0].toLowerCase() !== unit.toLowerCase() &&
     letterAsked(unit, asked) === undefined &&
