@@ -28,6 +28,8 @@
         "native/cpu/amx.cpp",
         "native/cpu/amx_integers.cpp",
         "native/cpu/vnni.cpp",
+        "native/cpu/avx2_integers.cpp",
+        "native/cpu/avx_vnni_integers.cpp",
         "native/cpu/integers.cpp",
         "native/cpu/dispatch.cpp"
       ],

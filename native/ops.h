@@ -318,8 +318,8 @@ class Ops {
 
 class ThreadPool;
 
-/// The instruction sets of this CPU, the widest first, then null: some of "amx-bf16", "amx-int8", "avx512-bf16", "avx512", "avx2", "neon",
-/// "portable".
+/// The instruction sets of this CPU, the widest first, then null: some of "amx-bf16", "amx-int8", "avx512-bf16", "avx512", "avx-vnni",
+/// "avx2", "neon", "portable".
 const char* const* available_isas();
 
 /// The fastest of them in a precision, where rows beside weights in blocks become `rows`.
@@ -329,9 +329,9 @@ const char* best_isa(Precision precision, BlockRows rows = BlockRows::float32);
 const char* amx_refused();
 
 /// Ops of the one named, or of the fastest; null with `why` set where the one named is unknown or absent. amx-bf16, amx-int8 and
-/// avx512-bf16 are avx512 with instructions for products of bfloat16 or of 8-bit rows, so float32 leaves them alone. amx-bf16 multiplies
-/// 8-bit rows, too, as amx-int8 does: with the bits of avx512. Where the units are missing, amx-bf16 is computed in software with the
-/// same bits; "amx-bf16:avx2" and the like do so with that set.
+/// avx512-bf16 are avx512 with instructions for products of bfloat16 or of 8-bit rows, so float32 leaves them alone. avx-vnni is avx2
+/// with such for 8-bit rows. amx-bf16 multiplies 8-bit rows, too, as amx-int8 does: with the bits of avx512. Where the units are
+/// missing, amx-bf16 is computed in software with the same bits; "amx-bf16:avx2" and the like do so with that set.
 Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision precision = Precision::f32);
 
 }  // namespace pr1

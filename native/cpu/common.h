@@ -41,22 +41,27 @@ void sort_by_weight(int* order, const float* weights, int n);
 /// How products of bfloat16 are added up: in chains as elsewhere (gemm.h), or as Intel's matrix units do (tiles.h).
 enum class Products { chains, tiles, tiles_in_software };
 
-// byte_units: rows in 8 bits are multiplied on matrix units (amx_integers.cpp).
+/// What multiplies rows in 8 bits (integers.h). All give the same bits.
+struct ByteRows {
+  IntegerProduct* product;  // of these vectors
+  bool fast;                // enough for `auto` to round rows
+  bool units;               // and matrix units where there are many rows (amx_integers.cpp)
+};
 
 namespace avx512_bf16 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes);
 }
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes);
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes);
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes);
 }
 namespace portable {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes);
 }
 
 }  // namespace pr1

@@ -59,7 +59,7 @@ void sort_by_weight(int* order, const float* weights, int n) {
 
 namespace {
 
-const char* const kKnown[] = {"amx-bf16", "amx-int8", "avx512-bf16", "avx512", "avx2", "neon", "portable"};
+const char* const kKnown[] = {"amx-bf16", "amx-int8", "avx512-bf16", "avx512", "avx-vnni", "avx2", "neon", "portable"};
 
 #if defined(__x86_64__)
 /// Conversion of float16, which older compilers know no name for.
@@ -77,6 +77,7 @@ bool has(const char* isa) {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   }
   if (std::strcmp(isa, "avx512") == 0) return __builtin_cpu_supports("avx512f");
+  if (std::strcmp(isa, "avx-vnni") == 0) return has("avx2") && avx_vnni_available();
   if (std::strcmp(isa, "avx2") == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 #endif
 #if defined(__aarch64__)
@@ -85,18 +86,30 @@ bool has(const char* isa) {
   return std::strcmp(isa, "portable") == 0;
 }
 
+/// What multiplies rows in 8 bits beside the vectors of `base`.
+ByteRows byte_rows(const char* base, const char* isa, bool units) {
+#if defined(__x86_64__)
+  if (std::strcmp(isa, "avx-vnni") == 0) return {avx_vnni_panel, true, false};
+  if (std::strncmp(base, "avx512", 6) == 0) return vnni_available() ? ByteRows{vnni_panel, true, units} : ByteRows{avx2_panel, false, false};
+  if (std::strcmp(base, "avx2") == 0) return {avx2_panel, true, false};
+#endif
+  (void)base, (void)isa, (void)units;
+  return {software_panel, false, false};
+}
+
 /// The ops of `base`, an instruction set that is there. Whatever is named after matrix units multiplies 8-bit rows on them.
 Ops* make(const char* base, const char* isa, ThreadPool& pool, Precision precision, Products products) {
-  const bool byte_units = std::strncmp(isa, "amx", 3) == 0 && products != Products::tiles_in_software && has("amx-int8");
+  const bool units = std::strncmp(isa, "amx", 3) == 0 && products != Products::tiles_in_software && has("amx-int8");
+  const ByteRows bytes = byte_rows(base, isa, units);
 #if defined(__x86_64__)
-  if (std::strcmp(base, "avx512-bf16") == 0) return avx512_bf16::make_ops(pool, isa, precision, products, byte_units);
-  if (std::strcmp(base, "avx512") == 0) return avx512::make_ops(pool, isa, precision, products, byte_units);
-  if (std::strcmp(base, "avx2") == 0) return avx2::make_ops(pool, isa, precision, products, byte_units);
+  if (std::strcmp(base, "avx512-bf16") == 0) return avx512_bf16::make_ops(pool, isa, precision, products, bytes);
+  if (std::strcmp(base, "avx512") == 0) return avx512::make_ops(pool, isa, precision, products, bytes);
+  if (std::strcmp(base, "avx2") == 0) return avx2::make_ops(pool, isa, precision, products, bytes);
 #endif
 #if defined(__aarch64__)
-  if (std::strcmp(base, "neon") == 0) return neon::make_ops(pool, isa, precision, products, byte_units);
+  if (std::strcmp(base, "neon") == 0) return neon::make_ops(pool, isa, precision, products, bytes);
 #endif
-  return portable::make_ops(pool, isa, precision, products, byte_units);
+  return portable::make_ops(pool, isa, precision, products, bytes);
 }
 
 /// The arithmetic of amx-bf16 with other instructions.
@@ -144,7 +157,9 @@ const char* best_isa(Precision precision, BlockRows rows) {
     if (has("amx-bf16")) return "amx-bf16";
     if (has("avx512-bf16") && multiplies_pairs_fast()) return "avx512-bf16";
   }
-  return rows != BlockRows::float32 && has("amx-int8") ? "amx-int8" : widest_vectors();
+  if (rows == BlockRows::float32) return widest_vectors();
+  if (has("amx-int8")) return "amx-int8";
+  return std::strcmp(widest_vectors(), "avx2") == 0 && has("avx-vnni") ? "avx-vnni" : widest_vectors();
 }
 
 Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision precision) {
@@ -156,12 +171,12 @@ Ops* make_cpu_ops(const char* isa, ThreadPool& pool, const char** why, Precision
   }
   for (const char* name : kKnown) {
     if (asked != name || asked == "amx-bf16") continue;
-    const char* base = asked == "amx-int8" ? "avx512" : name;
+    const char* base = asked == "amx-int8" ? "avx512" : asked == "avx-vnni" ? "avx2" : name;
     if (has(name)) return make(base, name, pool, precision, Products::chains);
     *why = "this CPU does not have it";
     return nullptr;
   }
-  *why = "known are amx-bf16, amx-int8, avx512-bf16, avx512, avx2, neon, portable";
+  *why = "known are amx-bf16, amx-int8, avx512-bf16, avx512, avx-vnni, avx2, neon, portable";
   return nullptr;
 }
 

@@ -49,7 +49,8 @@ struct IntegerSums {
 };
 
 /// Rows of x in blocks of 32, in strips of `height` rows, so that what is multiplied together lies together. Rows that the last
-/// strip lacks are 0.
+/// strip lacks are 0. Every q lies in −127 … 127, and kernels rely on it: where 1 / d is finite, d has 21 bits or more, so that x / d
+/// is below 127.5; where it is not, q is 0.
 struct IntegerRows {
   int8_t* q;             // (strips, in / 32, height, 32)
   IntegerScale* scales;  // (strips, in / 32, height)
@@ -73,6 +74,11 @@ bool vnni_available();
 IntegerProduct vnni_panel;
 /// n blocks of a panel from block `first` on, with their numbers less `zero`.
 void vnni_unpack(IntegerBlock* to, BlockType type, const uint8_t* from, int first, int n, int zero);
+
+/// The same with 256 bits (integers_256.h): of AVX2, and of AVX-VNNI, which CPUs without AVX-512 may have.
+IntegerProduct avx2_panel;
+bool avx_vnni_available();
+IntegerProduct avx_vnni_panel;
 
 /// The same on the matrix units of AMX-INT8, of kTileRows rows or more. A task on a thread begins with the number of its rows, and ends.
 /// Available where VNNI is and the system allows the units.

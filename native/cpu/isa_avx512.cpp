@@ -23,8 +23,8 @@ namespace avx512 {
 namespace {
 #include "kernels.h"
 }  // namespace
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
-  return new CpuOps(pool, isa, precision, products, byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes) {
+  return new CpuOps(pool, isa, precision, products, bytes);
 }
 }  // namespace avx512
 }  // namespace pr1

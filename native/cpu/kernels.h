@@ -14,9 +14,9 @@
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units)
+  CpuOps(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes)
       : pool_(pool), isa_(isa), precision_(precision), tiles_(precision == Precision::bf16 && products != Products::chains),
-        units_(products == Products::tiles), byte_units_(byte_units), local_(new Scratch[pool.threads()]) {}
+        units_(products == Products::tiles), bytes_(bytes), local_(new Scratch[pool.threads()]) {}
   ~CpuOps() override { delete[] local_; }
   const char* isa() const override { return isa_; }
   int row_block() const override { return 256; }
@@ -210,7 +210,7 @@ class CpuOps final : public Ops {
   bool takes_blocks() const override { return true; }
 
   BlockRows block_rows(BlockRows asked) override {
-    byte_rows_ = asked == BlockRows::int8 || (asked == BlockRows::fastest && kVnni && vnni_available());
+    byte_rows_ = asked == BlockRows::int8 || (asked == BlockRows::fastest && bytes_.fast);
     return byte_rows_ ? BlockRows::int8 : BlockRows::float32;
   }
 
@@ -232,8 +232,8 @@ class CpuOps final : public Ops {
       integers |= integer_type(parts[i].type, type);
     }
     if (integers) rounded = bytes_of(x, parts[0].in, M);
-    const bool units = integers && byte_units_ && M >= IntegerRows::kTileRows;
-    IntegerProduct* multiply = units ? amx_integer_panel : kVnni && vnni_available() ? vnni_panel : software_panel;
+    const bool units = integers && bytes_.units && M >= IntegerRows::kTileRows;
+    IntegerProduct* multiply = units ? amx_integer_panel : bytes_.product;
     block_product(pool_, local_, {parts, count, x, y, out, bias, residual, integers ? &rounded : nullptr, multiply, units}, M);
   }
 
@@ -856,14 +856,9 @@ class CpuOps final : public Ops {
   ThreadPool& pool_;
   const char* isa_;
   const Precision precision_;
-#if defined(PR1_SIMD_AVX512)
-  static constexpr bool kVnni = true;
-#else
-  static constexpr bool kVnni = false;
-#endif
   bool byte_rows_ = false;
   const bool tiles_, units_;  // products as the matrix units have them, on those units
-  const bool byte_units_;     // products of 8-bit rows on matrix units
+  const ByteRows bytes_;      // products of 8-bit rows
   Scratch* local_;  // one a thread
   Scratch shared_, rounded_;
 };

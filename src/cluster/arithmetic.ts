@@ -2,10 +2,10 @@ import type { WorkerInfo } from './protocol.ts'
 
 /**
  * What decides the bits of a machine's numbers. Instruction sets that round alike count as one (docs/numerics.md): those with fused multiply-adds in
- * float32, the matrix unit with whatever computes its arithmetic, and AVX-512 with and without matrix units for bytes.
+ * float32, the matrix unit with whatever computes its arithmetic, and AVX-512 and AVX2 with and without units for bytes.
  */
 export function arithmeticOf({ device, precision, isa }: Omit<WorkerInfo, 'threads'>): { device: string; precision: string; isa: string } {
-  const vectors = isa.replace(/^amx-int8$/, 'avx512')
+  const vectors = isa.replace(/^amx-int8$/, 'avx512').replace(/^avx-vnni$/, 'avx2')
   const alike =
     precision === 'f32' && ['avx512', 'avx2', 'neon'].includes(vectors)
       ? 'fused multiply-adds'

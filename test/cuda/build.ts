@@ -78,6 +78,8 @@ export const opsCheck = () =>
   make('ops_check', compiler, (out) => [
     ...['-std=c++17', '-O1', '-ffp-contract=off', '-fno-math-errno', '-DPR1_PORTABLE_TWIN', `-DPR1_OPS_HASH=${opsHash()}`],
     ...['../test/cuda/ops_check.cpp', 'blocks.cpp', 'threads.cpp'],
-    ...['dispatch', 'isa_portable', 'amx', 'amx_integers', 'vnni', 'integers'].map((name) => `cpu/${name}.cpp`),
+    ...['dispatch', 'isa_portable', 'amx', 'amx_integers', 'vnni', 'avx2_integers', 'avx_vnni_integers', 'integers'].map(
+      (name) => `cpu/${name}.cpp`,
+    ),
     ...['-o', out, '-ldl', '-lpthread'],
   ])

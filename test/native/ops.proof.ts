@@ -35,6 +35,13 @@ describe('products as the matrix units have them', () => {
   )
 })
 
+it('products of 8-bit rows: bit for bit as in portable C++, kernel by kernel', { timeout: 600_000 }, async () => {
+  const { status, output } = await run(await program('test/integers_test.cpp', sanitizers), [], env)
+  expect(output).toMatch(/^done$/m)
+  if (process.arch === 'x64') expect(output).toMatch(/^ok /m)
+  expect(status).toBe(0)
+})
+
 describe.each([
   ['ops', 'forwards equal float64, backwards equal finite differences'],
   ['blocks', 'products and rows of every type of block equal float64'],
@@ -44,7 +51,9 @@ describe.each([
     file = await program(`test/${name}_test.cpp`, sanitizers)
   }, 600_000)
 
-  it.for(name === 'blocks' ? [...instructionSets, 'amx-int8'] : instructionSets)(`%s: ${what}`, { timeout: 300_000 }, (isa, context) =>
-    passes(file, isa, context),
+  it.for(name === 'blocks' ? [...instructionSets, 'amx-int8', 'avx-vnni'] : instructionSets)(
+    `%s: ${what}`,
+    { timeout: 300_000 },
+    (isa, context) => passes(file, isa, context),
   )
 })

@@ -28,7 +28,7 @@ describe('address and undefined behaviour', () => {
   it.for([
     ...instructionSets.flatMap((isa) => precisions.map((precision) => [isa, precision] as const)),
     ['amx-bf16', 'bf16'] as const,
-    ...['portable', 'avx512', 'amx-int8'].map((isa) => [isa, 'bytes'] as const),
+    ...['portable', 'avx512', 'amx-int8', 'avx2', 'avx-vnni'].map((isa) => [isa, 'bytes'] as const),
   ])('%s, %s: training, decoding with forks, the engine thread', { timeout: 300_000 }, ([isa, precision], context) =>
     check(context, isa, precision, '3'),
   )

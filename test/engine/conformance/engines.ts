@@ -31,8 +31,15 @@ export async function openTfjs(backend: BackendChoice): Promise<TfjsEngine> {
   }
 }
 
-/** The native engine on one instruction set of this CPU, in one precision. */
-export async function openNative(isa: string, precision: 'f32' | 'bf16' | 'int8' | 'int4', threads = 2): Promise<Engine> {
+let opening: Promise<unknown> = Promise.resolve()
+/** The native engine on one instruction set of this CPU, in one precision. One at a time, since the environment names the set. */
+export function openNative(isa: string, precision: 'f32' | 'bf16' | 'int8' | 'int4', threads = 2): Promise<Engine> {
+  const opened = opening.then(() => openForced(isa, precision, threads))
+  opening = opened.catch(() => {})
+  return opened
+}
+
+async function openForced(isa: string, precision: 'f32' | 'bf16' | 'int8' | 'int4', threads: number): Promise<Engine> {
   const before = process.env.PR1_ISA
   process.env.PR1_ISA = isa
   try {
@@ -57,7 +64,7 @@ export const candidates: Candidate[] = [native, javascript, ...(addonIsBuilt() ?
 export const products = loadAddon().instructionSets.flatMap((isa) => {
   const own = isa.endsWith('bf16')
     ? (['bf16'] as const)
-    : isa.endsWith('int8')
+    : /int8$|vnni$/.test(isa)
       ? (['int8', 'int4'] as const)
       : (['f32', 'bf16', 'int8', 'int4'] as const)
   return own.map((precision) => ({ isa, precision }))

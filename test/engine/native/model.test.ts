@@ -154,7 +154,9 @@ describe('native model', () => {
     await expect(openEngine({ threads: 0 })).rejects.toThrow(ConfigError)
     await expect(openEngine({ device: 'gpu' as 'cpu' })).rejects.toThrow(/auto, cpu, cuda, tfjs/)
     process.env.PR1_ISA = 'sse9'
-    await expect(openEngine()).rejects.toThrow(/PR1_ISA=sse9.*known are amx-bf16, amx-int8, avx512-bf16, avx512, avx2, neon, portable/)
+    await expect(openEngine()).rejects.toThrow(
+      /PR1_ISA=sse9.*known are amx-bf16, amx-int8, avx512-bf16, avx512, avx-vnni, avx2, neon, portable/,
+    )
     delete process.env.PR1_ISA
   })
 

@@ -9,9 +9,14 @@ import type { Engine, Model, ModelConfig } from '../../../src/engine/types.ts'
 import { batchOf, expectSameBits, lively, openNative, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
 
 const addon = loadAddon()
-// Named after what it adds to avx512, which 8-bit rows alone read.
-const isas = addon.instructionSets.filter((isa) => isa !== 'amx-int8')
-const hasByteUnits = addon.instructionSets.includes('amx-int8')
+/** Sets named after what they add to another, which 8-bit rows alone use. */
+const byteSets = (
+  [
+    ['amx-int8', 'avx512'],
+    ['avx-vnni', 'avx2'],
+  ] as const
+).filter(([isa]) => addon.instructionSets.includes(isa))
+const isas = addon.instructionSets.filter((isa) => !byteSets.some(([added]) => added === isa))
 const config: ModelConfig = { ...tiny, hiddenSize: 56, headDim: 16, intermediateSize: 90, vocabSize: 101 }
 const batch = batchOf([33, 7, 20], config.vocabSize)
 const open: Engine[] = []
@@ -84,7 +89,7 @@ it('amx-bf16 gives the bits of the matrix units on every instruction set', async
   }
 })
 
-describe.skipIf(!hasByteUnits)('8-bit rows on matrix units', () => {
+describe('8-bit rows', () => {
   const wide: ModelConfig = { ...config, hiddenSize: 96, headDim: 32, intermediateSize: 832, vocabSize: 160 }
 
   /** Log-probabilities of packed sequences, and of tokens decoded side by side. */
@@ -100,24 +105,30 @@ describe.skipIf(!hasByteUnits)('8-bit rows on matrix units', () => {
       const step = sequences.map((sequence, stream) => ({ sequence, ids, positions, sampling: { temperature: 1, seed: 1, stream } }))
       for (const { id, logprob } of await model.step(step)) drawn.push(id, logprob)
     }
-    return { logprobs, drawn: Float32Array.from(drawn) }
+    return { rounded: engine.info.reason.includes('8-bit rows'), logprobs, drawn: Float32Array.from(drawn) }
   }
 
-  it.each(['int8', 'int4'] as const)('%s: the bits of vector instructions', async (precision) => {
-    const [units, vectors] = [await outcome('amx-int8', precision), await outcome('avx512', precision)]
-    expectSameBits(units.logprobs, vectors.logprobs, 'log-probabilities')
-    expectSameBits(units.drawn, vectors.drawn, 'drawn tokens')
-    expect(new Set(units.drawn).size).toBeGreaterThan(19)
+  // Vectors of one width each, with a kernel of their own for bytes.
+  const vectors = ['avx512', 'avx2'].filter((isa) => addon.instructionSets.includes(isa))
+  it.skipIf(process.arch !== 'x64').each(['int8', 'int4'] as const)('%s: the same bits whatever multiplies them', async (precision) => {
+    const all = await Promise.all([...vectors, ...byteSets.map(([isa]) => isa)].map((isa) => outcome(isa, precision)))
+    const [first, ...others] = all.filter(({ rounded }) => rounded)
+    for (const other of others) {
+      expectSameBits(other.logprobs, first.logprobs, 'log-probabilities')
+      expectSameBits(other.drawn, first.drawn, 'drawn tokens')
+    }
+    expect(new Set(first.drawn).size).toBeGreaterThan(19)
   })
 
-  it('are what is taken where nothing is forced, and float32 has nothing of them', async () => {
+  it.skipIf(process.env.PR1_ISA)('take the set of the widest vectors that has more for them, and float32 has nothing of it', async () => {
+    const widest = addon.bestInstructionSet('f32')
     for (const [precision, isa] of [
-      ['int8', 'amx-int8'],
-      ['f32', 'avx512'],
+      ['int8', byteSets.find(([, base]) => base === widest)?.[0] ?? widest],
+      ['f32', widest],
     ] as const) {
       const engine = await openEngine({ device: 'cpu', precision })
       open.push(engine)
-      if (!process.env.PR1_ISA) expect(engine.info.isa).toBe(isa)
+      expect(engine.info.isa).toBe(isa)
     }
   })
 })
