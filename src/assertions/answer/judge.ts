@@ -22,6 +22,7 @@ import { compareAnswers } from './equality/equal.ts'
 import { sameFamily } from './equality/families.ts'
 import { sameGeneralSolution } from './equality/general-solutions.ts'
 import { allowsMultiples, areMultiples } from './equality/multiples.ts'
+import { sameInOtherWords } from './equality/other-words.ts'
 import { samePermutation } from './equality/permutations.ts'
 import { samePiecewise } from './equality/piecewise.ts'
 import { withoutQuantifier } from './equality/quantifiers.ts'
@@ -400,6 +401,8 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   if (sameUpToNames(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal))
     return { pass: true, type, rule: 'its constants, indices or arguments by other names' }
   if (sameGeneralSolution(text, reference.text)) return { pass: true, type, rule: 'same span of solutions' }
+  const reworded = sameInOtherWords(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal)
+  if (reworded !== undefined) return { pass: true, type, rule: reworded }
   // "9/20, or 45%": the same said twice.
   if (answer.kind === 'list' && answer.items.length === 2 && compareAnswers(answer.items[0], answer.items[1], policy).equal) {
     if (answer.items.some((item) => compareAnswers(item, wanted, policy).equal)) return { pass: true, type, rule: 'the same said twice' }

@@ -1,5 +1,6 @@
 /** Values in a block at the end of a response: a code block, a list, a table, code that assigns. */
 
+import { valueOfChain } from '../chains.ts'
 import type { Expected } from './expected.ts'
 import { FORMULA, isAnswer, leadingFence } from './formulas.ts'
 import { lastSentence } from './sentences.ts'
@@ -64,7 +65,7 @@ export function tableAtEnd(text: string, expected: Expected): Statement | undefi
 
 const SUMMED = /\b(?:total|sum|answer|result|altogether)\b/i
 const LABELLED =
-  /^[\s*•>-]{0,6}[*_]{0,2}([A-Za-z][A-Za-z ]{0,30}?)[*_]{0,2}\s?[:=][*_]{0,2}\s{1,3}[*_$]{0,3}([^\n:=]{1,40}?)[*_$]{0,3}[.;,]?\s*$/
+  /^[\s*•>-]{0,6}[*_]{0,2}([A-Za-z][A-Za-z ]{0,30}?)[*_]{0,2}\s?[:=][*_]{0,2}\s{1,3}[*_$]{0,3}((?:[^\n:=]{1,60}=){0,2}[^\n:=]{1,40}?)[*_$]{0,3}[.;,]?\s*$/
 
 /** "**Width:** 6 cm", "**Length:** 15 cm" on lines of their own at the end, where a list is expected. */
 export function labelledLines(text: string, expected: Expected): Statement | undefined {
@@ -72,8 +73,9 @@ export function labelledLines(text: string, expected: Expected): Statement | und
   const rows: { name: string; value: string }[] = []
   for (const line of text.slice(-FORMULA).split('\n').reverse()) {
     const row = rows.length < ROWS ? LABELLED.exec(line) : null
-    if (!row || !isAnswer(row[2])) break
-    rows.unshift({ name: row[1], value: row[2] })
+    const value = row?.[2].includes('=') ? valueOfChain(row[2]) : row?.[2]
+    if (!row || value === undefined || !isAnswer(value)) break
+    rows.unshift({ name: row[1], value })
   }
   const distinct = new Set(rows.map(({ name }) => name.toLowerCase())).size === rows.length
   if (rows.length < 2 || !distinct || rows.some(({ name }) => SUMMED.test(name) || UNSTATED.test(name))) return undefined

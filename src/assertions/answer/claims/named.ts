@@ -4,12 +4,12 @@ import { matchesOf } from '../reading/matches.ts'
 import { quantityEnd } from './extent.ts'
 import type { Found } from './numbers.ts'
 
-const VALUE = String.raw`([$€£\ue000]?-?\d[\d.,]{0,15}\d|[$€£\ue000]?-?\d)`
+const VALUE = String.raw`((?:[$€£\ue000]?-?\d[\d.,]{0,15}\d|[$€£\ue000]?-?\d)(?:\/\d{1,9}(?![\d.]))?(?![\d/^]))`
 const OWNED = new RegExp(
   String.raw`\b([A-Z][a-z]{1,15}) (?:now |then |still |each )?(?:has|had|gets|got|earns|earned|pays|paid|receives|received|owns|scores|scored|makes|made|sells|sold|eats|ate|needs|weighs|is) (?:exactly |only |just )?${VALUE}`,
   'g',
 )
-const LABELLED = new RegExp(String.raw`\b(?:the )?([a-z]{3,15})(?:\s?[=:]\s?| (?:is|equals) )${VALUE}`, 'gi')
+const LABELLED = new RegExp(String.raw`\b(?:the )?((?:expected |standard )?[a-z]{3,15})(?:\s?[=:]\s?| (?:is|equals) )${VALUE}`, 'gi')
 /** "has length 12 cm and width 7 cm" */
 const MEASURED = new RegExp(String.raw`(?:^|\b(?:with|has|have|is|are|and|a|the)\s|,\s)(?:an? |the )?([a-z]{4,15}) ${VALUE}`, 'gi')
 /** "Its length is 9 and its width 4", "Tom has 8 coins and Lea 11" */

@@ -42,7 +42,27 @@ function binding(item: Answer): Binding | undefined {
 }
 
 /** Ben is a name, and no product of letters beside a value. */
-const isNamed = (answer: Answer): boolean => isName(answer) || /^[A-Z][a-z]{1,15}$/.test(answer.key)
+const isNamed = (answer: Answer): boolean =>
+  isName(answer) || /^[A-Z][a-z]{1,15}$/.test(answer.key) || statisticOf(nameOf(answer)) !== undefined
+
+/** E(X), \\mu and "expected value" are one quantity, and so on. */
+const STATISTICS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:\\mathbb)?E(?:[([]?[A-Z][)\]]?)?$|^e[([][a-z][)\]]$|^(?:expectedvalue|expectation|mean)(?:of[a-z])?$|^(?:\\mu|μ)$/, 'mean'],
+  [/^[Vv]ar(?:iance)?(?:\(?[A-Z]\)?|\([a-z]\)|of[a-z])?$|^(?:\\sigma|σ)\^(?:2|\{2\})$/, 'variance'],
+  [/^(?:SD|sd)(?:\([a-zA-Z]\))?$|^standarddeviation(?:of[a-z])?$|^(?:\\sigma|σ)$/, 'deviation'],
+]
+
+/** The quantity of statistics that a name is. */
+const statisticOf = (name: string): string | undefined => STATISTICS.find(([pattern]) => pattern.test(name))?.[1]
+
+/** The names as quantities of statistics, where all of them are and differ. */
+function asStatistics(bound: readonly Binding[]): Binding[] | undefined {
+  const found = bound.flatMap(({ name, value }) => {
+    const statistic = statisticOf(name)
+    return statistic === undefined ? [] : [{ name: statistic, value }]
+  })
+  return found.length === bound.length && new Set(found.map(({ name }) => name)).size === found.length ? found : undefined
+}
 
 const nameOf = (answer: Answer): string => (answer.kind === 'text' ? plainWords(answer.text) : answer.key)
 
@@ -63,7 +83,9 @@ export function sameBindings(
   if (first && second) {
     const within = (some: readonly Binding[], others: readonly Binding[]): boolean =>
       some.every(({ name, value }) => others.some((other) => sameName(name, other.name) && same(value, other.value, work)))
-    return within(first, second) && within(second, first)
+    const [one, other] = [asStatistics(first), asStatistics(second)]
+    const [some, others] = one && other ? [one, other] : [first, second]
+    return within(some, others) && within(others, some)
   }
   const bound = a ?? b!
   const plain = a ? right : left

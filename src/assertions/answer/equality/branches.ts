@@ -56,7 +56,7 @@ function inRows(plain: string): Told | undefined {
 }
 
 /** Without the marks of text and blanks. */
-const inWords = (text: string): string =>
+export const inWords = (text: string): string =>
   text
     .replace(/\\(?:text|mathrm|textrm|mbox)\s?\{([^{}]*)\}/g, ' $1 ')
     .replace(/\\(?:q?quad(?![a-zA-Z])|[,;:! ])/g, ' ')

@@ -185,7 +185,9 @@ function sameMixed(a: Answer, b: Answer, work: Work): boolean {
   if (a.kind === 'text' && (b.kind === 'list' || b.kind === 'set')) {
     const items = textItems(a.text)
     const others = b.items.map((item) => plainWords(item.kind === 'text' ? item.text : item.key))
-    if (items.length > 1 && items.length === others.length && items.sort().join() === others.sort().join())
+    // "even and bounded" is not "even or bounded".
+    const other = b.kind === 'list' && b.word !== undefined && new RegExp(`\\b${b.word === 'or' ? 'and' : 'or'}\\b`).test(a.text)
+    if (!other && items.length > 1 && items.length === others.length && items.sort().join() === others.sort().join())
       return work.by('same words', true)
   }
   if (a.kind === 'text' && b.kind === 'expression') {

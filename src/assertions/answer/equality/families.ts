@@ -13,7 +13,7 @@ import { MAY_BE_IN_WORDS, progressionInWords } from './integers-in-words.ts'
 import { isNumeric, sameValue, variables } from './values.ts'
 
 /** Starts and steps of its coordinates, one or more. `over` is what the parameter runs over. */
-interface Family {
+export interface Family {
   name: string
   start: Node[]
   step: Node[]
@@ -93,7 +93,7 @@ function readFamily(text: string): Family | undefined {
     return linear(`(${names.join()})`, `(${coordinates.join(',')})`, found[2], over)
   }
   const [, name, said] = /^\s?((?:\([^()]{1,30}\)|[a-zA-Z](?:_\{?\w{1,3}\}?)?)\s?=)?(.*)$/s.exec(found[1].replaceAll('$', ''))!
-  return vectorLine(found[1]) ?? linear(name?.replace(/[\s=]/g, '') ?? '', said, found[2], over)
+  return (over === 'R' ? vectorLine(found[1]) : undefined) ?? linear(name?.replace(/[\s=]/g, '') ?? '', said, found[2], over)
 }
 
 const CONGRUENCE =
@@ -186,6 +186,26 @@ export function sameFamily(a: string, b: string): boolean | undefined {
   return left.over === 'R' ? sameLine(left, right, work) : sameProgression(left, right, work)
 }
 
+/** x = 1 + 2t, y = 3 - t, z = t, where nothing is said of t. */
+const PARAMETRIC = /^\$?\(?x\s?=[^=,;]{1,60}[,;]\s*y\s?=[^=,;]{1,60}[,;]\s*(?:and\s)?z\s?=[^=,;]{1,60}\)?\$?\.?$/
+
+/** The line that a text is, where its parameter runs over the reals. */
+export function lineOf(text: string): Family | undefined {
+  const plain = text
+    .trim()
+    .replace(/\\[ ,;!]/g, ' ')
+    .replace(/[\s.]+$/, '')
+    .replace(/,?\s(?:where|with|for)\s(?:[a-z]\sis\s)?(?:an?y?\s|all\s)?(?:real\s)(?:number|parameter)?s?(?:\s?[a-z])?$/, '')
+    .replace(/\\lambda(?![a-z])\s?|λ/g, (letter, _, whole: string) => (/(?<![\\a-z])t(?![a-z])/.test(whole) ? letter : 't'))
+  const known = readFamily(plain)
+  if (known) return known.over === 'R' ? known : undefined
+  if (!PARAMETRIC.test(plain)) return undefined
+  const [, x, y, z] = /x\s?=(.*)[,;]\s*y\s?=(.*)[,;]\s*(?:and\s)?z\s?=([^)$]*)/.exec(plain)!
+  const letters = new Set([x, y, z].flatMap((one) => one.replace(/\\[a-z]+/g, ' ').match(/[a-z]/g) ?? []))
+  const [parameter] = letters
+  return letters.size === 1 && /^[tskrulm]$/.test(parameter) ? linear('', `(${x},${y},${z})`, parameter, 'R') : undefined
+}
+
 /** The steps are the same up to sign, and the starts a whole number of steps apart, the same in every coordinate. */
 function sameProgression(a: Family, b: Family, work: Work): boolean {
   if (a.step.every((step) => sameValue(step, NUMBER(0n), work))) return false
@@ -200,7 +220,7 @@ function sameProgression(a: Family, b: Family, work: Work): boolean {
 const APART = 12
 
 /** The directions are proportional, and so is what lies between the points. */
-function sameLine(a: Family, b: Family, work: Work): boolean {
+export function sameLine(a: Family, b: Family, work: Work): boolean {
   const along = (v: readonly Node[], w: readonly Node[]): boolean =>
     v.every((_, i) => w.every((_, j) => sameValue(binary('*', v[i], w[j]), binary('*', v[j], w[i]), work)))
   const zero = (v: readonly Node[]): boolean => v.every((node) => sameValue(node, NUMBER(0n), work))

@@ -89,7 +89,7 @@ function pruned(node: Node): Node {
 }
 
 /** What is left of a node where all of the letters are 0, and the factor of each, where it is linear in them as it is written. */
-function linearParts(node: Node, names: readonly string[]): Node[] | undefined {
+export function linearParts(node: Node, names: readonly string[]): Node[] | undefined {
   const zero = NUMBER(0n)
   if (!variables([node]).some((name) => names.includes(name))) return [node, ...names.map(() => zero)]
   if (node.kind === 'symbol') return [zero, ...names.map((name) => NUMBER(name === node.name ? 1n : 0n))]
@@ -192,6 +192,13 @@ function sameSpace(a: Space, b: Space, variable: string, others: readonly string
     if (others.length === 0) break
   }
   return true
+}
+
+/** Whether two expressions that are linear in the same constants are the same functions of the variable. */
+export function sameSpanned(a: Node, b: Node, constants: readonly string[], variable: string): boolean {
+  const [left, right] = [linearSpace(a, constants), linearSpace(b, constants)]
+  const others = variables([a, b]).filter((name) => name !== variable && !constants.includes(name))
+  return left !== undefined && right !== undefined && sameSpace(left, right, variable, others, new Work())
 }
 
 /** Whether two texts are the same general solution with two constants or three. */

@@ -20,6 +20,9 @@ const CHANGES = 8
 const INTEGERS = 12
 const LARGEST_MODULUS = 60
 
+/** A formula that cases may tell. */
+const STEPS = /\\[lr]?(?:floor|ceil)|⌊|⌈/
+
 /** The right side of f(x) = x|x|. */
 const formulaOf = (text: string): Told | undefined => {
   const node = expressionOf(
@@ -36,7 +39,7 @@ const formulaOf = (text: string): Told | undefined => {
  * told by cases, and the other text lists values without saying when.
  */
 export function samePiecewise(text: string, reference: string): boolean | 'lost' | undefined {
-  if (!text.includes('\\begin') && !mayBeTold(reference)) return undefined
+  if (!text.includes('\\begin') && !mayBeTold(reference) && !(STEPS.test(reference) && mayBeTold(text))) return undefined
   const meant = toldBranches(reference)
   const said = toldBranches(text)
   if (!meant && !said) return undefined

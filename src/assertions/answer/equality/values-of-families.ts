@@ -17,7 +17,9 @@ const MOST_PARTS = 4
 /** A longer text is no family. */
 const LONGEST = 300
 const DECLARED =
-  /[\s,;$(]*(?:\\(?:quad|qquad)|\\text\s?\{[^{}]{0,20}\}|where\s|with\s|for\s(?:all\s|any\s)?|[,;$(]|\s|\\[,; ]){0,6}[a-z]\$?\s?(?:\\in(?![a-z])|∈)\s?(?:\\(?:mathbb|mathbf)\s?\{?\s?Z\}?|ℤ|\\Z)[\s$).]{0,6}$/
+  /[\s,;$(]*(?:\\(?:quad|qquad)|\\text\s?\{[^{}]{0,20}\}|where\s|with\s|for\s(?:all\s|any\s)?|[,;$(]|\s|\\[,; ]){0,6}[a-z]\$?\s?(?:\\in(?![a-z])|∈)\s?(?:\\(?:mathbb|mathbf)\s?\{?\s?Z\}?|ℤ|\\Z|Z)[\s$).]{0,6}$/
+const IN_WORDS =
+  /[\s,;$(]{1,4}(?:where\s|with\s|for\s)?(?:(?:all|any|every)\s)?(?:[a-z]\s(?:is\s|being\s)?an?y? integer|integers?\s[a-z])[\s$).]{0,6}$/
 /** That k is an integer goes without saying where x is an angle. */
 const GOES_WITHOUT = /^[\s$]{0,3}(?:x|t|\\theta|θ|\\alpha|\\varphi)\s?=(?=.*(?:\\pi|π|\\circ|°)).*[kmnl]/
 const OR = /\\text\s?\{\s?(?:or|and)\s?\}|\\lor(?![a-z])|\bor\b|\band\b|,|;/
@@ -32,10 +34,11 @@ interface Values {
 
 function valuesOf(text: string): Values | undefined {
   if (text.length > LONGEST) return undefined
-  const declared = DECLARED.test(text)
+  const declared = DECLARED.test(text) || IN_WORDS.test(text)
   if (!declared && !GOES_WITHOUT.test(text)) return undefined
   const body = text
     .replace(DECLARED, '')
+    .replace(IN_WORDS, '')
     .replace(/\\[,;! ]|\\q?quad(?![a-z])/g, ' ')
     .replaceAll('$', '')
   const parts = body

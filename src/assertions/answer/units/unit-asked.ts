@@ -82,11 +82,12 @@ const NAMES: Readonly<Record<string, string>> = {
   A: 'amp[eè]?res?|amps?',
 }
 
-const MEASURED = /^([^a-zA-Z\\=]*[\d)]) ?([LhmsgNJWVA])[.\s]*$/
+const MEASURED =
+  /^(?:[a-zA-Z]\s?=\s?(?=[^=]*\^|[^=]*\de))?((?:[^a-zA-Z\\=]*[\d)]|[-−]?\d[\d.]{0,20}[eE][-+−]?\d{1,3}|[-−]?\d[\d.]{0,20}\s?\\(?:times|cdot)\s?10\s?\^\s?\{?\s?[-−]?\d{1,3}\s?\}?)\$?) ?([LhmsgNJWVA])[.\s]*$/
 
 /** A number without its unit of one letter, where the problem asks in it: 55 of "25 + 30 = 55 L" if it asks how many litres a day. Undefined: it has none, or the problem asks in another unit. */
 export function withoutUnitAsked(text: string, problem: string): string | undefined {
-  const found = MEASURED.exec(text.trim())
+  const found = MEASURED.exec(text.replace(/^[\s*]+|[\s*]+$/g, ''))
   if (!found) return undefined
   const [, value, letter] = found
   return new RegExp(String.raw`\b(?:how many|in)\s(?:${NAMES[letter]}|${letter})\b`).test(askedOf(problem).sentence.replace(/^How/, 'how'))
