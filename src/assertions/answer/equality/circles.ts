@@ -33,7 +33,7 @@ const NAMED =
 const KEY =
   /(?:^|,\s?|\s)(?:(?:and|with|of|has|having|whose|is)\s){0,3}(?:(?:its|a|the)\s)?(radius|cent(?:er|re)(?:e?d)?)\s?(?:(?:of|at|is|on|around|about|in|=|:)\s?)?/gi
 
-function inOwnWords(text: string): Circle | undefined {
+function inOwnWords(text: string, work: Work): Circle | undefined {
   const found = NAMED.exec(inWords(text))
   if (!found) return undefined
   const [, closure, unit, noun, said] = found
@@ -53,7 +53,7 @@ function inOwnWords(text: string): Circle | undefined {
   if (radius === undefined || centre === undefined || (unit !== undefined && values.has('radius'))) return undefined
   const size = readAnswer(radius)
   const at = complexOf(/^(?:the )?origin$/i.test(centre) ? readAnswer('0') : readAnswer(centre))
-  if (!at || size.kind !== 'expression' || size.unit !== undefined || !isPositive(size.node)) return undefined
+  if (!at || size.kind !== 'expression' || size.unit !== undefined || !isPositive(size.node, work)) return undefined
   return { centre: at, square: squared(size.node), kind }
 }
 
@@ -65,12 +65,12 @@ function complexOf(answer: Answer): Node | undefined {
   return x && y && binary('+', x, binary('*', y, I))
 }
 
-function isPositive(node: Node): boolean {
-  const value = isNumeric(node) ? realValue(node, new Work()) : undefined
+function isPositive(node: Node, work: Work): boolean {
+  const value = isNumeric(node) ? realValue(node, work) : undefined
   return value !== undefined && big.sign(value) > 0
 }
 
-function byEquation(text: string): Circle | undefined {
+function byEquation(text: string, work: Work): Circle | undefined {
   if (!/[=<≤]|\\le/.test(text)) return undefined
   const answer = readAnswer(text)
   if (answer.kind !== 'relation' || answer.sides.length !== 2) return undefined
@@ -84,26 +84,25 @@ function byEquation(text: string): Circle | undefined {
     right.unit !== undefined
   )
     return undefined
-  return byDistance(left.node, right.node, kind) ?? byCoordinates(binary('-', left.node, right.node), kind)
+  return byDistance(left.node, right.node, kind, work) ?? byCoordinates(binary('-', left.node, right.node), kind, work)
 }
 
 /** |z - a| = r */
-function byDistance(left: Node, right: Node, kind: Circle['kind']): Circle | undefined {
-  if (left.kind !== 'call' || left.name !== 'abs' || !isPositive(right)) return undefined
+function byDistance(left: Node, right: Node, kind: Circle['kind'], work: Work): Circle | undefined {
+  if (left.kind !== 'call' || left.name !== 'abs' || !isPositive(right, work)) return undefined
   const [name, ...more] = variables([left])
   if (more.length > 0 || !/^[zw]$/.test(name)) return undefined
   const parts = linearParts(left.args[0], [name])
   if (!parts) return undefined
   const [offset, slope] = parts
-  if (sameValue(slope, ZERO, new Work())) return undefined
+  if (sameValue(slope, ZERO, work)) return undefined
   const size: Node = { kind: 'call', name: 'abs', args: [slope] }
   return { centre: { kind: 'negate', of: binary('/', offset, slope) }, square: squared(binary('/', right, size)), kind }
 }
 
 /** x² + y² + Dx + Ey + F = 0, or a multiple of it */
-function byCoordinates(node: Node, kind: Circle['kind']): Circle | undefined {
+function byCoordinates(node: Node, kind: Circle['kind'], work: Work): Circle | undefined {
   if (variables([node]).join() !== 'x,y') return undefined
-  const work = new Work()
   const at = (x: bigint, y: bigint): Node =>
     substitute(
       node,
@@ -117,7 +116,7 @@ function byCoordinates(node: Node, kind: Circle['kind']): Circle | undefined {
   const [alongX, alongY] = [(n: bigint): Node => at(n, 0n), (n: bigint): Node => at(0n, n)]
   const factor = binary('-', half('+', alongX), constant)
   const [d, e] = [half('-', alongX), half('-', alongY)]
-  if (!isPositive(factor)) return undefined
+  if (!isPositive(factor, work)) return undefined
   const symbol = (name: string): Node => ({ kind: 'symbol', name })
   const [x, y] = [symbol('x'), symbol('y')]
   const squares = binary('*', factor, binary('+', squared(x), squared(y)))
@@ -126,17 +125,17 @@ function byCoordinates(node: Node, kind: Circle['kind']): Circle | undefined {
   const twice = binary('*', TWO, factor)
   const [a, b] = [d, e].map((of): Node => ({ kind: 'negate', of: binary('/', of, twice) }))
   const square = binary('-', binary('+', squared(a), squared(b)), binary('/', constant, factor))
-  return isPositive(square) ? { centre: binary('+', a, binary('*', b, I)), square, kind } : undefined
+  return isPositive(square, work) ? { centre: binary('+', a, binary('*', b, I)), square, kind } : undefined
 }
 
 /** Whether two texts are the same circle or disc, one of them in words at least. */
 export function sameCircle(text: string, reference: string): boolean {
   if (text.length > 200 || reference.length > 200) return false
+  const work = new Work()
   try {
-    const meant = CIRCLE.test(reference) ? inOwnWords(reference) : byEquation(reference)
-    const said = meant && (CIRCLE.test(text) ? inOwnWords(text) : byEquation(text))
+    const meant = CIRCLE.test(reference) ? inOwnWords(reference, work) : byEquation(reference, work)
+    const said = meant && (CIRCLE.test(text) ? inOwnWords(text, work) : byEquation(text, work))
     if (!meant || !said || said.kind !== meant.kind) return false
-    const work = new Work()
     return sameValue(said.centre, meant.centre, work) && sameValue(said.square, meant.square, work)
   } catch (error) {
     if (error instanceof TooComplex) return false

@@ -24,7 +24,7 @@ const DECLARED = [
   String.raw`${ANY}constants?\s${LETTERS}${REALS}?`,
   String.raw`${ANY}real numbers?\s${LETTERS}`,
   String.raw`${ANY}${LETTERS}(?:\s(?:is|are|being|denotes?))?\s${ANY}(?:constants?(?: of integration)?|real numbers?|arbitrary)`,
-  String.raw`${ANY}${LETTERS}${REALS}`,
+  `${ANY}${LETTERS}${REALS}`,
 ].map((declaration) => new RegExp(String.raw`^(.{1,200}?)${JOINT}${declaration}\s?\)?$`))
 const HEAD = /^([a-zA-Z](?:_\{?[a-z]\}?)?\s?(?:\(\s?[a-z]\s?\))?\s?=)?([^=<>≤≥]{1,200})$/
 /** What a constant is called where it is not declared. */
@@ -74,10 +74,11 @@ export function sameDeclared(text: string, reference: string): boolean {
   if (letters.join() !== rest(held[1], others).join()) return false
   const [a, b] = [renamed(said.node, some), renamed(meant.node, others)]
   const names = some.map((_, i) => `C_${i}`)
+  const work = new Work()
   try {
-    if (sameValue(a, b, new Work()) || (names.length === 2 && sameValue(renamed(said.node, [some[1], some[0]]), b, new Work()))) return true
+    if (sameValue(a, b, work) || (names.length === 2 && sameValue(renamed(said.node, [some[1], some[0]]), b, work))) return true
     const argument = /\((\w)\)/.exec(left.head || right.head)?.[1] ?? (letters.length === 1 ? letters[0] : undefined)
-    return argument !== undefined && letters.includes(argument) && sameSpanned(a, b, names, argument)
+    return argument !== undefined && letters.includes(argument) && sameSpanned(a, b, names, argument, work)
   } catch (error) {
     if (error instanceof TooComplex || error instanceof Undefined) return false
     throw error

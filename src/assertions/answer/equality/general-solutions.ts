@@ -195,10 +195,10 @@ function sameSpace(a: Space, b: Space, variable: string, others: readonly string
 }
 
 /** Whether two expressions that are linear in the same constants are the same functions of the variable. */
-export function sameSpanned(a: Node, b: Node, constants: readonly string[], variable: string): boolean {
+export function sameSpanned(a: Node, b: Node, constants: readonly string[], variable: string, work: Work): boolean {
   const [left, right] = [linearSpace(a, constants), linearSpace(b, constants)]
   const others = variables([a, b]).filter((name) => name !== variable && !constants.includes(name))
-  return left !== undefined && right !== undefined && sameSpace(left, right, variable, others, new Work())
+  return left !== undefined && right !== undefined && sameSpace(left, right, variable, others, work)
 }
 
 /** Whether two texts are the same general solution with two constants or three. */

@@ -23,7 +23,7 @@ function fixedIn(answer: Answer): { name: string; at: Node } | undefined {
   return isNumeric(at.node) ? { name: name.node.name, at: at.node } : undefined
 }
 
-function symmetric(text: string): Family | undefined {
+function symmetric(text: string, work: Work): Family | undefined {
   const answer = readAnswer(text)
   // (x - 1)/2 = y, z = 3
   const flat = answer.kind === 'list' && answer.items.length === 2 && answer.word !== 'or' ? fixedIn(answer.items[1]) : undefined
@@ -34,7 +34,7 @@ function symmetric(text: string): Family | undefined {
   for (const side of relation.sides) {
     const names = side.kind === 'expression' && side.unit === undefined ? variables([side.node]) : []
     const parts = side.kind === 'expression' && names.length === 1 ? linearParts(side.node, names) : undefined
-    if (!parts || sameValue(parts[1], ZERO, new Work())) return undefined
+    if (!parts || sameValue(parts[1], ZERO, work)) return undefined
     found.set(names[0], [parts[0], parts[1], ONE])
   }
   if (flat) found.set(flat.name, [{ kind: 'negate', of: flat.at }, ONE, ZERO])
@@ -52,11 +52,12 @@ function symmetric(text: string): Family | undefined {
 /** Whether two texts are the same line in space, of which one is written as equal fractions. */
 export function sameSymmetricLine(text: string, reference: string): boolean {
   if (text.length > 200 || reference.length > 200) return false
+  const work = new Work()
   try {
-    const [said, meant] = [symmetric(text), symmetric(reference)]
+    const [said, meant] = [symmetric(text, work), symmetric(reference, work)]
     if (!said && !meant) return false
     const [left, right] = [said ?? lineOf(text), meant ?? lineOf(reference)]
-    return left?.start.length === 3 && right?.start.length === 3 && sameLine(left, right, new Work())
+    return left?.start.length === 3 && right?.start.length === 3 && sameLine(left, right, work)
   } catch (error) {
     if (error instanceof TooComplex) return false
     throw error
