@@ -22,6 +22,7 @@ import { compareAnswers } from './equality/equal.ts'
 import { sameFamily } from './equality/families.ts'
 import { sameGeneralSolution } from './equality/general-solutions.ts'
 import { allowsMultiples, areMultiples } from './equality/multiples.ts'
+import { asOrdered, isOrdered, orderAsked } from './equality/orders.ts'
 import { sameInOtherWords } from './equality/other-words.ts'
 import { samePermutation } from './equality/permutations.ts'
 import { samePiecewise } from './equality/piecewise.ts'
@@ -31,13 +32,14 @@ import { isName } from './equality/sets.ts'
 import { sameSpan } from './equality/spans.ts'
 import { isNumeric, variables } from './equality/values.ts'
 import { sameValuesOfFamilies } from './equality/values-of-families.ts'
+import { inUsualForm } from './everyday.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { substitute } from './nodes.ts'
 import { withoutDomain } from './reading/domains.ts'
 import { labelledParts } from './reading/labelled-parts.ts'
 import { matchesOf } from './reading/matches.ts'
-import { readAnswer, readDecimalComma } from './reading/read.ts'
+import { readAnswer, readDecimalComma, readMeasuredComma } from './reading/read.ts'
 import { sameTime } from './reading/times.ts'
 import { plainWords, withoutNoun, withoutSubject } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
@@ -95,10 +97,12 @@ function extractedOnce(): typeof extractAnswer {
 function judgeOne(
   output: string,
   reference: Reference,
-  { extract, policy, choices, problem }: Manner,
+  { extract, policy: given, choices, problem }: Manner,
   answerOf: typeof extractAnswer,
 ): Judgement {
   const wanted = reference.answer
+  const order = problem !== undefined && isOrdered(wanted) ? orderAsked(problem) : undefined
+  const policy: Policy = order === undefined ? given : { ...given, lists: 'ordered' }
   const choice = choiceReference(reference, choices) ?? smallChoice(reference, choices, problem)
   const expected = expectedOf(reference.expected, choice !== undefined, problem)
   const spoken = wanted.kind === 'text' && extract === 'auto' && output.length < 2 * LIMITS.candidate
@@ -133,6 +137,17 @@ function judgeOne(
       ? undefined
       : (agreeInCurrency(text, reference, problem, policy) ?? agreeInUnit(text, source, reference, problem, policy))
   const verdict = asked ?? agree(text, reference, policy)
+  if (order !== undefined) {
+    const [list, meant] = [asOrdered(readAnswer(text), text, order), asOrdered(wanted, reference.text, order)]
+    if (list && meant && (wanted.kind === 'list' || list.kind !== readAnswer(text).kind)) {
+      const { equal } = compareAnswers(list, meant, policy)
+      return judged({
+        pass: equal,
+        type: verdict.type,
+        rule: equal ? 'same items in the order asked for' : 'not the items in the order asked for',
+      })
+    }
+  }
   const twice =
     extract !== 'whole' && wanted.kind === 'expression' && isNumeric((wanted.either ?? wanted).node) && !SAID_OUTRIGHT.test(source)
       ? saidTwice(output.trimEnd(), text)
@@ -142,6 +157,8 @@ function judgeOne(
   const meant = twice?.forms.slice(0, twice.same === 'exactly' ? 2 : 1)
   if (meant?.some((form) => compareAnswers(form, inUnitOf(wanted, problem), policy).equal))
     return judged({ pass: true, type: verdict.type, rule: 'the same said in another unit' })
+  const usual = inUsualForm(text, reference, output, problem)
+  if (usual && agree(usual.text, reference, policy).pass) return judged({ pass: true, type: verdict.type, rule: usual.rule })
   if (problem !== undefined && allowsMultiples(problem) && areMultiples(readAnswer(text), wanted))
     return judged({ pass: true, type: verdict.type, rule: 'a multiple, which the problem allows' })
   // {"answer": [2, 5]} is written with brackets, whatever the reference means by them.
@@ -420,9 +437,12 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
   if (way?.equal) return { pass: true, type, rule: way.rule }
   const decimal = POINT.test(reference.text) ? readDecimalComma(text) : undefined
   const decimalReference = POINT.test(text) ? reference.decimal : undefined
+  const measured = readMeasuredComma(text)
+  const measuredReference = readMeasuredComma(reference.text)
   const comma =
     (decimal && compareAnswers(decimal, wanted, policy).equal) ||
-    (decimalReference && compareAnswers(answer, decimalReference, policy).equal)
+    (decimalReference && compareAnswers(answer, decimalReference, policy).equal) ||
+    ((measured || measuredReference) && compareAnswers(measured ?? answer, measuredReference ?? wanted, policy).equal)
   return comma ? { pass: true, type: 'number', rule: 'decimal comma' } : { pass: false, type, rule }
 }
 

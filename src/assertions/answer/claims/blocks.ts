@@ -97,3 +97,17 @@ export function assignedInCode(text: string): Statement | undefined {
       : statusBefore(before)
   return { text: value, status, where: 'code at the end' }
 }
+
+const VALUE_OF = String.raw`\$?\s?[a-zA-Z]\s?=\s?[-−]?[^=,;:\s][^=,;:\n]{0,40}?`
+const SOLUTION = new RegExp(
+  String.raw`(?:^|\n)[#\s*_-]{0,6}(?:final |the )?(?:solutions?|results?)[*_]{0,2}(?::[*_]{0,2}\s{1,3}|\n)(${VALUE_OF}(?:(?:, and |,|;| and )\s?${VALUE_OF}){1,4})[.\s*_$]{0,4}$`,
+  'i',
+)
+
+/** "**Solution:** x = 3, y = 1", where a point or a list is expected. */
+export function solutionLine(text: string, expected: Expected): Statement | undefined {
+  if (expected.kind !== 'list' && expected.entries === undefined) return undefined
+  const line = text.slice(-200)
+  const said = line.includes('=') ? SOLUTION.exec(line)?.[1].replaceAll('$', '') : undefined
+  return said !== undefined && isAnswer(said) ? { text: said, status: 'stated', where: 'solution line' } : undefined
+}

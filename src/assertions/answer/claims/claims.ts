@@ -6,7 +6,7 @@
 import { isNumeric } from '../equality/values.ts'
 import { LIMITS } from '../limits.ts'
 import { exceptionOf } from '../reading/described-sets.ts'
-import { inPlainFigures, isMyriad } from '../reading/grouped.ts'
+import { inBase, inPlainFigures, isMyriad } from '../reading/grouped.ts'
 import { stripDelimiters } from '../reading/normalize.ts'
 import { readAnswer } from '../reading/read.ts'
 import { answerBehind } from './answer-line.ts'
@@ -69,7 +69,7 @@ export function finalClaim(response: string, sources: Sources, expected: Expecte
 }
 
 /** Of a response with a box its content is read, and that by itself. */
-const figured = (text: string): string => (text.includes('boxed{') ? text : inPlainFigures(text))
+const figured = (text: string): string => (text.includes('boxed{') ? text : inPlainFigures(text.includes('(base') ? inBase(text) : text))
 
 /** What a text claims without marks of HTML, or in English. Undefined: it has none and is English. */
 function otherwise(text: string, sources: Sources, expected: Expected): Claim | undefined {

@@ -1,7 +1,10 @@
 /** Responses that leave the question open, ask back, or say that nothing fits. */
 
 import { matchesOf } from '../reading/matches.ts'
+import { askedOf } from './asked.ts'
 import { cues } from './cues.ts'
+import type { Expected } from './expected.ts'
+import { lastSentence } from './sentences.ts'
 
 /** What says that the response gives no answer: it asks back, misses something, or gives up. */
 const LEFT_OPEN = cues(
@@ -70,3 +73,29 @@ const NONE = new RegExp(
 /** Whether a sentence says that there is no solution. "No other solutions" says nothing of the kind. */
 export const isNone = (sentence: string): boolean =>
   NONE.test(sentence.slice(-200)) && !/\b(?:if|unless|when|not true|suppose|assume|besides|except|apart from|other than)\b/i.test(sentence)
+
+const COUNTED_NONE =
+  /(?:^|[.!?:;\n]\s{0,3}|\b(?:so|thus|hence|therefore|that),? |, )[*_\s]{0,4}(?:(?:so|thus|hence|therefore|altogether|in total),? )?(?:there (?:are|is|were|will be) (?:exactly |therefore |thus |then )?none(?: (?:left|remaining|over|at all))?|none(?: (?:(?:is|are|were) left|remains?|at all))?)[.!*_\s]{0,6}$/i
+
+const NONE_OF =
+  /^[*_\s]{0,4}(?:(?:so|thus|hence|therefore),? )?none of (?:them|these|those|the [^.;]{1,60}?)(?: (?:is|are|was|were) (?:an? )?([a-z]{3,20}))?[.!*_\s]{0,6}$/i
+
+/** "None of them.", "None of these numbers is prime." to "How many of the numbers are prime?" */
+function isNoneOf(sentence: string, problem: string): boolean {
+  const found = NONE_OF.exec(sentence)
+  const asked = askedOf(problem).sentence
+  return (
+    found !== null &&
+    !/\bnot\b|n['’]t\b/i.test(asked) &&
+    (found[1] === undefined || new RegExp(String.raw`\b${found[1]}\W*$`, 'i').test(asked))
+  )
+}
+
+/** "There are none.", where the problem asks how many. */
+export const noneCounted = (text: string, { kind, problem }: Expected): boolean =>
+  kind === 'other' &&
+  problem !== undefined &&
+  text.slice(-80).toLowerCase().includes('none') &&
+  (COUNTED_NONE.test(text.slice(-120)) || isNoneOf(lastSentence(text.slice(-200)), problem)) &&
+  /\bhow many\b|\bthe number of\b/i.test(askedOf(problem).sentence) &&
+  !/\b(?:if|unless|when|suppose|might|maybe|perhaps|other|others|would)\b/i.test(lastSentence(text.slice(-200)))

@@ -1,17 +1,19 @@
 /** What the end of a text states, and how it stands to that. */
 
+import { matchesOf } from '../reading/matches.ts'
 import { remembered } from '../reading/remembered.ts'
 import { answerIn } from './answer-line.ts'
 import { upToAnswering } from './answering.ts'
 import { withoutApproximation } from './approximations.ts'
 import { focusIn } from './asked.ts'
 import { isAssumption } from './assumptions.ts'
-import { apart, assignedInCode, labelledLines, tableAtEnd } from './blocks.ts'
+import { apart, assignedInCode, labelledLines, solutionLine, tableAtEnd } from './blocks.ts'
 import { isCaseDistinction, isContrary, isImagined, isLimited, isOtherCase, isTried } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { leavesOne } from './chosen.ts'
 import { conclusionOf } from './conclusion.ts'
 import { deniedOfItself, effectOf } from './corrections.ts'
+import { countedPair } from './counted-pair.ts'
 import { isCutOff, isPlan, isStepBegun } from './cut-off.ts'
 import { beforeCheck, withoutRemarkBegun, withoutRemarks } from './ending.ts'
 import type { Expected } from './expected.ts'
@@ -19,7 +21,7 @@ import { inFigures } from './figures.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, restatedIn } from './formulas.ts'
 import { gatheredParts, gatheredValues } from './gathered.ts'
 import { leavesOut } from './left-out.ts'
-import { isLeftOpen, isNone } from './open.ts'
+import { isLeftOpen, isNone, noneCounted } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
 import { markedOption } from './options.ts'
 import { polarIn, verdictIn } from './polar.ts'
@@ -63,6 +65,7 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   const parts = expected.parts && gatheredParts(trimmed, expected.parts, expected, lastStatement)
   const gathered = parts ?? (expected.names && gatheredValues(trimmed, expected.names))
   if (gathered) return gathered
+  if (noneCounted(trimmed, expected)) return { text: '0', status: 'stated', where: 'none in the last sentence' }
   const option = expected.kind === 'choice' ? markedOption(trimmed) : undefined
   if (option) return { text: option, status: 'stated', where: 'marked option' }
   const check = beforeCheck(trimmed)
@@ -192,7 +195,12 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
   const set =
     expected.kind === 'text' || expected.kind === 'choice'
       ? apart(trimmed)
-      : (apart(trimmed) ?? tableAtEnd(trimmed, expected) ?? labelledLines(trimmed, expected) ?? assignedInCode(trimmed))
+      : (apart(trimmed) ??
+        tableAtEnd(trimmed, expected) ??
+        labelledLines(trimmed, expected) ??
+        solutionLine(trimmed, expected) ??
+        countedPair(trimmed, expected) ??
+        assignedInCode(trimmed))
   if (set) return set
   const result = resultOfRows(trimmed)
   if (result !== undefined) return { text: result, status: 'stated', where: 'last row of the formula at the end' }
@@ -213,6 +221,8 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
   if (word) return word
   const several = expected.kind === 'text' || expected.kind === 'choice' ? undefined : boldValues(line)
   if (several) return { text: several, status: expected.kind === 'list' ? 'stated' : 'hedged', where: 'bold values at the end' }
+  const items = expected.kind === 'text' || expected.kind === 'choice' ? undefined : boldItems(line)
+  if (items) return items
   const bold = line.includes('**') ? (/\*\*([^*\n]{1,200})\*\*([^*\d]{0,60})$/.exec(line.slice(-300)) ?? boldBeforeAdjuncts(line)) : null
   if (bold && /\d/.test(bold[1])) {
     const before = statusBefore(lastSentence(line.slice(-600, line.length - bold[0].length)))
@@ -254,6 +264,17 @@ const BOLD_PAIR =
 function boldValues(line: string): string | undefined {
   const pair = line.includes('**') ? BOLD_PAIR.exec(line.slice(-240)) : null
   return pair && isAnswer(pair[2]) && isAnswer(pair[3]) ? `${pair[2]}, ${pair[3]}` : undefined
+}
+
+const BOLD_ITEMS = /(?:\*\*[^*\n]{1,40}\*\*(?:,? (?:and|or) |, )){1,9}\*\*[^*\n]{1,40}\*\*[.!\s]{0,4}$/
+
+/** "The integers are **14**, **15**, and **16**." */
+function boldItems(line: string): Statement | undefined {
+  const found = line.includes('**, ') || /\*\* (?:and|or) \*\*/.test(line) ? BOLD_ITEMS.exec(line.slice(-400)) : null
+  const items = found ? matchesOf(found[0], /\*\*([^*]{1,40})\*\*/g).map(([, item]) => item.trim()) : []
+  if (!items.every(isAnswer) || items.length === 0) return undefined
+  const status = statusBefore(lastSentence(line.slice(-600, line.length - found![0].length)))
+  return { text: items.join(', '), status, where: 'bold items at the end' }
 }
 
 /** "It will be a **Thursday**." */

@@ -26,6 +26,9 @@ function named(items: readonly Answer[]): Binding[] | undefined {
   return found.every((one) => one !== undefined) ? found : undefined
 }
 
+/** "3 left over", "3 cookies left over" */
+const LEFT_OVER = /^(\d{1,12}) ((?:[a-z]{3,} ){0,2}(?:left over|leftover))$/i
+
 function binding(item: Answer): Binding | undefined {
   if (item.kind === 'relation' && item.sides.length === 2 && item.ops[0] === '=') {
     const [left, right] = item.sides
@@ -37,6 +40,8 @@ function binding(item: Answer): Binding | undefined {
   // "length 10"
   const told = item.kind === 'text' ? /^([a-z]{2,20}) (-?\d[^=<>]{0,40})$/i.exec(item.text.trim()) : null
   if (told) return { name: plainWords(told[1]), value: readAnswer(told[2]) }
+  const remaining = item.kind === 'text' ? LEFT_OVER.exec(item.text.trim()) : null
+  if (remaining) return { name: plainWords(remaining[2]), value: readAnswer(remaining[1]) }
   if (item.kind !== 'expression' || item.unit === undefined || isMeasure(item.unit)) return undefined
   return { name: plainWords(item.unit), value: { ...item, unit: undefined, key: '' } }
 }

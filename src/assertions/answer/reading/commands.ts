@@ -96,6 +96,9 @@ function takeSymbolCommand(t: Tokenizer, c: string): void {
   else t.space = true
 }
 
+/** \mathbf{0.27\ldots} */
+const ENDLESS = /^[-+]?\d{1,20}\.\d{1,60}\s?\\[lc]?dots\s?$/
+
 /** `\text{…}` is prose, `\mathrm{…}` and the like may be a letter or a function. */
 function takeStyled(t: Tokenizer, command: string): void {
   while (t.text[t.at] === ' ') t.at++
@@ -119,7 +122,7 @@ function takeStyled(t: Tokenizer, command: string): void {
   else if (inner.includes('\\') && plain.length > 1 && isBehindValue(t) && parseUnit(plain)?.strict)
     t.push({ kind: 'text', text: plain, space: true })
   else if (!prose && /^\D$/.test(plain)) t.push({ kind: 'name', text: plain, space: t.space })
-  else if (/^[-+]?[\d.,\s]+$/.test(plain) || (inner.includes('\\') && !/[a-zA-Z]{2}/.test(plain))) t.splice(inner)
+  else if (/^[-+]?[\d.,\s]+$/.test(plain) || ENDLESS.test(inner) || (inner.includes('\\') && !/[a-zA-Z]{2}/.test(plain))) t.splice(inner)
   else if (plain !== '') t.push({ kind: 'text', text: plain, space: true })
 }
 

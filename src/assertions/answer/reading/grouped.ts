@@ -1,4 +1,6 @@
-/** Numbers as others write them, in the figures that every reader here knows: 1.234.567, 350万, 2亿. */
+/** Numbers as others write them, in the figures that every reader here knows: 1.234.567, 350万, 2亿, 101 (base 2). */
+
+import { numberInWords } from './words.ts'
 
 /** Two groups behind dots or more: no decimal has two. */
 const DOTTED = /(?<![\w.,])(\d{1,3}(?:\.\d{3}){2,6})(?:,(\d{1,6}))?(?![\d.,]*\d|\w)/g
@@ -30,3 +32,16 @@ const ZEROS: Readonly<Record<string, number>> = { 万: 4, 萬: 4, 百万: 6, 千
 /** What most texts lack, so that they are not searched. */
 const DOTS = /\d\.\d{3}\.\d{3}/
 const MYRIAD = /[万萬亿億]/
+
+const IN_BASE =
+  /(?<![\w.,_])([0-9A-F]{1,60}|[0-9a-f]{1,60})(\$|\\\))?\s?(?:\(\s?base[\s-](\d{1,2}|[a-z]{3,8})\s?\)|\b(?:in )?base[\s-](\d{1,2}|[a-z]{3,8})\b)/g
+
+/** "101 (base 2)" as 101_{2}; words with a number stay words. */
+export function inBase(text: string): string {
+  if (!text.includes('base')) return text
+  return text.replace(IN_BASE, (whole, digits: string, closing = '', bracketed?: string, bare?: string) => {
+    const written = bracketed ?? bare!
+    const base = /^\d/.test(written) ? written : numberInWords(written)
+    return base === undefined || !/\d/.test(digits) ? whole : `${digits}_{${base}}${closing}`
+  })
+}

@@ -17,7 +17,7 @@ const BARE_POINT = /^\.(?:\s?[*/^)]|[eE][-+]?\d)/
 const ORDINAL =
   /^(?:(st|nd|rd|th)(?![a-zA-Z])|\^\s?\{\s?(st|nd|rd|th)\s?\}|\^?\s?\\(?:text|mathrm|textrm|textsuperscript)\s?\{\s?(st|nd|rd|th)\s?\}|\^\s?\{\s?\\(?:text|mathrm|textrm)\s?\{\s?(st|nd|rd|th)\s?\}\s?\})/
 
-export const REPEATING = /^\.\s*\\(?:overline|bar|dot)\b/
+export const REPEATING = /^\.\s*\\(?:overline|bar|dot)(?![a-zA-Z])/
 
 export const BLANK = /\s/
 

@@ -10,7 +10,7 @@ import { isMeasure } from '../units/units.ts'
 import { outwardInterval, readBracket, readLines, readList, readOperation, readRatio } from './collections.ts'
 import { readDate } from './dates.ts'
 import { conditionOf, exceptionOf, realsWithout } from './described-sets.ts'
-import { inPlainFigures } from './grouped.ts'
+import { inBase, inPlainFigures } from './grouped.ts'
 import { readMatrix, readMatrixSum } from './matrices.ts'
 import { normalizeUnicode } from './normalize.ts'
 import { inUsualNotation } from './notation.ts'
@@ -26,7 +26,7 @@ import { rationalInWords } from './words.ts'
 import { readLabelled, readRemark, readWords } from './words-around.ts'
 import { unwrap, withBraces, withSigns } from './writing.ts'
 
-const CURRENCY_WORDS = /^(?:US\s?\\?\$|(?:USD|EUR|GBP|INR|RMB|Rs\.?)\s)\s{0,3}(?=[-\d.])/i
+const CURRENCY_WORDS = /^(?:(?:US|R)\s?\\?\$|(?:USD|EUR|GBP|INR|RMB|Rs\.?)\s)\s{0,3}(?=[-\d.])/i
 
 const kept = new Recent<Answer>(256)
 
@@ -39,7 +39,7 @@ export function readAnswer(text: string, thousands = true): Answer {
 }
 
 function readAnew(text: string, thousands: boolean): Answer {
-  const plain = inUsualNotation(withBraces(withSigns(unwrap(normalizeUnicode(inPlainFigures(text)))), text))
+  const plain = inUsualNotation(withBraces(withSigns(unwrap(normalizeUnicode(inPlainFigures(inBase(text))))), text))
   const date = readDate(plain)
   if (date) return { kind: 'text', text: date, key: date }
   const spoken = readSpoken(text, plain)
@@ -83,7 +83,7 @@ function readSpelled(text: string): Answer | undefined {
 
 /** The currency in words before a number. */
 function withCurrency(answer: Answer, word: string, key: string): Answer {
-  const unit = /^us/i.test(word) ? 'usd' : word.replace(/[\s.]/g, '').toLowerCase()
+  const unit = /^us/i.test(word) ? 'usd' : /^r\\?\$/i.test(word) ? 'BRL' : word.replace(/[\s.]/g, '').toLowerCase()
   return answer.kind === 'expression' ? { ...answer, unit } : { kind: 'text', text: key, key }
 }
 
@@ -131,4 +131,16 @@ export function readDecimalComma(text: string): Answer | undefined {
   if (!match || /^[+-]?[1-9],\d$/.test(plain) || /^[+-]?[1-9]\d{0,2},\d{3}$/.test(plain)) return undefined
   const value = rational(BigInt(match[2] + match[3]) * (match[1] === '-' ? -1n : 1n), 10n ** BigInt(match[3].length))
   return { kind: 'expression', node: { kind: 'number', value, digits: match[2].length + match[3].length }, key: match[0] }
+}
+
+const MEASURED_COMMA =
+  /^(?:(\\?\$|[€£¥]|(?:R\$|US\$|EUR|USD|GBP|CHF))\s?)?([-+]?\d{1,3}(?:\.\d{3}){1,4}|[-+]?\d{1,12}),(\d{1,2})(?:\s?([^\s\d,][^,]{0,24}))?$/
+
+/** The reading of "19,90 €" and "18,5 cm²" as one quantity. Two lengths have a blank between them: "2, 5 cm". */
+export function readMeasuredComma(text: string): Answer | undefined {
+  if (text.length > 60 || !/\d,\d/.test(text)) return undefined
+  const [, sign, whole, part, unit] = MEASURED_COMMA.exec(unwrap(text.trim()).replaceAll('**', '')) ?? []
+  if (whole === undefined || (sign === undefined) === (unit === undefined)) return undefined
+  const read = readAnswer(`${sign ?? ''}${whole.replaceAll('.', '')}.${part}${unit === undefined ? '' : ` ${unit}`}`)
+  return read.kind === 'expression' && read.unit !== undefined && isNumeric(read.node) && isMeasure(read.unit) ? read : undefined
 }
