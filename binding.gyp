@@ -30,6 +30,7 @@
         "native/cpu/vnni.cpp",
         "native/cpu/avx2_integers.cpp",
         "native/cpu/avx_vnni_integers.cpp",
+        "native/cpu/neon_integers.cpp",
         "native/cpu/integers.cpp",
         "native/cpu/dispatch.cpp"
       ],
@@ -40,6 +41,7 @@
       "cflags_cc": ["-std=c++17", "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-Wno-cast-function-type"],
       "xcode_settings": {
         "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+        "GCC_ENABLE_CPP_RTTI": "YES",
         "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
         "MACOSX_DEPLOYMENT_TARGET": "11.0",
         "GCC_OPTIMIZATION_LEVEL": "2",

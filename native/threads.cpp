@@ -33,7 +33,7 @@ bool ThreadPool::take_and_run(uint32_t epoch, int thread) {
   // A successful claim proves that the run of this epoch is not over, hence that fn and context are still its own.
   auto fn = fn_.load(std::memory_order_relaxed);
   void* context = context_.load(std::memory_order_relaxed);
-  uint32_t tasks = static_cast<uint32_t>(tasks_.load(std::memory_order_relaxed));
+  uint32_t tasks = static_cast<uint32_t>(tasks_.load(std::memory_order_acquire));
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   for (;;) {
     if (static_cast<uint32_t>(ticket >> 32) != epoch) return false;
@@ -58,7 +58,9 @@ void ThreadPool::run(int tasks, void (*fn)(void*, int, int), void* context) {
   ticket_.store((static_cast<uint64_t>(epoch) << 32) | 0xffffffffu, std::memory_order_release);
   fn_.store(fn, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
-  tasks_.store(tasks, std::memory_order_relaxed);
+  // Whoever sees the new count sees the old epoch closed, on CPUs that reorder stores, too: else a late thread could claim a task past
+  // the old count in the old epoch.
+  tasks_.store(tasks, std::memory_order_release);
   done_.store(0, std::memory_order_relaxed);
   epoch++;
   ticket_.store(static_cast<uint64_t>(epoch) << 32, std::memory_order_seq_cst);

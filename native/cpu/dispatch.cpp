@@ -93,6 +93,9 @@ ByteRows byte_rows(const char* base, const char* isa, bool units) {
   if (std::strncmp(base, "avx512", 6) == 0) return vnni_available() ? ByteRows{vnni_panel, true, units} : ByteRows{avx2_panel, false, false};
   if (std::strcmp(base, "avx2") == 0) return {avx2_panel, true, false};
 #endif
+#if defined(__aarch64__)
+  if (std::strcmp(base, "neon") == 0 && neon_dot_available()) return {neon_dot_panel, true, false};
+#endif
   (void)base, (void)isa, (void)units;
   return {software_panel, false, false};
 }

@@ -80,6 +80,10 @@ IntegerProduct avx2_panel;
 bool avx_vnni_available();
 IntegerProduct avx_vnni_panel;
 
+/// The same with NEON's dot product (Armv8.2 and later, where the CPU has it).
+bool neon_dot_available();
+IntegerProduct neon_dot_panel;
+
 /// The same on the matrix units of AMX-INT8, of kTileRows rows or more. A task on a thread begins with the number of its rows, and ends.
 /// Available where VNNI is and the system allows the units.
 bool amx_integers_available();

@@ -2,6 +2,11 @@
 #if defined(__aarch64__)
 #include <arm_neon.h>
 
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC takes a loop over the rows of a tile for one that may run no time.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include "common.h"
 
 #define PR1_SIMD_NEON

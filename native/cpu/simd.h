@@ -144,81 +144,87 @@ constexpr int kAccumulators = 6;
 
 #elif defined(PR1_SIMD_NEON)
 
+// Four registers written out: GCC keeps an array that a loop goes through in memory.
 struct V {
   float32x4_t q[4];
 };
-#define PR1_EACH(expr)            \
-  V out;                          \
-  for (int i = 0; i < 4; i++) {   \
-    out.q[i] = (expr);            \
-  }                               \
-  return out
-inline V load(const float* p) { PR1_EACH(vld1q_f32(p + 4 * i)); }
+#define PR1_OF(f, a) {{f(a.q[0]), f(a.q[1]), f(a.q[2]), f(a.q[3])}}
+#define PR1_OF_TWO(f, a, b) {{f(a.q[0], b.q[0]), f(a.q[1], b.q[1]), f(a.q[2], b.q[2]), f(a.q[3], b.q[3])}}
+#define PR1_WITH(f, a, x) {{f(a.q[0], x), f(a.q[1], x), f(a.q[2], x), f(a.q[3], x)}}
+inline V load(const float* p) { return {{vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)}}; }
 inline void store(float* p, V a) {
-  for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, a.q[i]);
+  vst1q_f32(p, a.q[0]);
+  vst1q_f32(p + 4, a.q[1]);
+  vst1q_f32(p + 8, a.q[2]);
+  vst1q_f32(p + 12, a.q[3]);
 }
-inline V set1(float x) { PR1_EACH(vdupq_n_f32(x)); }
-inline V add(V a, V b) { PR1_EACH(vaddq_f32(a.q[i], b.q[i])); }
-inline V sub(V a, V b) { PR1_EACH(vsubq_f32(a.q[i], b.q[i])); }
-inline V mul(V a, V b) { PR1_EACH(vmulq_f32(a.q[i], b.q[i])); }
-inline V div(V a, V b) { PR1_EACH(vdivq_f32(a.q[i], b.q[i])); }
-inline V vsqrt(V a) { PR1_EACH(vsqrtq_f32(a.q[i])); }
-inline V vmax(V a, V b) { PR1_EACH(vmaxq_f32(a.q[i], b.q[i])); }
-inline V vmin(V a, V b) { PR1_EACH(vminq_f32(a.q[i], b.q[i])); }
+inline V set1(float x) {
+  const float32x4_t r = vdupq_n_f32(x);
+  return {{r, r, r, r}};
+}
+inline V add(V a, V b) { return PR1_OF_TWO(vaddq_f32, a, b); }
+inline V sub(V a, V b) { return PR1_OF_TWO(vsubq_f32, a, b); }
+inline V mul(V a, V b) { return PR1_OF_TWO(vmulq_f32, a, b); }
+inline V div(V a, V b) { return PR1_OF_TWO(vdivq_f32, a, b); }
+inline V vsqrt(V a) { return PR1_OF(vsqrtq_f32, a); }
+/// b where a is NaN, as on x86.
+inline V vmax(V a, V b) { return PR1_OF_TWO(vmaxnmq_f32, a, b); }
+inline V vmin(V a, V b) { return PR1_OF_TWO(vminnmq_f32, a, b); }
 /// a * b + c, rounded once.
-inline V fma(V a, V b, V c) { PR1_EACH(vfmaq_f32(c.q[i], a.q[i], b.q[i])); }
+inline V fma(V a, V b, V c) {
+  return {{vfmaq_f32(c.q[0], a.q[0], b.q[0]), vfmaq_f32(c.q[1], a.q[1], b.q[1]), vfmaq_f32(c.q[2], a.q[2], b.q[2]),
+           vfmaq_f32(c.q[3], a.q[3], b.q[3])}};
+}
 /// value where x >= limit, else 0.
 inline V keep_ge(V x, V limit, V value) {
-  PR1_EACH(vreinterpretq_f32_u32(vandq_u32(vcgeq_f32(x.q[i], limit.q[i]), vreinterpretq_u32_f32(value.q[i]))));
+  auto keep = [](float32x4_t x, float32x4_t limit, float32x4_t value) {
+    return vreinterpretq_f32_u32(vandq_u32(vcgeq_f32(x, limit), vreinterpretq_u32_f32(value)));
+  };
+  return {{keep(x.q[0], limit.q[0], value.q[0]), keep(x.q[1], limit.q[1], value.q[1]), keep(x.q[2], limit.q[2], value.q[2]),
+           keep(x.q[3], limit.q[3], value.q[3])}};
+}
+inline float32x4_t pow2_quarter(float32x4_t z) {
+  return vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(z), 23), vdupq_n_s32(0x3f800000)));
 }
 /// 2^n for the integer n held in the low bits of (n + 1.5 * 2^23).
-inline V pow2_from_magic(V z) {
-  PR1_EACH(vreinterpretq_f32_s32(
-      vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(z.q[i]), 23), vdupq_n_s32(0x3f800000))));
-}
-#undef PR1_EACH
+inline V pow2_from_magic(V z) { return PR1_OF(pow2_quarter, z); }
 struct I {
   uint32x4_t q[4];
 };
-#define PR1_EACH(expr)            \
-  I out;                          \
-  for (int i = 0; i < 4; i++) {   \
-    out.q[i] = (expr);            \
-  }                               \
-  return out
-inline I words_of(uint16x8_t low, uint16x8_t high) {
+inline I words(const uint8_t* p) {
+  const uint16x8_t low = vreinterpretq_u16_u8(vld1q_u8(p)), high = vreinterpretq_u16_u8(vld1q_u8(p + 16));
   return {{vmovl_u16(vget_low_u16(low)), vmovl_u16(vget_high_u16(low)), vmovl_u16(vget_low_u16(high)), vmovl_u16(vget_high_u16(high))}};
 }
-inline I words(const uint8_t* p) { return words_of(vreinterpretq_u16_u8(vld1q_u8(p)), vreinterpretq_u16_u8(vld1q_u8(p + 16))); }
 inline V float16(const uint8_t* p) {
-  V out;
-  for (int i = 0; i < 4; i++) out.q[i] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + 8 * i)));
-  return out;
+  auto four = [](const uint8_t* at) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(at))); };
+  return {{four(p), four(p + 8), four(p + 16), four(p + 24)}};
 }
-inline I bit_and(I a, uint32_t b) { PR1_EACH(vandq_u32(a.q[i], vdupq_n_u32(b))); }
-inline I bit_or(I a, I b) { PR1_EACH(vorrq_u32(a.q[i], b.q[i])); }
+inline I bit_and(I a, uint32_t b) {
+  const uint32x4_t mask = vdupq_n_u32(b);
+  return PR1_WITH(vandq_u32, a, mask);
+}
+inline I bit_or(I a, I b) { return PR1_OF_TWO(vorrq_u32, a, b); }
 template <int n>
 inline I shl(I a) {
-  PR1_EACH(vshlq_n_u32(a.q[i], n));
+  return PR1_WITH(vshlq_n_u32, a, n);
+}
+inline I shr(I a, int n) {
+  const int32x4_t left = vdupq_n_s32(-n);
+  return PR1_WITH(vshlq_u32, a, left);
 }
 template <int n>
 inline I shr(I a) {
-  PR1_EACH(vshlq_u32(a.q[i], vdupq_n_s32(-n)));
+  return shr(a, n);
 }
-inline I shr(I a, int n) { PR1_EACH(vshlq_u32(a.q[i], vdupq_n_s32(-n))); }
-inline I signed_top(I a) { PR1_EACH(vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a.q[i]), 24))); }
-inline I as_int(V a) { PR1_EACH(vreinterpretq_u32_f32(a.q[i])); }
-#undef PR1_EACH
-inline V to_float(I a) {
-  V out;
-  for (int i = 0; i < 4; i++) out.q[i] = vcvtq_f32_s32(vreinterpretq_s32_u32(a.q[i]));
-  return out;
-}
-inline V as_float(I a) {
-  V out;
-  for (int i = 0; i < 4; i++) out.q[i] = vreinterpretq_f32_u32(a.q[i]);
-  return out;
-}
+inline uint32x4_t signed_top_of(uint32x4_t a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 24)); }
+inline I signed_top(I a) { return PR1_OF(signed_top_of, a); }
+inline float32x4_t float_of(uint32x4_t a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
+inline V to_float(I a) { return PR1_OF(float_of, a); }
+inline V as_float(I a) { return PR1_OF(vreinterpretq_f32_u32, a); }
+inline I as_int(V a) { return PR1_OF(vreinterpretq_u32_f32, a); }
+#undef PR1_OF
+#undef PR1_OF_TWO
+#undef PR1_WITH
 constexpr int kAccumulators = 6;
 
 #else  // portable
@@ -389,6 +395,24 @@ inline float hsum(V a) {
   s = _mm256_hadd_ps(s, s);
   s = _mm256_hadd_ps(s, s);
   return _mm_cvtss_f32(_mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+
+#elif defined(PR1_SIMD_NEON)
+
+/// Neighbours of lanes i and i + 8 in pairs, and neighbours of those.
+inline float32x4_t halves_of_hsum(V a) {
+  const float32x4_t pairs = vpaddq_f32(vaddq_f32(a.q[0], a.q[2]), vaddq_f32(a.q[1], a.q[3]));
+  return vpaddq_f32(pairs, pairs);
+}
+inline float hsum(V a) {
+  const float32x4_t low_high = halves_of_hsum(a);
+  return vgetq_lane_f32(low_high, 0) + vgetq_lane_f32(low_high, 1);
+}
+/// Sums of four vectors at once; each sum equals hsum of that vector bit for bit.
+inline void hsum4(V a, V b, V c, V d, float* out) {
+  const float32x4_t ab = vcombine_f32(vget_low_f32(halves_of_hsum(a)), vget_low_f32(halves_of_hsum(b)));
+  const float32x4_t cd = vcombine_f32(vget_low_f32(halves_of_hsum(c)), vget_low_f32(halves_of_hsum(d)));
+  vst1q_f32(out, vpaddq_f32(ab, cd));
 }
 
 #else

@@ -20,11 +20,12 @@ struct FlushDenormals {
   FlushDenormals(const FlushDenormals&) = delete;
 #elif defined(__aarch64__)
   uint64_t before;
+  // "memory": no load or store of what is computed crosses it.
   FlushDenormals() {
     asm volatile("mrs %0, fpcr" : "=r"(before));
-    asm volatile("msr fpcr, %0" ::"r"(before | 1u << 24));
+    asm volatile("msr fpcr, %0" ::"r"(before | 1u << 24) : "memory");
   }
-  ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(before)); }
+  ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(before) : "memory"); }
   FlushDenormals(const FlushDenormals&) = delete;
 #endif
 };

@@ -12,6 +12,7 @@
 #include "../blocks.h"
 #include "../ops.h"
 #include "../threads.h"
+#include "digest.h"
 
 using namespace pr1;
 using Bytes = std::vector<uint8_t>;
@@ -160,6 +161,7 @@ static void product(Ops& ops, BlockType first, BlockType second, int M, int N1, 
   const Floats x = random_floats(static_cast<size_t>(M) * K), bias = random_floats(N), residual = random_floats(static_cast<size_t>(M) * N);
   Floats y = residual;
   ops.blocks_forward(y.data(), x.data(), weights.parts, 2, bias.data(), y.data(), M);
+  const std::string digest = Digest().add(y).text();
   double worst = 0;
   for (int m = 0; m < M; m++) {
     for (int n = 0; n < N; n++) {
@@ -196,7 +198,7 @@ static void product(Ops& ops, BlockType first, BlockType second, int M, int N1, 
   }
   ops.blocks_rows(picked.data(), weights.a.blocks, ids, 2.5f, 1);
   for (int k = 0; k < K; k++) check(picked[k] == 2.5f * values[static_cast<size_t>(ids[0]) * K + k], name + ": a scaled row");
-  std::printf("ok %s (%.2g)\n", name.c_str(), worst);
+  std::printf("ok %s %s (%.2g)\n", name.c_str(), digest.c_str(), worst);
 }
 
 /// x as rows in 8 bits have it: 32 numbers with the scale max |x| / 127.
@@ -223,6 +225,7 @@ static void byte_product(Ops& ops, Ops& other, BlockType first, BlockType second
   const Floats bias = random_floats(N), rounded = rounded_rows(x);
   Floats y(static_cast<size_t>(M) * N), again(y.size());
   ops.blocks_forward(y.data(), x.data(), weights.parts, 2, bias.data(), nullptr, M);
+  const std::string digest = Digest().add(y).text();
   double worst = 0;
   for (int m = 0; m < M; m++) {
     for (int n = 0; n < N; n++) {
@@ -248,7 +251,7 @@ static void byte_product(Ops& ops, Ops& other, BlockType first, BlockType second
   x[static_cast<size_t>(M) * K - 1] = NAN;
   ops.blocks_forward(y.data(), x.data(), weights.parts, 2, bias.data(), nullptr, M);
   check(std::isnan(y[static_cast<size_t>(M) * N - 1]), name + ": a NaN is lost");
-  std::printf("ok %s (%.2g)\n", name.c_str(), worst);
+  std::printf("ok %s %s (%.2g)\n", name.c_str(), digest.c_str(), worst);
 }
 
 /// What is not finite is seen wherever it is, and nothing else is taken for it.

@@ -148,6 +148,8 @@ int main() {
   }
   if (avx_vnni_available()) kernel("AVX-VNNI", avx_vnni_panel);
   if (vnni_available()) kernel("AVX512-VNNI", vnni_panel);
+#elif defined(__aarch64__)
+  if (neon_dot_available()) kernel("NEON dot product", neon_dot_panel);
 #endif
   std::printf("done\n");
   return 0;

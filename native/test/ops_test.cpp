@@ -1,5 +1,7 @@
 // Every op against a plain float64 statement of it, every backward against central differences of that statement.
-// Usage: ops_test [isa [precision]]. With a precision other than f32 the products only. Prints a line an op, exits 1 on the first mismatch. Built and run by test/native/ops.proof.ts.
+// Usage: ops_test [isa [precision [digests]]]. With a precision other than f32 the products only. Prints a line an op with a digest of what
+// it computed, exits 1 on the first mismatch. `digests`: nothing is compared with float64, which takes most of the time. Built and run by
+// test/native/ops.proof.ts and arm.proof.ts.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -14,6 +16,7 @@
 
 #include "../ops.h"
 #include "../threads.h"
+#include "digest.h"
 
 using namespace pr1;
 using Doubles = std::vector<double>;
@@ -28,7 +31,14 @@ static Floats random_floats(size_t n, double scale = 1.0) {
 }
 static Doubles widen(const Floats& x) { return Doubles(x.begin(), x.end()); }
 
+static bool only_digests = false;
+
 static void expect_close(const std::string& what, const Floats& got, const Doubles& want, double tolerance) {
+  const std::string digest = Digest().add(got).text();
+  if (only_digests) {
+    std::printf("ok %s %s\n", what.c_str(), digest.c_str());
+    return;
+  }
   double scale = 1e-3, worst = 0;
   size_t at = 0;
   for (double w : want) scale = std::max(scale, std::fabs(w));
@@ -41,12 +51,13 @@ static void expect_close(const std::string& what, const Floats& got, const Doubl
                 got[at], want[at], worst, tolerance);
     std::exit(1);
   }
-  std::printf("ok %s (%.2g)\n", what.c_str(), worst);
+  std::printf("ok %s %s (%.2g)\n", what.c_str(), digest.c_str(), worst);
 }
 
 /// Central differences of loss = Σ r · f(x) with respect to x.
 static Doubles differences(const Doubles& x, const Floats& r, const std::function<Doubles(const Doubles&)>& f) {
   Doubles gradient(x.size());
+  if (only_digests) return gradient;
   Doubles point = x;
   const double h = 1e-5;
   for (size_t i = 0; i < x.size(); i++) {
@@ -69,7 +80,7 @@ static const double kForward = 3e-6, kBackward = 2e-5;
 
 static Doubles rmsnorm64(const Doubles& x, const Doubles& w, int T, int C, double eps, double offset = 0) {
   Doubles y(x.size());
-  for (int t = 0; t < T; t++) {
+  for (int t = 0; t < T && !only_digests; t++) {
     double sum = 0;
     for (int c = 0; c < C; c++) sum += x[t * C + c] * x[t * C + c];
     double r = 1 / std::sqrt(sum / C + eps);
@@ -80,7 +91,7 @@ static Doubles rmsnorm64(const Doubles& x, const Doubles& w, int T, int C, doubl
 
 static Doubles linear64(const Doubles& x, const Doubles& w, const Doubles* bias, const Doubles* residual, int M, int N, int K) {
   Doubles y(static_cast<size_t>(M) * N);
-  for (int m = 0; m < M; m++) {
+  for (int m = 0; m < M && !only_digests; m++) {
     for (int n = 0; n < N; n++) {
       double sum = 0;
       for (int k = 0; k < K; k++) sum += x[m * K + k] * w[n * K + k];
@@ -118,7 +129,7 @@ static Doubles rope64(const Doubles& qkv, const Doubles* qn, const Doubles* kn, 
 static Doubles attention64(const Doubles& qkv, const std::vector<std::vector<int>>& visible, Heads h) {
   const int T = static_cast<int>(visible.size()), width = h.qkv_width(), group = h.heads / h.kv_heads;
   Doubles out(static_cast<size_t>(T) * h.q_width());
-  for (int t = 0; t < T; t++) {
+  for (int t = 0; t < T && !only_digests; t++) {
     for (int head = 0; head < h.heads; head++) {
       const double* q = qkv.data() + t * width + head * h.dim;
       const int k_at = h.q_width() + head / group * h.dim, v_at = k_at + h.kv_width();
@@ -250,7 +261,7 @@ struct Test {
     ops.linear_backward_weight(m, db.data(), r.data(), x.data(), M);
     // The statement is linear: its derivative is exact, no differences needed, but they are taken where they are cheap.
     Doubles want(M * K), wantw(N * K), wantb(N);
-    for (int i = 0; i < M; i++) {
+    for (int i = 0; i < M && !only_digests; i++) {
       for (int n = 0; n < N; n++) {
         wantb[n] += r[i * N + n];
         for (int k = 0; k < K; k++) {
@@ -259,7 +270,7 @@ struct Test {
         }
       }
     }
-    if (M * N * K < 20000 && precision == Precision::f32) {
+    if (M * N * K < 20000 && precision == Precision::f32 && !only_digests) {
       Doubles fd = differences(widen(x), r, [&](const Doubles& v) { return linear64(v, widen(w), &b64, &r64, M, N, K); });
       Floats exact(want.begin(), want.end());
       expect_close(name + " differences", exact, fd, 1e-6);
@@ -318,7 +329,7 @@ struct Test {
     ops.strided_backward_weight(m, r.data() + at, stride, x.data(), M);
     // As in `linear`: the derivative of what is linear is exact, and held against differences where numbers are not rounded.
     Doubles want(M * K), wantw(N * K);
-    for (int i = 0; i < M; i++) {
+    for (int i = 0; i < M && !only_digests; i++) {
       for (int n = 0; n < N; n++) {
         for (int k = 0; k < K; k++) {
           want[i * K + k] += static_cast<double>(rr[i * stride + at + n]) * wr[n * K + k];
@@ -326,7 +337,7 @@ struct Test {
         }
       }
     }
-    if (M * N * K < 20000 && precision == Precision::f32) {
+    if (M * N * K < 20000 && precision == Precision::f32 && !only_digests) {
       expect_close(name + " differences of x", Floats(want.begin(), want.end()),
                    differences(widen(x), r, [&](const Doubles& v) { return statement(v, widen(w)); }), 1e-6);
       expect_close(name + " differences of w", Floats(wantw.begin(), wantw.end()),
@@ -635,7 +646,7 @@ struct Test {
           if (exact[i] != 0) off += (std::fabs(held[i]) - std::fabs(exact[i])) / std::fabs(exact[i]), size += 1;
         }
         // The mean of errors that are even within a code, six standard deviations wide. The largest code of a block is rounded down only.
-        if (std::fabs(off / size) > 6 * smallest / std::sqrt(size) + smallest / 256) failed("mean of a moment", step, off / size);
+        if (!only_digests && std::fabs(off / size) > 6 * smallest / std::sqrt(size) + smallest / 256) failed("mean of a moment", step, off / size);
         encode_moment(type, moment, 0, held.data(), n, 7777);
         decode_moment(again.data(), type, moment, 0, n);
         for (int i = 0; i < n; i++) {
@@ -643,11 +654,11 @@ struct Test {
         }
       }
     }
-    std::printf("ok adamw, moments %s\n", name);
+    std::printf("ok adamw, moments %s %s\n", name, Digest().add(w).add(codes[0]).add(codes[1]).add(exponents[0]).add(exponents[1]).text().c_str());
   }
 
   void sampling() {
-    const int V = 50, draws = 20000;
+    const int V = 50, draws = only_digests ? 300 : 20000;
     Floats logits = random_floats(V, 1.5);
     for (int mode = 0; mode < 3; mode++) {
       SamplingRow row{1.0f, mode == 1 ? 5 : 0, mode == 2 ? 0.7f : 1.0f, 99, 3, 0};
@@ -669,6 +680,11 @@ struct Test {
         ops.sample_rows(&id, copy.data(), &row, 1, V);
         counts[id]++;
       }
+      const std::string digest = Digest().add(counts).text();
+      if (only_digests) {
+        std::printf("ok sampling mode %d %s\n", mode, digest.c_str());
+        continue;
+      }
       double chi2 = 0;
       int cells = 0;
       for (int i = 0; i < V; i++) {
@@ -680,7 +696,7 @@ struct Test {
       }
       // mean cells − 1, standard deviation √(2 cells): six of them
       if (chi2 > cells + 6 * std::sqrt(2.0 * cells)) std::printf("FAILED sampling mode %d: chi2 %.1f of %d cells\n", mode, chi2, cells), std::exit(1);
-      std::printf("ok sampling mode %d (chi2 %.1f of %d cells)\n", mode, chi2, cells);
+      std::printf("ok sampling mode %d %s (chi2 %.1f of %d cells)\n", mode, digest.c_str(), chi2, cells);
     }
   }
 };
@@ -704,6 +720,7 @@ int main(int argc, char** argv) {
   const char* why = "";
   const std::string named = argc > 2 ? argv[2] : "f32";
   const Precision precision = named == "bf16" ? Precision::bf16 : Precision::f32;
+  only_digests = argc > 3;
   std::unique_ptr<Ops> ops(make_cpu_ops(argc > 1 ? argv[1] : "", threads, &why, precision));
   if (!ops) {
     std::printf("unavailable: %s\n", why);
@@ -744,7 +761,7 @@ int main(int argc, char** argv) {
   t.embedding(9, 20, 5, 1);
   t.embedding(9, 20, 5, 5.5f);
   t.adamw(100);
-  for (MomentType type : {MomentType::bf16, MomentType::eight_bit}) t.packed_adamw(type, 20003);
+  for (MomentType type : {MomentType::bf16, MomentType::eight_bit}) t.packed_adamw(type, only_digests ? 1003 : 20003);
   t.sampling();
   pool();
   std::printf("done\n");

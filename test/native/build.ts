@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 /** C++ programs over the CPU engine without Node, with and without sanitizers. Objects are kept in a folder named after the sources. */
 const native = path.resolve(fileURLToPath(import.meta.url), '../../../native')
-const compiler = process.env.CXX ?? 'c++'
+const ownCompiler = process.env.CXX ?? 'c++'
 const flags = ['-std=c++17', '-O1', '-g1', '-ffp-contract=off', '-fno-math-errno', '-I.']
 const core = [
   'blocks.cpp',
@@ -48,8 +48,8 @@ export async function sanitizerWorks(sanitizer: readonly string[]): Promise<{ en
     const source = path.join(folder, 'probe.cpp')
     const program = path.join(folder, 'probe')
     writeFileSync(source, '#include <thread>\nint main() { std::thread([] {}).join(); }\n')
-    const built = await run(compiler, ['-std=c++17', ...sanitizer, source, '-o', program, '-lpthread'])
-    if (built.status !== 0) return { missing: `${compiler} has no ${sanitizer[0]} (${lastLine(built.output)})` }
+    const built = await run(ownCompiler, ['-std=c++17', ...sanitizer, source, '-o', program, '-lpthread'])
+    if (built.status !== 0) return { missing: `${ownCompiler} has no ${sanitizer[0]} (${lastLine(built.output)})` }
     // Leaks cannot be looked for under a debugger or where ptrace is forbidden.
     for (const env of [{}, { ASAN_OPTIONS: 'detect_leaks=0' }]) {
       if ((await run(program, [], env)).status === 0) return { env }
@@ -61,26 +61,26 @@ export async function sanitizerWorks(sanitizer: readonly string[]): Promise<{ en
 }
 
 /** Compiles `main` (a path from native/) with the engine. Throws what the compiler said. */
-export async function program(main: string, extra: readonly string[] = []): Promise<string> {
+export async function program(main: string, extra: readonly string[] = [], compiler = ownCompiler): Promise<string> {
   const isa = readdirSync(path.join(native, 'cpu')).filter((name) => name.endsWith('.cpp'))
   const sources = [...isa.map((name) => `cpu/${name}`), ...core, main]
-  const base = folder(extra)
+  const base = folder(extra, compiler)
   const objects = sources.map((source) => path.join(base, `${source.replace(/\W+/g, '_')}_${hashOf(source)}.o`))
   const waiting = sources.map((source, i) => [source, objects[i]]).filter(([, object]) => !existsSync(object))
   const compile = async (): Promise<void> => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [source, object] = next
-      await make(object, (out) => [...flags, ...extra, '-c', source, '-o', out])
+      await make(compiler, object, (out) => [...flags, ...extra, '-c', source, '-o', out])
     }
   }
   await Promise.all(Array.from({ length: os.availableParallelism() }, compile))
   const out = path.join(base, `${path.basename(main, '.cpp')}_${createHash('sha256').update(objects.join()).digest('hex').slice(0, 16)}`)
-  if (!existsSync(out)) await make(out, (next) => [...extra, ...objects, '-o', next, '-lpthread'])
+  if (!existsSync(out)) await make(compiler, out, (next) => [...extra, ...objects, '-o', next, '-lpthread'])
   return out
 }
 
 /** Whole or not at all; a second test file that wants the same waits for the first. */
-async function make(out: string, args: (out: string) => string[]): Promise<void> {
+async function make(compiler: string, out: string, args: (out: string) => string[]): Promise<void> {
   const lock = `${out}.lock`
   while (!claim(lock)) await sleep(200)
   try {
@@ -111,9 +111,9 @@ function claim(lock: string): boolean {
 }
 
 /** Named after the headers and the flags; an object also carries the hash of its own source. */
-function folder(extra: readonly string[]): string {
+function folder(extra: readonly string[], compiler: string): string {
   const hash = createHash('sha256').update(JSON.stringify([compiler, flags, extra]))
-  for (const at of ['.', 'model', 'cpu', '../test/native']) {
+  for (const at of ['.', 'model', 'cpu', 'test', '../test/native']) {
     for (const name of readdirSync(path.join(native, at)).sort()) {
       if (name.endsWith('.h')) hash.update(name).update(readFileSync(path.join(native, at, name)))
     }

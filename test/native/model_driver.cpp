@@ -1,7 +1,7 @@
 // The whole decoder on random models of sizes that divide by nothing: train, decode with fork and join, the engine's thread.
 // Usage: model_driver isa precision threads [short]. Precisions: f32, bf16, and weights in blocks with rows in float32 (blocks) or
 // in 8 bits (bytes). Exits 2 where this CPU lacks the instruction set, 1 on the first
-// mismatch. Built with sanitizers and run by sanitizers.proof.ts.
+// mismatch. Each line ends with a digest of what was computed. Built with sanitizers and run by sanitizers.proof.ts, and by arm.proof.ts.
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
@@ -16,6 +16,7 @@
 
 #include "model/model.h"
 #include "slots.h"
+#include "test/digest.h"
 #include "threads.h"
 #include "worker.h"
 
@@ -28,6 +29,7 @@ static int below(int n) { return static_cast<int>(rng() % static_cast<unsigned>(
 static float uniform() { return static_cast<float>(rng() % 20001) / 10000.0f - 1.0f; }
 
 static std::string now;
+static Digest digest;
 static void check(bool ok, const char* what) {
   if (ok) return;
   std::printf("FAILED %s: %s\n", now.c_str(), what);
@@ -178,6 +180,7 @@ struct Decoder {
     check(table.used() <= room, "the cache is too small for this test");
     StepResult result = model.step(s);
     check(finite(result.logprobs), "log-probabilities of a step");
+    digest.add(result.ids).add(result.logprobs);
     for (int id : result.ids) check(id >= 0 && id < model.spec().vocab, "a sampled id");
     return result;
   }
@@ -251,14 +254,17 @@ static void train(const ModelSpec& c, Ops& ops, const std::vector<Ints>& batches
     const ForwardResult result = model.forward(batch, true, true), again = sparing.forward(batch, true, true);
     check(finite(result.logprobs) && finite(again.entropies), "log-probabilities and entropies are finite");
     check(same(scored.logprobs, result.logprobs) && same(result.logprobs, again.logprobs), "scoring, keeping and recompute give the same bits");
+    digest.add(result.logprobs).add(result.entropies);
     model.backward(weights, &entropy_weights);
     sparing.backward(weights, &entropy_weights);
     for (size_t i = 0; i < model.parameter_count(); i++) {
       const Floats gradient = parameter(model, i, Values::gradient);
       check(finite(gradient), "gradients are finite");
+      digest.add(gradient);
       check(same(gradient, parameter(sparing, i, Values::gradient)), "recompute gives the same gradient bits");
     }
     check(!model.update(o).skipped && !sparing.update(o).skipped, "an update");
+    for (size_t i = 0; i < model.parameter_count(); i++) digest.add(parameter(model, i, Values::weight));
   }
   // A gradient that is not finite: nothing changes.
   const size_t own = c.adapted ? model.loadable_count() : 0;
@@ -446,12 +452,12 @@ int main(int argc, char** argv) {
       train(it.config, *ops, it.batches);
     }
     decode(it.config, *ops, it.prompt, it.n);
-    std::printf("ok %s\n", now.c_str());
+    std::printf("ok %s %s\n", now.c_str(), digest.text().c_str());
     now += ", adapters";
     adapt(it.config);
     train(it.config, *ops, it.batches);
     decode(it.config, *ops, it.prompt, it.n);
-    std::printf("ok %s\n", now.c_str());
+    std::printf("ok %s %s\n", now.c_str(), digest.text().c_str());
   }
   now = "engine";
   engine(precision, isa.c_str(), threads);
