@@ -144,19 +144,31 @@ export const parallelGsm8k: Loader = loader('parallel-gsm8k')
 
 /**
  * GSM8K train with responses made of its worked solutions, in `trace`. Two keys more: `form` (parallel, with one block of two paths, or sequential)
- * and `maxSteps`, the most calculations of a problem. `slips` is the share of blocks with a wrong path, 0 to 1.
+ * and `maxSteps`, the most calculations of a problem. `slips` is the share of blocks with a wrong path, 0 to 1. `pathStarts` has what the path in
+ * words and the path in equations begin with.
  */
 export const gsm8kWorked: Loader = async (raw = {}) => {
   // It brings mathjs, which the other loaders need not wait for.
   const { traceForms, workedTraces } = await import('./worked.ts')
   const where = 'the loader config of gsm8kWorked'
-  const { form = 'parallel', maxSteps, slips, ...config } = readObject(raw, where)
+  const { form = 'parallel', maxSteps, slips, pathStarts, ...config } = readObject(raw, where)
   const asked = traceForms.find((one) => one === form)
   if (asked === undefined) throw new DataError(`"form" in ${where} must be ${traceForms.join(' or ')}. Got ${excerpt(form)}.`)
   const most = readInt({ maxSteps }, 'maxSteps', undefined, where, { min: 1 })
   const share = readNumber({ slips }, 'slips', 0, where, { min: 0, max: 1 })
+  const starts = readStarts(pathStarts, where)
   const seed = readInt(config, 'seed', 1, where)
-  return problemTests('gsm8k-train', config, (problems) => workedTraces(problems, { form: asked, maxSteps: most, slips: share, seed }))
+  return problemTests('gsm8k-train', config, (problems) =>
+    workedTraces(problems, { form: asked, maxSteps: most, slips: share, seed, pathStarts: starts }),
+  )
+}
+
+function readStarts(given: unknown, where: string): string[] | undefined {
+  if (given === undefined) return undefined
+  if (Array.isArray(given) && given.length === 2 && given.every((one) => typeof one === 'string' && one !== '')) return given
+  throw new DataError(
+    `"pathStarts" in ${where} must be two texts, of the path in words and of the one in equations. Got ${excerpt(given)}.`,
+  )
 }
 
 export { passedResponses } from './teacher.ts'

@@ -21,6 +21,8 @@ interface TraceOptions {
   slips?: number
   /** Of the slips. Default 1. */
   seed?: number
+  /** What the path in words and the path in equations begin with: the `pathStarts` of the provider. Default: nothing. */
+  pathStarts?: readonly string[]
 }
 
 /**
@@ -29,7 +31,7 @@ interface TraceOptions {
  */
 export function workedTraces(
   problems: readonly Problem[],
-  { form, maxSteps = Number.POSITIVE_INFINITY, slips = 0, seed = 1 }: TraceOptions,
+  { form, maxSteps = Number.POSITIVE_INFINITY, slips = 0, seed = 1, pathStarts = [] }: TraceOptions,
 ): Problem[] {
   return problems.flatMap((problem) => {
     const worked = readWorked(problem.solution ?? '')
@@ -38,7 +40,7 @@ export function workedTraces(
     if (end.result !== Number(problem.answer.replaceAll(',', ''))) return []
     const random = drawFor(problem, seed)
     const slipped = form === 'parallel' && random() < slips ? slip(worked, problem.problem, random) : undefined
-    const thought = form === 'sequential' ? inWords(worked) : block(problem, worked, slipped, random() < 0.5)
+    const thought = form === 'sequential' ? inWords(worked) : block(problem, worked, { slipped, inTheWords: random() < 0.5, pathStarts })
     return [{ ...problem, trace: `${thought}\nFinal Answer: ${problem.answer}` }]
   })
 }
@@ -71,12 +73,20 @@ function inEquations({ calculations }: Worked): string {
   return calculations.map(({ expression, result, written }) => written ?? `${expression}=${result}`).join('\n')
 }
 
+interface BlockOptions {
+  slipped?: Slip
+  inTheWords: boolean
+  pathStarts: readonly string[]
+}
+
 /** One path in words and one in equations. With a slip one of them has it, and the summary says where they part. */
-function block({ answer }: Problem, worked: Worked, slipped: Slip | undefined, inTheWords: boolean): string {
-  const paths = `<Parallel><Path>${inWords(slipped && inTheWords ? slipped.worked : worked)}</Path><Path>${inEquations(slipped && !inTheWords ? slipped.worked : worked)}</Path></Parallel>`
+function block({ answer }: Problem, worked: Worked, { slipped, inTheWords, pathStarts: [first = '', second = ''] }: BlockOptions): string {
+  const words = first + inWords(slipped && inTheWords ? slipped.worked : worked)
+  const equations = second + inEquations(slipped && !inTheWords ? slipped.worked : worked)
+  const paths = `<Parallel><Path>${words}</Path><Path>${equations}</Path></Parallel>`
   if (!slipped) return `${paths}\n<Summary>Both paths give ${answer}.</Summary>`
   const wrong = String(slipped.worked.calculations.at(-1)!.result)
-  const [first, second] = inTheWords ? [wrong, answer] : [answer, wrong]
+  const given = inTheWords ? `${wrong} and ${answer}` : `${answer} and ${wrong}`
   const { expression, result } = slipped.right
-  return `${paths}\n<Summary>The paths give ${first} and ${second}. ${expression} is ${result}, so it is ${answer}.</Summary>`
+  return `${paths}\n<Summary>The paths give ${given}. ${expression} is ${result}, so it is ${answer}.</Summary>`
 }

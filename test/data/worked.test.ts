@@ -17,6 +17,18 @@ describe('responses from worked solutions', () => {
     expect(parseThinking(trace!).violations).toEqual([])
   })
 
+  it('have beginnings of their own in both paths, where they are asked for', () => {
+    const [{ trace }] = workedTraces([clips], { form: 'parallel', pathStarts: ['In words:\n', 'In numbers:\n'] })
+    expect(trace).toContain('<Path>In words:\nIn April 48/2')
+    expect(trace).toContain('<Path>In numbers:\n48/2=24')
+  })
+
+  it('refuse beginnings of one path only', async () => {
+    await expect(gsm8kWorked({ pathStarts: ['In words: '] })).rejects.toThrow(
+      '"pathStarts" in the loader config of gsm8kWorked must be two texts, of the path in words and of the one in equations.',
+    )
+  })
+
   it('are the words alone in the sequential form', () => {
     expect(workedTraces([clips], { form: 'sequential' })[0].trace).toBe('In April 48/2 = 24 clips.\nIn all 48+24 = 72.\nFinal Answer: 72')
   })

@@ -29,10 +29,11 @@ describe('the suite of a small real model', () => {
       return {
         output: output.replace(form, ''),
         checkpoint: model.checkpoint,
-        stages: stages.map((stage) => ({ ...stage, suite: stage.suite.replace(form, ''), provider: '', reward: '' })),
+        stages: stages.map((stage) => ({ ...stage, suite: stage.suite.replace(/parallel|sequential/, ''), provider: '', reward: '' })),
       }
     }
     expect(bare('parallel')).toEqual(bare('sequential'))
+    expect(train('parallel').stages[0]).toEqual(train('sequential').stages[0])
   })
 
   it('names loaders and provider keys that there are', () => {

@@ -214,6 +214,7 @@ const llama3Context = 8192
  * The scaling of Llama 3.1, out of what each frequency is divided by, (headDim / 2): 1 where the wave is short, one factor where it is
  * long, and between them 1 / ((1 − s) / factor + s) with s = (turns − low) / (high − low), turns the waves in the original context. Two
  * such numbers give the line. Only low, high and context by one common factor remain open, which changes nothing: the usual context is taken.
+ * Short heads may have one such number or none, so several lines give the same factors: the widest is taken.
  * @throws CheckpointError where these are no such numbers (`longrope` has others)
  */
 function llama3Scaling(keys: ArchitectureKeys, factors: Float32Array, headDim: number, theta: number): JsonObject {
@@ -228,10 +229,8 @@ function llama3Scaling(keys: ArchitectureKeys, factors: Float32Array, headDim: n
   const [first, last] = [between[0], between.at(-1)]
   const refuse = () =>
     problem(place, 'the factors of llama3', show([...factors].slice(0, 16)), 'Other kinds of RoPE scaling are not supported.')
-  if (first === undefined || last === undefined || first === last) throw refuse()
-  const slope = (first.s - last.s) / (first.x - last.x)
-  const low = round(last.x - last.s / slope)
-  const high = round(low + 1 / slope)
+  const [low, high] = first === last ? widest(first, turns, factors) : line(first!, last!)
+  if (!(low < high)) throw refuse()
   for (const [i, x] of turns.entries()) {
     const s = Math.min(1, Math.max(0, (x - low) / (high - low)))
     const expected = 1 / ((1 - s) / factor + s)
@@ -244,6 +243,28 @@ function llama3Scaling(keys: ArchitectureKeys, factors: Float32Array, headDim: n
     high_freq_factor: high,
     original_max_position_embeddings: llama3Context,
   }
+}
+
+interface Between {
+  x: number
+  s: number
+}
+
+/** Where the line through both is 0, and where it is 1. */
+function line(first: Between, last: Between): [low: number, high: number] {
+  const slope = (first.s - last.s) / (first.x - last.x)
+  const low = round(last.x - last.s / slope)
+  return [low, round(low + 1 / slope)]
+}
+
+/** The widest line through one point, or through none, that leaves the frequencies beside it alone. NaN where there are none on both sides. */
+function widest(point: Between | undefined, turns: readonly number[], factors: Float32Array): [low: number, high: number] {
+  const plain = turns.findLast((_, i) => factors[i] === 1) ?? Number.NaN
+  const scaled = turns.find((_, i) => factors[i] > 1 && factors[i] === factors.at(-1)) ?? Number.NaN
+  if (!point) return [scaled, plain]
+  const { x, s } = point
+  const high = Math.min(plain, (x - (1 - s) * scaled) / s)
+  return [(x - s * high) / (1 - s), high]
 }
 
 /** To five digits: what is left after float32, so 1 and 4 come out as they are. */

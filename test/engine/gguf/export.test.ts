@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { diskOps, type FileOps } from '../../../src/engine/checkpoint/atomic.ts'
 import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/folder.ts'
 import { exportGguf, type GgufFileType, ggufFileTypes } from '../../../src/engine/gguf/export.ts'
+import { ropeFactors } from '../../../src/engine/gguf/export-config.ts'
 import { quantize } from '../../../src/engine/gguf/quantize.ts'
 import type { ModelConfig, RopeScaling } from '../../../src/engine/types.ts'
 import { temporaryFolder, tensorsOf, tinyConfig, tinyContent } from '../checkpoint/build.ts'
@@ -58,6 +59,19 @@ describe('exportGguf', () => {
     const text = 'the theme, then 1212 <Path>\n日本</Path>'
     expect(back.tokenizer?.encode(text)).toEqual(checkpoint.tokenizer?.encode(text))
     expect(await tensorsOf(back)).toEqual(await tensorsOf(checkpoint))
+  })
+
+  it.each([
+    // One frequency is between the plain ones and those that are divided by 8; the last is between, so none is divided by 8; none is between.
+    { headDim: 16, theta: 10000, originalMaxPositions: 8192 },
+    { headDim: 8, theta: 10000, originalMaxPositions: 8192 },
+    { headDim: 16, theta: 1e12, originalMaxPositions: 65536 },
+  ])('short heads keep the factors of llama3: $headDim, $theta', async ({ headDim, theta, originalMaxPositions }) => {
+    const rope = { theta, scaling: { ...llama3, originalMaxPositions } }
+    const { checkpoint, file } = await written({ ...small, family: 'llama', headDim, rope }, 'f32')
+    const [before, after] = [checkpoint, await openCheckpoint(file)].map(({ config }) => [...ropeFactors(config)!])
+    expect(before.length).toBe(headDim / 2)
+    for (const [i, value] of after.entries()) expect(value).toBeCloseTo(before[i], 4)
   })
 
   it.each(ggufFileTypes.filter((type) => type !== 'f32'))('%s rounds the matrices and leaves the norms', async (type) => {
