@@ -28,23 +28,23 @@ using namespace pr1;
 // Tests link the portable twin alone: it compiles in a fraction of the time.
 namespace pr1 {
 namespace avx512_bf16 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
-  return portable::make_ops(pool, isa, precision, products, byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes) {
+  return portable::make_ops(pool, isa, precision, products, bytes);
 }
 }
 namespace avx512 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
-  return portable::make_ops(pool, isa, precision, products, byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes) {
+  return portable::make_ops(pool, isa, precision, products, bytes);
 }
 }
 namespace avx2 {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
-  return portable::make_ops(pool, isa, precision, products, byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes) {
+  return portable::make_ops(pool, isa, precision, products, bytes);
 }
 }
 namespace neon {
-Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, bool byte_units) {
-  return portable::make_ops(pool, isa, precision, products, byte_units);
+Ops* make_ops(ThreadPool& pool, const char* isa, Precision precision, Products products, const ByteRows& bytes) {
+  return portable::make_ops(pool, isa, precision, products, bytes);
 }
 }
 }  // namespace pr1
