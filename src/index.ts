@@ -27,7 +27,9 @@ export {
   repetition,
 } from './assertions/index.ts'
 export * from './engine/errors.ts'
+export type * from './engine/model-config.ts'
 export { openEngine } from './engine/open.ts'
+export type { TensorSpec } from './engine/spec.ts'
 export type * from './engine/types.ts'
 export type { PathSpan, ProviderOptions, TextSpan, ThinkingConfig, ThinkingMetadata } from './providers/index.ts'
 export { ParallelThinkingProvider, parseThinkingConfig, promptIds, toRequest } from './providers/index.ts'

@@ -3,7 +3,8 @@
  * shard from its first forward on). A worker that was started anew knows nothing, says StateError, and is told again.
  */
 
-import type { ForwardOptions, LoadOptions, ModelConfig, TrainBatch } from '../engine/types.ts'
+import type { ModelConfig } from '../engine/model-config.ts'
+import type { ForwardOptions, LoadOptions, TrainBatch } from '../engine/types.ts'
 import type { ThinkRequest, Thought } from '../thinking/types.ts'
 import type { ArrayNote } from './arrays.ts'
 

@@ -1,8 +1,9 @@
 /** Checks of what callers hand in, the same for every engine and before anything is queued: below, indices are known to be in range. */
 
 import { CacheFullError, ConfigError, UnavailableError } from './errors.ts'
+import type { ModelConfig } from './model-config.ts'
 import { cachePage, type SequenceTable } from './sequences.ts'
-import type { ModelConfig, OptimizerState, Sequence, StepInput, TokenRange, TrainBatch, UpdateOptions } from './types.ts'
+import type { OptimizerState, Sequence, StepInput, TokenRange, TrainBatch, UpdateOptions } from './types.ts'
 
 export function checkSequence(table: SequenceTable, id: Sequence): void {
   if (!table.exists(id)) throw new ConfigError(`Sequence ${id} does not exist: it was freed, joined or never created.`)

@@ -13,6 +13,7 @@ import {
   type FullUpdate,
 } from './checks.ts'
 import { ConfigError, type NonFiniteError, type NoTrainingError } from './errors.ts'
+import type { ModelConfig } from './model-config.ts'
 import { type Fault, type FaultPlace, nonFinite } from './non-finite.ts'
 import { cachePage, SequenceTable } from './sequences.ts'
 import { elementCount, type ModelSpec, type ParameterSpec, parametersOf } from './spec.ts'
@@ -22,7 +23,6 @@ import type {
   ForwardResult,
   MemoryPlan,
   Model,
-  ModelConfig,
   ParameterKind,
   Sequence,
   StepInput,

@@ -4,8 +4,9 @@
  * backward goes on, part by part from the first to the last.
  */
 
+import type { TensorSpec } from './spec.ts'
 import { elementCount } from './spec.ts'
-import type { Model, TensorSpec } from './types.ts'
+import type { Model } from './types.ts'
 
 /** Numbers `from` … `to` − 1. */
 export interface Part {

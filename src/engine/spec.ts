@@ -8,13 +8,20 @@
  *     logits = head(norm x)
  */
 
-import type { RopeConfig, TensorSpec } from './types.ts'
+import type { RopeConfig } from './model-config.ts'
 
 /** silu(x) = x·σ(x); gelu: the tanh form of arXiv 1606.08415, `gelu_pytorch_tanh` in transformers. */
 export type Activation = 'silu' | 'gelu'
 
 /** How a parameter starts where a model is made from nothing; `residual`: normal, scaled by 1/√(2·layers); `uniform`: within ±1/√in. */
 export type Initial = 'normal' | 'residual' | 'uniform' | 'ones' | 'zeros'
+
+export interface TensorSpec {
+  /** Hugging Face name, e.g. `model.layers.0.self_attn.q_proj.weight`. */
+  name: string
+  /** Row-major; a linear layer is (out, in). */
+  shape: number[]
+}
 
 /** A parameter with its Hugging Face name, its shape (row-major; a linear layer is (out, in)) and its start. */
 export interface ParameterSpec extends TensorSpec {

@@ -2,13 +2,14 @@
  * The two interfaces that every engine offers, decode and train, and the data they exchange.
  *
  * Everything that differs between devices sits below them; everything that is the method (who sees whom, when to fork,
- * what a loss is) sits above. Arrays are flat and typed: T tokens, shapes in comments.
+ * what a loss is) sits above. Arrays are flat and typed: T tokens, shapes in comments. What a model is stands in model-config.ts
+ * (of its checkpoint) and spec.ts (of its family).
  */
 
 import type { NonFiniteError } from './errors.ts'
-import type { Family } from './families/index.ts'
 import type { Blocks, BlockType } from './gguf/types.ts'
-import type { ParameterSpec } from './spec.ts'
+import type { ModelConfig } from './model-config.ts'
+import type { ParameterSpec, TensorSpec } from './spec.ts'
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tfjs'
 
@@ -17,68 +18,6 @@ export type Precision = 'auto' | 'f32' | 'bf16' | 'stored' | 'int8' | 'int4'
 
 /** See {@link EngineOptions.numerics}. */
 export type Numerics = 'exact' | 'fast'
-
-/** RoPE frequencies, as in transformers' modeling_rope_utils.py. */
-export interface RopeConfig {
-  theta: number
-  scaling?: RopeScaling
-}
-
-export type RopeScaling =
-  | { type: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalMaxPositions: number }
-  /** Every frequency is divided by the factor. */
-  | { type: 'linear'; factor: number }
-  | {
-      type: 'yarn'
-      factor: number
-      originalMaxPositions: number
-      betaFast: number
-      betaSlow: number
-      /** Whether the bounds of the ramp are whole pairs. */
-      truncate: boolean
-      /** Factor of cosines and sines. */
-      attentionFactor: number
-    }
-  /**
-   * NTK scaling by the length of the sequence. Up to the positions of the model it changes nothing, and the engine goes no further: a longer sequence
-   * would turn keys that are in the cache.
-   */
-  | { type: 'dynamic'; factor: number }
-
-/** Attention of one layer where the layers of a checkpoint differ. */
-export interface LayerAttention {
-  /** null: no rotation. */
-  rope: RopeConfig | null
-  /** A token sees the last this many of the rows visible to it, itself counted; 0: all of them. */
-  window: number
-}
-
-/** What is a checkpoint's own, whatever spelling its `config.json` used; what follows from its family is in spec.ts. */
-export interface ModelConfig {
-  family: Family
-  vocabSize: number
-  hiddenSize: number
-  layers: number
-  heads: number
-  kvHeads: number
-  headDim: number
-  intermediateSize: number
-  rmsNormEps: number
-  rope: RopeConfig
-  tiedEmbeddings: boolean
-  maxPositions: number
-  /** One entry a layer; absent: every layer rotates by `rope` and sees everything. */
-  attention?: readonly LayerAttention[]
-  /** q·k is divided by its root before the softmax; absent: headDim. */
-  queryScalar?: number
-}
-
-export interface TensorSpec {
-  /** Hugging Face name, e.g. `model.layers.0.self_attn.q_proj.weight`. */
-  name: string
-  /** Row-major; a linear layer is (out, in). */
-  shape: number[]
-}
 
 export interface EngineOptions {
   device?: Device

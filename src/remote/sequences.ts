@@ -5,7 +5,8 @@
  * prefix cache, if it has one.
  */
 
-import type { ModelConfig, Sampling, Sequence, StepOutput } from '../engine/types.ts'
+import type { ModelConfig } from '../engine/model-config.ts'
+import type { Sampling, Sequence, StepOutput } from '../engine/types.ts'
 import { derivedSeed } from '../random.ts'
 import { show } from '../show.ts'
 import { TAGS } from '../thinking/grammar.ts'

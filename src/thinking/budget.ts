@@ -30,7 +30,7 @@
  */
 
 import { ConfigError } from '../engine/errors.ts'
-import type { ModelConfig } from '../engine/types.ts'
+import type { ModelConfig } from '../engine/model-config.ts'
 import { writtenTags } from './recogniser.ts'
 import { allTagIds, checkTagIds } from './tags.ts'
 import type { ThinkRequest, WrittenTags } from './types.ts'

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { GradientTree, readWeights, takeGradient } from '../../src/engine/gradients.ts'
+import type { ModelConfig } from '../../src/engine/model-config.ts'
 import { openEngine } from '../../src/engine/open.ts'
 import { Arrival, Departure, flatOrder, partsOf } from '../../src/engine/parts.ts'
-import type { Model, ModelConfig } from '../../src/engine/types.ts'
+import type { Model } from '../../src/engine/types.ts'
 import { SMALL } from '../thinking/small-model.ts'
 
 /** 2.5 M parameters: five parts. */

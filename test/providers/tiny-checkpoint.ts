@@ -5,9 +5,9 @@ import type { TemplateInputs } from '../../src/engine/checkpoint/chat-template.t
 import { saveCheckpoint } from '../../src/engine/checkpoint/folder.ts'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
+import type { ModelConfig, RopeConfig } from '../../src/engine/model-config.ts'
 import type { PromptEdges } from '../../src/engine/prompt-edges.ts'
 import type { ParameterSpec } from '../../src/engine/spec.ts'
-import type { ModelConfig, RopeConfig } from '../../src/engine/types.ts'
 import { tagIdsFrom } from '../../src/thinking/tags.ts'
 import type { AttentionMode } from '../../src/thinking/types.ts'
 

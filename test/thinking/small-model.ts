@@ -2,8 +2,9 @@
 
 import { expect } from 'vitest'
 import { randomWeights } from '../../src/engine/checkpoint/init.ts'
+import type { ModelConfig } from '../../src/engine/model-config.ts'
 import { openEngine } from '../../src/engine/open.ts'
-import type { InitialWeights, Model, ModelConfig } from '../../src/engine/types.ts'
+import type { InitialWeights, Model } from '../../src/engine/types.ts'
 import { Scheduler } from '../../src/thinking/scheduler.ts'
 import type { ThinkRequest, Thought } from '../../src/thinking/types.ts'
 

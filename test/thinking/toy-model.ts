@@ -5,7 +5,8 @@
 
 import type { Tokenizer } from '../../src/engine/checkpoint/tokenizer.ts'
 import { CacheFullError } from '../../src/engine/errors.ts'
-import type { Model, ModelConfig, Sampling, Sequence, StepInput, StepOutput, TokenRange } from '../../src/engine/types.ts'
+import type { ModelConfig } from '../../src/engine/model-config.ts'
+import type { Model, Sampling, Sequence, StepInput, StepOutput, TokenRange } from '../../src/engine/types.ts'
 import { TAGS } from '../../src/thinking/grammar.ts'
 import { tagTextOf } from '../../src/thinking/text-tags.ts'
 import type { TagIds } from '../../src/thinking/types.ts'

@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors.ts'
-import type { ModelSpec, ParameterSpec } from '../spec.ts'
-import type { AdapterPart, Adapters, TensorSpec } from '../types.ts'
+import type { ModelSpec, ParameterSpec, TensorSpec } from '../spec.ts'
+import type { AdapterPart, Adapters } from '../types.ts'
 
 /** What adapters of a model consist of: names and shapes. */
 

@@ -1,6 +1,7 @@
 /** An opened checkpoint, wherever it was read from. */
 
-import type { Loadable, ModelConfig } from '../types.ts'
+import type { ModelConfig } from '../model-config.ts'
+import type { Loadable } from '../types.ts'
 import type { ChatTemplate } from './chat-template.ts'
 import type { Generation } from './generation.ts'
 import type { Identity } from './identity.ts'

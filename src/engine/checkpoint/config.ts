@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isObject, type JsonObject } from '../../json.ts'
 import type { SizeField, Sizes } from '../families/family.ts'
-import { families, familyNames, nearFamilies } from '../families/index.ts'
+import { families, nearFamilies } from '../families/index.ts'
 import { type KeyName, Keys } from '../families/keys.ts'
+import { familyNames } from '../families/names.ts'
 import { ropeProblem } from '../families/rope.ts'
-import type { ModelConfig } from '../types.ts'
+import type { ModelConfig } from '../model-config.ts'
 import { problem, show } from './problem.ts'
 
 /**

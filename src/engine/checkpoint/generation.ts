@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { JsonObject } from '../../json.ts'
-import type { ModelConfig } from '../types.ts'
+import type { ModelConfig } from '../model-config.ts'
 import { configFile, generationFile, isTokenId, own, readJsonIfPresent } from './files.ts'
 import { problem, show } from './problem.ts'
 import type { Tokenizer } from './tokenizer.ts'

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { philox } from '../../random.ts'
 import { ConfigError } from '../errors.ts'
+import type { ModelConfig } from '../model-config.ts'
 import { elementCount } from '../spec.ts'
-import type { InitialWeights, ModelConfig } from '../types.ts'
+import type { InitialWeights } from '../types.ts'
 
 /**
  * Weights of a model that starts from nothing. Every number is a function of (seed, tensor name, index): tensors can be

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { headName } from '../families/decoder.ts'
 import { modelSpec } from '../families/index.ts'
-import type { ModelConfig } from '../types.ts'
+import type { ModelConfig } from '../model-config.ts'
 import { configFile, statFile } from './files.ts'
 import { problem, show } from './problem.ts'
 import { openSafetensors, weightFiles } from './safetensors.ts'

@@ -1,5 +1,5 @@
+import type { ModelConfig } from '../model-config.ts'
 import type { Activation, AttentionSpec, Initial, LinearSpec, MlpSpec, ModelSpec, ParameterSpec } from '../spec.ts'
-import type { ModelConfig } from '../types.ts'
 
 /** The decoder that all families are variations of, with the names that transformers gives its parameters (LlamaForCausalLM). */
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json.ts'
+import type { ModelConfig } from '../model-config.ts'
 import type { ModelSpec } from '../spec.ts'
-import type { ModelConfig } from '../types.ts'
 import type { Keys } from './keys.ts'
 
 export type SizeField = 'vocabSize' | 'hiddenSize' | 'layers' | 'heads' | 'kvHeads' | 'headDim' | 'intermediateSize' | 'maxPositions'

@@ -1,4 +1,4 @@
-import type { LayerAttention, RopeConfig } from '../types.ts'
+import type { LayerAttention, RopeConfig } from '../model-config.ts'
 import { decoderSpec } from './decoder.ts'
 import type { FamilyDefinition, Sizes } from './family.ts'
 import type { Keys } from './keys.ts'

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json.ts'
 import { type Place, problem, show } from '../checkpoint/problem.ts'
-import type { RopeConfig, RopeScaling } from '../types.ts'
+import type { RopeConfig, RopeScaling } from '../model-config.ts'
 import type { Sizes } from './family.ts'
 import type { Keys } from './keys.ts'
 

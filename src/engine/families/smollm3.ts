@@ -1,4 +1,4 @@
-import type { RopeConfig } from '../types.ts'
+import type { RopeConfig } from '../model-config.ts'
 import { decoderSpec } from './decoder.ts'
 import type { FamilyDefinition } from './family.ts'
 import type { Keys } from './keys.ts'

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../json.ts'
 import { problem, show } from '../checkpoint/problem.ts'
-import { familyNames } from '../families/index.ts'
 import type { KeyName } from '../families/keys.ts'
+import { familyNames } from '../families/names.ts'
 import type { GgufHeader, GgufTensor } from './header.ts'
 import type { GgufMetadata } from './metadata.ts'
 import { architectures, familyOf, ggufName } from './names.ts'

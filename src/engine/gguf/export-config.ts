@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { problem, show } from '../checkpoint/problem.ts'
-import type { ModelConfig, RopeConfig, RopeScaling } from '../types.ts'
+import type { ModelConfig, RopeConfig, RopeScaling } from '../model-config.ts'
 import { architectures } from './names.ts'
 import type { WrittenValue } from './write.ts'
 

@@ -1,5 +1,5 @@
-import type { Family } from '../families/index.ts'
-import type { ModelConfig } from '../types.ts'
+import type { Family } from '../families/names.ts'
+import type { ModelConfig } from '../model-config.ts'
 
 /**
  * What llama.cpp calls the architectures and parameters of our families, and what it stores in another form than Hugging Face:

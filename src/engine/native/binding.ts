@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import type { FullUpdate } from '../checks.ts'
 import type { BlockType } from '../gguf/types.ts'
 import type { Drawn, Scored } from '../model.ts'
-import type { ModelSpec } from '../spec.ts'
-import type { AdapterPart, TensorSpec, UpdateResult } from '../types.ts'
+import type { ModelSpec, TensorSpec } from '../spec.ts'
+import type { AdapterPart, UpdateResult } from '../types.ts'
 import { requireAddon } from './locate.ts'
 
 /** What native/addon.cpp exports. It guards against what would crash the process; everything else is checked above. Shapes are those of ../types.ts. */

@@ -8,6 +8,7 @@ import { checkOptimizerState } from '../checks.ts'
 import { precisionsOf } from '../devices.ts'
 import { ConfigError, NoAdaptersError, NoTrainingError, UnavailableError } from '../errors.ts'
 import { modelSpec } from '../families/index.ts'
+import type { ModelConfig } from '../model-config.ts'
 import { elementCount } from '../spec.ts'
 import {
   type DeviceMemory,
@@ -18,7 +19,6 @@ import {
   type Loadable,
   type LoadOptions,
   type Model,
-  type ModelConfig,
   optimizerStates,
   type Precision,
 } from '../types.ts'

@@ -1,8 +1,9 @@
 import { readWeights } from '../checkpoint/weights.ts'
 import type { FullUpdate } from '../checks.ts'
 import { CheckedModel, type Drawn, type FlatStep, type ModelOptions, type Scored } from '../model.ts'
+import type { ModelConfig } from '../model-config.ts'
 import type { ModelSpec } from '../spec.ts'
-import type { Loadable, MemoryPlan, ModelConfig, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
+import type { Loadable, MemoryPlan, ParameterKind, StepInput, TrainBatch, UpdateResult } from '../types.ts'
 import type { Host } from './host.ts'
 import type { StepRequest } from './protocol.ts'
 

@@ -3,7 +3,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { FullUpdate } from '../checks.ts'
 import type { Drawn, FlatStep, Scored } from '../model.ts'
-import type { ModelConfig, ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
+import type { ModelConfig } from '../model-config.ts'
+import type { ParameterKind, TrainBatch, UpdateResult } from '../types.ts'
 import type { BackendChoice, BackendInfo } from './backend.ts'
 import type { SamplingRow } from './sampling.ts'
 

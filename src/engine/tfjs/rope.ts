@@ -1,6 +1,6 @@
 /** Rotary positions as transformers computes them: inverse frequencies, and their products with the position, in float32. */
 
-import type { RopeConfig, RopeScaling } from '../types.ts'
+import type { RopeConfig, RopeScaling } from '../model-config.ts'
 
 const { fround } = Math
 

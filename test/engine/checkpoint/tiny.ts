@@ -3,7 +3,7 @@ import { type Checkpoint, openCheckpoint, type SaveContent } from '../../../src/
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { Tokenizer } from '../../../src/engine/checkpoint/tokenizer.ts'
 import { readWeights } from '../../../src/engine/checkpoint/weights.ts'
-import type { ModelConfig } from '../../../src/engine/types.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
 
 /** What small checkpoints hold, and their bytes. Knows nothing of vitest: `npm run torture` uses it too. */
 

@@ -2,12 +2,13 @@
 
 import { expect } from 'vitest'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
-import { type Family, familyNames } from '../../../src/engine/families/index.ts'
+import { type Family, familyNames } from '../../../src/engine/families/names.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
 import { loadAddon } from '../../../src/engine/native/binding.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import { addonIsBuilt, type BackendChoice } from '../../../src/engine/tfjs/backend.ts'
 import { TfjsEngine } from '../../../src/engine/tfjs/engine.ts'
-import type { Engine, InitialWeights, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+import type { Engine, InitialWeights, Model, TrainBatch } from '../../../src/engine/types.ts'
 import { withFeatures } from '../families/features.ts'
 
 export interface Candidate {

@@ -1,8 +1,9 @@
 /** Training: gradients that native writes by hand and tf derives, AdamW, accumulation, skipped updates, and runs that stay together. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { familyNames } from '../../../src/engine/families/index.ts'
-import type { Engine, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+import { familyNames } from '../../../src/engine/families/names.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
+import type { Engine, Model, TrainBatch } from '../../../src/engine/types.ts'
 import { seededRandom } from '../../../src/random.ts'
 import { withFeatures } from '../families/features.ts'
 import {

@@ -1,4 +1,4 @@
-import type { LayerAttention, ModelConfig } from '../../../src/engine/types.ts'
+import type { LayerAttention, ModelConfig } from '../../../src/engine/model-config.ts'
 
 /** Layers in turn, so that both kinds are there wherever there are two. */
 const inTurn = (layers: number, ...kinds: LayerAttention[]) => Array.from({ length: layers }, (_, layer) => kinds[layer % kinds.length])

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { isLeftover } from '../../../src/engine/families/decoder.ts'
-import { type Family, modelSpec } from '../../../src/engine/families/index.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
+import type { Family } from '../../../src/engine/families/names.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
 import { layerParameters, parameterCount, parametersOf } from '../../../src/engine/spec.ts'
-import type { ModelConfig } from '../../../src/engine/types.ts'
 import { tinyConfig } from '../checkpoint/build.ts'
 
 describe('the spec of a family', () => {

@@ -6,7 +6,7 @@ import { openCheckpoint, saveCheckpoint } from '../../../src/engine/checkpoint/f
 import { exportGguf, type GgufFileType, ggufFileTypes } from '../../../src/engine/gguf/export.ts'
 import { ropeFactors } from '../../../src/engine/gguf/export-config.ts'
 import { quantize } from '../../../src/engine/gguf/quantize.ts'
-import type { ModelConfig, RopeScaling } from '../../../src/engine/types.ts'
+import type { ModelConfig, RopeScaling } from '../../../src/engine/model-config.ts'
 import { temporaryFolder, tensorsOf, tinyConfig, tinyContent } from '../checkpoint/build.ts'
 
 const small: ModelConfig = { ...tinyConfig, hiddenSize: 32, headDim: 16, intermediateSize: 48, rmsNormEps: 1e-5 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { familyNames, modelSpec } from '../../../src/engine/families/index.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
+import { familyNames } from '../../../src/engine/families/names.ts'
 import {
   architectures,
   familyOf,

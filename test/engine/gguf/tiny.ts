@@ -1,8 +1,8 @@
 import { fillNormal } from '../../../src/engine/checkpoint/init.ts'
 import { modelSpec } from '../../../src/engine/families/index.ts'
 import { type BlockType, blockTypes, type GgufValue, valueTypes } from '../../../src/engine/gguf/types.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
 import { elementCount, parametersOf } from '../../../src/engine/spec.ts'
-import type { ModelConfig } from '../../../src/engine/types.ts'
 import { seededRandom } from '../../../src/random.ts'
 import { byteLevel } from './vocabulary.ts'
 

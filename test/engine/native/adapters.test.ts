@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { factorNames, linearWeights, tokenRowsName } from '../../../src/engine/adapters/parameters.ts'
 import { NoAdaptersError } from '../../../src/engine/errors.ts'
 import { modelSpec } from '../../../src/engine/families/index.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
 import { openEngine } from '../../../src/engine/open.ts'
-import type { Adapters, Engine, EngineOptions, InitialWeights, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+import type { Adapters, Engine, EngineOptions, InitialWeights, Model, TrainBatch } from '../../../src/engine/types.ts'
 import {
   batchOf,
   drawnAndScored,

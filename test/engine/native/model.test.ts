@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomWeights } from '../../../src/engine/checkpoint/init.ts'
 import { ConfigError } from '../../../src/engine/errors.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
 import { openEngine } from '../../../src/engine/open.ts'
-import type { Engine, Model, ModelConfig, TrainBatch } from '../../../src/engine/types.ts'
+import type { Engine, Model, TrainBatch } from '../../../src/engine/types.ts'
 
 const config: ModelConfig = {
   family: 'qwen3',

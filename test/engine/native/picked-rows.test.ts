@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest'
 import { linearWeights } from '../../../src/engine/adapters/parameters.ts'
-import { familyNames, modelSpec } from '../../../src/engine/families/index.ts'
+import { modelSpec } from '../../../src/engine/families/index.ts'
+import { familyNames } from '../../../src/engine/families/names.ts'
 import { loadAddon } from '../../../src/engine/native/binding.ts'
 import { openEngine } from '../../../src/engine/open.ts'
 import type { Engine, Model, TrainBatch } from '../../../src/engine/types.ts'

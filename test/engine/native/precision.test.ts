@@ -3,9 +3,10 @@
 import { cpus } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigError, NoTrainingError, UnavailableError } from '../../../src/engine/errors.ts'
+import type { ModelConfig } from '../../../src/engine/model-config.ts'
 import { loadAddon } from '../../../src/engine/native/binding.ts'
 import { openEngine } from '../../../src/engine/open.ts'
-import type { Engine, Model, ModelConfig } from '../../../src/engine/types.ts'
+import type { Engine, Model } from '../../../src/engine/types.ts'
 import { batchOf, expectSameBits, lively, openNative, relativeDistance, tiny, weightsFor } from '../conformance/engines.ts'
 
 const addon = loadAddon()
