@@ -2,9 +2,9 @@
 
 import { requireTokenizer } from '../providers/prompt.ts'
 import { type ThinkingMetadata, toProviderResponse } from '../providers/response.ts'
-import { blocksAsRead } from '../thinking/decoder.ts'
 import type { HeardToken } from '../thinking/reading-order.ts'
 import { spellingOf } from '../thinking/text-tags.ts'
+import { blocksAsRead } from '../thinking/thought.ts'
 import { runsOf } from '../thinking/trajectory.ts'
 import type { ThinkRequest, Thought, TokenRun } from '../thinking/types.ts'
 import type { PlannedAnswer, ServedModel } from './model.ts'

@@ -25,15 +25,15 @@ import { NonFiniteError, ParallelR1Error } from '../engine/errors.ts'
 import type { Sampling, Sequence, StepOutput } from '../engine/types.ts'
 import { Ledger, type Limits } from './budget.ts'
 import { Drafter, MOST_DRAFTS } from './drafter.ts'
-import { parseThinkingIds, type TaggedSpan } from './grammar.ts'
 import { Lane, type Sequences, type Stepper } from './lane.ts'
 import { type Drawn, type Outlines, writeOutlines } from './outlines.ts'
 import { type Listener, ReadingOrder } from './reading-order.ts'
 import { type Recogniser, tokenRecogniser, type Watch } from './recogniser.ts'
 import { LockStep, settles } from './settle.ts'
-import { blocksInText, TextRecogniser } from './text-tags.ts'
+import { TextRecogniser } from './text-tags.ts'
 import { ThinkWatch } from './think.ts'
-import { emptyRun, pushInjected, pushSampled, responseIds, runsOf, takeLast, trajectoryCounts } from './trajectory.ts'
+import { thoughtOf } from './thought.ts'
+import { emptyRun, pushInjected, pushSampled, takeLast } from './trajectory.ts'
 import type { Segment, StoppedPaths, ThinkRequest, Thought, TokenRun, Trajectory } from './types.ts'
 
 /** Streams of the sampling generator: the parent is 0, path p of block b is this. */
@@ -119,7 +119,12 @@ class Decoding {
     this.live.add(sequence)
     const parent = this.lane(sequence, 0)
     const finishReason = await this.text(parent)
-    return this.thought(finishReason)
+    const { request, trajectory, stopped } = this
+    return thoughtOf(request, trajectory, {
+      ...{ finishReason, stopped },
+      beforeSummary: this.recogniser.written.beforeSummary.length,
+      drafts: this.drafter?.counts,
+    })
   }
 
   private lane(sequence: Sequence, position: number): Lane {
@@ -367,24 +372,6 @@ class Decoding {
     const { promptIds, seed } = this.request
     return `The request with seed ${seed} and ${promptIds.length} prompt tokens, token ${at} of ${place}`
   }
-
-  private thought(finishReason: 'stop' | 'length'): Thought {
-    const { trajectory, request } = this
-    const ids = responseIds(trajectory)
-    const counts = trajectoryCounts(trajectory, this.recogniser.written.beforeSummary.length)
-    // Plainly decoded blocks are text to the trajectory; they are counted as they read.
-    const blocks =
-      request.mode === 'parallel'
-        ? counts.blocks.map((block, b) => (this.stopped[b] ? { ...block, stopped: this.stopped[b] } : block))
-        : blocksAsRead(ids, request)
-    if (request.tagText) keepUsedSets(trajectory)
-    if (finishReason === 'stop') ids.pop()
-    const drafts = this.drafter?.counts
-    return {
-      ...{ trajectory, ids, finishReason, totalTokens: counts.total, criticalPathTokens: counts.criticalPath, blocks },
-      ...(drafts && { drafts }),
-    }
-  }
 }
 
 interface PathWriting {
@@ -411,26 +398,4 @@ function stoppedOf(paths: readonly Pick<EndedPath, 'run' | 'stopped'>[], share: 
   const indices = paths.flatMap(({ stopped }, k) => (stopped ? [k] : []))
   const savedAtMost = indices.reduce((sum, k) => sum + share - paths[k].run.ids.length, 0)
   return indices.length > 0 ? { paths: indices, savedAtMost } : undefined
-}
-
-/** Tags as text have a set for every beginning of a tag, most of which no token was drawn with. */
-function keepUsedSets(trajectory: Trajectory): void {
-  const runs = runsOf(trajectory)
-  const used = [...new Set(runs.flatMap(({ exclusions }) => exclusions))].filter((set) => set >= 0).sort((a, b) => a - b)
-  for (const run of runs) run.exclusions = run.exclusions.map((set) => used.indexOf(set))
-  trajectory.exclusionSets = used.map((set) => trajectory.exclusionSets[set])
-}
-
-/** The blocks of a response that was decoded plainly, or that ended anywhere. */
-export function blocksAsRead(ids: number[], { tags, tagText }: ThinkRequest): Thought['blocks'] {
-  if (tagText) {
-    return blocksInText(ids, tagText).map(({ paths, summary }) => ({ paths: paths.map(({ tokens }) => tokens), summary: summary.tokens }))
-  }
-  const { tree } = parseThinkingIds(ids, tags)
-  const tokens = ({ start, end }: TaggedSpan): number => end - start
-  return tree.parts.flatMap((part) => {
-    if (part.kind === 'text') return []
-    const outlines = part.outlines && { outlines: part.outlines.map(tokens) }
-    return [{ ...outlines, paths: part.paths.map(tokens), summary: part.summary ? tokens(part.summary) : 0 }]
-  })
 }

@@ -7,7 +7,8 @@ import { readObject } from '../../config-keys.ts'
 import { precisionsOf } from '../../engine/devices.ts'
 import { ConfigError } from '../../engine/errors.ts'
 import { nearestName } from '../../nearest-name.ts'
-import { parseTrainConfig, type TrainConfig } from './config.ts'
+import type { TrainConfig } from './config.ts'
+import { parseTrainConfig } from './parse-config.ts'
 
 /** What the command line says in place of the file. */
 export interface TrainOverrides {

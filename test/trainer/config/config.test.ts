@@ -1,8 +1,8 @@
 import path from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { parseTrainConfig } from '../../../src/trainer/config/config.ts'
 import { readTrainConfig, type TrainOverrides } from '../../../src/trainer/config/config-file.ts'
 import { compareAtResume, configHash, decisiveTable } from '../../../src/trainer/config/config-table.ts'
+import { parseTrainConfig } from '../../../src/trainer/config/parse-config.ts'
 import { fixture, root } from '../runs.ts'
 
 const sft = { name: 'a', kind: 'sft', suite: './s.yaml', response: '{{ x }}' }

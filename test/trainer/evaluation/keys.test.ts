@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseTrainConfig } from '../../../src/trainer/config/config.ts'
 import { decisiveTable } from '../../../src/trainer/config/config-table.ts'
+import { parseTrainConfig } from '../../../src/trainer/config/parse-config.ts'
 
 const rl = { name: 'rl', kind: 'grpo', suite: 'train.yaml', provider: 'parallel', steps: 10, reward: 'answer' }
 const held = { suite: 'held-out.yaml', every: 5, samples: 2 }
