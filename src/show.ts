@@ -13,3 +13,10 @@ export function show(value: unknown): string {
 
 /** `1 step`, `2 steps`. */
 export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`
+
+/** What an error says, to its first line break and without the full stop. */
+export function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error)
+    .split('\n', 1)[0]
+    .replace(/\.$/, '')
+}

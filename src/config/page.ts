@@ -4,6 +4,13 @@ import { z } from 'zod'
 import { expectation, safe } from './check.ts'
 import { defaultOf, entryOf, inner, isRequired, isSwitched, keyInfo, type Schema } from './table.ts'
 
+/** A document that is made from a table of keys. */
+export interface Document {
+  /** From the root of the package. */
+  file: string
+  render(): string
+}
+
 /** A Markdown table of keys that hold no further keys; `columns` beside key, value, default and meaning. */
 export function markdownTable(keys: Readonly<Record<string, Schema>>, columns: { resume: boolean }): string {
   const head = ['key', 'value', 'default', 'meaning', ...(columns.resume ? ['at resume'] : [])]

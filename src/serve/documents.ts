@@ -1,16 +1,10 @@
 /** The documents of pr1-serve that are made from its tables. `npm run docs` writes them; a test says when one is stale. */
 
-import { holdsKeys, jsonSchema, markdownTable } from '../config/page.ts'
+import { type Document, holdsKeys, jsonSchema, markdownTable } from '../config/page.ts'
 import { entryOf, keysOf, type Schema } from '../config/table.ts'
 import { serveSchema } from './config.ts'
 import { fieldTables } from './openai/fields.ts'
 import { scoreSchema } from './suite.ts'
-
-interface Document {
-  /** From the root of the package. */
-  file: string
-  render(): string
-}
 
 export const documents: readonly Document[] = [
   { file: 'docs/serve-config.md', render: page },

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { firstLine } from '../../show.ts'
 import { UnavailableError } from '../errors.ts'
 
 const platform = `${process.platform}-${process.arch}`
@@ -69,10 +70,4 @@ function wayOut(root: string): string {
     `Compile it: ${again}; it needs a C++17 compiler, make and Python 3. ` +
     'npm 12 and later run no install script that is not approved: `npm install-scripts approve parallel-r1` first. See docs/install.md.'
   )
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
-    .split('\n', 1)[0]
-    .replace(/\.$/, '')
 }

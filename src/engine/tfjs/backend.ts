@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
+import { firstLine } from '../../show.ts'
 import { UnavailableError } from '../errors.ts'
 import type { Tensor, TensorInfo, Tf } from './tensors.ts'
 
@@ -130,10 +131,4 @@ function addonVersion(): number {
 /** True where a driver for an NVIDIA GPU runs (Linux, WSL); asks no library. */
 export function gpuDriverIsThere(): boolean {
   return ['/dev/nvidiactl', '/proc/driver/nvidia/version', '/dev/dxg'].some((file) => existsSync(file))
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
-    .split('\n', 1)[0]
-    .replace(/\.$/, '')
 }

@@ -1,16 +1,10 @@
 /** The documents that say what may stand in a configuration. `npm run docs` writes them; a test says when one is stale. */
 
-import { holdsKeys, jsonSchema, markdownTable } from '../../config/page.ts'
+import { type Document, holdsKeys, jsonSchema, markdownTable } from '../../config/page.ts'
 import { rayKeys } from '../../config/ray-keys.ts'
 import { entryOf, keysOf, type Schema } from '../../config/table.ts'
 import { serverKeys, thinkingSchema } from '../../providers/config.ts'
 import { trainSchema } from './config.ts'
-
-interface Document {
-  /** From the root of the package. */
-  file: string
-  render(): string
-}
 
 export const documents: readonly Document[] = [
   { file: 'docs/train-config.md', render: trainPage },
