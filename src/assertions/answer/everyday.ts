@@ -21,6 +21,11 @@ export function inUsualForm(text: string, reference: Reference, output: string, 
   if (text.length > LONGEST) return undefined
   const wanted = reference.answer
   if (reference.expected.polar) return said(shortReply(text), 'yes or no, said in a sentence')
+  const quadrant = problem !== undefined && /quadrant/i.test(problem) ? quadrantIn(reference.text) : undefined
+  if (quadrant !== undefined) return quadrantIn(text) === quadrant ? { text: reference.text, rule: 'the same quadrant' } : undefined
+  if (/^\W{0,4}(?:true|false)\W{0,4}$/i.test(reference.text)) return said(denied(text), 'not false is true')
+  if (problem !== undefined && /\bintercept\b/i.test(problem))
+    return said(interceptIn(text, problem), 'the other coordinate of an intercept is 0')
   if (wanted.kind === 'text') {
     if (QUOTIENT.test(reference.text)) return sameRemainder(text, reference.text)
     return readDate(reference.text) === undefined ? undefined : said(dateStated(text), 'the date in it')
@@ -47,6 +52,36 @@ function shortReply(text: string): string | undefined {
   const denies = reply[2] !== undefined || reply[3]?.includes('t') === true
   const exists = /^exists?$/i.test(reply[3] ?? '')
   return /yes/i.test(reply[1]) === (exists || !denies) ? reply[1] : undefined
+}
+
+/** True of "not false". */
+function denied(text: string): string | undefined {
+  const found = /^\W{0,4}(?:(?:it|this|that|the (?:claim|statement)) is )?not (true|false)[.!\s*]{0,4}$/i.exec(text)
+  return found ? (/true/i.test(found[1]) ? 'false' : 'true') : undefined
+}
+
+/** The -7 of (0, -7), where the problem asks for the y-intercept. */
+function interceptIn(text: string, problem: string): string | undefined {
+  const asked = /\b([xy])[\s$]{0,3}-?\s?intercept\b(?!s)/i.exec(askedOf(problem).sentence || problem)?.[1].toLowerCase()
+  const point = /^\W{0,3}\(\s?([^(),]{1,40}),\s?([^(),]{1,40})\)\W{0,3}$/.exec(text)
+  if (asked === undefined || !point) return undefined
+  const [, x, y] = point
+  return asked === 'y' ? (x.trim() === '0' ? y.trim() : undefined) : y.trim() === '0' ? x.trim() : undefined
+}
+
+const QUADRANT =
+  /^(?:(?:in )?(?:the )?(?:quadrant|Q) ?)?(I{1,3}|IV|[1-4]|one|two|three|four|first|second|third|fourth|[1-4](?:st|nd|rd|th))(?: quadrant)?\.?$/i
+const QUADRANTS = [
+  ['i', '1', 'one', 'first', '1st'],
+  ['ii', '2', 'two', 'second', '2nd'],
+  ['iii', '3', 'three', 'third', '3rd'],
+  ['iv', '4', 'four', 'fourth', '4th'],
+]
+
+/** 0 to 3 of "II", "the second quadrant", "Quadrant 2". */
+function quadrantIn(text: string): number | undefined {
+  const said = QUADRANT.exec(text.replace(/\$|\\(?:text|mathrm)\s?\{([^{}]*)\}/g, '$1').trim())?.[1].toLowerCase()
+  return said === undefined ? undefined : QUADRANTS.findIndex((names) => names.includes(said))
 }
 
 /** "7 remainder 3", "7 R 3", also behind "52 ÷ 7 =" */

@@ -33,6 +33,7 @@ import { sameSpan } from './equality/spans.ts'
 import { isNumeric, variables } from './equality/values.ts'
 import { sameValuesOfFamilies } from './equality/values-of-families.ts'
 import { inUsualForm } from './everyday.ts'
+import { areFactors, missesForm } from './form-asked.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { substitute } from './nodes.ts'
@@ -124,7 +125,8 @@ function judgeOne(
   if (text.length > LIMITS.candidate) return judged({ pass: false, rule: `it is longer than ${LIMITS.candidate} characters` })
   if (choice !== undefined) {
     const verdict = agreeOnChoice(text, choice, choices, policy)
-    const said = verdict ?? (choices === 'auto' && problem !== undefined ? agreeOnOption(text, source, choice, problem, policy) : undefined)
+    const said =
+      verdict ?? (choices === 'auto' && problem !== undefined ? agreeOnOption(text, source, choice, problem, output, policy) : undefined)
     if (said) return judged({ ...said, type: 'choice' })
   }
   const day = problem !== undefined && DAY.test(reference.text) ? dayAsked(text, problem) : undefined
@@ -153,7 +155,11 @@ function judgeOne(
       ? saidTwice(output.trimEnd(), text)
       : undefined
   if (twice?.same === 'no') return judged({ pass: false, type: verdict.type, rule: 'it is said in two units that disagree' })
+  const missed = verdict.pass && problem !== undefined ? missesForm(text, reference, problem) : undefined
+  if (missed !== undefined) return judged({ pass: false, type: verdict.type, rule: missed })
   if (verdict.pass) return judged(verdict)
+  if (problem !== undefined && areFactors(readAnswer(text), wanted, problem))
+    return judged({ pass: true, type: verdict.type, rule: 'the factors, multiplied' })
   const meant = twice?.forms.slice(0, twice.same === 'exactly' ? 2 : 1)
   if (meant?.some((form) => compareAnswers(form, inUnitOf(wanted, problem), policy).equal))
     return judged({ pass: true, type: verdict.type, rule: 'the same said in another unit' })
@@ -254,6 +260,8 @@ function expectedOf(expected: Expected, choice: boolean, problem: string | undef
     factorial: expected.factorial,
     polar: expected.polar,
     bounds: expected.bounds,
+    equation: expected.equation,
+    time: expected.time,
     ordinal: expected.ordinal,
     bare: expected.bare,
     names: expected.names,
@@ -279,6 +287,9 @@ function agreeOnChoice(text: string, choice: Choice, choices: Choices, policy: P
 
 /** Where a response says a value for an option, and no number in passing. */
 const SAID_FOR_OPTION = new Set(['\\boxed{}', '<answer>', '####', 'answer line', 'answer heading', 'JSON', LIST_IN_JSON])
+/** A letter of an option: a sentence that names one says a value of it in passing. */
+const NAMES_OPTION = /(?<![\w$\\'’])(?:[B-J](?![\w'’])|\(?A[).:]|A(?= is\b))/
+const lastLine = (output: string): string => output.trimEnd().slice(-400).split('\n').at(-1)!
 
 /** By its value, where the problem lists the options and exactly one of them equals it. */
 function agreeOnOption(
@@ -286,9 +297,11 @@ function agreeOnOption(
   source: string,
   choice: Choice,
   problem: string,
+  output: string,
   policy: Policy,
 ): { pass: boolean; rule: string } | undefined {
-  const options = SAID_FOR_OPTION.has(source) ? optionsOf(problem) : undefined
+  const options =
+    SAID_FOR_OPTION.has(source) || (source === 'last line' && !NAMES_OPTION.test(lastLine(output))) ? optionsOf(problem) : undefined
   if (!options?.has(choice.letter)) return undefined
   const equal = [...options].filter(([, option]) => agree(text, referenceOf(option), policy).pass)
   return equal.length === 1 ? { pass: equal[0][0] === choice.letter, rule: `the value of choice ${equal[0][0]}` } : undefined
@@ -397,7 +410,7 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     return { pass: family, type: 'family', rule: family ? 'same values of the parameter' : 'other values of the parameter' }
   const values = sameValuesOfFamilies(text, reference.text)
   if (values) return { pass: true, type: 'family', rule: 'same values of the parameter' }
-  const time = sameTime(text, reference.text)
+  const time = sameTime(text, reference.text) ?? sameDuration(text, wanted, policy)
   if (time !== undefined) return { pass: time, type: 'time of day', rule: time ? 'same time of day' : 'another time of day' }
   const [said, asked] = inDollars(text, answer, reference.text, wanted)
   const { equal, rule } = compareAnswers(said, asked, policy)
@@ -413,6 +426,9 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     if (begins && said.kind !== 'text' && compareAnswers(said, meant, policy).equal)
       return { pass: true, type: describe(said), rule: 'for all values' }
   }
+  const [curve, meantCurve] = [asCurve(answer), asCurve(wanted)]
+  if ((curve !== answer || meantCurve !== wanted) && compareAnswers(curve, meantCurve, policy).equal)
+    return { pass: true, type, rule: 'y for the value of the function' }
   if (sameRecurrence(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal))
     return { pass: true, type, rule: 'its index shifted' }
   if (sameUpToNames(text, reference.text, (one, other) => compareAnswers(one, other, policy).equal))
@@ -444,6 +460,25 @@ function compare(text: string, reference: Reference, policy: Policy): Verdict {
     (decimalReference && compareAnswers(answer, decimalReference, policy).equal) ||
     ((measured || measuredReference) && compareAnswers(measured ?? answer, measuredReference ?? wanted, policy).equal)
   return comma ? { pass: true, type: 'number', rule: 'decimal comma' } : { pass: false, type, rule }
+}
+
+/** y = 2x + 1 for f(x) = 2x + 1. */
+function asCurve(answer: Answer): Answer {
+  if (answer.kind !== 'relation' || answer.sides.length !== 2 || answer.ops[0] !== '=' || !/^[fgh]\(?x\)?$/.test(answer.sides[0].key))
+    return answer
+  return { ...answer, sides: [readAnswer('y'), answer.sides[1]], key: '' }
+}
+
+/** "2:30 hours" */
+const CLOCKED = /^(\d{1,3}):([0-5]\d)(?: ?(hours|hrs|hr|h)| ?(minutes|mins|min))[.]?$/i
+
+/** Whether hours and minutes, or minutes and seconds, on a clock are the quantity. Undefined: there is none. */
+function sameDuration(text: string, wanted: Answer, policy: Policy): boolean | undefined {
+  const clocked = CLOCKED.exec(text.trim())
+  if (!clocked || wanted.kind !== 'expression' || wanted.unit === undefined) return undefined
+  const [, whole, part, inHours] = clocked
+  const said = readAnswer(inHours === undefined ? `${whole} minutes ${part} seconds` : `${whole} hours ${part} minutes`)
+  return compareAnswers(said, wanted, policy).equal
 }
 
 /** In what a problem asks for a price: "in dollars", "How many cents". */

@@ -3,12 +3,14 @@
 import { type Choice, lettered, singleLetter } from './claims/choice.ts'
 import type { Expected } from './claims/expected.ts'
 import { isRealSetOnly } from './equality/sets.ts'
+import { variables } from './equality/values.ts'
 import type { Answer } from './node.ts'
 import { labelledParts } from './reading/labelled-parts.ts'
 import { matchesOf } from './reading/matches.ts'
 import { readProblem } from './reading/problem.ts'
 import { readAnswer, readDecimalComma } from './reading/read.ts'
 import { Recent } from './reading/recent.ts'
+import { isTime } from './reading/times.ts'
 import { ordinalInWords } from './reading/words.ts'
 
 /** How many references are kept read. */
@@ -84,6 +86,8 @@ export class Reference {
       entries: entriesIn(this.answer),
       ordinal: /^\W{0,4}\d{1,4}\s?(?:st|nd|rd|th)\W{0,4}$/i.test(this.text) || ordinalInWords(this.text) !== undefined,
       bounds: isRealSetOnly(this.answer) || (this.answer.kind === 'tuple' && this.answer.items.length === 2),
+      equation: isEquation(this.answer),
+      time: isTime(this.text),
       polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(this.text),
     }
     return this.sought
@@ -94,6 +98,12 @@ export class Reference {
     return this.found[key]
   }
 }
+
+/** y = 2x + 1, and not x = 4. */
+const isEquation = (answer: Answer): boolean =>
+  answer.kind === 'relation' &&
+  answer.sides.length === 2 &&
+  variables(answer.sides.flatMap((side) => (side.kind === 'expression' ? [side.node] : []))).length > 1
 
 /** The letters of x = 4, y = -3. */
 function namesIn(answer: Answer): string[] | undefined {

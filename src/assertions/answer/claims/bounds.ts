@@ -24,7 +24,13 @@ const BETWEEN = new RegExp(
 
 const LEFT_OUT = String.raw`(?:\$[^$]{1,30}\$|\\\([^()]{1,30}\\\)|[-−]?\d[\d./]{0,12}\d|[-−]?\d)`
 const EXCEPTION = new RegExp(
-  String.raw`\b(?:(?:all|every|any|each) (?:of )?)?(?:the )?(?:real numbers?|reals?(?: values?)?|real (?:\$[a-z]\$|[a-z]))(?: (?:\$[a-z]\$|[a-z]))?,? (?:except|other than|but|excluding|apart from|save)(?: for| at)? (?:when |where )?(${LEFT_OUT}(?:(?:,? and |,? or |, )${LEFT_OUT}){0,5})[.\s]{0,4}$`,
+  String.raw`\b(?:everywhere|(?:(?:all|every|any|each) (?:of )?)?(?:the )?(?:real numbers?|reals?(?: values?)?|real (?:\$[a-z]\$|[a-z]))(?: (?:\$[a-z]\$|[a-z]))?|(?:all|every|any)(?: numbers?| values?(?: of)?)? (?:\$x\$|x)),? (?:except|other than|but|excluding|apart from|save)(?: for| at)? (?:when |where |at )?(?:(?:\$|\\\()?x ?= ?)?(${LEFT_OUT}(?:(?:,? and |,? or |, )${LEFT_OUT}){0,5})[.\s]{0,4}$`,
+  'i',
+)
+
+/** "n can be any integer from -3 to 3" */
+const INTEGERS = new RegExp(
+  String.raw`\b(?:any|every|all|each|the) (?:of the )?(?:integers?|whole numbers?)(?: [a-z]| values?)? (?:from|between) ${VALUE} (?:up )?(?:to|through|and) ${VALUE}(,? (?:both )?(?:inclusive(?:ly)?|included))?[.\s]{0,4}$`,
   'i',
 )
 
@@ -36,7 +42,7 @@ const OR_MORE = new RegExp(
 
 /** "all real numbers except $-7$ and $3$": the reals without these. */
 export function exceptionIn(sentence: string): Found | undefined {
-  if (!/\breal/i.test(sentence.slice(-200))) return undefined
+  if (!/\breal|\beverywhere|\b(?:all|every|any)\b/i.test(sentence.slice(-200))) return undefined
   const shift = Math.max(0, sentence.length - 300)
   const said = EXCEPTION.exec(sentence.slice(shift))
   if (!said) return undefined
@@ -67,6 +73,12 @@ export function thoseWith(sentence: string): Found | undefined {
 
 /** What a sentence that ends in bounds says, as a relation. Undefined: it ends in none, or leaves open whether they belong to it. */
 export function boundsIn(sentence: string): Found | undefined {
+  const integers = /\b(?:integer|whole)/i.test(sentence.slice(-120)) ? INTEGERS.exec(sentence.slice(-200)) : null
+  if (integers && (/\bfrom\b/i.test(integers[0]) || integers[3] !== undefined))
+    return found(
+      `\\{n\\in\\mathbb{Z} : ${plain(integers[1])} \\le n \\le ${plain(integers[2])}\\}`,
+      Math.max(0, sentence.length - 200) + integers.index,
+    )
   if (
     !/\b(?:than|least|most|equal to|between|above|below|or (?:more|greater|larger|bigger|higher|less|fewer|smaller|lower))\b/i.test(
       sentence.slice(-160),

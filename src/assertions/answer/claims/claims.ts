@@ -10,6 +10,7 @@ import { inBase, inPlainFigures, isMyriad } from '../reading/grouped.ts'
 import { stripDelimiters } from '../reading/normalize.ts'
 import { readAnswer } from '../reading/read.ts'
 import { answerBehind } from './answer-line.ts'
+import { approximationOfAsked } from './approximations.ts'
 import { askedBehind } from './asked-behind.ts'
 import { attemptChosen } from './attempts.ts'
 import { boundAlone } from './bounds.ts'
@@ -17,6 +18,7 @@ import { type Boxed, lastBoxed } from './boxed.ts'
 import { isCase, isCaseDistinction, isContrary, isImagined, isLimited, isTried } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { lastLetter } from './chosen.ts'
+import { comparedIn } from './compared.ts'
 import { effectOn, isCompleted, isRevised } from './corrections.ts'
 import type { Expected } from './expected.ts'
 import { measureBehind } from './extent.ts'
@@ -33,6 +35,7 @@ import { boxesTogether, type Together } from './several-boxes.ts'
 import { lastStatement } from './statement.ts'
 import { deniesItself, isGuess, type Status, statusBefore, statusBehind } from './status.ts'
 import { twoSolutions } from './two-solutions.ts'
+import { whoIn } from './who.ts'
 
 export interface Claim {
   text: string
@@ -403,6 +406,9 @@ const RESTATED = /,? (?:i\.e\.|that is,|in other words,|or equivalently,)/
 /** "9 × 7 = 63 → (B)" */
 const choosesAtEnd = (text: string): boolean => chosenLetter(text) === undefined && /\d/.test(text) && lastLetter(text) !== undefined
 
+/** "2x = 7 so x = 7/2" */
+const STEPS = /[=<>≤≥][^=<>≤≥]{1,60}\s(?:so|thus|hence|therefore)\s[^=<>≤≥]{1,60}[=<>≤≥]/i
+
 /** The whole output where it is an answer and not prose. */
 function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const trimmed = text.trim()
@@ -414,13 +420,19 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
   const plain = joinLines(fenced ? (leadingFence(trimmed) ?? trimmed) : trimmed)
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
   if (expected.kind !== 'text' && (RESTATED.test(plain) || (expected.kind === 'choice' && choosesAtEnd(plain)))) return undefined
+  if (expected.kind !== 'text' && STEPS.test(plain)) return undefined
   if (expected.kind !== 'text' && (deniesItself(plain) || isTried(plain) || isCalculation(plain))) return undefined
+  if (expected.problem !== undefined && approximationOfAsked(plain, expected.problem) !== plain) return undefined
   const words =
     expected.kind === 'text' &&
+    !expected.time &&
     plain.length <= 120 &&
-    !/answer| (?:is|are|was|were) |\b(?:it|that|this|statement)['’]s (?!not\b)|\b(?:lands?|falls?) on |back to |[a-z]{2}[.!] [A-Z]|^[^:]*\b(?:so|thus|hence|therefore|on|verdict|conclusion|result)\b[^:]*: /i.test(
+    !(expected.problem !== undefined && whoIn(plain, expected.problem)) &&
+    !/answer| (?:is|are|was|were) |[a-z] \*\*[^*\n]{1,80}\*\*|, (?:so|thus|hence|therefore) | will be |\b(?:it|that|this|statement)['’]s (?!not\b)|\b(?:lands?|falls?) on |back to |[a-z]{2}[.!] [A-Z]|^[^:]*\b(?:so|thus|hence|therefore|on|verdict|conclusion|result)\b[^:]*: /i.test(
       plain,
     )
+  const one = expected.problem === undefined ? undefined : comparedIn(plain, expected.problem)
+  if (one) return { text: one.text, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' }
   const bound = expected.bounds ? boundAlone(plain) : undefined
   if (bound !== undefined) return { text: bound, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' }
   const answers = words || isAnswer(plain) || (expected.kind === 'choice' && chosenLetter(plain) !== undefined)

@@ -198,7 +198,7 @@ const isAsked = (said: string, tail: string, { start, end }: Span, problem: stri
 
 /** Where a clause begins that may say another thing: behind a semicolon, a dash, "and the", "which", or in brackets. */
 const JOINTS =
-  /;\s|:\s(?=(?:for|with|at|as|since|because|if|any|the|when|it|they)\b)|\s[-–—]{1,3}\s(?=[a-z])|,\s(?=(?:which|of which|and|so (?:each|every|no)|the (?:next|following) (?:ones?|such)|it|that|this|its|slightly|just|only|far|well|clearly|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
+  /;\s|:\s(?=(?:for|with|at|as|since|because|if|any|the|when|it|they)\b)|\s[-–—]{1,3}\s(?=[a-z])(?![a-z]{1,2}\s?[-+*/^=<>≤≥]|[a-z]\d)|,\s(?=(?:which|of which|and|so (?:each|every|no)|the (?:next|following) (?:ones?|such)|it|that|this|its|slightly|just|only|far|well|clearly|much|e\.g\.|for (?:example|instance)|such as|compared|but|although|though|[A-Z][a-z]+)\b)|\s(?=e\.g\.\s)|\s(?=and the\b)|\s\((?=[^()]{3,300}\)[.\s*]{0,4}$)/g
 
 /** Whether a clause may be the main one of its sentence. */
 const isMain = (clause: string, joint: string): boolean =>

@@ -9,6 +9,10 @@ export interface Expected {
   polar?: boolean
   /** The reference is an inequality, an interval or the like, so that a bound may be the answer. */
   bounds?: boolean
+  /** The reference is an equation or inequality with letters on both sides of nothing but numbers: a line, a curve, a function. */
+  equation?: boolean
+  /** The reference is a time of day. */
+  time?: boolean
   /** The reference is an ordinal, so that one in words may be the answer. */
   ordinal?: boolean
   /** The reference is an expression without a unit, so that none behind a box matters. */

@@ -70,7 +70,7 @@ const COINS = /\b(?:dimes?|nickels?|penn(?:y|ies)|coins?)\b/i
 
 /** "exactly one solution", "x equals one." */
 const ONE =
-  /\b(?:exactly|only|just|precisely) (one)(?= [a-z])(?! (?:of|way to|can|may|could|has to|must|more|another)\b)|\b(?:is|equals|gives|makes|leaves|be|becomes) (?:just |only |exactly )?(one)(?=[.,;!*]|\s*$)|\b(?:in|has|have|is|are|leaves) (a single)(?= [a-z]+[.!*\s]*$)/gi
+  /\b(?:one)(?= (?:hour|minute|day|week|month|year|foot|yard|mile|dollar|pound|euro|met(?:er|re)),? (?:and )?[a-z-]{3,14} (?:minute|second|hour|day|week|month|inch|cent|pence|feet|centimet)[a-z]*\b)|\b(?:exactly|only|just|precisely) (one)(?= [a-z])(?! (?:of|way to|can|may|could|has to|must|more|another)\b)|\b(?:is|equals|gives|makes|leaves|be|becomes) (?:just |only |exactly )?(one)(?=[.,;!*]|\s*$)|\b(?:in|has|have|is|are|leaves) (a single)(?= [a-z]+[.!*\s]*$)/gi
 
 /** A number in figures, or a formula that holds one. */
 const FIGURE = /\d|\\(?:frac|sqrt|pi)/
@@ -94,7 +94,7 @@ export function inFigures(text: string, problem: string | undefined): string {
     if (figure) found.push(figure)
   }
   for (const { index, 0: words, 1: some, 2: one, 3: single } of matchesOf(tail, ONE)) {
-    const said = (some ?? one ?? single)!
+    const said = some ?? one ?? single ?? words
     const at = index + words.lastIndexOf(said)
     if (isLast(tail, at)) found.push({ text: '1', at, end: at + said.length })
   }
@@ -120,9 +120,9 @@ function figureOf(tail: string, index: number, words: string, problem: string | 
   const behind = tail.slice(index + words.length, index + words.length + 80)
   // "15 million", "an hour and a half", "two and a half million", "seven-day"
   const times = /^ times as\b/.test(behind) && problem !== undefined && /\bhow many times\b/i.test(problem)
-  if ((MADE_OTHER.test(behind) && !times) || WHEN.test(behind) || PART_OF_OTHER.test(before)) return undefined
+  if ((MADE_OTHER.test(behind) && !times) || WHEN.test(behind)) return undefined
   const value = spelledValue(words.toLowerCase())
-  if (value === undefined) return undefined
+  if (value === undefined || (PART_OF_OTHER.test(before) && !(AND_SMALLER.test(before) && /^\d+$/.test(value)))) return undefined
   const end = index + words.length
   const chance = CHANCE.exec(before)
   if (chance && !value.includes('/') && /\b(?:probability|chances?|odds|likel\w+)\b/i.test(`${problem ?? ''} ${tail}`))
@@ -161,6 +161,8 @@ function isCounted(before: string, behind: string, problem: string | undefined):
 
 /** A number that goes on from another one, or one in a name. */
 const PART_OF_OTHER = /(?:[a-z]-|\d\s?|\band |\bper |\d\sand\s)$/i
+/** "twelve dollars and fifty cents" goes on in a smaller unit. */
+const AND_SMALLER = /\b(?:dollars?|euros?|pounds?|hours?|minutes?|feet|foot|yards?|met(?:er|re)s?|weeks?|days?|years?) and $/i
 
 /** A fraction of a whole, and no ordinal, coin, or operation on a number. */
 const isFraction = (tail: string, words: string, before: string, behind: string): boolean =>

@@ -12,7 +12,7 @@ const SEARCHED = 1500
 const NEAR = 300
 const VALUE = String.raw`[-−]?\s?(?:\d{1,12}(?:\.\d{1,12}|\/\d{1,12})?|\\[dt]?frac\s?\{\d{1,9}\}\s?\{\d{1,9}\})`
 const STATED = new RegExp(
-  String.raw`(?<![\w\\}'.^_])(?<![-+*/^=·]\s{0,3})([a-z])\s{0,3}(?:=|is|equals|must be|has to be|(?:has )?the value)\s{0,3}(?:[^=<>,;.\s]{1,12}\s?=\s{0,3}){0,2}(${VALUE})(?!\s{0,3}[-+*/^=<>(\\]|\w|\.\d)`,
+  String.raw`(?<![\w\\}'.^_])(?<![-+*/^=·]\s{0,3})([a-z])\s{0,3}(?:=|is|equals|must be|has to be|(?:has )?the value)\s{0,3}(?:(?:[^=<>,;.\s]{1,12}|[-−+*/×·÷\d ()]{3,24}?)\s?=\s{0,3}){0,2}(${VALUE})(?!\s{0,3}[-−+*/×·÷^=<>(\\]|\w|\.\d)`,
   'g',
 )
 const SUPPOSED = /\b(?:if|suppose|assume|try|trying|case|would|could|maybe|perhaps|either|whether|or|when|let)\b/i

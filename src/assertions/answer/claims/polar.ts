@@ -25,7 +25,9 @@ const ASKS = /^\W{0,4}(?:is|are|was|were|does|do|did|can|has|have|will)\s/i
 const VERDICT =
   /(?:^\W{0,4}|[,;:]\s)(?:(?:and|so|but|thus|hence|therefore|then)\s)?((?:[^\s,;:]+\s){1,6}?)(is|are|was|were|does|do|did|can|has|have|isn['’]t|aren['’]t|doesn['’]t|don['’]t|cannot|can['’]t|wasn['’]t)\s((?:not|never|no)\s)?([^,;:]{2,80}?)[.!\s*]{0,4}$/i
 const SUPPOSED = /\b(?:if|unless|would|could|might|may|suppose|whether|perhaps|maybe|only|some|sometimes)\b/i
-const PRONOUN = /^(?:it|they|this|that|these|those|he|she|we)$/i
+const PRONOUN = /(?:^|\s)(?:it|they|this|that|these|those|he|she|we)$/i
+/** "it's" */
+const CONTRACTED = /\b(it|that|this|he|she)['’]s (?=(?:not |an? |the )?[a-z])/gi
 /** Words of a question that no verdict says again. */
 const EMPTY = new Set('a an the of is are be number numbers integer value indeed also thus then therefore it'.split(' '))
 
@@ -34,10 +36,48 @@ const wordsOf = (text: string): string[] =>
     .filter((word) => !EMPTY.has(word))
     .map((word) => word.replace(/(?<=..)s$/, ''))
 
+/** "it does", "they are not" */
+const SHORT =
+  /(?:^|[,;:]\s|\b(?:so|that|thus|hence|therefore)\s)(?:it|they|this|that|these|he|she|we)\s(is|are|was|were|does|do|did|can|has|have|will)(\s?not|n['’]t)?[.!\s*]{0,4}$/i
+
+/** The verb of "Does the series converge?", and the one that denies it. */
+const OPPOSITES: ReadonlyMap<string, string> = new Map([
+  ['converge', 'diverge'],
+  ['diverge', 'converge'],
+])
+
+/** "so the series diverges" to "Does the series converge?", and "it does" to the same. */
+function verbIn(sentence: string, question: string): Found | undefined {
+  const end = sentence.slice(-300)
+  const auxiliary = /^\W{0,4}([a-z]+)\s/i.exec(question)?.[1].toLowerCase()
+  const short = SHORT.exec(end)
+  if (short && !SUPPOSED.test(end)) {
+    const at = sentence.length - short[0].length
+    return short[1].toLowerCase() === auxiliary ? { text: short[2] === undefined ? 'yes' : 'no', at } : undefined
+  }
+  const verb = /^\W{0,4}(?:does|do)\s[^?]{2,120}?\s([a-z]{3,14})\?\W*$/i.exec(question)?.[1].toLowerCase()
+  if (verb === undefined) return undefined
+  const said = new RegExp(
+    String.raw`(?:^\W{0,4}|[,;:]\s)(?:(?:so|thus|hence|therefore)\s)?([^,;:]{2,80}?)\s(${verb}|${OPPOSITES.get(verb) ?? verb})e?s?(?: [a-z]+ly)?[.!\s*]{0,4}$`,
+    'i',
+  ).exec(end)
+  if (!said || SUPPOSED.test(said[0]) || /\b(?:not|never|neither|both)\b|n['’]t\b/i.test(said[1])) return undefined
+  const about = wordsOf(said[1])
+  const asked = wordsOf(question)
+  const subject = about.slice(-1)
+  if (!PRONOUN.test(said[1].trim()) && !(subject.length > 0 && asked.includes(subject[0]))) return undefined
+  return { text: said[2].toLowerCase() === verb ? 'yes' : 'no', at: sentence.length - said[0].length }
+}
+
 /** "it is not a prime" to "Is 221 a prime number?": the last words of the question, said or denied of what it asks about. */
 export function verdictIn(sentence: string, problem: string): Found | undefined {
   const question = askedOf(problem).sentence
-  const verdict = ASKS.test(question) && !/\b(?:or|not)\b|n['’]t\b/i.test(question) ? VERDICT.exec(sentence.slice(-300)) : null
+  const verbal = ASKS.test(question) && !/\bor\b/i.test(question) ? verbIn(sentence, question) : undefined
+  if (verbal) return verbal
+  const verdict =
+    ASKS.test(question) && !/\b(?:or|not)\b|n['’]t\b/i.test(question)
+      ? VERDICT.exec(sentence.slice(-300).replace(CONTRACTED, '$1 is '))
+      : null
   if (!verdict) return undefined
   const [said, subject, verb, denied, predicate] = verdict
   const asked = wordsOf(question)

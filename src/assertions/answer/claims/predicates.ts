@@ -9,7 +9,7 @@ import { deniesItself } from './status.ts'
 
 /** What ends the answer inside its sentence. */
 export const SENTENCE_END =
-  /[.?](?=\s|$)|!(?=\s|$)(?!(?<=\d!{1,2})\s[a-z])|,? but |,? because |,? since |,? which |; |, (?:so|not|it|as|(?:or )?(?:about|approximately|roughly|around|nearly)|or (?:exactly|equivalently)|i\.e|e\.g|half|twice|double|triple|(?:two|three|four|five|six|ten|\d{1,3}) times (?:as|what|that|the)|(?:exactly |just |only |slightly |a (?:little|bit) |much |far )?(?:(?:[$€£\ue000]?\d[\d.,]{0,12}|one|two|three|four|five|six|ten) (?:[a-z]{1,12} )?)?(?:more|less|fewer) than|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
+  /[.?](?=\s|$)|!(?=\s|$)(?!(?<=\d!{1,2})\s[a-z])|,? but |,? because |,? since |,? which |,? where [A-Za-z] (?:is|denotes)\b|; |, (?:so|not|it|as|(?:or )?(?:about|approximately|roughly|around|nearly)|or (?:exactly|equivalently)|i\.e|e\.g|half|twice|double|triple|(?:two|three|four|five|six|ten|\d{1,3}) times (?:as|what|that|the)|(?:exactly |just |only |slightly |a (?:little|bit) |much |far )?(?:(?:[$€£\ue000]?\d[\d.,]{0,12}|one|two|three|four|five|six|ten) (?:[a-z]{1,12} )?)?(?:more|less|fewer) than|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
 
 export const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
 
@@ -82,6 +82,15 @@ const SAYS_MORE = /^[-−]?[$€£]?[\d.,/]{1,20}(?: [a-z]{1,12})? and (?:he|she
 /** "2c = 16 and c = 8": a step, and the letter alone. */
 const STEP_TO = /^[^=,]{0,40}\d\s?[a-z]\b[^=,]{0,40}=[^=,]{1,40}?,? and ([a-z]\s?=\s?[^\s=]{1,30})$/
 
+/** "5 feet and 8 inches tall" */
+const DIMENSION = /(?<=\d(?: [a-z]{1,12})(?:,? (?:and )?\d{1,4} [a-z]{1,12})?) (?:tall|long|wide|high|deep|thick)$/i
+
+/** "at x = 2, y = -3" */
+const POINTED = /^(?:at|when|where) (?=[a-z]\s?=)/
+
+/** "3x² by the power rule", "2x + 1 using the chain rule" */
+const REASON = / (?:by|using|via|from|due to|thanks to|according to) (?:the |an? |our |its )?(?![\d-])[a-z][^=\d]*$/i
+
 /** X of the last "is X" or "= X", where X is an answer; the result of a calculation. */
 export function copula(sentence: string): Found | undefined {
   const text = sentence.slice(-1000)
@@ -93,6 +102,8 @@ export function copula(sentence: string): Found | undefined {
     if (word === '=' && /[<>!]$/.test(text.slice(0, at))) continue
     if (/s $/.test(word) && /^['’]/.test(word) && !CONTRACTED.test(text.slice(0, at))) continue
     const rest = trimEnd(text.slice(at + word.length))
+      .replace(POINTED, '')
+      .replace(DIMENSION, '')
     if (word === '=' && SAYS_MORE.test(rest)) continue
     const placedAt = shift + at + word.length
     if (word === '=' && /^[a-z]$/i.test(rest)) {
@@ -105,7 +116,8 @@ export function copula(sentence: string): Found | undefined {
     if (place) return { text: place[1], at: placedAt }
     const named = APPOSITION.exec(rest)
     if (named && isAnswer(named[1] ?? named[2])) return { text: named[1] ?? named[2], at: placedAt }
-    for (const said of [rest, start, relation]) if (said !== '' && isAnswer(said)) return { text: said, at: placedAt }
+    const reasoned = word === '=' || word === ' is ' ? trimEnd(upTo(rest, REASON)) : ''
+    for (const said of [rest, start, relation, reasoned]) if (said !== '' && isAnswer(said)) return { text: said, at: placedAt }
     const result = word === '=' && !TAKEN_BACK.test(text) ? resultAt(text, at) : undefined
     if (result !== undefined) return { text: result, at: placedAt }
   }
@@ -142,7 +154,7 @@ function listBehind(text: string): Found | undefined {
     /(?:^|\s)(?:is|are|get|gives|equals?|obtain|so|thus|hence|therefore|has|have|be|(?:solutions|roots|zeros|values)(?=[,:])),?:?\s(?:either\s|both\s)?(?=[^.]{0,200}(?:\s(?:and|or)|,)\s)/gi,
   )
   for (const { index, 0: word } of verb.slice(-3).reverse()) {
-    const rest = trimEnd(text.slice(index + word.length))
+    const rest = trimEnd(text.slice(index + word.length)).replace(POINTED, '')
     const alone = STEP_TO.exec(rest)?.[1]
     if (alone !== undefined && isAnswer(alone)) return { text: alone, at: index + word.length + rest.length - alone.length }
     if (/[=\d]\S{0,40}(?:\s(?:and|or)|,)\s\S/.test(rest) && isAnswer(rest)) return { text: rest, at: index + word.length }

@@ -4,10 +4,11 @@ import { matchesOf } from '../reading/matches.ts'
 import { remembered } from '../reading/remembered.ts'
 import { answerIn } from './answer-line.ts'
 import { upToAnswering } from './answering.ts'
-import { withoutApproximation } from './approximations.ts'
+import { approximationOfAsked, withoutApproximation } from './approximations.ts'
 import { focusIn } from './asked.ts'
 import { isAssumption } from './assumptions.ts'
 import { apart, assignedInCode, labelledLines, solutionLine, tableAtEnd } from './blocks.ts'
+import { exceptionIn } from './bounds.ts'
 import { isCaseDistinction, isContrary, isImagined, isLimited, isOtherCase, isTried } from './cases.ts'
 import { chosenLetter } from './choice.ts'
 import { leavesOne } from './chosen.ts'
@@ -20,6 +21,7 @@ import type { Expected } from './expected.ts'
 import { inFigures } from './figures.ts'
 import { FORMULA, isAnswer, joinLines, lastMath, restatedIn } from './formulas.ts'
 import { gatheredParts, gatheredValues } from './gathered.ts'
+import { labelledInSentence } from './labelled-in-sentence.ts'
 import { leavesOut } from './left-out.ts'
 import { isLeftOpen, isNone, noneCounted } from './open.ts'
 import { isOfAnother, isOperated } from './operations.ts'
@@ -35,7 +37,7 @@ import { inSigns } from './signs.ts'
 import { asksPlace, isPlaceBeside, placeStated } from './spelled.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
 import { otherSolutions, twoSolutions } from './two-solutions.ts'
-import { valueIn } from './values.ts'
+import { countOfListed, valueIn } from './values.ts'
 import { type Answering, weighed } from './weighing/weighing.ts'
 
 export interface Statement {
@@ -60,7 +62,8 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   if (/[:：][*_\s]{0,6}$/.test(text.slice(-12)))
     return { text: lastSentence(text.trimEnd().slice(-400)).trim(), status: 'cut off', where: 'last line' }
   const words = expected.kind === 'text' || expected.kind === 'choice'
-  const shown = withoutPictures(words ? text : inFigures(text, expected.problem)).trimEnd()
+  // "a quarter to four" is no fraction.
+  const shown = withoutPictures(words || expected.time ? text : inFigures(text, expected.problem)).trimEnd()
   const trimmed = withoutRemarks(expected.kind !== 'text' && isCutOff(shown) ? withoutRemarkBegun(shown) : shown, expected)
   const parts = expected.parts && gatheredParts(trimmed, expected.parts, expected, lastStatement)
   const gathered = parts ?? (expected.names && gatheredValues(trimmed, expected.names))
@@ -72,7 +75,17 @@ export function lastStatement(text: string, expected: Expected): Statement | und
   const checked =
     check === undefined ? undefined : settled(withoutRemarks(words ? check : inFigures(check, expected.problem), expected), expected)
   if (checked?.status === 'stated' && (expected.kind === 'choice' || isAnswer(checked.text))) return checked
-  return (words ? undefined : proven(trimmed, expected)) ?? settled(trimmed, expected)
+  const said = (words ? undefined : proven(trimmed, expected)) ?? settled(trimmed, expected)
+  return coordinatesOf(trimmed, said, expected) ?? said
+}
+
+const SYSTEM = /\bsystem\b|(?<![a-z\\])x(?![a-z])[^.?]{0,40}(?<![a-z\\])y(?![a-z])/i
+
+/** "so x = 3. Then y = 5 - 3 = 2.": both letters of the problem for a point, where the end gives the last one only. */
+function coordinatesOf(trimmed: string, said: Statement | undefined, expected: Expected): Statement | undefined {
+  if (!expected.entries?.ordered || expected.names || expected.problem === undefined || !SYSTEM.test(expected.problem)) return undefined
+  if (said?.status !== 'stated' || !/^\s?(?:[xyz]\s?=[^=]{0,40}=?\s?)?[-−]?\d[\d./]*\s?$/.test(said.text)) return undefined
+  return gatheredValues(trimmed, ['x', 'y', 'z'].slice(0, expected.entries.count))
 }
 
 /** What stands before a check at the end that calculates with it. */
@@ -199,6 +212,7 @@ function statementOf(trimmed: string, expected: Expected): Statement | undefined
         tableAtEnd(trimmed, expected) ??
         labelledLines(trimmed, expected) ??
         solutionLine(trimmed, expected) ??
+        labelledInSentence(trimmed, expected) ??
         countedPair(trimmed, expected) ??
         assignedInCode(trimmed))
   if (set) return set
@@ -279,7 +293,7 @@ function boldItems(line: string): Statement | undefined {
 
 /** "It will be a **Thursday**." */
 function boldWord(line: string): Statement | undefined {
-  const bold = /\*\*([^*\n]{1,80}?)[.!]?\*\*[.!\s]{0,4}$/.exec(line.slice(-100))
+  const bold = /\*\*([^*\n]{1,80}?)[.!]?\*\*(?: \([^()*\n]{1,80}\))?[.!\s]{0,4}$/.exec(line.slice(-200))
   if (!bold || /:$/.test(bold[1].trim())) return undefined
   const before = lastSentence(line.slice(-600, line.length - bold[0].length))
   return { text: bold[1].trim(), status: statusBefore(before, true), where: 'bold text at the end' }
@@ -427,7 +441,8 @@ function standingIn(sentenceWhole: string, expected: Expected): Statement | unde
   const written = expected.kind === 'text' || expected.kind === 'choice' ? sentenceWhole : inSigns(sentenceWhole)
   const { problem } = expected
   const plain = problem === undefined ? written : besideAsked(written, problem)
-  const whole = problem === undefined || expected.kind === 'text' ? plain : withoutApproximation(plain, problem)
+  const whole =
+    problem === undefined || expected.kind === 'text' ? plain : withoutApproximation(approximationOfAsked(plain, problem), problem)
   let fallen: Statement | undefined
   const { said: sentence, open } = withoutRate(whole)
   const parts = contrasted(sentence).slice(-PARTS)
@@ -443,7 +458,12 @@ function standingIn(sentenceWhole: string, expected: Expected): Statement | unde
     // "That is answer B; answer C would be 9 × 8."
     if (chosen && !letters[i]) continue
     const left = expected.kind === 'choice' && leavesOne(part)
-    const plain = left || (expected.kind === 'list' && NAMED_BEHIND.test(part)) ? part : withoutAsides(part)
+    const kept =
+      left ||
+      (expected.kind === 'list' && NAMED_BEHIND.test(part)) ||
+      (expected.bounds && exceptionIn(part) !== undefined) ||
+      countOfListed(part) !== undefined
+    const plain = kept ? part : withoutAsides(part)
     const found = valueIn(plain, expected)
     if (!found) continue
     const letter = expected.kind === 'choice' || expected.kind === 'text'

@@ -1,11 +1,14 @@
 /** The value that a sentence states: a formula, a choice, what stands behind its verb, or its number. */
 
 import { matchesOf } from '../reading/matches.ts'
+import { isTime } from '../reading/times.ts'
+import { ageNow, ageThen } from './ages.ts'
 import { countedIn, differenceIn } from './answering.ts'
 import { askedOf, focusIn } from './asked.ts'
 import { boundsIn, exceptionIn, thoseWith } from './bounds.ts'
 import { chosenLetter } from './choice.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
+import { comparedIn } from './compared.ts'
 import { countedInWords } from './counted-in-words.ts'
 import { asksDay, dateIn } from './days.ts'
 import type { Expected } from './expected.ts'
@@ -14,14 +17,18 @@ import { FORMULA, isAnswer, lastMath } from './formulas.ts'
 import { namedValues } from './named.ts'
 import { type Found, statedNumber, statement } from './numbers.ts'
 import { calledValue, copula, rootsIn } from './predicates.ts'
+import { ratioIn } from './ratios.ts'
+import { relationAtEnd } from './relation-at-end.ts'
 import { trimEnd } from './sentences.ts'
 import { ordinalAtEnd, spelledNumber } from './spelled.ts'
 import { mainClause } from './subordinate.ts'
+import { timeIn } from './times-of-day.ts'
 import { inUnitAsked } from './twice.ts'
+import { whoIn } from './who.ts'
 
 /** What comes before a word that a sentence states. */
 const SAYS =
-  / (?:is|are|was|were|(?:land|lands|falls|fall|arrive|arrives) (?:on|at)|back to) |(?<=\b(?:it|that|this|answer|statement))['’]s |: /g
+  / (?:(?:is|are|was|were) called(?: an?| the)?|is|are|was|were|would be(?= an? )|will be|(?<=[a-z] ?[-+] ?\d{1,3} )=|(?:land|lands|falls|fall|arrive|arrives) (?:on|at)|back to) |(?<=\b(?:[Ii]t|[Tt]hat|[Tt]his|answer|statement))['’]s |: /g
 
 type Placed = Found & { where: string }
 
@@ -83,17 +90,37 @@ const asksPlace = (part: string, problem: string): boolean =>
   (/^\W{0,3}(?:occurs?|is|are)\b/.test(part) && /\b(?:at which|at what|where|when|for which|for what)\b/i.test(problem)) ||
   (/^\W{0,3}and in \d/.test(part) && /\b(?:in \d+ \w+|will)\b/i.test(problem))
 
-/** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
+/** The value that a sentence states. Where the answer is a time of day, a time that something takes is none. */
 export function valueIn(whole: string, expected: Expected): Placed | undefined {
+  if (!expected.time) return anyValueIn(whole, expected)
+  const value = anyValueIn(whole, expected)
+  const time = placed(timeIn(whole, expected.problem), 'last time of day')
+  return time ?? (value !== undefined && isTime(value.text) ? undefined : value)
+}
+
+/** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
+function anyValueIn(whole: string, expected: Expected): Placed | undefined {
   if (expected.kind === 'text' || expected.kind === 'choice') return valueOfClause(whole, expected)
   const limit = /\\(?:to|rightarrow)(?![a-z])/.test(whole.slice(-80)) ? TENDS.exec(whole.slice(-80)) : null
   const sentence = limit ? whole.slice(0, whole.length - limit[0].length) : whole
   const exception = exceptionIn(sentence) ?? thoseWith(sentence)
   if (exception) return { ...exception, where: 'last line' }
+  const listed = expected.kind === 'list' ? undefined : countOfListed(sentence)
+  if (listed) return { ...listed, where: 'how many are listed in the last line' }
   const { problem } = expected
   if (problem === undefined) return valueOfClause(mainClause(sentence), expected)
   const date = asksDay(problem) ? dateIn(mainClause(sentence)) : undefined
   if (date) return { ...date, where: 'last date' }
+  const who = whoIn(sentence, problem)
+  if (who) return { ...who, where: 'who it is in the last line' }
+  const compared = comparedIn(sentence, problem)
+  if (compared) return { ...compared, where: 'which of the two in the last line' }
+  const age = ageThen(sentence, problem) ?? ageNow(sentence, problem)
+  if (age) return age.text === '' ? undefined : { ...age, where: 'age at the time asked for' }
+  const remainder = remainderOf(sentence, problem)
+  if (remainder) return { ...remainder, where: 'remainder in the last line' }
+  const ratio = ratioIn(sentence, problem)
+  if (ratio) return ratio.text === '' ? undefined : { ...ratio, where: 'ratio in the order asked for' }
   const growth = byHowMuch(sentence, problem)
   if (growth) return { ...growth, where: 'last line, by how much' }
   const twice = inUnitAsked(sentence, problem)
@@ -109,6 +136,17 @@ export function valueIn(whole: string, expected: Expected): Placed | undefined {
       expected,
     )
   )
+}
+
+/** "100 ÷ 7 = 14 R 2" */
+const DIVISION =
+  /\d\s?(?:[/÷:]|\\div|divided by)\s?\d{1,9}\s?(?:=|is|gives)\s?\d{1,12},? ?(?:with )?(?:an? )?(?:R|r|rem\.?|remainder)(?: of)? ?(\d{1,9})[.!\s]*$/
+
+/** The remainder of a division that a sentence writes out, where the problem asks for that alone. */
+function remainderOf(sentence: string, problem: string): Found | undefined {
+  if (!/\d/.test(sentence) || !/\bremainder\b/i.test(problem) || /\bquotient\b/i.test(problem)) return undefined
+  const found = DIVISION.exec(sentence.slice(-160))
+  return found ? { text: found[1], at: sentence.lastIndexOf(found[1]) } : undefined
 }
 
 /** "It rose by 13 degrees to 9 degrees." */
@@ -131,7 +169,15 @@ const WORKED_OUT =
 /** "Only 3 of them are prime: 2, 3 and 5." says how many, and which ones. */
 const COUNTED =
   /^[^:\d$]{0,60}(?<![\w.])(\d{1,3})(?=\s[a-z])[^:\d$=]{3,80}:\s((?:[-−]?\d[\d./]*, ){0,20}[-−]?\d[\d./]*,? and [-−]?\d[\d./]*)[.\s]*$/i
-const isCountOf = (count: string, list: string): boolean => list.split(/, and |, | and /).length === Number(count)
+/** "They are 2, 3, 5 and 7, which makes 4 of them.", "2, 3, 5, 7: 4 primes" */
+const COUNTED_BEHIND =
+  /((?:[-−]?\d[\d./]*, ){1,20}(?:and )?[-−]?\d[\d./]*(?:,? and [-−]?\d[\d./]*)?)(?::|\s[—–-]|,? (?:which|that|this) (?:makes|is|are|gives)|,? (?:so|thus|making|giving|for a total of|i\.e\.,?)(?: (?:there are|that is|that['’]s|we have))?) (?:that['’]s |a total of |exactly |in total )?(\d{1,3})(?: of (?:them|these|those)| [a-z]+(?: [a-z]+)?| in (?:all|total))?[.!\s]*$/i
+export function countOfListed(sentence: string): Found | undefined {
+  const found = COUNTED_BEHIND.exec(sentence.slice(-240))
+  return found && isCountOf(found[2], found[1]) ? { text: found[2], at: sentence.lastIndexOf(found[2]) } : undefined
+}
+
+const isCountOf = (count: string, list: string): boolean => list.split(/,? and |, /).length === Number(count)
 
 /** "$DE$", "$\\angle ABC$": a formula that only names an object. */
 const OBJECT = /(?:\$|\\\()\s?((?:\\(?:overline|angle|triangle|vec|widehat)\s?)?\{?[A-Z]{1,4}'{0,2}\}?)\s?(?:\$|\\\))(?=[^$=]{1,80}\d)/g
@@ -178,6 +224,8 @@ function valueOfClause(written: string, expected: Expected): Placed | undefined 
   const letter = expected.kind === 'choice' || expected.kind === 'list' ? chosenIn(whole, expected.kind === 'list') : undefined
   if (letter) return { ...letter, where: 'choice in the last line' }
   if (expected.kind === 'text') {
+    const who = expected.problem === undefined ? undefined : whoIn(sentence, expected.problem)
+    if (who) return moved({ ...who, where: 'who it is in the last line' })
     const at = Math.max(0, ...matchesOf(sentence.slice(-FORMULA), SAYS).map(({ index, 0: word }) => index + word.length))
     return moved({
       text: trimEnd(sentence.slice(-FORMULA).slice(at)).replace(/^[*_]{1,3}/, ''),
@@ -185,7 +233,8 @@ function valueOfClause(written: string, expected: Expected): Placed | undefined 
       where: 'last line',
     })
   }
-  const said = placed(copula(sentence) ?? calledValue(sentence), 'last line')
+  const relation = expected.bounds || expected.equation ? relationAtEnd(sentence, !expected.equation) : undefined
+  const said = placed(relation ?? copula(sentence) ?? calledValue(sentence), 'last line')
   const letterAt = placed(lastLetter(sentence), 'last word')
   // "9 × 7 = 63 → (B)"
   if (said && !(letterAt && expected.kind === 'choice' && chosenLetter(said.text) === undefined)) return moved(said)

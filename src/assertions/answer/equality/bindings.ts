@@ -35,6 +35,9 @@ function binding(item: Answer): Binding | undefined {
     if (isNamed(left)) return { name: nameOf(left), value: right }
     return isName(right) ? { name: nameOf(right), value: left } : undefined
   }
+  // "y = 4 - 8 + 1 = -3"
+  if (item.kind === 'relation' && item.ops.every((op) => op === '=') && isNamed(item.sides[0]))
+    return { name: nameOf(item.sides[0]), value: item.sides.at(-1)! }
   if (item.kind === 'ratio' && item.items.length === 2 && isNamed(item.items[0]) && !isName(item.items[1]))
     return { name: nameOf(item.items[0]), value: item.items[1] }
   // "length 10"

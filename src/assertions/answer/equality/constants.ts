@@ -101,7 +101,9 @@ function withoutArgument(text: string, beside: string): string | undefined {
   return letters.every((letter) => names.includes(letter)) ? named[1] + named[4] : undefined
 }
 
-const INDEXED = /(?<![a-zA-Z\\])([a-z])_\{?[1-4]\}?(?=\s?=)/g
+const INDEXED = /(?<![a-zA-Z\\])([a-z])(?:_\{?[1-4]\}?|[₁-₄])(?=\s?=)/g
+
+const hasIndex = (text: string): boolean => /_|[₁-₄]/.test(text)
 
 /** x_1 = 2, x_2 = 5 without indices, where all of them are of one letter. */
 function withoutIndices(text: string): string | undefined {
@@ -153,7 +155,7 @@ export function sameUpToNames(text: string, reference: string, equal: Equal): bo
       const [one, other] = [said ?? text, meant ?? reference]
       return same(one, other) || sameUpToNames(one, other, equal)
     }
-    if (text.includes('_') !== reference.includes('_')) {
+    if (hasIndex(text) !== hasIndex(reference)) {
       const [bare, bareReference] = [withoutIndices(text), withoutIndices(reference)]
       return (bare !== undefined || bareReference !== undefined) && same(bare ?? text, bareReference ?? reference)
     }

@@ -277,8 +277,9 @@ function sameAssignments(list: readonly Answer[], items: readonly Answer[], work
   if (list.length !== items.length) return false
   const pairs: { name: string; value: Answer }[] = []
   for (const item of list) {
-    if (item.kind !== 'relation' || item.sides.length !== 2 || item.ops[0] !== '=' || !isName(item.sides[0])) return false
-    pairs.push({ name: item.sides[0].key, value: item.sides[1] })
+    // "y = 4 - 8 + 1 = -3"
+    if (item.kind !== 'relation' || item.ops.some((op) => op !== '=') || !isName(item.sides[0])) return false
+    pairs.push({ name: item.sides[0].key, value: item.sides.at(-1)! })
   }
   if (new Set(pairs.map(({ name }) => name)).size < pairs.length) return false
   pairs.sort((x, y) => (x.name < y.name ? -1 : 1))

@@ -28,6 +28,9 @@ function readTime(text: string): Time | undefined {
   return { minutes: hour * 60 + Number(minutes ?? 0), half: full ? (hour < 12 ? 'a' : 'p') : undefined }
 }
 
+/** Whether a text is a time of day, and no time that something takes. */
+export const isTime = (text: string): boolean => readTime(text) !== undefined
+
 /** Whether two texts are the same time of day. Undefined: one of them is none, or they leave open which half of the day is meant. */
 export function sameTime(a: string, b: string): boolean | undefined {
   if (!/\d:\d\d|m\b|m\.|noon|midnight/i.test(b)) return undefined

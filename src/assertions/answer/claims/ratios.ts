@@ -1,0 +1,55 @@
+/** Ratios by the names of what they compare: "for every 3 boys there are 5 girls", "the ratio of girls to boys is 5:3". */
+
+import { numberInWords } from '../reading/words.ts'
+import { askedOf, stems } from './asked.ts'
+import type { Found } from './numbers.ts'
+import { sameNoun } from './weighing/marks.ts'
+
+const NUMBER = String.raw`(\d{1,9}(?:\.\d{1,9})?|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|one)`
+const THING = `((?:[a-z]+ ){0,3}?[a-z]{3,20})`
+/** "the ratio of boys to girls", "the number of red marbles to the number of blue marbles" */
+const ASKED = new RegExp(
+  String.raw`\bratio of (?:the )?(?:number of )?${THING} to (?:the )?(?:number of )?${THING}(?=[?.,;:]|\s(?:in|at|is|on|of|now|if|as|after|before|for)\b|\s*$)`,
+  'i',
+)
+/** "for every 3 boys(,) there are 5 girls", "3 boys for every 5 girls", "3 boys to 5 girls" */
+const FOR_EVERY = new RegExp(
+  String.raw`\bfor every ${NUMBER} ${THING}(?:,| there (?:are|is)|,? (?:he|she|they|it|we) (?:has|have|needs?|gets?|uses?)){1,2} ${NUMBER} ${THING}[.!\s]*$`,
+  'i',
+)
+const BESIDE = new RegExp(String.raw`(?<![\w.])${NUMBER} ${THING} (?:for every|to every|for each|to) ${NUMBER} ${THING}[.!\s]*$`, 'i')
+const STATED = new RegExp(
+  String.raw`\bratio of (?:the )?(?:number of )?${THING} to (?:the )?(?:number of )?${THING} (?:is|was|equals|must be|will be|becomes|simplifies to)[^\d]{0,12}${NUMBER}(?:\s?:\s?| to |\/)${NUMBER}[.!$*\s]*$`,
+  'i',
+)
+
+/**
+ * The ratio of a sentence in the order that the problem asks for. Empty: it is a ratio to another thing. Undefined: one of the two names none, or
+ * they name things in other words.
+ */
+export function ratioIn(sentence: string, problem: string): Found | undefined {
+  if (!/\bratio\b/i.test(problem)) return undefined
+  const asked = ASKED.exec(askedOf(problem).sentence)
+  if (!asked) return undefined
+  const end = sentence.slice(-240)
+  const stated = STATED.exec(end)
+  const told = stated ? undefined : (FOR_EVERY.exec(end) ?? BESIDE.exec(end))
+  const [one, first, other, second] = stated ? [stated[3], stated[1], stated[4], stated[2]] : (told?.slice(1) ?? [])
+  if (one === undefined) return undefined
+  const [a, b] = [figure(one), figure(other)]
+  const at = sentence.length - end.length + (stated ?? told!).index
+  if (isSame(first, asked[1]) && isSame(second, asked[2])) return { text: `${a}:${b}`, at }
+  if (isSame(first, asked[2]) && isSame(second, asked[1])) return { text: `${b}:${a}`, at }
+  const known = [first, second].filter((one) => isSame(one, asked[1]) || isSame(one, asked[2]))
+  return stated && known.length === 1 ? { text: '', at } : undefined
+}
+
+const figure = (number: string): string => (/\d/.test(number) ? number : String(numberInWords(number)))
+
+/** "red marbles" and "red", "boys" and "boy" */
+function isSame(said: string, asked: string): boolean {
+  const words = stems(said)
+  const others = stems(asked)
+  const [short, long] = words.length <= others.length ? [words, others] : [others, words]
+  return short.length > 0 && short.every((word) => long.some((one) => sameNoun(word, one)))
+}
