@@ -27,9 +27,18 @@ const spaceless = (text: string): string =>
     .replace(/[−–]/g, '-')
     .replace(/\.$/, '')
 
+const PERCENT = /%|\bper ?cent\b/i
+
 /** Why a right value is no answer to the problem. Undefined: it is one. */
 export function missesForm(text: string, reference: Reference, problem: string): string | undefined {
   const { sentence } = askedOf(problem)
+  if (
+    /\bhow many\b/i.test(sentence) &&
+    PERCENT.test(text) &&
+    !/\bhow many (?:percent|per cent|%)/i.test(sentence) &&
+    !PERCENT.test(reference.text)
+  )
+    return 'a percentage, where the problem asks how many'
   const asked = CHANGES.test(sentence) ? sentence : CHANGES.test(problem.slice(0, 200)) ? problem : undefined
   if (asked === undefined) return undefined
   const said = spaceless(text)

@@ -9,7 +9,10 @@ const ONLY_IF =
   /^[^.;]{0,60}?\s(?:if\s(?!(?:we|you|one)\s(?:add|sum|count|take|combine)\b)|unless\s|provided\s|had\s(?:he|she|it|we|they|the)\b|were\s(?:it|the)\b)/i
 
 /** Whether a claim holds only in a case that the sentence imagines: "it would be 16 if the coin were fair". */
-export const isImagined = (before: string, behind: string): boolean => WOULD.test(before.slice(-80)) && ONLY_IF.test(behind)
+export const isImagined = (before: string, behind: string): boolean =>
+  WOULD.test(before.slice(-80)) && (ONLY_IF.test(behind) || REFUTED.test(behind))
+/** "but we must use the square" */
+const REFUTED = /^[-−$\d.,/]{1,20}(?: [a-z]+)?,? (?:but|however|yet)\b/i
 
 /** "Only if n is odd is it 16", "as long as m is prime" */
 const ONLY_CASE = cues(

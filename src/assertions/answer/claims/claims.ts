@@ -28,6 +28,7 @@ import { leadOf } from './lead.ts'
 import { endOfItems, opensOptions } from './listed.ts'
 import { isQualified } from './operations.ts'
 import { rowPointedAt } from './pointed.ts'
+import { placeNamed } from './predicates.ts'
 import { isQuoted } from './quoted.ts'
 import { withoutMarkup } from './response.ts'
 import { contrasted, firstLine, isWorded, sentenceBefore, sentenceBehind, sentencesOf } from './sentences.ts'
@@ -62,13 +63,13 @@ const BEHIND = 8000
 
 /** The claim that stands for the answer of a response; one that doesn't stand says what the response says instead. Undefined: it claims nothing. */
 export function finalClaim(response: string, sources: Sources, expected: Expected): Claim | undefined {
-  const said = response.includes('but') || response.includes('other than') ? response.replace(SURELY, 'must be') : response
+  const said = asPlainClaims(response)
   const text = figured(
     fractionsInFigures(withoutDollars(expected.kind === 'choice' ? said : said.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))),
   )
   const found = chosen(text, sources, expected)
   const claim = found?.weight === 'explicit' && found.status === 'stated' ? found : (otherwise(text, sources, expected) ?? found)
-  return claim && { ...claim, text: withDollars(claim.text) }
+  return claim && { ...claim, text: withDollars(withoutMarkup(claim.text)) }
 }
 
 /** Of a response with a box its content is read, and that by itself. */
@@ -81,6 +82,14 @@ function otherwise(text: string, sources: Sources, expected: Expected): Claim | 
   return english === undefined && plain === text ? undefined : chosen(english ?? plain, sources, expected)
 }
 
+/** "x can't be anything but 15" and "x is nothing other than 15" as "x is 15", "-4 as well as 7" as "-4 and 7". */
+function asPlainClaims(response: string): string {
+  if (!response.includes('but') && !response.includes('other than') && !response.includes('as well as')) return response
+  return response.replace(SURELY, 'must be').replace(NOTHING_ELSE, '$1').replace(AS_WELL, ' and ')
+}
+
+const NOTHING_ELSE = /\b(is|are|was|equals) (?:nothing|none|no) (?:other than|else (?:than|but))\b/gi
+const AS_WELL = /(?<=[\d$)}]),? as well as (?=[-−$\d(\\])/g
 /** "It can't be anything but 15." */
 const SURELY = /\b(?:can(?:no|['’])t|cannot|could(?: not|n['’]t)) be any(?:thing|one|thing else) (?:but|other than)\b/gi
 
@@ -431,7 +440,10 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
     !/answer| (?:is|are|was|were) |[a-z] \*\*[^*\n]{1,80}\*\*|, (?:so|thus|hence|therefore) | will be |\b(?:it|that|this|statement)['’]s (?!not\b)|\b(?:lands?|falls?) on |back to |[a-z]{2}[.!] [A-Z]|^[^:]*\b(?:so|thus|hence|therefore|on|verdict|conclusion|result)\b[^:]*: /i.test(
       plain,
     )
-  const one = expected.problem === undefined ? undefined : comparedIn(plain, expected.problem)
+  const one =
+    expected.problem === undefined
+      ? undefined
+      : (comparedIn(plain, expected.problem) ?? (/\bwhich\b/i.test(expected.problem) ? placeNamed(plain) : undefined))
   if (one) return { text: one.text, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' }
   const bound = expected.bounds ? boundAlone(plain) : undefined
   if (bound !== undefined) return { text: bound, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' }

@@ -20,7 +20,9 @@ const UNFINISHED = cues(
     \b(?:must|should|have to|need to) (?:\w+ )?(?:add|subtract|multiply|divide|remove|find|consider|count|deduct|compute|calculate|square|double)$
     \b(?:we|then|now) (?:\w+ )?(?:add|subtract|multiply|divide|remove|deduct)$
     \b(?:of|to|in|by|for|with) (?:which|whom)(?: (?:a|an|the|only|each|every)?(?: ?[a-z]+){1,2})?$
-    \d [a-z]+(?: [a-z]+){0,3},? (?:and|with|but|while) the [a-z]+$`,
+    \d [a-z]+(?: [a-z]+){0,3},? (?:and|with|but|while) the [a-z]+$
+    \bto (?:see|check|test) (?:whether|if|that)\b[^.]{0,60}\b(?:the|this|our) (?:given|first|second|other|original|remaining|same)$
+    \b(?:so |now )?let us (?:write|look|see|use|take|consider)$`,
 )
 
 /** Whether a text breaks off in the middle of a sentence, or of a formula. */
@@ -28,7 +30,7 @@ export const isCutOff = remembered((marked: string): boolean => {
   const text = EMPHASIZED.test(marked.slice(-CLOSING)) ? marked.replace(/(?<=[\w.!?)])[*_]{1,3}\s*$/, '') : marked
   return (
     (!CHOSEN.test(text.slice(-12)) &&
-      (LOOSE.test(text.slice(-40).trimEnd()) || (/[a-z]\s*$/.test(text.slice(-3)) && UNFINISHED.test(text.slice(-60).trimEnd()))) &&
+      (LOOSE.test(text.slice(-40).trimEnd()) || (/[a-z]\s*$/.test(text.slice(-3)) && UNFINISHED.test(text.slice(-120).trimEnd()))) &&
       !/(?:\d|sq|square|cu|cubic)\.? in$/i.test(text.slice(-12))) ||
     isFormulaOpen(text) ||
     text.lastIndexOf('\\(') > text.lastIndexOf('\\)') ||

@@ -30,6 +30,12 @@ const RATIO_SPOKEN = /\bratio\b(?:\s[^\d.:]{1,60}?)?\s(?:is|of|equals|was|be)\s(
 const PLACE =
   /^the (\d{1,9})(?:st|nd|rd|th) (?:term|number|place|position|element|digit|row|column|day|month|year|century|person|student|house|floor)(?: (?:of|in) (?:the|this) [a-z]{1,12})?$/i
 
+/** The 22 of "The 22nd term." */
+export function placeNamed(text: string): Found | undefined {
+  const place = PLACE.exec(trimEnd(text).trim())
+  return place ? { text: place[1], at: text.indexOf(place[1]) } : undefined
+}
+
 /** "The curves meet at (0, 0) and (1, 1)." */
 const POINTS = /(?:\([-−]?[\w./]{1,12}, ?[-−]?[\w./]{1,12}\)(?:,? and |, )){1,12}\([-−]?[\w./]{1,12}, ?[-−]?[\w./]{1,12}\)$/
 

@@ -8,16 +8,43 @@ const SOLUTION = /<\|begin_of_solution\|>/g
 
 /** Marks of HTML that say how a text looks. */
 const MARKUP =
-  /<\/?(?:b|strong|i|em|u|p|div|span|br|h[1-6]|ul|ol|li|mark|small|big|center|font|code|pre|details|summary)(?:\s[^<>\n]{0,200})?\s?\/?>/gi
-const CLOSES_MARKUP = /<\/(?:b|strong|i|em|u|p|div|span|h[1-6]|li|mark|small|center|font|code|pre|sup|sub|details)>|<br\s?\/?>/i
+  /<\/?(?:b|strong|i|em|u|p|div|span|br|h[1-6]|ul|ol|li|mark|small|big|center|font|code|pre|details|summary|math|mrow|mn|mi|mo|mtext)(?:\s[^<>\n]{0,200})?\s?\/?>/gi
+const CLOSES_MARKUP = /<\/(?:b|strong|i|em|u|p|div|span|h[1-6]|li|mark|small|center|font|code|pre|sup|sub|details|math)>|<br\s?\/?>/i
 const BLOCK = /^<\/?(?:p|div|br|h|ul|ol|li|pre|details|summary|center)/i
 
 /** A longer text is no page that a model wrote. */
 const LONGEST_MARKUP = 50_000
 
-/** Text without the marks of HTML in it: "<b>14</b>", 10<sup>3</sup>. */
-export function withoutMarkup(text: string): string {
-  if (!text.includes('<') || text.length > LONGEST_MARKUP || !CLOSES_MARKUP.test(text)) return text
+/** Signs of mathematics as HTML writes them. */
+const ENTITIES: Readonly<Record<string, string>> = {
+  lt: '<',
+  gt: '>',
+  le: '≤',
+  ge: '≥',
+  ne: '≠',
+  times: '×',
+  divide: '÷',
+  minus: '−',
+  plusmn: '±',
+  radic: '√',
+  pi: 'π',
+  infin: '∞',
+  deg: '°',
+  sup2: '²',
+  sup3: '³',
+  frac12: '1/2',
+  frac14: '1/4',
+  frac34: '3/4',
+  nbsp: ' ',
+}
+const ENTITY = new RegExp(`&(${Object.keys(ENTITIES).join('|')});`, 'g')
+/** MathML whose numbers stand in each other's numerators or exponents. */
+const STRUCTURED = /<m(?:frac|sup|sub|sqrt|root|table|over|under)/i
+
+/** Text without the marks of HTML in it: "<b>14</b>", 10<sup>3</sup>, "x &ge; 7". */
+export function withoutMarkup(encoded: string): string {
+  const text = encoded.includes('&') && encoded.includes(';') ? encoded.replace(ENTITY, (_, name: string) => ENTITIES[name]) : encoded
+  if (!text.includes('<') || text.length > LONGEST_MARKUP || !CLOSES_MARKUP.test(text) || STRUCTURED.test(text)) return text
   return text
     .replace(/<su([pb])>([^<>\n]{1,60})<\/su[pb]>/gi, (_, kind: string, inner: string) => `${/p/i.test(kind) ? '^' : '_'}{${inner}}`)
     .replace(MARKUP, (mark) => (BLOCK.test(mark) ? '\n' : ''))

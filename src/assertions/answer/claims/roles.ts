@@ -214,8 +214,16 @@ export const answersInstead = (clause: string, head: string, question: string): 
     const asked = role.test(clause) ? words.exec(question)?.[0] : undefined
     return asked !== undefined && !head.toLowerCase().includes(asked.toLowerCase())
   }) ||
+  isOfDegreeAsked(clause, question) ||
   (IN_SERIES.test(clause) && /\d, (?:and )?[-−]?\d/.test(head)) ||
   (COUNTED_ON.test(clause) && COUNTED.test(head) && !/\bfirst\b/i.test(question))
+const OF_DEGREE =
+  /^\W*(?:so |and |thus |hence )?(?:the|its|their) (larger|smaller|largest|smallest|greater|greatest|least|bigger|positive|negative|older|younger|longer|shorter)(?: (?:one|root|number|solution|value|of (?:them|these|the two)))? (?:is|=|being)\b/i
+/** "The roots are -8 and 3; the larger one is 3." where the larger one is asked for. */
+function isOfDegreeAsked(clause: string, question: string): boolean {
+  const degree = OF_DEGREE.exec(clause)?.[1]
+  return degree !== undefined && new RegExp(String.raw`\b${degree}\b`, 'i').test(question)
+}
 /** "One solution is 1 and the second solution is 5": both are told. */
 const COUNTED = /\b(?:one|first)\b/i
 const COUNTED_ON = /^\W*(?:and )?the (?:second|third|next|following)\b/i

@@ -425,6 +425,10 @@ let stated: { of: Expected; by: (sentence: string) => Statement | undefined } | 
 /** "6 cm (width) and 15 cm (length)" */
 const NAMED_BEHIND = /\d[^()\d]{0,14}\((?:the )?[a-z]{3,15}\)[^()]{1,40}\((?:the )?[a-z]{3,15}\)/
 
+/** "Answer (every value other than this one): " */
+const LABEL =
+  /^\W{0,6}(?:final )?answer\s?\([^()]{0,60}\b(?:other than|except|excluding|but not|wrong|incorrect)\b[^()]{0,60}\)\W{0,4}[:：]/i
+
 /** The last statement of a sentence that stands; if none does, the last one. */
 function standing(sentence: string, expected: Expected): Statement | undefined {
   if (stated?.of !== expected) stated = { of: expected, by: remembered((one) => standingIn(one, expected), 8) }
@@ -472,7 +476,7 @@ function standingIn(sentenceWhole: string, expected: Expected): Statement | unde
       left ? 'stated' : statusBefore(plain.slice(0, found.at), letter),
       statusBehind(behind),
       statusBehind(parts.slice(i + 1).join(' ')),
-      deniesItself(found.text) ? 'denied' : 'stated',
+      deniesItself(found.text) || LABEL.test(sentence) ? 'denied' : 'stated',
       expected.kind === 'list' && leavesOut(found.text, sentence.slice(sentence.indexOf(found.text) + found.text.length))
         ? 'denied'
         : 'stated',
@@ -487,7 +491,9 @@ function standingIn(sentenceWhole: string, expected: Expected): Statement | unde
       expected.kind !== 'choice'
         ? 'operation'
         : 'stated',
-      isImagined(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
+      isImagined(plain.slice(0, found.at), found.text + sentence.slice(sentence.lastIndexOf(found.text) + found.text.length))
+        ? 'conditional'
+        : 'stated',
       expected.kind !== 'text' && isLimited(plain.slice(0, found.at), found.text + behind) ? 'conditional' : 'stated',
     ] as const
     const status: Status =

@@ -185,9 +185,14 @@ const OBJECT = /(?:\$|\\\()\s?((?:\\(?:overline|angle|triangle|vec|widehat)\s?)?
 const namesBare = (sentence: string): string =>
   /(?:\$|\\\()\s?[\\A-Z]/.test(sentence) ? sentence.replace(OBJECT, (found, name: string) => name.padEnd(found.length)) : sentence
 
+/** "at 1 s on the way up and again at 3 s on the way down" */
+const AGAIN = /\bat ([-−]?\d[\d.,/]*)(?: [a-z]{1,12})?(?: [a-z]+){0,6}?,? and (?:again|once more|then again) at ([-−]?\d[\d./]*\d|[-−]?\d)/i
+
 function valueOfClause(written: string, expected: Expected): Placed | undefined {
   const words = expected.kind === 'text' || expected.kind === 'choice'
   const whole = words ? written : namesBare(measuresInside(written))
+  const again = expected.kind === 'list' ? AGAIN.exec(whole) : null
+  if (again) return { text: `${again[1]}, ${again[2]}`, at: again.index, where: 'last line' }
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
   const subject = SUBJECT.exec(whole)
