@@ -79,14 +79,15 @@ interface BlockOptions {
   pathStarts: readonly string[]
 }
 
-/** One path in words and one in equations. With a slip one of them has it, and the summary says where they part. */
+/**
+ * One path in words and one in equations, of which one has the slip if there is one. The summary names what each path gives before it decides, so it
+ * can't be learnt without reading both.
+ */
 function block({ answer }: Problem, worked: Worked, { slipped, inTheWords, pathStarts: [first = '', second = ''] }: BlockOptions): string {
   const words = first + inWords(slipped && inTheWords ? slipped.worked : worked)
   const equations = second + inEquations(slipped && !inTheWords ? slipped.worked : worked)
-  const paths = `<Parallel><Path>${words}</Path><Path>${equations}</Path></Parallel>`
-  if (!slipped) return `${paths}\n<Summary>Both paths give ${answer}.</Summary>`
-  const wrong = String(slipped.worked.calculations.at(-1)!.result)
-  const given = inTheWords ? `${wrong} and ${answer}` : `${answer} and ${wrong}`
-  const { expression, result } = slipped.right
-  return `${paths}\n<Summary>The paths give ${given}. ${expression} is ${result}, so it is ${answer}.</Summary>`
+  const wrong = slipped && String(slipped.worked.calculations.at(-1)!.result)
+  const given = `In words ${(inTheWords && wrong) || answer}, in numbers ${(!inTheWords && wrong) || answer}`
+  const decided = slipped ? `. ${slipped.right.expression} is ${slipped.right.result}, so it is ${answer}.` : `, so it is ${answer}.`
+  return `<Parallel><Path>${words}</Path><Path>${equations}</Path></Parallel>\n<Summary>${given}${decided}</Summary>`
 }

@@ -12,7 +12,7 @@ describe('responses from worked solutions', () => {
   it('stand in one block of two paths, in words and in equations', () => {
     const [{ trace }] = workedTraces([clips], { form: 'parallel' })
     expect(trace).toBe(
-      '<Parallel><Path>In April 48/2 = 24 clips.\nIn all 48+24 = 72.</Path><Path>48/2=24\n48+24=72</Path></Parallel>\n<Summary>Both paths give 72.</Summary>\nFinal Answer: 72',
+      '<Parallel><Path>In April 48/2 = 24 clips.\nIn all 48+24 = 72.</Path><Path>48/2=24\n48+24=72</Path></Parallel>\n<Summary>In words 72, in numbers 72, so it is 72.</Summary>\nFinal Answer: 72',
     )
     expect(parseThinking(trace!).violations).toEqual([])
   })
