@@ -25,7 +25,7 @@ export function inUsualForm(text: string, reference: Reference, output: string, 
   if (quadrant !== undefined) return quadrantIn(text) === quadrant ? { text: reference.text, rule: 'the same quadrant' } : undefined
   if (/^\W{0,4}(?:true|false)\W{0,4}$/i.test(reference.text)) return said(denied(text), 'not false is true')
   if (problem !== undefined && /\bintercept\b/i.test(problem))
-    return said(interceptIn(text, problem), 'the other coordinate of an intercept is 0')
+    return said(interceptIn(text, problem, wanted.kind === 'tuple'), 'the other coordinate of an intercept is 0')
   if (wanted.kind === 'text') {
     if (QUOTIENT.test(reference.text)) return sameRemainder(text, reference.text)
     return readDate(reference.text) === undefined ? undefined : said(dateStated(text), 'the date in it')
@@ -61,8 +61,10 @@ function denied(text: string): string | undefined {
 }
 
 /** The -7 of (0, -7), where the problem asks for the y-intercept. */
-function interceptIn(text: string, problem: string): string | undefined {
+function interceptIn(text: string, problem: string, asPoint: boolean): string | undefined {
   const asked = /\b([xy])[\s$]{0,3}-?\s?intercept\b(?!s)/i.exec(askedOf(problem).sentence || problem)?.[1].toLowerCase()
+  const value = asPoint ? /^\W{0,3}(?:([xy])\s?=\s?)?([-−]?\d[\d./]{0,12})\W{0,3}$/.exec(text) : null
+  if (asked !== undefined && value && (value[1] ?? asked) === asked) return asked === 'x' ? `(${value[2]}, 0)` : `(0, ${value[2]})`
   const point = /^\W{0,3}\(\s?([^(),]{1,40}),\s?([^(),]{1,40})\)\W{0,3}$/.exec(text)
   if (asked === undefined || !point) return undefined
   const [, x, y] = point

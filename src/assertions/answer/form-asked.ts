@@ -48,7 +48,19 @@ export function missesForm(text: string, reference: Reference, problem: string):
   if (PRIMES.test(asked) && hasComposite(value)) return 'a factor is not prime'
   const [answer, wanted] = [readAnswer(value), reference.answer]
   if (FACTORS.test(asked) && isSum(answer) && !isSum(wanted)) return 'it is not factored'
+  if (REDUCED.test(asked) && isReducible(value) && !isReducible(lastSide(reference.text))) return 'it is not in lowest terms'
   return undefined
+}
+
+const REDUCED = /\b(?:simplif\w+|simplest form|lowest terms|reduce\w*)\b/i
+
+/** Whether a text is a fraction of whole numbers that can be reduced. */
+function isReducible(text: string): boolean {
+  const [, top, bottom] = /^\$?[-−]?(?:\\[dt]?frac\s?\{?(?=\d))?(\d{1,12})\}?(?:\s?\/\s?|\s?\{)(\d{1,12})\}?\$?[.]?$/.exec(text) ?? []
+  if (top === undefined) return false
+  let [a, b] = [BigInt(top), BigInt(bottom)]
+  while (b > 0n) [a, b] = [b, a % b]
+  return a > 1n
 }
 
 function repeats(said: string, asked: string, reference: Reference): boolean {

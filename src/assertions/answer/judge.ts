@@ -189,7 +189,8 @@ function judgeOne(
     return judged({ pass: true, type: 'list', rule: 'same values of the same parts' })
   if (extract !== 'whole') {
     const more = saysMore(text, source, reference, output, problem)
-    if (more && agree(more.text, reference, policy).pass) return judged({ pass: true, type: verdict.type, rule: more.rule })
+    if (more && (agree(more.text, reference, policy).pass || agree(valueOfChain(more.text) ?? '', reference, policy).pass))
+      return judged({ pass: true, type: verdict.type, rule: more.rule })
     if (wanted.kind === 'text' && sameConvergence(unexplained(text, false) ?? text, reference.text))
       return judged({ pass: true, type: 'text', rule: 'the same in other words' })
   }
@@ -261,6 +262,7 @@ function expectedOf(expected: Expected, choice: boolean, problem: string | undef
     polar: expected.polar,
     bounds: expected.bounds,
     equation: expected.equation,
+    ratio: expected.ratio,
     time: expected.time,
     ordinal: expected.ordinal,
     bare: expected.bare,

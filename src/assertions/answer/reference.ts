@@ -87,6 +87,7 @@ export class Reference {
       ordinal: /^\W{0,4}\d{1,4}\s?(?:st|nd|rd|th)\W{0,4}$/i.test(this.text) || ordinalInWords(this.text) !== undefined,
       bounds: isRealSetOnly(this.answer) || (this.answer.kind === 'tuple' && this.answer.items.length === 2),
       equation: isEquation(this.answer),
+      ratio: this.answer.kind === 'ratio' && !isTime(this.text),
       time: isTime(this.text),
       polar: /^\W{0,8}(?:yes|no)\W{0,4}$/i.test(this.text),
     }

@@ -1,6 +1,6 @@
 /** The value of a response that is nothing but equations: 33 of "13 + 7 = 20, 20 + 13 = 33", 5 of "3x + 7 = 22, 3x = 15, x = 5". */
 
-import { equals, type Rational } from '../rational.ts'
+import { equals, type Rational, rational } from '../rational.ts'
 import { resolveApplications } from './equality/application.ts'
 import { isNumeric, sameValue, variables } from './equality/values.ts'
 import { TooComplex, Work } from './limits.ts'
@@ -47,9 +47,20 @@ function computed(steps: readonly Quantity[][], work: Work): Answer | undefined 
   const used = (result: Exact, among: readonly Rational[][]): boolean =>
     typeof result === 'object' && among.flat().some((number) => equals(number, result))
   const last = nodes.length - 1
-  if (!results.slice(0, last).every((result, i) => used(result, inputs.slice(i + 1))) || used(results[last], inputs.slice(0, last)))
+  if (
+    !results.slice(0, last).every((result, i) => used(result, inputs.slice(i + 1)) || digitsUsed(result, inputs.slice(i + 1))) ||
+    used(results[last], inputs.slice(0, last))
+  )
     return undefined
   return steps[last].at(-1)
+}
+
+/** "2^10 = 1024 and 1 + 0 + 2 + 4 = 7" */
+function digitsUsed(result: Exact, among: readonly Rational[][]): boolean {
+  const digits = typeof result === 'object' && result.d === 1n ? [...String(result.n)] : []
+  return (
+    digits.length > 1 && digits.every((digit) => among.some((numbers) => numbers.some((number) => equals(number, rational(BigInt(digit))))))
+  )
 }
 
 const FORMULAS: ReadonlySet<Node['kind']> = new Set(['binary', 'factorial', 'call'])

@@ -25,7 +25,9 @@ export function approximationOfAsked(sentence: string, problem: string): string 
   if (!found) return sentence
   const [, of, value] = found
   const named = /[√^+*/×·÷−-]|sqrt|\d{2}/.test(of) && spaceless(problem).includes(spaceless(of))
-  return named || questionOf(problem).rounds ? sentence.slice(0, found.index) + value : sentence
+  // "1/8 ≈ 13%", where a percentage is asked for
+  const percent = /%|per ?cent/i.test(value) && !/%|per ?cent/i.test(of) && /per ?cent|%/i.test(questionOf(problem).sentence)
+  return named || percent || questionOf(problem).rounds ? sentence.slice(0, found.index) + value : sentence
 }
 
 /** A sentence without the rounded form at its end, where it belongs to the exact value before and the problem asks for no rounding. */

@@ -69,7 +69,11 @@ const LABELLED =
 
 /** "**Width:** 6 cm", "**Length:** 15 cm" on lines of their own at the end, where a list is expected. */
 export function labelledLines(text: string, expected: Expected): Statement | undefined {
-  if (expected.kind !== 'list') return undefined
+  // "(width, length)"
+  const order = expected.entries?.ordered
+    ? /\(([a-z]{3,15}), ?([a-z]{3,15})(?:, ?([a-z]{3,15}))?\)/i.exec(expected.problem ?? '')?.slice(1)
+    : undefined
+  if (expected.kind !== 'list' && order === undefined) return undefined
   const rows: { name: string; value: string }[] = []
   for (const line of text.slice(-FORMULA).split('\n').reverse()) {
     const row = rows.length < ROWS ? LABELLED.exec(line) : null
@@ -79,7 +83,17 @@ export function labelledLines(text: string, expected: Expected): Statement | und
   }
   const distinct = new Set(rows.map(({ name }) => name.toLowerCase())).size === rows.length
   if (rows.length < 2 || !distinct || rows.some(({ name }) => SUMMED.test(name) || UNSTATED.test(name))) return undefined
-  return { text: rows.map(({ name, value }) => `${name}: ${value}`).join(', '), status: 'stated', where: 'labelled lines at the end' }
+  if (order === undefined)
+    return { text: rows.map(({ name, value }) => `${name}: ${value}`).join(', '), status: 'stated', where: 'labelled lines at the end' }
+  const values = order
+    .filter((name) => name !== undefined)
+    .map((one) => rows.find(({ name }) => name.toLowerCase() === one.toLowerCase())?.value)
+  if (values.length !== rows.length || values.includes(undefined)) return undefined
+  return {
+    text: `(${values.map((value) => value!.replace(/\s?[a-z]{1,8}$/i, '')).join(', ')})`,
+    status: 'stated',
+    where: 'labelled lines at the end',
+  }
 }
 
 const ASSIGNED = /`[A-Za-z_]\w{0,40}\s?[=:]\s?([^`\n#]{1,100}?)\s*(?:#[^`\n]{0,80})?`[.\s]{0,4}$/

@@ -52,6 +52,10 @@ const LISTED =
   /(?:\b[A-J]\)?,?\s?(?:and|or|nor|to|through|[,/&–-])|\b(?:both|none of|neither|if|when|unless|whether|suppose))\s*(?:(?:option|choice)\s)?$/i
 
 /** The letter that a sentence chooses, or the `several` that it calls right. */
+/** "So it's option A: $49.50." */
+const WITH_TEXT =
+  /\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|is|['’]s|choose|pick)\s(?:it is |it['’]s |that is |the answer is )?(?:option|choice) \(?([A-J])\)?\s?[:=–—-]\s?[^\n]{1,80}$/
+
 export function chosenIn(whole: string, several = false): Found | undefined {
   const sentence = whole.slice(-400).replace(REMARKED, (_, letter) => letter)
   const found = (match: RegExpExecArray | null, text?: string): Found | undefined =>
@@ -65,6 +69,8 @@ export function chosenIn(whole: string, several = false): Found | undefined {
     const all = SEVERAL.exec(sentence)
     return all ? { text: all[1].replace(/,? and /i, ', '), at: whole.length - sentence.length } : undefined
   }
+  const withText = WITH_TEXT.exec(sentence)
+  if (withText) return found(withText)
   const left = LEFT.exec(sentence) ?? BUT_ONE.exec(sentence) ?? ALL_ELSE.exec(sentence.trimEnd())
   if (left) return found(left)
   const correct = CORRECT.exec(sentence.slice(-200))

@@ -28,6 +28,7 @@ import { leadOf } from './lead.ts'
 import { endOfItems, opensOptions } from './listed.ts'
 import { isQualified } from './operations.ts'
 import { rowPointedAt } from './pointed.ts'
+import { verdictIn } from './polar.ts'
 import { placeNamed } from './predicates.ts'
 import { isQuoted } from './quoted.ts'
 import { withoutMarkup } from './response.ts'
@@ -63,7 +64,8 @@ const BEHIND = 8000
 
 /** The claim that stands for the answer of a response; one that doesn't stand says what the response says instead. Undefined: it claims nothing. */
 export function finalClaim(response: string, sources: Sources, expected: Expected): Claim | undefined {
-  const said = asPlainClaims(response)
+  const plain = asPlainClaims(response)
+  const said = expected.bounds || expected.entries?.ordered ? plain.replace(SEMICOLON_PAIR, '$1$2, $3$4') : plain
   const text = figured(
     fractionsInFigures(withoutDollars(expected.kind === 'choice' ? said : said.replace(/^\s{0,4}A: (?=[^:]{0,400}$)/, ''))),
   )
@@ -84,10 +86,15 @@ function otherwise(text: string, sources: Sources, expected: Expected): Claim | 
 
 /** "x can't be anything but 15" and "x is nothing other than 15" as "x is 15", "-4 as well as 7" as "-4 and 7". */
 function asPlainClaims(response: string): string {
-  if (!response.includes('but') && !response.includes('other than') && !response.includes('as well as')) return response
-  return response.replace(SURELY, 'must be').replace(NOTHING_ELSE, '$1').replace(AS_WELL, ' and ')
+  if (!PLAINER.test(response)) return response
+  return response.replace(SURELY, 'must be').replace(NOTHING_ELSE, '$1').replace(AS_WELL, ' and ').replace(WHILE, ' and ')
 }
 
+/** "x ∈ (−2; 8)", as some countries write it */
+const SEMICOLON_PAIR = /([([\]])\s?([^;,()[\]\n]{1,20});\s?([^;,()[\]\n]{1,20})([)\][])/g
+const PLAINER = /but|other than|as well as| while [a-z] ?=/
+/** "b = 5 while a = 2" */
+const WHILE = /(?<=[a-z] ?= ?[-−]?\d[\d./]{0,12}),? while (?=[a-z] ?= ?[-−]?\d)/g
 const NOTHING_ELSE = /\b(is|are|was|equals) (?:nothing|none|no) (?:other than|else (?:than|but))\b/gi
 const AS_WELL = /(?<=[\d$)}]),? as well as (?=[-−$\d(\\])/g
 /** "It can't be anything but 15." */
@@ -416,7 +423,8 @@ const RESTATED = /,? (?:i\.e\.|that is,|in other words,|or equivalently,)/
 const choosesAtEnd = (text: string): boolean => chosenLetter(text) === undefined && /\d/.test(text) && lastLetter(text) !== undefined
 
 /** "2x = 7 so x = 7/2" */
-const STEPS = /[=<>≤≥][^=<>≤≥]{1,60}\s(?:so|thus|hence|therefore)\s[^=<>≤≥]{1,60}[=<>≤≥]/i
+const STEPS =
+  /[=<>≤≥][^=<>≤≥]{1,60}(?:\s(?:so|thus|hence|therefore)|;\s(?:since|because|as|so|we|but|hence|thus)|[.;,]\s?(?:⇒|⟹|→|\\(?:Rightarrow|implies|therefore)|∴))\s[^=<>≤≥]{1,60}[=<>≤≥]/i
 
 /** The whole output where it is an answer and not prose. */
 function wholeClaim(text: string, expected: Expected): Claim | undefined {
@@ -430,6 +438,9 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
   if (plain.length > 400 || stripDelimiters(plain).includes('\n')) return undefined
   if (expected.kind !== 'text' && (RESTATED.test(plain) || (expected.kind === 'choice' && choosesAtEnd(plain)))) return undefined
   if (expected.kind !== 'text' && STEPS.test(plain)) return undefined
+  // "8:15 + 2:50 = 11:05"
+  if (expected.time && plain.includes('=')) return undefined
+  if (expected.polar && expected.problem !== undefined && verdictIn(plain, expected.problem)) return undefined
   if (expected.kind !== 'text' && (deniesItself(plain) || isTried(plain) || isCalculation(plain))) return undefined
   if (expected.problem !== undefined && approximationOfAsked(plain, expected.problem) !== plain) return undefined
   const words =

@@ -8,7 +8,7 @@ const LESS = 'less|smaller|lower|fewer|shorter|lighter|younger|slower'
 const VALUE = String.raw`\$?([-−]?[^\s,;:?$]{1,40}?)\$?`
 /** "Which is greater, 2/3 or 3/5?" */
 const ASKS = new RegExp(
-  String.raw`\b(?:which|what) (?:[a-z]+ ){0,3}?is (?:the )?(${MORE}|${LESS})(?: (?:number|one|value|fraction))?[,:–—-]? ${VALUE} or ${VALUE}\?`,
+  String.raw`\b(?:which|what|who) (?:[a-z]+ ){0,3}?(?:is|has|have|costs|weighs) (?:the )?(${MORE}|${LESS})(?: [a-z]+)?[,:–—-]? ${VALUE} or ${VALUE}\?`,
   'i',
 )
 const IS = new RegExp(

@@ -162,7 +162,7 @@ const CHECK =
 
 /** A check ends by agreeing or says nothing more; what corrects or concludes is read as it stands. */
 const FAILS =
-  /\b(?:not|wrong|fails?|error|mistake|incorrect|contradict\w*|instead|but|however|should|unless|only|reject|extraneous|discard)\b|n['’]t\b|[≠✗✘❌]/i
+  /\b(?:not|wrong|fails?|error|mistake|incorrect|contradict\w*|instead|but|however|should|unless|only|reject|extraneous|discard|too (?:big|small|large|low|high|much|many|few|little))\b|n['’]t\b|[≠✗✘❌]/i
 const CONCLUDES =
   /(?:^|[.!✓✔\n]\s{0,3})\W{0,4}(?:so|thus|hence|therefore|in total|altogether|finally|which means|this means|we (?:get|find|obtain))\b[^.\n]{0,200}\d|\banswer\b|\b(?:get|gives?|find|obtain|so|then|yields?) [a-z] ?= /i
 

@@ -11,6 +11,8 @@ export interface Expected {
   bounds?: boolean
   /** The reference is an equation or inequality with letters on both sides of nothing but numbers: a line, a curve, a function. */
   equation?: boolean
+  /** The reference is a ratio. */
+  ratio?: boolean
   /** The reference is a time of day. */
   time?: boolean
   /** The reference is an ordinal, so that one in words may be the answer. */

@@ -28,6 +28,7 @@ const SUPPOSED = /\b(?:if|unless|would|could|might|may|suppose|whether|perhaps|m
 const PRONOUN = /(?:^|\s)(?:it|they|this|that|these|those|he|she|we)$/i
 /** "it's" */
 const CONTRACTED = /\b(it|that|this|he|she)['’]s (?=(?:not |an? |the )?[a-z])/gi
+const CONTRACTED_PLURAL = /\b(they|these|those|we)['’]re (?=[a-z])/gi
 /** Words of a question that no verdict says again. */
 const EMPTY = new Set('a an the of is are be number numbers integer value indeed also thus then therefore it'.split(' '))
 
@@ -38,7 +39,11 @@ const wordsOf = (text: string): string[] =>
 
 /** "it does", "they are not" */
 const SHORT =
-  /(?:^|[,;:]\s|\b(?:so|that|thus|hence|therefore)\s)(?:it|they|this|that|these|he|she|we)\s(is|are|was|were|does|do|did|can|has|have|will)(\s?not|n['’]t)?[.!\s*]{0,4}$/i
+  /(?:^(?:\W{0,4}(?:by|from|due to) [^,;]{1,40}\s)?|[,;:]\s|\b(?:so|that|thus|hence|therefore)\s)(?:it|they|this|that|these|he|she|we)\s(?:(is|are|was|were|does|do|did|can|has|have|will)(\s?not|n['’]t)?|(can)(['’]t))[.!\s*]{0,4}$/i
+
+/** "It can't be tiled because 63 is odd.", "Impossible.", "so it is possible" */
+const POSSIBLE =
+  /^\W{0,4}(?:[^,;]{1,80}[,;] )?(?:so |thus |hence |therefore )?(?:(?:(?:it|this|that|they|we|you|one|he|she)\s|(?:it|that|this)['’]s )?(?:is )?((?:can(?:['’]t|not| not)|impossible|not possible|never possible)\b)|(?:(?:it|this|that) is |(?:it|that)['’]s )?(?:always )?possible\b|(?:it|they|this|that|we|you|one|he|she)\scan\s)/i
 
 /** The verb of "Does the series converge?", and the one that denies it. */
 const OPPOSITES: ReadonlyMap<string, string> = new Map([
@@ -53,12 +58,19 @@ function verbIn(sentence: string, question: string): Found | undefined {
   const short = SHORT.exec(end)
   if (short && !SUPPOSED.test(end)) {
     const at = sentence.length - short[0].length
-    return short[1].toLowerCase() === auxiliary ? { text: short[2] === undefined ? 'yes' : 'no', at } : undefined
+    return (short[1] ?? short[3]).toLowerCase() === auxiliary
+      ? { text: (short[2] ?? short[4]) === undefined ? 'yes' : 'no', at }
+      : undefined
+  }
+  if (auxiliary === 'can' || /^\W{0,4}is it possible\b/i.test(question)) {
+    const possible = POSSIBLE.exec(end)
+    if (possible && !SUPPOSED.test(end.replace(/\bonly\b/g, ' ')))
+      return { text: possible[1] === undefined ? 'yes' : 'no', at: sentence.length - end.length + possible.index }
   }
   const verb = /^\W{0,4}(?:does|do)\s[^?]{2,120}?\s([a-z]{3,14})\?\W*$/i.exec(question)?.[1].toLowerCase()
   if (verb === undefined) return undefined
   const said = new RegExp(
-    String.raw`(?:^\W{0,4}|[,;:]\s)(?:(?:so|thus|hence|therefore)\s)?([^,;:]{2,80}?)\s(${verb}|${OPPOSITES.get(verb) ?? verb})e?s?(?: [a-z]+ly)?[.!\s*]{0,4}$`,
+    String.raw`(?:^\W{0,4}|[,;:]\s)(?:(?:so|thus|hence|therefore)\s)?([^,;:]{2,80}?)\s(${verb}|${OPPOSITES.get(verb) ?? verb})e?s?(?: [a-z]+ly| (?:at|in) [^,;]{1,30}(?:, ?[^;]{1,20}\))?)?[.!\s*]{0,4}$`,
     'i',
   ).exec(end)
   if (!said || SUPPOSED.test(said[0]) || /\b(?:not|never|neither|both)\b|n['’]t\b/i.test(said[1])) return undefined
@@ -69,6 +81,25 @@ function verbIn(sentence: string, question: string): Found | undefined {
   return { text: said[2].toLowerCase() === verb ? 'yes' : 'no', at: sentence.length - said[0].length }
 }
 
+/** What excludes what. */
+const ANTONYMS: ReadonlyMap<string, string> = new Map(
+  [
+    ['even', 'odd'],
+    ['increasing', 'decreasing'],
+    ['rational', 'irrational'],
+    ['convergent', 'divergent'],
+    ['prime', 'composite'],
+    ['possible', 'impossible'],
+    ['dependent', 'independent'],
+    ['finite', 'infinite'],
+    ['true', 'false'],
+    ['positive', 'negative'],
+  ].flatMap(([one, other]) => [
+    [one, other],
+    [other, one],
+  ]),
+)
+
 /** "it is not a prime" to "Is 221 a prime number?": the last words of the question, said or denied of what it asks about. */
 export function verdictIn(sentence: string, problem: string): Found | undefined {
   const question = askedOf(problem).sentence
@@ -76,16 +107,21 @@ export function verdictIn(sentence: string, problem: string): Found | undefined 
   if (verbal) return verbal
   const verdict =
     ASKS.test(question) && !/\b(?:or|not)\b|n['’]t\b/i.test(question)
-      ? VERDICT.exec(sentence.slice(-300).replace(CONTRACTED, '$1 is '))
+      ? VERDICT.exec(sentence.slice(-300).replace(CONTRACTED, '$1 is ').replace(CONTRACTED_PLURAL, '$1 are '))
       : null
   if (!verdict) return undefined
   const [said, subject, verb, denied, predicate] = verdict
   const asked = wordsOf(question)
-  const predicated = wordsOf(predicate)
-  if (SUPPOSED.test(said) || predicated.length === 0 || !predicated.includes(asked.at(-1)!)) return undefined
+  const opposite = ANTONYMS.get(wordsOf(predicate).at(-1) ?? '')
+  const opposed = opposite !== undefined && asked.includes(opposite)
+  const predicated = wordsOf(opposed ? predicate.replace(/\w+\W*$/, opposite) : predicate)
+  const same = predicated.length === 1 && predicated[0] === 'equal' && /\bequal\b/i.test(question)
+  if (SUPPOSED.test(said) || predicated.length === 0 || !(same || predicated.includes(asked.at(-1)!))) return undefined
   if (!predicated.every((word) => asked.includes(word))) return undefined
   const about = wordsOf(subject)
   if (!PRONOUN.test(subject.trim()) && !(about.length > 0 && about.every((word) => asked.includes(word)))) return undefined
-  const no = denied !== undefined || /n['’]t$|cannot/i.test(verb)
+  const no = (denied !== undefined || /n['’]t$|cannot/i.test(verb)) !== opposed
+  // What is not odd may be no number at all.
+  if (opposed && !no) return undefined
   return { text: no ? 'no' : 'yes', at: sentence.length - said.length }
 }

@@ -9,11 +9,26 @@ import { deniesItself } from './status.ts'
 
 /** What ends the answer inside its sentence. */
 export const SENTENCE_END =
-  /[.?](?=\s|$)|!(?=\s|$)(?!(?<=\d!{1,2})\s[a-z])|,? but |,? because |,? since |,? which |,? where [A-Za-z] (?:is|denotes)\b|; |, (?:so|not|it|as|(?:or )?(?:about|approximately|roughly|around|nearly)|or (?:exactly|equivalently)|i\.e|e\.g|half|twice|double|triple|(?:two|three|four|five|six|ten|\d{1,3}) times (?:as|what|that|the)|(?:exactly |just |only |slightly |a (?:little|bit) |much |far )?(?:(?:[$€£\ue000]?\d[\d.,]{0,12}|one|two|three|four|five|six|ten) (?:[a-z]{1,12} )?)?(?:more|less|fewer) than|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
+  /[.?](?=\s|$)|!(?=\s|$)(?!(?<=\d!{1,2})\s[a-z])|,? but |,? because |,? since |,? which |,? where [A-Za-z] (?:is|denotes)\b|; |, (?:attained|achieved|reached|taken|occurring) (?:at|when|for|by)\b|, (?:so|not|it|as|(?:or )?(?:about|approximately|roughly|around|nearly)|or (?:exactly|equivalently)|i\.e|e\.g|half|twice|double|triple|(?:two|three|four|five|six|ten|\d{1,3}) times (?:as|what|that|the)|(?:exactly |just |only |slightly |a (?:little|bit) |much |far )?(?:(?:[$€£\ue000]?\d[\d.,]{0,12}|one|two|three|four|five|six|ten) (?:[a-z]{1,12} )?)?(?:more|less|fewer) than|and (?:we|the|I))[ .]|[,\s]*\(not | i\.e\./
 
 export const TAKEN_BACK = /\b(?:is|are|was) (?:wrong|incorrect|false|not)\b/i
 
-const COPULAS = [' is ', ' are ', ' equals ', "'s ", '’s ', '=', ': ', ' get ', ' gives ', ' obtain ', ' be ', ' leaves ']
+const COPULAS = [
+  ' is ',
+  ' are ',
+  ' equals ',
+  "'s ",
+  '’s ',
+  '=',
+  ': ',
+  ' get ',
+  ' gives ',
+  ' obtain ',
+  ' be ',
+  ' leaves ',
+  ' end up with ',
+  ' arrive at ',
+]
 
 /** "by x = 7 as well as by x = 3": the values of one letter. */
 export const ROOTS =
@@ -123,7 +138,8 @@ export function copula(sentence: string): Found | undefined {
     const named = APPOSITION.exec(rest)
     if (named && isAnswer(named[1] ?? named[2])) return { text: named[1] ?? named[2], at: placedAt }
     const reasoned = word === '=' || word === ' is ' ? trimEnd(upTo(rest, REASON)) : ''
-    for (const said of [rest, start, relation, reasoned]) if (said !== '' && isAnswer(said)) return { text: said, at: placedAt }
+    for (const said of [rest, start, relation, reasoned, trimEnd(upTo(rest, / \((?=[^()]{1,40}\)[.]?$)/))])
+      if (said !== '' && isAnswer(said)) return { text: said, at: placedAt }
     const result = word === '=' && !TAKEN_BACK.test(text) ? resultAt(text, at) : undefined
     if (result !== undefined) return { text: result, at: placedAt }
   }

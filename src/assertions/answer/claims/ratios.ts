@@ -23,6 +23,11 @@ const STATED = new RegExp(
   'i',
 )
 
+/** "width : length = 2 : 3" */
+const BY_SIGN = new RegExp(String.raw`(?<![\w:])([a-z]{3,15}) ?: ?([a-z]{3,15}) ?(?:=|is) ?${NUMBER} ?(?::|to) ?${NUMBER}[.!\s]*$`, 'i')
+/** "4 times as many red marbles as blue ones" */
+const TIMES_AS_MANY = new RegExp(String.raw`\b${NUMBER} times as (?:many|much) ${THING} as ${THING}[.!\s]*$`, 'i')
+
 /**
  * The ratio of a sentence in the order that the problem asks for. Empty: it is a ratio to another thing. Undefined: one of the two names none, or
  * they name things in other words.
@@ -32,9 +37,14 @@ export function ratioIn(sentence: string, problem: string): Found | undefined {
   const asked = ASKED.exec(askedOf(problem).sentence)
   if (!asked) return undefined
   const end = sentence.slice(-240)
-  const stated = STATED.exec(end)
-  const told = stated ? undefined : (FOR_EVERY.exec(end) ?? BESIDE.exec(end))
-  const [one, first, other, second] = stated ? [stated[3], stated[1], stated[4], stated[2]] : (told?.slice(1) ?? [])
+  const stated = STATED.exec(end) ?? BY_SIGN.exec(end)
+  const many = stated ? null : TIMES_AS_MANY.exec(end)
+  const told = stated ? undefined : (many ?? FOR_EVERY.exec(end) ?? BESIDE.exec(end))
+  const [one, first, other, second] = stated
+    ? [stated[3], stated[1], stated[4], stated[2]]
+    : many
+      ? [many[1], many[2], '1', many[3]]
+      : (told?.slice(1) ?? [])
   if (one === undefined) return undefined
   const [a, b] = [figure(one), figure(other)]
   const at = sentence.length - end.length + (stated ?? told!).index

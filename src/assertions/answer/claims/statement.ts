@@ -37,7 +37,7 @@ import { inSigns } from './signs.ts'
 import { asksPlace, isPlaceBeside, placeStated } from './spelled.ts'
 import { deniesItself, type Status, statusBefore, statusBehind } from './status.ts'
 import { otherSolutions, twoSolutions } from './two-solutions.ts'
-import { countOfListed, valueIn } from './values.ts'
+import { countOfListed, sumIn, valueIn } from './values.ts'
 import { type Answering, weighed } from './weighing/weighing.ts'
 
 export interface Statement {
@@ -156,7 +156,8 @@ function weighing(trimmed: string, expected: Expected): Answering | undefined {
     expected.kind === 'choice' ||
     expected.kind === 'list' ||
     /\?\W{0,2}$/.test(trimmed) ||
-    isCutOff(trimmed)
+    isCutOff(trimmed) ||
+    sumIn(lastSentence(trimmed.slice(trimmed.lastIndexOf('\n') + 1)), expected.problem)
   )
     return undefined
   return weighed(trimmed, expected.problem)

@@ -2,9 +2,10 @@
 
 import { matchesOf } from '../reading/matches.ts'
 import { isTime } from '../reading/times.ts'
+import { numberInWords } from '../reading/words.ts'
 import { ageNow, ageThen } from './ages.ts'
 import { countedIn, differenceIn } from './answering.ts'
-import { askedOf, focusIn } from './asked.ts'
+import { askedOf, focusIn, stems } from './asked.ts'
 import { boundsIn, exceptionIn, thoseWith } from './bounds.ts'
 import { chosenLetter } from './choice.ts'
 import { chosenIn, lastLetter } from './chosen.ts'
@@ -90,8 +91,34 @@ const asksPlace = (part: string, problem: string): boolean =>
   (/^\W{0,3}(?:occurs?|is|are)\b/.test(part) && /\b(?:at which|at what|where|when|for which|for what)\b/i.test(problem)) ||
   (/^\W{0,3}and in \d/.test(part) && /\b(?:in \d+ \w+|will)\b/i.test(problem))
 
+/** The 3:4 of a sentence in any language that has one ratio. */
+function onlyRatioIn(sentence: string): Placed | undefined {
+  const found = matchesOf(sentence.slice(-400), /(?<![\d.:])\d{1,6}\s?:\s?\d{1,6}(?![\d.]*:|\d)/g)
+  return found.length === 1 ? { text: found[0][0], at: sentence.lastIndexOf(found[0][0]), where: 'last ratio' } : undefined
+}
+
+/** What a price is made of. */
+const SHARE = /\b(tax|tip|discount|interest|fee|commission|mark-?up|reduction|saving|savings|surcharge|deposit)\b/i
+/** ", for a total of $47.25", ", so you pay $45" */
+const TO_THE_WHOLE =
+  /,? (?:so|for|making|bringing|giving|which (?:makes|brings|leaves)|and|leaving)\b[^,;]*\b(?:total|bill|price|cost|costs|pay|pays|paid|amount)\b[^,;]*$/i
+
+/** A sentence without the whole price at its end, where the problem asks for a part of it: the tax, the discount. */
+function withoutTotal(sentence: string, problem: string): string {
+  const share = SHARE.exec(askedOf(problem).sentence)?.[1]
+  const whole = share === undefined ? null : TO_THE_WHOLE.exec(sentence)
+  if (!whole || new RegExp(String.raw`\b${share}`, 'i').test(whole[0])) return sentence
+  const head = sentence.slice(0, whole.index)
+  return /\b(?:is|are|was|equals|=|of)\s?[$€£\ue000]?\d[\d.,]*[^,;\d]{0,20}$/i.test(head) ? `${head}.` : sentence
+}
+
 /** The value that a sentence states. Where the answer is a time of day, a time that something takes is none. */
-export function valueIn(whole: string, expected: Expected): Placed | undefined {
+export function valueIn(said: string, expected: Expected): Placed | undefined {
+  const whole = expected.problem === undefined || expected.kind !== 'other' ? said : withoutTotal(said, expected.problem)
+  if (expected.ratio) {
+    const other = expected.problem !== undefined && ratioIn(whole, expected.problem)?.text === ''
+    return other ? undefined : (anyValueIn(whole, expected) ?? onlyRatioIn(whole))
+  }
   if (!expected.time) return anyValueIn(whole, expected)
   const value = anyValueIn(whole, expected)
   const time = placed(timeIn(whole, expected.problem), 'last time of day')
@@ -100,7 +127,10 @@ export function valueIn(whole: string, expected: Expected): Placed | undefined {
 
 /** The last formula, the chosen letter, the last "= X" or "is X", the last number of the main clause: the first of these that is there. */
 function anyValueIn(whole: string, expected: Expected): Placed | undefined {
-  if (expected.kind === 'text' || expected.kind === 'choice') return valueOfClause(whole, expected)
+  if (expected.kind === 'text' || expected.kind === 'choice') {
+    const one = expected.problem === undefined ? undefined : comparedIn(whole, expected.problem)
+    return one ? { ...one, where: 'which of the two in the last line' } : valueOfClause(whole, expected)
+  }
   const limit = /\\(?:to|rightarrow)(?![a-z])/.test(whole.slice(-80)) ? TENDS.exec(whole.slice(-80)) : null
   const sentence = limit ? whole.slice(0, whole.length - limit[0].length) : whole
   const exception = exceptionIn(sentence) ?? thoseWith(sentence)
@@ -111,6 +141,14 @@ function anyValueIn(whole: string, expected: Expected): Placed | undefined {
   if (problem === undefined) return valueOfClause(mainClause(sentence), expected)
   const date = asksDay(problem) ? dateIn(mainClause(sentence)) : undefined
   if (date) return { ...date, where: 'last date' }
+  const quadrant = /\bquadrant\b/i.test(problem) ? QUADRANT.exec(sentence.slice(-120)) : null
+  if (quadrant) return { text: quadrant[1] ?? quadrant[2], at: sentence.lastIndexOf(quadrant[0]), where: 'quadrant in the last line' }
+  const count = thereAre(sentence, problem)
+  if (count) return { ...count, where: 'how many there are in the last line' }
+  const summed = sumIn(sentence, problem)
+  if (summed) return { ...summed, where: 'the sum in the last line' }
+  const chosen = bySign(sentence)
+  if (chosen) return { ...chosen, where: 'the one that is chosen by its sign' }
   const who = whoIn(sentence, problem)
   if (who) return { ...who, where: 'who it is in the last line' }
   const compared = comparedIn(sentence, problem)
@@ -126,7 +164,7 @@ function anyValueIn(whole: string, expected: Expected): Placed | undefined {
   const twice = inUnitAsked(sentence, problem)
   if (twice) return { ...twice, where: 'last line, in the unit asked for' }
   const counted = placed(
-    differenceIn(sentence, problem) ?? (expected.kind === 'list' ? undefined : countedIn(sentence, problem)),
+    differenceIn(sentence, problem) ?? (expected.kind === 'list' ? undefined : countedIn(sentence.replaceAll('**', ''), problem)),
     'last line',
   )
   return (
@@ -147,6 +185,46 @@ function remainderOf(sentence: string, problem: string): Found | undefined {
   if (!/\d/.test(sentence) || !/\bremainder\b/i.test(problem) || /\bquotient\b/i.test(problem)) return undefined
   const found = DIVISION.exec(sentence.slice(-160))
   return found ? { text: found[1], at: sentence.lastIndexOf(found[1]) } : undefined
+}
+
+/** "12 apples and 7 pears make 19 pieces" */
+const SUMMED =
+  /\d[\d.,]*(?: [a-z]+){1,2} and [$€£]?\d[\d.,]*(?: [a-z]+){0,2} (?:make|makes|give|gives|equals?|total|come to|comes to|add up to) ([$€£]?\d[\d,]*(?:\.\d+)?)(?![\d.]*\s?[-+*/×·])/i
+
+/** "Quadrant III", "the third quadrant" */
+const QUADRANT = /\b[Qq]uadrant (I{1,3}|IV|[1-4])\b(?!.*\b[Qq]uadrant\b)|\b(first|second|third|fourth) quadrant\b(?!.*\bquadrant\b)/
+
+/** "There are two solutions, x = 1 and x = 3." */
+const THERE_ARE =
+  /\bthere (?:are|is) (?:exactly |only |just )?(two|three|four|five|six|seven|eight|nine|ten|one|\d{1,4}) (?:[a-z]+ )?([a-z]{3,})(?:,|:| ?[—–]| namely)\s(?=[a-z] ?=)/i
+
+/** How many of what the problem counts a sentence says there are, before it lists them. */
+function thereAre(sentence: string, problem: string): Found | undefined {
+  const found = /\bhow many\b/i.test(problem) ? THERE_ARE.exec(sentence) : null
+  if (!found || !stems(askedOf(problem).sentence).includes(stems(found[2])[0])) return undefined
+  const count = /\d/.test(found[1]) ? found[1] : String(numberInWords(found[1]))
+  return { text: count, at: found.index + found[0].indexOf(found[1]) }
+}
+
+/** The sum that a sentence names behind its two parts, where the problem asks for all of them. */
+export function sumIn(sentence: string, problem: string): Found | undefined {
+  const summed = SUMMED.exec(sentence.slice(-160))
+  if (!summed || !/\b(?:in (?:all|total)|altogether|together|total)\b/i.test(askedOf(problem).sentence)) return undefined
+  return { text: summed[1], at: sentence.lastIndexOf(summed[1]) }
+}
+
+/** "n = -8 or 7, but n must be positive" */
+const TWO_BY_SIGN =
+  /([a-z]) ?= ?([-−]?\d[\d./]*),? (?:or|and) (?:\1 ?= ?)?([-−]?\d[\d./]*)[,;] (?:but|and|where|since|as) \1 (?:(?:must be|has to be|is|cannot be|can['’]t be) (positive|negative)|([<>]) ?0)[.!\s]*$/i
+
+/** The one of two values of a letter that has the sign which the sentence asks for. */
+function bySign(sentence: string): Found | undefined {
+  const found = /\bor\b|\band\b/.test(sentence) ? TWO_BY_SIGN.exec(sentence.slice(-160)) : null
+  if (!found) return undefined
+  const denied = /\b(?:cannot|can['’]t) be (?:positive|negative)/i.test(found[0])
+  const positive = ((found[4]?.toLowerCase() ?? (found[5] === '>' ? 'positive' : 'negative')) === 'positive') !== denied
+  const fitting = [found[2], found[3]].filter((value) => /^[-−]/.test(value) !== positive)
+  return fitting.length === 1 ? { text: fitting[0], at: sentence.lastIndexOf(fitting[0]) } : undefined
 }
 
 /** "It rose by 13 degrees to 9 degrees." */
@@ -182,17 +260,33 @@ const isCountOf = (count: string, list: string): boolean => list.split(/,? and |
 /** "$DE$", "$\\angle ABC$": a formula that only names an object. */
 const OBJECT = /(?:\$|\\\()\s?((?:\\(?:overline|angle|triangle|vec|widehat)\s?)?\{?[A-Z]{1,4}'{0,2}\}?)\s?(?:\$|\\\))(?=[^$=]{1,80}\d)/g
 /** The names of objects without the signs that set them, where a number follows: the formula is then no value. */
-const namesBare = (sentence: string): string =>
+const namesBare = (written: string): string => {
+  const sentence = written.replace(COUNTED_LETTERS, (_, counted: string, letter: string) => counted + ' '.repeat(letter.length))
+  return withNamesBare(sentence)
+}
+/** "$15$ integers $k$ work": the letter of what is counted. */
+const COUNTED_LETTERS = /((?:\$|\\\()\d[\d,]*(?:\$|\\\)) [a-z]+s)( (?:\$|\\\()[a-z](?:\$|\\\)))(?= [a-z]|[.!]?\s*$)/g
+const withNamesBare = (sentence: string): string =>
   /(?:\$|\\\()\s?[\\A-Z]/.test(sentence) ? sentence.replace(OBJECT, (found, name: string) => name.padEnd(found.length)) : sentence
+
+/** "so x = 0, x = 2" */
+const COMMA_ROOTS =
+  /(?<![\w.,^*/+-] ?)(([a-z]) ?= ?[-−]?\d[\d./]{0,12}(?:, \2 ?= ?[-−]?\d[\d./]{0,12}){0,5}, \2 ?= ?[-−]?\d(?:[\d./]{0,11}\d)?)[.!\s]*$/
 
 /** "at 1 s on the way up and again at 3 s on the way down" */
 const AGAIN = /\bat ([-−]?\d[\d.,/]*)(?: [a-z]{1,12})?(?: [a-z]+){0,6}?,? and (?:again|once more|then again) at ([-−]?\d[\d./]*\d|[-−]?\d)/i
+
+/** "in March", "48, in March" */
+const IN_PLACE = /^(?:\d[\d.,]*,? )?(?:in|on|at) (?=[A-Z][a-z]+$)/
 
 function valueOfClause(written: string, expected: Expected): Placed | undefined {
   const words = expected.kind === 'text' || expected.kind === 'choice'
   const whole = words ? written : namesBare(measuresInside(written))
   const again = expected.kind === 'list' ? AGAIN.exec(whole) : null
   if (again) return { text: `${again[1]}, ${again[2]}`, at: again.index, where: 'last line' }
+  const roots = expected.kind === 'list' ? COMMA_ROOTS.exec(whole.slice(-200)) : null
+  if (roots && isAnswer(roots[1]))
+    return { text: roots[1], at: whole.length - Math.min(200, whole.length) + roots.index, where: 'last line' }
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
   const subject = SUBJECT.exec(whole)
@@ -233,7 +327,9 @@ function valueOfClause(written: string, expected: Expected): Placed | undefined 
     if (who) return moved({ ...who, where: 'who it is in the last line' })
     const at = Math.max(0, ...matchesOf(sentence.slice(-FORMULA), SAYS).map(({ index, 0: word }) => index + word.length))
     return moved({
-      text: trimEnd(sentence.slice(-FORMULA).slice(at)).replace(/^[*_]{1,3}/, ''),
+      text: trimEnd(sentence.slice(-FORMULA).slice(at))
+        .replace(/^[*_]{1,3}/, '')
+        .replace(IN_PLACE, ''),
       at: Math.max(0, sentence.length - FORMULA) + at,
       where: 'last line',
     })

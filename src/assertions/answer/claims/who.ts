@@ -12,10 +12,36 @@ const ESCAPED = /[.*+?^$(){}|[\]\\]/g
 const LEAD = /^(?:So|Thus|Hence|Therefore|Then|And|But|Since|Because|While|If|That|It|The)\s/
 const DENIED = /\b(?:not|never|nobody|neither|if|unless|would|could|might)\b|n['’]t\b/i
 
+/** "So Store Q is cheaper.", "Second place goes to Vic." */
+const DEGREE = /\b([a-z]{3,12}(?:er|est)|best|most|least)\b/gi
+const GOES_TO = new RegExp(
+  String.raw`\b(?:(first|second|third|last) (?:place|prize)|the win|the prize|the title) (?:goes to|belongs to|is won by|is taken by) ${NAME}[.!]*$`,
+  'i',
+)
+
+function byDegree(sentence: string, question: string): Found | undefined {
+  const end = sentence.slice(-200).trimEnd()
+  const place = GOES_TO.exec(end)
+  if (place && (place[1] === undefined || new RegExp(String.raw`\b${place[1]}\b`, 'i').test(question)))
+    return { text: place[2].replace(/[.!]$/, ''), at: sentence.lastIndexOf(place[2]) }
+  for (const [degree] of question.matchAll(DEGREE)) {
+    const said = new RegExp(`${NAME} (?:is|was) (?:the )?${degree}(?: one)?[.!]*$`).exec(end)
+    if (!said || DENIED.test(end.slice(0, said.index).split(/[,;:]/).at(-1)!)) continue
+    const noun = /\bwhich ([a-z]{3,15})\b/i.exec(question)?.[1]
+    const name = said[1].replace(LEAD, '')
+    const bare = noun === undefined ? name : name.replace(new RegExp(`^${noun} `, 'i'), '')
+    if (/^[A-Z]/.test(bare) && !LEAD.test(`${bare} `)) return { text: bare, at: sentence.lastIndexOf(bare) }
+  }
+  return undefined
+}
+
 /** The one name before the words of the question, in the last part of a sentence that has them. */
 export function whoIn(sentence: string, problem: string): Found | undefined {
-  const asked = ASKS.exec(askedOf(problem).sentence)?.[1].trim()
+  const question = askedOf(problem).sentence
+  const asked = ASKS.exec(question)?.[1].trim()
   if (asked === undefined) return undefined
+  const named = byDegree(sentence, question)
+  if (named) return named
   const predicate = new RegExp(
     String.raw`${NAME} (?:(?:also|then|thus|therefore) )?${asked.replace(ESCAPED, '\\$&').replace(/\s+/g, '\\s+')}(?!\w)`,
     'g',
