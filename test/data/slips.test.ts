@@ -74,7 +74,7 @@ describe.skipIf(!sharedPath('data/gsm8k_train.jsonl'))('slips of GSM8K train', (
     readFileSync(sharedPath('data/gsm8k_train.jsonl')!, 'utf8')
       .split('\n', 1500)
       .map((line) => JSON.parse(line) as Problem)
-  const given = /<Summary>The paths give ([\d.]+) and ([\d.]+)\. (\S+) is ([\d.]+), so it is ([\d.]+)\.<\/Summary>/
+  const given = /<Summary>In words ([\d.]+), in numbers ([\d.]+)\. (\S+) is ([\d.]+), so it is ([\d.]+)\.<\/Summary>/
 
   it('stand in about as many blocks as asked for, in either path, and the summary is true', () => {
     const traces = workedTraces(problems(), { form: 'parallel', maxSteps: 4, slips: 0.5 })
