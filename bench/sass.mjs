@@ -3,7 +3,8 @@
 // and of the loop that holds most matrix instructions (else of the longest one) what it runs each time round, a thread: matrix, shared loads,
 // copies, global loads and stores, floating point, the rest (addresses, counters, waits), and in brackets what a branch may skip.
 // --against: the same of another library in the line below, for kernels of the same name.
-// Needs cuobjdump, of a CUDA toolkit or of pip's nvidia-cuda-cuobjdump; CUOBJDUMP names one.
+// Needs cuobjdump and, in its folder or on the PATH, nvdisasm: of a CUDA toolkit, or of pip's nvidia-cuda-cuobjdump and nvidia-cuda-nvdisasm.
+// CUOBJDUMP names a cuobjdump.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
@@ -16,6 +17,9 @@ const { values, positionals } = parseArgs({
 if (positionals.length !== 1) fail(`One library is read. Got ${positionals.length}: name it as the first argument.`)
 const tool = process.env.CUOBJDUMP ?? (process.env.NVCC ? path.join(path.dirname(process.env.NVCC), 'cuobjdump') : 'cuobjdump')
 
+/** cuobjdump looks for nvdisasm on the PATH only. */
+const env = { ...process.env, PATH: [...(tool.includes('/') ? [path.dirname(tool)] : []), process.env.PATH].join(path.delimiter) }
+
 const kinds = [
   ['matrix', /^(HMMA|HGMMA|IMMA)/],
   ['shared', /^(LDS|LDSM|STS|ATOMS)/],
@@ -25,7 +29,7 @@ const kinds = [
 ]
 
 function dump(library, ...args) {
-  const run = spawnSync(tool, [...args, library], { encoding: 'utf8', maxBuffer: 2 ** 30 })
+  const run = spawnSync(tool, [...args, library], { encoding: 'utf8', maxBuffer: 2 ** 30, env })
   if (run.error) fail(`${tool} does not start (${run.error.message}). Set CUOBJDUMP to cuobjdump.`)
   if (run.status !== 0) fail(`${tool} failed: ${run.stderr.trim()}`)
   return run.stdout

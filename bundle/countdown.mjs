@@ -3,7 +3,8 @@
 // that they agree. Exits 1 where a run fails or they do not, 4 where time ran out before both had steps.
 //   --devices cuda,cpu   the second is the one that the first is compared with; one alone only runs
 //   --forms parallel,sequential   --sft 200   --rl 4: steps   --problems 64: of the hard test
-//   --out DIR            where the runs go                    --seconds 200  what is not done by then is stopped, and named
+//   --out DIR            where the runs go                    --seconds 200  a stage has an equal share of what is left; what is not
+//                                                             done by then is stopped, and named
 //   --lines FILE         a JSON line of each run is added
 import { spawn } from 'node:child_process'
 import { appendFileSync, copyFileSync, createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
@@ -41,8 +42,17 @@ const check = (what, ok, detail) => {
   if (!ok) failures++
 }
 
-for (const form of values.forms.split(',')) {
-  const base = await Promise.all(devices.map((device) => stage(form, device, 'base', ['--set', `stages.base.steps=${values.sft}`])))
+const forms = values.forms.split(',')
+/** Stages that are still to come, on both devices at once. */
+let stagesLeft = 2 * forms.length
+/** When the next stage ends: none takes the time of those after it. */
+const nextEnd = () => performance.now() + (end - performance.now()) / stagesLeft--
+
+for (const form of forms) {
+  const baseEnd = nextEnd()
+  const base = await Promise.all(
+    devices.map((device) => stage(form, device, 'base', baseEnd, ['--set', `stages.base.steps=${values.sft}`])),
+  )
   if (base.every((run) => run.steps.length > 0)) compareLosses(form, base)
   for (const device of devices) {
     const place = path.join(values.out, `${form}-${device}`, 'cold-start')
@@ -51,8 +61,9 @@ for (const form of values.forms.split(',')) {
     for (const name of readdirSync(shipped)) copyFileSync(path.join(shipped, name), path.join(place, name))
   }
   const evaluate = `stages.rl.evaluate={ suite: ../../bundle/held-out.yaml, provider: ${form}, maxProblems: ${values.problems} }`
+  const rlEnd = nextEnd()
   const rl = await Promise.all(
-    devices.map((device) => stage(form, device, 'rl', ['--set', `stages.rl.steps=${values.rl}`, '--set', evaluate])),
+    devices.map((device) => stage(form, device, 'rl', rlEnd, ['--set', `stages.rl.steps=${values.rl}`, '--set', evaluate])),
   )
   compareRewards(form, rl)
 }
@@ -65,13 +76,13 @@ else
   )
 process.exit(failures > 0 ? 1 : unfinished > 0 ? 4 : 0)
 
-/** One stage of the shipped training file on one device, in a process of its own. */
-async function stage(form, device, name, more) {
+/** One stage of the shipped training file on one device until `stageEnd`, in a process of its own. */
+async function stage(form, device, name, stageEnd, more) {
   const output = path.join(values.out, `${form}-${device}`)
   const log = path.join(values.out, `${form}-${device}-${name}.log`)
   const who = `${form} ${name} on ${device}`
   mkdirSync(values.out, { recursive: true })
-  const left = end - performance.now()
+  const left = stageEnd - performance.now()
   if (left < 1000) {
     unfinished++
     say(`${who}: not begun, no time is left`)

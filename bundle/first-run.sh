@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The first minutes on a GPU, in three calls of at most nine minutes each:
+# The first minutes on a GPU, in three calls of at most eight minutes each:
 #   bash first-run.sh 1    ceilings; every op without and with cuBLASLt; models: fixtures, sampled = scored, training beside the CPU
 #   bash first-run.sh 2    decode, fork and prefill at 0.6B and 4B, train at 0.6B and 1.7B (4B on a large card), beside PyTorch
 #   bash first-run.sh 3    profile, sanitizer, long contexts, Countdown's training files on the card beside the CPU
-# Options: --out DIR (default: $OUT, else first-run), --seconds 540 for the whole part, --archive FILE, --work DIR to unpack into,
+# Options: --out DIR (default: $OUT, else first-run), --seconds 480 for the whole part, --archive FILE, --work DIR to unpack into,
 # --python FILE with torch and transformers (default: python3), --quick (small sizes, to try the script itself).
 # PR1_CUDA and PR1_CUBLASLT are taken from the environment.
 # It writes part-N.log (everything), part-N.jsonl (a line for each step and each figure) and, of part 3, countdown.tar.gz. A part whose
@@ -15,7 +15,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 part=${1:-}
 [ $# -gt 0 ] && shift
 out=${OUT:-first-run}
-seconds=540
+seconds=480
 archive=
 work=${TMPDIR:-/tmp}/parallel-r1-first-run
 python=python3
@@ -128,6 +128,17 @@ skip() {
   note "{\"part\":$part,\"step\":$(quoted "$1"),\"status\":\"skipped\",\"reason\":$(quoted "$2")}"
 }
 
+# works NAME COMMAND…: whether a tool can run a program that only opens the device. Containers often have the tool and refuse what it
+# needs: that is no failure of the kernels, so NAME is skipped and the tool's own words are its reason.
+works() {
+  local name=$1 said
+  shift
+  said=$(timeout --kill-after=10 30 "$@" "$bundle/bin/ops_check" "$PR1_CUDA" device 2>&1) && return 0
+  printf '%s\n' "$said" >>"$log"
+  skip "$name" "$1 does not work on this machine: $(printf '%s\n' "$said" | grep -i -m 1 'error\|fail\|support' || echo 'see the log')"
+  return 1
+}
+
 # The bundle: unpacked already where this script lies, or from the archive, with Python where tar finds no xz.
 unpack() {
   if [ -x "$here/bin/node" ] && [ -z "$archive" ]; then
@@ -172,7 +183,8 @@ note "{\"part\":$part,\"step\":\"begin\",\"seconds\":$seconds,\"library\":$(quot
 if command -v nvidia-smi >/dev/null 2>&1; then
   nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.memory --format=csv 2>&1 | tee -a "$log"
 fi
-ceilings=$("$bundle/bin/ops_check" "$PR1_CUDA" ceilings 2>&1)
+# The first kernels: where they hang, so would all that follows.
+ceilings=$(timeout --kill-after=10 60 "$bundle/bin/ops_check" "$PR1_CUDA" ceilings 2>&1)
 code=$?
 say "$ceilings"
 if [ "$code" -eq 2 ]; then
@@ -180,9 +192,10 @@ if [ "$code" -eq 2 ]; then
   note "{\"part\":$part,\"step\":\"device\",\"status\":\"no device\",\"reason\":$(quoted "$ceilings")}"
   exit 3
 fi
+case $code in 124 | 137) say "ceilings: no answer within 60 s" ;; esac
 if [ "$code" -ne 0 ]; then
   failed=1
-  say "== ceilings: FAILED with code $code. Look at: the copy and the product of native/cuda/measure, the first kernels that run."
+  say "== ceilings: FAILED with code $code. Look at: measure() in native/cuda/ops.cu, whose kernels are the first that run."
   note "{\"part\":$part,\"step\":\"ceilings\",\"status\":\"failed\",\"code\":$code}"
 else
   note "{\"part\":$part,\"step\":\"ceilings\",\"status\":\"ok\",\"ceilings\":$(printf '%s\n' "$ceilings" | tail -n 1)}"
@@ -195,8 +208,8 @@ case $part in
   1)
     step 'ops without cuBLASLt' 150 'the first FAILED line above names op and shape; native/cuda has a file of that name. PR1_CUBLASLT=off was set.' \
       env PR1_CUBLASLT=off "$bundle/bin/ops_check" "$PR1_CUDA" "$ops"
-    step 'ops with cuBLASLt, models, fixtures, sampled = scored' $((seconds - 170)) \
-      'FAILED lines. Where only these fail and ops without cuBLASLt are right, cuBLASLt is the difference (native/cuda/blas.h).' \
+    step 'ops with cuBLASLt, models, fixtures, sampled = scored' "$(left)" \
+      'FAILED lines. Where only these fail and ops without cuBLASLt are right, cuBLASLt is the difference (native/cuda/cublaslt.h).' \
       "$bundle/run" check --ops "$ops"
     # One line for each check of this part.
     sed -n -E 's/^(ok|FAILED) (.*)$/\1\t\2/p' "$log" | while IFS=$'\t' read -r how what; do
@@ -223,19 +236,19 @@ case $part in
       "${bench[@]}" "${train[@]}" --pairs 1 --seconds $(($(left) - 15)) --peer-seconds 80 --peer-python "$python"
     ;;
   3)
-    if command -v ncu >/dev/null 2>&1; then
+    if ! command -v ncu >/dev/null 2>&1; then
+      skip 'profile' 'ncu (Nsight Compute) is not on the PATH'
+    elif works 'profile' ncu --clock-control none --launch-count 1; then
       step 'profile' 80 'ncu'"'"'s own words: without the right to read counters it needs root or NVreg_RestrictProfilingToAdminUsers=0.' \
         "$bundle/run" profile --batches 1 --numerics exact --context 500
-    else
-      skip 'profile' 'ncu (Nsight Compute) is not on the PATH'
     fi
-    if command -v compute-sanitizer >/dev/null 2>&1; then
+    if ! command -v compute-sanitizer >/dev/null 2>&1; then
+      skip 'sanitizer' 'compute-sanitizer is not on the PATH'
+    elif works 'sanitizer' compute-sanitizer; then
       for tool in memcheck racecheck synccheck; do
         step "sanitizer $tool" 45 'the first error it prints names kernel and line.' \
           compute-sanitizer --tool "$tool" --error-exitcode 9 "$bundle/bin/ops_check" "$PR1_CUDA" brief
       done
-    else
-      skip 'sanitizer' 'compute-sanitizer is not on the PATH'
     fi
     long=(--models 0.6B --work 'decode,prefill' --batches '1,8' --context 32768 --prefill 32768 --numerics exact)
     [ -n "$quick" ] && long=(--models countdown --work 'decode,prefill' --batches 1 --context 200 --prefill 200 --numerics exact)

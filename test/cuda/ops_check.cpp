@@ -1,6 +1,7 @@
 // Every op of the CUDA library against its CPU twin and float64, on random inputs, into outputs poisoned with NaNs.
-// Usage: ops_check LIBRARY [brief | small | full | ceilings] [bits]. `small` and the shorter `brief` are for the emulated library,
-// `full` adds the shapes of Qwen3; `ceilings` prints copy bandwidth and matrix rates as JSON instead. With `bits` every line has a
+// Usage: ops_check LIBRARY [brief | small | full | ceilings | device] [bits]. `small` and the shorter `brief` are for the emulated library,
+// `full` adds the shapes of Qwen3; `ceilings` prints copy bandwidth and matrix rates as JSON instead, `device` only opens the
+// device. With `bits` every line has a
 // hash of the result, too: two libraries whose lines agree compute the same bits.
 // Prints a line a check and exits 1 if any failed. Built and run by test/cuda/ops.proof.ts and by the bundle's `check`.
 #include <dlfcn.h>
@@ -655,7 +656,7 @@ struct Checks {
 };
 
 int main(int argc, char** argv) {
-  if (argc < 2) return std::printf("usage: ops_check LIBRARY [brief | small | full | ceilings] [bits]\n"), 2;
+  if (argc < 2) return std::printf("usage: ops_check LIBRARY [brief | small | full | ceilings | device] [bits]\n"), 2;
   const std::string mode = argc > 2 ? argv[2] : "small";
   full = mode == "full";
   brief = mode == "brief";
@@ -670,9 +671,10 @@ int main(int argc, char** argv) {
   if (!abi || !make || !use || !describe || !measure) return std::printf("unavailable: not the CUDA library\n"), 2;
   if (abi() != PR1_OPS_HASH) return std::printf("FAILED: the library was built from another ops.h\n"), 1;
   char why[512] = "";
-  if (mode == "ceilings") {
+  if (mode == "ceilings" || mode == "device") {
     std::unique_ptr<Ops> ops(make("fast", why, sizeof why));
     if (!ops) return std::printf("unavailable: %s\n", why), 2;
+    if (mode == "device") return std::printf("%s\n", ops->isa()), 0;
     cuda::Ceilings c{};
     const bool emulated = std::string(ops->isa()) == "sm_00";
     measure(ops.get(), emulated ? 1 << 16 : size_t{2} << 30, emulated ? 128 : 8192, &c);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -58,5 +58,58 @@ describe.runIf(process.platform === 'linux')('first-run.sh', () => {
     expect(stderr).toMatch(/bad\.tar\.xz could not be unpacked into .*work/)
     expect(status).toBe(2)
     expect(existsSync(path.join(alone, 'work/unpacked'))).toBe(false)
+  })
+
+  describe('with programs that only play the bundle', () => {
+    const program = (file: string, lines: string) => {
+      mkdirSync(path.dirname(file), { recursive: true })
+      writeFileSync(file, `#!/bin/sh\n${lines}\n`, { mode: 0o755 })
+    }
+    /** Runs part 3 where ops_check, the tools and `run` are scripts; what the lines of JSON say of each step. */
+    const part3 = (name: string, check: string, sanitizer: string) => {
+      const folder = path.join(alone, name)
+      mkdirSync(folder)
+      copyFileSync(script, path.join(folder, 'first-run.sh'))
+      program(path.join(folder, 'bin/node'), 'exit 0')
+      program(path.join(folder, 'run'), 'exit 0')
+      program(path.join(folder, 'bin/ops_check'), check)
+      program(path.join(folder, 'tools/ncu'), 'echo "==ERROR== Failed to initialize the profiler"; exit 1')
+      program(path.join(folder, 'tools/compute-sanitizer'), sanitizer)
+      const env = { ...process.env, OUT: path.join(folder, 'out'), PATH: `${path.join(folder, 'tools')}:${process.env.PATH}` }
+      const args = ['3', '--quick', '--work', path.join(folder, 'work')]
+      const { status } = spawnSync('bash', [path.join(folder, 'first-run.sh'), ...args], { cwd: folder, encoding: 'utf8', env })
+      const lines = readFileSync(path.join(folder, 'out/part-3.jsonl'), 'utf8').trim().split('\n')
+      return { status, steps: lines.map((line) => JSON.parse(line) as Record<string, unknown>) }
+    }
+
+    it('skips tools that the machine refuses, with their own words, and fails nothing', () => {
+      const refused = 'echo "========= Error: Device not supported"; exit 1'
+      const { status, steps } = part3('refused', 'echo "{}"', refused)
+      expect(steps).toContainEqual(
+        expect.objectContaining({ step: 'profile', status: 'skipped', reason: expect.stringContaining('profiler') }),
+      )
+      expect(steps).toContainEqual(
+        expect.objectContaining({ step: 'sanitizer', status: 'skipped', reason: expect.stringContaining('Device not supported') }),
+      )
+      expect(status).toBe(0)
+    })
+
+    it('fails where a tool that works finds an error', () => {
+      const { status, steps } = part3('found', 'echo "{}"', 'case "$*" in *racecheck*) exit 9 ;; esac')
+      expect(steps.filter(({ status }) => status === 'failed')).toEqual([expect.objectContaining({ step: 'sanitizer racecheck', code: 9 })])
+      expect(status).toBe(1)
+    })
+
+    it('ends with code 3 and the reason where there is no device', () => {
+      const { status, steps } = part3('none', 'echo "unavailable: no GPU is visible"; exit 2', 'exit 0')
+      expect(steps.at(-1)).toMatchObject({ step: 'device', status: 'no device', reason: 'unavailable: no GPU is visible' })
+      expect(status).toBe(3)
+    })
+  })
+
+  it('names files of the kernels that are there', () => {
+    const named = readFileSync(script, 'utf8').match(/native\/cuda\/[\w.]+/g)!
+    const there = readdirSync(path.join(root, 'native/cuda'))
+    expect(named.filter((file) => !there.includes(path.basename(file)))).toEqual([])
   })
 })
