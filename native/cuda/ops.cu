@@ -1152,6 +1152,17 @@ __attribute__((visibility("default"))) pr1::Ops* pr1_cuda_make_ops(const char* n
 #else
     int count = 0;
     const cudaError_t status = cudaGetDeviceCount(&count);
+    if (status == cudaErrorInsufficientDriver) {
+      // CUDA's text is the same for an old driver and for none.
+      int driver = 0;
+      if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+        std::snprintf(why, why_bytes, "no NVIDIA driver was found");
+      } else {
+        std::snprintf(why, why_bytes, "the NVIDIA driver knows CUDA up to %d.%d, and the library was built with %d.%d", driver / 1000,
+                      driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+      }
+      return nullptr;
+    }
     if (status != cudaSuccess || count == 0) {
       std::snprintf(why, why_bytes, "%s", status == cudaSuccess ? "no GPU is visible" : cudaGetErrorString(status));
       return nullptr;
