@@ -13,7 +13,9 @@ const PART = new RegExp(String.raw`\b([a-z]{4,15}?)(?:\sis\sat|\sis|\sat|\s?=|\s
 /** Undefined: the reference has no such parts, or the last sentence does not give every one of them once. */
 export function labelledInSentence(text: string, expected: Expected): Statement | undefined {
   if (expected.labels === undefined) return undefined
-  const sentence = lastSentence(text.slice(text.lastIndexOf('\n') + 1)).replace(/\bcent(?:re|er)(?:e?d)?\b/gi, 'center')
+  const sentence = lastSentence(text.slice(text.lastIndexOf('\n') + 1))
+    .slice(-400)
+    .replace(/\bcent(?:re|er)(?:e?d)?\b/gi, 'center')
   const parts = new Map<string, string>()
   for (const [whole, name, value] of sentence.matchAll(PART)) {
     const part = expected.labels.find((label) => nameOfPart(name) === label)

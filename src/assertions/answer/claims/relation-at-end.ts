@@ -9,14 +9,20 @@ const SEARCHED = 200
 const WORDS = 40
 const SIGN = /[=<>≤≥]/
 const BOUND = /[<>≤≥]/
-/** Words of a formula: what holds a figure or a sign of operation, single letters, products of letters as in 2xy, functions. */
-const MATHEMATICAL =
-  /^[-−+(|[{]*(?:[-−+*/×·÷^=<>≤≥±|]+|[a-z]{1,2}'{0,2}|[a-z]?[-−+*/^_()[\]{}|\d.,πθ√∞²³⁴⁵]+[a-z]{0,3}'{0,2}(?:[-−+*/^_()[\]{}|\d.πθ√∞²³⁴⁵]+[a-z]{0,3}){0,8}|(?:\d{0,3}(?:sin|cos|tan|ln|log|sqrt|exp))\b\S{0,20})[)\]}|]*,?$/i
+/** The characters of formulas. */
+const CHARACTERS = /^[-−+*/×·÷^=<>≤≥±|()[\]{}.,_'\da-zπθ√∞²³⁴⁵]+$/i
+/** Longer runs of letters are words, unless they are functions. */
+const LETTERS = 2
+const FUNCTIONS = /^(?:sin|cos|tan|ln|log|sqrt|exp|xyz)$/i
 /** "a", "I", "is", "so": short words and no letters of a formula. */
 const WORD = /^(?:i\.e\.|e\.g\.|a|i|is|so|we|it|of|or|as|at|be|by|if|in|on|to|an|do|no|he|us|my|up|am|go|for|and)$/i
 
 /** "x > 0 and ": another relation belongs to it. */
 const GOES_WITH = /[<>≤≥=≠][^<>≤≥=.;:]{1,30}(?:\b(?:and|or|but|with)|[,;])\s*$/
+
+/** Whether a word may belong to a formula: what holds figures or signs, single letters, products of two letters, functions. */
+const isMathematical = (word: string): boolean =>
+  CHARACTERS.test(word) && !WORD.test(word) && (word.match(/[a-z]+/gi) ?? []).every((run) => run.length <= LETTERS || FUNCTIONS.test(run))
 
 /** The longest formula with a relation and a letter that a sentence ends in. `bounds`: an inequality. */
 export function relationAtEnd(sentence: string, bounds: boolean): Found | undefined {
@@ -24,7 +30,7 @@ export function relationAtEnd(sentence: string, bounds: boolean): Found | undefi
   if (!(bounds ? BOUND : SIGN).test(text) || /[$\\]/.test(text)) return undefined
   const words = text.split(' ').slice(-WORDS)
   let first = words.length
-  while (first > 0 && MATHEMATICAL.test(words[first - 1]) && !WORD.test(words[first - 1])) first--
+  while (first > 0 && isMathematical(words[first - 1])) first--
   for (; first < words.length; first++) {
     const said = words.slice(first).join(' ')
     // A comma sets off what stands before it.

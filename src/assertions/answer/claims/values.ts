@@ -106,9 +106,10 @@ const TO_THE_WHOLE =
 /** A sentence without the whole price at its end, where the problem asks for a part of it: the tax, the discount. */
 function withoutTotal(sentence: string, problem: string): string {
   const share = SHARE.exec(askedOf(problem).sentence)?.[1]
-  const whole = share === undefined ? null : TO_THE_WHOLE.exec(sentence)
+  const from = Math.max(0, sentence.length - 300)
+  const whole = share === undefined ? null : TO_THE_WHOLE.exec(sentence.slice(from))
   if (!whole || new RegExp(String.raw`\b${share}`, 'i').test(whole[0])) return sentence
-  const head = sentence.slice(0, whole.index)
+  const head = sentence.slice(0, from + whole.index)
   return /\b(?:is|are|was|equals|=|of)\s?[$€£\ue000]?\d[\d.,]*[^,;\d]{0,20}$/i.test(head) ? `${head}.` : sentence
 }
 
@@ -200,7 +201,7 @@ const THERE_ARE =
 
 /** How many of what the problem counts a sentence says there are, before it lists them. */
 function thereAre(sentence: string, problem: string): Found | undefined {
-  const found = /\bhow many\b/i.test(problem) ? THERE_ARE.exec(sentence) : null
+  const found = /\bhow many\b/i.test(problem) ? THERE_ARE.exec(sentence.slice(0, 400)) : null
   if (!found || !stems(askedOf(problem).sentence).includes(stems(found[2])[0])) return undefined
   const count = /\d/.test(found[1]) ? found[1] : String(numberInWords(found[1]))
   return { text: count, at: found.index + found[0].indexOf(found[1]) }
@@ -282,7 +283,7 @@ const IN_PLACE = /^(?:\d[\d.,]*,? )?(?:in|on|at) (?=[A-Z][a-z]+$)/
 function valueOfClause(written: string, expected: Expected): Placed | undefined {
   const words = expected.kind === 'text' || expected.kind === 'choice'
   const whole = words ? written : namesBare(measuresInside(written))
-  const again = expected.kind === 'list' ? AGAIN.exec(whole) : null
+  const again = expected.kind === 'list' ? AGAIN.exec(whole.slice(-300)) : null
   if (again) return { text: `${again[1]}, ${again[2]}`, at: again.index, where: 'last line' }
   const roots = expected.kind === 'list' ? COMMA_ROOTS.exec(whole.slice(-200)) : null
   if (roots && isAnswer(roots[1]))
