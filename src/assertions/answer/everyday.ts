@@ -62,7 +62,9 @@ function denied(text: string): string | undefined {
 
 /** The -7 of (0, -7), where the problem asks for the y-intercept. */
 function interceptIn(text: string, problem: string, asPoint: boolean): string | undefined {
-  const asked = /\b([xy])[\s$]{0,3}-?\s?intercept\b(?!s)/i.exec(askedOf(problem).sentence || problem)?.[1].toLowerCase()
+  const question = askedOf(problem).sentence
+  if (/\b(?:sum|product|difference|distance|coordinates|slope)\b/i.test(question)) return undefined
+  const asked = /\b([xy])[\s$]{0,3}-?\s?intercept\b(?!s)/i.exec(question || problem)?.[1].toLowerCase()
   const value = asPoint ? /^\W{0,3}(?:([xy])\s?=\s?)?([-−]?\d[\d./]{0,12})\W{0,3}$/.exec(text) : null
   if (asked !== undefined && value && (value[1] ?? asked) === asked) return asked === 'x' ? `(${value[2]}, 0)` : `(0, ${value[2]})`
   const point = /^\W{0,3}\(\s?([^(),]{1,40}),\s?([^(),]{1,40})\)\W{0,3}$/.exec(text)

@@ -1,9 +1,14 @@
 /** The form that a problem asks for: what only repeats the problem is no answer, nor is a sum where it asks for factors. */
 
+import { gcd } from '../rational.ts'
 import { askedOf } from './claims/asked.ts'
+import { resolveApplications } from './equality/application.ts'
 import { compareAnswers } from './equality/equal.ts'
 import { variables } from './equality/values.ts'
 import type { Answer, Node } from './node.ts'
+import { some } from './nodes.ts'
+import { smallValue } from './numeric/exact.ts'
+import { isPrime } from './numeric/primes.ts'
 import { matchesOf } from './reading/matches.ts'
 import { readAnswer } from './reading/read.ts'
 import type { Reference } from './reference.ts'
@@ -14,6 +19,8 @@ const FORMULA = /\$([^$]{2,200})\$|\\\(([^\n]{2,200}?)\\\)/g
 /** A problem that asks to change how something is written. */
 const CHANGES = /\b(?:factor(?:i[sz]e)?|simplify|expand|evaluate|compute|calculate|rationali[sz]e|rewrite|reduce|convert|write|express)\b/i
 const FACTORS = /\b(?:factor(?:i[sz]e)?)\s(?!of\b|is\b|are\b|that\b)/i
+const COMPLETELY = /\bfactor(?:i[sz]e)? (?:[^.?!]{0,80} )?(?:completely|fully)\b|\b(?:completely|fully) factor/i
+const LOWEST = /\b(?:lowest|simplest|reduced) (?:terms|form)\b|\b(?:reduce|simplify) (?:the fraction\b|\$?\\?[dt]?(?:frac|\d))/i
 const PRIMES = /\b(?:product of (?:its )?primes?(?: factors| numbers)?|prime factori[sz]ation)\b/i
 
 const spaceless = (text: string): string =>
@@ -29,8 +36,8 @@ const spaceless = (text: string): string =>
 
 const PERCENT = /%|\bper ?cent\b/i
 
-/** Why a right value is no answer to the problem. Undefined: it is one. */
-export function missesForm(text: string, reference: Reference, problem: string): string | undefined {
+/** Why a right value is no answer to the problem. Undefined: it is one. `outright`: it stands alone, in a box or the like, and is no step. */
+export function missesForm(text: string, reference: Reference, problem: string, outright: boolean): string | undefined {
   const { sentence } = askedOf(problem)
   if (
     /\bhow many\b/i.test(sentence) &&
@@ -39,28 +46,17 @@ export function missesForm(text: string, reference: Reference, problem: string):
     !PERCENT.test(reference.text)
   )
     return 'a percentage, where the problem asks how many'
+  const value = lastSide(text)
+  if (PRIMES.test(sentence) && hasComposite(value) && !hasComposite(lastSide(reference.text))) return 'a factor is not prime'
   const asked = CHANGES.test(sentence) ? sentence : CHANGES.test(problem.slice(0, 200)) ? problem : undefined
   if (asked === undefined) return undefined
   const said = spaceless(text)
   if (said !== spaceless(reference.text) && /[-+/^√.\\(]/.test(said) && repeats(said, asked, reference))
     return 'it only repeats the problem'
-  const value = lastSide(text)
-  if (PRIMES.test(asked) && hasComposite(value)) return 'a factor is not prime'
-  const [answer, wanted] = [readAnswer(value), reference.answer]
-  if (FACTORS.test(asked) && isSum(answer) && !isSum(wanted)) return 'it is not factored'
-  if (REDUCED.test(asked) && isReducible(value) && !isReducible(lastSide(reference.text))) return 'it is not in lowest terms'
+  if (outright && LOWEST.test(asked) && isReducible(value) && !isReducible(lastSide(reference.text))) return 'it is not in lowest terms'
+  if (FACTORS.test(asked) && !isSum(reference.answer) && isLessFactored(readAnswer(value), reference.answer, COMPLETELY.test(asked)))
+    return 'it is not factored'
   return undefined
-}
-
-const REDUCED = /\b(?:simplif\w+|simplest form|lowest terms|reduce\w*)\b/i
-
-/** Whether a text is a fraction of whole numbers that can be reduced. */
-function isReducible(text: string): boolean {
-  const [, top, bottom] = /^\$?[-−]?(?:\\[dt]?frac\s?\{?(?=\d))?(\d{1,12})\}?(?:\s?\/\s?|\s?\{)(\d{1,12})\}?\$?[.]?$/.exec(text) ?? []
-  if (top === undefined) return false
-  let [a, b] = [BigInt(top), BigInt(bottom)]
-  while (b > 0n) [a, b] = [b, a % b]
-  return a > 1n
 }
 
 function repeats(said: string, asked: string, reference: Reference): boolean {
@@ -71,21 +67,60 @@ function repeats(said: string, asked: string, reference: Reference): boolean {
   return given.includes(said) && !given.includes(spaceless(reference.text))
 }
 
+/**
+ * Whether an answer is a sum behind no more than a sign or a 1, has letters in a denominator that has none, or, where a problem asks to factor
+ * completely, is a product of fewer factors with letters than it should be.
+ */
+function isLessFactored(answer: Answer, wanted: Answer, completely: boolean): boolean {
+  const [said, meant] = resolveApplications(answer, wanted)
+  if (said.kind !== 'expression' || meant.kind !== 'expression') return false
+  if (isSumOf(withoutOnes(said.node))) return true
+  if (some(said.node, dividesByLetters) && !some(meant.node, dividesByLetters)) return true
+  return completely && factorsIn(said.node) < factorsIn(meant.node)
+}
+
+/** x² - 5x + 6 of -1 · (x² - 5x + 6) */
+function withoutOnes(node: Node): Node {
+  if (node.kind === 'negate') return withoutOnes(node.of)
+  if (node.kind !== 'binary' || node.op !== '*') return node
+  if (isOne(node.left)) return withoutOnes(node.right)
+  return isOne(node.right) ? withoutOnes(node.left) : node
+}
+
+function isOne(node: Node): boolean {
+  const value = variables([node]).length === 0 ? smallValue(node) : undefined
+  return value?.d === 1n && (value.n === 1n || value.n === -1n)
+}
+
+/** How many factors have letters, each as often as its power says: 3 of 2(x - 1)²(x + 1). */
+function factorsIn(node: Node): number {
+  if (variables([node]).length === 0) return 0
+  if (node.kind === 'negate') return factorsIn(node.of)
+  if (node.kind !== 'binary') return 1
+  if (node.op === '*') return factorsIn(node.left) + factorsIn(node.right)
+  if (node.op === '/') return factorsIn(node.left)
+  const power = node.op === '^' ? smallValue(node.right) : undefined
+  return power?.d === 1n && power.n > 0n ? Number(power.n) * factorsIn(node.left) : 1
+}
+
+const dividesByLetters = (node: Node): boolean => node.kind === 'binary' && node.op === '/' && variables([node.right]).length > 0
+
+/** 6/8 */
+function isReducible(text: string): boolean {
+  const found = /^-?\(?(?:\\[dt]?frac\{(\d{1,12})\}\{(\d{1,12})\}|(\d{1,12})\/(\d{1,12}))\)?$/.exec(text.replace(/[\s$*.]/g, ''))
+  return found !== null && gcd(BigInt(found[1] ?? found[3]), BigInt(found[2] ?? found[4])) > 1n
+}
+
 const lastSide = (text: string): string => text.slice(text.lastIndexOf('=') + 1).trim()
 
-const isSum = (answer: Answer): boolean => answer.kind === 'expression' && answer.node.kind === 'binary' && /^[-+]$/.test(answer.node.op)
+const isSumOf = (node: Node): boolean => node.kind === 'binary' && /^[-+]$/.test(node.op)
+const isSum = (answer: Answer): boolean => answer.kind === 'expression' && isSumOf(answer.node)
 
 /** Whether one of the numbers multiplied in "5 × 9" is composite. */
 function hasComposite(product: string): boolean {
   const factors = product.replace(/[$\s{}().*]/g, (c) => (c === '*' ? '·' : '')).split(/[×·]|\\cdot|\\times/)
   const bases = factors.map((factor) => /^(\d{1,9})(?:\^\d{1,3}|[⁰¹²³⁴-⁹]{1,3})?$/.exec(factor)?.[1])
   return bases.every((base) => base !== undefined) && bases.some((base) => !isPrime(Number(base)))
-}
-
-function isPrime(n: number): boolean {
-  if (n < 2) return false
-  for (let d = 2; d * d <= n; d++) if (n % d === 0) return false
-  return true
 }
 
 /** Whether a list of factors, "(x - 2) and (x - 3)", multiplies to what the problem asks to factor. */

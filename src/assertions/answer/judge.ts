@@ -37,6 +37,7 @@ import { areFactors, missesForm } from './form-asked.ts'
 import { DEFAULT_POLICY, LIMITS, type Policy } from './limits.ts'
 import type { Answer, Node } from './node.ts'
 import { substitute } from './nodes.ts'
+import { isOfAnotherName } from './other-names.ts'
 import { withoutDomain } from './reading/domains.ts'
 import { labelledParts } from './reading/labelled-parts.ts'
 import { matchesOf } from './reading/matches.ts'
@@ -45,7 +46,7 @@ import { sameTime } from './reading/times.ts'
 import { plainWords, withoutNoun, withoutSubject } from './reading/words.ts'
 import { type Reference, referenceOf, type Verdict } from './reference.ts'
 import { valueOfSteps } from './steps.ts'
-import { isAnotherLetter, isOtherUnit, letterAsked, unitAsked, withoutUnitAsked } from './units/unit-asked.ts'
+import { isOfAnotherKind, isOtherUnit, letterAsked, unitAsked, withoutUnitAsked } from './units/unit-asked.ts'
 import { relateUnits } from './units/units.ts'
 
 export interface Judgement {
@@ -125,6 +126,8 @@ function judgeOne(
   if (text.length > LIMITS.candidate) return judged({ pass: false, rule: `it is longer than ${LIMITS.candidate} characters` })
   if (choice !== undefined) {
     const verdict = agreeOnChoice(text, choice, choices, policy)
+    if (verdict?.pass && choices === 'auto' && problem !== undefined && hasTextOfAnother(text, choice, problem, policy))
+      return judged({ pass: false, type: 'choice', rule: `choice ${choice.letter} with the text of another` })
     const said =
       verdict ?? (choices === 'auto' && problem !== undefined ? agreeOnOption(text, source, choice, problem, output, policy) : undefined)
     if (said) return judged({ ...said, type: 'choice' })
@@ -141,7 +144,7 @@ function judgeOne(
   const verdict = asked ?? agree(text, reference, policy)
   if (order !== undefined) {
     const [list, meant] = [asOrdered(readAnswer(text), text, order), asOrdered(wanted, reference.text, order)]
-    if (list && meant && (wanted.kind === 'list' || list.kind !== readAnswer(text).kind)) {
+    if (list && meant) {
       const { equal } = compareAnswers(list, meant, policy)
       return judged({
         pass: equal,
@@ -155,7 +158,11 @@ function judgeOne(
       ? saidTwice(output.trimEnd(), text)
       : undefined
   if (twice?.same === 'no') return judged({ pass: false, type: verdict.type, rule: 'it is said in two units that disagree' })
-  const missed = verdict.pass && problem !== undefined ? missesForm(text, reference, problem) : undefined
+  if (problem !== undefined && extract !== 'whole' && text.includes('=') && wanted.kind === 'expression' && isNumeric(wanted.node)) {
+    if (isOfAnotherName(text, problem))
+      return judged({ pass: false, type: verdict.type, rule: 'the value of another name than the problem asks for' })
+  }
+  const missed = verdict.pass && problem !== undefined ? missesForm(text, reference, problem, SAID_OUTRIGHT.test(source)) : undefined
   if (missed !== undefined) return judged({ pass: false, type: verdict.type, rule: missed })
   if (verdict.pass) return judged(verdict)
   if (problem !== undefined && areFactors(readAnswer(text), wanted, problem))
@@ -285,6 +292,15 @@ function agreeOnChoice(text: string, choice: Choice, choices: Choices, policy: P
     return { pass: letter === choice.letter, rule: `choice ${letter}` }
   }
   return choice.text === undefined ? undefined : agree(text, referenceOf(choice.text), policy)
+}
+
+/** "(B) 9", where 9 is the text of another option of the problem. */
+function hasTextOfAnother(text: string, { letter }: Choice, problem: string, policy: Policy): boolean {
+  const said = lettered(text)?.text
+  const options = said === undefined ? undefined : optionsOf(problem)
+  const own = options?.get(letter)
+  if (said === undefined || options === undefined || own === undefined || agree(said, referenceOf(own), policy).pass) return false
+  return [...options].some(([other, option]) => other !== letter && agree(said, referenceOf(option), policy).pass)
 }
 
 /** Where a response says a value for an option, and no number in passing. */
@@ -512,7 +528,7 @@ function agreeInUnit(text: string, source: string, reference: Reference, problem
   if (said.kind !== 'expression' || said.unit === undefined) return undefined
   const unit = unitAsked(problem)
   if (unit === undefined) return undefined
-  if (isAnotherLetter(said.unit, unit)) return { pass: false, type: describe(said), rule: `the problem asks for ${unit}` }
+  if (isOfAnotherKind(said.unit, unit)) return { pass: false, type: describe(said), rule: `the problem asks for ${unit}` }
   const own = letters && letterAsked(letters.unit, unit)
   if (own === undefined && !isOtherUnit(said.unit, unit)) return undefined
   const { equal } = compareAnswers(own === undefined ? said : { ...letters!, unit: own }, { ...wanted, unit, key: '' }, policy)

@@ -1,7 +1,7 @@
 /** Ages at several times: "Sam is 12 now and will be 15 in 3 years." */
 
 import { matchesOf } from '../reading/matches.ts'
-import { askedOf } from './asked.ts'
+import { askedOf, stems } from './asked.ts'
 import type { Found } from './numbers.ts'
 
 const ASKS = /\bhow old (is|are|will|was|were|would)\b/i
@@ -11,6 +11,18 @@ const PART = /,? (?:and|but|so|while) |[;,] /
 const AGE =
   /\b(?:is|are|will be|would be|was|were|turns?|be|['’]s) (?:only |just |now |already |exactly )?(\d{1,3})\b(?! (?:more|less|younger|older|times)\b)/gi
 const THEN = /\b(?:will|was|were|would|ago|in (?:\d+|[a-z]+) (?:more )?years?|years? (?:later|from now)|then)\b/i
+
+/** Whose age a part may say: of whom the question asks, by name or by a word for them; a part without a subject goes on about the one before. */
+const OTHER_SUBJECT =
+  /^\W{0,3}(?:(?:so|thus|hence|therefore|then|now|that|today|currently|in [\w ]{1,12} years?,?)\s){0,2}((?:(?:the|his|her|their|its|my|our) [a-z]+|[A-Z][\w'’-]+)(?:['’]s [a-z]+)?)\s(?:is|are|was|were|will|would|turns?)\b/i
+const PRONOUN = /^(?:he|she|they|it|i|we|so|thus|hence|therefore|that|now|which|who|answer|the (?:answer|age)|(?:his|her|their|its) age)$/i
+
+/** Whether a part of a sentence speaks of somebody else than the question. */
+function isOfAnother(part: string, question: string): boolean {
+  const subject = OTHER_SUBJECT.exec(part)?.[1]
+  if (subject === undefined || PRONOUN.test(subject)) return false
+  return !stems(subject).some((word) => stems(question).includes(word))
+}
 
 /**
  * The age now, where a problem asks how old somebody is. Empty: the sentence says the age at another time only. Undefined: the problem asks for
@@ -29,7 +41,7 @@ export function ageNow(sentence: string, problem: string): Found | undefined {
     at = start + part.length
     const age = matchesOf(part, AGE).at(-1)
     if (age && THEN.test(part)) then = true
-    else if (age) found = { text: age[1], at: start + age.index + age[0].length - age[1].length }
+    else if (age && !isOfAnother(part, question)) found = { text: age[1], at: start + age.index + age[0].length - age[1].length }
   }
   return (
     found ??
@@ -37,7 +49,7 @@ export function ageNow(sentence: string, problem: string): Found | undefined {
   )
 }
 
-/** The age at the time that a problem asks for: "in 3 years". */
+/** The age at the time that a problem asks for: "in 3 years". Empty: the sentence says the age now alone. */
 export function ageThen(sentence: string, problem: string): Found | undefined {
   const question = /\bhow old\b/i.test(problem) ? askedOf(problem).sentence : ''
   const asks = ASKS.exec(question)
@@ -48,8 +60,9 @@ export function ageThen(sentence: string, problem: string): Found | undefined {
   for (const part of sentence.split(PART)) {
     const start = sentence.indexOf(part, at)
     at = start + part.length
-    const age = matchesOf(part, AGE).at(-1)
+    const age = isOfAnother(part, question) ? undefined : matchesOf(part, AGE).at(-1)
     if (age && THEN.test(part)) said.push({ text: age[1], at: start + age.index + age[0].length - age[1].length })
   }
+  if (said.length === 0 && asks[1] === 'will' && !THEN.test(sentence)) return { text: '', at: 0 }
   return said.length === 1 ? said[0] : undefined
 }

@@ -9,7 +9,7 @@ const LOW = `(?:strictly )?(?:(?:greater|more|larger|bigger|higher|longer) than$
 const HIGH = `(?:strictly )?(?:(?:less|smaller|fewer|lower|shorter) than${OR_EQUAL}|at most|no (?:more|greater|larger) than|below)`
 const AND = '(?:and|but)(?: also)?(?: at the same time| simultaneously)?'
 const SAID = new RegExp(
-  String.raw`(?:(?<![\w$\\])(?:\$|\\\()?([a-z])(?:\$|\\\))?|\b\w{2,20})\s(?:is|are|be)\s(${LOW}|${HIGH})\s${VALUE}(?:,? (?:${AND}|(or))(?: (?:is|be))? (${LOW}|${HIGH})\s${VALUE})?[.\s]{0,4}$`,
+  String.raw`(?:(?<![\w$\\])(?:\$|\\\()?([a-z])(?:\$|\\\))?|\b[a-z_]{2,20})\s(?:is|are|be)\s(${LOW}|${HIGH})\s${VALUE}(?:,? (?:${AND}|(or))(?: (?:is|be))? (${LOW}|${HIGH})\s${VALUE})?[.\s]{0,4}$`,
   'i',
 )
 /** "So every number larger than 7 works." */

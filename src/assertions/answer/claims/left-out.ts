@@ -15,4 +15,12 @@ export function leavesOut(values: string, behind: string): boolean {
   return out.length > 0 && matchesOf(values, /[-−]?\d[\d./]{0,12}/g).some(([value]) => out.includes(numeral(value)))
 }
 
+/** Where a rejected value stands at the end of a sentence: "; reject x = -3". Undefined: none does. */
+export function rejectionAtEnd(sentence: string): number | undefined {
+  const at = Math.max(0, sentence.length - 120)
+  const last = matchesOf(sentence.slice(at), WE_REJECT).at(-1)
+  if (!last || at + last.index === 0 || !/^[\s$).*!]*$/.test(sentence.slice(at + last.index + last[0].length))) return undefined
+  return at + last.index
+}
+
 const numeral = (text: string): string => text.replace('−', '-').replace(/[./]$/, '')

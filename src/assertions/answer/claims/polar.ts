@@ -24,7 +24,8 @@ const ASKS = /^\W{0,4}(?:is|are|was|were|does|do|did|can|has|have|will)\s/i
 /** "so 221 is not a prime": the subject, what denies and what is said of it. */
 const VERDICT =
   /(?:^\W{0,4}|[,;:]\s)(?:(?:and|so|but|thus|hence|therefore|then)\s)?((?:[^\s,;:]+\s){1,6}?)(is|are|was|were|does|do|did|can|has|have|isn['’]t|aren['’]t|doesn['’]t|don['’]t|cannot|can['’]t|wasn['’]t)\s((?:not|never|no)\s)?([^,;:]{2,80}?)[.!\s*]{0,4}$/i
-const SUPPOSED = /\b(?:if|unless|would|could|might|may|suppose|whether|perhaps|maybe|only|some|sometimes)\b/i
+const SUPPOSED =
+  /\b(?:if|unless|would|could|might|may|suppose|whether|perhaps|maybe|only|some|sometimes|nobody|no one|false|wrong|hardly|claims?|says?|said|thinks?|believes?)\b/i
 const PRONOUN = /(?:^|\s)(?:it|they|this|that|these|those|he|she|we)$/i
 /** "it's" */
 const CONTRACTED = /\b(it|that|this|he|she)['’]s (?=(?:not |an? |the )?[a-z])/gi

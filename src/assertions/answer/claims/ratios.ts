@@ -48,18 +48,28 @@ export function ratioIn(sentence: string, problem: string): Found | undefined {
   if (one === undefined) return undefined
   const [a, b] = [figure(one), figure(other)]
   const at = sentence.length - end.length + (stated ?? told!).index
-  if (isSame(first, asked[1]) && isSame(second, asked[2])) return { text: `${a}:${b}`, at }
-  if (isSame(first, asked[2]) && isSame(second, asked[1])) return { text: `${b}:${a}`, at }
-  const known = [first, second].filter((one) => isSame(one, asked[1]) || isSame(one, asked[2]))
-  return stated && known.length === 1 ? { text: '', at } : undefined
+  const [said, beside] = [first, second].map((thing) => whichOf(thing, asked[1], asked[2]))
+  if (said === 1 && beside === 2) return { text: `${a}:${b}`, at }
+  if (said === 2 && beside === 1) return { text: `${b}:${a}`, at }
+  return stated && (said === undefined) !== (beside === undefined) ? { text: '', at } : undefined
 }
 
 const figure = (number: string): string => (/\d/.test(number) ? number : String(numberInWords(number)))
 
-/** "red marbles" and "red", "boys" and "boy" */
-function isSame(said: string, asked: string): boolean {
+/** Which of two things is meant, the first or the second. Undefined: neither, or it may be both. */
+function whichOf(said: string, one: string, other: string): 1 | 2 | undefined {
   const words = stems(said)
-  const others = stems(asked)
-  const [short, long] = words.length <= others.length ? [words, others] : [others, words]
-  return short.length > 0 && short.every((word) => long.some((one) => sameNoun(word, one)))
+  const [first, second] = [one, other].map(stems)
+  const exact = [first, second].map((asked) => asked.length === words.length && isWithin(words, asked))
+  const [isFirst, isSecond] = exact[0] !== exact[1] ? exact : [isSame(words, first), isSame(words, second)]
+  return isFirst === isSecond ? undefined : isFirst ? 1 : 2
+}
+
+const isWithin = (words: readonly string[], among: readonly string[]): boolean =>
+  words.length > 0 && words.every((word) => among.some((one) => sameNoun(word, one)))
+
+/** "red" and "boy" for "red marbles" and "boys", "red marbles" for "red". Of marbles the red ones are only some. */
+function isSame(words: readonly string[], asked: readonly string[]): boolean {
+  if (isWithin(words, asked)) return true
+  return isWithin(asked, words) && !sameNoun(words.at(-1)!, asked.at(-1)!)
 }

@@ -24,6 +24,10 @@ const GOES_WITH = /[<>≤≥=≠][^<>≤≥=.;:]{1,30}(?:\b(?:and|or|but|with)|[
 const isMathematical = (word: string): boolean =>
   CHARACTERS.test(word) && !WORD.test(word) && (word.match(/[a-z]+/gi) ?? []).every((run) => run.length <= LETTERS || FUNCTIONS.test(run))
 
+/** Another line than the one that is told: "parallel to 2x - y = 1". */
+const OF_ANOTHER =
+  /\b(?:(?:parallel|perpendicular|orthogonal|normal|tangent|close|near|similar|symmetric(?:al)?|respect) to|crosses|meets|intersects|touches|cuts|not|never)\s(?:the line\s|get\s)?$/i
+
 /** The longest formula with a relation and a letter that a sentence ends in. `bounds`: an inequality. */
 export function relationAtEnd(sentence: string, bounds: boolean): Found | undefined {
   const text = trimEnd(sentence.slice(-SEARCHED))
@@ -42,7 +46,7 @@ export function relationAtEnd(sentence: string, bounds: boolean): Found | undefi
     if (!(bounds ? BOUND : SIGN).test(said)) return undefined
     if (/[a-z]/i.test(said) && !SIGN.test(words[first][0]) && isAnswer(said)) {
       const at = sentence.lastIndexOf(said)
-      return at < 0 || GOES_WITH.test(sentence.slice(0, at)) ? undefined : { text: said, at }
+      return at < 0 || GOES_WITH.test(sentence.slice(0, at)) || OF_ANOTHER.test(sentence.slice(0, at)) ? undefined : { text: said, at }
     }
   }
   return undefined

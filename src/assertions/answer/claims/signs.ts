@@ -1,7 +1,7 @@
 /** Signs and roots that a sentence says in words. */
 
 /** "an hour and a half" */
-export const HALF_MORE =
+const HALF_MORE =
   /\b(?:an?|one) (second|minute|hour|day|week|month|year|mile|inch|pound|dollar|kilometre|kilometer|metre|meter|litre|liter|gallon|pint|quart|cup|dozen) and an? (half|quarter)\b/gi
 
 /** Signs and roots that stand in words before a number: "minus 5", "the square root of 17". */

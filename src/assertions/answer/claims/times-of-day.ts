@@ -21,8 +21,10 @@ const IN_WORDS = new RegExp(
 
 /** Where another thing of a sentence begins. */
 const JOINT = /[,;(]\s?|\s(?:and|but|so|then)\s/g
+/** How long something takes: "3:45 hours". */
+const TAKES = /^\s?(?:hours?|hrs?|h|minutes?|mins?)\b/i
 /** What a time is only compared with. */
-const BESIDE = /\b(?:before|after|until|till|than|from|since|by|past)\s$/i
+const BESIDE = /\b(?:before|after|until|till|than|from|since|by|past|between)\s$|\bbetween\s[^,;]{1,30}\sand\s$/i
 
 const BEGINS = /\b(?:starts?|started|begins?|began|leaves?|left|departs?|sets? (?:off|out)|opens?)\b/i
 const ENDS = /\b(?:ends?|ended|arriv\w+|finish\w*|return\w*|be over|is over|gets? (?:there|home|back)|reach\w*|clos\w+)\b/i
@@ -37,7 +39,10 @@ export function timeIn(sentence: string, problem: string | undefined): Found | u
   const text = sentence.slice(from)
   const spelled = matchesOf(text, IN_WORDS).flatMap((found) => withText(found, inFigures(found)))
   const figures = matchesOf(text, IN_FIGURES)
-    .filter(({ index, 0: whole }) => !spelled.some(({ at, end }) => index < end && index + whole.length > at))
+    .filter(
+      ({ index, 0: whole }) =>
+        !TAKES.test(text.slice(index + whole.length)) && !spelled.some(({ at, end }) => index < end && index + whole.length > at),
+    )
     .flatMap((found) => withText(found, written(found)))
   let best: (Found & { asked: number }) | undefined
   for (const { text: said, at } of [...spelled, ...figures].sort((a, b) => a.at - b.at)) {

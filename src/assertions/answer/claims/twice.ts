@@ -75,7 +75,19 @@ function quantity(text: string): Quantity | undefined {
   return read.unit !== undefined && isMeasure(read.unit) ? { ...read, unit: read.unit } : undefined
 }
 
-/** The form in the unit that the problem asks for. Undefined: the sentence has no two forms, or the problem asks for neither. */
+const PART_OF_ONE = /\d\s?[a-zA-Z]+,?\s(?:and\s)?$/
+
+/** Whether two quantities are read and lie further apart than rounding puts them. */
+function disagree(text: string, again: string): boolean {
+  const [one, other] = [quantity(text), quantity(again)]
+  return (
+    one !== undefined &&
+    other !== undefined &&
+    !compareAnswers(one, other, { ...DEFAULT_POLICY, tolerance: { absolute: 0, relative: ROUNDED } }).equal
+  )
+}
+
+/** The form in the unit that the problem asks for. Empty: the two forms disagree. Undefined: the sentence has no two forms, or the problem asks for neither. */
 export function inUnitAsked(sentence: string, problem: string): Found | undefined {
   const again = AGAIN.exec(sentence.slice(-120))
   if (!again || sentence.includes('\\')) return undefined
@@ -88,6 +100,8 @@ export function inUnitAsked(sentence: string, problem: string): Found | undefine
     const text = head.slice(index, quantityEnd(head, index, index + number.length))
     const first = unitOf(text)
     if (first === undefined || typeof relateUnits(first, second) !== 'object') continue
+    // Of "3 hours and 30 minutes, which makes 210 minutes" the first form is both.
+    if (!PART_OF_ONE.test(head.slice(0, index)) && disagree(text, again[1])) return { text: '', at: index }
     if (isSame(first, asked)) return isSame(second, asked) ? undefined : { text, at: index }
     return isSame(second, asked) ? { text: again[1], at: at + again[0].indexOf(again[1]) } : undefined
   }

@@ -15,6 +15,7 @@ import { asksDay, dateIn } from './days.ts'
 import type { Expected } from './expected.ts'
 import { measuresInside } from './extent.ts'
 import { FORMULA, isAnswer, lastMath } from './formulas.ts'
+import { leavesOut, rejectionAtEnd } from './left-out.ts'
 import { namedValues } from './named.ts'
 import { type Found, statedNumber, statement } from './numbers.ts'
 import { calledValue, copula, rootsIn } from './predicates.ts'
@@ -113,8 +114,17 @@ function withoutTotal(sentence: string, problem: string): string {
   return /\b(?:is|are|was|equals|=|of)\s?[$€£\ue000]?\d[\d.,]*[^,;\d]{0,20}$/i.test(head) ? `${head}.` : sentence
 }
 
-/** The value that a sentence states. Where the answer is a time of day, a time that something takes is none. */
-export function valueIn(said: string, expected: Expected): Placed | undefined {
+/** The value that a sentence states, where nothing behind it rejects it: "x = 8; reject x = 8". */
+export function valueIn(whole: string, expected: Expected): Placed | undefined {
+  const end = rejectionAtEnd(whole)
+  // A list whose value is rejected in a sentence of its own stands before it.
+  if (end === undefined || (expected.kind === 'list' && !/\d/.test(whole.slice(0, end)))) return timeOrValueIn(whole, expected)
+  const found = timeOrValueIn(whole.slice(0, end), expected)
+  return found !== undefined && leavesOut(found.text, whole.slice(end)) ? undefined : found
+}
+
+/** Where the answer is a time of day, a time that something takes is none. */
+function timeOrValueIn(said: string, expected: Expected): Placed | undefined {
   const whole = expected.problem === undefined || expected.kind !== 'other' ? said : withoutTotal(said, expected.problem)
   if (expected.ratio) {
     const other = expected.problem !== undefined && ratioIn(whole, expected.problem)?.text === ''
@@ -153,17 +163,18 @@ function anyValueIn(whole: string, expected: Expected): Placed | undefined {
   const who = whoIn(sentence, problem)
   if (who) return { ...who, where: 'who it is in the last line' }
   const compared = comparedIn(sentence, problem)
-  if (compared) return { ...compared, where: 'which of the two in the last line' }
+  if (compared) return compared.text === '' ? undefined : { ...compared, where: 'which of the two in the last line' }
   const age = ageThen(sentence, problem) ?? ageNow(sentence, problem)
   if (age) return age.text === '' ? undefined : { ...age, where: 'age at the time asked for' }
   const remainder = remainderOf(sentence, problem)
   if (remainder) return { ...remainder, where: 'remainder in the last line' }
   const ratio = ratioIn(sentence, problem)
   if (ratio) return ratio.text === '' ? undefined : { ...ratio, where: 'ratio in the order asked for' }
+  if (goesTheOtherWay(sentence, problem)) return undefined
   const growth = byHowMuch(sentence, problem)
   if (growth) return { ...growth, where: 'last line, by how much' }
   const twice = inUnitAsked(sentence, problem)
-  if (twice) return { ...twice, where: 'last line, in the unit asked for' }
+  if (twice) return twice.text === '' ? undefined : { ...twice, where: 'last line, in the unit asked for' }
   const counted = placed(
     differenceIn(sentence, problem) ?? (expected.kind === 'list' ? undefined : countedIn(sentence.replaceAll('**', ''), problem)),
     'last line',
@@ -226,6 +237,17 @@ function bySign(sentence: string): Found | undefined {
   const positive = ((found[4]?.toLowerCase() ?? (found[5] === '>' ? 'positive' : 'negative')) === 'positive') !== denied
   const fitting = [found[2], found[3]].filter((value) => /^[-−]/.test(value) !== positive)
   return fitting.length === 1 ? { text: fitting[0], at: sentence.lastIndexOf(fitting[0]) } : undefined
+}
+
+const RISES = /\b(?:ris\w+|rose|increas\w+|gr[eo]w\w*|gain\w*|climb\w*)\b/i
+const FALLS = /\b(?:fall\w*|fell|decreas\w+|drop\w*|shr[aiu]nk\w*|declin\w+)\b/i
+
+/** "It fell by 13 degrees", where the problem asks by how much it rose. */
+function goesTheOtherWay(sentence: string, problem: string): boolean {
+  const question = /\bby (?:how|what)\b/i.test(problem) ? askedOf(problem).sentence : ''
+  if (!/\bby (?:how|what)\b/i.test(question)) return false
+  const [up, down] = [RISES, FALLS].map((way) => way.test(question))
+  return up !== down && (up ? FALLS.test(sentence) && !RISES.test(sentence) : RISES.test(sentence) && !FALLS.test(sentence))
 }
 
 /** "It rose by 13 degrees to 9 degrees." */
@@ -324,8 +346,8 @@ function valueOfClause(written: string, expected: Expected): Placed | undefined 
   const letter = expected.kind === 'choice' || expected.kind === 'list' ? chosenIn(whole, expected.kind === 'list') : undefined
   if (letter) return { ...letter, where: 'choice in the last line' }
   if (expected.kind === 'text') {
-    const who = expected.problem === undefined ? undefined : whoIn(sentence, expected.problem)
-    if (who) return moved({ ...who, where: 'who it is in the last line' })
+    const who = expected.problem === undefined ? undefined : whoIn(whole, expected.problem)
+    if (who) return { ...who, where: 'who it is in the last line' }
     const at = Math.max(0, ...matchesOf(sentence.slice(-FORMULA), SAYS).map(({ index, 0: word }) => index + word.length))
     return moved({
       text: trimEnd(sentence.slice(-FORMULA).slice(at))
@@ -351,7 +373,7 @@ function valueOfClause(written: string, expected: Expected): Placed | undefined 
   return moved(placed(spelled, 'number in words') ?? number)
 }
 
-export function numberIn(text: string, where: string): Placed | undefined {
+function numberIn(text: string, where: string): Placed | undefined {
   const number = statedNumber(text)
   // A bare row of numbers states none. A unit of its own takes the last one out: "what is missing to 180, 65 degrees".
   const row = (end: number): boolean =>

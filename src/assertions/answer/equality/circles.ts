@@ -31,7 +31,7 @@ export const CIRCLE = /\b(?:circle|dis[ck])\b/i
 const NAMED =
   /^(?:it is |this is )?(?:the |an? )?(?:(open|closed) )?(?:(unit) )?(circle|dis[ck])\b(?: in the (?:complex |[xyz]-?)?plane)?,?\s?(.{0,150}?)(?: in the (?:complex |xy-?)?plane)?[\s.]*$/i
 const KEY =
-  /(?:^|,\s?|\s)(?:(?:and|with|of|has|having|whose|is)\s){0,3}(?:(?:its|a|the)\s)?(radius|cent(?:er|re)(?:e?d)?)\s?(?:(?:of|at|is|on|around|about|in|=|:)\s?)?/gi
+  /(?:^|,\s?|\s)(?:(?:and|with|of|has|having|whose|is)\s){0,3}(?:(?:its|a|the)\s)?(radius|cent(?:er|re)(?:e?d)?|about|around)\s?(?:(?:of|at|is|on|around|about|in|=|:)\s?)?/gi
 
 function inOwnWords(text: string, work: Work): Circle | undefined {
   const found = NAMED.exec(inWords(text))

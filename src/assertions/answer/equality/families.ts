@@ -174,11 +174,16 @@ const SO = /^\s{0,3}(?:so|thus|hence|therefore),?\s/i
 /** What every family has. */
 const MAY_BE = /\\in|∈|ℤ|\\mathbb|langle|⟨|\)\s?\+\s?[a-z]\s?\(|integer|\\[ZR]|\\equiv|≡|\\pi|π|\\circ|°/
 
+/** The parameter runs over half of the integers: k ∈ ℕ, a positive integer k. */
+const NATURAL =
+  /(?:\\in|∈)\s?(?:(?:\\(?:mathbb|mathbf|Bbb)\s?\{?\s?)?N(?![a-z])|ℕ|(?:\\(?:mathbb|mathbf|Bbb)\s?\{?\s?Z\s?\}?|ℤ)\s?(?:\^\s?\{?\s?\+|_\s?\{?\s?(?:>|\\ge|≥)))|\b(?:positive|negative|natural|non-?negative)\s(?:integers?|numbers?)\b/
+
 /** Whether two texts are families, and the same. Undefined: one of them is none that can be compared. */
 export function sameFamily(a: string, b: string): boolean | undefined {
   if (!MAY_BE.test(b) && !MAY_BE_IN_WORDS.test(b)) return undefined
   const right = readFamily(b)
   const left = right && (readFamily(a.replace(SO, '')) ?? (/\\equiv|≡/.test(b) ? progression(a, right.name) : undefined))
+  if (right?.over === 'Z' && right.step.length === 1 && NATURAL.test(a) && !/±|\\pm/.test(a) && !NATURAL.test(b)) return false
   if (!left || !right || !(left.sure || right.sure)) return undefined
   if (left.over !== right.over || left.start.length !== right.start.length) return false
   if (left.name !== '' && right.name !== '' && left.name !== right.name) return false

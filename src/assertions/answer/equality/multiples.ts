@@ -1,6 +1,8 @@
 /** Vectors of which any multiple will do: where the problem says so, (-2, -4, 4) is (1, 2, -2). */
 
 import { rational } from '../../rational.ts'
+import { askedOf } from '../claims/asked.ts'
+import { sentencesOf } from '../claims/sentences.ts'
 import { TooComplex, Work } from '../limits.ts'
 import type { Answer, Node } from '../node.ts'
 import { sameValue } from './values.ts'
@@ -11,9 +13,19 @@ const ALLOWED = new RegExp(
   String.raw`\bany\s(?:other\s)?${MULTIPLE}\smultiple|\bany\s(?:other\s)?multiple\s(?:of\s\w+\s)?(?:is|are|will be|would be)\s(?:accept|allow|fine|correct|ok)|\bup to\s(?:an?\s|multiplication by an?\s)?(?:${MULTIPLE}|multiplicative|arbitrary|overall)(?:\s(?:scalar|constant|non-?zero))*(?:\s(?:multiples?|factors?|multiplication))?|\bup to\s(?:scaling|scale|scalars)\b`,
   'i',
 )
-const OF_A_VECTOR = /\b(?:eigen)?vectors?\b|\bnormal\b|\bdirection|\bnull ?space\b|\bkernel\b/i
+const VECTOR = /\b(?:eigen)?vectors?\b|\bnormal\b|\bdirection|\bnull ?space\b|\bkernel\b/i
+/** What tells one multiple from the others: "the unit vector", "with first entry 1", "of length 5". */
+const ONE_OF_THEM =
+  /\bunit\b|\bnormali[sz]ed?\b|\b(?:norm|length|magnitude)\b|\\(?:lVert|Vert|\|)|\|\W{0,12}[a-z]\W{0,3}\|\s?=|\b(?:first|second|third|last|top|bottom|leading|positive|smallest|every|each)\s(?:\w+\s)?(?:entr(?:y|ies)|components?|coordinates?|elements?|integers?)\b|\b(?:relatively prime|coprime)\b|\bsums? to\b/i
 
-export const allowsMultiples = (problem: string): boolean => ALLOWED.test(problem) && OF_A_VECTOR.test(problem)
+/** Whether a problem that asks for a vector takes any multiple of it. */
+export function allowsMultiples(problem: string): boolean {
+  if (!ALLOWED.test(problem)) return false
+  const allowing = sentencesOf(problem).filter((sentence) => ALLOWED.test(sentence))
+  const { sentence: asking } = askedOf(problem)
+  const asked = allowing.reduce((text, one) => text.replace(one, ''), asking) || asking
+  return VECTOR.test(asked) && !ONE_OF_THEM.test(problem)
+}
 
 /** The entries of a vector, of v = (1, 2) too. */
 function entriesOf(answer: Answer): Node[] | undefined {

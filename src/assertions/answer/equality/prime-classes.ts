@@ -4,6 +4,7 @@
  * modulus and finitely many primes tell all.
  */
 
+import { isPrime } from '../numeric/primes.ts'
 import { matchesOf } from '../reading/matches.ts'
 import { inWords } from './branches.ts'
 
@@ -45,12 +46,6 @@ function primesOf(text: string): Primes | undefined {
   }
   const alone = new Set((rest.match(/\d+/g) ?? []).map(Number))
   return [...alone].every(isPrime) ? { modulus, residues, alone, said: /\bprime/i.test(plain) } : undefined
-}
-
-function isPrime(n: number): boolean {
-  if (n < 2) return false
-  for (let d = 2; d * d <= n; d++) if (n % d === 0) return false
-  return true
 }
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))

@@ -36,7 +36,7 @@ function turnOf(text: string): Turn | undefined {
   const before = behind ? undefined : BEFORE.exec(plain)
   const [angle, sense, about] = behind ? [behind[1], behind[2], behind[3]] : before ? [before[2], before[1], before[3]] : []
   const turns = angle === undefined ? undefined : inTurns(angle.trim())
-  return turns && { angle: turns, clockwise: /^clock/i.test(sense!), about: plainWords(about ?? '') }
+  return turns && { angle: turns, clockwise: /^clock/i.test(sense!), about: plainWords(about ?? '').replaceAll(' ', '') }
 }
 
 function inTurns(text: string): Node | undefined {

@@ -5,7 +5,7 @@
 
 import type { Rational } from '../../rational.ts'
 
-export const PRECISION = 256
+const PRECISION = 256
 const P = BigInt(PRECISION)
 /** Fixed point of the series. */
 const F = P + 48n

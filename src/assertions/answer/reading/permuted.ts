@@ -30,6 +30,8 @@ export function permuted(text: string, read: Read): Answer | undefined {
     .replace(/[.\s]{1,3}$/, '')
   const of = OF.exec(plain)
   const behind = of ? null : BEHIND.exec(plain)
+  // "all other permutations of (1,2,3)" leaves it out.
+  if (of && of[1] === undefined && /\bother\b/.test(plain)) return undefined
   const tuples = of ? tuplesOf(of[3], read) : behind ? tuplesOf(behind[1], read) : undefined
   const before = of?.[1] === undefined ? [] : tuplesOf(of[1], read)
   if (!tuples || !before) return undefined

@@ -56,12 +56,16 @@ export function letterAsked(letters: string, asked: string): string | undefined 
   return [letters, SCALES[letters]].find((unit) => unit !== undefined && typeof relateUnits(asked, unit) === 'object')
 }
 
-/** Whether a single letter is a unit of another kind than the problem asks for: 45 m "in seconds". An initial may be short for it. */
-export function isAnotherLetter(unit: string, asked: string): boolean {
+const RATE = /\bper\b|\//
+/** "30 km each week" says how many kilometres, and of "degrees about point C" or "years older" only a part is a unit. */
+const ONE_WORD = /^[a-zA-Z]{2,}(?:\s?(?:\^\s?\{?[23]\}?|²|³))?$/
+
+/** Whether a unit is of another kind than the problem asks for: 45 m "in seconds", 85 kg "in centimeters". An initial may be short for it. */
+export function isOfAnotherKind(unit: string, asked: string): boolean {
   return (
-    /^[a-zA-Z]$/.test(unit) &&
     isMeasure(unit) &&
-    !/\bper\b|\//.test(asked) &&
+    !RATE.test(asked) &&
+    (/^[a-zA-Z]$/.test(unit) || (ONE_WORD.test(unit) && ONE_WORD.test(asked))) &&
     asked[0].toLowerCase() !== unit.toLowerCase() &&
     letterAsked(unit, asked) === undefined &&
     relateUnits(unit, asked) === 'contradict'
