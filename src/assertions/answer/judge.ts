@@ -158,10 +158,9 @@ function judgeOne(
       ? saidTwice(output.trimEnd(), text)
       : undefined
   if (twice?.same === 'no') return judged({ pass: false, type: verdict.type, rule: 'it is said in two units that disagree' })
-  if (problem !== undefined && extract !== 'whole' && text.includes('=') && wanted.kind === 'expression' && isNumeric(wanted.node)) {
-    if (isOfAnotherName(text, problem))
-      return judged({ pass: false, type: verdict.type, rule: 'the value of another name than the problem asks for' })
-  }
+  const named = problem !== undefined && extract !== 'whole' && text.includes('=') && wanted.kind === 'expression' && isNumeric(wanted.node)
+  if (named && isOfAnotherName(text, problem))
+    return judged({ pass: false, type: verdict.type, rule: 'the value of another name than the problem asks for' })
   const missed = verdict.pass && problem !== undefined ? missesForm(text, reference, problem, SAID_OUTRIGHT.test(source)) : undefined
   if (missed !== undefined) return judged({ pass: false, type: verdict.type, rule: missed })
   if (verdict.pass) return judged(verdict)
@@ -196,8 +195,9 @@ function judgeOne(
     return judged({ pass: true, type: 'list', rule: 'same values of the same parts' })
   if (extract !== 'whole') {
     const more = saysMore(text, source, reference, output, problem)
-    if (more && (agree(more.text, reference, policy).pass || agree(valueOfChain(more.text) ?? '', reference, policy).pass))
-      return judged({ pass: true, type: verdict.type, rule: more.rule })
+    const stated = more && [more.text, valueOfChain(more.text)]
+    if (stated?.some((one) => one !== undefined && agree(one, reference, policy).pass))
+      return judged({ pass: true, type: verdict.type, rule: more!.rule })
     if (wanted.kind === 'text' && sameConvergence(unexplained(text, false) ?? text, reference.text))
       return judged({ pass: true, type: 'text', rule: 'the same in other words' })
   }

@@ -24,6 +24,31 @@ function isOfAnother(part: string, question: string): boolean {
   return !stems(subject).some((word) => stems(question).includes(word))
 }
 
+interface Age extends Found {
+  /** At another time than now. */
+  elsewhen: boolean
+  /** Of somebody else than the question asks for. */
+  ofAnother: boolean
+}
+
+/** The last age that each part of a sentence says. */
+function agesIn(sentence: string, question: string): Age[] {
+  const out: Age[] = []
+  let end = 0
+  for (const part of sentence.split(PART)) {
+    const start = sentence.indexOf(part, end)
+    end = start + part.length
+    const age = matchesOf(part, AGE).at(-1)
+    if (!age) continue
+    const at = start + age.index + age[0].length - age[1].length
+    out.push({ text: age[1], at, elsewhen: THEN.test(part), ofAnother: isOfAnother(part, question) })
+  }
+  return out
+}
+
+const plain = ({ text, at }: Found): Found => ({ text, at })
+const NOWHERE: Found = { text: '', at: 0 }
+
 /**
  * The age now, where a problem asks how old somebody is. Empty: the sentence says the age at another time only. Undefined: the problem asks for
  * something else, or the sentence names no other time.
@@ -31,22 +56,12 @@ function isOfAnother(part: string, question: string): boolean {
 export function ageNow(sentence: string, problem: string): Found | undefined {
   const question = /\bhow old\b/i.test(problem) ? askedOf(problem).sentence : ''
   const asks = ASKS.exec(question)
-  if (!asks || !/^(?:is|are)$/i.test(asks[1]) || AT_A_TIME.test(question)) return undefined
-  if (!THEN.test(sentence)) return undefined
-  let at = 0
-  let found: Found | undefined
-  let then = false
-  for (const part of sentence.split(PART)) {
-    const start = sentence.indexOf(part, at)
-    at = start + part.length
-    const age = matchesOf(part, AGE).at(-1)
-    if (age && THEN.test(part)) then = true
-    else if (age && !isOfAnother(part, question)) found = { text: age[1], at: start + age.index + age[0].length - age[1].length }
-  }
-  return (
-    found ??
-    (then && !/\b(?:so|thus|hence|therefore|now|currently|today|means|minus|[-−=])\b/i.test(sentence) ? { text: '', at: 0 } : undefined)
-  )
+  if (!asks || !/^(?:is|are)$/i.test(asks[1]) || AT_A_TIME.test(question) || !THEN.test(sentence)) return undefined
+  const ages = agesIn(sentence, question)
+  const now = ages.findLast(({ elsewhen, ofAnother }) => !elsewhen && !ofAnother)
+  if (now) return plain(now)
+  const concludes = /\b(?:so|thus|hence|therefore|now|currently|today|means|minus)\b|[-−=]/i.test(sentence)
+  return ages.some(({ elsewhen }) => elsewhen) && !concludes ? NOWHERE : undefined
 }
 
 /** The age at the time that a problem asks for: "in 3 years". Empty: the sentence says the age now alone. */
@@ -55,14 +70,7 @@ export function ageThen(sentence: string, problem: string): Found | undefined {
   const asks = ASKS.exec(question)
   if (!asks || !AT_A_TIME.test(question.replace(/\bhow old (?:is|are)\b/i, '')) || !/\b(?:now|today|currently)\b/i.test(sentence))
     return undefined
-  let at = 0
-  const said: Found[] = []
-  for (const part of sentence.split(PART)) {
-    const start = sentence.indexOf(part, at)
-    at = start + part.length
-    const age = isOfAnother(part, question) ? undefined : matchesOf(part, AGE).at(-1)
-    if (age && THEN.test(part)) said.push({ text: age[1], at: start + age.index + age[0].length - age[1].length })
-  }
-  if (said.length === 0 && asks[1] === 'will' && !THEN.test(sentence)) return { text: '', at: 0 }
-  return said.length === 1 ? said[0] : undefined
+  const ages = agesIn(sentence, question).filter(({ elsewhen, ofAnother }) => elsewhen && !ofAnother)
+  if (ages.length === 0 && asks[1] === 'will' && !THEN.test(sentence)) return NOWHERE
+  return ages.length === 1 ? plain(ages[0]) : undefined
 }

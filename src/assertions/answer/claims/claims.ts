@@ -455,6 +455,7 @@ function wholeClaim(text: string, expected: Expected): Claim | undefined {
     expected.problem === undefined
       ? undefined
       : (comparedIn(plain, expected.problem) ?? (/\bwhich\b/i.test(expected.problem) ? placeNamed(plain) : undefined))
+  if (one?.text === '') return undefined
   if (one) return { text: one.text, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' }
   const bound = expected.bounds ? boundAlone(plain) : undefined
   if (bound !== undefined) return { text: bound, where: 'whole output', status: 'stated', at: 0, end: text.length, weight: 'explicit' }

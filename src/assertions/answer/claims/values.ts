@@ -140,6 +140,7 @@ function timeOrValueIn(said: string, expected: Expected): Placed | undefined {
 function anyValueIn(whole: string, expected: Expected): Placed | undefined {
   if (expected.kind === 'text' || expected.kind === 'choice') {
     const one = expected.problem === undefined ? undefined : comparedIn(whole, expected.problem)
+    if (one?.text === '') return undefined
     return one ? { ...one, where: 'which of the two in the last line' } : valueOfClause(whole, expected)
   }
   const limit = /\\(?:to|rightarrow)(?![a-z])/.test(whole.slice(-80)) ? TENDS.exec(whole.slice(-80)) : null
@@ -305,11 +306,11 @@ const IN_PLACE = /^(?:\d[\d.,]*,? )?(?:in|on|at) (?=[A-Z][a-z]+$)/
 function valueOfClause(written: string, expected: Expected): Placed | undefined {
   const words = expected.kind === 'text' || expected.kind === 'choice'
   const whole = words ? written : namesBare(measuresInside(written))
-  const again = expected.kind === 'list' ? AGAIN.exec(whole.slice(-300)) : null
-  if (again) return { text: `${again[1]}, ${again[2]}`, at: again.index, where: 'last line' }
-  const roots = expected.kind === 'list' ? COMMA_ROOTS.exec(whole.slice(-200)) : null
-  if (roots && isAnswer(roots[1]))
-    return { text: roots[1], at: whole.length - Math.min(200, whole.length) + roots.index, where: 'last line' }
+  const tail = Math.max(0, whole.length - 300)
+  const again = expected.kind === 'list' ? AGAIN.exec(whole.slice(tail)) : null
+  if (again) return { text: `${again[1]}, ${again[2]}`, at: tail + again.index, where: 'last line' }
+  const roots = expected.kind === 'list' ? COMMA_ROOTS.exec(whole.slice(tail)) : null
+  if (roots && isAnswer(roots[1])) return { text: roots[1], at: tail + roots.index, where: 'last line' }
   const named = expected.kind === 'list' ? namedValues(whole) : undefined
   if (named) return { ...named, where: 'last line' }
   const subject = SUBJECT.exec(whole)

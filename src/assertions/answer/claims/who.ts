@@ -15,7 +15,10 @@ const OF_ANOTHER =
   /\b(?:and|or|nor|of|than|but|except|besides|excluding|behind|before|after|beside|below|above|near|under|over|with|without|from|to|by|for|against|unlike)\s$/i
 /** A set that leaves somebody out, who may be first in it: "besides Ann". */
 const LEAVES_OUT = /^\s(?:besides|except|excluding|after|behind|but|apart from|other than|aside from|not counting|second only)\b/i
+/** "Second only to Ben, Ann is the tallest." */
 const SECOND = /\bsecond (?:only )?to\b|\bnext to\b/i
+/** "Except for Ben, Ann is the tallest." */
+const BUT_FOR = /\b(?:except|excluding|apart from|aside from|other than|besides|after|behind|without)\b/i
 const DENIED = /\b(?:not|never|nobody|neither|if|unless|would|could|might)\b|n['’]t\b/i
 
 /** "So Store Q is cheaper.", "Second place goes to Vic." */
@@ -25,9 +28,6 @@ const GOES_TO = new RegExp(
   'i',
 )
 
-/** "Second only to Ben, Ann is the tallest." */
-const BUT_FOR = /\b(?:second only|except|apart from|other than|besides|after|behind|next to|without)\b/i
-
 function byDegree(sentence: string, question: string): Found | undefined {
   const end = sentence.slice(-200).trimEnd()
   const place = GOES_TO.exec(end)
@@ -35,7 +35,8 @@ function byDegree(sentence: string, question: string): Found | undefined {
     return { text: place[2].replace(/[.!]$/, ''), at: sentence.lastIndexOf(place[2]) }
   for (const [degree] of question.matchAll(DEGREE)) {
     const said = new RegExp(`${NAME} (?:is|was) (?:the )?${degree}(?: one)?[.!]*$`).exec(end)
-    if (!said || BUT_FOR.test(end) || DENIED.test(end.slice(0, said.index).split(/[,;:]/).at(-1)!)) continue
+    if (!said || SECOND.test(end) || BUT_FOR.test(end.slice(0, said.index)) || DENIED.test(end.slice(0, said.index).split(/[,;:]/).at(-1)!))
+      continue
     const noun = /\bwhich ([a-z]{3,15})\b/i.exec(question)?.[1]
     const name = said[1].replace(LEAD, '')
     const bare = noun === undefined ? name : name.replace(new RegExp(`^${noun} `, 'i'), '')
@@ -61,7 +62,8 @@ export function whoIn(sentence: string, problem: string): Found | undefined {
   const name = last[1].replace(LEAD, '')
   const part = sentence.slice(-400).slice(0, last.index).split(/[,;:]/).at(-1)!
   const behind = sentence.slice(-400).slice(last.index + last[0].length)
-  if (OF_ANOTHER.test(part) || LEAVES_OUT.test(behind) || SECOND.test(sentence)) return undefined
+  if (OF_ANOTHER.test(part) || LEAVES_OUT.test(behind) || SECOND.test(sentence) || BUT_FOR.test(sentence.slice(-400).slice(0, last.index)))
+    return undefined
   if (DENIED.test(part) || !/^[A-Z]/.test(name) || LEAD.test(`${name} `) || new Set(found.map(([, one]) => one.replace(LEAD, ''))).size > 1)
     return undefined
   return { text: name, at: Math.max(0, sentence.length - 400) + last.index + last[0].indexOf(name) }
